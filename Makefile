@@ -1,0 +1,57 @@
+# Everything runs in a virtual environment that `make setup` builds from the pins in constraints.txt.
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := $(VENV)/bin
+PINS := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
+OUT ?= artifacts
+STORE ?= sqlite:///results/pocketclip.sqlite
+# Converters of a light install stay unavailable; the full set is the default.
+EXTRAS ?= all,dev
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check perf train clean
+
+help:
+	@echo "make demo    set up, export pocketclip_nano to four runtimes, check, bench, write report.html"
+	@echo "make test    set up, run the whole test suite"
+	@echo "make check   linters, types, layers, then the tests"
+	@echo "make perf    time the demo's artefacts again, with more launches"
+	@echo "make train   train pocketclip_nano again (about 15 minutes on 2 cores) and evaluate it"
+
+setup: $(VENV)/.pins-$(PINS)
+	@test "$$(cat $(VENV)/.project 2>/dev/null)" = "$(CURDIR)" || { \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable . && echo "$(CURDIR)" > $(VENV)/.project; }
+
+$(VENV)/.pins-$(PINS):
+	@echo "setting up $(VENV): about 7 GB, some minutes the first time"
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "PocketCLIP needs Python 3.11; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@rm -f $(VENV)/.pins-* && echo "$(CURDIR)" > $(VENV)/.project && touch $@
+
+demo: setup
+	$(BIN)/pocketclip export --model pocketclip_nano --target all --quantize base,int8 --tower both --out $(OUT)
+	$(BIN)/pocketclip eval --artifact $(OUT)/pocketclip_nano --store $(STORE)
+	$(BIN)/pocketclip bench --device host --artifact $(OUT)/pocketclip_nano --store $(STORE)
+	$(BIN)/pocketclip report --store $(STORE) --out report.html
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+perf: setup
+	$(BIN)/pocketclip bench --device host --artifact $(OUT)/pocketclip_nano --launches 7 --store $(STORE)
+
+train: setup
+	$(BIN)/pocketclip train --model pocketclip_nano --out runs/pocketclip_nano
+	$(BIN)/pocketclip eval --model pocketclip_nano --weights runs/pocketclip_nano/weights.safetensors
+
+clean:
+	rm -rf artifacts results report.html build *.egg-info

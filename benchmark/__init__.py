@@ -1,0 +1,1 @@
+"""Measures exported artefacts on devices, keeps every raw sample, and reports."""

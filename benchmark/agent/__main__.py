@@ -1,0 +1,55 @@
+"""`python agent.pyz JOB RESULT`: measures one model on the machine it runs on, in one process.
+
+The result is JSON, written whole or not at all. The last line on stdout states its length and SHA-256: exit
+codes do not survive every transport, so whoever reads the result trusts that line alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+
+from benchmark.agent.measurement import JobFailure, measure
+
+RESULT_VERSION = 1
+RESULT_LINE = "POCKETCLIP-RESULT"
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the job; returns 0 where it was measured, 1 where the result holds a failure, 2 on wrong use."""
+    if len(arguments) != 2:
+        print("usage: python agent.pyz JOB.json RESULT.json", file=sys.stderr)
+        return 2
+    job_path, result_path = arguments
+    result = {"result_version": RESULT_VERSION, "failure": None, "python_version": sys.version.split()[0]}
+    try:
+        result.update(measure(_read_job(job_path)))
+    except JobFailure as failure:
+        result["failure"] = {"code": failure.code, "message": str(failure)}
+    content = json.dumps(result, allow_nan=False).encode()
+    _write_whole(result_path, content)
+    print(RESULT_LINE, len(content), hashlib.sha256(content).hexdigest(), flush=True)
+    return 0 if result["failure"] is None else 1
+
+
+def _read_job(path: str) -> dict:
+    try:
+        with open(path, "rb") as stream:
+            return json.load(stream)
+    except (OSError, ValueError) as error:
+        raise JobFailure("bad-job", f"cannot read the job {path}: {error}") from error
+
+
+def _write_whole(path: str, content: bytes) -> None:
+    partial = path + ".partial"
+    with open(partial, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(partial, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

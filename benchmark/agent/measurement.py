@@ -1,0 +1,228 @@
+"""One measurement: import, load, first inference, warm-up, steady state, each timed apart in nanoseconds.
+
+Every inference gets a real input (the golden inputs, in turn) and every output is checked to be finite, outside
+the timed section. No sample is dropped.
+"""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import hashlib
+import os
+import statistics
+from importlib import metadata
+from time import perf_counter_ns
+from typing import Any, Callable, Optional
+
+import numpy as np
+
+from benchmark.agent import memory
+from export import runtimes
+
+JOB_VERSION = 1
+
+
+class JobFailure(Exception):
+    """The job cannot be measured; `code` is for programs, the message for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def measure(job: dict) -> dict:
+    """Runs a job and returns the result's fields.
+
+    Raises:
+        JobFailure: `bad-job`, `runtime-missing`, `load-failed`, `inference-failed` or `non-finite-output`.
+    """
+    _check_job(job)
+    samples = _read_samples(job["inputs"])
+    runtime = job["runtime"]
+    launch: dict = {
+        "started_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "load_average": _load_average(),
+    }
+    launch["import_ns"] = _timed(lambda: _import_runtime(runtime))[1]
+
+    gc.collect()
+    # Imports raise the peak on their own: what the model costs is counted from here.
+    launch["peak_reset"] = memory.reset_peak()
+    launch["baseline_bytes"] = memory.resident_bytes()
+    launch["peak_before_load_bytes"] = memory.peak_bytes()
+
+    session, launch["load_ns"] = _timed(lambda: _load(runtime, job["model_path"], job["threads"]))
+    launch["loaded_bytes"] = memory.resident_bytes()
+
+    infer = _Inference(session, samples)
+    # A collection inside an inference would count as the model's time.
+    gc.disable()
+    launch["first_inference_ns"] = infer()
+    print("loaded; warming up", flush=True)
+    launch["warmup_ns"], launch["warmup_stationary"] = _warm_up(infer, job["warmup"])
+    print("measuring", flush=True)
+    launch["steady_ns"] = _steady(infer, job["iterations"], job["minimum_seconds"])
+    gc.enable()
+
+    launch["peak_bytes"] = memory.peak_bytes()
+    launch["end_bytes"] = memory.resident_bytes()
+    infer.finish_round()
+    outputs = _write_outputs(job["outputs_path"], infer.outputs)
+    accelerator = getattr(session, "accelerator", None)
+    return {
+        "runtime_version": _runtime_version(runtime),
+        "accelerator_observed": accelerator,
+        "launch": launch,
+        "outputs": outputs,
+    }
+
+
+class _Inference:
+    """Runs the samples in turn; calling it times one inference in nanoseconds."""
+
+    def __init__(self, session: runtimes.Session, samples: list) -> None:
+        self._session = session
+        self._samples = samples
+        self._next = 0
+        self.outputs: list[Optional[np.ndarray]] = [None] * len(samples)
+
+    def __call__(self) -> int:
+        index = self._next
+        sample = self._samples[index]
+        run = self._session.run
+        try:
+            started = perf_counter_ns()
+            results = run(sample)
+            elapsed = perf_counter_ns() - started
+        except Exception as error:
+            raise JobFailure("inference-failed", f"sample {index}: {_worded(error)}") from error
+        for position, result in enumerate(results):
+            if not np.isfinite(result).all():
+                raise JobFailure(
+                    "non-finite-output", f"output {position} holds NaN or infinity for sample {index}"
+                )
+        self.outputs[index] = np.asarray(results[0])
+        self._next = (index + 1) % len(self._samples)
+        return elapsed
+
+    def finish_round(self) -> None:
+        """Runs, untimed, the samples that no inference has met yet."""
+        for index, output in enumerate(self.outputs):
+            if output is None:
+                self._next = index
+                self()
+
+
+def _warm_up(infer: Callable[[], int], rule: dict) -> tuple:
+    """Infers until the medians of successive windows lie close together; returns samples and whether they did."""
+    window, wanted = rule["window_iterations"], rule["stable_windows"]
+    taken: list[int] = []
+    medians: list[float] = []
+    spent_ns = 0
+    while len(taken) < rule["maximum_iterations"] and spent_ns < rule["maximum_seconds"] * 1e9:
+        batch = [infer() for _ in range(window)]
+        taken += batch
+        spent_ns += sum(batch)
+        medians.append(statistics.median(batch))
+        latest = medians[-wanted:]
+        if (
+            len(taken) >= rule["minimum_iterations"]
+            and len(latest) == wanted
+            and max(latest) <= min(latest) * (1 + rule["tolerance"])
+        ):
+            return taken, True
+    return taken, False
+
+
+def _steady(infer: Callable[[], int], iterations: int, minimum_seconds: float) -> list:
+    taken: list[int] = []
+    spent_ns = 0
+    while len(taken) < iterations or spent_ns < minimum_seconds * 1e9:
+        taken.append(infer())
+        spent_ns += taken[-1]
+    return taken
+
+
+def _check_job(job: dict) -> None:
+    version = job.get("job_version") if isinstance(job, dict) else None
+    if version != JOB_VERSION:
+        raise JobFailure("bad-job", f"this agent takes jobs of version {JOB_VERSION}, got {version!r}")
+    wanted = ("runtime", "model_path", "inputs", "threads", "warmup", "iterations", "minimum_seconds", "outputs_path")
+    missing = [key for key in wanted if key not in job]
+    if missing:
+        raise JobFailure("bad-job", f"the job lacks {', '.join(missing)}")
+    if job["runtime"] not in runtimes.RUNTIMES:
+        known = ", ".join(runtimes.RUNTIMES)
+        raise JobFailure("bad-job", f"no runtime is called {job['runtime']!r}; choose from {known}")
+
+
+def _read_samples(files: list) -> list:
+    """Raw little-endian files to a list of samples, each a list of batch-1 arrays in model order."""
+    arrays = []
+    for entry in files:
+        try:
+            dtype = np.dtype(entry["dtype"]).newbyteorder("<")
+            array = np.fromfile(entry["path"], dtype).reshape(entry["shape"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise JobFailure("bad-job", f"cannot read the input {entry!r}: {_worded(error)}") from error
+        arrays.append(array.astype(dtype.newbyteorder("="), copy=False))
+    counts = {len(array) for array in arrays}
+    if len(counts) != 1 or 0 in counts:
+        raise JobFailure("bad-job", f"every input needs the same number of samples, at least 1; got {sorted(counts)}")
+    return [[np.ascontiguousarray(array[index : index + 1]) for array in arrays] for index in range(counts.pop())]
+
+
+def _import_runtime(runtime: str) -> None:
+    try:
+        runtimes.warm_imports(runtime)
+    except Exception as error:
+        raise JobFailure("runtime-missing", f"cannot import {runtime}: {_worded(error)}") from error
+
+
+def _load(runtime: str, path: str, threads: int) -> runtimes.Session:
+    try:
+        return runtimes.open_session(runtime, path, threads)
+    except Exception as error:
+        raise JobFailure("load-failed", f"{runtime} cannot load the model: {_worded(error)}") from error
+
+
+def _write_outputs(path: str, outputs: list) -> dict:
+    stacked = np.concatenate([output.reshape((1, -1)) for output in outputs])
+    content = stacked.astype(stacked.dtype.newbyteorder("<"), copy=False).tobytes()
+    with open(path + ".partial", "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(path + ".partial", path)
+    return {
+        "path": path,
+        "dtype": stacked.dtype.name,
+        "shape": list(stacked.shape),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def _runtime_version(runtime: str) -> Optional[str]:
+    try:
+        return runtimes.runtime_version(runtime)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _load_average() -> Optional[float]:
+    try:
+        return round(os.getloadavg()[0], 2)
+    except (OSError, AttributeError):
+        return None
+
+
+def _timed(action: Callable[[], Any]) -> tuple:
+    started = perf_counter_ns()
+    value = action()
+    return value, perf_counter_ns() - started
+
+
+def _worded(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:300]}".rstrip(": ")

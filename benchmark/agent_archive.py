@@ -1,0 +1,55 @@
+"""Assembles `agent.pyz`, the one file that is pushed to a device.
+
+The archive keeps the repository's folders, so the agent's imports are the same inside and outside. Its bytes
+depend on its sources alone: their hash in a record says exactly what measured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import export
+from benchmark import agent
+
+_AGENT = Path(agent.__file__).parent
+_EXPORT = Path(export.__file__).parent
+_SHEBANG = b"#!/usr/bin/env python3\n"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+# name in the archive -> source file; None makes an empty package marker
+MEMBERS: dict[str, Path | None] = {
+    "__main__.py": _AGENT / "__main__.py",
+    "benchmark/__init__.py": None,
+    "benchmark/agent/__init__.py": None,
+    "benchmark/agent/measurement.py": _AGENT / "measurement.py",
+    "benchmark/agent/memory.py": _AGENT / "memory.py",
+    "export/__init__.py": None,
+    "export/runtimes.py": _EXPORT / "runtimes.py",
+}
+
+
+def build_agent() -> bytes:
+    """The agent's bytes, the same on every machine that has the same sources."""
+    return build_archive({name: path.read_bytes() if path else b"" for name, path in MEMBERS.items()})
+
+
+def build_archive(members: dict[str, bytes]) -> bytes:
+    """A zip application (see `zipapp`) of the members, in their order, uncompressed and with fixed dates."""
+    buffer = io.BytesIO()
+    buffer.write(_SHEBANG)
+    # Stored, not deflated: compressed bytes differ between versions of zlib.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.create_system = 3
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 as hex digits."""
+    return hashlib.sha256(content).hexdigest()

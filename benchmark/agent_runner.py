@@ -1,0 +1,172 @@
+"""Runs the measuring agent over a transport and believes only what it can verify."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.agent.__main__ import RESULT_LINE
+from benchmark.agent_archive import digest
+from benchmark.errors import AgentError, MeasurementError, TransportError
+from benchmark.protocol import RESULT_VERSION, AgentResult, InputFile, Job, OutputFile
+from benchmark.records import Launch, RunSettings
+from benchmark.transport import Execution, Transport
+from export.artifact import Artifact
+from models import documents
+
+
+@dataclass(frozen=True)
+class AgentRun:
+    """What one launch brought back, verified. `outputs` is `(samples, values)`."""
+
+    launch: Launch
+    outputs: npt.NDArray[np.generic]
+    runtime_version: str | None
+    accelerator_observed: str | None
+
+
+class Runner(Protocol):
+    """Measures artefacts on one device, a process per launch."""
+
+    @property
+    def agent_sha256(self) -> str:
+        """Hash of the program that measures."""
+        ...
+
+    def run(
+        self, artifact: Artifact, runtime: str, settings: RunSettings, *, timeout_seconds: float
+    ) -> AgentRun:
+        """One launch of one artefact.
+
+        Raises:
+            AgentError: the agent crashed, timed out or left nothing that can be trusted.
+            MeasurementError: the agent reports a failure.
+            TransportError: files do not reach the device.
+        """
+        ...
+
+
+class AgentRunner:
+    """Pushes the agent and each artefact once, then starts one process per launch."""
+
+    def __init__(
+        self, transport: Transport, *, workspace: str, scratch: Path, python: Sequence[str], agent: bytes
+    ) -> None:
+        """`workspace` is an empty folder of the device, `scratch` one of this machine."""
+        self._transport = transport
+        self._workspace = workspace
+        self._scratch = scratch
+        self._python = tuple(python)
+        self._agent = agent
+        self._pushed: set[str] = set()
+        self._launches = itertools.count(1)
+
+    @property
+    def agent_sha256(self) -> str:
+        return digest(self._agent)
+
+    def run(
+        self, artifact: Artifact, runtime: str, settings: RunSettings, *, timeout_seconds: float
+    ) -> AgentRun:
+        agent_path = self._push_agent()
+        model_folder = self._push_artifact(artifact)
+        folder = f"{self._workspace}/launch-{next(self._launches)}"
+        golden = artifact.manifest.golden.inputs
+        job = Job(
+            runtime=runtime,
+            model_path=f"{model_folder}/{artifact.manifest.entry_point}",
+            inputs=(InputFile(f"{model_folder}/{golden.file}", golden.dtype, golden.shape),),
+            threads=settings.threads,
+            warmup=settings.warmup,
+            iterations=settings.iterations,
+            minimum_seconds=settings.minimum_seconds,
+            outputs_path=f"{folder}/outputs.bin",
+        )
+        self._push_bytes(json.dumps(documents.to_builtin(job)).encode(), f"{folder}/job.json")
+        result_path = f"{folder}/result.json"
+        execution = self._transport.execute(
+            [*self._python, agent_path, f"{folder}/job.json", result_path],
+            folder=folder,
+            timeout_seconds=timeout_seconds,
+        )
+        if execution.exit_code is None:
+            raise AgentError(
+                f"the measuring agent took longer than {timeout_seconds:g} s: {execution.describe()}; "
+                "give it longer with --timeout, or fewer --iterations"
+            )
+        result = _parse_result(self._pull(result_path, execution), execution)
+        if result.failure is not None:
+            raise MeasurementError(f"{result.failure.code}: {result.failure.message}")
+        if result.launch is None or result.outputs is None:
+            raise AgentError("the measuring agent reports success without a launch or outputs")
+        outputs = _parse_outputs(self._pull(result.outputs.path, execution), result.outputs)
+        return AgentRun(result.launch, outputs, result.runtime_version, result.accelerator_observed)
+
+    def _push_agent(self) -> str:
+        path = f"{self._workspace}/agent.pyz"
+        if path not in self._pushed:
+            self._push_bytes(self._agent, path)
+            self._pushed.add(path)
+        return path
+
+    def _push_artifact(self, artifact: Artifact) -> str:
+        folder = f"{self._workspace}/{artifact.manifest.sha256[:16]}"
+        if folder not in self._pushed:
+            for entry in artifact.manifest.files:
+                self._transport.push(artifact.folder / entry.path, f"{folder}/{entry.path}")
+            self._pushed.add(folder)
+        return folder
+
+    def _push_bytes(self, content: bytes, remote: str) -> None:
+        local = self._scratch / "outgoing"
+        try:
+            local.write_bytes(content)
+        except OSError as error:
+            raise TransportError(f"cannot write {local}: {error.strerror or error}") from error
+        self._transport.push(local, remote)
+
+    def _pull(self, remote: str, execution: Execution) -> bytes:
+        local = self._scratch / "incoming"
+        try:
+            self._transport.pull(remote, local)
+            return local.read_bytes()
+        except (TransportError, OSError) as error:
+            name = remote.rpartition("/")[2]
+            raise AgentError(f"the measuring agent left no {name}: {execution.describe()}") from error
+
+
+def _parse_result(content: bytes, execution: Execution) -> AgentResult:
+    """Checks the result against the line that announced it; the exit code proves nothing."""
+    announced = [line.split() for line in execution.stdout.splitlines() if line.startswith(RESULT_LINE + " ")]
+    if not announced:
+        raise AgentError(
+            f"the measuring agent ended before it announced its result: {execution.describe()}; run it again"
+        )
+    actual = [RESULT_LINE, str(len(content)), digest(content)]
+    if announced[-1] != actual:
+        length = announced[-1][1] if len(announced[-1]) > 1 else "an unknown number of"
+        how = "truncated" if str(len(content)) != length else "altered"
+        raise AgentError(
+            f"the measuring agent's result is {how}: it announced {length} bytes, {len(content)} arrived"
+            f"{'' if how == 'truncated' else ' with another SHA-256'}; run it again"
+        )
+    result = documents.parse(AgentResult, content, source="the measuring agent's result", error=AgentError)
+    if result.result_version != RESULT_VERSION:
+        raise AgentError(f"the agent wrote result version {result.result_version}, wanted {RESULT_VERSION}")
+    return result
+
+
+def _parse_outputs(content: bytes, expected: OutputFile) -> npt.NDArray[np.generic]:
+    if digest(content) != expected.sha256:
+        raise AgentError(f"the outputs arrived altered or truncated ({len(content)} bytes); run it again")
+    try:
+        return np.frombuffer(content, np.dtype(expected.dtype).newbyteorder("<")).reshape(expected.shape)
+    except (TypeError, ValueError) as error:
+        raise AgentError(f"the outputs do not fit their description: {error}") from error

@@ -1,0 +1,53 @@
+"""The errors of `benchmark`. Exit codes: 2 where the user can put it right, 1 where the work failed."""
+
+from __future__ import annotations
+
+from models.errors import PocketClipError
+
+
+class BenchmarkError(PocketClipError):
+    """Root of the errors of `benchmark`."""
+
+
+class UnknownDeviceError(BenchmarkError):
+    """No device of that name is registered."""
+
+    exit_code = 2
+
+
+class TransportError(BenchmarkError):
+    """A file cannot be moved to or from a device."""
+
+
+class AgentError(BenchmarkError):
+    """The measuring agent crashed, timed out, or left no result, a truncated one or an altered one."""
+
+
+class MeasurementError(BenchmarkError):
+    """The measuring agent ran to its end and reports, by a code, that it could not measure."""
+
+
+class RecordError(BenchmarkError):
+    """A record contradicts itself or is not a record at all."""
+
+
+class RecordVersionError(RecordError):
+    """A record was written by a newer version than this one."""
+
+    exit_code = 2
+
+
+class StoreError(BenchmarkError):
+    """The store cannot be opened, read or written."""
+
+    exit_code = 2
+
+
+class ReportError(BenchmarkError):
+    """There is nothing to report, or the store's records cannot be put together."""
+
+    exit_code = 2
+
+
+class FailedArtifactsError(BenchmarkError):
+    """A benchmark ran to its end and some of its artefacts failed."""

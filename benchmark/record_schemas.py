@@ -1,0 +1,45 @@
+"""The record formats as JSON Schema, for readers in other languages.
+
+`python -m benchmark.record_schemas` writes the files in `benchmark/schemas/` anew from the dataclasses.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmark.records import ACCURACY_SCHEMA_VERSION, BENCHMARK_SCHEMA_VERSION, AccuracyRecord, BenchmarkRecord
+from models import atomic, documents
+
+FOLDER = Path(__file__).parent / "schemas"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+SCHEMAS: dict[str, type] = {
+    f"benchmark-record-v{BENCHMARK_SCHEMA_VERSION}.schema.json": BenchmarkRecord,
+    f"accuracy-record-v{ACCURACY_SCHEMA_VERSION}.schema.json": AccuracyRecord,
+}
+
+
+def schema_text(file_name: str) -> str:
+    """The schema file's content as it must be."""
+    generated: dict[str, Any] = documents.adapter(SCHEMAS[file_name]).json_schema(mode="serialization")
+    for definition in (generated, *generated.get("$defs", {}).values()):
+        if definition.get("type") == "object":
+            # Fields with a default are always written too, so readers may rely on them.
+            definition["required"] = list(definition["properties"])
+    schema = {"$schema": DIALECT, "$id": file_name, **generated}
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def write_schemas(folder: Path = FOLDER) -> list[Path]:
+    """Writes every schema file and returns the paths."""
+    paths = [folder / name for name in SCHEMAS]
+    for path in paths:
+        atomic.write_text(path, schema_text(path.name))
+    return paths
+
+
+if __name__ == "__main__":
+    for written in write_schemas():
+        print(written)

@@ -1,0 +1,290 @@
+"""What a benchmark leaves behind: records with every raw sample, units in the names, None for what is unknown.
+
+Statistics are never stored; `benchmark.statistics` derives them on demand.
+
+Schema history:
+  benchmark 1, accuracy 1: first versions.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le, MinLen
+
+from benchmark.errors import RecordError
+from export.parity_report import ParityReport
+from export.precision import Precision, TargetName, Tower
+from models.documents import document
+
+BENCHMARK_SCHEMA_VERSION = 1
+ACCURACY_SCHEMA_VERSION = 1
+
+Count = Annotated[int, Ge(0)]
+Positive = Annotated[int, Ge(1)]
+Share = Annotated[float, Ge(0.0), Le(1.0)]
+Cosine = Annotated[float, Ge(-1.001), Le(1.001)]
+Text = Annotated[str, MinLen(1)]
+
+
+class Status(StrEnum):
+    """How far a benchmark came.
+
+    `parity-only`: the device cannot run the format's own runtime, so outputs were compared and nothing was timed.
+    """
+
+    MEASURED = "measured"
+    PARITY_ONLY = "parity-only"
+    FAILED = "failed"
+
+
+class DeviceKind(StrEnum):
+    """What sort of machine a device is. Latency of an emulated one means nothing."""
+
+    HOST = "host"
+    EMULATED = "emulated"
+    PHONE = "phone"
+    BOARD = "board"
+
+
+class LoadMode(StrEnum):
+    """How the runtime gets the model: `file`, it opens the file by its path and may map it into memory."""
+
+    FILE = "file"
+
+
+@document
+class ArtifactIdentity:
+    """Which artefact was measured. `sha256` covers all its files; the size is that of the model files alone."""
+
+    model: Text
+    tower: Tower
+    target: TargetName
+    precision: Precision
+    sha256: Text
+    weights_sha256: Text
+    model_size_bytes: Count
+
+
+@document
+class DeviceFacts:
+    """The machine that ran the measurement. `isa` lists the instruction sets that matter to inference."""
+
+    name: Text
+    kind: DeviceKind
+    os: Text
+    machine: Text
+    cpu: Text
+    isa: tuple[str, ...]
+    logical_cores: Positive
+    memory_bytes: Count | None
+
+
+@document
+class RuntimeFacts:
+    """What executed the model. The accelerator asked for and the one seen are told apart: fallbacks are silent."""
+
+    name: Text
+    version: str | None
+    accelerator_requested: Text
+    accelerator_observed: str | None
+
+
+@document
+class WarmupRule:
+    """When a model counts as warm: `stable_windows` successive windows whose medians differ by `tolerance` at most."""
+
+    window_iterations: Positive = 5
+    stable_windows: Positive = 3
+    tolerance: Annotated[float, Ge(0.0)] = 0.05
+    minimum_iterations: Count = 15
+    maximum_iterations: Positive = 200
+    maximum_seconds: Annotated[float, Ge(0.0)] = 20.0
+
+
+@document
+class RunSettings:
+    """What was asked for: per launch at least `iterations` steady inferences and at least `minimum_seconds` of them."""
+
+    threads: Positive = 1
+    iterations: Positive = 100
+    minimum_seconds: Annotated[float, Ge(0.0)] = 0.0
+    launches: Positive = 3
+    warmup: WarmupRule = WarmupRule()
+    load_mode: LoadMode = LoadMode.FILE
+
+
+@document
+class Launch:
+    """One process: what it took, in the order in which it happened.
+
+    Import, load (opening the model) and first inference are no part of `steady_ns`. `baseline_bytes` is the
+    resident memory after imports and before the load; `peak_bytes` starts at that point where `peak_reset` is
+    true, else it also covers what came before (`peak_before_load_bytes`).
+    """
+
+    started_at: Text
+    load_average: float | None
+    import_ns: Count
+    load_ns: Count
+    first_inference_ns: Count
+    warmup_ns: tuple[Count, ...]
+    warmup_stationary: bool
+    steady_ns: Annotated[tuple[Count, ...], MinLen(1)]
+    baseline_bytes: Count | None
+    loaded_bytes: Count | None
+    peak_before_load_bytes: Count | None
+    peak_bytes: Count | None
+    end_bytes: Count | None
+    peak_reset: bool
+
+    @property
+    def peak_over_baseline_bytes(self) -> int | None:
+        """Memory the model cost at most, or None where the system cannot tell it from earlier peaks."""
+        if self.baseline_bytes is None or self.peak_bytes is None:
+            return None
+        if not self.peak_reset and self.peak_bytes == self.peak_before_load_bytes:
+            return None
+        return max(0, self.peak_bytes - self.baseline_bytes)
+
+
+@document
+class GoldenCheck:
+    """Outputs of this very run against the artefact's golden tensors, worst sample.
+
+    `cosine_min` and `max_abs` compare with PyTorch fp32, `exported_cosine_min` with what the artefact itself
+    gave when it was exported: it shows a device whose kernels compute something else.
+    """
+
+    samples: Positive
+    cosine_min: Cosine
+    max_abs: float
+    exported_cosine_min: Cosine
+
+
+@document
+class BenchmarkRecord:
+    """One artefact on one device.
+
+    Raises:
+        RecordError: status, launches and reason do not fit each other.
+    """
+
+    artifact: ArtifactIdentity
+    device: DeviceFacts
+    runtime: RuntimeFacts
+    settings: RunSettings
+    status: Status
+    reason: str | None
+    launches: tuple[Launch, ...]
+    parity: ParityReport | None
+    golden_check: GoldenCheck | None
+    agent_sha256: str | None
+    tool_version: Text
+    record_id: Text
+    created_at: Text
+    kind: Literal["benchmark"] = "benchmark"
+    schema_version: Literal[1] = BENCHMARK_SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        _check_stamp(self.record_id, self.created_at)
+        if self.status is Status.MEASURED and not (self.launches and self.golden_check):
+            raise RecordError("a measured record needs at least one launch and a golden check")
+        if self.status is Status.PARITY_ONLY and self.launches:
+            raise RecordError("a parity-only record holds no launches: nothing may be timed")
+        if (self.status is Status.MEASURED) != (self.reason is None):
+            raise RecordError(f"a reason belongs to records that were not measured; this one is {self.status}")
+
+
+@document
+class AccuracyRecord:
+    """Zero-shot accuracy of an image and text artefact used together, or of PyTorch where `target` is None.
+
+    Shares lie in [0, 1]; the interval is that of `accuracy`. `baseline_correct` counts PyTorch's correct answers
+    on the same samples; `drop_points` is PyTorch's accuracy minus this one in percentage points, with an
+    interval that pairs the samples. All three are None for PyTorch itself.
+
+    Raises:
+        RecordError: the counts contradict each other, or baseline and artefact fields are mixed.
+    """
+
+    model: Text
+    target: TargetName | None
+    precision: Precision
+    image_sha256: str | None
+    text_sha256: str | None
+    weights_sha256: Text
+    dataset: Text
+    split: Text
+    samples: Positive
+    classes: Positive
+    correct: Count
+    accuracy: Share
+    accuracy_low: Share
+    accuracy_high: Share
+    chance: Share
+    baseline_correct: Count | None
+    drop_points: float | None
+    drop_low_points: float | None
+    drop_high_points: float | None
+    executed_by: Text
+    tool_version: Text
+    record_id: Text
+    created_at: Text
+    kind: Literal["accuracy"] = "accuracy"
+    schema_version: Literal[1] = ACCURACY_SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        _check_stamp(self.record_id, self.created_at)
+        if self.correct > self.samples or (self.baseline_correct or 0) > self.samples:
+            raise RecordError(
+                f"more correct answers ({self.correct}, baseline {self.baseline_correct}) than samples ({self.samples})"
+            )
+        if abs(self.accuracy - self.correct / self.samples) > 1e-9:
+            raise RecordError(f"accuracy {self.accuracy} is not correct / samples ({self.correct} / {self.samples})")
+        if not self.accuracy_low <= self.accuracy <= self.accuracy_high:
+            raise RecordError(
+                f"accuracy {self.accuracy} lies outside its interval {self.accuracy_low} to {self.accuracy_high}"
+            )
+        compared = (self.baseline_correct, self.drop_points, self.drop_low_points, self.drop_high_points)
+        exported = (self.image_sha256, self.text_sha256)
+        if self.target is None and any(value is not None for value in (*compared, *exported)):
+            raise RecordError("PyTorch's own record has no artefacts and no drop against itself")
+        if self.target is not None and any(value is None for value in (*compared, *exported)):
+            raise RecordError("an artefact pair's record needs both artefacts and the drop against PyTorch")
+
+
+Record = BenchmarkRecord | AccuracyRecord
+
+
+def new_record_id() -> str:
+    """A fresh random UUID."""
+    return str(uuid.uuid4())
+
+
+def utc_now() -> str:
+    """The time in UTC, ISO 8601 to the microsecond, so that records sort by it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def tool_version() -> str:
+    """The installed version of PocketCLIP, `unknown` where it runs uninstalled."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("pocketclip")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _check_stamp(record_id: str, created_at: str) -> None:
+    try:
+        uuid.UUID(record_id)
+        moment = datetime.fromisoformat(created_at)
+    except ValueError as error:
+        raise RecordError(f"record_id must be a UUID and created_at ISO 8601: {error}") from error
+    if moment.utcoffset() is None or moment.utcoffset() != UTC.utcoffset(None):
+        raise RecordError(f"created_at must be in UTC, got {created_at!r}")

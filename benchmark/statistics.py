@@ -1,0 +1,100 @@
+"""Statistics of benchmark records, derived on demand from the raw samples. Times are nanoseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmark.records import BenchmarkRecord, Launch
+
+PERCENTILES = (50, 90, 95, 99)
+# Below this many launches a bootstrap over launches says nothing: the resamples are too few and too alike.
+MINIMUM_LAUNCHES_FOR_INTERVAL = 5
+_RESAMPLES = 2000
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class LatencySummary:
+    """Steady latency of one record.
+
+    Percentiles and `mad_ns` (median absolute deviation) pool the samples of all launches. `launch_median_ns` is the
+    median of the launches' medians, `launch_spread` their range as a share of it, and the interval (95 %) tells
+    how far another set of launches may land; it is None for fewer than five launches.
+    """
+
+    samples: int
+    p50_ns: float
+    p90_ns: float
+    p95_ns: float
+    p99_ns: float
+    mad_ns: float
+    launch_medians_ns: tuple[float, ...]
+    launch_median_ns: float
+    launch_spread: float
+    interval_ns: tuple[float, float] | None
+
+
+def summarize_latency(launches: Sequence[Launch]) -> LatencySummary:
+    """Summarises the steady samples of at least one launch.
+
+    Raises:
+        ValueError: there is no launch.
+    """
+    if not launches:
+        raise ValueError("latency needs at least one launch")
+    pooled = np.concatenate([np.asarray(launch.steady_ns, np.float64) for launch in launches])
+    p50, p90, p95, p99 = (float(value) for value in np.percentile(pooled, PERCENTILES))
+    medians = [float(np.median(launch.steady_ns)) for launch in launches]
+    middle = float(np.median(medians))
+    return LatencySummary(
+        samples=len(pooled),
+        p50_ns=p50,
+        p90_ns=p90,
+        p95_ns=p95,
+        p99_ns=p99,
+        mad_ns=float(np.median(np.abs(pooled - p50))),
+        launch_medians_ns=tuple(medians),
+        launch_median_ns=middle,
+        launch_spread=(max(medians) - min(medians)) / middle if middle else 0.0,
+        interval_ns=launch_interval(medians),
+    )
+
+
+def launch_interval(medians: Sequence[float]) -> tuple[float, float] | None:
+    """95 % bootstrap interval of the median over launches; None where there are too few launches."""
+    if len(medians) < MINIMUM_LAUNCHES_FOR_INTERVAL:
+        return None
+    if min(medians) == max(medians):
+        return medians[0], medians[0]
+    # Imported here: scipy.stats costs a second that most callers need not pay.
+    from scipy.stats import bootstrap
+
+    # The percentile method: BCa's jackknife breaks down on medians of few values.
+    result = bootstrap(
+        (np.asarray(medians, np.float64),), np.median, n_resamples=_RESAMPLES, method="percentile", rng=_SEED
+    )
+    low, high = result.confidence_interval
+    return float(low), float(high)
+
+
+def median_load_ns(record: BenchmarkRecord) -> float | None:
+    """Median over launches of the time to open the model."""
+    return _median([launch.load_ns for launch in record.launches])
+
+
+def median_first_inference_ns(record: BenchmarkRecord) -> float | None:
+    """Median over launches of the first inference after the load."""
+    return _median([launch.first_inference_ns for launch in record.launches])
+
+
+def median_peak_bytes(record: BenchmarkRecord) -> float | None:
+    """Median over launches of the peak memory over the baseline; None where no launch could tell."""
+    peaks = [launch.peak_over_baseline_bytes for launch in record.launches]
+    return _median([peak for peak in peaks if peak is not None])
+
+
+def _median(values: Sequence[int]) -> float | None:
+    return float(np.median(values)) if values else None

@@ -1,0 +1,99 @@
+"""Finding, opening and running exported artefacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from export.errors import ArtifactCorruptError, ArtifactNotFoundError
+from export.manifest import MANIFEST_NAME, GoldenTensor, Manifest, read_manifest, verify_files
+from export.precision import Tower
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artefact on disk whose manifest was read and whose files match their hashes."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def model_path(self) -> Path:
+        """The model file, or the package folder of formats that are folders."""
+        return self.folder / self.manifest.entry_point
+
+    @property
+    def label(self) -> str:
+        """A name for messages and tables, e.g. `pocketclip_nano onnx-fp32 image`."""
+        return f"{self.manifest.model.name} {self.manifest.scheme} {self.manifest.tower}"
+
+    def golden(self, tensor: GoldenTensor) -> np.ndarray:
+        """A stored golden tensor, first axis samples."""
+        return np.fromfile(self.folder / tensor.file, np.dtype(tensor.dtype).newbyteorder("<")).reshape(
+            tensor.shape
+        )
+
+
+def load_artifact(folder: Path) -> Artifact:
+    """Reads an artefact and checks every file against its hash.
+
+    Raises:
+        ArtifactNotFoundError: the folder holds no manifest.
+        ManifestError: the manifest is malformed or newer than this version.
+        ArtifactCorruptError: a file is missing, truncated or altered.
+    """
+    if not (folder / MANIFEST_NAME).is_file():
+        raise ArtifactNotFoundError(
+            f"there is no artefact at {folder}: it has no {MANIFEST_NAME}; make one with `pocketclip export`"
+        )
+    manifest = read_manifest(folder)
+    verify_files(folder, manifest)
+    if not (folder / manifest.entry_point).exists():
+        raise ArtifactCorruptError(f"{folder}: the model {manifest.entry_point} is missing; export it again")
+    return Artifact(folder, manifest)
+
+
+def find_artifacts(paths: Iterable[Path]) -> list[Artifact]:
+    """Artefacts at the paths or in any folder below them, in path order, each once.
+
+    Raises:
+        ArtifactNotFoundError: a path does not exist or holds no artefact; and as `load_artifact`.
+    """
+    folders: dict[Path, None] = {}
+    for path in paths:
+        found = sorted(
+            manifest.parent
+            for manifest in path.rglob(MANIFEST_NAME)
+            # Unfinished exports live in hidden folders beside the finished ones.
+            if not any(part.startswith(".") for part in manifest.relative_to(path).parts)
+        )
+        if not found:
+            reason = "holds no artefact" if path.is_dir() else "does not exist"
+            raise ArtifactNotFoundError(f"{path} {reason}; make one with `pocketclip export --out {path}`")
+        folders.update(dict.fromkeys(folder.resolve() for folder in found))
+    return [load_artifact(folder) for folder in folders]
+
+
+def select_pair(artifacts: Sequence[Artifact]) -> tuple[Artifact, Artifact]:
+    """The image and the text artefact to use together: exactly one of each, of one model.
+
+    Raises:
+        ArtifactNotFoundError: a tower is missing, or several candidates leave the choice open.
+    """
+    by_tower = {tower: [a for a in artifacts if a.manifest.tower is tower] for tower in Tower}
+    for tower, candidates in by_tower.items():
+        if len(candidates) != 1:
+            found = ", ".join(str(a.folder) for a in candidates) or "none"
+            raise ArtifactNotFoundError(
+                f"exactly one {tower} artefact is needed, found {len(candidates)} ({found}); "
+                "name one folder that holds both towers of one precision, or give --artifact twice"
+            )
+    image, text = by_tower[Tower.IMAGE][0], by_tower[Tower.TEXT][0]
+    if image.manifest.model.weights_sha256 != text.manifest.model.weights_sha256:
+        raise ArtifactNotFoundError(
+            f"{image.label} and {text.label} come from different weights; export both towers of one model"
+        )
+    return image, text

@@ -1,0 +1,8 @@
+"""A reference executor for Core ML programs: proves a package's parity where Core ML itself cannot run."""
+
+from __future__ import annotations
+
+from export.coreml_reference.executor import ReferenceExecutor
+from export.coreml_reference.program import Program, ValueSpec, load_program
+
+__all__ = ["Program", "ReferenceExecutor", "ValueSpec", "load_program"]

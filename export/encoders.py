@@ -1,0 +1,73 @@
+"""Both towers of an exported pair behind plain functions: image or sentence in, embedding out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.artifact import Artifact
+from export.errors import ManifestError
+from export.runtimes import Session
+from export.targets import open_session
+from models.errors import NonFiniteError
+from models.preprocess import PreprocessSpec
+from models.tokenizer import Tokenizer, load_tokenizer
+
+Embeddings = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class EncoderPair:
+    """An image and a text session with what feeds them."""
+
+    preprocess: PreprocessSpec
+    tokenizer: Tokenizer
+    logit_scale: float
+    image_session: Session
+    text_session: Session
+
+    def encode_image(self, image: np.ndarray) -> Embeddings:
+        """`(1, 3, S, S)` float32 to a normalised `(1, D)`."""
+        return _run(self.image_session, image)
+
+    def encode_text(self, text: str) -> Embeddings:
+        """A sentence to a normalised `(1, D)`."""
+        return _run(self.text_session, self.tokenizer(text))
+
+
+@contextmanager
+def open_pair(image: Artifact, text: Artifact, threads: int = 1) -> Iterator[EncoderPair]:
+    """Opens both artefacts with the preprocessing and tokenizer that their manifests name.
+
+    Raises:
+        ManifestError: a manifest lacks what its tower needs.
+        TargetUnavailableError, ArtifactCorruptError: as `export.targets.open_session`.
+    """
+    preprocess, tokenizer = image.manifest.preprocess, text.manifest.tokenizer
+    if preprocess is None or tokenizer is None:
+        lacking, part = (image, "preprocessing") if preprocess is None else (text, "tokenizer")
+        raise ManifestError(f"the manifest of {lacking.folder} has no {part}; export it again")
+    image_session = open_session(image, threads)
+    text_session = open_session(text, threads)
+    try:
+        yield EncoderPair(
+            preprocess=preprocess,
+            tokenizer=load_tokenizer(tokenizer, text.folder),
+            logit_scale=image.manifest.model.logit_scale,
+            image_session=image_session,
+            text_session=text_session,
+        )
+    finally:
+        image_session.close()
+        text_session.close()
+
+
+def _run(session: Session, inputs: np.ndarray) -> Embeddings:
+    embedding = np.asarray(session.run([inputs])[0], np.float32)
+    if not np.isfinite(embedding).all():
+        raise NonFiniteError("the exported model gave NaN or infinite values; check it with `pocketclip bench`")
+    return embedding

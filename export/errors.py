@@ -1,0 +1,65 @@
+"""The errors of `export`. Exit codes: 2 where the user can put it right, 1 where the work failed."""
+
+from __future__ import annotations
+
+from models.errors import PocketClipError
+
+
+class ExportError(PocketClipError):
+    """Root of the errors of `export`."""
+
+
+class UnknownTargetError(ExportError):
+    """No target of that name exists."""
+
+    exit_code = 2
+
+
+class UnsupportedPrecisionError(ExportError):
+    """The target exists but does not offer that precision."""
+
+    exit_code = 2
+
+
+class TargetUnavailableError(ExportError):
+    """The packages that a target needs are not installed."""
+
+    exit_code = 2
+
+
+class CalibrationError(ExportError):
+    """A static quantisation has no usable calibration samples."""
+
+    exit_code = 2
+
+
+class ArtifactError(ExportError):
+    """An artefact cannot be found, read or trusted."""
+
+    exit_code = 2
+
+
+class ArtifactNotFoundError(ArtifactError):
+    """There is no artefact at that place, or none that fits the request."""
+
+
+class ArtifactCorruptError(ArtifactError):
+    """A file of the artefact is missing, truncated or altered: its hash does not match."""
+
+
+class ManifestError(ArtifactError):
+    """A manifest is malformed or of a schema this version cannot read."""
+
+
+class ConversionError(ExportError):
+    """A converter rejected the model."""
+
+
+class ParityError(ExportError):
+    """An artefact does not agree with PyTorch within its budget."""
+
+
+class UnsupportedOpError(ExportError):
+    """The Core ML reference executor does not know an op (or a form of it) that a program uses."""
+
+    exit_code = 2

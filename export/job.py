@@ -1,0 +1,40 @@
+"""What to export, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.manifest import Manifest
+from export.precision import Precision, TargetName, Tower
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """What to export and where to: the artefact goes to `out/model/target-precision/tower`."""
+
+    model: str
+    weights: str | None
+    target: TargetName
+    precision: Precision
+    tower: Tower
+    out: Path
+
+    @property
+    def folder(self) -> Path:
+        """The artefact's folder."""
+        return self.out / self.model / f"{self.target}-{self.precision}" / self.tower
+
+    @property
+    def label(self) -> str:
+        """The job in words, for progress and errors."""
+        return f"{self.model} {self.target}-{self.precision} {self.tower}"
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """A finished artefact: its folder and manifest, and the seconds that conversion and proof took."""
+
+    folder: Path
+    manifest: Manifest
+    seconds: float

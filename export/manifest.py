@@ -1,0 +1,178 @@
+"""The artefact's manifest: what was exported, how to feed it, and the proof that it is right.
+
+An artefact is a folder: the model file(s), `manifest.json` and golden tensors for a self-test, stored as
+raw little-endian bytes so that any phone app reads them without a library.
+
+Schema history:
+  1: first version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from export.errors import ArtifactCorruptError, ManifestError
+from export.parity_report import ParityReport
+from export.precision import Precision, TargetName, Tower
+from models import documents
+from models.documents import document
+from models.preprocess import PreprocessSpec
+from models.tokenizer import TokenizerSpec
+
+SCHEMA_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+
+
+@document
+class TensorSpec:
+    """An input or output of the model file: fixed shape, dtype, and the range values lie in."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    layout: str
+    minimum: float
+    maximum: float
+
+
+@document
+class FileEntry:
+    """A file of the artefact: its path below the folder (POSIX), size and hash."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@document
+class GoldenTensor:
+    """A stored tensor: raw little-endian values in C order, `shape[0]` samples of the model's batch 1."""
+
+    file: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@document
+class Golden:
+    """Self-test data: real inputs, PyTorch's fp32 outputs, and what this artefact gave for them when exported."""
+
+    inputs: GoldenTensor
+    reference: GoldenTensor
+    outputs: GoldenTensor
+
+
+@document
+class ModelIdentity:
+    """The trained model behind the artefact."""
+
+    name: str
+    config_sha256: str
+    weights_sha256: str
+    parameters: int
+    embedding_dim: int
+    logit_scale: float
+
+
+@document
+class Manifest:
+    """Everything an application or a harness must know about one artefact (schema 1)."""
+
+    schema_version: int
+    created_at: str
+    model: ModelIdentity
+    tower: Tower
+    target: TargetName
+    precision: Precision
+    entry_point: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    normalized: bool
+    preprocess: PreprocessSpec | None
+    tokenizer: TokenizerSpec | None
+    files: tuple[FileEntry, ...]
+    versions: dict[str, str]
+    golden: Golden
+    parity: ParityReport | None
+
+    @property
+    def scheme(self) -> str:
+        """Target and precision in one word, e.g. `onnx-int8-static`."""
+        return f"{self.target}-{self.precision}"
+
+    @property
+    def model_size_bytes(self) -> int:
+        """Bytes of the model file(s) alone, without golden data and vocabulary."""
+        prefix = self.entry_point
+        return sum(
+            entry.size_bytes
+            for entry in self.files
+            if entry.path == prefix or entry.path.startswith(f"{prefix}/")
+        )
+
+    @property
+    def sha256(self) -> str:
+        """One hash over all files of the artefact, the artefact's identity in records."""
+        digest = hashlib.sha256()
+        for entry in sorted(self.files, key=lambda item: item.path):
+            digest.update(f"{entry.path}\0{entry.sha256}\n".encode())
+        return digest.hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file as hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def list_files(folder: Path) -> tuple[FileEntry, ...]:
+    """Entries of every file below `folder` except the manifest, in path order."""
+    return tuple(
+        FileEntry(path.relative_to(folder).as_posix(), path.stat().st_size, hash_file(path))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST_NAME
+    )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads and checks `folder/manifest.json`; the files it lists are not opened.
+
+    Raises:
+        ManifestError: missing, malformed, or of a newer schema than this version reads.
+    """
+    path = folder / MANIFEST_NAME
+    version = documents.read_schema_version(path, error=ManifestError)
+    if version > SCHEMA_VERSION:
+        raise ManifestError(
+            f"{path} has schema version {version}; this version reads up to {SCHEMA_VERSION}: "
+            "update PocketCLIP or export the artefact again"
+        )
+    return documents.read(Manifest, path, error=ManifestError)
+
+
+def verify_files(folder: Path, manifest: Manifest) -> None:
+    """Compares size and hash of every listed file.
+
+    Raises:
+        ArtifactCorruptError: a file is missing, outside the folder, truncated or altered.
+    """
+    root = folder.resolve()
+    for entry in manifest.files:
+        path = root / entry.path
+        if not path.resolve().is_relative_to(root):
+            raise ArtifactCorruptError(f"{folder}: the manifest names {entry.path!r} outside the artefact's folder")
+        if not path.is_file():
+            raise ArtifactCorruptError(f"{path} is missing; export the artefact again")
+        size = path.stat().st_size
+        if size != entry.size_bytes:
+            raise ArtifactCorruptError(
+                f"{path} has {size} bytes, its manifest says {entry.size_bytes}: "
+                "the file is truncated or was replaced; export the artefact again"
+            )
+        digest = hash_file(path)
+        if digest != entry.sha256:
+            raise ArtifactCorruptError(
+                f"{path} has hash {digest[:12]}..., its manifest says {entry.sha256[:12]}...: "
+                "the file was altered; export the artefact again"
+            )

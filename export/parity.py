@@ -1,0 +1,129 @@
+"""Comparing an artefact's embeddings with PyTorch's, on the same real inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from export.budgets import Budget
+from export.parity_report import ParityReport
+from export.precision import Tower
+from export.runtimes import Session
+from export.samples import label_prompts, parity_inputs
+from export.tower_module import tower_module
+from models.clip import ClipModel
+from models.errors import NonFiniteError
+from models.tokenizer import load_tokenizer
+
+Embeddings = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """PyTorch's side of the comparison for one tower.
+
+    `embeddings` (N, D) come from the trained multi-branch model in fp32, normalised; `counterpart` (M, D) are
+    the other tower's embeddings that top-1 agreement is judged on.
+    """
+
+    inputs: Sequence[np.ndarray]
+    embeddings: Embeddings
+    counterpart: Embeddings
+    multibranch_cosine_min: float
+
+
+def make_reference(model: ClipModel, tower: Tower) -> Reference:
+    """Runs PyTorch, multi-branch and reparameterised, on the parity inputs of a tower.
+
+    Raises:
+        NonFiniteError: the model itself gives NaN or infinity.
+    """
+    inputs = parity_inputs(model.config, tower)
+    if tower is Tower.IMAGE:
+        tokenizer = load_tokenizer(model.config.tokenizer)
+        counterpart = _embed(model, Tower.TEXT, list(tokenizer(label_prompts())[:, None, :]))
+    else:
+        counterpart = _embed(model, Tower.IMAGE, parity_inputs(model.config, Tower.IMAGE))
+    embeddings = _embed(model, tower, inputs)
+    folded = tower_module(model, tower)
+    with torch.inference_mode():
+        exported = np.concatenate([folded(torch.from_numpy(array)).numpy() for array in inputs])
+    return Reference(inputs, embeddings, counterpart, float(cosines(embeddings, exported).min()))
+
+
+def run_session(session: Session, inputs: Sequence[np.ndarray]) -> Embeddings:
+    """The session's first output for each input, stacked: (N, D)."""
+    return np.concatenate([np.asarray(session.run([array])[0], np.float32) for array in inputs])
+
+
+def compare(reference: Reference, outputs: Embeddings, budget: Budget, executed_by: str) -> ParityReport:
+    """Measures agreement and judges it by the budget.
+
+    Raises:
+        NonFiniteError: an output is NaN or infinite; no metric is computed then.
+    """
+    require_finite(outputs, executed_by)
+    expected = reference.embeddings
+    cosine = cosines(expected, outputs)
+    error = outputs.astype(np.float64) - expected
+    noise = float((error**2).sum())
+    measured = {
+        "cosine_mean": float(cosine.mean()),
+        "cosine_p1": float(np.percentile(cosine, 1)),
+        "cosine_min": float(cosine.min()),
+        "max_abs": float(np.abs(error).max()),
+        # An exact match has no finite ratio; 200 dB is beyond what fp64 could tell apart.
+        "snr_db": min(200.0, 10 * float(np.log10((expected.astype(np.float64) ** 2).sum() / max(noise, 1e-300)))),
+        "top1_agreement": top1_agreement(expected, outputs, reference.counterpart),
+    }
+    failures = [
+        f"{name} {value:.6g} is {'above' if name == 'max_abs' else 'below'} {getattr(budget, name):g}"
+        for name, value in measured.items()
+        if (value > budget.max_abs if name == "max_abs" else value < getattr(budget, name))
+    ]
+    if reference.multibranch_cosine_min < 0.99999:
+        failures.append(
+            f"reparameterised PyTorch is at cosine {reference.multibranch_cosine_min:.6g} of the multi-branch model"
+        )
+    return ParityReport(
+        samples=len(outputs),
+        **measured,
+        multibranch_cosine_min=reference.multibranch_cosine_min,
+        executed_by=executed_by,
+        failures=tuple(failures),
+    )
+
+
+def cosines(first: np.ndarray, second: np.ndarray) -> NDArray[np.float64]:
+    """Cosine of each pair of rows, (N, D) and (N, D) to (N,)."""
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return (a * b).sum(1) / np.maximum(norms, 1e-30)
+
+
+def top1_agreement(expected: Embeddings, outputs: Embeddings, counterpart: Embeddings) -> float:
+    """Share of rows whose best match among `counterpart` is the same for both."""
+    return float(np.mean((expected @ counterpart.T).argmax(1) == (outputs @ counterpart.T).argmax(1)))
+
+
+def require_finite(outputs: np.ndarray, source: str) -> None:
+    """Raises `NonFiniteError` where a value is NaN or infinite."""
+    bad = ~np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))
+    if bad.any():
+        raise NonFiniteError(
+            f"{source} gave NaN or infinite values for {int(bad.sum())} of {len(outputs)} samples "
+            f"(first: sample {int(bad.argmax())})"
+        )
+
+
+def _embed(model: ClipModel, tower: Tower, inputs: Sequence[np.ndarray]) -> Embeddings:
+    encode = model.encode_image if tower is Tower.IMAGE else model.encode_text
+    with torch.inference_mode():
+        rows = [encode(torch.from_numpy(array)) for array in inputs]
+        embeddings = torch.nn.functional.normalize(torch.cat(rows), dim=-1).numpy()
+    require_finite(embeddings, f"PyTorch ({model.config.name}, {tower} tower)")
+    return embeddings

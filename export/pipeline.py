@@ -1,0 +1,162 @@
+"""Exporting one tower for one target at one precision: convert, prove, write the artefact."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import time
+from pathlib import Path
+
+import numpy as np
+
+from export.budgets import BUDGETS
+from export.errors import ConversionError
+from export.job import ExportJob, ExportResult
+from export.manifest import (
+    MANIFEST_NAME,
+    SCHEMA_VERSION,
+    Golden,
+    GoldenTensor,
+    Manifest,
+    ModelIdentity,
+    TensorSpec,
+    list_files,
+)
+from export.parity import Reference, compare, make_reference, run_session
+from export.precision import Tower
+from export.samples import calibration_inputs
+from export.targets import load_target, package_versions
+from export.targets.base import LoweringRequest
+from export.tower_module import INPUT_NAMES, OUTPUT_NAME, example_input, tower_module
+from models import atomic, create_model, documents
+from models.checkpoint import weights_sha256
+from models.clip import ClipModel
+from models.config import ModelConfig
+from models.errors import PocketClipError
+from models.tokenizer import TokenizerSpec, load_tokenizer
+from models.vocabulary import save_vocabulary
+
+GOLDEN_SAMPLES = 8
+VOCABULARY_NAME = "vocabulary.json"
+
+
+def export_artifact(job: ExportJob) -> ExportResult:
+    """Converts, runs the parity check and writes the artefact, whole or not at all.
+
+    An artefact that misses its parity budget is written too, with the failures in its manifest.
+
+    Raises:
+        ConversionError: the converter rejected the model.
+        NonFiniteError: the converted model gives NaN or infinity; nothing is written.
+        TargetUnavailableError: the target's packages are missing.
+        StorageError: the folder cannot be written.
+    """
+    started = time.perf_counter()
+    target = load_target(job.target)
+    model, reference = _model(job.model, job.weights), _reference(job.model, job.weights, job.tower)
+    request = LoweringRequest(
+        module=tower_module(model, job.tower),
+        example=example_input(model, job.tower),
+        input_name=INPUT_NAMES[job.tower],
+        output_name=OUTPUT_NAME,
+        precision=job.precision,
+        calibration=calibration_inputs(model.config, job.tower) if job.precision.needs_calibration else (),
+    )
+    with atomic.new_directory(job.folder) as folder:
+        try:
+            entry_point = target.lower(request, folder)
+        except (PocketClipError, OSError):
+            raise
+        except Exception as error:
+            # Converters raise what they like; the first line is what a user can act on.
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ConversionError(f"{job.target} cannot convert {job.label}: {reason}") from error
+        session = target.open(folder / entry_point, threads=1)
+        outputs = run_session(session, reference.inputs)
+        session.close()
+        parity = compare(reference, outputs, BUDGETS[job.target, job.precision], target.executed_by())
+        golden = _write_golden(folder, reference, outputs)
+        tokenizer = _write_tokenizer(folder, model.config) if job.tower is Tower.TEXT else None
+        manifest = Manifest(
+            schema_version=SCHEMA_VERSION,
+            created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            model=_identity(model),
+            tower=job.tower,
+            target=job.target,
+            precision=job.precision,
+            entry_point=entry_point,
+            inputs=(_input_spec(model, job.tower),),
+            outputs=(_output_spec(model.config),),
+            normalized=True,
+            preprocess=model.config.preprocess if job.tower is Tower.IMAGE else None,
+            tokenizer=tokenizer,
+            files=list_files(folder),
+            versions=package_versions(job.target),
+            golden=golden,
+            parity=parity,
+        )
+        documents.write(manifest, folder / MANIFEST_NAME)
+    return ExportResult(job.folder, manifest, time.perf_counter() - started)
+
+
+@functools.lru_cache(maxsize=1)
+def _model(name: str, weights: str | None) -> ClipModel:
+    return create_model(name, weights)
+
+
+@functools.lru_cache(maxsize=2)
+def _reference(name: str, weights: str | None, tower: Tower) -> Reference:
+    return make_reference(_model(name, weights), tower)
+
+
+def _identity(model: ClipModel) -> ModelIdentity:
+    return ModelIdentity(
+        name=model.config.name,
+        config_sha256=model.config.sha256,
+        weights_sha256=weights_sha256(model),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        embedding_dim=model.config.embedding_dim,
+        logit_scale=float(model.scale()),
+    )
+
+
+def _input_spec(model: ClipModel, tower: Tower) -> TensorSpec:
+    shape = tuple(example_input(model, tower).shape)
+    if tower is Tower.IMAGE:
+        spec = model.config.preprocess
+        low = min((0.0 - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True))
+        high = max((1.0 - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True))
+        return TensorSpec(INPUT_NAMES[tower], shape, "float32", "NCHW", low, high)
+    highest = float(model.text_encoder.vocabulary_size - 1)
+    return TensorSpec(INPUT_NAMES[tower], shape, "int32", "NT", 0.0, highest)
+
+
+def _output_spec(config: ModelConfig) -> TensorSpec:
+    return TensorSpec(OUTPUT_NAME, (1, config.embedding_dim), "float32", "ND", -1.0, 1.0)
+
+
+def _write_golden(folder: Path, reference: Reference, outputs: np.ndarray) -> Golden:
+    # Every k-th sample, so that scenes and photographs both appear.
+    step = max(1, len(outputs) // GOLDEN_SAMPLES)
+    chosen = slice(0, step * GOLDEN_SAMPLES, step)
+    inputs = np.concatenate(list(reference.inputs[chosen]))
+    return Golden(
+        inputs=_write_tensor(folder, "golden_inputs.bin", inputs),
+        reference=_write_tensor(folder, "golden_reference.bin", reference.embeddings[chosen]),
+        outputs=_write_tensor(folder, "golden_outputs.bin", outputs[chosen]),
+    )
+
+
+def _write_tensor(folder: Path, name: str, values: np.ndarray) -> GoldenTensor:
+    little_endian = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False)
+    (folder / name).write_bytes(little_endian.tobytes())
+    return GoldenTensor(name, values.shape, values.dtype.name)
+
+
+def _write_tokenizer(folder: Path, config: ModelConfig) -> TokenizerSpec:
+    spec = config.tokenizer
+    vocabulary = load_tokenizer(spec).vocabulary
+    if vocabulary is None:
+        return spec
+    save_vocabulary(vocabulary, folder / VOCABULARY_NAME, description=f"Kept ids of {config.name}")
+    return TokenizerSpec(context_length=spec.context_length, vocabulary=VOCABULARY_NAME)

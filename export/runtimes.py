@@ -1,0 +1,151 @@
+"""Runs a model file with its mobile runtime: numpy and the runtime itself are all this file needs.
+
+It is used twice: in process, for parity and classification, and inside the measuring agent, which carries a
+copy of this file to devices. So it imports nothing of PocketCLIP and keeps to Python 3.9.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from importlib import metadata
+from typing import Any, Protocol, Sequence
+
+import numpy as np
+
+
+class Session(Protocol):
+    """A loaded model. Inputs and outputs are in the order of the manifest."""
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """One inference; the arrays returned are the caller's own."""
+        ...
+
+    def close(self) -> None:
+        """Frees the model."""
+        ...
+
+
+class OnnxRuntimeSession:
+    """ONNX Runtime on its CPU provider."""
+
+    def __init__(self, path: str, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._names = [node.name for node in self._session.get_inputs()]
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return self._session.run(None, dict(zip(self._names, inputs)))
+
+    def close(self) -> None:
+        del self._session
+
+
+class ExecuTorchSession:
+    """ExecuTorch's Python runtime; the delegates used are those the file was lowered to."""
+
+    def __init__(self, path: str, threads: int) -> None:
+        import torch
+        from executorch.extension.pybindings import portable_lib
+
+        self._torch = torch
+        # Process-wide: the thread pool that XNNPACK takes its workers from.
+        portable_lib._unsafe_reset_threadpool(threads)
+        self._module = portable_lib._load_for_executorch(path)
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        # The runtime ignores strides: only contiguous arrays are read right.
+        tensors = [self._torch.from_numpy(np.ascontiguousarray(array)) for array in inputs]
+        # Outputs alias the runtime's own memory, which the next call overwrites.
+        return [output.numpy().copy() for output in self._module.forward(tensors)]
+
+    def close(self) -> None:
+        del self._module
+
+
+class LiteRtSession:
+    """LiteRT (or its predecessor, tflite-runtime) with the XNNPACK delegate that it applies by default."""
+
+    def __init__(self, path: str, threads: int) -> None:
+        self._interpreter = _litert_interpreter()(model_path=path, num_threads=threads)
+        self._interpreter.allocate_tensors()
+        self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
+        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        for index, array in zip(self._inputs, inputs):
+            self._interpreter.set_tensor(index, array)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+    def close(self) -> None:
+        del self._interpreter
+
+
+class CoreMLSession:
+    """Core ML itself: macOS only."""
+
+    def __init__(self, path: str, threads: int) -> None:
+        import coremltools
+
+        del threads  # Core ML schedules its own.
+        self._model = coremltools.models.MLModel(path)
+        description = self._model.get_spec().description
+        self._names = [feature.name for feature in description.input]
+        self._outputs = [feature.name for feature in description.output]
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        results = self._model.predict(dict(zip(self._names, inputs)))
+        return [np.asarray(results[name]) for name in self._outputs]
+
+    def close(self) -> None:
+        del self._model
+
+
+def _litert_interpreter() -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        from tflite_runtime.interpreter import Interpreter
+    return Interpreter
+
+
+# runtime name -> (session class, distributions that may provide it, best first)
+RUNTIMES: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "onnxruntime": (OnnxRuntimeSession, ("onnxruntime",)),
+    "executorch": (ExecuTorchSession, ("executorch",)),
+    "litert": (LiteRtSession, ("ai-edge-litert", "tflite-runtime")),
+    "coreml": (CoreMLSession, ("coremltools",)),
+}
+
+
+def open_session(runtime: str, path: str, threads: int = 1) -> Session:
+    """Loads a model file with a runtime, by its name in `RUNTIMES`. Errors are the runtime's own."""
+    session_class, _ = RUNTIMES[runtime]
+    return session_class(path, threads)
+
+
+def warm_imports(runtime: str) -> None:
+    """Imports what the runtime needs, so that a load that is timed later holds no Python import."""
+    if runtime == "onnxruntime":
+        import onnxruntime  # noqa: F401
+    elif runtime == "executorch":
+        import torch  # noqa: F401
+        from executorch.extension.pybindings import portable_lib  # noqa: F401
+    elif runtime == "litert":
+        _litert_interpreter()
+    elif runtime == "coreml":
+        import coremltools  # noqa: F401
+
+
+def runtime_version(runtime: str) -> str:
+    """Distribution and version, e.g. `onnxruntime 1.32.0`; raises `PackageNotFoundError` where there is none."""
+    _, distributions = RUNTIMES[runtime]
+    for name in distributions:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return f"{name} {metadata.version(name)}"
+    raise metadata.PackageNotFoundError(" or ".join(distributions))

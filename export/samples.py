@@ -1,0 +1,89 @@
+"""Real inputs for parity and calibration: rendered scenes, photographs, captions.
+
+Random noise hides what quantisation breaks, so none is used. Calibration draws from the training scenes, parity
+from the validation scenes, and zero-shot evaluation from the held-out ones: no sample serves two purposes.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from export.precision import Tower
+from models.config import ModelConfig
+from models.preprocess import load_image, preprocess
+from models.scenes import SceneDataset, Split, class_prompts, render_arrays, scene_classes
+from models.tokenizer import load_tokenizer
+
+PARITY_SCENES = 24
+CALIBRATION_SCENES = 128
+_PARITY_SEED = 7
+_CALIBRATION_SEED = 11
+
+# scikit-image's sample photographs that come with its package, each with a true caption.
+PHOTOGRAPHS: dict[str, str] = {
+    "astronaut.png": "a woman in an orange space suit in front of a flag and a model of a space shuttle",
+    "brick.png": "a wall of bricks",
+    "camera.png": "a black and white photo of a man with a camera on a tripod",
+    "chelsea.png": "a close-up of a tabby cat",
+    "coffee.png": "a cup of coffee on a saucer with a spoon",
+    "coins.png": "ancient coins in rows on a grey surface",
+    "grass.png": "a lawn seen from above",
+    "horse.png": "the black silhouette of a horse",
+    "hubble_deep_field.jpg": "galaxies in deep space, a photo of the Hubble telescope",
+    "ihc.png": "stained tissue under a microscope",
+    "moon.png": "the surface of the moon with craters",
+    "motorcycle_left.png": "a motorcycle in a garage",
+    "page.png": "a printed page of text under uneven light",
+    "retina.jpg": "the retina of a human eye",
+    "rocket.jpg": "a rocket on its launch pad at night",
+}
+
+
+def parity_inputs(config: ModelConfig, tower: Tower) -> list[np.ndarray]:
+    """Inputs of batch 1 for the comparison with PyTorch, of the tower's shape and dtype."""
+    if tower is Tower.IMAGE:
+        return [preprocess(image, config.preprocess)[None] for image in _parity_images()]
+    tokenizer = load_tokenizer(config.tokenizer)
+    return list(tokenizer(_parity_captions())[:, None, :])
+
+
+def calibration_inputs(
+    config: ModelConfig, tower: Tower, count: int = CALIBRATION_SCENES
+) -> list[np.ndarray]:
+    """Inputs of batch 1 from which activation ranges are observed."""
+    size = config.preprocess.image_size
+    if tower is Tower.IMAGE:
+        pixels, _ = render_arrays(Split.TRAIN, count, _CALIBRATION_SEED, size)
+        return [preprocess(Image.fromarray(image), config.preprocess)[None] for image in pixels]
+    captions = SceneDataset(Split.TRAIN, count, seed=_CALIBRATION_SEED).captions()
+    prompts = [prompt for entry in scene_classes(Split.TRAIN) for prompt in class_prompts(entry.name)]
+    # Prompts beside captions: classification feeds both kinds of sentence.
+    step = max(1, len(prompts) // max(1, count // 2))
+    tokenizer = load_tokenizer(config.tokenizer)
+    return list(tokenizer([*captions, *prompts[::step]])[:, None, :])
+
+
+def label_prompts() -> list[str]:
+    """One prompt per scene class, seen and held out: the label set of the top-1 comparison."""
+    names = [entry.name for split in (Split.TRAIN, Split.HELDOUT) for entry in scene_classes(split)]
+    return [class_prompts(name)[1] for name in names]
+
+
+@functools.cache
+def _parity_images() -> tuple[Image.Image, ...]:
+    # Sides other than the model's, so that resizing and cropping take part.
+    pixels, _ = render_arrays(Split.VALIDATION, PARITY_SCENES, _PARITY_SEED, (160, 120))
+    scenes = [Image.fromarray(image) for image in pixels]
+    folder = Path(str(resources.files("skimage") / "data"))
+    return (*scenes, *(load_image(folder / name) for name in PHOTOGRAPHS))
+
+
+@functools.cache
+def _parity_captions() -> list[str]:
+    scenes = SceneDataset(Split.VALIDATION, PARITY_SCENES, seed=_PARITY_SEED)
+    return [*scenes.captions(), *PHOTOGRAPHS.values()]

@@ -1,0 +1,194 @@
+"""The export targets: a literal table; each target's module, and its packages, load on first use."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from export.errors import (
+    ArtifactCorruptError,
+    TargetUnavailableError,
+    UnknownTargetError,
+    UnsupportedPrecisionError,
+)
+from export.precision import Precision, TargetName
+from export.targets.base import Availability, Target
+from models.errors import PocketClipError, choices
+
+if TYPE_CHECKING:
+    from export.artifact import Artifact
+    from export.runtimes import Session
+
+
+@dataclass(frozen=True)
+class TargetEntry:
+    """A row of the table.
+
+    `base` is the floating-point precision the target is meant for, `int8` its main integer scheme;
+    `packages` are the distributions it needs, the first one giving its version; `extra` is the pip extra that
+    brings them; `runtime` the name in `export.runtimes`.
+    """
+
+    module: str
+    class_name: str
+    precisions: tuple[Precision, ...]
+    base: Precision
+    int8: Precision
+    packages: tuple[str, ...]
+    extra: str
+    runtime: str
+
+
+TARGETS: dict[TargetName, TargetEntry] = {
+    TargetName.ONNX: TargetEntry(
+        module="export.targets.onnx",
+        class_name="OnnxTarget",
+        precisions=(Precision.FP32, Precision.INT8_STATIC),
+        base=Precision.FP32,
+        int8=Precision.INT8_STATIC,
+        packages=("onnxruntime", "onnx", "onnxscript"),
+        extra="onnx",
+        runtime="onnxruntime",
+    ),
+    TargetName.COREML: TargetEntry(
+        module="export.targets.coreml",
+        class_name="CoreMLTarget",
+        precisions=(Precision.FP32, Precision.FP16, Precision.INT8_WEIGHTS),
+        base=Precision.FP16,
+        int8=Precision.INT8_WEIGHTS,
+        packages=("coremltools",),
+        extra="coreml",
+        runtime="coreml",
+    ),
+    TargetName.EXECUTORCH: TargetEntry(
+        module="export.targets.executorch",
+        class_name="ExecuTorchTarget",
+        precisions=(Precision.FP32, Precision.INT8_STATIC),
+        base=Precision.FP32,
+        int8=Precision.INT8_STATIC,
+        packages=("executorch", "torchao"),
+        extra="executorch",
+        runtime="executorch",
+    ),
+    TargetName.TFLITE: TargetEntry(
+        module="export.targets.tflite",
+        class_name="TfliteTarget",
+        precisions=(Precision.FP32, Precision.INT8_STATIC),
+        base=Precision.FP32,
+        int8=Precision.INT8_STATIC,
+        packages=("litert-torch", "ai-edge-litert", "ai-edge-quantizer"),
+        extra="tflite",
+        runtime="litert",
+    ),
+}
+
+
+def parse_targets(text: str) -> list[TargetName]:
+    """`all` or a comma-separated list of target names.
+
+    Raises:
+        UnknownTargetError: a name does not exist; the message lists those that do.
+    """
+    if text == "all":
+        return list(TARGETS)
+    names = [name.strip() for name in text.split(",")]
+    unknown = [name for name in names if name not in TARGETS]
+    if unknown:
+        raise UnknownTargetError(f"there is no target {unknown[0]!r}; choose among: {choices(TARGETS)}, or all")
+    return list(dict.fromkeys(TargetName(name) for name in names))
+
+
+def parse_precisions(text: str, target: TargetName) -> list[Precision]:
+    """The precisions that `text` asks of a target: names, `base`, `int8` (its main scheme) or `all`, with commas.
+
+    Raises:
+        UnsupportedPrecisionError: the target does not offer one of them; the message lists what it does.
+    """
+    entry = TARGETS[target]
+    chosen: dict[Precision, None] = {}
+    for name in (part.strip() for part in text.split(",")):
+        if name == "all":
+            chosen.update(dict.fromkeys(entry.precisions))
+        elif name == "base":
+            chosen[entry.base] = None
+        elif name == "int8":
+            chosen[entry.int8] = None
+        elif name in entry.precisions:
+            chosen[Precision(name)] = None
+        else:
+            raise UnsupportedPrecisionError(
+                f"target {target} does not offer {name!r}; choose among: {choices(entry.precisions)}, "
+                f"or base ({entry.base}), int8 ({entry.int8}), all"
+            )
+    return list(chosen)
+
+
+def probe(target: TargetName) -> Availability:
+    """Whether the target's packages are installed, without importing them."""
+    entry = TARGETS[target]
+    missing = [name for name in entry.packages if _version(name) is None]
+    if missing:
+        return Availability(
+            available=False,
+            reason=f"missing {', '.join(missing)}",
+            install=f"pip install -c constraints.txt '.[{entry.extra}]'",
+        )
+    return Availability(available=True, version=f"{entry.packages[0]} {_version(entry.packages[0])}")
+
+
+def load_target(target: TargetName) -> Target:
+    """The target's implementation.
+
+    Raises:
+        TargetUnavailableError: its packages are not installed; the message has the command that adds them.
+    """
+    availability = probe(target)
+    if not availability.available:
+        raise TargetUnavailableError(
+            f"target {target} is unavailable: {availability.reason}; add it with: {availability.install}"
+        )
+    entry = TARGETS[target]
+    return getattr(importlib.import_module(entry.module), entry.class_name)()
+
+
+def runtime_name(target: TargetName) -> str:
+    """The name in `export.runtimes` of what runs the target's files."""
+    return TARGETS[target].runtime
+
+
+def open_session(artifact: Artifact, threads: int = 1) -> Session:
+    """Loads an artefact for execution on this computer.
+
+    Raises:
+        TargetUnavailableError: the runtime is not installed.
+        ArtifactCorruptError: the runtime refuses the file.
+    """
+    target = load_target(artifact.manifest.target)
+    try:
+        return target.open(artifact.model_path, threads)
+    except (PocketClipError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        # Each runtime has error types of its own; all of them mean that the file cannot be used.
+        raise ArtifactCorruptError(
+            f"{target.executed_by()} cannot load {artifact.model_path}: {_first_line(error)}; export it again"
+        ) from error
+
+
+def package_versions(target: TargetName) -> dict[str, str]:
+    """Versions of torch, the target's packages and PocketCLIP, for manifests."""
+    names = ("pocketclip", "torch", *TARGETS[target].packages)
+    return {name: version for name in names if (version := _version(name)) is not None}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,57 @@
+"""What every export target is: a module with a class that follows `Target`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
+    from export.precision import Precision
+    from export.runtimes import Session
+
+
+@dataclass(frozen=True)
+class LoweringRequest:
+    """All that a converter is given.
+
+    `module` is the tower to convert, `example` a valid input of its fixed shape; `calibration` holds inputs of
+    the same shape for precisions that need observed ranges, and is empty otherwise.
+    """
+
+    module: nn.Module
+    example: Tensor
+    input_name: str
+    output_name: str
+    precision: Precision
+    calibration: Sequence[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a target can be used here; if not, why, and the command that adds what it lacks."""
+
+    available: bool
+    version: str | None = None
+    reason: str | None = None
+    install: str | None = None
+
+
+class Target(Protocol):
+    """A converter and the way to run what it wrote."""
+
+    def lower(self, request: LoweringRequest, folder: Path) -> str:
+        """Converts and writes into `folder`; returns the model's name there. Errors are the converter's own."""
+        ...
+
+    def open(self, model_path: Path, threads: int) -> Session:
+        """Loads the converted model for execution on this computer."""
+        ...
+
+    def executed_by(self) -> str:
+        """What `open` runs the model with, e.g. `onnxruntime 1.32.0`."""
+        ...

@@ -1,0 +1,79 @@
+"""The module that is exported: one reparameterised tower with normalised embeddings.
+
+It computes what the trained model computes, in forms that every converter and delegate takes: 32-bit ids, no
+argmax over ids (which fp16 rounding breaks: 49406 and 49407 both become 49408), no infinite masks.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from export.precision import Tower
+from models.clip import ClipModel, reparameterize
+from models.text_tower import TextTower
+
+INPUT_NAMES = {Tower.IMAGE: "image", Tower.TEXT: "token_ids"}
+OUTPUT_NAME = "embedding"
+
+
+class ImageTowerModule(nn.Module):
+    """`image` (1, 3, S, S) float32 to `embedding` (1, D), L2-normalised."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, image: Tensor) -> Tensor:
+        return l2_normalize(self.encoder(image))
+
+
+class TextTowerModule(nn.Module):
+    """`token_ids` (1, T) int32 to `embedding` (1, D), L2-normalised.
+
+    The end-of-text row is taken by a product with a one-hot row, which stays exact in any float type.
+    """
+
+    earlier: Tensor
+
+    def __init__(self, encoder: TextTower) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.end_of_text = encoder.vocabulary_size - 1
+        length = encoder.context_length
+        # Column t sums what stands before t.
+        self.register_buffer("earlier", torch.ones(length, length).triu(1), persistent=False)
+
+    def forward(self, token_ids: Tensor) -> Tensor:
+        hidden = self.encoder.hidden_states(token_ids)
+        is_end = (token_ids == self.end_of_text).to(hidden.dtype)
+        # Only the first end counts, as with argmax: later ones have an end before them.
+        first_end = torch.relu(is_end - is_end @ self.earlier)
+        pooled = torch.matmul(first_end.unsqueeze(1), hidden).squeeze(1)
+        return l2_normalize(pooled @ self.encoder.projection_layer)
+
+
+def l2_normalize(embedding: Tensor) -> Tensor:
+    """Each row divided by its Euclidean norm."""
+    return embedding * torch.rsqrt((embedding * embedding).sum(-1, keepdim=True))
+
+
+def tower_module(model: ClipModel, tower: Tower) -> nn.Module:
+    """The exportable form of one tower of a trained model, which is left alone."""
+    folded = reparameterize(model)
+    assert isinstance(folded, ClipModel)
+    if tower is Tower.IMAGE:
+        return ImageTowerModule(folded.image_encoder).eval()
+    return TextTowerModule(folded.text_encoder).eval()
+
+
+def example_input(model: ClipModel, tower: Tower) -> Tensor:
+    """A valid input of the tower's fixed shape, for tracing."""
+    config = model.config
+    if tower is Tower.IMAGE:
+        size = config.preprocess.image_size
+        return torch.linspace(0, 1, 3 * size * size).reshape(1, 3, size, size)
+    encoder = model.text_encoder
+    ids = torch.zeros(1, config.tokenizer.context_length, dtype=torch.int32)
+    ids[0, 0], ids[0, 1] = encoder.vocabulary_size - 2, encoder.vocabulary_size - 1
+    return ids

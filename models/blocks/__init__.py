@@ -1,0 +1,1 @@
+"""The building blocks of MobileCLIP's two towers."""

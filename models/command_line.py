@@ -1,0 +1,68 @@
+"""How every PocketCLIP program meets its user: one Typer style, one line per error, fixed exit codes.
+
+Exit codes: 0 done, 1 the work failed (a converter, a missed budget), 2 the request cannot be met,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from models.errors import PocketClipError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+INTERRUPTED = 130
+
+
+def new_app(name: str, help: str) -> typer.Typer:
+    """A Typer program in the project's style: no shell-completion options, help where nothing is asked."""
+    return typer.Typer(
+        name=name, help=help, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    )
+
+
+def run(app: typer.Typer) -> NoReturn:
+    """Runs a program; our own errors become one line on stderr and their exit code."""
+    try:
+        app()
+    except PocketClipError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    sys.exit(0)
+
+
+def console() -> Console:
+    """Where tables go: stdout."""
+    from rich.console import Console
+
+    # Redirected tables are read by people and programs that do not wrap at 80 columns.
+    return Console(width=None if sys.stdout.isatty() else 120)
+
+
+def progress(transient: bool = True) -> Progress:
+    """A progress display on stderr, silent where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=transient,
+    )
+
+
+def note(message: str) -> None:
+    """One line on stderr about what is going on."""
+    print(message, file=sys.stderr, flush=True)

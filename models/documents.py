@@ -1,0 +1,110 @@
+"""Typed JSON documents: configs, manifests and records are frozen dataclasses read strictly.
+
+A document class is made with `@document`; unknown keys, wrong types, NaN and infinity are refused
+when it is read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
+
+from models import atomic
+from models.errors import PocketClipError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True)
+def document(cls: type[T]) -> type[T]:
+    """Makes a class a frozen dataclass that `parse` reads strictly."""
+    cls.__pydantic_config__ = {"extra": "forbid", "strict": True, "allow_inf_nan": False}  # pyright: ignore[reportAttributeAccessIssue]
+    return dataclasses.dataclass(frozen=True)(cls)
+
+
+@functools.cache
+def adapter(kind: type[T]) -> TypeAdapter[T]:
+    """The validator of a document class, made once."""
+    # Imported here: pydantic costs 0.1 s that `--help` need not pay.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def parse(kind: type[T], text: str | bytes, *, source: str, error: type[PocketClipError]) -> T:
+    """Reads a document from JSON text; `source` says in messages where the text came from.
+
+    Raises:
+        error: the text is no JSON or does not fit; the message names the first misfits.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return adapter(kind).validate_json(text)
+    except ValidationError as caught:
+        raise error(f"{source} is not a valid {kind.__name__}: {_misfits(caught)}") from caught
+    except PocketClipError as caught:
+        raise error(f"{source}: {caught}") from caught
+
+
+def read(kind: type[T], path: Path, *, error: type[PocketClipError]) -> T:
+    """Reads a document from a file; see `parse`."""
+    try:
+        text = path.read_bytes()
+    except OSError as caught:
+        raise error(f"cannot read {path}: {caught.strerror or caught}") from caught
+    return parse(kind, text, source=str(path), error=error)
+
+
+def to_builtin(value: object) -> Any:
+    """The document as dicts, lists, strings and numbers, ready for `json.dumps`."""
+    return adapter(type(value)).dump_python(value, mode="json")
+
+
+def to_json(value: object) -> str:
+    """The document as indented JSON text with a final newline.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which no record may hold.
+    """
+    return json.dumps(to_builtin(value), indent=2, allow_nan=False) + "\n"
+
+
+def write(value: object, path: Path) -> None:
+    """Writes the document to `path`, whole or not at all."""
+    atomic.write_text(path, to_json(value))
+
+
+def _misfits(caught: Any, most: int = 3) -> str:
+    problems = caught.errors(include_url=False, include_context=False)
+    worded = [
+        f"{'.'.join(str(part) for part in problem['loc']) or 'document'}: {problem['msg']}"
+        for problem in problems[:most]
+    ]
+    if len(problems) > most:
+        worded.append(f"and {len(problems) - most} more")
+    return "; ".join(worded)
+
+
+def read_schema_version(path: Path, *, error: type[PocketClipError]) -> int:
+    """The `schema_version` of a JSON file, read before the rest so that a newer schema can be told apart.
+
+    Raises:
+        error: the file cannot be read, is no JSON object or has no whole-number version of at least 1.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as caught:
+        raise error(f"cannot read {path}: {caught.strerror or caught}") from caught
+    except ValueError as caught:
+        raise error(f"{path} is not JSON: {caught}") from caught
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise error(f"{path} has no schema_version of 1 or more (got {version!r})")
+    return version

@@ -1,0 +1,66 @@
+"""The errors of `models`, and the root that every package's errors share.
+
+Each error carries the exit code the command line ends with: 2 where the user can put it right,
+1 where the work itself failed. A message says what failed, the value got, what is allowed and
+what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class PocketClipError(Exception):
+    """Root of all errors that PocketCLIP raises on purpose."""
+
+    exit_code: int = 1
+
+
+class ModelsError(PocketClipError):
+    """Root of the errors of `models`."""
+
+    exit_code = 2
+
+
+class UnknownModelError(ModelsError):
+    """No model of that name is registered."""
+
+
+class ConfigError(ModelsError):
+    """A model or training configuration is malformed or contradicts itself."""
+
+
+class CheckpointError(ModelsError):
+    """A checkpoint cannot be read, or its keys or shapes do not fit the model."""
+
+
+class VocabularyError(ModelsError):
+    """A vocabulary names token ids that do not exist or leaves out ones that must stay."""
+
+
+class ImageError(ModelsError):
+    """A file is no image, or an image cannot be used as input."""
+
+
+class LabelError(ModelsError):
+    """A label list is empty or holds a label without text."""
+
+
+class DatasetError(ModelsError):
+    """A data set is missing, empty or does not have what was asked of it."""
+
+
+class StorageError(ModelsError):
+    """A file or folder cannot be written: full disk, missing permission, wrong kind of path."""
+
+
+class NonFiniteError(ModelsError):
+    """A value that must be finite is NaN or infinite."""
+
+    exit_code = 1
+
+
+def choices(allowed: Iterable[object]) -> str:
+    """Words the allowed values of a message, in the order given."""
+    listed = ", ".join(str(value) for value in allowed)
+    return listed or "(none)"

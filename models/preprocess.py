@@ -1,0 +1,108 @@
+"""Image preprocessing, one implementation for training, evaluation, calibration and parity.
+
+Resize of the shorter side, centre crop, RGB in [0, 1], then mean and std: the arithmetic and rounding of
+torchvision's `Resize`, `CenterCrop` and `ToTensor`, with Pillow and numpy alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from models.documents import document
+from models.errors import ConfigError, ImageError
+
+
+class Interpolation(StrEnum):
+    """The resampling filter, antialiased."""
+
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+
+
+@document
+class PreprocessSpec:
+    """How an image becomes the model's input: `(3, image_size, image_size)` float32, `(x / 255 - mean) / std`."""
+
+    image_size: int
+    interpolation: Interpolation = Interpolation.BILINEAR
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if self.image_size < 1:
+            raise ConfigError(f"image_size must be at least 1 pixel, got {self.image_size}")
+        if min(self.std) <= 0:
+            raise ConfigError(f"std must be positive in every channel, got {self.std}")
+
+
+_FILTERS = {
+    Interpolation.BILINEAR: Image.Resampling.BILINEAR,
+    Interpolation.BICUBIC: Image.Resampling.BICUBIC,
+}
+
+
+def load_image(path: Path) -> Image.Image:
+    """Opens an image file as upright RGB.
+
+    Raises:
+        ImageError: the file is missing, no image, or truncated.
+    """
+    try:
+        with Image.open(path) as image:
+            return to_rgb(image)
+    except FileNotFoundError as error:
+        raise ImageError(f"there is no file {path}") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path} is not an image that Pillow can read; use JPEG, PNG or WebP") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageError(f"cannot decode {path}: {error}") from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Turns the image as its EXIF orientation says and converts it to 8-bit RGB; transparency is dropped."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):
+        # Pillow clips 16-bit greys at 255 when it converts them; scale them instead.
+        upright = Image.fromarray((np.asarray(upright, dtype=np.uint32) >> 8).astype(np.uint8))
+    return upright.convert("RGB")
+
+
+def resize_and_crop(image: Image.Image, spec: PreprocessSpec) -> Image.Image:
+    """Shorter side to `image_size`, then the centre `image_size` square."""
+    size = spec.image_size
+    width, height = image.size
+    # torchvision truncates the longer side and rounds the crop's corner half to even.
+    if width <= height:
+        scaled = (size, int(size * height / width))
+    else:
+        scaled = (int(size * width / height), size)
+    if scaled != image.size:
+        image = image.resize(scaled, _FILTERS[spec.interpolation])
+    left = round((scaled[0] - size) / 2.0)
+    top = round((scaled[1] - size) / 2.0)
+    return image.crop((left, top, left + size, top + size))
+
+
+def normalize(pixels: np.ndarray, spec: PreprocessSpec) -> np.ndarray:
+    """`(..., H, W, 3)` uint8 pixels to `(..., 3, H, W)` float32 model input."""
+    scaled = np.moveaxis(pixels, -1, -3).astype(np.float32) / np.float32(255)
+    if spec.mean == (0.0, 0.0, 0.0) and spec.std == (1.0, 1.0, 1.0):
+        return np.ascontiguousarray(scaled)
+    mean = np.asarray(spec.mean, np.float32).reshape(3, 1, 1)
+    std = np.asarray(spec.std, np.float32).reshape(3, 1, 1)
+    return np.ascontiguousarray((scaled - mean) / std)
+
+
+def preprocess(image: Image.Image, spec: PreprocessSpec) -> np.ndarray:
+    """A PIL image of any mode and size to `(3, image_size, image_size)` float32."""
+    return normalize(np.asarray(resize_and_crop(to_rgb(image), spec)), spec)
+
+
+def preprocessor(spec: PreprocessSpec) -> Callable[[Image.Image], np.ndarray]:
+    """`preprocess` with its spec bound."""
+    return lambda image: preprocess(image, spec)

@@ -1,0 +1,27 @@
+"""The umbrella command `pocketclip`: every program of the project under one name."""
+
+from __future__ import annotations
+
+from benchmark.cli import bench_command, report_command
+from benchmark.eval_cli import eval_command
+from export.cli import classify_command, export_command
+from models import command_line
+from models.cli import models_command, train_command
+
+app = command_line.new_app("pocketclip", "CLIP-style image-text models on phones: train, export, prove, measure.")
+app.command("models")(models_command)
+app.command("train")(train_command)
+app.command("export", no_args_is_help=True)(export_command)
+app.command("classify", no_args_is_help=True)(classify_command)
+app.command("eval", no_args_is_help=True)(eval_command)
+app.command("bench", no_args_is_help=True)(bench_command)
+app.command("report")(report_command)
+
+
+def main() -> None:
+    """Entry point of the console script `pocketclip`."""
+    command_line.run(app)
+
+
+if __name__ == "__main__":
+    main()

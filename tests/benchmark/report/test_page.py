@@ -1,0 +1,237 @@
+"""The page in a real browser: what its tables say, that it asks the network for nothing, and how wide it is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmark.records import AccuracyRecord, BenchmarkRecord, Status
+from benchmark.report.render import render, write_report
+from export.precision import Precision, TargetName, Tower
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+REMEDY = "unavailable here: missing executorch; add it with: pip install '.[executorch]'"
+REASON = "the measuring agent left no result.json: it was ended by SIGSEGV (exit code -11); <b>stderr</b>"
+
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to open the page with")
+
+
+@pytest.fixture
+def records(make: Any) -> tuple[list[BenchmarkRecord], list[AccuracyRecord]]:
+    """Measured, parity-only, failed and parity-missing artefacts; one pair that loses 1.4 points."""
+    missed = make.parity(cosine_min=0.917, failures=("cosine_min 0.917 is below 0.92",))
+    benchmarks = [
+        make.benchmark(TargetName.ONNX, Precision.FP32, Tower.IMAGE, median_ms=4.0),
+        make.benchmark(TargetName.ONNX, Precision.FP32, Tower.TEXT, median_ms=2.0),
+        make.benchmark(TargetName.ONNX, Precision.INT8_STATIC, Tower.IMAGE, median_ms=2.0, parity=missed),
+        make.benchmark(TargetName.ONNX, Precision.INT8_STATIC, Tower.TEXT, median_ms=1.0),
+        make.benchmark(TargetName.TFLITE, Precision.FP32, Tower.IMAGE, status=Status.FAILED, reason=REASON),
+    ]
+    for tower in Tower:
+        benchmarks.append(
+            make.benchmark(
+                TargetName.COREML, Precision.FP16, tower,
+                status=Status.PARITY_ONLY, reason="Core ML on Linux: parity only",
+            )  # fmt: skip
+        )
+    accuracies = [
+        make.accuracy(None),
+        make.accuracy(TargetName.ONNX, Precision.FP32),
+        make.accuracy(TargetName.ONNX, Precision.INT8_STATIC, correct=1772),
+        make.accuracy(TargetName.COREML, Precision.FP16, correct=1799),
+    ]
+    return benchmarks, accuracies
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def report_file(records: Any, tmp_path: Path) -> Path:
+    path = tmp_path / "report.html"
+    write_report(path, *records, {TargetName.EXECUTORCH: REMEDY})
+    return path
+
+
+@pytest.fixture
+def page(browser: Browser, report_file: Path) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(report_file.as_uri())
+    yield page
+    page.close()
+
+
+def cells(page: Page, table: str) -> list[list[str]]:
+    """Rows of a table as a reader sees them."""
+    rows = page.locator(f"table.{table} tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
+    )
+    return [[" ".join(cell.split()) for cell in row] for row in rows]
+
+
+@needs_browser
+def test_format_table(page: Page) -> None:
+    rows = cells(page, "formats")
+    groups = [row[0] for row in rows if len(row) == 1]
+    assert [group.split()[0] for group in groups] == ["ONNX", "Core", "ExecuTorch", "unavailable", "TFLite"]
+    assert groups[3] == REMEDY
+    measured = rows[1]
+    assert measured[:2] == ["fp32", "image"]
+    assert measured[2:6] == ["11.0 MB", "0.99999", "0.99998", "pass"]
+    assert all(re.fullmatch(r"\d+(\.\d+)? ms", cell) for cell in measured[6:10])
+    assert 3.4 < float(measured[6].split()[0]) < 4.8
+    missed = rows[3]
+    assert missed[5].lower() == "fail cosine_min 0.917 is below 0.92"
+
+
+@needs_browser
+def test_parity_only_rows_show_no_latency(page: Page) -> None:
+    rows = [row for row in cells(page, "formats") if "fp16" in row]
+    assert len(rows) == 2
+    for row in rows:
+        assert row[-1] == "not timed (Core ML on Linux: parity only)"
+        assert not any(cell.endswith("ms") for cell in row)
+
+
+@needs_browser
+def test_failed_row_is_red_and_gives_its_reason_as_text(page: Page) -> None:
+    row = page.locator("table.formats tr.failed")
+    assert row.count() == 1
+    reason = row.locator("td.instead")
+    assert reason.inner_text() == f"failed: {REASON}"
+    red, green, blue = (int(part) for part in re.findall(r"\d+", reason.evaluate("e => getComputedStyle(e).color"))[:3])
+    assert red > 150 and green < 80 and blue < 80
+
+
+@needs_browser
+def test_accuracy_table_words_the_alarm(page: Page) -> None:
+    rows = cells(page, "accuracy")
+    assert [row[:3] for row in rows] == [
+        ["PyTorch", "fp32", "90.0 %"],
+        ["ONNX", "fp32", "90.0 %"],
+        ["ONNX", "int8-static", "88.6 %"],
+        ["Core ML", "fp16", "90.0 %"],
+    ]
+    assert rows[0][-1] == "reference"
+    assert rows[1][-1] == "no loss seen"
+    assert rows[2][4:] == ["1.6 %", "90.0 %", "+1.4", "+1.1 to +1.7", "loses more than 1 point"]
+    assert page.locator("table.accuracy tr.failed").count() == 1
+
+
+@needs_browser
+def test_headline_counts_and_warns(page: Page) -> None:
+    tiles = dict(
+        zip(page.locator(".tile dt").all_inner_texts(), page.locator(".tile .value").all_inner_texts(), strict=True)
+    )
+    assert tiles["Parity"] == "6 of 7"
+    assert tiles["Accuracy"].split() == ["90.0", "%"]
+    # int8 is faster but neither keeps its parity budget nor its accuracy.
+    assert 5 < float(tiles["Fastest sound pair"].split()[0]) < 7.5
+    alarms = page.locator(".alarms li").all_inner_texts()
+    assert len(alarms) == 3
+    assert any("loses 1.4 points" in alarm for alarm in alarms)
+
+
+@needs_browser
+def test_tables_are_tables_to_a_screen_reader(page: Page) -> None:
+    for table in page.locator("table").all():
+        assert table.locator("caption").inner_text()
+        assert table.locator("thead th:not([scope])").count() == 0
+        assert table.locator("tbody tr:not(.absent) th[scope]").count() == table.locator("tbody tr:not(.absent)").count()
+    assert page.locator("svg[role=img] > title").count() == page.locator("svg").count() > 0
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.get_by_role("row").count() > 10
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_fits_and_asks_the_network_for_nothing(
+    browser: Browser, report_file: Path, tmp_path: Path, width: int, scheme: Any
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    requests: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(report_file.as_uri())
+    screenshot = page.screenshot(path=tmp_path / f"{scheme}-{width}.png", full_page=True)
+    assert len(screenshot) > 20_000
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    assert complaints == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    # One of the two drawings of each picture is shown, at about the size it was drawn for.
+    shown = [box for figure in page.locator("svg").all() if (box := figure.bounding_box())]
+    assert len(shown) == 2
+    assert all(0.9 < box["width"] / (960 if width == 1280 else 342) < 1.15 for box in shown)
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor").startswith("rgb(20")
+    assert dark == (scheme == "dark")
+    page.close()
+
+
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_contrast(browser: Browser, report_file: Path, scheme: Any) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(report_file.as_uri())
+    names = ("ink", "soft", "accent", "red", "green")
+    colours = page.evaluate(
+        """names => names.map(name => {
+            const probe = document.createElement('i');
+            probe.style.color = `var(--${name})`;
+            document.body.append(probe);
+            return getComputedStyle(probe).color;
+        })""",
+        [*names, "paper"],
+    )
+    *inks, paper = (_luminance(colour) for colour in colours)
+    for name, ink in zip(names, inks, strict=True):
+        light, dark = max(ink, paper), min(ink, paper)
+        # WCAG AA for text.
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, name
+    page.close()
+
+
+def test_page_refers_to_nothing_outside(records: Any) -> None:
+    html = render(*records, {})
+    assert not re.findall(r"https?://", html)
+    assert re.findall(r'(?:src|href)="([^#"][^"]*)"', html) == ["data:,"]
+    assert "@import" not in html and "url(" not in html
+    assert "<script" not in html
+
+
+def test_report_of_accuracy_alone(make: Any) -> None:
+    html = render([], [make.accuracy(None), make.accuracy()], {})
+    assert "Zero-shot classification on scenes" in html
+    assert "<svg" not in html
+
+
+def test_targets_are_probed_by_default(records: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from export import targets
+    from export.targets.base import Availability
+
+    monkeypatch.setattr(
+        targets, "probe", lambda target: Availability(target is not TargetName.EXECUTORCH, None, "missing x", "pip y")
+    )
+    html = render(*records)
+    assert "unavailable here: missing x; add it with: pip y" in html
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

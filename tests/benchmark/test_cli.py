@@ -1,0 +1,213 @@
+"""The programs from outside: exit codes, one line per error, interrupts, and how fast help comes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from benchmark import cli
+from benchmark.errors import FailedArtifactsError, StoreError
+from benchmark.records import Status
+from benchmark.store import open_store
+from export.artifact import Artifact
+from export.errors import ArtifactCorruptError, ManifestError
+from export.precision import TargetName
+from models.errors import StorageError
+
+BuildArtifact = Callable[..., Artifact]
+ROOT = Path(__file__).parents[2]
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmark", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def bench(*arguments: str) -> tuple[int, str, str]:
+    with start(*arguments) as process:
+        stdout, stderr = process.communicate(timeout=120)
+        return process.returncode, stdout, stderr
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(cli.bench_app(), list(arguments))
+
+
+def test_bench_writes_records_and_a_table(build_artifact: BuildArtifact, tmp_path: Path) -> None:
+    artifact, store = build_artifact(), tmp_path / "s.sqlite"
+    code, stdout, stderr = bench(
+        "--device", "host", "--artifact", str(artifact.folder), "--iterations", "5", "--launches", "2",
+        "--store", str(store),
+    )  # fmt: skip
+    assert code == 0, stderr
+    for word in ("onnx", "fp32", "image", "pass", "p50", "peak memory"):
+        assert word in stdout
+    with open_store(str(store), create=False) as opened:
+        (record,) = opened.benchmarks()
+    assert record.status is Status.MEASURED
+    assert [len(launch.steady_ns) for launch in record.launches] == [5, 5]
+    assert record.golden_check is not None and record.golden_check.cosine_min > 0.99999
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--device", "toaster", "--artifact", "x"), "error: there is no device 'toaster'; choose from: host"),
+        (("--artifact", "no/such/folder"), "error: no/such/folder does not exist; make one with"),
+    ],
+)
+def test_bad_requests_end_with_2_and_one_line(arguments: tuple[str, ...], message: str) -> None:
+    code, stdout, stderr = bench(*arguments)
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith(message)
+    assert stderr.count("\n") == 1
+
+
+def test_corrupt_artefact_is_not_measured(build_artifact: BuildArtifact, tmp_path: Path) -> None:
+    artifact = build_artifact()
+    content = bytearray(artifact.model_path.read_bytes())
+    content[len(content) // 2] ^= 1
+    artifact.model_path.write_bytes(content)
+    result = invoke("--artifact", str(artifact.folder), "--store", str(tmp_path / "s.sqlite"))
+    assert isinstance(result.exception, ArtifactCorruptError)
+    assert "its manifest says" in str(result.exception)
+    assert not (tmp_path / "s.sqlite").exists()
+
+
+def test_newer_manifest(build_artifact: BuildArtifact, rewrite_manifest: Callable[..., None]) -> None:
+    artifact = build_artifact()
+    rewrite_manifest(artifact, schema_version=7)
+    result = invoke("--artifact", str(artifact.folder))
+    assert isinstance(result.exception, ManifestError)
+    assert "schema version 7; this version reads up to 1" in str(result.exception)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder that nobody may write to is needed: /proc")
+def test_unwritable_store_is_found_before_the_first_launch(build_artifact: BuildArtifact) -> None:
+    started = time.monotonic()
+    result = invoke("--artifact", str(build_artifact().folder), "--store", "/proc/nowhere/s.sqlite")
+    assert isinstance(result.exception, StoreError)
+    assert result.exception.exit_code == 2
+    assert "choose a place you may write to" in str(result.exception)
+    assert time.monotonic() - started < 5
+
+
+def test_failed_artefact_ends_with_1_and_the_others_are_kept(
+    build_artifact: BuildArtifact, tmp_path: Path
+) -> None:
+    good, bad = build_artifact("good"), build_artifact("bad", nan_from=0.2)
+    result = invoke(
+        "--artifact", str(good.folder), "--artifact", str(bad.folder),
+        "--iterations", "3", "--launches", "2", "--store", str(tmp_path / "s.sqlite"),
+    )  # fmt: skip
+    assert isinstance(result.exception, FailedArtifactsError)
+    assert result.exception.exit_code == 1
+    assert "1 of 2 artefacts failed" in str(result.exception)
+    assert "non-finite-output" in result.stderr
+    with open_store(str(tmp_path / "s.sqlite"), create=False) as store:
+        assert sorted(record.status for record in store.benchmarks()) == [Status.FAILED, Status.MEASURED]
+
+
+def test_interrupt_keeps_finished_records(build_artifact: BuildArtifact, tmp_path: Path) -> None:
+    # The first artefact fails at once, so its record is finished while the second one still runs.
+    bad, slow = build_artifact("a-bad", model_bytes=b"no model"), build_artifact("b-slow")
+    store = tmp_path / "s.sqlite"
+    with start(
+        "--artifact", str(bad.folder), "--artifact", str(slow.folder), "--min-seconds", "60", "--store", str(store),
+        TMPDIR=str(tmp_path),
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not _stored(store) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        while not _processes_with("agent.pyz", str(tmp_path)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "interrupted; 1 of 2 records are kept" in stderr
+    assert "Traceback" not in stderr
+    assert len(_stored(store)) == 1
+    # The agent in flight is ended, and its workspace removed.
+    assert not _processes_with("agent.pyz", str(tmp_path))
+    assert not list(tmp_path.glob("pocketclip-bench-*"))
+
+
+def _stored(store: Path) -> list[Any]:
+    try:
+        with open_store(str(store), create=False) as opened:
+            return opened.benchmarks()
+    except StoreError:
+        return []
+
+
+def _processes_with(*words: str) -> list[str]:
+    import psutil
+
+    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if all(word in line for word in words)]
+
+
+def test_report_of_a_store(make: Any, tmp_path: Path) -> None:
+    with open_store(str(tmp_path / "s.sqlite")) as store:
+        store.append(make.benchmark())
+    cli.report_command(tmp_path / "report.html", str(tmp_path / "s.sqlite"))
+    assert "<table" in (tmp_path / "report.html").read_text()
+
+
+def test_report_without_store_or_room(make: Any, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no store"):
+        cli.report_command(tmp_path / "report.html", str(tmp_path / "none.sqlite"))
+    with open_store(str(tmp_path / "s.sqlite")) as store:
+        store.append(make.benchmark())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot write"):
+        cli.report_command(tmp_path / "file" / "report.html", str(tmp_path / "s.sqlite"))
+
+
+def test_table_shows_no_latency_for_what_was_not_timed(make: Any) -> None:
+    records = [
+        make.benchmark(TargetName.COREML, status=Status.PARITY_ONLY, reason="Core ML on Linux: parity only"),
+        make.benchmark(status=Status.FAILED, reason="crashed"),
+    ]
+    table = cli.results_table(records)
+    for column in table.columns[6:]:
+        assert [str(cell) for cell in column.cells] == ["", ""]
+    assert [str(cell) for cell in table.columns[5].cells] == ["not timed", "failed"]
+
+
+def test_commands_can_be_registered_elsewhere() -> None:
+    app = typer.Typer()
+    app.command("bench")(cli.bench_command)
+    app.command("report")(cli.report_command)
+    result = CliRunner().invoke(app, ["report", "--help"], env={"COLUMNS": "120"})
+    assert result.exit_code == 0
+    assert "--store" in result.output
+
+
+def test_help_imports_nothing_heavy() -> None:
+    # What takes the time is counted, not the time: a busy machine must not fail the test.
+    program = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom benchmark import cli\n"
+        "assert CliRunner().invoke(cli.bench_app(), ['--help']).exit_code == 0\n"
+        "heavy = {'numpy', 'sqlalchemy', 'pydantic', 'jinja2', 'scipy', 'torch', 'onnxruntime'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, env=dict(os.environ))

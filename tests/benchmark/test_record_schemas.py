@@ -1,0 +1,54 @@
+"""The committed JSON Schemas follow the dataclasses, and real records follow the schemas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema
+import pytest
+
+from benchmark.bench import BenchmarkPlan, run_plan
+from benchmark.devices import HostDevice
+from benchmark.record_schemas import FOLDER, SCHEMAS, schema_text
+from benchmark.records import AccuracyRecord, BenchmarkRecord, RunSettings
+from export.artifact import Artifact
+from models import documents
+
+
+def validator(kind: type) -> Any:
+    name = next(name for name, known in SCHEMAS.items() if known is kind)
+    schema = json.loads((FOLDER / name).read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_committed_schema_is_up_to_date(name: str) -> None:
+    message = "run `python -m benchmark.record_schemas`; a change that readers can see needs a new schema version"
+    assert (FOLDER / name).read_text() == schema_text(name), message
+
+
+def test_measured_record_validates(build_artifact: Callable[..., Artifact]) -> None:
+    records = run_plan(
+        BenchmarkPlan((build_artifact(),), RunSettings(iterations=3, launches=1)),
+        HostDevice(),
+        append=lambda record: None,
+        watch=lambda label: None,
+    )
+    content = documents.to_builtin(records[0])
+    assert content["status"] == "measured"
+    validator(BenchmarkRecord).validate(content)
+
+
+def test_accuracy_record_validates(make: Any) -> None:
+    for record in (make.accuracy(), make.accuracy(None)):
+        validator(AccuracyRecord).validate(documents.to_builtin(record))
+
+
+@pytest.mark.parametrize("key", ["kind", "schema_version", "launches", "parity"])
+def test_schema_demands_every_key(make: Any, key: str) -> None:
+    content = documents.to_builtin(make.benchmark())
+    del content[key]
+    assert not validator(BenchmarkRecord).is_valid(content)

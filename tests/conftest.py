@@ -1,0 +1,54 @@
+"""Fixtures that several packages' tests share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).parent / "data"
+REPOSITORY = Path(__file__).parent.parent
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """The golden values of MobileCLIP and of the CLIP tokenizer."""
+    return DATA / "reference"
+
+
+@pytest.fixture(scope="session")
+def pocketclip() -> Run:
+    """Runs `pocketclip ARGS...` as a user does, in a process of its own."""
+
+    def run(*arguments: str | Path, timeout: float = 300, **options: object) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1"}
+        return subprocess.run(
+            [sys.executable, str(REPOSITORY / "pocketclip.py"), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=environment,
+            **options,  # type: ignore[call-overload]
+        )
+
+    return run
+
+
+def one_line_error(result: subprocess.CompletedProcess[str]) -> str:
+    """The error line of a failed run; fails where there is a traceback or more than one line of error."""
+    assert "Traceback" not in result.stderr, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="session")
+def error_line() -> Callable[[subprocess.CompletedProcess[str]], str]:
+    """`one_line_error` as a fixture, so that test modules need no import of this file."""
+    return one_line_error

@@ -1,0 +1,91 @@
+"""A damaged, foreign or newer artefact is refused with one worded line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from export.artifact import find_artifacts, load_artifact, select_pair
+from export.errors import ArtifactCorruptError, ArtifactNotFoundError, ManifestError
+from export.manifest import MANIFEST_NAME
+from export.targets import open_session
+
+pytestmark = pytest.mark.slow
+
+
+def edit(folder: Path, **changes: object) -> None:
+    path = folder / MANIFEST_NAME
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_truncated_model(onnx_text: Path) -> None:
+    model = onnx_text / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-100])
+    with pytest.raises(ArtifactCorruptError, match="truncated"):
+        load_artifact(onnx_text)
+
+
+def test_flipped_bit(onnx_text: Path) -> None:
+    model = onnx_text / "model.onnx"
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+    with pytest.raises(ArtifactCorruptError, match="altered"):
+        load_artifact(onnx_text)
+
+
+def test_missing_file(onnx_text: Path) -> None:
+    (onnx_text / "golden_inputs.bin").unlink()
+    with pytest.raises(ArtifactCorruptError, match="golden_inputs.bin is missing"):
+        load_artifact(onnx_text)
+
+
+def test_path_outside_the_folder(onnx_text: Path) -> None:
+    files = json.loads((onnx_text / MANIFEST_NAME).read_text())["files"]
+    edit(onnx_text, files=[{**files[0], "path": "../../../secret"}, *files[1:]])
+    with pytest.raises(ArtifactCorruptError, match="outside the artefact's folder"):
+        load_artifact(onnx_text)
+
+
+def test_newer_schema_and_malformed_manifests(onnx_text: Path) -> None:
+    edit(onnx_text, schema_version=2)
+    with pytest.raises(ManifestError, match="schema version 2; this version reads up to 1"):
+        load_artifact(onnx_text)
+    edit(onnx_text, schema_version=1, tower="audio")
+    with pytest.raises(ManifestError, match="tower"):
+        load_artifact(onnx_text)
+    (onnx_text / MANIFEST_NAME).write_text("{")
+    with pytest.raises(ManifestError, match="not JSON"):
+        load_artifact(onnx_text)
+
+
+def test_model_that_its_runtime_refuses(onnx_text: Path) -> None:
+    artifact = load_artifact(onnx_text)
+    artifact.model_path.write_bytes(b"not a model")
+    with pytest.raises(ArtifactCorruptError, match="onnxruntime .* cannot load"):
+        open_session(artifact)
+
+
+def test_places_without_artefacts(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactNotFoundError, match="does not exist"):
+        find_artifacts([tmp_path / "nowhere"])
+    with pytest.raises(ArtifactNotFoundError, match="holds no artefact"):
+        find_artifacts([tmp_path])
+    with pytest.raises(ArtifactNotFoundError, match="no artefact at"):
+        load_artifact(tmp_path)
+
+
+def test_pairs_must_be_whole_and_of_one_model(onnx_text: Path, nano_exports) -> None:
+    text = load_artifact(onnx_text)
+    with pytest.raises(ArtifactNotFoundError, match="exactly one image artefact is needed, found 0"):
+        select_pair([text])
+    image = load_artifact(nano_exports["onnx", "fp32", "image"].folder)
+    assert select_pair([text, image]) == (image, text)
+    with pytest.raises(ArtifactNotFoundError, match="found 2"):
+        select_pair([image, text, image])
+    manifest = json.loads((onnx_text / MANIFEST_NAME).read_text())
+    edit(onnx_text, model=manifest["model"] | {"weights_sha256": "0" * 64})
+    with pytest.raises(ArtifactNotFoundError, match="different weights"):
+        select_pair([image, load_artifact(onnx_text)])

@@ -1,0 +1,169 @@
+"""The `export` and `classify` programs: what they make, and one clear line for each bad request."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from models.scenes import SceneDataset, Split, heldout_classes
+
+
+@pytest.mark.slow
+def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
+    made = pocketclip("export", "--target", "onnx", "--tower", "both", "--out", tmp_path / "artifacts")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.count("passed") == 2
+    dataset = SceneDataset(Split.HELDOUT, 24, seed=5, size=96)
+    names = [entry.name for entry in heldout_classes()]
+    hits = 0
+    for index in (0, 5, 11):
+        sample = dataset[index]
+        Image.fromarray(sample.image).save(tmp_path / "scene.png")
+        ranked = pocketclip(
+            "classify", tmp_path / "scene.png", "--labels", ",".join(names), "--artifact", tmp_path / "artifacts"
+        )
+        assert ranked.returncode == 0, ranked.stderr
+        best = next(line for line in ranked.stdout.splitlines() if "%" in line)
+        assert sample.label is not None
+        hits += names[sample.label] in best
+    assert hits >= 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--target", "onnx", "--model", "resnet"], "known are: pocketclip_nano"),
+        (["--target", "ncnn"], "choose among: onnx, coreml, executorch, tflite, or all"),
+        (["--target", "onnx", "--quantize", "int3"], "choose among: fp32, int8-static"),
+        (["--target", "onnx", "--tower", "audio"], "choose among: image, text, both"),
+        (["--target", "onnx", "--weights", "missing.pt"], "no checkpoint at missing.pt"),
+        (["--model", "pocketclip_nano"], "name a --target"),
+    ],
+)
+def test_bad_requests(pocketclip, error_line, tmp_path: Path, arguments: list[str], complaint: str) -> None:
+    result = pocketclip("export", *arguments, "--out", tmp_path / "out")
+    assert result.returncode == 2
+    assert complaint in error_line(result)
+    assert not (tmp_path / "out").exists()
+
+
+def test_unwritable_folder(pocketclip, error_line, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = pocketclip("export", "--target", "onnx", "--out", tmp_path / "file" / "artifacts")
+    assert result.returncode == 2
+    assert "cannot write" in error_line(result)
+
+
+@pytest.mark.slow
+def test_foreign_checkpoint(pocketclip, tmp_path: Path) -> None:
+    torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "resnet.pt")
+    result = pocketclip(
+        "export", "--target", "onnx", "--tower", "text", "--weights", tmp_path / "resnet.pt", "--out", tmp_path / "a"
+    )
+    assert result.returncode != 0
+    assert "does not fit the model" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list((tmp_path / "a").rglob("manifest.json"))
+
+
+def test_list_shows_the_matrix(pocketclip) -> None:
+    result = pocketclip("export", "--list")
+    assert result.returncode == 0
+    for name in ("onnx", "coreml", "executorch", "tflite", "int8-static"):
+        assert name in result.stdout
+
+
+def test_missing_packages_leave_a_target_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    import export.targets as targets
+    from export.errors import TargetUnavailableError
+
+    monkeypatch.setattr(targets, "_version", lambda name: None if name == "coremltools" else "1.0")
+    availability = targets.probe(targets.TargetName.COREML)
+    assert not availability.available
+    assert availability.install is not None
+    assert "[coreml]" in availability.install
+    with pytest.raises(TargetUnavailableError, match="pip install"):
+        targets.load_target(targets.TargetName.COREML)
+    assert targets.probe(targets.TargetName.ONNX).available
+
+
+@pytest.mark.parametrize(
+    ("labels", "picture", "complaint"),
+    [
+        (" , ", "photo.png", "label list is empty"),
+        ("a cat", "missing.png", "there is no file"),
+        ("a cat", "words.txt", "not an image"),
+        ("a cat", "photo.png", "does not exist"),
+    ],
+)
+def test_bad_classify_requests(
+    pocketclip, error_line, tmp_path: Path, labels: str, picture: str, complaint: str
+) -> None:
+    Image.new("RGB", (20, 30)).save(tmp_path / "photo.png")
+    (tmp_path / "words.txt").write_text("words")
+    result = pocketclip(
+        "classify", tmp_path / picture, "--labels", labels, "--artifact", tmp_path / "nowhere"
+    )
+    assert result.returncode == 2
+    assert complaint in error_line(result)
+
+
+@pytest.mark.slow
+def test_interrupted_export_keeps_finished_artefacts_whole(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pocketclip", "export", "--target", "onnx,tflite", "--jobs", "1"]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path)], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 240
+    while not list(tmp_path.rglob("manifest.json")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    time.sleep(2)  # workers unwind after their parent
+    from export.artifact import find_artifacts
+
+    assert find_artifacts([tmp_path])
+    assert not [path for path in tmp_path.rglob(".*") if path.is_dir()]
+
+
+@pytest.mark.slow
+def test_killed_worker_costs_no_finished_work(tmp_path: Path) -> None:
+    import psutil
+
+    command = [sys.executable, "-m", "pocketclip", "export", "--target", "onnx", "--jobs", "1"]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    parent = psutil.Process(process.pid)
+    deadline = time.monotonic() + 240
+    while not list(tmp_path.rglob("manifest.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for child in parent.children():
+        if "spawn_main" in " ".join(child.cmdline()):
+            child.kill()
+    stdout, stderr = process.communicate(timeout=240)
+    assert process.returncode == 0, stderr
+    assert stdout.count("passed") == 2
+
+
+def test_help_is_quick_enough_to_import_nothing_heavy() -> None:
+    code = "import sys, pocketclip; print(sorted({'torch', 'numpy', 'onnx', 'pydantic', 'sqlalchemy'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_module_programs_answer_help() -> None:
+    for module in ("export", "benchmark", "pocketclip"):
+        answer = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True)
+        assert answer.returncode == 0
+        assert "Usage" in answer.stdout

@@ -1,0 +1,107 @@
+"""Each block's folded form computes the same, whatever its shape."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from models.blocks.folding import Foldable
+from models.blocks.mixers import PositionEncoding, RepMixer, RepMixerBlock, attend
+from models.blocks.mobileone import ConvNorm, LargeKernelBlock, MobileOneBlock
+from models.clip import reparameterize
+from models.text_tower import LayerNormFp32, SequenceAttention
+
+
+def with_statistics(block: nn.Module) -> nn.Module:
+    """Eval mode with BatchNorm statistics that are not the identity."""
+    torch.manual_seed(0)
+    for module in block.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean)
+            nn.init.uniform_(module.running_var, 0.5, 2.0)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias)
+    return block.eval()
+
+
+BLOCKS = {
+    "stem": lambda: MobileOneBlock(8, 16, kernel=3, stride=2, activation=nn.GELU()),
+    "depthwise": lambda: MobileOneBlock(8, 8, kernel=3, groups=8, conv_branches=3),
+    "grouped": lambda: MobileOneBlock(8, 8, kernel=3, groups=2),
+    "pointwise": lambda: MobileOneBlock(8, 8, kernel=1, activation=nn.GELU()),
+    "widening with squeeze-excite": lambda: MobileOneBlock(8, 16, kernel=3, groups=8, squeeze_excite=True),
+    "large kernel": lambda: LargeKernelBlock(
+        8, 16, kernel=7, stride=2, squeeze_excite=True, activation=nn.GELU()
+    ),
+    "5x5 down-sampler": lambda: LargeKernelBlock(
+        8, 8, kernel=5, stride=2, squeeze_excite=False, activation=nn.GELU()
+    ),
+    "repmixer": lambda: RepMixer(8, kernel=3, scale_branch=True, scale_start=0.3),
+    "position encoding": lambda: PositionEncoding(8, kernel=7),
+    "conv and norm": lambda: ConvNorm(8, 16, 3, stride=2, groups=4),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_folded_block_is_equal(name: str) -> None:
+    block = with_statistics(BLOCKS[name]())
+    assert isinstance(block, Foldable)
+    x = torch.randn(2, 8, 9, 11)
+    with torch.no_grad():
+        folded = block.fold()
+        torch.testing.assert_close(folded(x), block(x), atol=2e-5, rtol=1e-5)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+
+
+def test_sequence_block_folds_to_one_row_kernels() -> None:
+    block = RepMixerBlock(
+        8, kernel=(1, 11), ffn_kernel=(1, 11), ffn_ratio=2, activation=nn.GELU(), scale_branch=False, scale_start=0.2
+    )
+    block = with_statistics(block)
+    x = torch.randn(2, 8, 1, 20)
+    folded = reparameterize(block)
+    torch.testing.assert_close(folded(x), block(x), atol=2e-5, rtol=1e-5)
+    assert folded.token_mixer.weight.shape == (8, 1, 1, 11)
+
+
+def test_reparameterize_leaves_its_argument_alone() -> None:
+    block = nn.Sequential(with_statistics(BLOCKS["stem"]())).train()
+    before = {key: value.clone() for key, value in block.state_dict().items()}
+    reparameterize(block)
+    assert block.training
+    for key, value in block.state_dict().items():
+        assert torch.equal(value, before[key])
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_equals_torch(causal: bool) -> None:
+    torch.manual_seed(0)
+    layer = SequenceAttention(16, heads=4)
+    if causal:
+        layer.set_causal_mask(6)
+    x = torch.randn(3, 6, 16)
+    query, key, value = (
+        part.reshape(3, 6, 4, 4).transpose(1, 2) for part in layer.qkv_proj(x).chunk(3, dim=-1)
+    )
+    expected = nn.functional.scaled_dot_product_attention(query, key, value, is_causal=causal)
+    expected = layer.out_proj(expected.transpose(1, 2).reshape(3, 6, 16))
+    torch.testing.assert_close(layer(x), expected)
+
+
+def test_causal_attention_ignores_what_follows() -> None:
+    layer = SequenceAttention(8, heads=2)
+    layer.set_causal_mask(5)
+    x = torch.randn(1, 5, 8)
+    changed = x.clone()
+    changed[:, 3:] += 1
+    torch.testing.assert_close(layer(x)[:, :3], layer(changed)[:, :3])
+    assert attend(torch.randn(2, 5, 24), heads=2, mask=None).shape == (2, 5, 8)
+
+
+def test_layer_norm_computes_in_fp32() -> None:
+    norm = LayerNormFp32(64)
+    x = torch.randn(4, 64) * 300
+    half = norm.half()(x.half())
+    assert half.dtype == torch.float16
+    torch.testing.assert_close(half.float(), norm.float()(x.half().float()), atol=2e-3, rtol=2e-3)

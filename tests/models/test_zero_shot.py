@@ -1,0 +1,88 @@
+"""Zero-shot classification, its label lists, and its intervals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import LabelError
+from models.preprocess import PreprocessSpec
+from models.scenes import SceneDataset, Split, scene_classes
+from models.statistics import paired_drop_interval, wilson_interval
+from models.zero_shot import class_embeddings, classify_scenes, parse_labels, rank_labels
+
+
+def test_classes_are_normalised_means() -> None:
+    table = {"a": [1.0, 0.0], "b": [0.0, 1.0]}
+    rows = class_embeddings([["a"], ["a", "b"]], lambda text: np.array([table[text]], np.float32))
+    np.testing.assert_allclose(rows, [[1, 0], [0.5**0.5, 0.5**0.5]], rtol=1e-6)
+
+
+def test_an_encoder_that_knows_the_answer_is_always_right() -> None:
+    names = [entry.name for entry in scene_classes(Split.HELDOUT)]
+    labels = iter(SceneDataset(Split.HELDOUT, 48, size=32).labels())
+    steps: list[int] = []
+
+    def encode_text(text: str) -> np.ndarray:
+        return np.eye(len(names), dtype=np.float32)[[next(i for i, name in enumerate(names) if name in text)]]
+
+    def encode_image(image: np.ndarray) -> np.ndarray:
+        assert image.shape == (1, 3, 32, 32)
+        return np.eye(len(names), dtype=np.float32)[[next(labels)]]
+
+    result = classify_scenes(
+        encode_image, encode_text, PreprocessSpec(32), count=48, advance=lambda: steps.append(1)
+    )
+    assert result.accuracy == 1
+    assert len(steps) == 48
+    assert result.classes == len(names)
+
+
+def test_labels(tmp_path: Path) -> None:
+    assert parse_labels(" a cat, a dog ,,a cat", None) == ["a cat", "a dog"]
+    (tmp_path / "labels.txt").write_text("un café\n\nzwei Bäume\n")
+    assert parse_labels(None, tmp_path / "labels.txt") == ["un café", "zwei Bäume"]
+    for text, file in ((None, None), ("a", tmp_path / "labels.txt")):
+        with pytest.raises(LabelError, match="either"):
+            parse_labels(text, file)
+    with pytest.raises(LabelError, match="empty"):
+        parse_labels(" , ", None)
+    with pytest.raises(LabelError, match="cannot read"):
+        parse_labels(None, tmp_path / "none.txt")
+
+
+def test_ranking_is_a_softmax() -> None:
+    ranked = rank_labels(np.array([[1.0, 0.0]], np.float32), np.array([[0.0, 1.0], [1.0, 0.0]], np.float32), 2.0)
+    assert [place for place, _ in ranked] == [1, 0]
+    assert ranked[0][1] == pytest.approx(np.exp(2) / (np.exp(2) + 1))
+
+
+def test_wilson_interval() -> None:
+    # Published example: 81 of 263 at 95 % (Newcombe 1998, table I, method 3).
+    interval = wilson_interval(81, 263)
+    assert (interval.low, interval.high) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert wilson_interval(0, 10).low == 0
+    assert wilson_interval(10, 10).high == 1
+    with pytest.raises(ValueError, match="correct"):
+        wilson_interval(3, 2)
+    with pytest.raises(ValueError, match="confidence"):
+        wilson_interval(1, 2, confidence=1.0)
+
+
+def test_paired_interval_covers_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(400):
+        baseline = rng.random(500) < 0.8
+        flips = rng.random(500)
+        # 4 % of right answers are lost and 1 % of the wrong ones won.
+        other = np.where(baseline, flips > 0.04, flips < 0.01)
+        interval = paired_drop_interval(baseline, other)
+        covered += interval.low <= 0.8 * 0.04 - 0.2 * 0.01 <= interval.high
+    assert 0.92 <= covered / 400 <= 0.985
+    same = paired_drop_interval([True, False], [True, False])
+    assert same.low < 0 < same.high
+    with pytest.raises(ValueError, match="equally many"):
+        paired_drop_interval([True], [True, False])
