@@ -1,4 +1,4 @@
-"""Carries out a benchmark plan: which artefact is launched when, and a record for each as soon as it is done."""
+"""Carries out a benchmark plan: what is launched when, and a record for each artefact once it is done."""
 
 from __future__ import annotations
 
@@ -127,7 +127,9 @@ class _Measurement:
             return self._record(Status.FAILED, str(error), runtime, None)
         except Exception as error:
             # An executor's own error; one artefact must not end the plan.
-            return self._record(Status.FAILED, f"inference-failed: {type(error).__name__}: {error}", runtime, None)
+            return self._record(
+                Status.FAILED, f"inference-failed: {type(error).__name__}: {error}", runtime, None
+            )
         return self._record(Status.PARITY_ONLY, reason, replace(runtime, version=executed_by), None)
 
     def _record(
@@ -165,7 +167,9 @@ def _run_golden_inputs(artifact: Artifact) -> npt.NDArray[np.generic]:
     inputs = artifact.golden(artifact.manifest.golden.inputs)
     session = targets.open_session(artifact)
     try:
-        return np.concatenate([session.run([inputs[i : i + 1]])[0].reshape(1, -1) for i in range(len(inputs))])
+        return np.concatenate(
+            [session.run([inputs[i : i + 1]])[0].reshape(1, -1) for i in range(len(inputs))]
+        )
     finally:
         session.close()
 

@@ -1,4 +1,4 @@
-"""The devices that can measure, by name. A new kind of device is a class like `HostDevice` and a line in `DEVICES`."""
+"""The devices that can measure, by name: a new one is a class like `HostDevice` and a line in `DEVICES`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Device(Protocol):
         ...
 
     def untimed_reason(self, target: TargetName) -> str | None:
-        """Why the device cannot run a format's own runtime, so that nothing may be timed; None where it can."""
+        """Why the device cannot run a format's own runtime, so that nothing may be timed; else None."""
         ...
 
     def open_runner(self) -> AbstractContextManager[Runner]:

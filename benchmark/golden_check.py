@@ -1,4 +1,4 @@
-"""Compares the outputs of a run with an artefact's golden tensors: proof that what was timed computes the model."""
+"""Compares a run's outputs with golden tensors: proof that what was timed computes the model."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def check_outputs(artifact: Artifact, outputs: npt.NDArray[np.generic]) -> Golde
     """Checks outputs, first axis samples, against PyTorch's and against those stored at export.
 
     Raises:
-        MeasurementError: outputs are of another shape, are not finite, or are not what the artefact gave when it
-            was exported.
+        MeasurementError: outputs are of another shape, are not finite, or are not what the artefact gave
+            when it was exported.
     """
     golden = artifact.manifest.golden
     reference = _rows(artifact.golden(golden.reference))
@@ -40,8 +40,8 @@ def check_outputs(artifact: Artifact, outputs: npt.NDArray[np.generic]) -> Golde
     )
     if check.exported_cosine_min < SAME_OUTPUTS_COSINE:
         raise MeasurementError(
-            f"golden-mismatch: outputs differ from those at export (cosine {check.exported_cosine_min:.4f}, at least "
-            f"{SAME_OUTPUTS_COSINE} wanted): this device or runtime version computes something else"
+            f"golden-mismatch: outputs differ from those at export (cosine {check.exported_cosine_min:.4f}, "
+            f"at least {SAME_OUTPUTS_COSINE} wanted): this device or runtime version computes something else"
         )
     return check
 

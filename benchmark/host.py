@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmark.records import DeviceFacts, DeviceKind
 
-# What /proc/cpuinfo calls an instruction set -> the name used in records, those that inference kernels ask for.
+# /proc/cpuinfo's name of an instruction set -> that in records; those that inference kernels ask for.
 ISA_NAMES: dict[str, str] = {
     "sse4_2": "sse4.2",
     "avx": "avx",
@@ -63,7 +63,7 @@ def host_facts(name: str) -> DeviceFacts:
 
 
 def load_average() -> float | None:
-    """Processes running or waiting, averaged over the last minute; None where the system does not count them."""
+    """Processes running or waiting, averaged over the last minute; None where they are not counted."""
     try:
         return os.getloadavg()[0]
     except (OSError, AttributeError):

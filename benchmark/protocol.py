@@ -49,7 +49,10 @@ class OutputFile:
 
 @document
 class Failure:
-    """Why nothing was measured: `bad-job`, `runtime-missing`, `load-failed`, `inference-failed`, `non-finite-output`."""
+    """Why nothing was measured.
+
+    Codes: `bad-job`, `runtime-missing`, `load-failed`, `inference-failed`, `non-finite-output`.
+    """
 
     code: str
     message: str

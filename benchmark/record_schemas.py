@@ -9,7 +9,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmark.records import ACCURACY_SCHEMA_VERSION, BENCHMARK_SCHEMA_VERSION, AccuracyRecord, BenchmarkRecord
+from benchmark.records import (
+    ACCURACY_SCHEMA_VERSION,
+    BENCHMARK_SCHEMA_VERSION,
+    AccuracyRecord,
+    BenchmarkRecord,
+)
 from models import atomic, documents
 
 FOLDER = Path(__file__).parent / "schemas"

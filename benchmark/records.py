@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: records with every raw sample, units in the names, None for what is unknown.
+"""What a benchmark leaves behind: every raw sample, units in the names, None for what is unknown.
 
 Statistics are never stored; `benchmark.statistics` derives them on demand.
 
@@ -33,7 +33,7 @@ Text = Annotated[str, MinLen(1)]
 class Status(StrEnum):
     """How far a benchmark came.
 
-    `parity-only`: the device cannot run the format's own runtime, so outputs were compared and nothing was timed.
+    `parity-only`: the device cannot run the format's own runtime: outputs were compared, nothing was timed.
     """
 
     MEASURED = "measured"
@@ -58,7 +58,7 @@ class LoadMode(StrEnum):
 
 @document
 class ArtifactIdentity:
-    """Which artefact was measured. `sha256` covers all its files; the size is that of the model files alone."""
+    """Which artefact was measured. `sha256` covers all its files, the size the model files alone."""
 
     model: Text
     tower: Tower
@@ -85,7 +85,7 @@ class DeviceFacts:
 
 @document
 class RuntimeFacts:
-    """What executed the model. The accelerator asked for and the one seen are told apart: fallbacks are silent."""
+    """What executed the model. Accelerators asked for and seen are told apart: fallbacks are silent."""
 
     name: Text
     version: str | None
@@ -95,7 +95,7 @@ class RuntimeFacts:
 
 @document
 class WarmupRule:
-    """When a model counts as warm: `stable_windows` successive windows whose medians differ by `tolerance` at most."""
+    """When a model is warm: `stable_windows` successive windows have medians within `tolerance`."""
 
     window_iterations: Positive = 5
     stable_windows: Positive = 3
@@ -107,7 +107,10 @@ class WarmupRule:
 
 @document
 class RunSettings:
-    """What was asked for: per launch at least `iterations` steady inferences and at least `minimum_seconds` of them."""
+    """What was asked for.
+
+    Each launch takes at least `iterations` steady inferences and at least `minimum_seconds` of them.
+    """
 
     threads: Positive = 1
     iterations: Positive = 100
@@ -196,15 +199,17 @@ class BenchmarkRecord:
         if self.status is Status.PARITY_ONLY and self.launches:
             raise RecordError("a parity-only record holds no launches: nothing may be timed")
         if (self.status is Status.MEASURED) != (self.reason is None):
-            raise RecordError(f"a reason belongs to records that were not measured; this one is {self.status}")
+            raise RecordError(
+                f"a reason belongs to records that were not measured; this one is {self.status}"
+            )
 
 
 @document
 class AccuracyRecord:
     """Zero-shot accuracy of an image and text artefact used together, or of PyTorch where `target` is None.
 
-    Shares lie in [0, 1]; the interval is that of `accuracy`. `baseline_correct` counts PyTorch's correct answers
-    on the same samples; `drop_points` is PyTorch's accuracy minus this one in percentage points, with an
+    Shares lie in [0, 1]; the interval is that of `accuracy`. `baseline_correct` counts PyTorch's right
+    answers on the same samples; `drop_points` is PyTorch's accuracy minus this one in percentage points, with an
     interval that pairs the samples. All three are None for PyTorch itself.
 
     Raises:
@@ -241,13 +246,17 @@ class AccuracyRecord:
         _check_stamp(self.record_id, self.created_at)
         if self.correct > self.samples or (self.baseline_correct or 0) > self.samples:
             raise RecordError(
-                f"more correct answers ({self.correct}, baseline {self.baseline_correct}) than samples ({self.samples})"
+                f"more correct answers ({self.correct}, baseline {self.baseline_correct}) "
+                f"than samples ({self.samples})"
             )
         if abs(self.accuracy - self.correct / self.samples) > 1e-9:
-            raise RecordError(f"accuracy {self.accuracy} is not correct / samples ({self.correct} / {self.samples})")
+            raise RecordError(
+                f"accuracy {self.accuracy} is not correct / samples ({self.correct} / {self.samples})"
+            )
         if not self.accuracy_low <= self.accuracy <= self.accuracy_high:
             raise RecordError(
-                f"accuracy {self.accuracy} lies outside its interval {self.accuracy_low} to {self.accuracy_high}"
+                f"accuracy {self.accuracy} lies outside its interval, "
+                f"{self.accuracy_low} to {self.accuracy_high}"
             )
         compared = (self.baseline_correct, self.drop_points, self.drop_low_points, self.drop_high_points)
         exported = (self.image_sha256, self.text_sha256)

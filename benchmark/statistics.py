@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +21,9 @@ _SEED = 0
 class LatencySummary:
     """Steady latency of one record.
 
-    Percentiles and `mad_ns` (median absolute deviation) pool the samples of all launches. `launch_median_ns` is the
-    median of the launches' medians, `launch_spread` their range as a share of it, and the interval (95 %) tells
-    how far another set of launches may land; it is None for fewer than five launches.
+    Percentiles and `mad_ns` (median absolute deviation) pool the samples of all launches. `launch_median_ns` is
+    the median of the launches' medians, `launch_spread` their range as a share of it, and the interval (95 %)
+    tells how far another set of launches may land; it is None for fewer than five launches.
     """
 
     samples: int
@@ -70,10 +71,11 @@ def launch_interval(medians: Sequence[float]) -> tuple[float, float] | None:
     if min(medians) == max(medians):
         return medians[0], medians[0]
     # Imported here: scipy.stats costs a second that most callers need not pay.
-    from scipy.stats import bootstrap
+    from scipy import stats  # pyright: ignore[reportMissingTypeStubs]
 
     # The percentile method: BCa's jackknife breaks down on medians of few values.
-    result = bootstrap(
+    untyped: Any = stats
+    result = untyped.bootstrap(
         (np.asarray(medians, np.float64),), np.median, n_resamples=_RESAMPLES, method="percentile", rng=_SEED
     )
     low, high = result.confidence_interval

@@ -1,7 +1,7 @@
 """The append-only store of records: one table with indexed identity columns and the whole record as JSON.
 
-SQLite by default, in WAL mode with full syncs: a record is in the store once `append` returns, whatever happens
-to the process afterwards. Any other database works by its SQLAlchemy URL.
+SQLite by default, in WAL mode with full syncs: a record is in the store once `append` returns, whatever
+happens to the process afterwards. Any other database works by its SQLAlchemy URL.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from benchmark.errors import RecordError, RecordVersionError, StoreError
@@ -94,7 +95,8 @@ class Store:
                     raise
                 if json.loads(stored) != json.loads(text):
                     raise RecordError(
-                        f"record {record.record_id} is already stored with other content; records never change"
+                        f"record {record.record_id} is already stored with other content: "
+                        "records never change"
                     ) from None
 
     def records(self, wanted: RecordFilter | None = None) -> list[Record]:
@@ -105,7 +107,9 @@ class Store:
             RecordError: one cannot be read.
             StoreError: the database cannot be read.
         """
-        query = sa.select(_RECORDS.c.record_id, _RECORDS.c.kind, _RECORDS.c.schema_version, _RECORDS.c.document)
+        query = sa.select(
+            _RECORDS.c.record_id, _RECORDS.c.kind, _RECORDS.c.schema_version, _RECORDS.c.document
+        )
         for item in fields(RecordFilter):
             value = getattr(wanted, item.name) if wanted else None
             if value is not None:
@@ -131,7 +135,7 @@ class Store:
 
 @contextmanager
 def open_store(location: str, *, create: bool = True) -> Iterator[Store]:
-    """Opens a store by a file name (SQLite) or an SQLAlchemy URL; with `create`, makes it where there is none.
+    """Opens a store by a file name (SQLite) or an SQLAlchemy URL; `create` makes one where there is none.
 
     Raises:
         StoreError: it cannot be opened, or there is none.
@@ -145,7 +149,7 @@ def open_store(location: str, *, create: bool = True) -> Iterator[Store]:
     except (SQLAlchemyError, ImportError) as error:
         raise StoreError(f"cannot use the store {_shown(url)}: {_reason(error)}") from error
     if url.get_backend_name() == "sqlite":
-        sa.event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", _configure_sqlite)
     store = Store(engine)
     try:
         with _store_errors(engine, "open"):
@@ -181,7 +185,9 @@ def _check_file(file: Path, create: bool) -> None:
     if file.is_dir():
         raise StoreError(f"the store {file} is a folder; give the name of a file")
     if not create and not file.exists():
-        raise StoreError(f"there is no store {file}; measure something with `bench` first, or give another --store")
+        raise StoreError(
+            f"there is no store {file}; measure something with `bench` first, or give another --store"
+        )
     try:
         if create:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -238,8 +244,8 @@ def _from_row(record_id: str, kind: str, version: int, text: str) -> Record:
     if known is None or version > known[1]:
         readable = ", ".join(f"{name} up to {newest}" for name, (_, newest) in _KINDS.items())
         raise RecordVersionError(
-            f"record {record_id} is of kind {kind!r}, schema version {version}; this version reads {readable}: "
-            "update PocketCLIP"
+            f"record {record_id} is of kind {kind!r}, schema version {version}; "
+            f"this version reads {readable}: update PocketCLIP"
         )
     return documents.parse(known[0], text, source=f"record {record_id}", error=RecordError)
 
@@ -250,8 +256,8 @@ def _store_errors(engine: sa.Engine, verb: str) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise StoreError(
-            f"cannot {verb} the store {_shown(engine.url)}: {_reason(error)}; check that the disk has room, that you "
-            "may write there and that the file is a PocketCLIP store, or choose another with --store"
+            f"cannot {verb} the store {_shown(engine.url)}: {_reason(error)}; check that the disk has room, "
+            "that you may write there and that the file is a PocketCLIP store, or choose another with --store"
         ) from error
 
 

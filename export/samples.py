@@ -7,6 +7,7 @@ from the validation scenes, and zero-shot evaluation from the held-out ones: no 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
@@ -19,28 +20,35 @@ from models.preprocess import load_image, preprocess
 from models.scenes import SceneDataset, Split, class_prompts, render_arrays, scene_classes
 from models.tokenizer import load_tokenizer
 
-PARITY_SCENES = 24
+PARITY_SCENES = 64
 CALIBRATION_SCENES = 128
 _PARITY_SEED = 7
 _CALIBRATION_SEED = 11
 
 # scikit-image's sample photographs that come with its package, each with a true caption.
-PHOTOGRAPHS: dict[str, str] = {
+PARITY_PHOTOGRAPHS: dict[str, str] = {
     "astronaut.png": "a woman in an orange space suit in front of a flag and a model of a space shuttle",
-    "brick.png": "a wall of bricks",
     "camera.png": "a black and white photo of a man with a camera on a tripod",
     "chelsea.png": "a close-up of a tabby cat",
     "coffee.png": "a cup of coffee on a saucer with a spoon",
-    "coins.png": "ancient coins in rows on a grey surface",
-    "grass.png": "a lawn seen from above",
     "horse.png": "the black silhouette of a horse",
     "hubble_deep_field.jpg": "galaxies in deep space, a photo of the Hubble telescope",
-    "ihc.png": "stained tissue under a microscope",
     "moon.png": "the surface of the moon with craters",
     "motorcycle_left.png": "a motorcycle in a garage",
     "page.png": "a printed page of text under uneven light",
     "retina.jpg": "the retina of a human eye",
     "rocket.jpg": "a rocket on its launch pad at night",
+}
+CALIBRATION_PHOTOGRAPHS: dict[str, str] = {
+    "brick.png": "a wall of bricks",
+    "cell.png": "a cell under a microscope",
+    "clock_motion.png": "a clock blurred by motion",
+    "coins.png": "ancient coins in rows on a grey surface",
+    "color.png": "a chart of colours",
+    "grass.png": "a lawn seen from above",
+    "gravel.png": "gravel seen from above",
+    "ihc.png": "stained tissue under a microscope",
+    "logo.png": "a logo with a snake",
 }
 
 
@@ -59,13 +67,14 @@ def calibration_inputs(
     size = config.preprocess.image_size
     if tower is Tower.IMAGE:
         pixels, _ = render_arrays(Split.TRAIN, count, _CALIBRATION_SEED, size)
-        return [preprocess(Image.fromarray(image), config.preprocess)[None] for image in pixels]
+        scenes = (Image.fromarray(image) for image in pixels)
+        return [preprocess(image, config.preprocess)[None] for image in (*scenes, *_photographs(CALIBRATION_PHOTOGRAPHS))]
     captions = SceneDataset(Split.TRAIN, count, seed=_CALIBRATION_SEED).captions()
     prompts = [prompt for entry in scene_classes(Split.TRAIN) for prompt in class_prompts(entry.name)]
     # Prompts beside captions: classification feeds both kinds of sentence.
     step = max(1, len(prompts) // max(1, count // 2))
     tokenizer = load_tokenizer(config.tokenizer)
-    return list(tokenizer([*captions, *prompts[::step]])[:, None, :])
+    return list(tokenizer([*captions, *prompts[::step], *CALIBRATION_PHOTOGRAPHS.values()])[:, None, :])
 
 
 def label_prompts() -> list[str]:
@@ -79,11 +88,15 @@ def _parity_images() -> tuple[Image.Image, ...]:
     # Sides other than the model's, so that resizing and cropping take part.
     pixels, _ = render_arrays(Split.VALIDATION, PARITY_SCENES, _PARITY_SEED, (160, 120))
     scenes = [Image.fromarray(image) for image in pixels]
-    folder = Path(str(resources.files("skimage") / "data"))
-    return (*scenes, *(load_image(folder / name) for name in PHOTOGRAPHS))
+    return (*scenes, *_photographs(PARITY_PHOTOGRAPHS))
 
 
 @functools.cache
 def _parity_captions() -> list[str]:
     scenes = SceneDataset(Split.VALIDATION, PARITY_SCENES, seed=_PARITY_SEED)
-    return [*scenes.captions(), *PHOTOGRAPHS.values()]
+    return [*scenes.captions(), *PARITY_PHOTOGRAPHS.values()]
+
+
+def _photographs(names: Iterable[str]) -> list[Image.Image]:
+    folder = Path(str(resources.files("skimage") / "data"))
+    return [load_image(folder / name) for name in names]

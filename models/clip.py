@@ -52,7 +52,7 @@ class ClipModel(nn.Module):
 
 
 def reparameterize(model: nn.Module) -> nn.Module:
-    """Folds every multi-branch block into one convolution.
+    """Folds every multi-branch block, BatchNorm and layer scale into the weights beside it.
 
     Returns:
         A copy in eval mode that computes the same as `model.eval()`; `model` is left alone.

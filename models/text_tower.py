@@ -119,8 +119,29 @@ class SequenceRepMixerBlock(RepMixerBlock):
     """The RepMixer block on a sequence: `(N, T, C)` is seen as a map `(N, C, 1, T)`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        as_map = x.transpose(1, 2).unsqueeze(2)
-        return super().forward(as_map).squeeze(2).transpose(1, 2)
+        return _to_sequence(super().forward(_to_map(x)))
+
+    def fold(self) -> nn.Module:
+        return OnSequence(super().fold())
+
+
+class OnSequence(nn.Module):
+    """Applies a module for maps to a sequence `(N, T, C)`."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _to_sequence(self.module(_to_map(x)))
+
+
+def _to_map(x: Tensor) -> Tensor:
+    return x.transpose(1, 2).unsqueeze(2)
+
+
+def _to_sequence(x: Tensor) -> Tensor:
+    return x.squeeze(2).transpose(1, 2)
 
 
 def _block(kind: TextBlock, config: TextTowerConfig) -> nn.Module:

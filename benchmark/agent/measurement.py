@@ -1,7 +1,7 @@
 """One measurement: import, load, first inference, warm-up, steady state, each timed apart in nanoseconds.
 
-Every inference gets a real input (the golden inputs, in turn) and every output is checked to be finite, outside
-the timed section. No sample is dropped.
+Every inference gets a real input (the golden inputs, in turn) and every output is checked to be finite,
+outside the timed section. No sample is dropped.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class _Inference:
 
 
 def _warm_up(infer: Callable[[], int], rule: dict) -> tuple:
-    """Infers until the medians of successive windows lie close together; returns samples and whether they did."""
+    """Infers until the medians of successive windows agree; returns the samples and whether they did."""
     window, wanted = rule["window_iterations"], rule["stable_windows"]
     taken: list[int] = []
     medians: list[float] = []
@@ -148,7 +148,16 @@ def _check_job(job: dict) -> None:
     version = job.get("job_version") if isinstance(job, dict) else None
     if version != JOB_VERSION:
         raise JobFailure("bad-job", f"this agent takes jobs of version {JOB_VERSION}, got {version!r}")
-    wanted = ("runtime", "model_path", "inputs", "threads", "warmup", "iterations", "minimum_seconds", "outputs_path")
+    wanted = (
+        "runtime",
+        "model_path",
+        "inputs",
+        "threads",
+        "warmup",
+        "iterations",
+        "minimum_seconds",
+        "outputs_path",
+    )
     missing = [key for key in wanted if key not in job]
     if missing:
         raise JobFailure("bad-job", f"the job lacks {', '.join(missing)}")
@@ -169,8 +178,12 @@ def _read_samples(files: list) -> list:
         arrays.append(array.astype(dtype.newbyteorder("="), copy=False))
     counts = {len(array) for array in arrays}
     if len(counts) != 1 or 0 in counts:
-        raise JobFailure("bad-job", f"every input needs the same number of samples, at least 1; got {sorted(counts)}")
-    return [[np.ascontiguousarray(array[index : index + 1]) for array in arrays] for index in range(counts.pop())]
+        raise JobFailure(
+            "bad-job", f"every input needs the same number of samples, at least 1; got {sorted(counts)}"
+        )
+    return [
+        [np.ascontiguousarray(array[index : index + 1]) for array in arrays] for index in range(counts.pop())
+    ]
 
 
 def _import_runtime(runtime: str) -> None:

@@ -138,7 +138,7 @@ def build_report(
     accuracies: Sequence[AccuracyRecord],
     unavailable: Mapping[TargetName, str],
 ) -> Report:
-    """Words the latest records; `unavailable` maps targets that cannot be used here to the reason and the remedy.
+    """Words the latest records; `unavailable` maps targets that cannot be used here to reason and remedy.
 
     Raises:
         ReportError: there are no records.
@@ -240,7 +240,11 @@ def _device_section(
         groups=tuple(
             group
             for target in TargetName
-            if (group := _target_group(target, [r for r in records if r.artifact.target is target], unavailable))
+            if (
+                group := _target_group(
+                    target, [r for r in records if r.artifact.target is target], unavailable
+                )
+            )
         ),
         scatter=tuple(drawn for drawn in scatter if drawn),
         scatter_points=tuple(describe_point(pair) for pair in judged),
@@ -340,8 +344,8 @@ def _cautions(records: Sequence[BenchmarkRecord]) -> tuple[str, ...]:
     ]
     if busy:
         cautions.append(
-            f"The device was busy when {len(busy)} of {len(launches)} launches began (load up to {max(busy):.1f}): "
-            "latencies may be too high."
+            f"The device was busy when {len(busy)} of {len(launches)} launches began "
+            f"(load up to {max(busy):.1f}): latencies may be too high."
         )
     restless = sum(not launch.warmup_stationary for _, launch in launches)
     if restless:
@@ -362,11 +366,14 @@ def _environments(records: Sequence[BenchmarkRecord]) -> tuple[Environment, ...]
 
 def _environment(latest: BenchmarkRecord, records: Sequence[BenchmarkRecord]) -> Environment:
     device, settings = latest.device, latest.settings
-    memory = f"{device.memory_bytes / 2**30:.1f} GiB" if device.memory_bytes is not None else formatting.UNKNOWN
+    memory = (
+        f"{device.memory_bytes / 2**30:.1f} GiB" if device.memory_bytes is not None else formatting.UNKNOWN
+    )
     runtimes = sorted({record.runtime.version for record in records if record.runtime.version})
     accelerators = sorted(
         {
-            f"{record.runtime.accelerator_requested} requested, {record.runtime.accelerator_observed or 'not'} observed"
+            f"{record.runtime.accelerator_requested} requested, "
+            f"{record.runtime.accelerator_observed or 'not'} observed"
             for record in records
             if record.launches
         }

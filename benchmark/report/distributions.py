@@ -1,4 +1,4 @@
-"""Latency distributions: a box per launch, relative to the artefact's own median, so that launches compare."""
+"""Latency distributions: a box per launch, relative to the artefact's own median."""
 
 from __future__ import annotations
 
@@ -53,7 +53,12 @@ def draw_distributions(records: Sequence[BenchmarkRecord], width: int) -> str | 
             rows.append(svg.text(left - 14, middle + 3, label, class_="label", anchor="end"))
             rows.append(svg.text(right + 14, middle - 3, milliseconds(latency.p50_ns), class_="label"))
             rows.append(
-                svg.text(right + 14, middle + 11, f"launches {100 * latency.launch_spread:.1f} % apart", class_="tick")
+                svg.text(
+                    right + 14,
+                    middle + 11,
+                    f"launches {100 * latency.launch_spread:.1f} % apart",
+                    class_="tick",
+                )
             )
         for index, box in enumerate(boxes):
             rows += _draw_box(box, x, top + index * (_BOX + _BOX_GAP), f"t-{identity.target}")
@@ -82,12 +87,20 @@ def _draw_box(box: Sequence[float], x: svg.Scale, top: float, target_class: str)
     parts = [
         svg.line(whisker_low, middle, whisker_high, middle, class_=f"whisker {target_class}"),
         svg.element(
-            "rect", x=low, y=top, width=max(high - low, 1.0), height=_BOX, rx=1.5, class_=f"box {target_class}"
+            "rect",
+            x=low,
+            y=top,
+            width=max(high - low, 1.0),
+            height=_BOX,
+            rx=1.5,
+            class_=f"box {target_class}",
         ),
         svg.line(median, top - 1, median, top + _BOX + 1, class_=f"median {target_class}"),
     ]
     if box[-1] > x.high:
-        parts.append(svg.text(x.end + 2, middle + 4, "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", class_="tick"))
+        parts.append(
+            svg.text(x.end + 2, middle + 4, "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", class_="tick")
+        )
     return parts
 
 

@@ -33,7 +33,7 @@ def render(
     accuracies: Sequence[AccuracyRecord],
     unavailable: Mapping[TargetName, str] | None = None,
 ) -> str:
-    """The page as HTML. `unavailable` says of targets why they cannot be used here; by default it is probed."""
+    """The page as HTML. `unavailable` says why targets cannot be used here; by default it is probed."""
     # Imported here: only a report needs it.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -49,7 +49,9 @@ def render(
     # The pictures are ours and escape their texts themselves; so is the style sheet.
     environment.filters["picture"] = Markup
     style = Markup((_FOLDER / "report.css").read_text())
-    return environment.get_template("report.html.j2").render(report=report, style=style, version=tool_version())
+    return environment.get_template("report.html.j2").render(
+        report=report, style=style, version=tool_version()
+    )
 
 
 def probe_targets() -> dict[TargetName, str]:

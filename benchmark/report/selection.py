@@ -111,9 +111,11 @@ def select(
     """
     if not benchmarks and not accuracies:
         raise ReportError("the store holds no records; measure something with `bench` first")
-    stamps = [(record.artifact.model, record.created_at, record.artifact.weights_sha256) for record in benchmarks]
+    stamps = [
+        (record.artifact.model, record.created_at, record.artifact.weights_sha256) for record in benchmarks
+    ]
     stamps += [(record.model, record.created_at, record.weights_sha256) for record in accuracies]
-    # Sorted by time, the last one stands: results of weights that were trained anew must not mix with old ones.
+    # Sorted by time, the last one stands: results of weights trained anew must not mix with old ones.
     weights = {model: sha256 for model, _, sha256 in sorted(stamps, key=lambda stamp: stamp[1])}
     selections: list[ModelSelection] = []
     for model in sorted(weights):
@@ -123,7 +125,9 @@ def select(
             if record.artifact.model == model and record.artifact.weights_sha256 == weights[model]
         ]
         judged = [
-            record for record in accuracies if record.model == model and record.weights_sha256 == weights[model]
+            record
+            for record in accuracies
+            if record.model == model and record.weights_sha256 == weights[model]
         ]
         of_model = sum(stamp[0] == model for stamp in stamps)
         selections.append(

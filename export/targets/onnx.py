@@ -59,7 +59,13 @@ def _export(request: LoweringRequest, path: Path) -> None:
 
 
 def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None:
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(CalibrationDataReader):
@@ -80,6 +86,8 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
         str(path),
         Reader(request.input_name, request.calibration),
         quant_format=QuantFormat.QDQ,
+        # Single outliers stretch the range for all others: closer to PyTorch than minimum and maximum.
+        calibrate_method=CalibrationMethod.Percentile,
         per_channel=True,
         # ONNX Runtime's x86 kernels are fast for uint8 activations only, Arm's for both.
         activation_type=QuantType.QUInt8,

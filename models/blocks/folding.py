@@ -71,6 +71,21 @@ def with_norm(kernel: Kernel, norm: nn.BatchNorm2d) -> Kernel:
     )
 
 
+def with_norm_before(kernel: Kernel, norm: nn.BatchNorm2d) -> Kernel:
+    """BatchNorm in eval mode followed by a 1x1 convolution without groups, as one convolution.
+
+    A larger kernel cannot be folded this way: its zero padding comes after the norm.
+    """
+    assert norm.running_mean is not None and norm.running_var is not None
+    assert kernel.weight.shape[2:] == (1, 1)
+    factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    shift = norm.bias - norm.running_mean * factor
+    return Kernel(
+        kernel.weight * factor.reshape(1, -1, 1, 1),
+        kernel.bias + kernel.weight[:, :, 0, 0] @ shift,
+    )
+
+
 def folded_conv(kernel: Kernel, *, stride: int | tuple[int, int] = 1, groups: int = 1) -> nn.Conv2d:
     """A convolution with the kernel's own copy of values and 'same' padding for its odd size."""
     out_channels, per_group, height, width = kernel.weight.shape

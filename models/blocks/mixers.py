@@ -5,15 +5,28 @@ All work on maps `(N, C, H, W)`; the text tower feeds its sequences as `(N, C, 1
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 from torch import Tensor, nn
 
-from models.blocks.folding import folded_conv, identity_kernel, kernel_of
+from models.blocks.folding import Kernel, folded_conv, identity_kernel, kernel_of, with_norm_before
 from models.blocks.mobileone import ConvNorm, MobileOneBlock
 
 def layer_scale(channels: int, start: float) -> nn.Parameter:
     """A learned factor per channel, shape `(C, 1, 1)`."""
     return nn.Parameter(torch.full((channels, 1, 1), start))
+
+
+class Residual(nn.Module):
+    """Adds what a module computes to its input."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.module(x)
 
 
 class RepMixer(nn.Module):
@@ -58,6 +71,12 @@ class ConvFeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.fc2(self.act(self.fc1(self.conv(x))))
 
+    def folded(self, scale: Tensor) -> nn.Module:
+        """The same with its norm folded and a factor per channel, `(C, 1, 1)`, in the weights of `fc2`."""
+        layers = {"conv": self.conv.fold(), "fc1": self.fc1, "act": self.act}
+        layers["fc2"] = folded_conv(kernel_of(self.fc2).scaled(scale))
+        return nn.Sequential(OrderedDict(layers))
+
 
 class RepMixerBlock(nn.Module):
     """RepMixer, then the convolutional feed-forward part with a residual and a layer scale."""
@@ -84,6 +103,9 @@ class RepMixerBlock(nn.Module):
         x = self.token_mixer(x)
         return x + self.layer_scale * self.convffn(x)
 
+    def fold(self) -> nn.Module:
+        return nn.Sequential(self.token_mixer.fold(), Residual(self.convffn.folded(self.layer_scale)))
+
 
 class MapAttention(nn.Module):
     """Multi-head self-attention over the positions of a map; `qkv` without bias, `proj` with.
@@ -102,6 +124,24 @@ class MapAttention(nn.Module):
         tokens = x.flatten(2).transpose(1, 2)
         mixed = attend(self.qkv(tokens), heads=self.heads, mask=None)
         return self.proj(mixed).transpose(1, 2).reshape(batch, channels, height, width)
+
+    def folded(self, norm: nn.BatchNorm2d, scale: Tensor) -> nn.Module:
+        """The same with the norm before it in `qkv`, and a factor per channel, `(C, 1, 1)`, in `proj`."""
+        qkv, proj = self.qkv.weight[..., None, None], self.proj.weight[..., None, None]
+        normed = with_norm_before(Kernel(qkv, torch.zeros_like(qkv[:, 0, 0, 0])), norm)
+        scaled = Kernel(proj, self.proj.bias).scaled(scale)
+        attention = MapAttention(self.heads * self.head_dim, head_dim=self.head_dim)
+        attention.qkv, attention.proj = _linear(normed), _linear(scaled)
+        return attention
+
+
+def _linear(kernel: Kernel) -> nn.Linear:
+    out_features, in_features = kernel.weight.shape[:2]
+    linear = nn.Linear(in_features, out_features, device=kernel.weight.device, dtype=kernel.weight.dtype)
+    with torch.no_grad():
+        linear.weight.copy_(kernel.weight[:, :, 0, 0])
+        linear.bias.copy_(kernel.bias)
+    return linear
 
 
 def attend(qkv: Tensor, *, heads: int, mask: Tensor | None) -> Tensor:
@@ -155,6 +195,12 @@ class AttentionBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.layer_scale_1 * self.token_mixer(self.norm(x))
         return x + self.layer_scale_2 * self.convffn(x)
+
+    def fold(self) -> nn.Module:
+        return nn.Sequential(
+            Residual(self.token_mixer.folded(self.norm, self.layer_scale_1)),
+            Residual(self.convffn.folded(self.layer_scale_2)),
+        )
 
 
 class PositionEncoding(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +143,7 @@ def build_artifact(tmp_path: Path) -> BuildArtifact:
 
 @pytest.fixture
 def fake_agent() -> Callable[[str], bytes]:
-    """An agent archive whose program is the given source; `announce(path)` prints the line a real one ends with."""
+    """An agent whose program is the given source; `announce(content)` prints a real one's last line."""
     prelude = (
         "import hashlib, json, os, signal, sys, time\n"
         "job_path, result_path = sys.argv[1:]\n"
@@ -217,7 +217,14 @@ class RecordMaker:
                 "pocketclip_nano", tower, target, precision, "a" * 64, weights_sha256, size_bytes
             ),
             device=DeviceFacts(
-                device, DeviceKind.HOST, "Debian 12, Linux 6.1", "x86_64", "Example CPU", ("avx2", "fma"), 4, 8 << 30
+                device,
+                DeviceKind.HOST,
+                "Debian 12, Linux 6.1",
+                "x86_64",
+                "Example CPU",
+                ("avx2", "fma"),
+                4,
+                8 << 30,
             ),
             runtime=RuntimeFacts(f"{target}-runtime", "1.2.3", "cpu", None),
             settings=RunSettings(launches=launches, threads=threads),
@@ -272,6 +279,6 @@ class RecordMaker:
 
 
 @pytest.fixture
-def make() -> Iterator[RecordMaker]:
+def make() -> RecordMaker:
     """A maker of records."""
-    yield RecordMaker()
+    return RecordMaker()

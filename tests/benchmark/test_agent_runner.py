@@ -21,7 +21,9 @@ FakeAgent = Callable[[str], bytes]
 SETTINGS = RunSettings(iterations=6, launches=1)
 
 
-def run(artifact: Artifact, agent: bytes | None = None, *, timeout: float = 60, settings: RunSettings = SETTINGS) -> AgentRun:
+def run(
+    artifact: Artifact, agent: bytes | None = None, *, timeout: float = 60, settings: RunSettings = SETTINGS
+) -> AgentRun:
     with HostDevice(agent=agent).open_runner() as runner:
         return runner.run(artifact, "onnxruntime", settings, timeout_seconds=timeout)
 
@@ -34,21 +36,29 @@ def test_real_agent_measures_every_phase(build_artifact: Callable[..., Artifact]
     launch = result.launch
     assert len(launch.steady_ns) == 6
     assert len(launch.warmup_ns) >= 15
-    phases = (launch.import_ns, launch.load_ns, launch.first_inference_ns, *launch.warmup_ns, *launch.steady_ns)
+    phases = (
+        launch.import_ns,
+        launch.load_ns,
+        launch.first_inference_ns,
+        *launch.warmup_ns,
+        *launch.steady_ns,
+    )
     assert min(phases) > 0
     assert sum(phases) < elapsed
-    assert result.runtime_version is not None and result.runtime_version.startswith("onnxruntime ")
+    assert (result.runtime_version or "").startswith("onnxruntime ")
     assert result.outputs.shape == (4, 8)
     check = check_outputs(artifact, result.outputs)
     assert check.cosine_min > 0.999999
     assert check.max_abs < 1e-4
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory peaks are reset on Linux alone")
+@pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="memory peaks are reset on Linux alone"
+)
 def test_memory_counts_from_before_the_load(build_artifact: Callable[..., Artifact]) -> None:
     launch = run(build_artifact()).launch
-    assert launch.baseline_bytes is not None and launch.baseline_bytes > 10_000_000
-    assert launch.peak_bytes is not None and launch.peak_bytes >= launch.baseline_bytes
+    assert (launch.baseline_bytes or 0) > 10_000_000
+    assert (launch.peak_bytes or 0) >= (launch.baseline_bytes or 0)
     if launch.peak_reset:
         # A model of 4 kB: a peak that still held the imports would lie tens of megabytes higher.
         assert launch.peak_over_baseline_bytes is not None
@@ -62,7 +72,9 @@ def test_minimum_seconds_outlasts_iterations(build_artifact: Callable[..., Artif
     assert len(steady) > 2
 
 
-def test_fewer_iterations_than_samples_still_give_all_outputs(build_artifact: Callable[..., Artifact]) -> None:
+def test_fewer_iterations_than_samples_still_give_all_outputs(
+    build_artifact: Callable[..., Artifact],
+) -> None:
     outputs = run(build_artifact(), settings=RunSettings(iterations=1, launches=1)).outputs
     assert len(outputs) == 4
 
@@ -72,7 +84,9 @@ def test_agent_bytes_are_reproducible() -> None:
 
 
 def test_non_finite_outputs_are_a_failure(build_artifact: Callable[..., Artifact]) -> None:
-    with pytest.raises(MeasurementError, match="non-finite-output: output 0 holds NaN or infinity for sample"):
+    with pytest.raises(
+        MeasurementError, match="non-finite-output: output 0 holds NaN or infinity for sample"
+    ):
         run(build_artifact(nan_from=0.2))
 
 
@@ -84,7 +98,9 @@ def test_model_that_cannot_be_loaded(build_artifact: Callable[..., Artifact]) ->
 def test_unknown_runtime_is_a_bad_job(build_artifact: Callable[..., Artifact]) -> None:
     with (
         HostDevice().open_runner() as runner,
-        pytest.raises(MeasurementError, match="bad-job: no runtime is called 'abacus'; choose from onnxruntime"),
+        pytest.raises(
+            MeasurementError, match="bad-job: no runtime is called 'abacus'; choose from onnxruntime"
+        ),
     ):
         runner.run(build_artifact(), "abacus", SETTINGS, timeout_seconds=60)
 
@@ -115,7 +131,7 @@ def test_agent_that_hangs_is_stopped_with_its_helpers(
 
 
 def test_agent_that_writes_nothing(build_artifact: Callable[..., Artifact], fake_agent: FakeAgent) -> None:
-    with pytest.raises(AgentError, match="left no result.json: exit code 3"):
+    with pytest.raises(AgentError, match=r"left no result\.json: exit code 3"):
         run(build_artifact(), fake_agent("sys.exit(3)"))
 
 
@@ -144,7 +160,9 @@ def test_damaged_result_is_refused(
 def test_result_of_another_format_is_refused(
     build_artifact: Callable[..., Artifact], fake_agent: FakeAgent
 ) -> None:
-    agent = fake_agent("content = b'{\"result_version\": 1}'\nopen(result_path, 'wb').write(content)\nannounce(content)")
+    agent = fake_agent(
+        "content = b'{\"result_version\": 1}'\nopen(result_path, 'wb').write(content)\nannounce(content)"
+    )
     with pytest.raises(AgentError, match="result is not a valid AgentResult"):
         run(build_artifact(), agent)
 

@@ -1,4 +1,4 @@
-"""Plans: launch order, records as soon as they are done, failures that stay their own, Core ML without timing."""
+"""Plans: launch order, records once they are done, failures that stay their own, Core ML never timed."""
 
 from __future__ import annotations
 
@@ -51,13 +51,18 @@ class ScriptedDevice:
         self.started.append(name)
         if self.started.count(name) == self.broken.get(name):
             raise AgentError("it was ended by SIGSEGV")
-        return AgentRun(self.launch(), artifact.golden(artifact.manifest.golden.outputs), f"{runtime} 1.0", None)
+        return AgentRun(
+            self.launch(), artifact.golden(artifact.manifest.golden.outputs), f"{runtime} 1.0", None
+        )
 
 
 def execute(device: Any, artifacts: tuple[Artifact, ...], launches: int = 3) -> list[BenchmarkRecord]:
     stored: list[BenchmarkRecord] = []
     returned = run_plan(
-        BenchmarkPlan(artifacts, RunSettings(launches=launches)), device, append=stored.append, watch=lambda _: None
+        BenchmarkPlan(artifacts, RunSettings(launches=launches)),
+        device,
+        append=stored.append,
+        watch=lambda _: None,
     )
     assert returned == stored
     return stored
@@ -130,8 +135,10 @@ def test_core_ml_is_compared_and_never_timed(
     (record,) = execute(device, (build_artifact(target=TargetName.COREML, precision=Precision.FP16),))
     assert record.status is Status.PARITY_ONLY
     assert record.reason == "Core ML on Linux: parity only"
-    assert record.launches == () and device.started == []
-    assert record.golden_check is not None and record.golden_check.cosine_min > 0.9999
+    assert record.launches == ()
+    assert device.started == []
+    assert record.golden_check is not None
+    assert record.golden_check.cosine_min > 0.9999
     assert record.runtime.version == "stand-in 1.0"
 
 
@@ -141,4 +148,4 @@ def test_core_ml_that_computes_something_else_fails(
     monkeypatch.setattr(targets, "load_target", lambda target: FakeCoreML(sign=-1.0))
     (record,) = execute(ScriptedDevice(lambda: make.launch(1.0)), (build_artifact(target=TargetName.COREML),))
     assert record.status is Status.FAILED
-    assert record.reason is not None and record.reason.startswith("golden-mismatch")
+    assert (record.reason or "").startswith("golden-mismatch")

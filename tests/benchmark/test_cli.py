@@ -62,13 +62,17 @@ def test_bench_writes_records_and_a_table(build_artifact: BuildArtifact, tmp_pat
         (record,) = opened.benchmarks()
     assert record.status is Status.MEASURED
     assert [len(launch.steady_ns) for launch in record.launches] == [5, 5]
-    assert record.golden_check is not None and record.golden_check.cosine_min > 0.99999
+    assert record.golden_check is not None
+    assert record.golden_check.cosine_min > 0.99999
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--device", "toaster", "--artifact", "x"), "error: there is no device 'toaster'; choose from: host"),
+        (
+            ("--device", "toaster", "--artifact", "x"),
+            "error: there is no device 'toaster'; choose from: host",
+        ),
         (("--artifact", "no/such/folder"), "error: no/such/folder does not exist; make one with"),
     ],
 )
@@ -129,7 +133,8 @@ def test_interrupt_keeps_finished_records(build_artifact: BuildArtifact, tmp_pat
     bad, slow = build_artifact("a-bad", model_bytes=b"no model"), build_artifact("b-slow")
     store = tmp_path / "s.sqlite"
     with start(
-        "--artifact", str(bad.folder), "--artifact", str(slow.folder), "--min-seconds", "60", "--store", str(store),
+        "--artifact", str(bad.folder), "--artifact", str(slow.folder),
+        "--min-seconds", "60", "--store", str(store),
         TMPDIR=str(tmp_path),
     ) as process:  # fmt: skip
         deadline = time.monotonic() + 60
@@ -207,7 +212,8 @@ def test_help_imports_nothing_heavy() -> None:
     program = (
         "import sys\nfrom typer.testing import CliRunner\nfrom benchmark import cli\n"
         "assert CliRunner().invoke(cli.bench_app(), ['--help']).exit_code == 0\n"
-        "heavy = {'numpy', 'sqlalchemy', 'pydantic', 'jinja2', 'scipy', 'torch', 'onnxruntime'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'sqlalchemy', 'pydantic', 'jinja2', 'scipy', 'torch', 'onnxruntime'}\n"
+        "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, env=dict(os.environ))

@@ -11,7 +11,15 @@ from benchmark import formatting
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.0123, "0.012"), (0.88, "0.880"), (0.9999, "1.00"), (3.214, "3.21"), (36.04, "36.0"), (99.96, "100"), (0, "0.000")],
+    [
+        (0.0123, "0.012"),
+        (0.88, "0.880"),
+        (0.9999, "1.00"),
+        (3.214, "3.21"),
+        (36.04, "36.0"),
+        (99.96, "100"),
+        (0, "0.000"),
+    ],
 )
 def test_three_digits(value: float, shown: str) -> None:
     assert formatting.three_digits(value) == shown

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from export.precision import Tower
-from export.samples import PHOTOGRAPHS, calibration_inputs, label_prompts, parity_inputs
+from export.samples import PARITY_PHOTOGRAPHS, calibration_inputs, label_prompts, parity_inputs
 from export.tower_module import example_input, tower_module
 from models import create_model, load_config
 
@@ -54,4 +54,4 @@ def test_samples_are_real_and_kept_apart() -> None:
         if tower is Tower.IMAGE:
             assert not parity & calibration
     assert len(set(label_prompts())) == 120
-    assert all(caption for caption in PHOTOGRAPHS.values())
+    assert all(caption for caption in PARITY_PHOTOGRAPHS.values())

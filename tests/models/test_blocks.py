@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from models.blocks.folding import Foldable
-from models.blocks.mixers import PositionEncoding, RepMixer, RepMixerBlock, attend
+from models.blocks.mixers import AttentionBlock, PositionEncoding, RepMixer, RepMixerBlock, attend
 from models.blocks.mobileone import ConvNorm, LargeKernelBlock, MobileOneBlock
 from models.clip import reparameterize
 from models.text_tower import LayerNormFp32, SequenceAttention
@@ -60,9 +60,9 @@ def test_sequence_block_folds_to_one_row_kernels() -> None:
     )
     block = with_statistics(block)
     x = torch.randn(2, 8, 1, 20)
-    folded = reparameterize(block)
+    folded = reparameterize(nn.Sequential(block))[0]
     torch.testing.assert_close(folded(x), block(x), atol=2e-5, rtol=1e-5)
-    assert folded.token_mixer.weight.shape == (8, 1, 1, 11)
+    assert folded[0].weight.shape == (8, 1, 1, 11)
 
 
 def test_reparameterize_leaves_its_argument_alone() -> None:
@@ -105,3 +105,16 @@ def test_layer_norm_computes_in_fp32() -> None:
     half = norm.half()(x.half())
     assert half.dtype == torch.float16
     torch.testing.assert_close(half.float(), norm.float()(x.half().float()), atol=2e-3, rtol=2e-3)
+
+
+def test_attention_block_folds_norm_and_scales() -> None:
+    block = with_statistics(
+        AttentionBlock(
+            16, head_dim=8, ffn_kernel=5, ffn_ratio=2, activation=nn.GELU(), scale_start=0.7
+        )
+    )
+    x = torch.randn(2, 16, 5, 4)
+    with torch.no_grad():
+        folded = block.fold()
+        torch.testing.assert_close(folded(x), block(x), atol=3e-5, rtol=1e-5)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())

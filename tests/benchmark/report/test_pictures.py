@@ -59,7 +59,11 @@ def test_scatter_labels_every_pair(make: Any, width: int) -> None:
 def test_scatter_labels_do_not_cover_each_other(make: Any) -> None:
     pairs = [pair(make, target, Precision.FP32, median_ms=3.0) for target in TargetName]
     drawn = ElementTree.fromstring(draw_scatter(pairs, None, 960) or "")
-    spots = [(float(item.attrib["x"]), float(item.attrib["y"])) for item in drawn.iter("text") if item.get("class") == "label"]
+    spots = [
+        (float(item.attrib["x"]), float(item.attrib["y"]))
+        for item in drawn.iter("text")
+        if item.get("class") == "label"
+    ]
     assert len(spots) == len(TargetName)
     for index, (x, y) in enumerate(spots):
         assert all(abs(y - other_y) > 12 or abs(x - other_x) > 60 for other_x, other_y in spots[:index])
