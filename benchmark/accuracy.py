@@ -60,9 +60,7 @@ def evaluate_model(model: ClipModel, count: int, advance: Advance = lambda: None
         )
 
 
-def evaluate_pair(
-    image: Artifact, text: Artifact, count: int, advance: Advance = lambda: None
-) -> ZeroShotResult:
+def evaluate_pair(image: Artifact, text: Artifact, count: int, advance: Advance = lambda: None) -> ZeroShotResult:
     """The zero-shot result of an exported pair on the same scenes as `evaluate_model`.
 
     Raises:
@@ -109,9 +107,7 @@ def model_record(model: ClipModel, result: ZeroShotResult) -> AccuracyRecord:
     )
 
 
-def _pair_record(
-    image: Artifact, text: Artifact, result: ZeroShotResult, baseline: ZeroShotResult
-) -> AccuracyRecord:
+def _pair_record(image: Artifact, text: Artifact, result: ZeroShotResult, baseline: ZeroShotResult) -> AccuracyRecord:
     return _record(
         result,
         model=image.manifest.model.name,

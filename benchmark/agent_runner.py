@@ -40,9 +40,7 @@ class Runner(Protocol):
         """Hash of the program that measures."""
         ...
 
-    def run(
-        self, artifact: Artifact, runtime: str, settings: RunSettings, *, timeout_seconds: float
-    ) -> AgentRun:
+    def run(self, artifact: Artifact, runtime: str, settings: RunSettings, *, timeout_seconds: float) -> AgentRun:
         """One launch of one artefact.
 
         Raises:
@@ -72,9 +70,7 @@ class AgentRunner:
     def agent_sha256(self) -> str:
         return digest(self._agent)
 
-    def run(
-        self, artifact: Artifact, runtime: str, settings: RunSettings, *, timeout_seconds: float
-    ) -> AgentRun:
+    def run(self, artifact: Artifact, runtime: str, settings: RunSettings, *, timeout_seconds: float) -> AgentRun:
         agent_path = self._push_agent()
         model_folder = self._push_artifact(artifact)
         folder = f"{self._workspace}/launch-{next(self._launches)}"

@@ -127,9 +127,7 @@ class _Measurement:
             return self._record(Status.FAILED, str(error), runtime, None)
         except Exception as error:
             # An executor's own error; one artefact must not end the plan.
-            return self._record(
-                Status.FAILED, f"inference-failed: {type(error).__name__}: {error}", runtime, None
-            )
+            return self._record(Status.FAILED, f"inference-failed: {type(error).__name__}: {error}", runtime, None)
         return self._record(Status.PARITY_ONLY, reason, replace(runtime, version=executed_by), None)
 
     def _record(
@@ -167,9 +165,7 @@ def _run_golden_inputs(artifact: Artifact) -> npt.NDArray[np.generic]:
     inputs = artifact.golden(artifact.manifest.golden.inputs)
     session = targets.open_session(artifact)
     try:
-        return np.concatenate(
-            [session.run([inputs[i : i + 1]])[0].reshape(1, -1) for i in range(len(inputs))]
-        )
+        return np.concatenate([session.run([inputs[i : i + 1]])[0].reshape(1, -1) for i in range(len(inputs))])
     finally:
         session.close()
 

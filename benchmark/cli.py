@@ -45,9 +45,7 @@ def bench_command(
     launches: Annotated[
         int, typer.Option("--launches", min=1, help="Processes per artefact, interleaved between artefacts.")
     ] = 3,
-    timeout: Annotated[
-        float, typer.Option("--timeout", min=1.0, help="Seconds that one launch may take.")
-    ] = 300.0,
+    timeout: Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds that one launch may take.")] = 300.0,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Measures artefacts on a device: latency, load, memory and parity, every sample kept."""
@@ -83,9 +81,7 @@ def bench_command(
             )
         except KeyboardInterrupt:
             progress.stop()
-            command_line.note(
-                f"interrupted; {len(finished)} of {len(plan.artifacts)} records are kept in {store}"
-            )
+            command_line.note(f"interrupted; {len(finished)} of {len(plan.artifacts)} records are kept in {store}")
             raise
     command_line.console().print(results_table(finished))
     failed = [record for record in finished if record.status is Status.FAILED]
@@ -118,14 +114,12 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
     from benchmark import formatting
     from benchmark.records import Status
 
-    table = Table(
-        caption="medians over launches; memory is the peak over what imports took", caption_justify="left"
-    )
+    table = Table(caption="medians over launches; memory is the peak over what imports took", caption_justify="left")
     for name in ("target", "precision", "tower"):
         table.add_column(name, no_wrap=True)
     for name in ("size", "parity", "p50", "p90", "load", "first", "peak memory"):
-        table.add_column(name, justify="right")
-    for record in records:
+        table.add_column(name, justify="right", no_wrap=True)
+    for record in sorted(records, key=lambda item: item.artifact.rank):
         if record.status is Status.MEASURED:
             cells = [Text(cell) for cell in formatting.timings(record)]
         else:

@@ -68,6 +68,13 @@ class ArtifactIdentity:
     weights_sha256: Text
     model_size_bytes: Count
 
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """Sorts artefacts as tables list them: by target, precision and tower, floating point and image first."""
+        vocabularies = ((TargetName, self.target), (Precision, self.precision), (Tower, self.tower))
+        target, precision, tower = (list(names).index(name) for names, name in vocabularies)
+        return target, precision, tower
+
 
 @document
 class DeviceFacts:
@@ -199,9 +206,7 @@ class BenchmarkRecord:
         if self.status is Status.PARITY_ONLY and self.launches:
             raise RecordError("a parity-only record holds no launches: nothing may be timed")
         if (self.status is Status.MEASURED) != (self.reason is None):
-            raise RecordError(
-                f"a reason belongs to records that were not measured; this one is {self.status}"
-            )
+            raise RecordError(f"a reason belongs to records that were not measured; this one is {self.status}")
 
 
 @document
@@ -246,17 +251,13 @@ class AccuracyRecord:
         _check_stamp(self.record_id, self.created_at)
         if self.correct > self.samples or (self.baseline_correct or 0) > self.samples:
             raise RecordError(
-                f"more correct answers ({self.correct}, baseline {self.baseline_correct}) "
-                f"than samples ({self.samples})"
+                f"more correct answers ({self.correct}, baseline {self.baseline_correct}) than samples ({self.samples})"
             )
         if abs(self.accuracy - self.correct / self.samples) > 1e-9:
-            raise RecordError(
-                f"accuracy {self.accuracy} is not correct / samples ({self.correct} / {self.samples})"
-            )
+            raise RecordError(f"accuracy {self.accuracy} is not correct / samples ({self.correct} / {self.samples})")
         if not self.accuracy_low <= self.accuracy <= self.accuracy_high:
             raise RecordError(
-                f"accuracy {self.accuracy} lies outside its interval, "
-                f"{self.accuracy_low} to {self.accuracy_high}"
+                f"accuracy {self.accuracy} lies outside its interval, {self.accuracy_low} to {self.accuracy_high}"
             )
         compared = (self.baseline_correct, self.drop_points, self.drop_low_points, self.drop_high_points)
         exported = (self.image_sha256, self.text_sha256)

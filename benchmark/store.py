@@ -95,8 +95,7 @@ class Store:
                     raise
                 if json.loads(stored) != json.loads(text):
                     raise RecordError(
-                        f"record {record.record_id} is already stored with other content: "
-                        "records never change"
+                        f"record {record.record_id} is already stored with other content: records never change"
                     ) from None
 
     def records(self, wanted: RecordFilter | None = None) -> list[Record]:
@@ -107,9 +106,7 @@ class Store:
             RecordError: one cannot be read.
             StoreError: the database cannot be read.
         """
-        query = sa.select(
-            _RECORDS.c.record_id, _RECORDS.c.kind, _RECORDS.c.schema_version, _RECORDS.c.document
-        )
+        query = sa.select(_RECORDS.c.record_id, _RECORDS.c.kind, _RECORDS.c.schema_version, _RECORDS.c.document)
         for item in fields(RecordFilter):
             value = getattr(wanted, item.name) if wanted else None
             if value is not None:
@@ -185,9 +182,7 @@ def _check_file(file: Path, create: bool) -> None:
     if file.is_dir():
         raise StoreError(f"the store {file} is a folder; give the name of a file")
     if not create and not file.exists():
-        raise StoreError(
-            f"there is no store {file}; measure something with `bench` first, or give another --store"
-        )
+        raise StoreError(f"there is no store {file}; measure something with `bench` first, or give another --store")
     try:
         if create:
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -32,9 +32,7 @@ class Artifact:
 
     def golden(self, tensor: GoldenTensor) -> np.ndarray:
         """A stored golden tensor, first axis samples."""
-        return np.fromfile(self.folder / tensor.file, np.dtype(tensor.dtype).newbyteorder("<")).reshape(
-            tensor.shape
-        )
+        return np.fromfile(self.folder / tensor.file, np.dtype(tensor.dtype).newbyteorder("<")).reshape(tensor.shape)
 
 
 def load_artifact(folder: Path) -> Artifact:

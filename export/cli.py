@@ -21,14 +21,17 @@ app = command_line.new_app("export", "Export a model's towers to mobile runtimes
 @app.command(no_args_is_help=True)
 def export_command(
     target: Annotated[
-        str, typer.Option("--target", help="onnx, coreml, executorch, tflite, a comma-separated list, or all.")
+        str,
+        typer.Option("--target", help="onnx, coreml, executorch, tflite, a comma-separated list, or all."),
     ] = "",
     model: Annotated[str, typer.Option("--model", help="A registered model.")] = "pocketclip_nano",
     weights: Annotated[
-        Path | None, typer.Option("--weights", help="A checkpoint; by default the one shipped with the model.")
+        Path | None,
+        typer.Option("--weights", help="A checkpoint; by default the one shipped with the model."),
     ] = None,
     quantize: Annotated[
-        str, typer.Option("--quantize", help="Precisions with commas: base, int8, all, or names such as fp16.")
+        str,
+        typer.Option("--quantize", help="Precisions with commas: base, int8, all, or names such as fp16."),
     ] = "base",
     tower: Annotated[str, typer.Option("--tower", help="image, text or both.")] = "both",
     out: Annotated[Path, typer.Option("--out", help="Folder for the artefacts.")] = Path("artifacts"),
@@ -143,7 +146,7 @@ def _plan(
             )
     if not plan:
         raise TargetUnavailableError(
-            f"no target can be used here; see `pocketclip export --list` for what each one needs"
+            "no target can be used here; see `pocketclip export --list` for what each one needs"
         )
     return plan, skipped
 

@@ -106,9 +106,7 @@ class Manifest:
         """Bytes of the model file(s) alone, without golden data and vocabulary."""
         prefix = self.entry_point
         return sum(
-            entry.size_bytes
-            for entry in self.files
-            if entry.path == prefix or entry.path.startswith(f"{prefix}/")
+            entry.size_bytes for entry in self.files if entry.path == prefix or entry.path.startswith(f"{prefix}/")
         )
 
     @property

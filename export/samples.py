@@ -60,15 +60,15 @@ def parity_inputs(config: ModelConfig, tower: Tower) -> list[np.ndarray]:
     return list(tokenizer(_parity_captions())[:, None, :])
 
 
-def calibration_inputs(
-    config: ModelConfig, tower: Tower, count: int = CALIBRATION_SCENES
-) -> list[np.ndarray]:
+def calibration_inputs(config: ModelConfig, tower: Tower, count: int = CALIBRATION_SCENES) -> list[np.ndarray]:
     """Inputs of batch 1 from which activation ranges are observed."""
     size = config.preprocess.image_size
     if tower is Tower.IMAGE:
         pixels, _ = render_arrays(Split.TRAIN, count, _CALIBRATION_SEED, size)
         scenes = (Image.fromarray(image) for image in pixels)
-        return [preprocess(image, config.preprocess)[None] for image in (*scenes, *_photographs(CALIBRATION_PHOTOGRAPHS))]
+        return [
+            preprocess(image, config.preprocess)[None] for image in (*scenes, *_photographs(CALIBRATION_PHOTOGRAPHS))
+        ]
     captions = SceneDataset(Split.TRAIN, count, seed=_CALIBRATION_SEED).captions()
     prompts = [prompt for entry in scene_classes(Split.TRAIN) for prompt in class_prompts(entry.name)]
     # Prompts beside captions: classification feeds both kinds of sentence.

@@ -38,9 +38,12 @@ def run_jobs(jobs: Sequence[ExportJob], *, workers: int, log: Path) -> Iterator[
                 try:
                     yield from _run_pool([job], 1, log)
                 except BrokenProcessPool:
-                    yield job, ConversionError(
-                        f"the process that exported {job.label} died, most likely for lack of memory; "
-                        f"see {log}, close other programs or use --jobs 1"
+                    yield (
+                        job,
+                        ConversionError(
+                            f"the process that exported {job.label} died, most likely for lack of memory; "
+                            f"see {log}, close other programs or use --jobs 1"
+                        ),
                     )
     finally:
         for child in multiprocessing.active_children():

@@ -22,9 +22,7 @@ INTERRUPTED = 130
 
 def new_app(name: str, help: str) -> typer.Typer:
     """A Typer program in the project's style: no shell-completion options, help where nothing is asked."""
-    return typer.Typer(
-        name=name, help=help, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-    )
+    return typer.Typer(name=name, help=help, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 def run(app: typer.Typer) -> NoReturn:

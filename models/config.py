@@ -74,9 +74,7 @@ class ImageTowerConfig:
         _odd("position_kernel", self.position_kernel)
         for index, stage in enumerate(self.stages):
             if stage.mixer is TokenMixer.ATTENTION and stage.width % self.head_dim:
-                raise ConfigError(
-                    f"stage {index}: width {stage.width} is no multiple of head_dim {self.head_dim}"
-                )
+                raise ConfigError(f"stage {index}: width {stage.width} is no multiple of head_dim {self.head_dim}")
         for index, (stage, following) in enumerate(zip(self.stages, self.stages[1:], strict=False)):
             if following.width % stage.width:
                 # The down-sampler is a convolution with one group per incoming channel.

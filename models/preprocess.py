@@ -77,10 +77,7 @@ def resize_and_crop(image: Image.Image, spec: PreprocessSpec) -> Image.Image:
     size = spec.image_size
     width, height = image.size
     # torchvision truncates the longer side and rounds the crop's corner half to even.
-    if width <= height:
-        scaled = (size, int(size * height / width))
-    else:
-        scaled = (int(size * width / height), size)
+    scaled = (size, int(size * height / width)) if width <= height else (int(size * width / height), size)
     if scaled != image.size:
         image = image.resize(scaled, _FILTERS[spec.interpolation])
     left = round((scaled[0] - size) / 2.0)

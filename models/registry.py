@@ -31,9 +31,7 @@ class RegisteredModel:
 
 
 def _shipped(config: str, weights: str | None = None) -> RegisteredModel:
-    return RegisteredModel(
-        _FOLDER / "configs" / config, None if weights is None else _FOLDER / "weights" / weights
-    )
+    return RegisteredModel(_FOLDER / "configs" / config, None if weights is None else _FOLDER / "weights" / weights)
 
 
 MODELS: dict[str, RegisteredModel] = {

@@ -34,9 +34,7 @@ def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> Inter
     return Interval(max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale))
 
 
-def paired_drop_interval(
-    baseline_right: ArrayLike, right: ArrayLike, confidence: float = 0.95
-) -> Interval:
+def paired_drop_interval(baseline_right: ArrayLike, right: ArrayLike, confidence: float = 0.95) -> Interval:
     """Interval of `accuracy(baseline) - accuracy`, both judged on the same samples.
 
     Only samples that one side alone has right carry information; their counts give the variance (Newcombe

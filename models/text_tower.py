@@ -36,9 +36,7 @@ class TextTower(nn.Module):
                 if isinstance(layer, TransformerLayer):
                     layer.pre_norm_mha[1].set_causal_mask(context_length)
         self.final_layer_norm = LayerNormFp32(config.width)
-        self.projection_layer = nn.Parameter(
-            torch.randn(config.width, embedding_dim) * config.width**-0.5
-        )
+        self.projection_layer = nn.Parameter(torch.randn(config.width, embedding_dim) * config.width**-0.5)
         nn.init.normal_(self.embedding_layer.weight, std=0.02)
 
     def hidden_states(self, token_ids: Tensor) -> Tensor:

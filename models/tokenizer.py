@@ -33,9 +33,7 @@ class TokenizerSpec:
 
     def __post_init__(self) -> None:
         if self.context_length < 3:
-            raise ConfigError(
-                f"context_length must be at least 3 (start, one token, end), got {self.context_length}"
-            )
+            raise ConfigError(f"context_length must be at least 3 (start, one token, end), got {self.context_length}")
 
 
 class Tokenizer:
@@ -91,6 +89,4 @@ def clip_bpe() -> SimpleTokenizer:
 def merge_parts() -> dict[int, tuple[int, int]]:
     """For every id that a merge made, the ids of its two parts."""
     bpe = clip_bpe()
-    return {
-        bpe.encoder["".join(pair)]: (bpe.encoder[pair[0]], bpe.encoder[pair[1]]) for pair in bpe.bpe_ranks
-    }
+    return {bpe.encoder["".join(pair)]: (bpe.encoder[pair[0]], bpe.encoder[pair[1]]) for pair in bpe.bpe_ranks}

@@ -19,6 +19,7 @@ ImageEncoder = Callable[[np.ndarray], Embeddings]
 TextEncoder = Callable[[str], Embeddings]
 """A sentence to a normalised `(1, D)`."""
 
+
 @dataclass(frozen=True)
 class ZeroShotResult:
     """`predictions` and `labels` (N,) are places among `classes` classes."""

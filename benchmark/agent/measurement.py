@@ -99,9 +99,7 @@ class _Inference:
             raise JobFailure("inference-failed", f"sample {index}: {_worded(error)}") from error
         for position, result in enumerate(results):
             if not np.isfinite(result).all():
-                raise JobFailure(
-                    "non-finite-output", f"output {position} holds NaN or infinity for sample {index}"
-                )
+                raise JobFailure("non-finite-output", f"output {position} holds NaN or infinity for sample {index}")
         self.outputs[index] = np.asarray(results[0])
         self._next = (index + 1) % len(self._samples)
         return elapsed
@@ -178,12 +176,8 @@ def _read_samples(files: list) -> list:
         arrays.append(array.astype(dtype.newbyteorder("="), copy=False))
     counts = {len(array) for array in arrays}
     if len(counts) != 1 or 0 in counts:
-        raise JobFailure(
-            "bad-job", f"every input needs the same number of samples, at least 1; got {sorted(counts)}"
-        )
-    return [
-        [np.ascontiguousarray(array[index : index + 1]) for array in arrays] for index in range(counts.pop())
-    ]
+        raise JobFailure("bad-job", f"every input needs the same number of samples, at least 1; got {sorted(counts)}")
+    return [[np.ascontiguousarray(array[index : index + 1]) for array in arrays] for index in range(counts.pop())]
 
 
 def _import_runtime(runtime: str) -> None:

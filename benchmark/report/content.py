@@ -225,9 +225,7 @@ def _alarms(selection: ModelSelection) -> tuple[str, ...]:
     return tuple(dict.fromkeys(alarms))
 
 
-def _device_section(
-    selection: ModelSelection, device: str, unavailable: Mapping[TargetName, str]
-) -> DeviceSection:
+def _device_section(selection: ModelSelection, device: str, unavailable: Mapping[TargetName, str]) -> DeviceSection:
     records = selection.on_device(device)
     facts = records[-1].device
     pairs = selection.pairs(device)
@@ -240,11 +238,7 @@ def _device_section(
         groups=tuple(
             group
             for target in TargetName
-            if (
-                group := _target_group(
-                    target, [r for r in records if r.artifact.target is target], unavailable
-                )
-            )
+            if (group := _target_group(target, [r for r in records if r.artifact.target is target], unavailable))
         ),
         scatter=tuple(drawn for drawn in scatter if drawn),
         scatter_points=tuple(describe_point(pair) for pair in judged),
@@ -349,9 +343,7 @@ def _cautions(records: Sequence[BenchmarkRecord]) -> tuple[str, ...]:
         )
     restless = sum(not launch.warmup_stationary for _, launch in launches)
     if restless:
-        cautions.append(
-            f"{restless} of {len(launches)} launches had not settled when their warm-up reached its limit."
-        )
+        cautions.append(f"{restless} of {len(launches)} launches had not settled when their warm-up reached its limit.")
     if records and records[0].device.kind == "emulated":
         cautions.append("This device is emulated: its latencies say nothing about a real one.")
     return tuple(cautions)
@@ -359,21 +351,16 @@ def _cautions(records: Sequence[BenchmarkRecord]) -> tuple[str, ...]:
 
 def _environments(records: Sequence[BenchmarkRecord]) -> tuple[Environment, ...]:
     latest = {record.device.name: record for record in sorted(records, key=lambda item: item.created_at)}
-    return tuple(
-        _environment(record, [r for r in records if r.device.name == name]) for name, record in latest.items()
-    )
+    return tuple(_environment(record, [r for r in records if r.device.name == name]) for name, record in latest.items())
 
 
 def _environment(latest: BenchmarkRecord, records: Sequence[BenchmarkRecord]) -> Environment:
     device, settings = latest.device, latest.settings
-    memory = (
-        f"{device.memory_bytes / 2**30:.1f} GiB" if device.memory_bytes is not None else formatting.UNKNOWN
-    )
+    memory = f"{device.memory_bytes / 2**30:.1f} GiB" if device.memory_bytes is not None else formatting.UNKNOWN
     runtimes = sorted({record.runtime.version for record in records if record.runtime.version})
     accelerators = sorted(
         {
-            f"{record.runtime.accelerator_requested} requested, "
-            f"{record.runtime.accelerator_observed or 'not'} observed"
+            f"{record.runtime.accelerator_requested} requested, {record.runtime.accelerator_observed or 'not'} observed"
             for record in records
             if record.launches
         }

@@ -98,9 +98,7 @@ def _draw_box(box: Sequence[float], x: svg.Scale, top: float, target_class: str)
         svg.line(median, top - 1, median, top + _BOX + 1, class_=f"median {target_class}"),
     ]
     if box[-1] > x.high:
-        parts.append(
-            svg.text(x.end + 2, middle + 4, "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", class_="tick")
-        )
+        parts.append(svg.text(x.end + 2, middle + 4, "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", class_="tick"))
     return parts
 
 

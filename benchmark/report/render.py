@@ -49,9 +49,7 @@ def render(
     # The pictures are ours and escape their texts themselves; so is the style sheet.
     environment.filters["picture"] = Markup
     style = Markup((_FOLDER / "report.css").read_text())
-    return environment.get_template("report.html.j2").render(
-        report=report, style=style, version=tool_version()
-    )
+    return environment.get_template("report.html.j2").render(report=report, style=style, version=tool_version())
 
 
 def probe_targets() -> dict[TargetName, str]:

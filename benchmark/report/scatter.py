@@ -43,9 +43,7 @@ def draw_scatter(pairs: Sequence[Pair], baseline: AccuracyRecord | None, width: 
     Pairs that were not timed stand in a column of their own, so that they have an accuracy and no latency.
     """
     judged = [pair for pair in pairs if pair.accuracy is not None and not pair.failed]
-    timed = [
-        (pair, pair.accuracy, latency) for pair in judged if pair.accuracy and (latency := pair.latency_ns)
-    ]
+    timed = [(pair, pair.accuracy, latency) for pair in judged if pair.accuracy and (latency := pair.latency_ns)]
     untimed = [(pair, pair.accuracy) for pair in judged if pair.accuracy and pair.latency_ns is None]
     if not timed:
         return None
@@ -55,9 +53,7 @@ def draw_scatter(pairs: Sequence[Pair], baseline: AccuracyRecord | None, width: 
     left, right, bottom = 46, width - gutter - 12, height - _BOTTOM
 
     latencies = [latency / 1e6 for _, _, latency in timed]
-    x = svg.Scale(
-        min(latencies) / 1.35, max(latencies) * (1.9 if narrow else 1.6), left, right, logarithmic=True
-    )
+    x = svg.Scale(min(latencies) / 1.35, max(latencies) * (1.9 if narrow else 1.6), left, right, logarithmic=True)
     records = [record for record in (*(pair.accuracy for pair in judged), baseline) if record is not None]
     low, high = min(r.accuracy_low for r in records), max(r.accuracy_high for r in records)
     margin = max(0.004, (high - low) * 0.08)
@@ -69,17 +65,13 @@ def draw_scatter(pairs: Sequence[Pair], baseline: AccuracyRecord | None, width: 
     if baseline is not None:
         level = y(100 * baseline.accuracy)
         parts.append(svg.line(left, level, width - 12 if untimed else right, level, class_="baseline"))
-        parts.append(
-            _draw_baseline_label(f"PyTorch {100 * baseline.accuracy:.1f} %", level, left, right, taken)
-        )
+        parts.append(_draw_baseline_label(f"PyTorch {100 * baseline.accuracy:.1f} %", level, left, right, taken))
     for pair, accuracy, latency in timed:
         parts += _point(pair, accuracy, x(latency / 1e6), y)
     parts += _draw_labels(labels, taken, _Box(left, _TOP, right + 4, bottom))
     if untimed:
         parts.append(svg.line(right + 8, _TOP, right + 8, bottom, class_="gutter"))
-        parts.append(
-            svg.text((right + 8 + width - 12) / 2, bottom + 18, "not timed", class_="tick", anchor="middle")
-        )
+        parts.append(svg.text((right + 8 + width - 12) / 2, bottom + 18, "not timed", class_="tick", anchor="middle"))
         parts += _draw_untimed(untimed, y, right + 8, width - 12)
     return svg.picture(
         width,
@@ -122,9 +114,7 @@ def _point(pair: Pair, accuracy: AccuracyRecord, at: float, y: svg.Scale) -> lis
     ]
 
 
-def _draw_untimed(
-    untimed: Sequence[tuple[Pair, AccuracyRecord]], y: svg.Scale, left: float, right: float
-) -> list[str]:
+def _draw_untimed(untimed: Sequence[tuple[Pair, AccuracyRecord]], y: svg.Scale, left: float, right: float) -> list[str]:
     step = (right - left) / (len(untimed) + 1)
     parts: list[str] = []
     for index, (pair, accuracy) in enumerate(untimed, 1):

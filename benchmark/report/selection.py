@@ -101,9 +101,7 @@ def is_alarming(record: AccuracyRecord) -> bool:
     return record.drop_points is not None and record.drop_points > ALARMING_DROP_POINTS
 
 
-def select(
-    benchmarks: Sequence[BenchmarkRecord], accuracies: Sequence[AccuracyRecord]
-) -> list[ModelSelection]:
+def select(benchmarks: Sequence[BenchmarkRecord], accuracies: Sequence[AccuracyRecord]) -> list[ModelSelection]:
     """Latest records per model, models by name.
 
     Raises:
@@ -111,9 +109,7 @@ def select(
     """
     if not benchmarks and not accuracies:
         raise ReportError("the store holds no records; measure something with `bench` first")
-    stamps = [
-        (record.artifact.model, record.created_at, record.artifact.weights_sha256) for record in benchmarks
-    ]
+    stamps = [(record.artifact.model, record.created_at, record.artifact.weights_sha256) for record in benchmarks]
     stamps += [(record.model, record.created_at, record.weights_sha256) for record in accuracies]
     # Sorted by time, the last one stands: results of weights trained anew must not mix with old ones.
     weights = {model: sha256 for model, _, sha256 in sorted(stamps, key=lambda stamp: stamp[1])}
@@ -124,11 +120,7 @@ def select(
             for record in benchmarks
             if record.artifact.model == model and record.artifact.weights_sha256 == weights[model]
         ]
-        judged = [
-            record
-            for record in accuracies
-            if record.model == model and record.weights_sha256 == weights[model]
-        ]
+        judged = [record for record in accuracies if record.model == model and record.weights_sha256 == weights[model]]
         of_model = sum(stamp[0] == model for stamp in stamps)
         selections.append(
             ModelSelection(
@@ -155,15 +147,8 @@ def _identity(record: BenchmarkRecord | AccuracyRecord) -> Hashable:
     return record.device.name, artifact.target, artifact.precision, artifact.tower, record.settings.threads
 
 
-def _table_order(record: BenchmarkRecord) -> tuple[str, int, int, int, int]:
-    artifact = record.artifact
-    return (
-        record.device.name,
-        list(TargetName).index(artifact.target),
-        list(Precision).index(artifact.precision),
-        record.settings.threads,
-        list(Tower).index(artifact.tower),
-    )
+def _table_order(record: BenchmarkRecord) -> tuple[str, tuple[int, int, int], int]:
+    return record.device.name, record.artifact.rank, record.settings.threads
 
 
 def _accuracy_order(record: AccuracyRecord) -> tuple[str, str, int, int]:

@@ -31,8 +31,7 @@ class Scale:
 def element(tag: str, content: str = "", /, **attributes: object) -> str:
     """An element; underscores in attribute names become hyphens and `class_` loses its own."""
     worded = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(_number(value))}"'
-        for name, value in attributes.items()
+        f' {name.rstrip("_").replace("_", "-")}="{escape(_number(value))}"' for name, value in attributes.items()
     )
     return f"<{tag}{worded}>{content}</{tag}>" if content else f"<{tag}{worded}/>"
 

@@ -80,8 +80,7 @@ class Step:
             ArtifactError: the op cannot be computed on these values (an index out of range, say).
         """
         arguments = [
-            values[a] if isinstance(a, int) else None if a is None else [values[i] for i in a]
-            for a in self.arguments
+            values[a] if isinstance(a, int) else None if a is None else [values[i] for i in a] for a in self.arguments
         ]
         try:
             late = {name: _tensor(values, slot).tolist() for name, slot in self.late_attributes.items()}
@@ -233,8 +232,7 @@ class _Binder:
             attributes=attributes,
             late_attributes=late,
             results=tuple(
-                Result(self.add_slot(variable), storage_of(variable), known_shape(variable))
-                for variable in op.outputs
+                Result(self.add_slot(variable), storage_of(variable), known_shape(variable)) for variable in op.outputs
             ),
             rounds=function.rounds,
         )

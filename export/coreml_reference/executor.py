@@ -54,9 +54,7 @@ class ReferenceExecutor:
         self._check_inputs(inputs)
         slots, storages = self._binding.slots, self._binding.storages
         if unknown := sorted(set(keep) - slots.keys()):
-            raise ValueError(
-                f"The program has no value {', '.join(unknown)}; `value_names` lists those it has."
-            )
+            raise ValueError(f"The program has no value {', '.join(unknown)}; `value_names` lists those it has.")
         wanted = {slots[name] for name in keep}
         with torch.inference_mode():
             values: Slots = list(self._binding.constants)

@@ -39,9 +39,7 @@ def blockwise_shift_scale(*, data: Array, scale: Array, offset: Array | None = N
     return (values * scale.astype(np.float32).reshape(blocks)).astype(scale.dtype).reshape(data.shape)
 
 
-def lut_to_dense(
-    *, indices: Array, lut: Array, shape: Array | None = None, vector_axis: int | None = None
-) -> Array:
+def lut_to_dense(*, indices: Array, lut: Array, shape: Array | None = None, vector_axis: int | None = None) -> Array:
     if shape is None:
         return _lut_by_blocks(indices, lut, vector_axis)
     bits = lut.size.bit_length() - 1

@@ -8,9 +8,7 @@ from torch import Tensor
 from export.coreml_reference.op_function import OpFunction, copying, op
 
 
-def gather(
-    x: Tensor, indices: Tensor, *, axis: int, batch_dims: int = 0, validate_indices: bool = False
-) -> Tensor:
+def gather(x: Tensor, indices: Tensor, *, axis: int, batch_dims: int = 0, validate_indices: bool = False) -> Tensor:
     axis %= x.dim()
     if batch_dims > 0:
         rows = zip(x, indices, strict=True)
@@ -36,9 +34,7 @@ def _from_start(indices: Tensor, size: int) -> Tensor:
     return torch.where(indices < 0, indices + size, indices)
 
 
-def one_hot(
-    indices: Tensor, *, one_hot_vector_size: int, axis: int, on_value: float, off_value: float
-) -> Tensor:
+def one_hot(indices: Tensor, *, one_hot_vector_size: int, axis: int, on_value: float, off_value: float) -> Tensor:
     axis %= indices.dim() + 1
     # The position along the new axis, shaped so that it broadcasts against the indices.
     position = torch.arange(one_hot_vector_size).reshape(-1, *[1] * (indices.dim() - axis))

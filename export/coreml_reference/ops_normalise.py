@@ -39,9 +39,7 @@ def batch_norm(
     return y if beta is None else y + _per_channel(beta, x)
 
 
-def instance_norm(
-    x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, *, epsilon: float
-) -> Tensor:
+def instance_norm(x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, *, epsilon: float) -> Tensor:
     y = _standardise(x, list(range(2, x.dim())), epsilon)
     return _scale_and_shift(
         y,

@@ -115,9 +115,7 @@ def _pixel_centers_refused(resize: Any) -> str | None:
     return f"half_pixel_centers = align_corners = {bool(centers.val)}"
 
 
-def resize_bilinear(
-    x: Tensor, *, target_size_height: int, target_size_width: int, sampling_mode: str
-) -> Tensor:
+def resize_bilinear(x: Tensor, *, target_size_height: int, target_size_width: int, sampling_mode: str) -> Tensor:
     return _interpolate(
         x,
         [target_size_height, target_size_width],

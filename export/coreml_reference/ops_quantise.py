@@ -31,9 +31,7 @@ def quantize(
     return quantised.clamp(limits.min, limits.max)
 
 
-def dequantize(
-    input: Tensor, scale: Tensor, zero_point: Tensor | None = None, *, axis: int | None = None
-) -> Tensor:
+def dequantize(input: Tensor, scale: Tensor, zero_point: Tensor | None = None, *, axis: int | None = None) -> Tensor:
     shifted = input if zero_point is None else input - _along(zero_point, input, axis)
     return shifted.float() * _along(scale, input, axis)
 

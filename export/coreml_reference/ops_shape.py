@@ -13,9 +13,7 @@ def reshape(x: Tensor, *, shape: list[int]) -> Tensor:
     # A 0 keeps the dimension that stands at the same place counted from the right (iOS 17); with as many
     # entries as dimensions, which iOS 15 demands, that is the same place from the left.
     offset = x.dim() - len(shape)
-    kept = [
-        (x.shape[offset + i] if offset + i >= 0 else 1) if size == 0 else size for i, size in enumerate(shape)
-    ]
+    kept = [(x.shape[offset + i] if offset + i >= 0 else 1) if size == 0 else size for i, size in enumerate(shape)]
     return x.reshape(kept)
 
 

@@ -116,9 +116,7 @@ def _check_ops_known(package: Path, program: Any) -> None:
 
 
 def _operations(program: Any) -> Iterator[Any]:
-    pending = [
-        block for function in program.functions.values() for block in function.block_specializations.values()
-    ]
+    pending = [block for function in program.functions.values() for block in function.block_specializations.values()]
     while pending:
         for op in pending.pop().operations:
             yield op

@@ -75,7 +75,6 @@ def storage_of(variable: Any) -> Storage:
     name = storage_name(variable)
     if name not in STORAGES:
         raise UnsupportedOpError(
-            f"Value '{variable.name}' is of type {name}; the reference executor computes with "
-            f"{', '.join(STORAGES)}."
+            f"Value '{variable.name}' is of type {name}; the reference executor computes with {', '.join(STORAGES)}."
         )
     return STORAGES[name]

@@ -31,9 +31,7 @@ class CoreMLTarget:
             program,
             convert_to="mlprogram",
             minimum_deployment_target=getattr(coremltools.target, DEPLOYMENT_TARGET),
-            inputs=[
-                coremltools.TensorType(request.input_name, shape=tuple(request.example.shape), dtype=dtype)
-            ],
+            inputs=[coremltools.TensorType(request.input_name, shape=tuple(request.example.shape), dtype=dtype)],
             outputs=[coremltools.TensorType(request.output_name, dtype=np.float32)],
             compute_precision=precision.FLOAT32 if request.precision is Precision.FP32 else precision.FLOAT16,
         )
@@ -69,7 +67,11 @@ class ReferenceSession:
 
 
 def _quantize_weights(model: coremltools.models.MLModel) -> coremltools.models.MLModel:
-    from coremltools.optimize.coreml import OpLinearQuantizerConfig, OptimizationConfig, linear_quantize_weights
+    from coremltools.optimize.coreml import (
+        OpLinearQuantizerConfig,
+        OptimizationConfig,
+        linear_quantize_weights,
+    )
 
     scheme = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8", granularity="per_channel")
     return linear_quantize_weights(model, OptimizationConfig(global_config=scheme))

@@ -42,9 +42,7 @@ class OnnxTarget:
 
 
 def _export(request: LoweringRequest, path: Path) -> None:
-    program = torch.onnx.export(
-        request.module, (request.example,), dynamo=True, opset_version=OPSET, verbose=False
-    )
+    program = torch.onnx.export(request.module, (request.example,), dynamo=True, opset_version=OPSET, verbose=False)
     assert program is not None
     graph = program.model.graph
     # The exporter names values after torch's ops, one of which is called `embedding` too: make room first.

@@ -18,9 +18,7 @@ class TfliteTarget:
         import litert_torch
 
         path = folder / FILE_NAME
-        converted = litert_torch.convert(
-            request.module, sample_kwargs={request.input_name: request.example}
-        )
+        converted = litert_torch.convert(request.module, sample_kwargs={request.input_name: request.example})
         if request.precision is Precision.FP32:
             converted.export(str(path))
         else:
@@ -43,8 +41,6 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
     worker = quantizer.Quantizer(str(source), recipe.static_wi8_ai8())
     # The file takes and gives floats like those of the other targets: only what lies between is int8.
     for edge in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
-        worker.update_quantization_recipe(
-            ".*", edge, algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE
-        )
+        worker.update_quantization_recipe(".*", edge, algorithm_key=algorithm_manager.AlgorithmName.NO_QUANTIZE)
     feeds = [{request.input_name: array} for array in request.calibration]
     worker.quantize(worker.calibrate({"serving_default": feeds})).export_model(str(path))

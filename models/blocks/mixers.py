@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from models.blocks.folding import Kernel, folded_conv, identity_kernel, kernel_of, with_norm_before
 from models.blocks.mobileone import ConvNorm, MobileOneBlock
 
+
 def layer_scale(channels: int, start: float) -> nn.Parameter:
     """A learned factor per channel, shape `(C, 1, 1)`."""
     return nn.Parameter(torch.full((channels, 1, 1), start))
@@ -32,17 +33,13 @@ class Residual(nn.Module):
 class RepMixer(nn.Module):
     """`x + layer_scale * (mixer(x) - norm(x))`, which folds into one depthwise convolution."""
 
-    def __init__(
-        self, channels: int, *, kernel: int | tuple[int, int], scale_branch: bool, scale_start: float
-    ) -> None:
+    def __init__(self, channels: int, *, kernel: int | tuple[int, int], scale_branch: bool, scale_start: float) -> None:
         super().__init__()
         # Both are depthwise MobileOne blocks; `norm` keeps its BatchNorm skip alone.
         self.norm = MobileOneBlock(
             channels, channels, kernel=kernel, groups=channels, conv_branches=0, scale_branch=False
         )
-        self.mixer = MobileOneBlock(
-            channels, channels, kernel=kernel, groups=channels, scale_branch=scale_branch
-        )
+        self.mixer = MobileOneBlock(channels, channels, kernel=kernel, groups=channels, scale_branch=scale_branch)
         self.layer_scale = layer_scale(channels, scale_start)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,9 +55,7 @@ class RepMixer(nn.Module):
 class ConvFeedForward(nn.Module):
     """Depthwise convolution with norm, then 1x1 up, GELU, 1x1 down."""
 
-    def __init__(
-        self, channels: int, *, kernel: int | tuple[int, int], ratio: float, activation: nn.Module
-    ) -> None:
+    def __init__(self, channels: int, *, kernel: int | tuple[int, int], ratio: float, activation: nn.Module) -> None:
         super().__init__()
         hidden = int(channels * ratio)
         self.conv = ConvNorm(channels, channels, kernel, groups=channels)
@@ -93,9 +88,7 @@ class RepMixerBlock(nn.Module):
         scale_start: float,
     ) -> None:
         super().__init__()
-        self.token_mixer = RepMixer(
-            channels, kernel=kernel, scale_branch=scale_branch, scale_start=scale_start
-        )
+        self.token_mixer = RepMixer(channels, kernel=kernel, scale_branch=scale_branch, scale_start=scale_start)
         self.convffn = ConvFeedForward(channels, kernel=ffn_kernel, ratio=ffn_ratio, activation=activation)
         self.layer_scale = layer_scale(channels, scale_start)
 

@@ -110,16 +110,13 @@ class MobileOneBlock(nn.Module):
         self.in_channels, self.out_channels = in_channels, out_channels
         self.stride, self.groups = stride, groups
         self.se = (
-            SqueezeExcite(out_channels, reduction=16, names=("reduce", "expand"))
-            if squeeze_excite
-            else nn.Identity()
+            SqueezeExcite(out_channels, reduction=16, names=("reduce", "expand")) if squeeze_excite else nn.Identity()
         )
         self.activation = activation or nn.Identity()
         has_skip = stride == 1 and in_channels == out_channels
         self.rbr_skip = nn.BatchNorm2d(in_channels) if has_skip else None
         self.rbr_conv = nn.ModuleList(
-            ConvNorm(in_channels, out_channels, kernel, stride=stride, groups=groups)
-            for _ in range(conv_branches)
+            ConvNorm(in_channels, out_channels, kernel, stride=stride, groups=groups) for _ in range(conv_branches)
         )
         self.rbr_scale = (
             ConvNorm(in_channels, out_channels, 1, stride=stride, groups=groups)
@@ -171,9 +168,7 @@ class LargeKernelBlock(nn.Module):
         activation: nn.Module,
     ) -> None:
         super().__init__()
-        self.se = (
-            SqueezeExcite(out_channels, reduction=4, names=("fc1", "fc2")) if squeeze_excite else nn.Identity()
-        )
+        self.se = SqueezeExcite(out_channels, reduction=4, names=("fc1", "fc2")) if squeeze_excite else nn.Identity()
         self.lkb_origin = ConvNorm(in_channels, out_channels, kernel, stride=stride, groups=in_channels)
         self.small_conv = ConvNorm(in_channels, out_channels, 3, stride=stride, groups=in_channels)
         self.activation = activation

@@ -162,9 +162,7 @@ GROUND_RGB: Final = MappingProxyType[Ground, RGB](
 DARK_GROUNDS: Final = frozenset({Ground.BLACK, Ground.DARK_BLUE, Ground.DARK_GREEN, Ground.DARK_RED})
 LIGHT_GROUNDS: Final = frozenset(Ground) - DARK_GROUNDS - {Ground.GREY}
 
-RADIUS_RANGE: Final = MappingProxyType[Size, tuple[float, float]](
-    {Size.SMALL: (0.12, 0.155), Size.LARGE: (0.185, 0.4)}
-)
+RADIUS_RANGE: Final = MappingProxyType[Size, tuple[float, float]]({Size.SMALL: (0.12, 0.155), Size.LARGE: (0.185, 0.4)})
 """Least and greatest radius of each size, as a fraction of the image's shorter side. The two do not meet,
 so that the word holds whatever kind of scene the object is in."""
 

@@ -141,9 +141,7 @@ def render_arrays(
     chunks = [range(start, min(start + length, count)) for start in range(0, count, length)]
     captions: list[str] = []
     with ProcessPoolExecutor(workers) as pool:
-        for chunk, (pixels, texts) in zip(
-            chunks, pool.map(partial(_render_chunk, dataset), chunks), strict=True
-        ):
+        for chunk, (pixels, texts) in zip(chunks, pool.map(partial(_render_chunk, dataset), chunks), strict=True):
             images[chunk.start : chunk.stop] = pixels
             captions += texts
     return images, captions

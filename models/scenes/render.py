@@ -48,9 +48,7 @@ def parse_size(size: int | tuple[int, int]) -> tuple[int, int]:
     width, height = (size, size) if isinstance(size, int) else size
     for name, side in (("width", width), ("height", height)):
         if not MIN_SIDE <= side <= MAX_SIDE:
-            raise DatasetError(
-                f"image {name} {side} is out of range: choose one of {MIN_SIDE}..{MAX_SIDE} px"
-            )
+            raise DatasetError(f"image {name} {side} is out of range: choose one of {MIN_SIDE}..{MAX_SIDE} px")
     return width, height
 
 
@@ -89,9 +87,7 @@ def _draw_background(
             return _image(corners).resize(canvas_size, Image.Resampling.BILINEAR)
         case GroundStyle.NOISE:
             grain = rng.standard_normal((height, width, 1), dtype=np.float32) * 9
-            return _image(grain + np.array(colour, dtype=np.float32)).resize(
-                canvas_size, Image.Resampling.NEAREST
-            )
+            return _image(grain + np.array(colour, dtype=np.float32)).resize(canvas_size, Image.Resampling.NEAREST)
 
 
 def _draw_object(

@@ -327,10 +327,7 @@ def _unplaced(rng: np.random.Generator, pair: Pair, large: tuple[float, float]) 
 
 def _background(rng: np.random.Generator, *colours: Colour) -> Background:
     """A background that all the colours stand out from, or the best there is for them."""
-    least = {
-        ground: min(contrast(rgb, COLOUR_RGB[colour]) for colour in colours)
-        for ground, rgb in GROUND_RGB.items()
-    }
+    least = {ground: min(contrast(rgb, COLOUR_RGB[colour]) for colour in colours) for ground, rgb in GROUND_RGB.items()}
     clear = tuple(ground for ground, distance in least.items() if distance >= MIN_CONTRAST)
     ground = pick(rng, clear) if clear else max(least, key=least.__getitem__)
     return Background(ground, pick(rng, tuple(GroundStyle)))

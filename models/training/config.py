@@ -24,7 +24,14 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "learning_rate", "scenes", "captions_per_scene", "checkpoint_every"):
+        for name in (
+            "steps",
+            "batch_size",
+            "learning_rate",
+            "scenes",
+            "captions_per_scene",
+            "checkpoint_every",
+        ):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
         if self.batch_size > self.scenes:

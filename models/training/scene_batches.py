@@ -32,11 +32,12 @@ class SceneBatches:
         self, config: TrainingConfig, preprocess: PreprocessSpec, tokenizer: Tokenizer, *, workers: int
     ) -> None:
         self._config, self._preprocess = config, preprocess
-        self._pixels, _ = render_arrays(
-            Split.TRAIN, config.scenes, config.seed, preprocess.image_size, workers=workers
-        )
+        self._pixels, _ = render_arrays(Split.TRAIN, config.scenes, config.seed, preprocess.image_size, workers=workers)
         captions = [
-            caption(sample_scene(config.seed, index, Split.TRAIN), np.random.default_rng([config.seed, index, draw]))
+            caption(
+                sample_scene(config.seed, index, Split.TRAIN),
+                np.random.default_rng([config.seed, index, draw]),
+            )
             for index in range(config.scenes)
             for draw in range(config.captions_per_scene)
         ]

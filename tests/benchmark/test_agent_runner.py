@@ -52,9 +52,7 @@ def test_real_agent_measures_every_phase(build_artifact: Callable[..., Artifact]
     assert check.max_abs < 1e-4
 
 
-@pytest.mark.skipif(
-    not Path("/proc/self/clear_refs").exists(), reason="memory peaks are reset on Linux alone"
-)
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory peaks are reset on Linux alone")
 def test_memory_counts_from_before_the_load(build_artifact: Callable[..., Artifact]) -> None:
     launch = run(build_artifact()).launch
     assert (launch.baseline_bytes or 0) > 10_000_000
@@ -84,9 +82,7 @@ def test_agent_bytes_are_reproducible() -> None:
 
 
 def test_non_finite_outputs_are_a_failure(build_artifact: Callable[..., Artifact]) -> None:
-    with pytest.raises(
-        MeasurementError, match="non-finite-output: output 0 holds NaN or infinity for sample"
-    ):
+    with pytest.raises(MeasurementError, match="non-finite-output: output 0 holds NaN or infinity for sample"):
         run(build_artifact(nan_from=0.2))
 
 
@@ -98,17 +94,13 @@ def test_model_that_cannot_be_loaded(build_artifact: Callable[..., Artifact]) ->
 def test_unknown_runtime_is_a_bad_job(build_artifact: Callable[..., Artifact]) -> None:
     with (
         HostDevice().open_runner() as runner,
-        pytest.raises(
-            MeasurementError, match="bad-job: no runtime is called 'abacus'; choose from onnxruntime"
-        ),
+        pytest.raises(MeasurementError, match="bad-job: no runtime is called 'abacus'; choose from onnxruntime"),
     ):
         runner.run(build_artifact(), "abacus", SETTINGS, timeout_seconds=60)
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV"])
-def test_agent_ended_by_a_signal(
-    build_artifact: Callable[..., Artifact], fake_agent: FakeAgent, name: str
-) -> None:
+def test_agent_ended_by_a_signal(build_artifact: Callable[..., Artifact], fake_agent: FakeAgent, name: str) -> None:
     agent = fake_agent(f"print('oh no', file=sys.stderr, flush=True); os.kill(os.getpid(), signal.{name})")
     with pytest.raises(AgentError, match=rf"ended by {name} \(exit code -\d+\).*stderr: oh no"):
         run(build_artifact(), agent)
@@ -157,9 +149,7 @@ def test_damaged_result_is_refused(
         run(build_artifact(), agent)
 
 
-def test_result_of_another_format_is_refused(
-    build_artifact: Callable[..., Artifact], fake_agent: FakeAgent
-) -> None:
+def test_result_of_another_format_is_refused(build_artifact: Callable[..., Artifact], fake_agent: FakeAgent) -> None:
     agent = fake_agent(
         "content = b'{\"result_version\": 1}'\nopen(result_path, 'wb').write(content)\nannounce(content)"
     )

@@ -44,16 +44,12 @@ class ScriptedDevice:
     def open_runner(self) -> Iterator[Runner]:
         yield self
 
-    def run(
-        self, artifact: Artifact, runtime: str, settings: RunSettings, *, timeout_seconds: float
-    ) -> AgentRun:
+    def run(self, artifact: Artifact, runtime: str, settings: RunSettings, *, timeout_seconds: float) -> AgentRun:
         name = artifact.folder.name
         self.started.append(name)
         if self.started.count(name) == self.broken.get(name):
             raise AgentError("it was ended by SIGSEGV")
-        return AgentRun(
-            self.launch(), artifact.golden(artifact.manifest.golden.outputs), f"{runtime} 1.0", None
-        )
+        return AgentRun(self.launch(), artifact.golden(artifact.manifest.golden.outputs), f"{runtime} 1.0", None)
 
 
 def execute(device: Any, artifacts: tuple[Artifact, ...], launches: int = 3) -> list[BenchmarkRecord]:
@@ -121,9 +117,7 @@ def test_watch_counts_needless_launches_too(
     seen: list[str] = []
     artifacts = (build_artifact("a"), build_artifact("b", target=TargetName.COREML))
     plan = BenchmarkPlan(artifacts, RunSettings(launches=4))
-    run_plan(
-        plan, ScriptedDevice(lambda: make.launch(1.0), {"a": 1}), append=lambda _: None, watch=seen.append
-    )
+    run_plan(plan, ScriptedDevice(lambda: make.launch(1.0), {"a": 1}), append=lambda _: None, watch=seen.append)
     assert len(seen) == 8
 
 

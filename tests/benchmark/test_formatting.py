@@ -37,9 +37,7 @@ def test_units_and_unknowns() -> None:
     assert formatting.milliseconds(3_214_000).split() == ["3.21", "ms"]
     assert formatting.megabytes(11_000_000).split() == ["11.0", "MB"]
     assert formatting.percent(0.8812).split() == ["88.1", "%"]
-    assert {formatting.milliseconds(None), formatting.megabytes(None), formatting.percent(None)} == {
-        formatting.UNKNOWN
-    }
+    assert {formatting.milliseconds(None), formatting.megabytes(None), formatting.percent(None)} == {formatting.UNKNOWN}
 
 
 def test_timings_of_a_record(make: Any) -> None:

@@ -26,9 +26,7 @@ def validator(kind: type) -> Any:
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_committed_schema_is_up_to_date(name: str) -> None:
-    message = (
-        "run `python -m benchmark.record_schemas`; a change that readers can see needs a new schema version"
-    )
+    message = "run `python -m benchmark.record_schemas`; a change that readers can see needs a new schema version"
     assert (FOLDER / name).read_text() == schema_text(name), message
 
 

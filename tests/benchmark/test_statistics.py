@@ -19,8 +19,7 @@ from benchmark.statistics import (
 
 def test_percentiles_pool_and_spread_compares_launches(make: Any) -> None:
     launches = [
-        replace(make.launch(1.0), steady_ns=samples)
-        for samples in ((100, 200, 300), (200, 300, 400), (110, 210, 310))
+        replace(make.launch(1.0), steady_ns=samples) for samples in ((100, 200, 300), (200, 300, 400), (110, 210, 310))
     ]
     summary = summarize_latency(launches)
     assert summary.samples == 9

@@ -38,7 +38,7 @@ def test_flipped_bit(onnx_text: Path) -> None:
 
 def test_missing_file(onnx_text: Path) -> None:
     (onnx_text / "golden_inputs.bin").unlink()
-    with pytest.raises(ArtifactCorruptError, match="golden_inputs.bin is missing"):
+    with pytest.raises(ArtifactCorruptError, match=r"golden_inputs.bin is missing"):
         load_artifact(onnx_text)
 
 
@@ -64,7 +64,7 @@ def test_newer_schema_and_malformed_manifests(onnx_text: Path) -> None:
 def test_model_that_its_runtime_refuses(onnx_text: Path) -> None:
     artifact = load_artifact(onnx_text)
     artifact.model_path.write_bytes(b"not a model")
-    with pytest.raises(ArtifactCorruptError, match="onnxruntime .* cannot load"):
+    with pytest.raises(ArtifactCorruptError, match=r"onnxruntime .* cannot load"):
         open_session(artifact)
 
 

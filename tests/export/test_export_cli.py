@@ -28,7 +28,12 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
         sample = dataset[index]
         Image.fromarray(sample.image).save(tmp_path / "scene.png")
         ranked = pocketclip(
-            "classify", tmp_path / "scene.png", "--labels", ",".join(names), "--artifact", tmp_path / "artifacts"
+            "classify",
+            tmp_path / "scene.png",
+            "--labels",
+            ",".join(names),
+            "--artifact",
+            tmp_path / "artifacts",
         )
         assert ranked.returncode == 0, ranked.stderr
         best = next(line for line in ranked.stdout.splitlines() if "%" in line)
@@ -66,7 +71,15 @@ def test_unwritable_folder(pocketclip, error_line, tmp_path: Path) -> None:
 def test_foreign_checkpoint(pocketclip, tmp_path: Path) -> None:
     torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "resnet.pt")
     result = pocketclip(
-        "export", "--target", "onnx", "--tower", "text", "--weights", tmp_path / "resnet.pt", "--out", tmp_path / "a"
+        "export",
+        "--target",
+        "onnx",
+        "--tower",
+        "text",
+        "--weights",
+        tmp_path / "resnet.pt",
+        "--out",
+        tmp_path / "a",
     )
     assert result.returncode != 0
     assert "does not fit the model" in result.stderr
@@ -109,9 +122,7 @@ def test_bad_classify_requests(
 ) -> None:
     Image.new("RGB", (20, 30)).save(tmp_path / "photo.png")
     (tmp_path / "words.txt").write_text("words")
-    result = pocketclip(
-        "classify", tmp_path / picture, "--labels", labels, "--artifact", tmp_path / "nowhere"
-    )
+    result = pocketclip("classify", tmp_path / picture, "--labels", labels, "--artifact", tmp_path / "nowhere")
     assert result.returncode == 2
     assert complaint in error_line(result)
 
@@ -157,7 +168,8 @@ def test_killed_worker_costs_no_finished_work(tmp_path: Path) -> None:
 
 
 def test_help_is_quick_enough_to_import_nothing_heavy() -> None:
-    code = "import sys, pocketclip; print(sorted({'torch', 'numpy', 'onnx', 'pydantic', 'sqlalchemy'} & set(sys.modules)))"
+    heavy = "{'torch', 'numpy', 'onnx', 'pydantic', 'sqlalchemy'}"
+    code = f"import sys, pocketclip; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 

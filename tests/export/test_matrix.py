@@ -56,7 +56,7 @@ def test_artefact_on_disk_reproduces_its_golden_outputs(cell: tuple[str, str, st
 
 @pytest.mark.parametrize("cell", CELLS, ids="-".join)
 def test_manifest_tells_what_an_application_needs(cell: tuple[str, str, str], nano_exports: Exports) -> None:
-    target, precision, tower = cell
+    target, _precision, tower = cell
     manifest = nano_exports[cell].manifest
     (source,), (result,) = manifest.inputs, manifest.outputs
     assert result.shape == (1, 128)

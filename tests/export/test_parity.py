@@ -35,7 +35,7 @@ def test_pytorch_agrees_with_itself(reference: Reference) -> None:
 def test_non_finite_fails_before_any_metric(reference: Reference, value: float) -> None:
     outputs = reference.embeddings.copy()
     outputs[3, 5] = value
-    with pytest.raises(NonFiniteError, match="1 of .* sample 3"):
+    with pytest.raises(NonFiniteError, match=r"1 of .* sample 3"):
         compare(reference, outputs, INT8, "planted")
 
 

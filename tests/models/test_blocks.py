@@ -31,12 +31,8 @@ BLOCKS = {
     "grouped": lambda: MobileOneBlock(8, 8, kernel=3, groups=2),
     "pointwise": lambda: MobileOneBlock(8, 8, kernel=1, activation=nn.GELU()),
     "widening with squeeze-excite": lambda: MobileOneBlock(8, 16, kernel=3, groups=8, squeeze_excite=True),
-    "large kernel": lambda: LargeKernelBlock(
-        8, 16, kernel=7, stride=2, squeeze_excite=True, activation=nn.GELU()
-    ),
-    "5x5 down-sampler": lambda: LargeKernelBlock(
-        8, 8, kernel=5, stride=2, squeeze_excite=False, activation=nn.GELU()
-    ),
+    "large kernel": lambda: LargeKernelBlock(8, 16, kernel=7, stride=2, squeeze_excite=True, activation=nn.GELU()),
+    "5x5 down-sampler": lambda: LargeKernelBlock(8, 8, kernel=5, stride=2, squeeze_excite=False, activation=nn.GELU()),
     "repmixer": lambda: RepMixer(8, kernel=3, scale_branch=True, scale_start=0.3),
     "position encoding": lambda: PositionEncoding(8, kernel=7),
     "conv and norm": lambda: ConvNorm(8, 16, 3, stride=2, groups=4),
@@ -56,7 +52,13 @@ def test_folded_block_is_equal(name: str) -> None:
 
 def test_sequence_block_folds_to_one_row_kernels() -> None:
     block = RepMixerBlock(
-        8, kernel=(1, 11), ffn_kernel=(1, 11), ffn_ratio=2, activation=nn.GELU(), scale_branch=False, scale_start=0.2
+        8,
+        kernel=(1, 11),
+        ffn_kernel=(1, 11),
+        ffn_ratio=2,
+        activation=nn.GELU(),
+        scale_branch=False,
+        scale_start=0.2,
     )
     block = with_statistics(block)
     x = torch.randn(2, 8, 1, 20)
@@ -81,9 +83,7 @@ def test_attention_equals_torch(causal: bool) -> None:
     if causal:
         layer.set_causal_mask(6)
     x = torch.randn(3, 6, 16)
-    query, key, value = (
-        part.reshape(3, 6, 4, 4).transpose(1, 2) for part in layer.qkv_proj(x).chunk(3, dim=-1)
-    )
+    query, key, value = (part.reshape(3, 6, 4, 4).transpose(1, 2) for part in layer.qkv_proj(x).chunk(3, dim=-1))
     expected = nn.functional.scaled_dot_product_attention(query, key, value, is_causal=causal)
     expected = layer.out_proj(expected.transpose(1, 2).reshape(3, 6, 16))
     torch.testing.assert_close(layer(x), expected)
@@ -109,9 +109,7 @@ def test_layer_norm_computes_in_fp32() -> None:
 
 def test_attention_block_folds_norm_and_scales() -> None:
     block = with_statistics(
-        AttentionBlock(
-            16, head_dim=8, ffn_kernel=5, ffn_ratio=2, activation=nn.GELU(), scale_start=0.7
-        )
+        AttentionBlock(16, head_dim=8, ffn_kernel=5, ffn_ratio=2, activation=nn.GELU(), scale_start=0.7)
     )
     x = torch.randn(2, 16, 5, 4)
     with torch.no_grad():

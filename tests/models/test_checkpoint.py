@@ -59,7 +59,11 @@ def test_unusable_files(model: ClipModel, tmp_path: Path) -> None:
         read_state_dict(tmp_path / "missing.safetensors")
     save_weights(model, tmp_path / "whole.safetensors")
     content = (tmp_path / "whole.safetensors").read_bytes()
-    for name, damaged in (("cut.safetensors", content[:1000]), ("cut.pt", b"PK\x03\x04 half a download"), ("e.pt", b"")):
+    for name, damaged in (
+        ("cut.safetensors", content[:1000]),
+        ("cut.pt", b"PK\x03\x04 half a download"),
+        ("e.pt", b""),
+    ):
         (tmp_path / name).write_bytes(damaged)
         with pytest.raises(CheckpointError, match="cannot read the checkpoint"):
             read_state_dict(tmp_path / name)

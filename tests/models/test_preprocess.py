@@ -47,7 +47,7 @@ def test_equals_torchvision(size: tuple[int, int], interpolation: Interpolation)
 @pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "1", "LA", "I;16"])
 def test_colour_modes(mode: str, tmp_path: Path) -> None:
     if mode == "I;16":
-        image = Image.fromarray((np.asarray(PHOTOGRAPH.convert("L")).astype(np.uint16) * 257))
+        image = Image.fromarray(np.asarray(PHOTOGRAPH.convert("L")).astype(np.uint16) * 257)
         expected = PHOTOGRAPH.convert("L").convert("RGB")
     else:
         image = PHOTOGRAPH.convert(mode)
@@ -76,9 +76,7 @@ def test_exif_orientation_is_applied(orientation: int, tmp_path: Path) -> None:
     exif[0x0112] = orientation
     stored.save(tmp_path / "photo.png", exif=exif)
     spec = PreprocessSpec(64)
-    np.testing.assert_array_equal(
-        preprocess(load_image(tmp_path / "photo.png"), spec), preprocess(upright, spec)
-    )
+    np.testing.assert_array_equal(preprocess(load_image(tmp_path / "photo.png"), spec), preprocess(upright, spec))
 
 
 def test_unreadable_images(tmp_path: Path) -> None:

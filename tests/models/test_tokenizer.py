@@ -46,7 +46,11 @@ def test_shipped_vocabulary_is_what_the_scenes_need() -> None:
 def test_pruned_ids_decode_to_the_same_text() -> None:
     pruned = get_tokenizer("pocketclip_nano")
     assert pruned.vocabulary is not None
-    for text in ("a red circle on a blue background", "an axolotl, naïve café 日本語 🙂", "fjörd <b>&amp;</b>"):
+    for text in (
+        "a red circle on a blue background",
+        "an axolotl, naïve café 日本語 🙂",
+        "fjörd <b>&amp;</b>",
+    ):
         kept = [pruned.vocabulary.kept_ids[new] for new in pruned.encode(text)]
         assert clip_bpe().decode(kept).split() == clip_bpe().decode(clip_bpe().encode(text)).split()
 

@@ -32,9 +32,7 @@ def test_an_encoder_that_knows_the_answer_is_always_right() -> None:
         assert image.shape == (1, 3, 32, 32)
         return np.eye(len(names), dtype=np.float32)[[next(labels)]]
 
-    result = classify_scenes(
-        encode_image, encode_text, PreprocessSpec(32), count=48, advance=lambda: steps.append(1)
-    )
+    result = classify_scenes(encode_image, encode_text, PreprocessSpec(32), count=48, advance=lambda: steps.append(1))
     assert result.accuracy == 1
     assert len(steps) == 48
     assert result.classes == len(names)

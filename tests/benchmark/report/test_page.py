@@ -116,9 +116,7 @@ def test_failed_row_is_red_and_gives_its_reason_as_text(page: Page) -> None:
     assert row.count() == 1
     reason = row.locator("td.instead")
     assert reason.inner_text() == f"failed: {REASON}"
-    red, green, blue = (
-        int(part) for part in re.findall(r"\d+", reason.evaluate("e => getComputedStyle(e).color"))[:3]
-    )
+    red, green, blue = (int(part) for part in re.findall(r"\d+", reason.evaluate("e => getComputedStyle(e).color"))[:3])
     assert red > 150
     assert max(green, blue) < 80
 
@@ -162,8 +160,7 @@ def test_tables_are_tables_to_a_screen_reader(page: Page) -> None:
         assert table.locator("caption").inner_text()
         assert table.locator("thead th:not([scope])").count() == 0
         assert (
-            table.locator("tbody tr:not(.absent) th[scope]").count()
-            == table.locator("tbody tr:not(.absent)").count()
+            table.locator("tbody tr:not(.absent) th[scope]").count() == table.locator("tbody tr:not(.absent)").count()
         )
     assert page.locator("svg[role=img] > title").count() == page.locator("svg").count() > 0
     page.set_viewport_size({"width": 390, "height": 844})

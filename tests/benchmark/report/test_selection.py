@@ -76,9 +76,7 @@ def test_table_order_is_that_of_the_vocabulary(make: Any) -> None:
         for tower in (Tower.TEXT, Tower.IMAGE)
     ]
     (selection,) = select(records, [])
-    assert [(r.artifact.target, r.artifact.precision, r.artifact.tower) for r in selection.benchmarks][
-        :3
-    ] == [
+    assert [(r.artifact.target, r.artifact.precision, r.artifact.tower) for r in selection.benchmarks][:3] == [
         ("onnx", "fp32", "image"),
         ("onnx", "fp32", "text"),
         ("onnx", "int8-static", "image"),

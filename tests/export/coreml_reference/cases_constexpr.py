@@ -10,14 +10,10 @@ from coremltools.converters.mil.mil import types
 
 from .op_case import IOS16, IOS18, OpCase
 
-UINT1, UINT2, UINT4, INT4 = (
-    types.nptype_from_builtin(t) for t in (types.uint1, types.uint2, types.uint4, types.int4)
-)
+UINT1, UINT2, UINT4, INT4 = (types.nptype_from_builtin(t) for t in (types.uint1, types.uint2, types.uint4, types.int4))
 
 
-def _constant(
-    op_type: str, note: str, build: Any, expected: Any, *, target: Any = IOS16, **options: Any
-) -> OpCase:
+def _constant(op_type: str, note: str, build: Any, expected: Any, *, target: Any = IOS16, **options: Any) -> OpCase:
     """The constant that `build` describes, added to zeros of its shape so that the program has an input."""
     want = np.asarray(expected, np.float64)
 

@@ -69,9 +69,7 @@ CASES: list[OpCase] = [
         note="by-zero",
     ),
     _binary("floor_div", lambda x, y: np.floor(x / y)),
-    _binary(
-        "floor_div", lambda x, y: np.array([10917.0]), np.float32([2047]), np.float32([0.1875]), note="large"
-    ),
+    _binary("floor_div", lambda x, y: np.array([10917.0]), np.float32([2047]), np.float32([0.1875]), note="large"),
     _binary("floor_div", lambda x, y: np.array([[-4, 1, -3], [0, -1, -2]]), A_INT, B_INT, note="int"),
     _binary("mod", lambda x, y: x - y * np.floor(x / y), randoms(6, seed=5, scale=4), np.float32([2.5] * 6)),
     _binary("mod", lambda x, y: np.array([[1, 0, -1], [0, 1, -1]]), A_INT, B_INT, note="int"),
@@ -204,9 +202,7 @@ CASES: list[OpCase] = [
         lambda x: np.where(x > 0, x, x * np.array([0.1875, -0.375]).reshape(1, 2, 1, 1)),
     ),
     _activation("elu", lambda x: np.where(x > 0, x, 1.5 * (np.exp(x) - 1)), alpha=1.5),
-    _activation(
-        "clamped_relu", lambda x: np.minimum(np.where(x < 0, x * 0.375, x), 1), alpha=0.375, beta=1.0
-    ),
+    _activation("clamped_relu", lambda x: np.minimum(np.where(x < 0, x * 0.375, x), 1), alpha=0.375, beta=1.0),
     _activation("linear_activation", lambda x: 0.375 * x - 2, alpha=0.375, beta=-2.0),
     _activation("sigmoid_hard", lambda x: np.clip(0.25 * x + 0.5, 0, 1), alpha=0.25, beta=0.5),
     OpCase(

@@ -13,9 +13,7 @@ INTEGERS = np.int32([[3, 1, 4], [1, 5, 9]])
 ROWS = np.int32([[2, 0], [1, 1]])
 
 CASES: list[OpCase] = [
-    OpCase(
-        "gather", lambda _, x, i: mb.gather(x=x, indices=i, axis=0), [X, ROWS], lambda x, i: x[i], exact=True
-    ),
+    OpCase("gather", lambda _, x, i: mb.gather(x=x, indices=i, axis=0), [X, ROWS], lambda x, i: x[i], exact=True),
     OpCase(
         "gather",
         lambda _, x, i: mb.gather(x=x, indices=i, axis=-2),
@@ -180,9 +178,7 @@ CASES: list[OpCase] = [
     ),
     OpCase(
         "range_1d",
-        lambda _, x, end: mb.slice_by_index(
-            x=mb.range_1d(start=0, end=mb.squeeze(x=end), step=1), begin=[1], end=[3]
-        ),
+        lambda _, x, end: mb.slice_by_index(x=mb.range_1d(start=0, end=mb.squeeze(x=end), step=1), begin=[1], end=[3]),
         [X, np.int32([5])],
         lambda x, end: np.array([1, 2]),
         "end-computed",

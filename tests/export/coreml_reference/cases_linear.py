@@ -25,8 +25,7 @@ def _conv(
     x = np.pad(x, [(0, 0), (0, 0), *sides])
     kernel = weight.shape[2:]
     sizes = [
-        (size - (k - 1) * d - 1) // s + 1
-        for size, k, d, s in zip(x.shape[2:], kernel, dilations, strides, strict=True)
+        (size - (k - 1) * d - 1) // s + 1 for size, k, d, s in zip(x.shape[2:], kernel, dilations, strides, strict=True)
     ]
     out = np.zeros((x.shape[0], weight.shape[0], *sizes))
     inputs, outputs = x.shape[1] // groups, weight.shape[0] // groups
@@ -211,9 +210,7 @@ CASES: list[OpCase] = [
     ),
     OpCase(
         "scaled_dot_product_attention",
-        lambda t, q, k, v: mb.scaled_dot_product_attention(
-            query=q, key=k, value=v, attn_mask=CAUSAL.astype(t)
-        ),
+        lambda t, q, k, v: mb.scaled_dot_product_attention(query=q, key=k, value=v, attn_mask=CAUSAL.astype(t)),
         [Q, K, V],
         lambda q, k, v: _attention(q, k, v, CAUSAL),
         "causal",
@@ -294,9 +291,7 @@ CASES: list[OpCase] = [
         lambda x: np.stack([image / np.sqrt(np.square(image).sum() + 0.25) for image in x]),
         relative=1e-5,
     ),
-    OpCase(
-        "softmax", lambda _, x: mb.softmax(x=x, axis=-2), [ROWS], lambda x: _softmax(x, 1), "negative-axis"
-    ),
+    OpCase("softmax", lambda _, x: mb.softmax(x=x, axis=-2), [ROWS], lambda x: _softmax(x, 1), "negative-axis"),
     OpCase(
         "softmax",
         lambda t, x: mb.softmax(x=mb.select(cond=CAUSAL == 0, a=x, b=t(-np.inf)), axis=-1),

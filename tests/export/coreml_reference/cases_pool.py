@@ -96,13 +96,9 @@ def _forms(op_type: str, **real: bool) -> list[OpCase]:
             **square,
         ),
         _pool_case(op_type, "same" + note, (4, 3), sides=[(1, 1), (0, 1)], pad_type="same", **square),
-        _pool_case(
-            op_type, "same-lower" + note, (4, 3), sides=[(1, 1), (1, 0)], pad_type="same_lower", **square
-        ),
+        _pool_case(op_type, "same-lower" + note, (4, 3), sides=[(1, 1), (1, 0)], pad_type="same_lower", **square),
         # The last window of the six columns hangs over by one.
-        _pool_case(
-            op_type, "ceil" + note, (3, 3), sides=[(0, 0), (0, 0)], pad_type="valid", ceil_mode=True, **square
-        ),
+        _pool_case(op_type, "ceil" + note, (3, 3), sides=[(0, 0), (0, 0)], pad_type="valid", ceil_mode=True, **square),
         # With 8 padded columns the fourth window would start at column 6, in the padding: it is left out.
         _pool_case(
             op_type,
@@ -171,9 +167,7 @@ CASES: list[OpCase] = [
     ),
     OpCase(
         "upsample_bilinear",
-        lambda _, x: mb.upsample_bilinear(
-            x=x, scale_factor_height=2, scale_factor_width=2, align_corners=True
-        ),
+        lambda _, x: mb.upsample_bilinear(x=x, scale_factor_height=2, scale_factor_width=2, align_corners=True),
         [IMAGE],
         lambda x: _bilinear(x, _corners(3, 6), _corners(4, 8)),
         "corners",

@@ -158,9 +158,9 @@ CASES: list[OpCase] = [
     _case(
         "pixel_shuffle",
         "",
-        lambda x: np.einsum(
-            "nchwab->nchawb", np.moveaxis(x.reshape(1, 2, 2, 2, 3, 3), (2, 3), (4, 5))
-        ).reshape(1, 2, 6, 6),
+        lambda x: np.einsum("nchwab->nchawb", np.moveaxis(x.reshape(1, 2, 2, 2, 3, 3), (2, 3), (4, 5))).reshape(
+            1, 2, 6, 6
+        ),
         randoms(1, 8, 3, 3),
         upscale_factor=2,
     ),

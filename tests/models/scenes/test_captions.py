@@ -88,9 +88,7 @@ def test_attributes_named_are_those_of_the_objects() -> None:
         assert words & set(Colour) <= {item.colour for item in scene.objects}, text
         assert words & set(Size) <= {item.size for item in scene.objects}, text
         assert words & set(Texture) <= {item.texture for item in scene.objects}, text
-        shapes = {
-            plural(item.shape) if scene.kind is SceneKind.COUNT else item.shape for item in scene.objects
-        }
+        shapes = {plural(item.shape) if scene.kind is SceneKind.COUNT else item.shape for item in scene.objects}
         assert words & {*Shape, *map(plural, Shape)} <= shapes, text
 
 
@@ -121,11 +119,7 @@ def test_relation_told_agrees_with_the_coordinates() -> None:
         told.add(relation)
         head, tail = re.split(rf"\b(?:to the )?(?:{RELATION_WORDS[relation]})\b", foreground(text))
         # Keep the captions whose two sides fit one object each; the rest leave too much out to tell.
-        orders = [
-            pair
-            for pair in (scene.objects, scene.objects[::-1])
-            if fits(head, pair[0]) and fits(tail, pair[1])
-        ]
+        orders = [pair for pair in (scene.objects, scene.objects[::-1]) if fits(head, pair[0]) and fits(tail, pair[1])]
         assert orders, text
         if len(orders) == 1:
             assert holds(relation, *orders[0]), text
@@ -180,9 +174,7 @@ def test_every_caption_and_prompt_is_made_of_all_words() -> None:
     words = all_words()
     texts = [text for _, text in TRAIN]
     texts += [sample_caption(0, index, Split.HELDOUT) for index in range(500)]
-    texts += [
-        prompt for colour in Colour for shape in Shape for prompt in class_prompts(class_name(colour, shape))
-    ]
+    texts += [prompt for colour in Colour for shape in Shape for prompt in class_prompts(class_name(colour, shape))]
     said = {word for text in texts for word in re.findall("[a-z]+", text)}
     assert said == words
 

@@ -30,11 +30,7 @@ def test_samples_do_not_depend_on_the_order_they_are_taken_in() -> None:
 
 
 def test_images_differ_by_index_and_split() -> None:
-    seen = {
-        SceneDataset(split, 50)[index].image.tobytes()
-        for split in ("train", "validation")
-        for index in range(50)
-    }
+    seen = {SceneDataset(split, 50)[index].image.tobytes() for split in ("train", "validation") for index in range(50)}
     assert len(seen) == 100
 
 
@@ -94,9 +90,7 @@ def test_arrays_hold_the_samples_whatever_the_number_of_workers() -> None:
         ({"workers": 0}, "workers 0 is out of range"),
     ],
 )
-def test_bad_arguments_are_refused_with_what_is_allowed(
-    arguments: dict[str, int | str], message: str
-) -> None:
+def test_bad_arguments_are_refused_with_what_is_allowed(arguments: dict[str, int | str], message: str) -> None:
     with pytest.raises(DatasetError, match=rf"{message}.*: choose one of"):
         render_arrays(**({"split": "train", "count": 4} | arguments))  # pyright: ignore[reportArgumentType]
 

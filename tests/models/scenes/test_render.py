@@ -26,9 +26,7 @@ from models.scenes.scene import Background, Scene, SceneKind, SceneObject, sampl
 SOLID = frozenset(Shape) - {Shape.RING, Shape.CRESCENT}
 
 
-def lone(
-    shape: Shape, colour: Colour, texture: Texture = Texture.PLAIN, ground: Ground = Ground.WHITE
-) -> Scene:
+def lone(shape: Shape, colour: Colour, texture: Texture = Texture.PLAIN, ground: Ground = Ground.WHITE) -> Scene:
     item = SceneObject(shape, colour, Size.LARGE, texture, 0.5, 0.5, 0.36)
     return Scene(SceneKind.SINGLE, (item,), Background(ground, GroundStyle.PLAIN))
 

@@ -152,11 +152,7 @@ def test_objects_stand_out_from_what_is_behind_them() -> None:
         nested = scene.relation in (Relation.INSIDE, Relation.AROUND)
         outer = max(scene.objects, key=lambda item: item.radius)
         for item in scene.objects:
-            behind = (
-                COLOUR_RGB[outer.colour]
-                if nested and item is not outer
-                else GROUND_RGB[scene.background.ground]
-            )
+            behind = COLOUR_RGB[outer.colour] if nested and item is not outer else GROUND_RGB[scene.background.ground]
             assert contrast(COLOUR_RGB[item.colour], behind) > 150
 
 
