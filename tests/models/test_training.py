@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -17,7 +18,6 @@ from models.errors import CheckpointError, ConfigError, NonFiniteError
 from models.training.config import TrainingConfig
 from models.training.losses import contrastive_loss
 from models.training.trainer import LOG_FILE, STATE_FILE, StepReport, learning_rate, train
-import itertools
 
 TINY = TrainingConfig(
     model="pocketclip_nano",
