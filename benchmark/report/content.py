@@ -277,11 +277,18 @@ def _artifact_row(record: BenchmarkRecord) -> ArtifactRow:
         cosine_min=formatting.cosine(parity.cosine_min) if parity else formatting.UNKNOWN,
         verdict="not checked" if parity is None else "pass" if parity.passed else "fail",
         passed=parity is not None and parity.passed,
-        misses="; ".join(parity.failures) if parity else "",
+        misses=_shortened(parity.failures) if parity else "",
         timings=formatting.timings(record) if measured else None,
         instead=f"failed: {record.reason}" if failed else f"not timed ({record.reason})",
         failed=failed,
     )
+
+
+def _shortened(failures: Sequence[str]) -> str:
+    """The first failure; the list above the table has them all."""
+    if len(failures) < 2:
+        return "".join(failures)
+    return f"{failures[0]}, and {len(failures) - 1} more"
 
 
 def _accuracy_tables(records: Sequence[AccuracyRecord]) -> tuple[AccuracyTable, ...]:
@@ -334,7 +341,9 @@ def _cautions(records: Sequence[BenchmarkRecord]) -> tuple[str, ...]:
     busy = [
         launch.load_average
         for record, launch in launches
-        if launch.load_average is not None and launch.load_average > record.device.logical_cores / 2
+        if launch.load_average is not None
+        # The launch before this one counts in the load as well.
+        and launch.load_average - record.settings.threads > record.device.logical_cores / 4
     ]
     if busy:
         cautions.append(
