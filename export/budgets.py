@@ -49,13 +49,12 @@ _INT8_WEIGHTS = Budget(
 )
 _INT8_STATIC = Budget(
     cosine_mean=0.98,
-    cosine_p1=0.94,
+    cosine_p1=0.93,
     cosine_min=0.92,
-    max_abs=0.2,
+    max_abs=0.15,
     snr_db=13.0,
-    top1_agreement=0.7,
-    reason="8-bit activations between all ops as well; among 120 labels the best two are often within that noise, "
-    "so accuracy is judged by `pocketclip eval`, with its interval",
+    top1_agreement=0.85,
+    reason="8-bit activations between all ops as well; photographs lie outside the calibrated scenes",
 )
 
 BUDGETS: dict[tuple[TargetName, Precision], Budget] = {
