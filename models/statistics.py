@@ -31,7 +31,10 @@ def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> Inter
     centre = share + z * z / (2 * total)
     spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     scale = 1 + z * z / total
-    return Interval(max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale))
+    # Exact at both ends, where rounding would leave 1e-17 of a share that is impossible.
+    low = 0.0 if correct == 0 else (centre - spread) / scale
+    high = 1.0 if correct == total else (centre + spread) / scale
+    return Interval(low, high)
 
 
 def paired_drop_interval(baseline_right: ArrayLike, right: ArrayLike, confidence: float = 0.95) -> Interval:

@@ -10,6 +10,7 @@ from torch import nn
 from export import runtimes
 from export.precision import Precision
 from export.targets.base import LoweringRequest
+from export.tower_module import NORM_SCOPE
 
 FILE_NAME = "model.pte"
 
@@ -45,8 +46,14 @@ def _quantize_static(request: LoweringRequest) -> nn.Module:
 
     captured = torch.export.export(request.module, (request.example,)).module()
     quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    quantizer.set_filter_function(_may_be_int8)
     prepared = prepare_pt2e(captured, quantizer)
     with torch.inference_mode():
         for inputs in request.calibration:
             prepared(torch.from_numpy(inputs))
     return convert_pt2e(prepared)
+
+
+def _may_be_int8(node: torch.fx.Node) -> bool:
+    # The stack maps each enclosing module's path to its path again and its class.
+    return all(NORM_SCOPE not in path for path, _ in node.meta.get("nn_module_stack", {}).values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,13 @@ import torch
 from export import runtimes
 from export.precision import Precision
 from export.targets.base import LoweringRequest
+from export.tower_module import NORM_SCOPE
 
 # The newest opset that every ONNX Runtime Mobile since 1.14 reads.
 OPSET = 18
 FILE_NAME = "model.onnx"
+# Where torch's exporter writes the list of module paths that lead to a node.
+SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 
 
 class OnnxTarget:
@@ -90,4 +94,16 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
         # ONNX Runtime's x86 kernels are fast for uint8 activations only, Arm's for both.
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
+        nodes_to_exclude=_nodes_in_float(source),
     )
+
+
+def _nodes_in_float(path: Path) -> list[str]:
+    """Names of the nodes that come from the module of the L2 norm."""
+    return [node.name for node in onnx.load(path).graph.node if NORM_SCOPE in _module_path(node)]
+
+
+def _module_path(node: onnx.NodeProto) -> list[str]:
+    # Other entries quote source lines, which name the norm for every node of the encoder it is called on.
+    scopes = {entry.key: entry.value for entry in node.metadata_props}.get(SCOPES_KEY, "[]")
+    return ast.literal_eval(scopes)

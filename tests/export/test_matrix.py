@@ -32,15 +32,7 @@ def test_every_offered_precision_has_a_budget_with_a_reason() -> None:
     assert all(budget.reason for budget in BUDGETS.values())
 
 
-# Its int8 arithmetic runs through the L2 norm: largest error 0.166 of 0.15 allowed, top-1 0.787 of 0.85.
-LITERT_MISS = pytest.mark.xfail(strict=True, reason="the LiteRT int8 image tower misses its parity budget")
-
-
-@pytest.mark.parametrize(
-    "cell",
-    [pytest.param(cell, marks=LITERT_MISS if cell == ("tflite", "int8-static", "image") else ()) for cell in CELLS],
-    ids="-".join,
-)
+@pytest.mark.parametrize("cell", CELLS, ids="-".join)
 def test_parity(cell: tuple[str, str, str], nano_exports: Exports) -> None:
     parity = nano_exports[cell].manifest.parity
     assert parity is not None
@@ -57,8 +49,9 @@ def test_artefact_on_disk_reproduces_its_golden_outputs(cell: tuple[str, str, st
     session = open_session(artifact)
     found = np.concatenate([session.run([row[None]])[0] for row in inputs])
     session.close()
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=2e-2)
+    # Thread counts and processors differ in rounding, and a rounded step of half floats or of bytes is wider.
+    np.testing.assert_allclose(found, expected, atol=1e-5 if artifact.manifest.precision == "fp32" else 2e-3)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-3)
     assert cosines(found, artifact.golden(golden.reference)).min() > 0.9
 
 

@@ -49,7 +49,7 @@ def test_schedule() -> None:
     rates = [learning_rate(TINY, step) for step in range(TINY.steps)]
     assert rates[:2] == pytest.approx([5e-4, 1e-3])
     assert rates[2] == pytest.approx(1e-3)
-    assert all(late < early for early, late in itertools.pairwise(rates))
+    assert all(late < early for early, late in itertools.pairwise(rates[2:]))
 
 
 @pytest.mark.slow
