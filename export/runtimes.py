@@ -39,7 +39,7 @@ class OnnxRuntimeSession:
         self._names = [node.name for node in self._session.get_inputs()]
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return self._session.run(None, dict(zip(self._names, inputs)))
+        return [np.asarray(output) for output in self._session.run(None, dict(zip(self._names, inputs)))]
 
     def close(self) -> None:
         del self._session
@@ -110,7 +110,7 @@ def _litert_interpreter() -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
-        from tflite_runtime.interpreter import Interpreter
+        from tflite_runtime.interpreter import Interpreter  # pyright: ignore[reportMissingImports]
     return Interpreter
 
 

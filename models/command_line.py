@@ -32,9 +32,11 @@ def run(app: typer.Typer) -> NoReturn:
     except PocketClipError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is kept", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    except SystemExit as leaving:
+        # Typer turns Ctrl-C into this code, with one word of its own.
+        if leaving.code == INTERRUPTED:
+            print("interrupted; what was finished is kept", file=sys.stderr)
+        raise
     sys.exit(0)
 
 

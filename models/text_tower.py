@@ -34,7 +34,7 @@ class TextTower(nn.Module):
         if config.causal:
             for layer in self.transformer:
                 if isinstance(layer, TransformerLayer):
-                    layer.pre_norm_mha[1].set_causal_mask(context_length)
+                    layer.set_causal_mask(context_length)
         self.final_layer_norm = LayerNormFp32(config.width)
         self.projection_layer = nn.Parameter(torch.randn(config.width, embedding_dim) * config.width**-0.5)
         nn.init.normal_(self.embedding_layer.weight, std=0.02)
@@ -55,11 +55,11 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, context_length: int, width: int) -> None:
         super().__init__()
-        self.pos_embed = nn.Module()
-        self.pos_embed.pos_embed = nn.Parameter(torch.randn(1, 1, context_length, width) * width**-0.5)
+        positions = torch.randn(1, 1, context_length, width) * width**-0.5
+        self.pos_embed = nn.ParameterDict({"pos_embed": nn.Parameter(positions)})
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.pos_embed.pos_embed[0]
+        return x + self.pos_embed["pos_embed"][0]
 
 
 class LayerNormFp32(nn.LayerNorm):
@@ -79,6 +79,8 @@ class LayerNormFp32(nn.LayerNorm):
 
 class SequenceAttention(nn.Module):
     """Multi-head self-attention over a sequence `(N, T, C)` with biases on both projections."""
+
+    mask: Tensor | None
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -107,6 +109,12 @@ class TransformerLayer(nn.Module):
         self.pre_norm_ffn = nn.Sequential(
             LayerNormFp32(width), nn.Linear(width, hidden), nn.GELU(), nn.Identity(), nn.Linear(hidden, width)
         )
+
+    def set_causal_mask(self, context_length: int) -> None:
+        """Lets each position see itself and what stands before it."""
+        attention = self.pre_norm_mha[1]
+        assert isinstance(attention, SequenceAttention)
+        attention.set_causal_mask(context_length)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.pre_norm_mha(x)

@@ -35,6 +35,7 @@ class CoreMLTarget:
             outputs=[coremltools.TensorType(request.output_name, dtype=np.float32)],
             compute_precision=precision.FLOAT32 if request.precision is Precision.FP32 else precision.FLOAT16,
         )
+        assert isinstance(model, coremltools.models.MLModel)
         if request.precision is Precision.INT8_WEIGHTS:
             model = _quantize_weights(model)
         model.save(str(folder / PACKAGE_NAME))
@@ -74,4 +75,6 @@ def _quantize_weights(model: coremltools.models.MLModel) -> coremltools.models.M
     )
 
     scheme = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8", granularity="per_channel")
-    return linear_quantize_weights(model, OptimizationConfig(global_config=scheme))
+    quantized = linear_quantize_weights(model, OptimizationConfig(global_config=scheme))
+    assert isinstance(quantized, coremltools.models.MLModel)
+    return quantized

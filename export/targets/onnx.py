@@ -76,7 +76,8 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
         def __init__(self, name: str, inputs: Sequence[np.ndarray]) -> None:
             self._feeds: Iterator[dict[str, np.ndarray]] = iter([{name: array} for array in inputs])
 
-        def get_next(self) -> dict[str, np.ndarray] | None:
+        # Its end is None, which the base class does in fact expect.
+        def get_next(self) -> dict[str, np.ndarray] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
             return next(self._feeds, None)
 
     # Both log advice about steps that are taken here.

@@ -63,7 +63,9 @@ def train(
     """
     _claim_folder(config, folder, resume)
     torch.manual_seed(config.seed)
-    model = ClipModel(load_config(config.model)).to(memory_format=torch.channels_last)
+    model = ClipModel(load_config(config.model))
+    # torch's stubs leave this overload out.
+    model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     optimizer = _optimizer(model, config)
     first = _restore(folder / STATE_FILE, model, optimizer) if resume else 0
     batches = SceneBatches(
