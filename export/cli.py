@@ -60,7 +60,7 @@ def export_command(
         for outcome in run_jobs(plan, workers=jobs, log=out / LOG_NAME):
             outcomes.append(outcome)
             progress.advance(task)
-            progress.console.print(_one_line(outcome), highlight=False)
+            progress.console.print(_one_line(outcome), highlight=False, soft_wrap=True)
     _print_outcomes(sorted(outcomes, key=lambda item: plan.index(item[0])), skipped)
     failures = sum(_failed(outcome) for outcome in outcomes)
     if failures:

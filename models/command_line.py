@@ -60,6 +60,7 @@ def progress(transient: bool = True) -> Progress:
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=transient,
+        disable=not sys.stderr.isatty(),
     )
 
 

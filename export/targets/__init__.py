@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from export.converter_noise import held_stderr, quiet_loggers
 from export.errors import (
     ArtifactCorruptError,
     TargetUnavailableError,
@@ -150,6 +151,7 @@ def load_target(target: TargetName) -> Target:
             f"target {target} is unavailable: {availability.reason}; add it with: {availability.install}"
         )
     entry = TARGETS[target]
+    quiet_loggers()
     return getattr(importlib.import_module(entry.module), entry.class_name)()
 
 
@@ -167,7 +169,8 @@ def open_session(artifact: Artifact, threads: int = 1) -> Session:
     """
     target = load_target(artifact.manifest.target)
     try:
-        return target.open(artifact.model_path, threads)
+        with held_stderr():
+            return target.open(artifact.model_path, threads)
     except (PocketClipError, KeyboardInterrupt):
         raise
     except Exception as error:
