@@ -19,10 +19,15 @@ def test_nothing_is_shown_when_all_goes_well(capfd: pytest.CaptureFixture[str]) 
 
 
 def test_everything_is_shown_when_the_block_fails(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match="refused"), held_stderr():
+    with pytest.raises(ValueError, match="refused"):
+        refuse_loudly()
+    assert capfd.readouterr().err == "bad magic\n"
+
+
+def refuse_loudly() -> None:
+    with held_stderr():
         os.write(2, b"bad magic\n")
         raise ValueError("refused")
-    assert capfd.readouterr().err == "bad magic\n"
 
 
 @pytest.mark.parametrize("target", ["coreml", "executorch", "tflite"])
