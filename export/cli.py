@@ -116,12 +116,10 @@ def _plan(
     from export.errors import TargetUnavailableError, UnknownTargetError
     from export.job import ExportJob
     from export.targets import parse_precisions, parse_targets, probe
-    from models.errors import CheckpointError, choices
-    from models.registry import find_model
+    from models.errors import choices
+    from models.registry import create_model, find_model
 
     find_model(model)
-    if weights is not None and not weights.is_file():
-        raise CheckpointError(f"there is no checkpoint at {weights}")
     if not target:
         raise UnknownTargetError(f"name a --target: {choices(TargetName)}, or all")
     if tower not in (*Tower, "both"):
@@ -148,6 +146,9 @@ def _plan(
         raise TargetUnavailableError(
             "no target can be used here; see `pocketclip export --list` for what each one needs"
         )
+    if weights is not None:
+        # Read once here: a checkpoint that does not fit is one error, not one for every artefact.
+        create_model(model, weights)
     return plan, skipped
 
 

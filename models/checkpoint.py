@@ -30,7 +30,13 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
             return load(path.read_bytes())
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except (pickle.UnpicklingError, EOFError) as error:
+        # Torch's own message proposes to load without `weights_only`, which would run the file's code.
+        raise CheckpointError(
+            f"cannot read the checkpoint {path}: it is a part of a file, or not one of tensors alone; "
+            "give a safetensors file or a PyTorch state dict"
+        ) from error
+    except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"cannot read the checkpoint {path}: {reason}; fetch or write it again") from error
     except Exception as error:
