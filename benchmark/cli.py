@@ -108,29 +108,37 @@ def report_command(
 
 def results_table(records: Sequence[BenchmarkRecord]) -> Table:
     """One row per record; what was not timed says so instead of showing numbers."""
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
     from benchmark import formatting
     from benchmark.records import Status
 
-    table = Table(caption="medians over launches; memory is the peak over what imports took", caption_justify="left")
+    table = Table(
+        caption="medians over launches; memory is the peak over what imports took",
+        caption_justify="left",
+        # Ten columns in 80 characters.
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        show_edge=False,
+    )
     for name in ("target", "precision", "tower"):
         table.add_column(name, no_wrap=True)
-    for name in ("size", "parity", "p50", "p90", "load", "first", "peak memory"):
+    for name in ("size\nMB", "parity", "p50\nms", "p90\nms", "load\nms", "first\nms", "peak\nMB"):
         table.add_column(name, justify="right", no_wrap=True)
     for record in sorted(records, key=lambda item: item.artifact.rank):
         if record.status is Status.MEASURED:
-            cells = [Text(cell) for cell in formatting.timings(record)]
+            cells = [Text(formatting.without_unit(cell)) for cell in formatting.timings(record)]
         else:
-            worded = "failed" if record.status is Status.FAILED else "not timed"
+            worded = "failed" if record.status is Status.FAILED else "untimed"
             cells = [Text(worded, "red" if record.status is Status.FAILED else "dim"), *[Text("")] * 4]
         identity = record.artifact
         table.add_row(
             identity.target,
             identity.precision,
             identity.tower,
-            formatting.megabytes(identity.model_size_bytes),
+            formatting.without_unit(formatting.megabytes(identity.model_size_bytes)),
             _parity_cell(record),
             *cells,
         )

@@ -54,3 +54,8 @@ def timings(record: BenchmarkRecord) -> tuple[str, ...]:
         milliseconds(median_first_inference_ns(record)),
         megabytes(median_peak_bytes(record)),
     )
+
+
+def without_unit(cell: str) -> str:
+    """The figure of a cell whose column's heading names the unit."""
+    return cell.split(_GAP)[0]

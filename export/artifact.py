@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,17 +63,22 @@ def find_artifacts(paths: Iterable[Path]) -> list[Artifact]:
     """
     folders: dict[Path, None] = {}
     for path in paths:
-        found = sorted(
-            manifest.parent
-            for manifest in path.rglob(MANIFEST_NAME)
-            # Unfinished exports live in hidden folders beside the finished ones.
-            if not any(part.startswith(".") for part in manifest.relative_to(path).parts)
-        )
+        found = sorted(_artifact_folders(path))
         if not found:
             reason = "holds no artefact" if path.is_dir() else "does not exist"
             raise ArtifactNotFoundError(f"{path} {reason}; make one with `pocketclip export --out {path}`")
         folders.update(dict.fromkeys(folder.resolve() for folder in found))
     return [load_artifact(folder) for folder in folders]
+
+
+def _artifact_folders(path: Path) -> Iterator[Path]:
+    # Names are compared here, not by the file system: on macOS a `.mlpackage` holds a `manifest.json` too.
+    for folder, subfolders, files in os.walk(path):
+        if MANIFEST_NAME in files:
+            yield Path(folder)
+            subfolders.clear()
+        # Unfinished exports live in hidden folders beside the finished ones.
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
 
 
 def select_pair(artifacts: Sequence[Artifact]) -> tuple[Artifact, Artifact]:

@@ -59,6 +59,12 @@ class ParityError(ExportError):
     """An artefact does not agree with PyTorch within its budget."""
 
 
+class InferenceInputError(ExportError):
+    """The arrays given to an artefact are not those its inputs declare."""
+
+    exit_code = 2
+
+
 class UnsupportedOpError(ExportError):
     """The Core ML reference executor does not know an op (or a form of it) that a program uses."""
 

@@ -103,11 +103,12 @@ class Manifest:
 
     @property
     def model_size_bytes(self) -> int:
-        """Bytes of the model file(s) alone, without golden data and vocabulary."""
-        prefix = self.entry_point
-        return sum(
-            entry.size_bytes for entry in self.files if entry.path == prefix or entry.path.startswith(f"{prefix}/")
-        )
+        """Bytes of the model alone, weights in files of their own included, without golden data and vocabulary."""
+        golden = self.golden
+        others = {golden.inputs.file, golden.reference.file, golden.outputs.file}
+        if self.tokenizer is not None and self.tokenizer.vocabulary is not None:
+            others.add(self.tokenizer.vocabulary)
+        return sum(entry.size_bytes for entry in self.files if entry.path not in others)
 
     @property
     def sha256(self) -> str:
@@ -125,11 +126,11 @@ def hash_file(path: Path) -> str:
 
 
 def list_files(folder: Path) -> tuple[FileEntry, ...]:
-    """Entries of every file below `folder` except the manifest, in path order."""
+    """Entries of every file below `folder` except its own manifest, in path order."""
     return tuple(
         FileEntry(path.relative_to(folder).as_posix(), path.stat().st_size, hash_file(path))
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST_NAME
+        if path.is_file() and path != folder / MANIFEST_NAME
     )
 
 

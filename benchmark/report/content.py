@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from benchmark import formatting
-from benchmark.records import AccuracyRecord, BenchmarkRecord, DeviceFacts, Status
+from benchmark.records import AccuracyRecord, BenchmarkRecord, Status
+from benchmark.report.accuracy_table import accuracy_tables
 from benchmark.report.distributions import draw_distributions
+from benchmark.report.page import (
+    TARGET_NAMES,
+    ArtifactRow,
+    DeviceSection,
+    Environment,
+    ModelSection,
+    Report,
+    TargetGroup,
+    Tile,
+)
 from benchmark.report.scatter import describe_point, draw_scatter
 from benchmark.report.selection import (
-    ALARMING_DROP_POINTS,
     ModelSelection,
     Pair,
     is_alarming,
@@ -19,118 +28,6 @@ from benchmark.report.selection import (
 from export.precision import TargetName
 
 WIDE, NARROW = 960, 342
-
-TARGET_NAMES: dict[TargetName, str] = {
-    TargetName.ONNX: "ONNX",
-    TargetName.COREML: "Core ML",
-    TargetName.EXECUTORCH: "ExecuTorch",
-    TargetName.TFLITE: "TFLite",
-}
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A headline number."""
-
-    title: str
-    value: str
-    detail: str
-    alarm: bool = False
-
-
-@dataclass(frozen=True)
-class ArtifactRow:
-    """A row of the format table; `timings` is None where nothing may be shown as measured."""
-
-    precision: str
-    tower: str
-    size: str
-    cosine_mean: str
-    cosine_min: str
-    verdict: str
-    passed: bool
-    misses: str
-    timings: tuple[str, ...] | None
-    instead: str
-    failed: bool
-
-
-@dataclass(frozen=True)
-class TargetGroup:
-    """The rows of one target; without rows, why there are none."""
-
-    target: TargetName
-    name: str
-    runtime: str
-    rows: tuple[ArtifactRow, ...]
-    unavailable: str = ""
-
-
-@dataclass(frozen=True)
-class DeviceSection:
-    """One device's table and pictures."""
-
-    facts: DeviceFacts
-    caption: str
-    groups: tuple[TargetGroup, ...]
-    scatter: tuple[str, ...]
-    scatter_points: tuple[str, ...]
-    distributions: tuple[str, ...]
-    cautions: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class AccuracyRow:
-    """A row of the accuracy table."""
-
-    target: str
-    precision: str
-    accuracy: str
-    interval: str
-    chance: str
-    baseline: str
-    drop: str
-    drop_interval: str
-    judgement: str
-    alarm: bool
-
-
-@dataclass(frozen=True)
-class AccuracyTable:
-    """Pairs judged on one data set."""
-
-    caption: str
-    rows: tuple[AccuracyRow, ...]
-
-
-@dataclass(frozen=True)
-class ModelSection:
-    """Everything about one model."""
-
-    name: str
-    anchor: str
-    tiles: tuple[Tile, ...]
-    alarms: tuple[str, ...]
-    devices: tuple[DeviceSection, ...]
-    accuracy_tables: tuple[AccuracyTable, ...]
-    older_weights: int
-
-
-@dataclass(frozen=True)
-class Environment:
-    """One device, what ran on it and the command that measured."""
-
-    facts: tuple[tuple[str, str], ...]
-    command: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """The page."""
-
-    models: tuple[ModelSection, ...]
-    environments: tuple[Environment, ...]
-    newest: str
 
 
 def build_report(
@@ -160,7 +57,7 @@ def _model_section(selection: ModelSelection, unavailable: Mapping[TargetName, s
         tiles=_tiles(selection),
         alarms=_alarms(selection),
         devices=tuple(_device_section(selection, device, unavailable) for device in selection.devices),
-        accuracy_tables=_accuracy_tables(selection.accuracies),
+        accuracy_tables=accuracy_tables(selection.accuracies),
         older_weights=selection.older_weights,
     )
 
@@ -218,7 +115,7 @@ def _alarms(selection: ModelSelection) -> tuple[str, ...]:
         if record.parity is not None and not record.parity.passed
     ]
     alarms += [
-        f"{TARGET_NAMES[record.target]} {record.precision} loses {record.drop_points:.1f} points of accuracy"
+        f"{TARGET_NAMES[record.target]} {record.precision} loses {record.drop_points:.2f} points of accuracy"
         for record in selection.accuracies
         if record.target is not None and record.drop_points is not None and is_alarming(record)
     ]
@@ -289,50 +186,6 @@ def _shortened(failures: Sequence[str]) -> str:
     if len(failures) < 2:
         return "".join(failures)
     return f"{failures[0]}, and {len(failures) - 1} more"
-
-
-def _accuracy_tables(records: Sequence[AccuracyRecord]) -> tuple[AccuracyTable, ...]:
-    sets: dict[tuple[str, str], list[AccuracyRecord]] = {}
-    for record in records:
-        sets.setdefault((record.dataset, record.split), []).append(record)
-    return tuple(
-        AccuracyTable(
-            f"Zero-shot classification on {dataset}, split {split}: {found[0].samples:,} images, "
-            f"{found[0].classes} classes",
-            tuple(_accuracy_row(record) for record in found),
-        )
-        for (dataset, split), found in sets.items()
-    )
-
-
-def _accuracy_row(record: AccuracyRecord) -> AccuracyRow:
-    alarm = is_alarming(record)
-    low, high = record.drop_low_points, record.drop_high_points
-    exported = record.target is not None
-    if not exported:
-        judgement = "reference"
-    elif alarm:
-        judgement = f"loses more than {ALARMING_DROP_POINTS:g} point"
-    elif low is not None and low > 0:
-        judgement = "loses a little"
-    else:
-        judgement = "no loss seen"
-    return AccuracyRow(
-        target=TARGET_NAMES[record.target] if record.target is not None else "PyTorch",
-        precision=record.precision,
-        accuracy=formatting.percent(record.accuracy),
-        interval=f"{100 * record.accuracy_low:.1f} to {100 * record.accuracy_high:.1f}",
-        chance=formatting.percent(record.chance),
-        baseline=(
-            formatting.percent(record.baseline_correct / record.samples)
-            if record.baseline_correct is not None
-            else formatting.UNKNOWN
-        ),
-        drop=_points(record.drop_points),
-        drop_interval=f"{_points(low)} to {_points(high)}" if exported else formatting.UNKNOWN,
-        judgement=judgement,
-        alarm=alarm,
-    )
 
 
 def _cautions(records: Sequence[BenchmarkRecord]) -> tuple[str, ...]:
@@ -416,11 +269,3 @@ def _threads(records: Sequence[BenchmarkRecord]) -> str:
 def _range_of(shares: Sequence[float]) -> str:
     low, high = 100 * min(shares), 100 * max(shares)
     return f"{high:.1f} %" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} %"
-
-
-def _points(value: float | None) -> str:
-    if value is None:
-        return formatting.UNKNOWN
-    worded = f"{value:+.1f}"
-    # A true minus sign; and no sign on what rounds to nothing.
-    return "0.0" if worded in ("+0.0", "-0.0") else worded.replace("-", "\N{MINUS SIGN}")

@@ -9,6 +9,7 @@ import torch
 
 from export.coreml_reference.binding import Slots, bind
 from export.coreml_reference.program import Program, ValueSpec
+from export.errors import InferenceInputError
 
 
 class ReferenceExecutor:
@@ -47,14 +48,16 @@ class ReferenceExecutor:
             The outputs and the kept values by name, each of the dtype the program declares.
 
         Raises:
-            ValueError: inputs missing, unknown or of another shape; a name in `keep` that is no value.
-            TypeError: an input of another dtype than declared.
+            InferenceInputError: inputs missing, unknown, of another shape or dtype than declared, or not finite; a
+                name in `keep` that is no value.
             ArtifactError: an op cannot be computed on these inputs.
         """
         self._check_inputs(inputs)
         slots, storages = self._binding.slots, self._binding.storages
         if unknown := sorted(set(keep) - slots.keys()):
-            raise ValueError(f"The program has no value {', '.join(unknown)}; `value_names` lists those it has.")
+            raise InferenceInputError(
+                f"The program has no value {', '.join(unknown)}; `value_names` lists those it has."
+            )
         wanted = {slots[name] for name in keep}
         with torch.inference_mode():
             values: Slots = list(self._binding.constants)
@@ -74,15 +77,17 @@ class ReferenceExecutor:
 
     def _check_inputs(self, inputs: Mapping[str, np.ndarray]) -> None:
         if inputs.keys() != self._inputs.keys():
-            raise ValueError(
+            raise InferenceInputError(
                 f"The inputs given are {_listed(inputs)}; the program takes {_listed(self._inputs.values())}."
             )
         for name, array in inputs.items():
             spec = self._inputs[name]
             if array.dtype != spec.dtype:
-                raise TypeError(f"Input '{name}' is of dtype {array.dtype}; the program takes {spec}.")
+                raise InferenceInputError(f"Input '{name}' is of dtype {array.dtype}; the program takes {spec}.")
             if not _fits(array.shape, spec):
-                raise ValueError(f"Input '{name}' is of shape {list(array.shape)}; the program takes {spec}.")
+                raise InferenceInputError(f"Input '{name}' is of shape {list(array.shape)}; the program takes {spec}.")
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise InferenceInputError(f"Input '{name}' holds NaN or infinite values; give finite ones.")
 
 
 def _fits(shape: tuple[int, ...], spec: ValueSpec) -> bool:

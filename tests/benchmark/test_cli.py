@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from benchmark import cli
@@ -21,7 +23,7 @@ from benchmark.records import Status
 from benchmark.store import open_store
 from export.artifact import Artifact
 from export.errors import ArtifactCorruptError, ManifestError
-from export.precision import TargetName
+from export.precision import Precision, TargetName
 from models.errors import StorageError
 
 BuildArtifact = Callable[..., Artifact]
@@ -56,7 +58,7 @@ def test_bench_writes_records_and_a_table(build_artifact: BuildArtifact, tmp_pat
         "--store", str(store),
     )  # fmt: skip
     assert code == 0, stderr
-    for word in ("onnx", "fp32", "image", "pass", "p50", "peak memory"):
+    for word in ("onnx", "fp32", "image", "pass", "p50", "peak"):
         assert word in stdout
     with open_store(str(store), create=False) as opened:
         (record,) = opened.benchmarks()
@@ -193,7 +195,18 @@ def test_table_shows_no_latency_for_what_was_not_timed(make: Any) -> None:
     table = cli.results_table(records)
     for column in table.columns[6:]:
         assert [str(cell) for cell in column.cells] == ["", ""]
-    assert [str(cell) for cell in table.columns[5].cells] == ["failed", "not timed"]
+    assert [str(cell) for cell in table.columns[5].cells] == ["failed", "untimed"]
+
+
+def test_table_fits_80_columns(make: Any) -> None:
+    records = [
+        make.benchmark(TargetName.EXECUTORCH, Precision.INT8_STATIC),
+        make.benchmark(TargetName.COREML, Precision.INT8_WEIGHTS, status=Status.PARITY_ONLY, reason="parity only"),
+    ]
+    text = io.StringIO()
+    Console(file=text, width=80).print(cli.results_table(records))
+    assert "executorch int8-static" in text.getvalue()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text.getvalue()
 
 
 def test_commands_can_be_registered_elsewhere() -> None:

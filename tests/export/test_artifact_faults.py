@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from export.artifact import find_artifacts, load_artifact, select_pair
 from export.errors import ArtifactCorruptError, ArtifactNotFoundError, ManifestError
-from export.manifest import MANIFEST_NAME
+from export.manifest import MANIFEST_NAME, list_files
 from export.targets import open_session
 
 pytestmark = pytest.mark.slow
@@ -40,6 +41,21 @@ def test_missing_file(onnx_text: Path) -> None:
     (onnx_text / "golden_inputs.bin").unlink()
     with pytest.raises(ArtifactCorruptError, match=r"golden_inputs.bin is missing"):
         load_artifact(onnx_text)
+
+
+def test_every_file_but_the_manifest_is_listed_and_model_files_are_summed(onnx_text: Path) -> None:
+    """A converter may put weights beside its model, and a manifest of its own inside a package."""
+    model_bytes = load_artifact(onnx_text).manifest.model_size_bytes
+    assert model_bytes == (onnx_text / "model.onnx").stat().st_size
+    (onnx_text / "model.onnx.data").write_bytes(b"weights")
+    (onnx_text / "package").mkdir()
+    (onnx_text / "package" / MANIFEST_NAME).write_text("{}")
+    files = list_files(onnx_text)
+    assert {"model.onnx.data", f"package/{MANIFEST_NAME}"} < {entry.path for entry in files}
+    assert MANIFEST_NAME not in {entry.path for entry in files}
+    edit(onnx_text, files=[asdict(entry) for entry in files])
+    (artifact,) = find_artifacts([onnx_text])
+    assert artifact.manifest.model_size_bytes == model_bytes + len(b"weights") + len(b"{}")
 
 
 def test_path_outside_the_folder(onnx_text: Path) -> None:

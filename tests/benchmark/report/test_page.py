@@ -24,7 +24,7 @@ needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromiu
 
 @pytest.fixture
 def records(make: Any) -> tuple[list[BenchmarkRecord], list[AccuracyRecord]]:
-    """Measured, parity-only, failed and parity-missing artefacts; one pair that loses 1.4 points."""
+    """Measured, parity-only, failed and parity-missing artefacts; one pair that loses 1.4."""
     missed = make.parity(cosine_min=0.917, failures=("cosine_min 0.917 is below 0.92",))
     benchmarks = [
         make.benchmark(TargetName.ONNX, Precision.FP32, Tower.IMAGE, median_ms=4.0),
@@ -132,7 +132,7 @@ def test_accuracy_table_words_the_alarm(page: Page) -> None:
     ]
     assert rows[0][-1] == "reference"
     assert rows[1][-1] == "no loss seen"
-    assert rows[2][4:] == ["1.6 %", "90.0 %", "+1.4", "+1.1 to +1.7", "loses more than 1 point"]
+    assert rows[2][4:] == ["1.6 %", "90.0 %", "+1.40", "+1.10 to +1.70", "loses more than 1 point"]
     assert page.locator("table.accuracy tr.failed").count() == 1
 
 
@@ -151,7 +151,7 @@ def test_headline_counts_and_warns(page: Page) -> None:
     assert 5 < float(tiles["Fastest sound pair"].split()[0]) < 7.5
     alarms = page.locator(".alarms li").all_inner_texts()
     assert len(alarms) == 3
-    assert any("loses 1.4 points" in alarm for alarm in alarms)
+    assert any("loses 1.4" in alarm for alarm in alarms)
 
 
 @needs_browser

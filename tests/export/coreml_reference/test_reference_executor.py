@@ -12,7 +12,7 @@ import pytest
 from coremltools.converters.mil import Builder as mb
 
 from export.coreml_reference import ReferenceExecutor, load_program
-from export.errors import ArtifactError, UnsupportedOpError
+from export.errors import ArtifactError, InferenceInputError, UnsupportedOpError
 
 from .op_case import IOS17, save_program
 
@@ -132,7 +132,7 @@ def test_results_do_not_share_memory_with_inputs(executor_of: Callable[..., Refe
 
 
 def test_unknown_kept_name(two_inputs: ReferenceExecutor) -> None:
-    with pytest.raises(ValueError, match="no value nonsense"):
+    with pytest.raises(InferenceInputError, match="no value nonsense"):
         two_inputs.run(GOOD, keep=["nonsense"])
 
 
@@ -142,20 +142,26 @@ def test_unknown_kept_name(two_inputs: ReferenceExecutor) -> None:
     ids=["none", "missing", "extra", "renamed"],
 )
 def test_wrong_input_names(two_inputs: ReferenceExecutor, inputs: dict[str, np.ndarray]) -> None:
-    with pytest.raises(ValueError, match=r"takes x0: float32 \[2, 3\]; x1: int32 \[3\]"):
+    with pytest.raises(InferenceInputError, match=r"takes x0: float32 \[2, 3\]; x1: int32 \[3\]"):
         two_inputs.run(inputs)
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (1, 2, 3), (6,)])
 def test_wrong_input_shape(two_inputs: ReferenceExecutor, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"'x0' is of shape .*takes x0: float32 \[2, 3\]"):
+    with pytest.raises(InferenceInputError, match=r"'x0' is of shape .*takes x0: float32 \[2, 3\]"):
         two_inputs.run({**GOOD, "x0": np.ones(shape, np.float32)})
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int32])
 def test_wrong_input_dtype(two_inputs: ReferenceExecutor, dtype: Any) -> None:
-    with pytest.raises(TypeError, match=r"'x0' is of dtype .*takes x0: float32"):
+    with pytest.raises(InferenceInputError, match=r"'x0' is of dtype .*takes x0: float32"):
         two_inputs.run({**GOOD, "x0": GOOD["x0"].astype(dtype)})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_non_finite_input(two_inputs: ReferenceExecutor, value: float) -> None:
+    with pytest.raises(InferenceInputError, match="'x0' holds NaN or infinite values"):
+        two_inputs.run({**GOOD, "x0": np.full((2, 3), value, np.float32)})
 
 
 def test_index_out_of_range_names_the_op(executor_of: Callable[..., ReferenceExecutor]) -> None:
