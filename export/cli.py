@@ -10,6 +10,7 @@ import typer
 
 from export.precision import TargetName, Tower
 from models import command_line
+from models.errors import PocketClipError
 
 if TYPE_CHECKING:
     from export.job import ExportJob
@@ -65,7 +66,7 @@ def export_command(
     failures = sum(_failed(outcome) for outcome in outcomes)
     if failures:
         command_line.note(f"error: {failures} of {len(plan)} artefacts failed; details are in {out / LOG_NAME}")
-        raise typer.Exit(1)
+        raise typer.Exit(_exit_code(outcomes))
 
 
 def classify_command(
@@ -174,6 +175,12 @@ def _print_matrix() -> None:
 def _failed(outcome: Outcome) -> bool:
     _, result = outcome
     return isinstance(result, Exception) or result.manifest.parity is None or not result.manifest.parity.passed
+
+
+def _exit_code(outcomes: list[Outcome]) -> int:
+    """2 where every failure is one that the user can put right (a full disk), else 1."""
+    failures = [result for job, result in outcomes if _failed((job, result))]
+    return 2 if all(isinstance(result, PocketClipError) and result.exit_code == 2 for result in failures) else 1
 
 
 def _one_line(outcome: Outcome) -> str:
