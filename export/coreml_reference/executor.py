@@ -48,7 +48,7 @@ class ReferenceExecutor:
             The outputs and the kept values by name, each of the dtype the program declares.
 
         Raises:
-            InferenceInputError: inputs missing, unknown, of another shape or dtype than declared, or not finite; a
+            InferenceInputError: inputs missing, unknown, of another shape or dtype than declared; a
                 name in `keep` that is no value.
             ArtifactError: an op cannot be computed on these inputs.
         """
@@ -86,8 +86,6 @@ class ReferenceExecutor:
                 raise InferenceInputError(f"Input '{name}' is of dtype {array.dtype}; the program takes {spec}.")
             if not _fits(array.shape, spec):
                 raise InferenceInputError(f"Input '{name}' is of shape {list(array.shape)}; the program takes {spec}.")
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise InferenceInputError(f"Input '{name}' holds NaN or infinite values; give finite ones.")
 
 
 def _fits(shape: tuple[int, ...], spec: ValueSpec) -> bool:
