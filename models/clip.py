@@ -24,7 +24,9 @@ class ClipModel(nn.Module):
         super().__init__()
         self.config = config
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
-        self.image_encoder = ImageTower(config.image, config.embedding_dim)
+        self.image_encoder = ImageTower(
+            config.image, image_size=config.preprocess.image_size, embedding_dim=config.embedding_dim
+        )
         self.text_encoder = TextTower(
             config.text,
             vocabulary_size=load_tokenizer(config.tokenizer).size,

@@ -21,6 +21,25 @@ class TokenMixer(StrEnum):
 
     REPMIXER = "repmixer"
     ATTENTION = "attention"
+    LARGE_KERNEL = "large_kernel"
+    POOLING = "pooling"
+
+
+# Where a stage does not say: RepMixer and pooling look at neighbours, a large kernel at more.
+DEFAULT_MIXER_KERNELS = {
+    TokenMixer.REPMIXER: 3,
+    TokenMixer.POOLING: 3,
+    TokenMixer.LARGE_KERNEL: 7,
+}
+
+
+class Activation(StrEnum):
+    """The non-linearity of a tower, outside squeeze-excite and attention."""
+
+    GELU = "gelu"
+    GELU_TANH = "gelu_tanh"
+    RELU = "relu"
+    HARDSWISH = "hardswish"
 
 
 class TextBlock(StrEnum):
@@ -34,6 +53,7 @@ class TextBlock(StrEnum):
 class StageConfig:
     """One resolution stage of the image tower.
 
+    `mixer_kernel` None takes the mixer's own in `DEFAULT_MIXER_KERNELS`; attention has none.
     `downsample_squeeze_excite` concerns the down-sampler that leads into this stage; `position_encoding` puts
     a conditional position encoding (RepCPE) in front of it.
     """
@@ -41,7 +61,7 @@ class StageConfig:
     depth: int
     width: int
     mixer: TokenMixer = TokenMixer.REPMIXER
-    mixer_kernel: int = 3
+    mixer_kernel: int | None = None
     ffn_kernel: int = 7
     ffn_ratio: float = 3.0
     downsample_kernel: int = 7
@@ -50,21 +70,33 @@ class StageConfig:
 
     def __post_init__(self) -> None:
         _positive("stage", depth=self.depth, width=self.width, ffn_ratio=self.ffn_ratio)
-        for name in ("mixer_kernel", "ffn_kernel", "downsample_kernel"):
-            _odd(name, getattr(self, name))
+        if self.mixer_kernel is not None:
+            _odd("mixer_kernel", self.mixer_kernel)
+            if self.mixer is TokenMixer.ATTENTION:
+                raise ConfigError("mixer_kernel is of no use to attention; leave it out or choose another mixer")
+        _odd("ffn_kernel", self.ffn_kernel)
+        _odd("downsample_kernel", self.downsample_kernel)
+
+    @property
+    def kernel(self) -> int:
+        """The mixer's kernel, the default resolved; 1 for attention, which has none."""
+        return self.mixer_kernel or DEFAULT_MIXER_KERNELS.get(self.mixer, 1)
 
 
 @document
 class ImageTowerConfig:
     """The MCi image tower (FastViT form): conv stem at stride 4, stages at strides 4, 8, 16, 32.
 
-    `expansion` is the head convolution's factor on the last width; `layer_scale_start` concerns fresh weights.
+    `expansion` is the head convolution's factor on the last width, `expansion_squeeze_excite` its gates;
+    `layer_scale_start` concerns fresh weights.
     """
 
     stages: tuple[StageConfig, ...]
     head_dim: int = 32
     position_kernel: int = 7
     expansion: int = 2
+    expansion_squeeze_excite: bool = True
+    activation: Activation = Activation.GELU
     layer_scale_start: float = 1e-5
 
     def __post_init__(self) -> None:
@@ -82,10 +114,44 @@ class ImageTowerConfig:
                     f"stage {index + 1}: width {following.width} is no multiple of stage {index}'s {stage.width}"
                 )
 
+    @property
+    def stride(self) -> int:
+        """Pixels along a side for one position of the last map."""
+        return 4 * 2 ** (len(self.stages) - 1)
+
+
+@document
+class VitTowerConfig:
+    """A vision transformer with a convolutional stem at stride 16 and a class token: MobileCLIP-B's image tower.
+
+    `stem_width` is that of the stem's first two convolutions.
+    """
+
+    depth: int
+    width: int
+    heads: int
+    stem_width: int
+    ffn_ratio: float = 4.0
+    activation: Activation = Activation.GELU
+
+    def __post_init__(self) -> None:
+        _positive("image tower", depth=self.depth, width=self.width, heads=self.heads, stem_width=self.stem_width)
+        _positive("image tower", ffn_ratio=self.ffn_ratio)
+        if self.width % self.heads:
+            raise ConfigError(f"image tower: width {self.width} is no multiple of heads {self.heads}")
+
+    @property
+    def stride(self) -> int:
+        """Pixels along a side for one token."""
+        return 16
+
 
 @document
 class TextTowerConfig:
-    """The text tower (MCt): embedding, positions, blocks, final norm, projection of the end-of-text row."""
+    """The text tower (MCt): embedding, positions, blocks, final norm, projection of the end-of-text row.
+
+    `embedding_rank` splits the embedding into a table of that many columns and a linear map.
+    """
 
     width: int
     heads: int
@@ -93,9 +159,17 @@ class TextTowerConfig:
     ffn_ratio: float = 4.0
     mixer_kernel: int = 11
     causal: bool = False
+    embedding_rank: int | None = None
+    activation: Activation = Activation.GELU
     layer_scale_start: float = 1e-5
 
     def __post_init__(self) -> None:
+        if not self.blocks:
+            raise ConfigError("a text tower needs at least one block")
+        if self.embedding_rank is not None and not 0 < self.embedding_rank < self.width:
+            raise ConfigError(
+                f"embedding_rank must lie between 0 and the width {self.width}, got {self.embedding_rank}"
+            )
         _positive("text tower", width=self.width, heads=self.heads, ffn_ratio=self.ffn_ratio)
         _odd("mixer_kernel", self.mixer_kernel)
         if self.width % self.heads:
@@ -109,18 +183,17 @@ class ModelConfig:
     name: str
     description: str
     embedding_dim: int
-    image: ImageTowerConfig
+    image: ImageTowerConfig | VitTowerConfig
     text: TextTowerConfig
     preprocess: PreprocessSpec
     tokenizer: TokenizerSpec
 
     def __post_init__(self) -> None:
         _positive("model", embedding_dim=self.embedding_dim)
-        stride = 4 * 2 ** (len(self.image.stages) - 1)
-        if self.preprocess.image_size % stride:
+        if self.preprocess.image_size % self.image.stride:
             raise ConfigError(
-                f"image_size {self.preprocess.image_size} is no multiple of {stride}, "
-                f"the stride of {len(self.image.stages)} stages"
+                f"image_size {self.preprocess.image_size} is no multiple of {self.image.stride}, "
+                "the stride of the image tower"
             )
 
     @property

@@ -8,19 +8,29 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from models.blocks.activations import new_activation
 from models.blocks.mixers import AttentionBlock, PositionEncoding, RepMixerBlock
 from models.blocks.mobileone import LargeKernelBlock, MobileOneBlock
-from models.config import ImageTowerConfig, StageConfig, TokenMixer
+from models.blocks.plain_mixers import LargeKernelMixer, PlainMixerBlock, PoolingMixer
+from models.config import Activation, ImageTowerConfig, StageConfig, TokenMixer, VitTowerConfig
+from models.vision_transformer import VisionTransformer
 
 STEM_STRIDE = 4
 
 
 class ImageTower(nn.Module):
-    """Images `(N, 3, S, S)` in the range of the model's preprocessing to embeddings `(N, embedding_dim)`."""
+    """Images `(N, 3, S, S)` in the range of the model's preprocessing to embeddings `(N, embedding_dim)`.
 
-    def __init__(self, config: ImageTowerConfig, embedding_dim: int) -> None:
+    `image_size` is S, which a vision transformer's learned positions depend on.
+    """
+
+    def __init__(self, config: ImageTowerConfig | VitTowerConfig, *, image_size: int, embedding_dim: int) -> None:
         super().__init__()
-        self.model = HybridEncoder(config, embedding_dim)
+        self.model = (
+            VisionTransformer(config, image_size=image_size, embedding_dim=embedding_dim)
+            if isinstance(config, VitTowerConfig)
+            else HybridEncoder(config, embedding_dim)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         return self.model(images)
@@ -32,11 +42,11 @@ class HybridEncoder(nn.Module):
     def __init__(self, config: ImageTowerConfig, embedding_dim: int) -> None:
         super().__init__()
         stages = config.stages
-        self.patch_embed = _stem(stages[0].width)
+        self.patch_embed = _stem(stages[0].width, config.activation)
         network: list[nn.Module] = []
         for index, stage in enumerate(stages):
             if index > 0:
-                network.append(Downsampler(stages[index - 1].width, stage))
+                network.append(Downsampler(stages[index - 1].width, stage, config.activation))
             if stage.position_encoding:
                 network.append(PositionEncoding(stage.width, kernel=config.position_kernel))
             network.append(nn.Sequential(*(_block(stage, config) for _ in range(stage.depth))))
@@ -47,8 +57,8 @@ class HybridEncoder(nn.Module):
             width * config.expansion,
             kernel=3,
             groups=width,
-            squeeze_excite=True,
-            activation=nn.GELU(),
+            squeeze_excite=config.expansion_squeeze_excite,
+            activation=new_activation(config.activation),
         )
         self.head = PooledProjection(width * config.expansion, embedding_dim)
 
@@ -59,7 +69,7 @@ class HybridEncoder(nn.Module):
 class Downsampler(nn.Module):
     """Halves the resolution and widens: large-kernel block, then a 1x1 MobileOne block."""
 
-    def __init__(self, in_channels: int, stage: StageConfig) -> None:
+    def __init__(self, in_channels: int, stage: StageConfig, activation: Activation) -> None:
         super().__init__()
         self.proj = nn.Sequential(
             LargeKernelBlock(
@@ -68,9 +78,9 @@ class Downsampler(nn.Module):
                 kernel=stage.downsample_kernel,
                 stride=2,
                 squeeze_excite=stage.downsample_squeeze_excite,
-                activation=nn.GELU(),
+                activation=new_activation(activation),
             ),
-            MobileOneBlock(stage.width, stage.width, kernel=1, activation=nn.GELU()),
+            MobileOneBlock(stage.width, stage.width, kernel=1, activation=new_activation(activation)),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,29 +98,42 @@ class PooledProjection(nn.Module):
         return x.mean((2, 3)) @ self.proj
 
 
-def _stem(width: int) -> nn.Sequential:
+def _stem(width: int, activation: Activation) -> nn.Sequential:
     return nn.Sequential(
-        MobileOneBlock(3, width, kernel=3, stride=2, activation=nn.GELU()),
-        MobileOneBlock(width, width, kernel=3, stride=2, groups=width, activation=nn.GELU()),
-        MobileOneBlock(width, width, kernel=1, activation=nn.GELU()),
+        MobileOneBlock(3, width, kernel=3, stride=2, activation=new_activation(activation)),
+        MobileOneBlock(width, width, kernel=3, stride=2, groups=width, activation=new_activation(activation)),
+        MobileOneBlock(width, width, kernel=1, activation=new_activation(activation)),
     )
 
 
 def _block(stage: StageConfig, config: ImageTowerConfig) -> nn.Module:
-    if stage.mixer is TokenMixer.ATTENTION:
-        return AttentionBlock(
-            stage.width,
-            head_dim=config.head_dim,
-            ffn_kernel=stage.ffn_kernel,
-            ffn_ratio=stage.ffn_ratio,
-            activation=nn.GELU(),
-            scale_start=config.layer_scale_start,
-        )
-    return RepMixerBlock(
-        stage.width,
-        kernel=stage.mixer_kernel,
-        ffn_kernel=stage.ffn_kernel,
-        ffn_ratio=stage.ffn_ratio,
-        activation=nn.GELU(),
-        scale_start=config.layer_scale_start,
-    )
+    activation, scale_start = new_activation(config.activation), config.layer_scale_start
+    match stage.mixer:
+        case TokenMixer.ATTENTION:
+            return AttentionBlock(
+                stage.width,
+                head_dim=config.head_dim,
+                ffn_kernel=stage.ffn_kernel,
+                ffn_ratio=stage.ffn_ratio,
+                activation=activation,
+                scale_start=scale_start,
+            )
+        case TokenMixer.REPMIXER:
+            return RepMixerBlock(
+                stage.width,
+                kernel=stage.kernel,
+                ffn_kernel=stage.ffn_kernel,
+                ffn_ratio=stage.ffn_ratio,
+                activation=activation,
+                scale_start=scale_start,
+            )
+        case TokenMixer.LARGE_KERNEL | TokenMixer.POOLING:
+            mixer = LargeKernelMixer if stage.mixer is TokenMixer.LARGE_KERNEL else PoolingMixer
+            return PlainMixerBlock(
+                mixer(stage.width, kernel=stage.kernel, scale_start=scale_start),
+                stage.width,
+                ffn_kernel=stage.ffn_kernel,
+                ffn_ratio=stage.ffn_ratio,
+                activation=activation,
+                scale_start=scale_start,
+            )

@@ -39,6 +39,7 @@ MODELS: dict[str, RegisteredModel] = {
     "mobileclip_s0": _shipped("mobileclip_s0.json"),
     "mobileclip_s1": _shipped("mobileclip_s1.json"),
     "mobileclip_s2": _shipped("mobileclip_s2.json"),
+    "mobileclip_b": _shipped("mobileclip_b.json"),
 }
 
 

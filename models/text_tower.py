@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from models.blocks.mixers import RepMixerBlock, attend
+from models.blocks.activations import new_activation
+from models.blocks.embedding import LowRankEmbedding
+from models.blocks.mixers import RepMixerBlock
+from models.blocks.transformer import LayerNormFp32, LearnedPositions, TransformerLayer
 from models.config import TextBlock, TextTowerConfig
-
-# exp(-1e4) is exactly zero in fp32 and fp16, while -inf becomes NaN in fp16 runtimes.
-MASKED = -1e4
 
 
 class TextTower(nn.Module):
@@ -28,7 +27,12 @@ class TextTower(nn.Module):
         super().__init__()
         self.vocabulary_size, self.context_length = vocabulary_size, context_length
         self.causal = config.causal
-        self.embedding_layer = nn.Embedding(vocabulary_size, config.width)
+        rank = config.embedding_rank
+        self.embedding_layer = (
+            nn.Embedding(vocabulary_size, config.width)
+            if rank is None
+            else LowRankEmbedding(vocabulary_size, rank, config.width)
+        )
         self.positional_embedding = LearnedPositions(context_length, config.width)
         self.transformer = nn.Sequential(*(_block(kind, config) for kind in config.blocks))
         if config.causal:
@@ -37,7 +41,8 @@ class TextTower(nn.Module):
                     layer.set_causal_mask(context_length)
         self.final_layer_norm = LayerNormFp32(config.width)
         self.projection_layer = nn.Parameter(torch.randn(config.width, embedding_dim) * config.width**-0.5)
-        nn.init.normal_(self.embedding_layer.weight, std=0.02)
+        if isinstance(self.embedding_layer, nn.Embedding):
+            nn.init.normal_(self.embedding_layer.weight, std=0.02)
 
     def hidden_states(self, token_ids: Tensor) -> Tensor:
         """All rows after the final norm, `(N, T, width)`."""
@@ -48,77 +53,6 @@ class TextTower(nn.Module):
         hidden = self.hidden_states(token_ids)
         end = token_ids.argmax(dim=-1)
         return hidden[torch.arange(hidden.shape[0], device=hidden.device), end] @ self.projection_layer
-
-
-class LearnedPositions(nn.Module):
-    """Adds learned positions; the doubled name is that of the official checkpoints."""
-
-    def __init__(self, context_length: int, width: int) -> None:
-        super().__init__()
-        positions = torch.randn(1, 1, context_length, width) * width**-0.5
-        self.pos_embed = nn.ParameterDict({"pos_embed": nn.Parameter(positions)})
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.pos_embed["pos_embed"][0]
-
-
-class LayerNormFp32(nn.LayerNorm):
-    """LayerNorm computed in float32 whatever the input's type."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__(width, eps=1e-5)
-
-    def forward(self, input: Tensor) -> Tensor:
-        if input.dtype == torch.float32:
-            return super().forward(input)
-        normed = functional.layer_norm(
-            input.float(), self.normalized_shape, self.weight.float(), self.bias.float(), self.eps
-        )
-        return normed.to(input.dtype)
-
-
-class SequenceAttention(nn.Module):
-    """Multi-head self-attention over a sequence `(N, T, C)` with biases on both projections."""
-
-    mask: Tensor | None
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.qkv_proj = nn.Linear(width, 3 * width)
-        self.out_proj = nn.Linear(width, width)
-        self.register_buffer("mask", None, persistent=False)
-
-    def set_causal_mask(self, context_length: int) -> None:
-        """Lets each position see itself and what stands before it."""
-        mask = torch.full((context_length, context_length), MASKED).triu(1)
-        self.register_buffer("mask", mask, persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.out_proj(attend(self.qkv_proj(x), heads=self.heads, mask=self.mask))
-
-
-class TransformerLayer(nn.Module):
-    """Pre-norm attention and feed-forward part, each with a residual. Shape: `(N, T, C)` in and out."""
-
-    def __init__(self, width: int, heads: int, ffn_ratio: float) -> None:
-        super().__init__()
-        hidden = int(width * ffn_ratio)
-        self.pre_norm_mha = nn.Sequential(LayerNormFp32(width), SequenceAttention(width, heads))
-        # Positions 2 and 3 stand for the activation and a dropout of zero, so that names match.
-        self.pre_norm_ffn = nn.Sequential(
-            LayerNormFp32(width), nn.Linear(width, hidden), nn.GELU(), nn.Identity(), nn.Linear(hidden, width)
-        )
-
-    def set_causal_mask(self, context_length: int) -> None:
-        """Lets each position see itself and what stands before it."""
-        attention = self.pre_norm_mha[1]
-        assert isinstance(attention, SequenceAttention)
-        attention.set_causal_mask(context_length)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.pre_norm_mha(x)
-        return x + self.pre_norm_ffn(x)
 
 
 class SequenceRepMixerBlock(RepMixerBlock):
@@ -152,14 +86,14 @@ def _to_sequence(x: Tensor) -> Tensor:
 
 def _block(kind: TextBlock, config: TextTowerConfig) -> nn.Module:
     if kind is TextBlock.ATTENTION:
-        return TransformerLayer(config.width, config.heads, config.ffn_ratio)
+        return TransformerLayer(config.width, config.heads, config.ffn_ratio, new_activation(config.activation))
     kernel = (1, config.mixer_kernel)
     return SequenceRepMixerBlock(
         config.width,
         kernel=kernel,
         ffn_kernel=kernel,
         ffn_ratio=config.ffn_ratio,
-        activation=nn.GELU(),
+        activation=new_activation(config.activation),
         scale_branch=False,
         scale_start=config.layer_scale_start,
     )

@@ -86,15 +86,17 @@ def with_norm_before(kernel: Kernel, norm: nn.BatchNorm2d) -> Kernel:
     )
 
 
-def folded_conv(kernel: Kernel, *, stride: int | tuple[int, int] = 1, groups: int = 1) -> nn.Conv2d:
-    """A convolution with the kernel's own copy of values and 'same' padding for its odd size."""
+def folded_conv(
+    kernel: Kernel, *, stride: int | tuple[int, int] = 1, groups: int = 1, padding: int | None = None
+) -> nn.Conv2d:
+    """A convolution with the kernel's own copy of values; padding None is 'same' for its odd size."""
     out_channels, per_group, height, width = kernel.weight.shape
     conv = nn.Conv2d(
         per_group * groups,
         out_channels,
         (height, width),
         stride=stride,
-        padding=(height // 2, width // 2),
+        padding=(height // 2, width // 2) if padding is None else padding,
         groups=groups,
         device=kernel.weight.device,
         dtype=kernel.weight.dtype,

@@ -26,7 +26,7 @@ def fill_value(key: str, shape: tuple[int, ...]) -> np.ndarray:
         return 0.1 + 0.05 * values
     if len(shape) <= 1:
         return (1 + 0.1 * values) if last == "weight" else 0.02 * values
-    if "pos_embed" in key or "embedding_layer" in key:
+    if "pos_embed" in key or "embedding_layer" in key or "cls_token" in key:
         return 0.5 * values
     return values * np.float32(1.0 / np.sqrt(int(np.prod(shape[1:]))))
 

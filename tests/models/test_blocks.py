@@ -9,8 +9,10 @@ from torch import nn
 from models.blocks.folding import Foldable
 from models.blocks.mixers import AttentionBlock, PositionEncoding, RepMixer, RepMixerBlock, attend
 from models.blocks.mobileone import ConvNorm, LargeKernelBlock, MobileOneBlock
+from models.blocks.plain_mixers import LargeKernelMixer, PlainMixerBlock, PoolingMixer
+from models.blocks.transformer import LayerNormFp32, SequenceAttention
 from models.clip import reparameterize
-from models.text_tower import LayerNormFp32, SequenceAttention
+from models.vision_transformer import StemConv
 
 
 def with_statistics(block: nn.Module) -> nn.Module:
@@ -35,6 +37,12 @@ BLOCKS = {
     "5x5 down-sampler": lambda: LargeKernelBlock(8, 8, kernel=5, stride=2, squeeze_excite=False, activation=nn.GELU()),
     "repmixer": lambda: RepMixer(8, kernel=3, scale_branch=True, scale_start=0.3),
     "position encoding": lambda: PositionEncoding(8, kernel=7),
+    "large-kernel mixer": lambda: LargeKernelMixer(8, kernel=7, scale_start=0.3),
+    "pooling mixer": lambda: PoolingMixer(8, kernel=3, scale_start=0.3),
+    "pooling block": lambda: PlainMixerBlock(
+        PoolingMixer(8, kernel=5, scale_start=0.3), 8, ffn_kernel=3, ffn_ratio=2, activation=nn.ReLU(), scale_start=0.2
+    ),
+    "vision transformer's stem": lambda: StemConv(8, 16, kernel=4, padding=1, activation=nn.GELU()),
     "conv and norm": lambda: ConvNorm(8, 16, 3, stride=2, groups=4),
 }
 

@@ -16,6 +16,7 @@ FOLDED_PARAMETERS_M = {
     "mobileclip_s0": (11.4, 42.4),
     "mobileclip_s1": (21.5, 63.4),
     "mobileclip_s2": (35.7, 63.4),
+    "mobileclip_b": (86.3, 63.4),
 }
 
 
