@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,11 +12,13 @@ from benchmark.records import AccuracyRecord, new_record_id, utc_now
 from export.artifact import Artifact, select_pair
 from export.encoders import open_pair
 from export.errors import ArtifactNotFoundError
+from export.manifest import CONFIG_NAME
 from export.precision import Precision
 from export.targets import load_target
-from models import create_model
 from models.checkpoint import weights_sha256
 from models.clip import ClipModel
+from models.config import ModelConfig
+from models.registry import build_model, resolve_config
 from models.scenes import Split
 from models.statistics import paired_drop_interval, wilson_interval
 from models.tokenizer import load_tokenizer
@@ -74,7 +75,7 @@ def evaluate_pair(image: Artifact, text: Artifact, count: int, advance: Advance 
 
 
 def evaluate_artifacts(
-    pairs: Iterable[tuple[Artifact, Artifact]], weights: Path | None, count: int, advance: Advance
+    pairs: Iterable[tuple[Artifact, Artifact]], weights: str | None, count: int, advance: Advance
 ) -> Iterator[AccuracyRecord]:
     """PyTorch's record for each model among the pairs, then the record of each pair, as they are ready.
 
@@ -86,7 +87,7 @@ def evaluate_artifacts(
         identity = image.manifest.model
         baseline = baselines.get(identity.name)
         if baseline is None:
-            model = create_model(identity.name, weights)
+            model = build_model(_config(image), weights)
             if weights_sha256(model) != identity.weights_sha256:
                 raise ArtifactNotFoundError(
                     f"{image.folder} was exported from other weights than "
@@ -95,6 +96,11 @@ def evaluate_artifacts(
             baseline = baselines[identity.name] = evaluate_model(model, count, advance)
             yield model_record(model, baseline)
         yield _pair_record(image, text, evaluate_pair(image, text, count, advance), baseline)
+
+
+def _config(artifact: Artifact) -> ModelConfig:
+    stored = artifact.folder / CONFIG_NAME
+    return resolve_config(str(stored) if stored.is_file() else artifact.manifest.model.name)
 
 
 def model_record(model: ClipModel, result: ZeroShotResult) -> AccuracyRecord:

@@ -21,10 +21,11 @@ def eval_command(
         list[Path] | None,
         typer.Option("--artifact", help="A folder of artefacts; pairs of towers are found in it. Repeatable."),
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="A registered model, run in PyTorch.")] = None,
-    weights: Annotated[
-        Path | None, typer.Option("--weights", help="The model's checkpoint, if not the shipped one.")
+    model: Annotated[
+        str | None, typer.Option("--model", help="A registered model or a configuration file, run in PyTorch.")
     ] = None,
+    changes: command_line.ChangesOption = None,
+    weights: command_line.WeightsOption = None,
     count: Annotated[int, typer.Option("--count", min=1, help="Held-out scenes to classify.")] = 960,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
@@ -47,7 +48,7 @@ def eval_command(
             progress.advance(task)
 
         if model is not None:
-            loaded = create_model(model, weights)
+            loaded = create_model(model, weights, changes=changes or [])
             results = iter([model_record(loaded, evaluate_model(loaded, count, advance))])
         else:
             results = evaluate_artifacts(pairs, weights, count, advance)

@@ -25,11 +25,9 @@ def export_command(
         str,
         typer.Option("--target", help="onnx, coreml, executorch, tflite, a comma-separated list, or all."),
     ] = "",
-    model: Annotated[str, typer.Option("--model", help="A registered model.")] = "pocketclip_nano",
-    weights: Annotated[
-        Path | None,
-        typer.Option("--weights", help="A checkpoint; by default the one shipped with the model."),
-    ] = None,
+    model: command_line.ModelOption = "pocketclip_nano",
+    changes: command_line.ChangesOption = None,
+    weights: command_line.WeightsOption = None,
     quantize: Annotated[
         str,
         typer.Option("--quantize", help="Precisions with commas: base, int8, all, or names such as fp16."),
@@ -47,7 +45,7 @@ def export_command(
     if list_matrix:
         _print_matrix()
         return
-    plan, skipped = _plan(model, weights, target, quantize, tower, out)
+    plan, skipped = _plan(model, changes or [], weights, target, quantize, tower, out)
 
     from export.workers import LOG_NAME, run_jobs
     from models import atomic
@@ -111,21 +109,23 @@ def main() -> None:
 
 
 def _plan(
-    model: str, weights: Path | None, target: str, quantize: str, tower: str, out: Path
+    model: str, changes: list[str], weights: str | None, target: str, quantize: str, tower: str, out: Path
 ) -> tuple[list[ExportJob], list[TargetName]]:
     """The jobs asked for, and the targets of `all` that are unavailable here."""
     from export.errors import TargetUnavailableError, UnknownTargetError
     from export.job import ExportJob
     from export.targets import parse_precisions, parse_targets, probe
     from models.errors import choices
-    from models.registry import create_model, find_model
+    from models.registry import build_model, resolve_config
+    from models.weights_source import fetch_weights
 
-    find_model(model)
+    config = resolve_config(model, changes)
     if not target:
         raise UnknownTargetError(f"name a --target: {choices(TargetName)}, or all")
     if tower not in (*Tower, "both"):
         raise UnknownTargetError(f"there is no tower {tower!r}; choose among: {choices(Tower)}, both")
     towers = list(Tower) if tower == "both" else [Tower(tower)]
+    checkpoint = None if weights is None else str(fetch_weights(weights))
     plan: list[ExportJob] = []
     skipped: list[TargetName] = []
     for name in parse_targets(target):
@@ -133,9 +133,7 @@ def _plan(
         availability = probe(name)
         if availability.available:
             plan += [
-                ExportJob(model, None if weights is None else str(weights), name, precision, each, out)
-                for precision in precisions
-                for each in towers
+                ExportJob(config, checkpoint, name, precision, each, out) for precision in precisions for each in towers
             ]
         elif target == "all":
             skipped.append(name)
@@ -149,7 +147,7 @@ def _plan(
         )
     if weights is not None:
         # Read once here: a checkpoint that does not fit is one error, not one for every artefact.
-        create_model(model, weights)
+        build_model(config, checkpoint)
     return plan, skipped
 
 

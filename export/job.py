@@ -7,13 +7,17 @@ from pathlib import Path
 
 from export.manifest import Manifest
 from export.precision import Precision, TargetName, Tower
+from models.config import ModelConfig
 
 
 @dataclass(frozen=True)
 class ExportJob:
-    """What to export and where to: the artefact goes to `out/model/target-precision/tower`."""
+    """What to export and where to: the artefact goes to `out/model/target-precision/tower`.
 
-    model: str
+    `weights` is the path of a checkpoint; None takes what comes with the configuration.
+    """
+
+    config: ModelConfig
     weights: str | None
     target: TargetName
     precision: Precision
@@ -23,12 +27,12 @@ class ExportJob:
     @property
     def folder(self) -> Path:
         """The artefact's folder."""
-        return self.out / self.model / f"{self.target}-{self.precision}" / self.tower
+        return self.out / self.config.name / f"{self.target}-{self.precision}" / self.tower
 
     @property
     def label(self) -> str:
         """The job in words, for progress and errors."""
-        return f"{self.model} {self.target}-{self.precision} {self.tower}"
+        return f"{self.config.name} {self.target}-{self.precision} {self.tower}"
 
 
 @dataclass(frozen=True)

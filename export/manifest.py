@@ -22,6 +22,9 @@ from models.tokenizer import TokenizerSpec
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
+# The model's whole configuration: with the weights, all that is needed to build it in PyTorch again.
+CONFIG_NAME = "config.json"
+VOCABULARY_NAME = "vocabulary.json"
 
 
 @document
@@ -105,9 +108,7 @@ class Manifest:
     def model_size_bytes(self) -> int:
         """Bytes of the model alone, weights in files of their own included, without golden data and vocabulary."""
         golden = self.golden
-        others = {golden.inputs.file, golden.reference.file, golden.outputs.file}
-        if self.tokenizer is not None and self.tokenizer.vocabulary is not None:
-            others.add(self.tokenizer.vocabulary)
+        others = {golden.inputs.file, golden.reference.file, golden.outputs.file, CONFIG_NAME, VOCABULARY_NAME}
         return sum(entry.size_bytes for entry in self.files if entry.path not in others)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from export.budgets import BUDGETS
 from export.errors import ConversionError
 from export.job import ExportJob, ExportResult
 from export.manifest import (
+    CONFIG_NAME,
     MANIFEST_NAME,
     SCHEMA_VERSION,
+    VOCABULARY_NAME,
     Golden,
     GoldenTensor,
     Manifest,
@@ -28,16 +31,16 @@ from export.samples import calibration_inputs
 from export.targets import load_target, package_versions
 from export.targets.base import LoweringRequest
 from export.tower_module import INPUT_NAMES, OUTPUT_NAME, example_input, tower_module
-from models import atomic, create_model, documents
+from models import atomic, documents
 from models.checkpoint import weights_sha256
 from models.clip import ClipModel
 from models.config import ModelConfig
 from models.errors import PocketClipError
+from models.registry import build_model
 from models.tokenizer import TokenizerSpec, load_tokenizer
 from models.vocabulary import save_vocabulary
 
 GOLDEN_SAMPLES = 8
-VOCABULARY_NAME = "vocabulary.json"
 
 
 def export_artifact(job: ExportJob) -> ExportResult:
@@ -53,7 +56,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
     """
     started = time.perf_counter()
     target = load_target(job.target)
-    model, reference = _model(job.model, job.weights), _reference(job.model, job.weights, job.tower)
+    model, reference = _model(job.config, job.weights), _reference(job.config, job.weights, job.tower)
     request = LoweringRequest(
         module=tower_module(model, job.tower),
         example=example_input(model, job.tower),
@@ -77,6 +80,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
         parity = compare(reference, outputs, BUDGETS[job.target, job.precision], target.executed_by())
         golden = _write_golden(folder, reference, outputs)
         tokenizer = _write_tokenizer(folder, model.config) if job.tower is Tower.TEXT else None
+        _write_config(folder, model.config)
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -100,13 +104,13 @@ def export_artifact(job: ExportJob) -> ExportResult:
 
 
 @functools.lru_cache(maxsize=1)
-def _model(name: str, weights: str | None) -> ClipModel:
-    return create_model(name, weights)
+def _model(config: ModelConfig, weights: str | None) -> ClipModel:
+    return build_model(config, weights)
 
 
 @functools.lru_cache(maxsize=2)
-def _reference(name: str, weights: str | None, tower: Tower) -> Reference:
-    return make_reference(_model(name, weights), tower)
+def _reference(config: ModelConfig, weights: str | None, tower: Tower) -> Reference:
+    return make_reference(_model(config, weights), tower)
 
 
 def _identity(model: ClipModel) -> ModelIdentity:
@@ -151,6 +155,14 @@ def _write_tensor(folder: Path, name: str, values: np.ndarray) -> GoldenTensor:
     little_endian = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False)
     (folder / name).write_bytes(little_endian.tobytes())
     return GoldenTensor(name, values.shape, values.dtype.name)
+
+
+def _write_config(folder: Path, config: ModelConfig) -> None:
+    vocabulary = config.tokenizer.vocabulary
+    if vocabulary is not None and vocabulary.endswith(".json"):
+        # A vocabulary of the user's own: the folder must not depend on where it was made.
+        config = replace(config, tokenizer=_write_tokenizer(folder, config))
+    documents.write(config, folder / CONFIG_NAME)
 
 
 def _write_tokenizer(folder: Path, config: ModelConfig) -> TokenizerSpec:

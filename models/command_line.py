@@ -7,7 +7,7 @@ Exit codes: 0 done, 1 the work failed (a converter, a missed budget), 2 the requ
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 INTERRUPTED = 130
+
+ModelOption = Annotated[str, typer.Option("--model", help="A registered model, or a configuration file (.json).")]
+ChangesOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change the model, e.g. image.stages.3.mixer=repmixer. Repeatable."),
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option("--weights", help="A checkpoint: path or hf:OWNER/REPO; by default the one shipped with the model."),
+]
 
 
 def new_app(name: str, help: str) -> typer.Typer:

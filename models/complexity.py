@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.clip import ClipModel, reparameterize
-from models.registry import load_config
+from models.config import ModelConfig
 
 
 @dataclass(frozen=True)
 class TowerComplexity:
-    """One reparameterised tower: parameters, floating-point operations of one inference, fp32 bytes.
+    """One reparameterised tower: parameters, floating-point operations of one inference, peak fp32 activations.
 
-    A multiply-add counts as two operations. `input_shape` has batch 1.
+    A multiply-add counts as two operations. The peak is that of results alive at once when each op allocates its own
+    and frees what no later op needs, weights left out. `input_shape` has batch 1.
     """
 
     parameters: int
     flops: int
+    activation_bytes: int
     input_shape: tuple[int, ...]
 
     @property
@@ -39,13 +45,8 @@ class ModelComplexity:
     text: TowerComplexity
 
 
-def measure(name: str) -> ModelComplexity:
-    """Counts a registered model as it is deployed, i.e. with its branches folded.
-
-    Raises:
-        UnknownModelError: there is no such model.
-    """
-    config = load_config(name)
+def measure(config: ModelConfig) -> ModelComplexity:
+    """Counts a model as it is deployed, i.e. with its branches folded."""
     with torch.device("meta"):
         folded = reparameterize(ClipModel(config))
         assert isinstance(folded, ClipModel)
@@ -53,16 +54,41 @@ def measure(name: str) -> ModelComplexity:
         images = torch.empty(1, 3, size, size)
         ids = torch.empty(1, config.tokenizer.context_length, dtype=torch.int32)
     return ModelComplexity(
-        name,
+        config.name,
         config.description,
         _tower(folded.image_encoder, images),
         _tower(folded.text_encoder, ids),
     )
 
 
+class ActivationMemory(TorchDispatchMode):
+    """Follows the storages that ops allocate, from their birth to the death of their last tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive: dict[int, int] = {}
+        self.peak_bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        known = {self._key(value) for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)}
+        results = func(*args, **(kwargs or {}))
+        for value in tree_leaves(results):
+            # What shares memory with an input is a view; weights are inputs that no op allocated.
+            if isinstance(value, Tensor) and self._key(value) not in known | self.alive.keys():
+                storage = value.untyped_storage()
+                self.alive[self._key(value)] = storage.nbytes()
+                weakref.finalize(storage, self.alive.pop, self._key(value), None)
+        self.peak_bytes = max(self.peak_bytes, sum(self.alive.values()))
+        return results
+
+    @staticmethod
+    def _key(value: Tensor) -> int:
+        return value.untyped_storage()._cdata
+
+
 def _tower(tower: nn.Module, example: Tensor) -> TowerComplexity:
-    counter = FlopCounterMode(display=False)
-    with counter, torch.inference_mode():
+    counter, memory = FlopCounterMode(display=False), ActivationMemory()
+    with counter, memory, torch.no_grad():
         tower(example)
     parameters = sum(parameter.numel() for parameter in tower.parameters())
-    return TowerComplexity(parameters, counter.get_total_flops(), tuple(example.shape))
+    return TowerComplexity(parameters, counter.get_total_flops(), memory.peak_bytes, tuple(example.shape))

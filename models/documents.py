@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
@@ -62,6 +63,21 @@ def read(kind: type[T], path: Path, *, error: type[PocketClipError]) -> T:
     return parse(kind, text, source=str(path), error=error)
 
 
+def has_key(path: Path, key: str, *, error: type[PocketClipError]) -> bool:
+    """Whether the JSON object in a file has a key, by which kinds of document are told apart.
+
+    Raises:
+        error: the file cannot be read; what is no JSON object has no key.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as caught:
+        raise error(f"cannot read {path}: {caught.strerror or caught}") from caught
+    except ValueError:
+        return False
+    return isinstance(content, dict) and key in content
+
+
 def to_builtin(value: object) -> Any:
     """The document as dicts, lists, strings and numbers, ready for `json.dumps`."""
     return adapter(type(value)).dump_python(value, mode="json")
@@ -82,14 +98,28 @@ def write(value: object, path: Path) -> None:
 
 
 def _misfits(caught: Any, most: int = 3) -> str:
-    problems = caught.errors(include_url=False, include_context=False)
+    problems = _of_nearest_kind(caught.errors(include_url=False, include_context=False))
     worded = [
-        f"{'.'.join(str(part) for part in problem['loc']) or 'document'}: {problem['msg']}"
+        f"{'.'.join(str(part) for part in problem['loc'] if not _is_kind(part)) or 'document'}: {problem['msg']}"
         for problem in problems[:most]
     ]
     if len(problems) > most:
         worded.append(f"and {len(problems) - most} more")
     return "; ".join(worded)
+
+
+def _is_kind(part: object) -> bool:
+    # Where a place may hold one of several documents, pydantic puts the class into the path; keys are lower-case.
+    return isinstance(part, str) and part[:1].isupper()
+
+
+def _of_nearest_kind(problems: list[Any]) -> list[Any]:
+    """Of a place that may hold one of several documents, only the misfits of the one that fits best."""
+    counts = Counter(part for problem in problems for part in problem["loc"] if _is_kind(part))
+    if not counts:
+        return problems
+    nearest = min(counts, key=lambda kind: counts[kind])
+    return [problem for problem in problems if all(part == nearest for part in problem["loc"] if _is_kind(part))]
 
 
 def read_schema_version(path: Path, *, error: type[PocketClipError]) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,13 @@ def _shipped(config: str, weights: str | None = None) -> RegisteredModel:
 
 MODELS: dict[str, RegisteredModel] = {
     "pocketclip_nano": _shipped("pocketclip_nano.json", "pocketclip_nano.safetensors"),
+    "pocketclip_xs": _shipped("pocketclip_xs.json"),
+    "pocketclip_s": _shipped("pocketclip_s.json"),
+    "pocketclip_cpu": _shipped("pocketclip_cpu.json"),
+    "pocketclip_int8": _shipped("pocketclip_int8.json"),
+    "pocketclip_ane": _shipped("pocketclip_ane.json"),
+    "pocketclip_tinytext": _shipped("pocketclip_tinytext.json"),
+    "pocketclip_pool": _shipped("pocketclip_pool.json"),
     "mobileclip_s0": _shipped("mobileclip_s0.json"),
     "mobileclip_s1": _shipped("mobileclip_s1.json"),
     "mobileclip_s2": _shipped("mobileclip_s2.json"),
@@ -57,33 +64,73 @@ def find_model(name: str) -> RegisteredModel:
 
 @functools.cache
 def load_config(name: str) -> ModelConfig:
-    """The configuration of a registered model."""
-    from models.config import ModelConfig
+    """The configuration of a registered model.
 
-    config = documents.read(ModelConfig, find_model(name).config_path, error=ConfigError)
+    Raises:
+        UnknownModelError: there is no such model.
+        ConfigError: its file is malformed.
+    """
+    config = _read_config(find_model(name).config_path)
     if config.name != name:
         raise ConfigError(f"the configuration registered as {name!r} names itself {config.name!r}")
     return config
 
 
-def create_model(name: str, weights: str | Path | None = None) -> ClipModel:
+def resolve_config(reference: str, changes: Sequence[str] = ()) -> ModelConfig:
+    """The configuration that a user asks for.
+
+    Args:
+        reference: a registered name, or the path of a `.json` file: a whole configuration, or one that names its
+            base and its changes.
+        changes: `path=value` texts, applied on top; see `models.modifications`.
+
+    Raises:
+        UnknownModelError: no model of that name.
+        ConfigError: a file or a change does not fit; the message names the place.
+    """
+    from models.modifications import modify, parse_changes
+
+    config = _read_config(Path(reference)) if reference.endswith(".json") else load_config(reference)
+    return modify(config, parse_changes(changes)) if changes else config
+
+
+def shipped_weights(config: ModelConfig) -> Path | None:
+    """The trained weights that come with exactly this configuration, if any do."""
+    registered = MODELS.get(config.name)
+    if registered is None or registered.weights_path is None or load_config(config.name) != config:
+        return None
+    return registered.weights_path
+
+
+def create_model(name: str, weights: str | Path | None = None, *, changes: Sequence[str] = ()) -> ClipModel:
     """Builds a model in eval mode.
 
     Args:
-        name: a registered model.
-        weights: path of a checkpoint (`.safetensors`, or a `.pt` state dict); None takes the weights shipped
-            with the model, and fresh random ones where none are shipped.
+        name: a registered model, or the path of a configuration file (see `resolve_config`).
+        weights: a checkpoint (`.safetensors`, or a `.pt` state dict) by path or `hf:OWNER/REPO`; None takes the weights
+            shipped with the model, and fresh random ones, always the same, where none are shipped.
+        changes: modifications of the configuration, as `resolve_config` takes them.
 
     Raises:
-        UnknownModelError: there is no such model.
+        UnknownModelError, ConfigError: as `resolve_config`.
         CheckpointError: the checkpoint cannot be read or does not fit.
     """
+    return build_model(resolve_config(name, changes), weights)
+
+
+def build_model(config: ModelConfig, weights: str | Path | None = None) -> ClipModel:
+    """Builds the model of a configuration in eval mode; see `create_model`."""
+    import torch
+
     from models.checkpoint import load_weights
     from models.clip import ClipModel
+    from models.weights_source import fetch_weights
 
-    registered = find_model(name)
-    model = ClipModel(load_config(name))
-    source = registered.weights_path if weights is None else Path(weights)
+    source = shipped_weights(config) if weights is None else fetch_weights(str(weights))
+    # Both towers of an export are built in processes of their own: fresh weights must be the same in each.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = ClipModel(config)
     if source is not None:
         load_weights(model, source)
     return model.eval()
@@ -101,3 +148,22 @@ def get_preprocess(name: str) -> Callable[[Image.Image], np.ndarray]:
     from models.preprocess import preprocessor
 
     return preprocessor(load_config(name).preprocess)
+
+
+def _read_config(path: Path) -> ModelConfig:
+    from models.config import ModelConfig
+    from models.modifications import ModifiedConfig, modify
+
+    if not documents.has_key(path, "base", error=ConfigError):
+        config = documents.read(ModelConfig, path, error=ConfigError)
+    else:
+        modified = documents.read(ModifiedConfig, path, error=ConfigError)
+        config = modify(
+            load_config(modified.base), modified.changes, name=modified.name, description=modified.description
+        )
+    vocabulary = config.tokenizer.vocabulary
+    if vocabulary is None or not vocabulary.endswith(".json"):
+        return config
+    # Paths in a file start at the file; from here on they are read from anywhere.
+    absolute = str((path.parent / vocabulary).resolve())
+    return replace(config, tokenizer=replace(config.tokenizer, vocabulary=absolute))

@@ -8,10 +8,16 @@ from models.errors import ConfigError
 
 @document
 class TrainingConfig:
-    """A contrastive run on generated scenes (AdamW, linear warm-up, cosine decay to zero)."""
+    """A contrastive run on generated scenes (AdamW, linear warm-up, cosine decay to zero).
+
+    `changes` modify the model's configuration; `init_from` is a model whose weights the run starts from, as
+    `MODEL` or `MODEL=CHECKPOINT`.
+    """
 
     model: str
     steps: int
+    changes: tuple[str, ...] = ()
+    init_from: str | None = None
     batch_size: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 0.05

@@ -19,13 +19,15 @@ from models import atomic, documents
 from models.checkpoint import save_weights
 from models.clip import ClipModel
 from models.errors import CheckpointError, ConfigError, NonFiniteError
-from models.registry import load_config
+from models.inheritance import InheritanceReport, inherit_weights
+from models.registry import build_model, resolve_config, shipped_weights
 from models.tokenizer import load_tokenizer
 from models.training.config import TrainingConfig
 from models.training.losses import contrastive_loss
 from models.training.scene_batches import SceneBatches
 
 CONFIG_FILE = "training.json"
+MODEL_FILE = "model.json"
 STATE_FILE = "state.pt"
 LOG_FILE = "log.jsonl"
 WEIGHTS_FILE = "weights.safetensors"
@@ -48,8 +50,9 @@ def train(
     resume: bool = False,
     workers: int | None = None,
     report: Callable[[StepReport], None] = lambda _: None,
+    inherited: Callable[[InheritanceReport], None] = lambda _: None,
 ) -> Path:
-    """Trains and writes `weights.safetensors`, a log and resumable state into `folder`.
+    """Trains and writes `weights.safetensors`, `model.json`, a log and resumable state into `folder`.
 
     A run resumed from a checkpoint ends with the same weights as one that was never stopped.
 
@@ -61,13 +64,17 @@ def train(
         CheckpointError: the state file cannot be read.
         NonFiniteError: the loss became NaN or infinite.
     """
+    model_config = resolve_config(config.model, config.changes)
     _claim_folder(config, folder, resume)
+    documents.write(model_config, folder / MODEL_FILE)
     torch.manual_seed(config.seed)
-    model = ClipModel(load_config(config.model))
+    model = ClipModel(model_config)
     # torch's stubs leave this overload out.
     model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     optimizer = _optimizer(model, config)
     first = _restore(folder / STATE_FILE, model, optimizer) if resume else 0
+    if config.init_from is not None and first == 0:
+        inherited(inherit_weights(model, _base(config.init_from)))
     batches = SceneBatches(
         config,
         model.config.preprocess,
@@ -90,6 +97,14 @@ def train(
                 _save(folder / STATE_FILE, model, optimizer, done)
     save_weights(model.eval(), folder / WEIGHTS_FILE)
     return folder / WEIGHTS_FILE
+
+
+def _base(init_from: str) -> ClipModel:
+    name, equals, weights = init_from.partition("=")
+    config = resolve_config(name)
+    if not equals and shipped_weights(config) is None:
+        raise ConfigError(f"{name} comes without weights; give its checkpoint: --init-from {name}=CHECKPOINT")
+    return build_model(config, weights or None)
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:

@@ -1,0 +1,106 @@
+"""Encoders changed by configuration: dotted paths into a base configuration, and the values to put there.
+
+`--set image.stages.3.mixer=repmixer` and a JSON file that names its base and its changes mean the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from models import documents
+from models.config import ModelConfig
+from models.documents import document
+from models.errors import ConfigError, choices
+
+
+@document
+class ModifiedConfig:
+    """A configuration file that changes another: `changes` maps dotted paths to values in the registered `base`."""
+
+    name: str
+    description: str
+    base: str
+    changes: dict[str, Any]
+
+
+def parse_changes(assignments: Sequence[str]) -> dict[str, Any]:
+    """`path=value` texts as a mapping; values are JSON, or plain words.
+
+    Raises:
+        ConfigError: a text has no `=`, or a path comes twice.
+    """
+    changes: dict[str, Any] = {}
+    for text in assignments:
+        path, equals, value = text.partition("=")
+        path = path.strip()
+        if not equals or not path:
+            raise ConfigError(f"{text!r} is no change; write PATH=VALUE, for example image.stages.3.mixer=repmixer")
+        if path in changes:
+            raise ConfigError(f"{path} is set twice; keep one of them")
+        changes[path] = _value(value.strip())
+    return changes
+
+
+def modify(config: ModelConfig, changes: Mapping[str, Any], *, name: str = "", description: str = "") -> ModelConfig:
+    """The configuration with its values at the paths of `changes` replaced.
+
+    Args:
+        config: the base, left alone.
+        changes: dotted path (list places as numbers from 0) to a JSON value.
+        name: the result's name; by default the base's with a short hash of the result, the same for the same result.
+        description: by default the base's name and the changes.
+
+    Raises:
+        ConfigError: a path does not exist (the message lists what does), or the result is no valid configuration.
+    """
+    content = documents.to_builtin(config)
+    for path, value in changes.items():
+        _place(content, path, value)
+    worded = ", ".join(f"{path}={_worded(value)}" for path, value in changes.items())
+    content["name"] = name or config.name
+    content["description"] = description or f"{config.name} with {worded}"
+    changed = documents.parse(
+        ModelConfig, json.dumps(content), source=f"{config.name} with {worded}", error=ConfigError
+    )
+    if name or not changes:
+        return changed
+    # Neither the order of the changes nor how they are worded makes another model.
+    content["name"] = f"{config.name}-{replace(changed, description='').sha256[:8]}"
+    return documents.parse(ModelConfig, json.dumps(content), source=content["name"], error=ConfigError)
+
+
+def _place(content: Any, path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    walked: list[str] = []
+    place = content
+    for part in parents:
+        place = place[_key(place, part, walked)]
+        walked.append(part)
+    place[_key(place, last, walked)] = value
+
+
+def _key(place: Any, part: str, walked: Sequence[str]) -> str | int:
+    where = ".".join(walked) or "the configuration"
+    if isinstance(place, dict):
+        if part not in place:
+            raise ConfigError(f"{where} has no {part!r}; it has: {choices(place)}")
+        return part
+    if isinstance(place, list):
+        if not part.isdigit() or int(part) >= len(place):
+            raise ConfigError(f"{where} has the places 0 to {len(place) - 1}, not {part!r}")
+        return int(part)
+    raise ConfigError(f"{where} is {place!r}, a single value; set it without {part!r}")
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _worded(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
