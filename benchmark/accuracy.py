@@ -16,8 +16,8 @@ from export.manifest import CONFIG_NAME
 from export.precision import Precision
 from export.targets import load_target
 from models.checkpoint import weights_sha256
-from models.clip import ClipModel
-from models.config import ModelConfig
+from models.clip import AnyModel
+from models.config import AnyConfig
 from models.registry import build_model, resolve_config
 from models.scenes import Split
 from models.statistics import paired_drop_interval, wilson_interval
@@ -45,7 +45,7 @@ def pair_artifacts(artifacts: Iterable[Artifact]) -> list[tuple[Artifact, Artifa
     return [select_pair(group) for group in groups.values()]
 
 
-def evaluate_model(model: ClipModel, count: int, advance: Advance = lambda: None) -> ZeroShotResult:
+def evaluate_model(model: AnyModel, count: int, advance: Advance = lambda: None) -> ZeroShotResult:
     """PyTorch's zero-shot result on `count` held-out scenes, fp32, one image at a time."""
     tokenizer = load_tokenizer(model.config.tokenizer)
 
@@ -98,12 +98,12 @@ def evaluate_artifacts(
         yield _pair_record(image, text, evaluate_pair(image, text, count, advance), baseline)
 
 
-def _config(artifact: Artifact) -> ModelConfig:
+def _config(artifact: Artifact) -> AnyConfig:
     stored = artifact.folder / CONFIG_NAME
     return resolve_config(str(stored) if stored.is_file() else artifact.manifest.model.name)
 
 
-def model_record(model: ClipModel, result: ZeroShotResult) -> AccuracyRecord:
+def model_record(model: AnyModel, result: ZeroShotResult) -> AccuracyRecord:
     """The record of a PyTorch result."""
     return _record(
         result,

@@ -116,16 +116,16 @@ def _plan(
     from export.job import ExportJob
     from export.targets import parse_precisions, parse_targets, probe
     from models.errors import choices
-    from models.registry import build_model, resolve_config
-    from models.weights_source import fetch_weights
+    from models.registry import build_model, checkpoint_of, resolve_config
 
-    config = resolve_config(model, changes)
+    config = resolve_config(model, changes, weights)
     if not target:
         raise UnknownTargetError(f"name a --target: {choices(TargetName)}, or all")
     if tower not in (*Tower, "both"):
         raise UnknownTargetError(f"there is no tower {tower!r}; choose among: {choices(Tower)}, both")
     towers = list(Tower) if tower == "both" else [Tower(tower)]
-    checkpoint = None if weights is None else str(fetch_weights(weights))
+    found = checkpoint_of(config, weights)
+    checkpoint = None if found is None else str(found)
     plan: list[ExportJob] = []
     skipped: list[TargetName] = []
     for name in parse_targets(target):

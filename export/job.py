@@ -7,7 +7,7 @@ from pathlib import Path
 
 from export.manifest import Manifest
 from export.precision import Precision, TargetName, Tower
-from models.config import ModelConfig
+from models.config import AnyConfig
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ExportJob:
     `weights` is the path of a checkpoint; None takes what comes with the configuration.
     """
 
-    config: ModelConfig
+    config: AnyConfig
     weights: str | None
     target: TargetName
     precision: Precision

@@ -15,7 +15,7 @@ from export.precision import Tower
 from export.runtimes import Session
 from export.samples import label_prompts, parity_inputs
 from export.tower_module import tower_module
-from models.clip import ClipModel
+from models.clip import AnyModel
 from models.errors import NonFiniteError
 from models.tokenizer import load_tokenizer
 
@@ -36,7 +36,7 @@ class Reference:
     multibranch_cosine_min: float
 
 
-def make_reference(model: ClipModel, tower: Tower) -> Reference:
+def make_reference(model: AnyModel, tower: Tower) -> Reference:
     """Runs PyTorch, multi-branch and reparameterised, on the parity inputs of a tower.
 
     Raises:
@@ -120,7 +120,7 @@ def require_finite(outputs: np.ndarray, source: str) -> None:
         )
 
 
-def _embed(model: ClipModel, tower: Tower, inputs: Sequence[np.ndarray]) -> Embeddings:
+def _embed(model: AnyModel, tower: Tower, inputs: Sequence[np.ndarray]) -> Embeddings:
     encode = model.encode_image if tower is Tower.IMAGE else model.encode_text
     with torch.inference_mode():
         rows = [encode(torch.from_numpy(array)) for array in inputs]

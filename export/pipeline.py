@@ -33,8 +33,8 @@ from export.targets.base import LoweringRequest
 from export.tower_module import INPUT_NAMES, OUTPUT_NAME, example_input, tower_module
 from models import atomic, documents
 from models.checkpoint import weights_sha256
-from models.clip import ClipModel
-from models.config import ModelConfig
+from models.clip import AnyModel
+from models.config import AnyConfig
 from models.errors import PocketClipError
 from models.registry import build_model
 from models.tokenizer import TokenizerSpec, load_tokenizer
@@ -104,16 +104,16 @@ def export_artifact(job: ExportJob) -> ExportResult:
 
 
 @functools.lru_cache(maxsize=1)
-def _model(config: ModelConfig, weights: str | None) -> ClipModel:
+def _model(config: AnyConfig, weights: str | None) -> AnyModel:
     return build_model(config, weights)
 
 
 @functools.lru_cache(maxsize=2)
-def _reference(config: ModelConfig, weights: str | None, tower: Tower) -> Reference:
+def _reference(config: AnyConfig, weights: str | None, tower: Tower) -> Reference:
     return make_reference(_model(config, weights), tower)
 
 
-def _identity(model: ClipModel) -> ModelIdentity:
+def _identity(model: AnyModel) -> ModelIdentity:
     return ModelIdentity(
         name=model.config.name,
         config_sha256=model.config.sha256,
@@ -124,7 +124,7 @@ def _identity(model: ClipModel) -> ModelIdentity:
     )
 
 
-def _input_spec(model: ClipModel, tower: Tower) -> TensorSpec:
+def _input_spec(model: AnyModel, tower: Tower) -> TensorSpec:
     shape = tuple(example_input(model, tower).shape)
     if tower is Tower.IMAGE:
         spec = model.config.preprocess
@@ -135,7 +135,7 @@ def _input_spec(model: ClipModel, tower: Tower) -> TensorSpec:
     return TensorSpec(INPUT_NAMES[tower], shape, "int32", "NT", 0.0, highest)
 
 
-def _output_spec(config: ModelConfig) -> TensorSpec:
+def _output_spec(config: AnyConfig) -> TensorSpec:
     return TensorSpec(OUTPUT_NAME, (1, config.embedding_dim), "float32", "ND", -1.0, 1.0)
 
 
@@ -157,7 +157,7 @@ def _write_tensor(folder: Path, name: str, values: np.ndarray) -> GoldenTensor:
     return GoldenTensor(name, values.shape, values.dtype.name)
 
 
-def _write_config(folder: Path, config: ModelConfig) -> None:
+def _write_config(folder: Path, config: AnyConfig) -> None:
     vocabulary = config.tokenizer.vocabulary
     if vocabulary is not None and vocabulary.endswith(".json"):
         # A vocabulary of the user's own: the folder must not depend on where it was made.
@@ -165,7 +165,7 @@ def _write_config(folder: Path, config: ModelConfig) -> None:
     documents.write(config, folder / CONFIG_NAME)
 
 
-def _write_tokenizer(folder: Path, config: ModelConfig) -> TokenizerSpec:
+def _write_tokenizer(folder: Path, config: AnyConfig) -> TokenizerSpec:
     spec = config.tokenizer
     vocabulary = load_tokenizer(spec).vocabulary
     if vocabulary is None:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from export.precision import Tower
-from models.config import ModelConfig
+from models.config import AnyConfig
 from models.preprocess import load_image, preprocess
 from models.scenes import SceneDataset, Split, class_prompts, render_arrays, scene_classes
 from models.tokenizer import load_tokenizer
@@ -53,7 +53,7 @@ CALIBRATION_PHOTOGRAPHS: dict[str, str] = {
 }
 
 
-def parity_inputs(config: ModelConfig, tower: Tower) -> list[np.ndarray]:
+def parity_inputs(config: AnyConfig, tower: Tower) -> list[np.ndarray]:
     """Inputs of batch 1 for the comparison with PyTorch, of the tower's shape and dtype."""
     if tower is Tower.IMAGE:
         return [preprocess(image, config.preprocess)[None] for image in _parity_images()]
@@ -61,7 +61,7 @@ def parity_inputs(config: ModelConfig, tower: Tower) -> list[np.ndarray]:
     return list(tokenizer(_parity_captions())[:, None, :])
 
 
-def calibration_inputs(config: ModelConfig, tower: Tower, count: int = CALIBRATION_SCENES) -> list[np.ndarray]:
+def calibration_inputs(config: AnyConfig, tower: Tower, count: int = CALIBRATION_SCENES) -> list[np.ndarray]:
     """Inputs of batch 1 from which activation ranges are observed."""
     size = config.preprocess.image_size
     if tower is Tower.IMAGE:

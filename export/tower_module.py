@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from export.precision import Tower
-from models.clip import ClipModel, reparameterize
+from models.clip import AnyModel, ClipModel, reparameterize
+from models.open_clip_model import OpenClipModel, OpenClipTextTower
 from models.text_tower import TextTower
 
 # The submodule that normalises, by which quantisers find the ops they must leave in float.
@@ -50,7 +51,7 @@ class TextTowerModule(nn.Module):
 
     earlier: Tensor
 
-    def __init__(self, encoder: TextTower) -> None:
+    def __init__(self, encoder: TextTower | OpenClipTextTower) -> None:
         super().__init__()
         self.encoder = encoder
         self.l2_norm = L2Norm()
@@ -68,16 +69,16 @@ class TextTowerModule(nn.Module):
         return self.l2_norm(pooled @ self.encoder.projection_layer)
 
 
-def tower_module(model: ClipModel, tower: Tower) -> nn.Module:
+def tower_module(model: AnyModel, tower: Tower) -> nn.Module:
     """The exportable form of one tower of a trained model, which is left alone."""
     folded = reparameterize(model)
-    assert isinstance(folded, ClipModel)
+    assert isinstance(folded, ClipModel | OpenClipModel)
     if tower is Tower.IMAGE:
         return ImageTowerModule(folded.image_encoder).eval()
     return TextTowerModule(folded.text_encoder).eval()
 
 
-def example_input(model: ClipModel, tower: Tower) -> Tensor:
+def example_input(model: AnyModel, tower: Tower) -> Tensor:
     """A valid input of the tower's fixed shape, for tracing."""
     config = model.config
     if tower is Tower.IMAGE:

@@ -60,10 +60,15 @@ def load_weights(model: nn.Module, path: Path) -> None:
     misfits = _misfits(model.state_dict(), state)
     if misfits:
         raise CheckpointError(f"{path} does not fit the model: {'; '.join(misfits)}")
+    require_finite_state(state, path)
+    model.load_state_dict(state, strict=True)
+
+
+def require_finite_state(state: Mapping[str, Tensor], path: Path) -> None:
+    """Raises `NonFiniteError` where a weight that came from `path` is NaN or infinite."""
     bad = [key for key, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
     if bad:
         raise NonFiniteError(f"{path} holds NaN or infinite values in {len(bad)} entries (first: {bad[0]})")
-    model.load_state_dict(state, strict=True)
 
 
 def save_weights(model: nn.Module, path: Path) -> None:

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from models.blocks.folding import Foldable
-from models.config import ModelConfig
+from models.config import MAX_LOGIT_SCALE, ModelConfig
 from models.image_tower import ImageTower
+from models.open_clip_model import OpenClipModel
 from models.text_tower import TextTower
 from models.tokenizer import load_tokenizer
-
-MAX_LOGIT_SCALE = 100.0
 
 
 class ClipModel(nn.Module):
@@ -53,12 +52,17 @@ class ClipModel(nn.Module):
         return image, text, self.scale()
 
 
+AnyModel = ClipModel | OpenClipModel
+
+
 def reparameterize(model: nn.Module) -> nn.Module:
     """Folds every multi-branch block, BatchNorm and layer scale into the weights beside it.
 
     Returns:
         A copy in eval mode that computes the same as `model.eval()`; `model` is left alone.
     """
+    if isinstance(model, OpenClipModel):
+        return model.folded()
     folded = copy.deepcopy(model).eval()
     with torch.no_grad():
         _fold_children(folded)

@@ -13,7 +13,9 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.clip import ClipModel, reparameterize
-from models.config import ModelConfig
+from models.config import AnyConfig
+from models.open_clip_config import OpenClipConfig
+from models.open_clip_model import OpenClipModel
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,12 @@ class ModelComplexity:
     text: TowerComplexity
 
 
-def measure(config: ModelConfig) -> ModelComplexity:
+def measure(config: AnyConfig) -> ModelComplexity:
     """Counts a model as it is deployed, i.e. with its branches folded."""
     with torch.device("meta"):
-        folded = reparameterize(ClipModel(config))
-        assert isinstance(folded, ClipModel)
+        model = OpenClipModel(config) if isinstance(config, OpenClipConfig) else ClipModel(config)
+        folded = reparameterize(model)
+        assert isinstance(folded, ClipModel | OpenClipModel)
         size = config.preprocess.image_size
         images = torch.empty(1, 3, size, size)
         ids = torch.empty(1, config.tokenizer.context_length, dtype=torch.int32)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from models import documents
 from models.documents import document
 from models.errors import ConfigError
+from models.open_clip_config import OpenClipConfig
 from models.preprocess import PreprocessSpec
 from models.tokenizer import TokenizerSpec
 
@@ -24,6 +25,8 @@ class TokenMixer(StrEnum):
     LARGE_KERNEL = "large_kernel"
     POOLING = "pooling"
 
+
+MAX_LOGIT_SCALE = 100.0
 
 # Where a stage does not say: RepMixer and pooling look at neighbours, a large kernel at more.
 DEFAULT_MIXER_KERNELS = {
@@ -201,6 +204,9 @@ class ModelConfig:
         """Identity of the architecture and its inputs, independent of JSON formatting."""
         canonical = json.dumps(documents.to_builtin(self), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+AnyConfig = ModelConfig | OpenClipConfig
 
 
 def _positive(where: str, **values: float) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from models import documents
-from models.config import ModelConfig
+from models.config import AnyConfig
 from models.documents import document
 from models.errors import ConfigError, choices
 
@@ -44,7 +44,7 @@ def parse_changes(assignments: Sequence[str]) -> dict[str, Any]:
     return changes
 
 
-def modify(config: ModelConfig, changes: Mapping[str, Any], *, name: str = "", description: str = "") -> ModelConfig:
+def modify(config: AnyConfig, changes: Mapping[str, Any], *, name: str = "", description: str = "") -> AnyConfig:
     """The configuration with its values at the paths of `changes` replaced.
 
     Args:
@@ -61,15 +61,14 @@ def modify(config: ModelConfig, changes: Mapping[str, Any], *, name: str = "", d
         _place(content, path, value)
     worded = ", ".join(f"{path}={_worded(value)}" for path, value in changes.items())
     content["name"] = name or config.name
-    content["description"] = description or f"{config.name} with {worded}"
-    changed = documents.parse(
-        ModelConfig, json.dumps(content), source=f"{config.name} with {worded}", error=ConfigError
-    )
+    source = f"{config.name} with {worded}"
+    content["description"] = description or source
+    changed = documents.parse(type(config), json.dumps(content), source=source, error=ConfigError)
     if name or not changes:
         return changed
     # Neither the order of the changes nor how they are worded makes another model.
     content["name"] = f"{config.name}-{replace(changed, description='').sha256[:8]}"
-    return documents.parse(ModelConfig, json.dumps(content), source=content["name"], error=ConfigError)
+    return documents.parse(type(config), json.dumps(content), source=content["name"], error=ConfigError)
 
 
 def _place(content: Any, path: str, value: Any) -> None:

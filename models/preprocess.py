@@ -24,11 +24,19 @@ class Interpolation(StrEnum):
     BICUBIC = "bicubic"
 
 
+class ResizeMode(StrEnum):
+    """How an image that is no square becomes one: its centre, or the whole of it squeezed."""
+
+    SHORTEST = "shortest"
+    SQUASH = "squash"
+
+
 @document
 class PreprocessSpec:
     """How an image becomes the model's input: `(3, image_size, image_size)` float32, `(x / 255 - mean) / std`."""
 
     image_size: int
+    resize_mode: ResizeMode = ResizeMode.SHORTEST
     interpolation: Interpolation = Interpolation.BILINEAR
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -73,8 +81,10 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def resize_and_crop(image: Image.Image, spec: PreprocessSpec) -> Image.Image:
-    """Shorter side to `image_size`, then the centre `image_size` square."""
+    """Shorter side to `image_size`, then the centre `image_size` square; or both sides, by `resize_mode`."""
     size = spec.image_size
+    if spec.resize_mode is ResizeMode.SQUASH:
+        return image.resize((size, size), _FILTERS[spec.interpolation])
     width, height = image.size
     # torchvision truncates the longer side and rounds the crop's corner half to even.
     scaled = (size, int(size * height / width)) if width <= height else (int(size * width / height), size)

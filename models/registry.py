@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    from models.clip import ClipModel
-    from models.config import ModelConfig
+    from models.clip import AnyModel
+    from models.config import AnyConfig
     from models.tokenizer import Tokenizer
 
 _FOLDER = Path(__file__).parent
@@ -47,6 +47,8 @@ MODELS: dict[str, RegisteredModel] = {
     "mobileclip_s1": _shipped("mobileclip_s1.json"),
     "mobileclip_s2": _shipped("mobileclip_s2.json"),
     "mobileclip_b": _shipped("mobileclip_b.json"),
+    "tinyclip_40m_32_text_19m": _shipped("tinyclip_40m_32_text_19m.json"),
+    "tinyclip_61m_32_text_29m": _shipped("tinyclip_61m_32_text_29m.json"),
 }
 
 
@@ -63,7 +65,7 @@ def find_model(name: str) -> RegisteredModel:
 
 
 @functools.cache
-def load_config(name: str) -> ModelConfig:
+def load_config(name: str) -> AnyConfig:
     """The configuration of a registered model.
 
     Raises:
@@ -76,25 +78,48 @@ def load_config(name: str) -> ModelConfig:
     return config
 
 
-def resolve_config(reference: str, changes: Sequence[str] = ()) -> ModelConfig:
+def resolve_config(reference: str, changes: Sequence[str] = (), weights: str | None = None) -> AnyConfig:
     """The configuration that a user asks for.
 
     Args:
-        reference: a registered name, or the path of a `.json` file: a whole configuration, or one that names its
-            base and its changes.
+        reference: a registered name; `open_clip:NAME`; or the path of a `.json` file: a whole configuration, or one
+            that names its base and its changes.
         changes: `path=value` texts, applied on top; see `models.modifications`.
+        weights: what the user gave as weights: a pretrained tag of OpenCLIP's brings its preprocessing.
 
     Raises:
         UnknownModelError: no model of that name.
         ConfigError: a file or a change does not fit; the message names the place.
     """
     from models.modifications import modify, parse_changes
+    from models.open_clip_config import PREFIX, open_clip_config
 
-    config = _read_config(Path(reference)) if reference.endswith(".json") else load_config(reference)
+    if reference.startswith(PREFIX):
+        config = open_clip_config(reference, weights if weights and _is_tag(weights) else None)
+    elif reference.endswith(".json"):
+        config = _read_config(Path(reference))
+    else:
+        config = load_config(reference)
     return modify(config, parse_changes(changes)) if changes else config
 
 
-def shipped_weights(config: ModelConfig) -> Path | None:
+def checkpoint_of(config: AnyConfig, weights: str | None) -> Path | None:
+    """The file of the weights that a user gave, fetched where it is not here; None where none are needed.
+
+    Raises:
+        CheckpointError: there is no such file, or it cannot be fetched.
+    """
+    from models.open_clip_config import OpenClipConfig
+    from models.weights_source import fetch_weights
+
+    if isinstance(config, OpenClipConfig) and config.pretrained is not None and weights in (None, config.pretrained):
+        from models.open_clip_model import fetch_open_clip_weights
+
+        return fetch_open_clip_weights(config)
+    return shipped_weights(config) if weights is None else fetch_weights(weights)
+
+
+def shipped_weights(config: AnyConfig) -> Path | None:
     """The trained weights that come with exactly this configuration, if any do."""
     registered = MODELS.get(config.name)
     if registered is None or registered.weights_path is None or load_config(config.name) != config:
@@ -102,36 +127,41 @@ def shipped_weights(config: ModelConfig) -> Path | None:
     return registered.weights_path
 
 
-def create_model(name: str, weights: str | Path | None = None, *, changes: Sequence[str] = ()) -> ClipModel:
+def create_model(name: str, weights: str | Path | None = None, *, changes: Sequence[str] = ()) -> AnyModel:
     """Builds a model in eval mode.
 
     Args:
-        name: a registered model, or the path of a configuration file (see `resolve_config`).
-        weights: a checkpoint (`.safetensors`, or a `.pt` state dict) by path or `hf:OWNER/REPO`; None takes the weights
-            shipped with the model, and fresh random ones, always the same, where none are shipped.
+        name: a registered model, `open_clip:NAME`, or the path of a configuration file (see `resolve_config`).
+        weights: a checkpoint (`.safetensors`, or a `.pt` state dict) by path or `hf:OWNER/REPO`, or one of OpenCLIP's
+            pretrained tags; None takes the weights shipped with the model, and fresh random ones, always the same,
+            where none are shipped.
         changes: modifications of the configuration, as `resolve_config` takes them.
 
     Raises:
         UnknownModelError, ConfigError: as `resolve_config`.
         CheckpointError: the checkpoint cannot be read or does not fit.
     """
-    return build_model(resolve_config(name, changes), weights)
+    given = None if weights is None else str(weights)
+    return build_model(resolve_config(name, changes, given), given)
 
 
-def build_model(config: ModelConfig, weights: str | Path | None = None) -> ClipModel:
+def build_model(config: AnyConfig, weights: str | None = None) -> AnyModel:
     """Builds the model of a configuration in eval mode; see `create_model`."""
     import torch
 
     from models.checkpoint import load_weights
     from models.clip import ClipModel
-    from models.weights_source import fetch_weights
+    from models.open_clip_config import OpenClipConfig
+    from models.open_clip_model import OpenClipModel, load_open_clip_weights
 
-    source = shipped_weights(config) if weights is None else fetch_weights(str(weights))
+    source = checkpoint_of(config, weights)
     # Both towers of an export are built in processes of their own: fresh weights must be the same in each.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = ClipModel(config)
-    if source is not None:
+        model = OpenClipModel(config) if isinstance(config, OpenClipConfig) else ClipModel(config)
+    if source is not None and isinstance(model, OpenClipModel):
+        load_open_clip_weights(model, source)
+    elif source is not None:
         load_weights(model, source)
     return model.eval()
 
@@ -140,27 +170,34 @@ def get_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of a model: `(texts) -> (N, context_length)` int32 ids."""
     from models.tokenizer import load_tokenizer
 
-    return load_tokenizer(load_config(name).tokenizer)
+    return load_tokenizer(resolve_config(name).tokenizer)
 
 
 def get_preprocess(name: str) -> Callable[[Image.Image], np.ndarray]:
     """The preprocessing of a model: `(PIL image) -> (3, S, S)` float32."""
     from models.preprocess import preprocessor
 
-    return preprocessor(load_config(name).preprocess)
+    return preprocessor(resolve_config(name).preprocess)
 
 
-def _read_config(path: Path) -> ModelConfig:
+def _is_tag(weights: str) -> bool:
+    return "/" not in weights and ":" not in weights and not Path(weights).suffix
+
+
+def _read_config(path: Path) -> AnyConfig:
     from models.config import ModelConfig
     from models.modifications import ModifiedConfig, modify
+    from models.open_clip_config import OpenClipConfig
 
-    if not documents.has_key(path, "base", error=ConfigError):
-        config = documents.read(ModelConfig, path, error=ConfigError)
-    else:
+    if documents.has_key(path, "base", error=ConfigError):
         modified = documents.read(ModifiedConfig, path, error=ConfigError)
         config = modify(
-            load_config(modified.base), modified.changes, name=modified.name, description=modified.description
+            resolve_config(modified.base), modified.changes, name=modified.name, description=modified.description
         )
+    elif documents.has_key(path, "architecture", error=ConfigError):
+        config = documents.read(OpenClipConfig, path, error=ConfigError)
+    else:
+        config = documents.read(ModelConfig, path, error=ConfigError)
     vocabulary = config.tokenizer.vocabulary
     if vocabulary is None or not vocabulary.endswith(".json"):
         return config

@@ -18,6 +18,7 @@ import torch
 from models import atomic, documents
 from models.checkpoint import save_weights
 from models.clip import ClipModel
+from models.config import ModelConfig
 from models.errors import CheckpointError, ConfigError, NonFiniteError
 from models.inheritance import InheritanceReport, inherit_weights
 from models.registry import build_model, resolve_config, shipped_weights
@@ -65,6 +66,8 @@ def train(
         NonFiniteError: the loss became NaN or infinite.
     """
     model_config = resolve_config(config.model, config.changes)
+    if not isinstance(model_config, ModelConfig):
+        raise ConfigError(f"{config.model} is OpenCLIP's; train one of our models, or OpenCLIP's with its own trainer")
     _claim_folder(config, folder, resume)
     documents.write(model_config, folder / MODEL_FILE)
     torch.manual_seed(config.seed)
@@ -104,7 +107,10 @@ def _base(init_from: str) -> ClipModel:
     config = resolve_config(name)
     if not equals and shipped_weights(config) is None:
         raise ConfigError(f"{name} comes without weights; give its checkpoint: --init-from {name}=CHECKPOINT")
-    return build_model(config, weights or None)
+    base = build_model(config, weights or None)
+    if not isinstance(base, ClipModel):
+        raise ConfigError(f"weights can be taken over from our own models, not from {name}")
+    return base
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:

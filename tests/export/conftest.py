@@ -10,6 +10,7 @@ from export.job import ExportJob, ExportResult
 from export.precision import TargetName, Tower
 from export.targets import TARGETS
 from export.workers import LOG_NAME, run_jobs
+from models.registry import load_config
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +18,7 @@ def nano_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, st
     """Every target at its base and int8 precision, both towers, by (target, precision, tower)."""
     out = tmp_path_factory.mktemp("artifacts")
     jobs = [
-        ExportJob("pocketclip_nano", None, target, precision, tower, out)
+        ExportJob(load_config("pocketclip_nano"), None, target, precision, tower, out)
         for target, entry in TARGETS.items()
         for precision in (entry.base, entry.int8)
         for tower in Tower
