@@ -166,6 +166,24 @@ def build_model(config: AnyConfig, weights: str | None = None) -> AnyModel:
     return model.eval()
 
 
+def build_trained_model(reference: str) -> AnyModel:
+    """Builds a model that must have been trained: a teacher, or one whose weights another inherits.
+
+    Args:
+        reference: `MODEL`, or `MODEL=CHECKPOINT` with a checkpoint as `create_model` takes it.
+
+    Raises:
+        ConfigError: the model would have fresh random weights.
+        UnknownModelError, CheckpointError: as `create_model`.
+    """
+    name, _, given = reference.partition("=")
+    weights = given or None
+    config = resolve_config(name, weights=weights)
+    if checkpoint_of(config, weights) is None:
+        raise ConfigError(f"{name} comes without weights; give its checkpoint: {name}=CHECKPOINT")
+    return build_model(config, weights)
+
+
 def get_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of a model: `(texts) -> (N, context_length)` int32 ids."""
     from models.tokenizer import load_tokenizer

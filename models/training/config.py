@@ -2,45 +2,131 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from models.documents import document
 from models.errors import ConfigError
 
 
+class Recipe(StrEnum):
+    """What the towers learn from; `models.training.recipes` holds the losses."""
+
+    CONTRASTIVE = "contrastive"
+    SIGMOID = "sigmoid"
+    REINFORCED = "reinforced"
+    DISTILLATION = "distillation"
+    AFFINITY = "affinity"
+
+    @property
+    def needs_stored_embeddings(self) -> bool:
+        """Whether the data must be reinforced shards."""
+        return self is Recipe.REINFORCED
+
+    @property
+    def needs_teachers(self) -> bool:
+        """Whether teacher models run beside the student."""
+        return self in (Recipe.DISTILLATION, Recipe.AFFINITY)
+
+
+# The share of the distillation term where the user gives none. MobileCLIP's published runs and TinyCLIP's use no
+# contrastive term at all.
+DEFAULT_DISTILLATION_WEIGHTS = {Recipe.REINFORCED: 1.0, Recipe.DISTILLATION: 0.5, Recipe.AFFINITY: 1.0}
+
+
+class Autocast(StrEnum):
+    """The precision of matrix products in training; weights and losses stay in float32."""
+
+    OFF = "off"
+    BF16 = "bf16"
+    FP16 = "fp16"
+
+
+_POSITIVE = (
+    "steps",
+    "batch_size",
+    "accumulation",
+    "learning_rate",
+    "gradient_clip",
+    "captions_per_scene",
+    "validation_samples",
+    "checkpoint_every",
+    "keep_checkpoints",
+)
+
+
 @document
 class TrainingConfig:
-    """A contrastive run on generated scenes (AdamW, linear warm-up, cosine decay to zero).
+    """A run: AdamW, linear warm-up, cosine decay to zero.
 
-    `changes` modify the model's configuration; `init_from` is a model whose weights the run starts from, as
-    `MODEL` or `MODEL=CHECKPOINT`.
+    `changes` modify the model's configuration; `init_from` and `teachers` name models as `MODEL` or
+    `MODEL=CHECKPOINT`. `data` and `validation` are sources of `models.data.source`. `batch_size` is that of one step,
+    over all processes and all of the `accumulation` parts in which each process computes its share.
+    `distillation_weight` None takes the recipe's own. `teacher_dims` are the widths of the stored embeddings of
+    each teacher; None reads them beside the shards.
     """
 
     model: str
     steps: int
+    recipe: Recipe = Recipe.CONTRASTIVE
+    data: str = "scenes:48000"
     changes: tuple[str, ...] = ()
     init_from: str | None = None
+    teachers: tuple[str, ...] = ()
+    teacher_dims: tuple[int, ...] | None = None
+    distillation_weight: float | None = None
     batch_size: int = 128
+    accumulation: int = 1
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup_steps: int = 100
     gradient_clip: float = 1.0
-    label_smoothing: float = 0.0
-    scenes: int = 48_000
+    autocast: Autocast = Autocast.OFF
+    activation_checkpointing: bool = False
+    ema_decay: float | None = None
+    crop_scale: tuple[float, float] = (0.9, 1.0)
     captions_per_scene: int = 4
+    max_skipped_share: float = 0.05
+    validation: str | None = None
+    validation_samples: int = 240
     checkpoint_every: int = 200
+    keep_checkpoints: int = 2
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in (
-            "steps",
-            "batch_size",
-            "learning_rate",
-            "scenes",
-            "captions_per_scene",
-            "checkpoint_every",
-        ):
+        for name in _POSITIVE:
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.batch_size > self.scenes:
-            raise ConfigError(f"batch_size {self.batch_size} exceeds the {self.scenes} scenes to draw from")
         if not 0 <= self.warmup_steps <= self.steps:
             raise ConfigError(f"warmup_steps must lie in 0 to steps ({self.steps}), got {self.warmup_steps}")
+        if not 0 <= self.weight_decay:
+            raise ConfigError(f"weight_decay must be 0 or more, got {self.weight_decay}")
+        if not 0 <= self.max_skipped_share < 1:
+            raise ConfigError(f"max_skipped_share must lie in 0 to 1, got {self.max_skipped_share}")
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
+            raise ConfigError(f"ema_decay must lie between 0 and 1, got {self.ema_decay}")
+        if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
+            raise ConfigError(f"crop_scale must be two shares of the image's area, rising, got {self.crop_scale}")
+        self._check_recipe()
+
+    def _check_recipe(self) -> None:
+        if self.recipe.needs_teachers and not self.teachers:
+            raise ConfigError(f"recipe {self.recipe} needs a teacher model; name one with --teacher MODEL=CHECKPOINT")
+        if self.recipe is Recipe.AFFINITY and len(self.teachers) > 1:
+            raise ConfigError(f"recipe affinity mimics one teacher, got {len(self.teachers)}; use distillation")
+        if not self.recipe.needs_teachers and self.teachers:
+            raise ConfigError(
+                f"recipe {self.recipe} runs no teacher; choose distillation or affinity, or store the teachers' "
+                "embeddings with `pocketclip reinforce` and train with recipe reinforced"
+            )
+        if self.distillation_weight is not None:
+            if self.recipe not in DEFAULT_DISTILLATION_WEIGHTS:
+                raise ConfigError(f"recipe {self.recipe} has no distillation term to weigh")
+            if not 0 <= self.distillation_weight <= 1:
+                raise ConfigError(f"distillation_weight must lie in 0 to 1, got {self.distillation_weight}")
+
+    @property
+    def distillation_share(self) -> float:
+        """The weight of the distillation term, 0 for recipes without one."""
+        if self.distillation_weight is not None:
+            return self.distillation_weight
+        return DEFAULT_DISTILLATION_WEIGHTS.get(self.recipe, 0.0)

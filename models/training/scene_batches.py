@@ -2,62 +2,92 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from models.data.batches import Batch, SkippedSample
+from models.errors import ConfigError
 from models.preprocess import PreprocessSpec, normalize
 from models.scenes import Split, render_arrays, sample_scene
 from models.scenes.captions import caption
 from models.tokenizer import Tokenizer
 from models.training.config import TrainingConfig
-
-
-@dataclass(frozen=True)
-class Batch:
-    """`images` (N, 3, S, S) float32, `token_ids` (N, T) int32, `caption_ids` (N,) equal for equal captions."""
-
-    images: Tensor
-    token_ids: Tensor
-    caption_ids: Tensor
+from models.training.distributed import Processes
 
 
 class SceneBatches:
-    """Renders the training scenes once, then serves the batch of any step."""
+    """Renders the training scenes once, then serves this process's share of each step's batch.
+
+    Every scene is seen once per pass over the data. Raises `ConfigError` where a batch exceeds the scenes.
+    """
 
     def __init__(
-        self, config: TrainingConfig, preprocess: PreprocessSpec, tokenizer: Tokenizer, *, workers: int
+        self,
+        config: TrainingConfig,
+        scenes: int,
+        preprocess: PreprocessSpec,
+        tokenizer: Tokenizer,
+        processes: Processes,
+        *,
+        workers: int,
     ) -> None:
-        self._config, self._preprocess = config, preprocess
-        self._pixels, _ = render_arrays(Split.TRAIN, config.scenes, config.seed, preprocess.image_size, workers=workers)
+        if config.batch_size > scenes:
+            raise ConfigError(f"batch_size {config.batch_size} exceeds the {scenes} scenes to draw from")
+        self._config, self._scenes, self._preprocess, self._processes = config, scenes, preprocess, processes
+        self._pixels, _ = render_arrays(Split.TRAIN, scenes, config.seed, preprocess.image_size, workers=workers)
         captions = [
             caption(
                 sample_scene(config.seed, index, Split.TRAIN),
                 np.random.default_rng([config.seed, index, draw]),
             )
-            for index in range(config.scenes)
+            for index in range(scenes)
             for draw in range(config.captions_per_scene)
         ]
         unique, inverse = np.unique(np.asarray(captions), return_inverse=True)
-        self._token_ids = tokenizer(unique.tolist())
-        self._caption_ids: NDArray[np.int64] = inverse.reshape(config.scenes, config.captions_per_scene)
+        self._captions: list[str] = unique.tolist()
+        self._token_ids = tokenizer(self._captions)
+        self._caption_ids: NDArray[np.int64] = inverse.reshape(scenes, config.captions_per_scene)
+        self._step = 0
 
-    def batch(self, step: int) -> Batch:
-        """The batch of a step, counted from 0. Every scene is seen once per pass over the data."""
+    def next_batch(self) -> Batch:
+        """The batch of the next step."""
         config = self._config
-        per_epoch = config.scenes // config.batch_size
-        epoch, place = divmod(step, per_epoch)
-        order = np.random.default_rng([config.seed, epoch]).permutation(config.scenes)
+        epoch, place = divmod(self._step, self._scenes // config.batch_size)
+        order = np.random.default_rng([config.seed, epoch]).permutation(self._scenes)
         chosen = order[place * config.batch_size : (place + 1) * config.batch_size]
-        draws = np.random.default_rng([config.seed, step, 1]).integers(
+        draws = np.random.default_rng([config.seed, self._step, 1]).integers(
             config.captions_per_scene, size=config.batch_size
         )
-        caption_ids = self._caption_ids[chosen, draws]
+        self._step += 1
+        share = config.batch_size // self._processes.world
+        mine = slice(self._processes.rank * share, (self._processes.rank + 1) * share)
+        caption_ids = self._caption_ids[chosen, draws][mine]
         return Batch(
-            torch.from_numpy(normalize(self._pixels[chosen], self._preprocess)),
-            torch.from_numpy(self._token_ids[caption_ids]),
-            torch.from_numpy(caption_ids),
+            images=torch.from_numpy(normalize(self._pixels[chosen[mine]], self._preprocess)),
+            token_ids=torch.from_numpy(self._token_ids[caption_ids]),
+            caption_ids=torch.from_numpy(caption_ids),
+            captions=tuple(self._captions[each] for each in caption_ids),
+            synthetic_token_ids=None,
+            synthetic_caption_ids=None,
+            teachers=None,
         )
+
+    def state(self) -> dict[str, Any]:
+        """Where the batches go on."""
+        return {"step": self._step}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on where `state` was taken."""
+        self._step = int(state["step"])
+
+    @property
+    def skipped(self) -> Sequence[SkippedSample]:
+        """None: generated scenes cannot be corrupt."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing to free."""

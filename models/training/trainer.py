@@ -1,47 +1,71 @@
-"""The contrastive trainer: one process, exact resume from the newest checkpoint."""
+"""The training loop: one process or many, exact resume from the newest checkpoint."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
 
 from models import atomic, documents
 from models.checkpoint import save_weights
-from models.clip import ClipModel
-from models.config import ModelConfig
+from models.clip import AnyModel
+from models.config import AnyConfig
+from models.data.batches import BatchSource, open_batches
+from models.data.source import SceneSource, parse_source
 from models.errors import CheckpointError, ConfigError, NonFiniteError
 from models.inheritance import InheritanceReport, inherit_weights
-from models.registry import build_model, resolve_config, shipped_weights
+from models.registry import build_trained_model, new_model, resolve_config
 from models.tokenizer import load_tokenizer
-from models.training.config import TrainingConfig
-from models.training.losses import contrastive_loss
+from models.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
+from models.training.checkpoints import BestStep, Checkpoints
+from models.training.config import Autocast, TrainingConfig
+from models.training.distributed import Processes, joined_processes, share_batch_statistics
+from models.training.optimization import learning_rate, new_average, new_optimizer, set_learning_rate
+from models.training.recipes import TEACHER_SCALE, Terms, objective
+from models.training.run_log import RunLog, StepReport, open_log
 from models.training.scene_batches import SceneBatches
+from models.training.step import GradientPass, inputs_of
+from models.training.student import Student, checkpoint_activations
+from models.training.teachers import NoTeachers, StoredTeachers, Teachers, gathered_goals, load_teachers
+from models.training.validation import Validation, wants_validation
 
 CONFIG_FILE = "training.json"
 MODEL_FILE = "model.json"
-STATE_FILE = "state.pt"
-LOG_FILE = "log.jsonl"
 WEIGHTS_FILE = "weights.safetensors"
+# Of runs with a moving average, whose result is the average: the weights that were trained.
+LAST_WEIGHTS_FILE = "last.safetensors"
+BEST_WEIGHTS_FILE = "best.safetensors"
 
 
 @dataclass(frozen=True)
-class StepReport:
-    """What a step did: its number from 1, loss, learning rate and samples per second so far."""
+class Machinery:
+    """What a run is made of besides its settings; all but `batches` is the same in every process."""
 
-    step: int
-    loss: float
-    learning_rate: float
-    samples_per_second: float
+    student: Student
+    trained: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    average: AveragedModel | None
+    batches: BatchSource
+    teachers: Teachers
+    gradients: GradientPass
+
+    @property
+    def result(self) -> AnyModel:
+        """The model that the run is for: the average where there is one."""
+        if self.average is None:
+            return self.student.model
+        module: Any = self.average.module
+        return module
 
 
 def train(
@@ -49,117 +73,261 @@ def train(
     folder: Path,
     *,
     resume: bool = False,
+    device: str = "auto",
     workers: int | None = None,
     report: Callable[[StepReport], None] = lambda _: None,
     inherited: Callable[[InheritanceReport], None] = lambda _: None,
 ) -> Path:
-    """Trains and writes `weights.safetensors`, `model.json`, a log and resumable state into `folder`.
+    """Trains and writes `weights.safetensors`, `model.json`, a log and checkpoints into `folder`.
 
-    A run resumed from a checkpoint ends with the same weights as one that was never stopped.
+    A run resumed from a checkpoint ends with the same weights as one that was never stopped, on the CPU bit by bit.
+    Under torchrun every process calls this; the first one writes and reports.
+
+    Args:
+        config: what to train, and how.
+        folder: the run's own.
+        resume: go on from the newest checkpoint.
+        device: `auto`, `cpu` or `cuda`.
+        workers: processes that prepare data for each training process; None takes as many as there are cores.
+        report: called after every step.
+        inherited: called with what `init_from` gave, once.
 
     Returns:
         The path of the weights.
 
     Raises:
-        ConfigError: the folder holds another run, or `resume` finds none with this configuration.
-        CheckpointError: the state file cannot be read.
+        ConfigError: settings contradict each other, the folder holds another run, or `resume` finds none.
+        CheckpointError: a checkpoint cannot be read.
+        DatasetError: the data are missing, empty, or too many samples are corrupt.
         NonFiniteError: the loss became NaN or infinite.
     """
     model_config = resolve_config(config.model, config.changes)
-    if not isinstance(model_config, ModelConfig):
-        raise ConfigError(f"{config.model} is OpenCLIP's; train one of our models, or OpenCLIP's with its own trainer")
-    _claim_folder(config, folder, resume)
-    documents.write(model_config, folder / MODEL_FILE)
-    torch.manual_seed(config.seed)
-    model = ClipModel(model_config)
-    # torch's stubs leave this overload out.
-    model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    optimizer = _optimizer(model, config)
-    first = _restore(folder / STATE_FILE, model, optimizer) if resume else 0
-    if config.init_from is not None and first == 0:
-        inherited(inherit_weights(model, _base(config.init_from)))
-    batches = SceneBatches(
-        config,
-        model.config.preprocess,
-        load_tokenizer(model.config.tokenizer),
-        workers=workers or os.cpu_count() or 1,
-    )
-    model.train()
-    started = time.perf_counter()
-    with (folder / LOG_FILE).open("a") as log:
-        for step in range(first, config.steps):
-            rate = learning_rate(config, step)
-            loss = _train_step(model, optimizer, batches, config, step, rate)
-            done = step + 1
-            speed = (done - first) * config.batch_size / (time.perf_counter() - started)
-            entry = StepReport(done, loss, rate, speed)
-            log.write(json.dumps(vars(entry)) + "\n")
-            report(entry)
-            if done % config.checkpoint_every == 0 and done < config.steps:
-                log.flush()
-                _save(folder / STATE_FILE, model, optimizer, done)
-    save_weights(model.eval(), folder / WEIGHTS_FILE)
+    with joined_processes(device) as processes:
+        _check_shares(config, processes)
+        if processes.leads:
+            _claim_folder(config, folder, resume)
+            documents.write(model_config, folder / MODEL_FILE)
+        processes.wait()
+        checkpoints = Checkpoints(folder / CHECKPOINT_FOLDER, config.keep_checkpoints)
+        saved = checkpoints.newest() if resume else None
+        run = _build(config, model_config, processes, folder, workers, inherited if saved is None else None)
+        first = 0 if saved is None else _restore(saved, run, processes)
+        validation = Validation(config, run.student.model) if processes.leads and wants_validation(config) else None
+        try:
+            if processes.leads:
+                with open_log(folder, first) as log:
+                    _loop(config, run, processes, first, checkpoints, validation, log, report)
+            else:
+                _loop(config, run, processes, first, checkpoints, None, None, report)
+        finally:
+            run.batches.close()
+        if processes.leads:
+            _write_results(run, checkpoints, folder)
+        processes.wait()
     return folder / WEIGHTS_FILE
 
 
-def _base(init_from: str) -> ClipModel:
-    name, equals, weights = init_from.partition("=")
-    config = resolve_config(name)
-    if not equals and shipped_weights(config) is None:
-        raise ConfigError(f"{name} comes without weights; give its checkpoint: --init-from {name}=CHECKPOINT")
-    base = build_model(config, weights or None)
-    if not isinstance(base, ClipModel):
-        raise ConfigError(f"weights can be taken over from our own models, not from {name}")
-    return base
-
-
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Linear warm-up, then half a cosine down to zero; `step` counts from 0."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def _train_step(
-    model: ClipModel,
-    optimizer: torch.optim.Optimizer,
-    batches: SceneBatches,
+def _build(
     config: TrainingConfig,
-    step: int,
-    rate: float,
-) -> float:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    batch = batches.batch(step)
-    images = batch.images.contiguous(memory_format=torch.channels_last)
-    image, text, scale = model(images, batch.token_ids)
-    loss = contrastive_loss(image, text, scale, batch.caption_ids)
-    value = loss.item()
-    if not math.isfinite(value):
-        raise NonFiniteError(
-            f"the loss of step {step + 1} is {value}; lower the learning rate (now {rate:.2e}) "
-            "and resume from the last checkpoint"
-        )
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
-    optimizer.step()
-    return value
-
-
-def _optimizer(model: ClipModel, config: TrainingConfig) -> torch.optim.Optimizer:
-    # Norms, biases, scales and positions are not decayed, as in CLIP.
-    decayed: list[torch.nn.Parameter] = []
-    plain: list[torch.nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        exempt = parameter.ndim < 2 or "layer_scale" in name or "pos_embed" in name
-        (plain if exempt else decayed).append(parameter)
-    return torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-        lr=config.learning_rate,
-        betas=(0.9, 0.98),
+    model_config: AnyConfig,
+    processes: Processes,
+    folder: Path,
+    workers: int | None,
+    inherited: Callable[[InheritanceReport], None] | None,
+) -> Machinery:
+    torch.manual_seed(config.seed)
+    model = new_model(model_config)
+    if config.init_from is not None and inherited is not None:
+        said = inherit_weights(model, build_trained_model(config.init_from))
+        if processes.leads:
+            inherited(said)
+    # torch's stubs leave this overload out.
+    model = model.to(processes.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    average = None if config.ema_decay is None else new_average(model, config.ema_decay)
+    if config.activation_checkpointing:
+        checkpoint_activations(model)
+    student = Student(model, config.recipe, fresh=config.init_from is None).to(processes.device)
+    trained: nn.Module = student
+    if processes.world > 1:
+        share_batch_statistics(student, processes.device)
+        trained = DistributedDataParallel(student, broadcast_buffers=False)
+    student.train()
+    return Machinery(
+        student,
+        trained,
+        new_optimizer(student, config),
+        torch.amp.GradScaler(processes.device.type, enabled=config.autocast is Autocast.FP16),
+        average,
+        _open_batches(config, model_config, processes, folder, workers),
+        _teachers(config, model_config, processes),
+        GradientPass(
+            trained, objective(config), processes, accumulation=config.accumulation, autocast=config.autocast
+        ),
     )
+
+
+def _open_batches(
+    config: TrainingConfig, model_config: AnyConfig, processes: Processes, folder: Path, workers: int | None
+) -> BatchSource:
+    source = parse_source(config.data)
+    cores = os.cpu_count() or 1
+    if isinstance(source, SceneSource):
+        if config.recipe.needs_stored_embeddings:
+            raise ConfigError(
+                f"{config.data} has no teachers' embeddings, which recipe {config.recipe} needs; "
+                f"make shards with `pocketclip reinforce --data {config.data} --teacher MODEL --out FOLDER`"
+            )
+        return SceneBatches(
+            config,
+            source.count,
+            model_config.preprocess,
+            load_tokenizer(model_config.tokenizer),
+            processes,
+            workers=workers or cores,
+        )
+    return open_batches(
+        source,
+        config=model_config,
+        batch_size=config.batch_size // processes.world,
+        seed=config.seed,
+        rank=processes.rank,
+        world=processes.world,
+        workers=max(0, cores // processes.world - 1) if workers is None else workers,
+        reinforced=config.recipe.needs_stored_embeddings,
+        crop_scale=config.crop_scale,
+        max_skipped_share=config.max_skipped_share,
+    )
+
+
+def _teachers(config: TrainingConfig, model_config: AnyConfig, processes: Processes) -> Teachers:
+    if config.recipe.needs_teachers:
+        return load_teachers(config, model_config.preprocess, processes.device)
+    if not config.recipe.needs_stored_embeddings:
+        return NoTeachers()
+    dims = config.teacher_dims or stored_teacher_dims(config.data)
+    return StoredTeachers(dims, TEACHER_SCALE)
+
+
+def _loop(
+    config: TrainingConfig,
+    run: Machinery,
+    processes: Processes,
+    first: int,
+    checkpoints: Checkpoints,
+    validation: Validation | None,
+    log: RunLog | None,
+    report: Callable[[StepReport], None],
+) -> None:
+    started = time.perf_counter()
+    for step in range(first, config.steps):
+        rate = learning_rate(config, step)
+        terms = _take_step(config, run, processes, step, rate)
+        done = step + 1
+        due = done % config.checkpoint_every == 0 or done == config.steps
+        skipped = sum(int(each["skipped"]) for each in processes.gather_objects({"skipped": len(run.batches.skipped)}))
+        entry = StepReport(
+            step=done,
+            loss=sum(terms.values()),
+            learning_rate=rate,
+            samples_per_second=(done - first) * config.batch_size / (time.perf_counter() - started),
+            terms=terms,
+            skipped=skipped,
+        )
+        if due:
+            score = None
+            if validation is not None:
+                score = BestStep(done, validation.metric, validation.score(run.result, processes.device))
+                entry = replace(entry, validation={score.metric: score.value})
+            states = processes.gather_objects({"batches": run.batches.state()})
+            if processes.leads:
+                checkpoints.save(done, _state(run, processes, [each["batches"] for each in states]), score)
+        if log is not None:
+            log.write(entry)
+            if due:
+                log.flush()
+            report(entry)
+
+
+def _take_step(
+    config: TrainingConfig, run: Machinery, processes: Processes, step: int, rate: float
+) -> dict[str, float]:
+    set_learning_rate(run.optimizer, rate)
+    batch = run.batches.next_batch()
+    goals = gathered_goals(batch, run.teachers.views(batch, processes.device), processes)
+    run.optimizer.zero_grad(set_to_none=True)
+
+    def backward(loss: torch.Tensor) -> None:
+        # Before the backward pass: what is not finite must not reach the weights.
+        if not math.isfinite(loss.item()):
+            raise NonFiniteError(
+                f"the loss of step {step + 1} is {loss.item()}; lower the learning rate (now {rate:.2e}) "
+                "and resume from the last checkpoint"
+            )
+        run.scaler.scale(loss).backward()
+
+    terms: Terms = run.gradients.run(inputs_of(batch, processes.device), goals, backward)
+    run.scaler.unscale_(run.optimizer)
+    nn.utils.clip_grad_norm_(run.student.parameters(), config.gradient_clip)
+    run.scaler.step(run.optimizer)
+    run.scaler.update()
+    if run.average is not None:
+        run.average.update_parameters(run.student.model)
+    return {name: term.item() for name, term in terms.items()}
+
+
+def _state(run: Machinery, processes: Processes, batches: list[dict[str, Any]]) -> dict[str, Any]:
+    # No layer draws at random, and the learning rate follows from the step: this is the whole state.
+    return {
+        "world": processes.world,
+        "student": run.student.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "scaler": run.scaler.state_dict(),
+        "average": None if run.average is None else run.average.state_dict(),
+        "batches": batches,
+    }
+
+
+def _restore(saved: dict[str, Any], run: Machinery, processes: Processes) -> int:
+    if saved["world"] != processes.world:
+        raise ConfigError(
+            f"the run was trained by {saved['world']} processes, not {processes.world}; resume it with as many"
+        )
+    try:
+        run.student.load_state_dict(saved["student"])
+        run.optimizer.load_state_dict(saved["optimizer"])
+        run.scaler.load_state_dict(saved["scaler"])
+        if run.average is not None:
+            run.average.load_state_dict(saved["average"])
+        run.batches.restore(saved["batches"][processes.rank])
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"the newest checkpoint does not fit this run: {str(error).splitlines()[0]}") from error
+    return int(saved["step"])
+
+
+def _write_results(run: Machinery, checkpoints: Checkpoints, folder: Path) -> None:
+    """The result last: where `weights.safetensors` is, the run is complete."""
+    model = run.result
+    best = checkpoints.best()
+    if best is not None:
+        state = checkpoints.load(best.step)
+        last = {key: value.clone() for key, value in model.state_dict().items()}
+        source = state["student"] if run.average is None else state["average"]
+        prefix = "model." if run.average is None else "module."
+        model.load_state_dict({key.removeprefix(prefix): value for key, value in source.items() if key.startswith(prefix)})
+        save_weights(model.eval(), folder / BEST_WEIGHTS_FILE)
+        model.load_state_dict(last)
+    if run.average is not None:
+        save_weights(run.student.model.eval(), folder / LAST_WEIGHTS_FILE)
+    save_weights(model.eval(), folder / WEIGHTS_FILE)
+
+
+def _check_shares(config: TrainingConfig, processes: Processes) -> None:
+    pieces = processes.world * config.accumulation
+    if config.batch_size % pieces:
+        raise ConfigError(
+            f"batch_size {config.batch_size} is no multiple of {processes.world} processes times "
+            f"{config.accumulation} parts; choose a multiple of {pieces}"
+        )
 
 
 def _claim_folder(config: TrainingConfig, folder: Path, resume: bool) -> None:
@@ -179,24 +347,3 @@ def _claim_folder(config: TrainingConfig, folder: Path, resume: bool) -> None:
     with atomic.storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     documents.write(config, stored)
-
-
-def _save(path: Path, model: ClipModel, optimizer: torch.optim.Optimizer, step: int) -> None:
-    buffer = io.BytesIO()
-    # Data and learning rate follow from the step, and no layer draws at random: this is the whole state.
-    torch.save({"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, buffer)
-    digest = hashlib.sha256(buffer.getvalue()).digest()
-    atomic.write_bytes(path, digest + buffer.getvalue())
-
-
-def _restore(path: Path, model: ClipModel, optimizer: torch.optim.Optimizer) -> int:
-    if not path.is_file():
-        return 0
-    content = path.read_bytes()
-    digest, payload = content[:32], content[32:]
-    if hashlib.sha256(payload).digest() != digest:
-        raise CheckpointError(f"{path} is damaged: its hash does not match; delete it to start the run over")
-    state: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])

@@ -1,0 +1,48 @@
+"""Optimiser, schedule and weight average of a run: torch's own, with the run's settings."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from models.clip import AnyModel
+from models.training.config import TrainingConfig
+
+# Adam's second moment as in CLIP and MobileCLIP: shorter memory than the default, for large batches.
+BETAS = (0.9, 0.98)
+
+
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """Linear warm-up, then half a cosine down to zero; `step` counts from 0."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def new_optimizer(student: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW; norms, biases, scales and positions are not decayed, as in CLIP."""
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
+    for name, parameter in student.named_parameters():
+        exempt = parameter.ndim < 2 or any(part in name for part in ("layer_scale", "pos_embed", "positional"))
+        (plain if exempt else decayed).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
+        lr=config.learning_rate,
+        betas=BETAS,
+    )
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The rate of every parameter group."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def new_average(model: AnyModel, decay: float) -> AveragedModel:
+    """An exponential moving average of the weights and of BatchNorm's statistics."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)

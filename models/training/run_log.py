@@ -1,0 +1,98 @@
+"""The log of a run: a line of JSON for every step, and TensorBoard's event files where it is installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from models import atomic
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+LOG_FILE = "log.jsonl"
+TENSORBOARD_FOLDER = "tensorboard"
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What a step did: its number from 1, the loss and its terms, learning rate, samples per second so far.
+
+    `skipped` counts the corrupt samples passed over since the run began; `validation` is the score of this step,
+    where it was validated.
+    """
+
+    step: int
+    loss: float
+    learning_rate: float
+    samples_per_second: float
+    terms: dict[str, float] = field(default_factory=dict)
+    skipped: int = 0
+    validation: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """Where the reports of a run go."""
+
+    lines: TextIO
+    writer: SummaryWriter | None
+
+    def write(self, report: StepReport) -> None:
+        """Appends a report."""
+        self.lines.write(json.dumps(vars(report)) + "\n")
+        if self.writer is None:
+            return
+        scalars = {
+            "loss/total": report.loss,
+            "learning_rate": report.learning_rate,
+            "samples_per_second": report.samples_per_second,
+            **{f"loss/{name}": value for name, value in report.terms.items()},
+            **{f"validation/{name}": value for name, value in report.validation.items()},
+        }
+        for name, value in scalars.items():
+            self.writer.add_scalar(name, value, report.step)
+
+    def flush(self) -> None:
+        """Writes out what is buffered."""
+        self.lines.flush()
+        if self.writer is not None:
+            self.writer.flush()
+
+
+@contextmanager
+def open_log(folder: Path, first: int) -> Iterator[RunLog]:
+    """Opens the log of a run that goes on after `first` steps; what was logged beyond them is done again.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    path = folder / LOG_FILE
+    kept = [line for line in _lines(path) if json.loads(line)["step"] <= first]
+    atomic.write_text(path, "".join(kept))
+    writer = _tensorboard(folder / TENSORBOARD_FOLDER, first)
+    try:
+        with path.open("a") as lines:
+            yield RunLog(lines, writer)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _lines(path: Path) -> list[str]:
+    """The whole lines of the log; a line that a killed run left half-written is dropped."""
+    if not path.is_file():
+        return []
+    return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _tensorboard(folder: Path, first: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=first + 1 if first else None)

@@ -1,0 +1,139 @@
+"""What the student is compared with: embeddings stored in the data, or models that run beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.clip import AnyModel, reparameterize
+from models.data.batches import Batch
+from models.errors import ConfigError, NonFiniteError
+from models.preprocess import Interpolation, PreprocessSpec
+from models.registry import build_trained_model
+from models.tokenizer import Tokenizer, load_tokenizer
+from models.training.config import TrainingConfig
+from models.training.distributed import Processes
+from models.training.recipes import Goals, TeacherView
+
+
+class Teachers(Protocol):
+    """Gives the views of all teachers on a process's share of a batch."""
+
+    def views(self, batch: Batch, device: torch.device) -> list[TeacherView]: ...
+
+
+@dataclass(frozen=True)
+class NoTeachers:
+    """Of recipes that compare the student with the data alone."""
+
+    def views(self, batch: Batch, device: torch.device) -> list[TeacherView]:
+        return []
+
+
+@dataclass(frozen=True)
+class StoredTeachers:
+    """Embeddings that come with the batch, the teachers' side by side; `dims` are their widths."""
+
+    dims: tuple[int, ...]
+    scale: float
+
+    def views(self, batch: Batch, device: torch.device) -> list[TeacherView]:
+        stored = batch.teachers
+        assert stored is not None
+        columns = [_slices(rows.to(device), self.dims) for rows in (stored.image, stored.text, stored.synthetic_text)]
+        return [
+            TeacherView(image, text, synthetic, self.scale) for image, text, synthetic in zip(*columns, strict=True)
+        ]
+
+
+class OnlineTeacher:
+    """A model that sees the student's augmented images and captions, at its own resolution and with its tokenizer."""
+
+    def __init__(self, model: AnyModel, student: PreprocessSpec, device: torch.device) -> None:
+        self.model = reparameterize(model).to(device).requires_grad_(False)
+        self._tokenizer: Tokenizer = load_tokenizer(model.config.tokenizer)
+        self._own, self._student = model.config.preprocess, student
+        self.scale = float(model.scale())
+
+    @torch.no_grad()
+    def view(self, batch: Batch, device: torch.device) -> TeacherView:
+        """This teacher's embeddings of the batch's images and real captions."""
+        images = _as_seen_by(batch.images.to(device), self._student, self._own)
+        ids = torch.from_numpy(self._tokenizer(batch.captions)).to(device)
+        model: AnyModel = self.model  # pyright: ignore[reportAssignmentType]
+        image = functional.normalize(model.encode_image(images).float(), dim=-1)
+        text = functional.normalize(model.encode_text(ids).float(), dim=-1)
+        if not (image.isfinite().all() and text.isfinite().all()):
+            raise NonFiniteError(f"the teacher {model.config.name} gives NaN or infinite embeddings; use another one")
+        return TeacherView(image, text, None, self.scale)
+
+
+@dataclass(frozen=True)
+class OnlineTeachers:
+    """Models that run beside the student."""
+
+    members: tuple[OnlineTeacher, ...]
+
+    def views(self, batch: Batch, device: torch.device) -> list[TeacherView]:
+        return [member.view(batch, device) for member in self.members]
+
+
+def load_teachers(config: TrainingConfig, student: PreprocessSpec, device: torch.device) -> OnlineTeachers:
+    """The configured teacher models.
+
+    Raises:
+        ConfigError: a teacher would have random weights.
+        UnknownModelError, CheckpointError: as `build_trained_model`.
+    """
+    return OnlineTeachers(
+        tuple(OnlineTeacher(build_trained_model(reference), student, device) for reference in config.teachers)
+    )
+
+
+def gathered_goals(batch: Batch, views: Sequence[TeacherView], processes: Processes) -> Goals:
+    """The goals of the whole batch from every process's share."""
+
+    def gather(rows: Tensor) -> Tensor:
+        return processes.gather(rows.to(processes.device))
+
+    def gather_some(rows: Tensor | None) -> Tensor | None:
+        return None if rows is None else gather(rows)
+
+    return Goals(
+        gather(batch.caption_ids),
+        gather_some(batch.synthetic_caption_ids),
+        tuple(
+            TeacherView(gather(view.image), gather(view.text), gather_some(view.synthetic_text), view.scale)
+            for view in views
+        ),
+    )
+
+
+def _slices(rows: Tensor, dims: tuple[int, ...]) -> list[Tensor]:
+    if rows.shape[-1] != sum(dims):
+        raise ConfigError(
+            f"the stored embeddings have {rows.shape[-1]} columns, the teachers' widths {dims} sum to {sum(dims)}; "
+            "give the right ones with --teacher-dims"
+        )
+    return [functional.normalize(each, dim=-1) for each in rows.float().split(dims, dim=-1)]
+
+
+def _as_seen_by(images: Tensor, student: PreprocessSpec, teacher: PreprocessSpec) -> Tensor:
+    if student == teacher:
+        return images
+    mean, std = _channels(student.mean, images), _channels(student.std, images)
+    images = images * std + mean
+    if student.image_size != teacher.image_size:
+        mode = "bicubic" if teacher.interpolation is Interpolation.BICUBIC else "bilinear"
+        size = (teacher.image_size, teacher.image_size)
+        images = functional.interpolate(images, size, mode=mode, antialias=True, align_corners=False).clamp(0, 1)
+    return (images - _channels(teacher.mean, images)) / _channels(teacher.std, images)
+
+
+def _channels(values: tuple[float, float, float], like: Tensor) -> Tensor:
+    return torch.tensor(values, dtype=like.dtype, device=like.device).view(3, 1, 1)

@@ -1,0 +1,84 @@
+"""How good a model is in the middle of a run: the score by which the best checkpoint is kept."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from models.clip import AnyModel
+from models.data.source import SceneSource, parse_source, read_pairs
+from models.errors import DatasetError
+from models.preprocess import normalize, preprocess
+from models.scenes import SceneDataset, Split, class_prompts, render_arrays, scene_classes
+from models.tokenizer import load_tokenizer
+from models.training.config import TrainingConfig
+
+_BATCH = 64
+# Other scenes than parity and calibration look at.
+_SCENE_SEED = 3
+
+
+class Validation:
+    """Scores a model on samples it does not train on, encoded in batches.
+
+    `metric` is `scenes_accuracy`, zero-shot on scenes of the classes that training shows, for runs on scenes; else
+    `recall_at_1`, of finding an image's caption and a caption's image among the validation samples, averaged.
+    """
+
+    def __init__(self, config: TrainingConfig, model: AnyModel) -> None:
+        source = parse_source(config.validation or config.data)
+        self._tokenizer = load_tokenizer(model.config.tokenizer)
+        spec = model.config.preprocess
+        if isinstance(source, SceneSource):
+            self.metric = "scenes_accuracy"
+            pixels, _ = render_arrays(Split.VALIDATION, config.validation_samples, _SCENE_SEED, spec.image_size)
+            labels = SceneDataset(Split.VALIDATION, config.validation_samples, seed=_SCENE_SEED).labels()
+            shown = np.flatnonzero(labels >= 0)
+            self._images, self._goals = normalize(pixels[shown], spec), labels[shown]
+            self._texts = [class_prompts(entry.name)[1] for entry in scene_classes(Split.VALIDATION)]
+            return
+        self.metric = "recall_at_1"
+        pairs = list(itertools.islice(read_pairs(source), config.validation_samples))
+        if len(pairs) < 2:
+            raise DatasetError(f"validation needs at least two samples, {config.validation} has {len(pairs)}")
+        self._images = np.stack([preprocess(pair.image, spec) for pair in pairs])
+        self._texts = [pair.caption for pair in pairs]
+        self._goals = np.arange(len(pairs))
+
+    @torch.no_grad()
+    def score(self, model: AnyModel, device: torch.device) -> float:
+        """The metric, between 0 and 1; the model's mode is as it was afterwards."""
+        with _evaluating(model):
+            images = _encoded(model.encode_image, torch.from_numpy(self._images), device)
+            texts = _encoded(model.encode_text, torch.from_numpy(self._tokenizer(self._texts)), device)
+        similarity = images @ texts.T
+        goals = torch.from_numpy(self._goals)
+        found = (similarity.argmax(1) == goals).float().mean().item()
+        if self.metric == "scenes_accuracy":
+            return found
+        return (found + (similarity.argmax(0) == goals).float().mean().item()) / 2
+
+
+def wants_validation(config: TrainingConfig) -> bool:
+    """Whether there is anything to validate on that the run does not train on."""
+    return config.validation is not None or isinstance(parse_source(config.data), SceneSource)
+
+
+def _encoded(encode: object, rows: torch.Tensor, device: torch.device) -> torch.Tensor:
+    assert callable(encode)
+    return torch.cat([functional.normalize(encode(part.to(device)).float(), dim=-1).cpu() for part in rows.split(_BATCH)])
+
+
+@contextmanager
+def _evaluating(model: AnyModel) -> Iterator[None]:
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
