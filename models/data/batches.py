@@ -1,0 +1,87 @@
+"""Batches as the trainer takes them, and what every source of batches promises."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from models.data.skips import SkippedSample
+
+
+@dataclass(frozen=True)
+class TeacherEmbeddings:
+    """Stored teacher embeddings of a batch, each `(N, sum of teacher dims)` float32.
+
+    The slices of the teachers lie side by side; a loss normalises each slice on its own.
+    """
+
+    image: Tensor
+    text: Tensor
+    synthetic_text: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch of image-caption pairs.
+
+    Attributes:
+        images: `(N, 3, S, S)` float32, normalised as the student's `PreprocessSpec` says.
+        token_ids: `(N, T)` int32.
+        caption_ids: `(N,)` int64, equal for equal captions (see `caption_id`).
+        synthetic_token_ids, synthetic_caption_ids: the same of one synthetic caption each; None in plain data.
+        teachers: the embeddings that belong to exactly these images and captions; None in plain data.
+    """
+
+    images: Tensor
+    token_ids: Tensor
+    caption_ids: Tensor
+    synthetic_token_ids: Tensor | None = None
+    synthetic_caption_ids: Tensor | None = None
+    teachers: TeacherEmbeddings | None = None
+
+
+class BatchSource(Protocol):
+    """An endless sequence of batches, the same ones whenever it is read, with a cursor."""
+
+    def next_batch(self) -> Batch:
+        """The next batch, always full.
+
+        Raises:
+            DatasetError: too many samples cannot be used, or the source holds none.
+        """
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """The position behind the last batch, as a few JSON values."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes to the position of a `state`: the next batch is the one that followed it.
+
+        Raises:
+            DatasetError: the state belongs to other data, another seed or another division among processes.
+        """
+        ...
+
+    @property
+    def skipped(self) -> Sequence[SkippedSample]:
+        """The first of the samples that were skipped, with reasons."""
+        ...
+
+    @property
+    def skipped_count(self) -> int:
+        """How many samples were skipped."""
+        ...
+
+    def close(self) -> None:
+        """Ends worker processes."""
+        ...
+
+
+def caption_id(caption: str) -> int:
+    """A number in 0 to 2**63 - 1 that is equal for equal captions: the first 8 bytes of the sha256."""
+    return int.from_bytes(hashlib.sha256(caption.encode()).digest()[:8], "big") >> 1
