@@ -6,7 +6,8 @@ from benchmark.cli import bench_command, report_command
 from benchmark.eval_cli import eval_command
 from export.cli import classify_command, export_command
 from models import command_line
-from models.cli import models_command, train_command
+from models.cli import models_command
+from models.train_cli import train_command
 
 app = command_line.new_app("pocketclip", "CLIP-style image-text models on phones: train, export, prove, measure.")
 app.command("models")(models_command)

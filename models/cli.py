@@ -1,8 +1,7 @@
-"""The commands of `pocketclip` that need no export: `models` and `train`."""
+"""The `models` command: what there is, how large, how it compares."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +10,6 @@ from models import command_line
 
 if TYPE_CHECKING:
     from models.complexity import ModelComplexity, TowerComplexity
-    from models.inheritance import InheritanceReport
 
 
 def models_command(
@@ -64,70 +62,3 @@ def models_command(
 
 def _figures(tower: TowerComplexity) -> tuple[float, ...]:
     return tower.parameters / 1e6, tower.flops / 1e9, tower.activation_bytes / 1e6, tower.fp32_bytes / 1e6
-
-
-def train_command(
-    out: Annotated[Path, typer.Option("--out", help="Folder of the run: weights, log, resumable state.")],
-    model: command_line.ModelOption = "pocketclip_nano",
-    changes: command_line.ChangesOption = None,
-    init_from: Annotated[
-        str | None, typer.Option("--init-from", help="Start from another model's weights: MODEL or MODEL=CHECKPOINT.")
-    ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1)] = 1500,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=2)] = 128,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", help="Peak of the schedule.")] = 1.5e-3,
-    scenes: Annotated[int, typer.Option("--scenes", min=2, help="Rendered scenes to train on.")] = 40_000,
-    warmup_steps: Annotated[int, typer.Option("--warmup-steps", min=0)] = 100,
-    checkpoint_every: Annotated[int, typer.Option("--checkpoint-every", min=1, help="In steps.")] = 200,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
-) -> None:
-    """Trains a model on generated scenes by contrast (CLIP), with exact resume."""
-    from models.registry import resolve_config
-    from models.training.config import TrainingConfig
-
-    resolve_config(model, changes or [])
-    config = TrainingConfig(
-        model=model,
-        changes=tuple(changes or ()),
-        init_from=init_from,
-        steps=steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        warmup_steps=min(warmup_steps, steps),
-        scenes=scenes,
-        checkpoint_every=checkpoint_every,
-        seed=seed,
-    )
-
-    from models.training.trainer import StepReport, train
-
-    command_line.note(f"rendering {scenes} scenes")
-    with command_line.progress() as progress:
-        task = progress.add_task("training", total=steps)
-
-        def show(report: StepReport) -> None:
-            progress.update(
-                task,
-                completed=report.step,
-                description=f"loss {report.loss:.3f}, {report.samples_per_second:.0f} samples/s",
-            )
-
-        weights = train(config, out, resume=resume, report=show, inherited=_print_inheritance)
-    command_line.note(f"wrote {weights}")
-
-
-def _print_inheritance(report: InheritanceReport) -> None:
-    from rich.table import Table
-
-    from models.inheritance import Origin, origins_by_part
-
-    table = Table(title="Weights taken over, values")
-    table.add_column("part")
-    for origin in Origin:
-        table.add_column(origin, justify="right")
-    for part, counts in origins_by_part(report).items():
-        table.add_row(part, *(f"{counts[origin]:,}" if counts[origin] else "" for origin in Origin))
-    table.add_section()
-    table.add_row("all", *(f"{report.values(origin):,}" for origin in Origin))
-    command_line.console().print(table)

@@ -150,20 +150,27 @@ def build_model(config: AnyConfig, weights: str | None = None) -> AnyModel:
     import torch
 
     from models.checkpoint import load_weights
-    from models.clip import ClipModel
-    from models.open_clip_config import OpenClipConfig
     from models.open_clip_model import OpenClipModel, load_open_clip_weights
 
     source = checkpoint_of(config, weights)
     # Both towers of an export are built in processes of their own: fresh weights must be the same in each.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = OpenClipModel(config) if isinstance(config, OpenClipConfig) else ClipModel(config)
+        model = new_model(config)
     if source is not None and isinstance(model, OpenClipModel):
         load_open_clip_weights(model, source)
     elif source is not None:
         load_weights(model, source)
     return model.eval()
+
+
+def new_model(config: AnyConfig) -> AnyModel:
+    """The model of a configuration with random weights from torch's generator, in training mode."""
+    from models.clip import ClipModel
+    from models.open_clip_config import OpenClipConfig
+    from models.open_clip_model import OpenClipModel
+
+    return OpenClipModel(config) if isinstance(config, OpenClipConfig) else ClipModel(config)
 
 
 def build_trained_model(reference: str) -> AnyModel:

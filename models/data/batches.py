@@ -34,6 +34,7 @@ class Batch:
         caption_ids: `(N,)` int64, equal for equal captions (see `caption_id`).
         synthetic_token_ids, synthetic_caption_ids: the same of one synthetic caption each; None in plain data.
         teachers: the embeddings that belong to exactly these images and captions; None in plain data.
+        captions: the N real captions as text, for teachers with a tokenizer of their own.
     """
 
     images: Tensor
@@ -42,6 +43,7 @@ class Batch:
     synthetic_token_ids: Tensor | None = None
     synthetic_caption_ids: Tensor | None = None
     teachers: TeacherEmbeddings | None = None
+    captions: tuple[str, ...] = ()
 
 
 class BatchSource(Protocol):

@@ -98,7 +98,7 @@ class TrainingConfig:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
         if not 0 <= self.warmup_steps <= self.steps:
             raise ConfigError(f"warmup_steps must lie in 0 to steps ({self.steps}), got {self.warmup_steps}")
-        if not 0 <= self.weight_decay:
+        if self.weight_decay < 0:
             raise ConfigError(f"weight_decay must be 0 or more, got {self.weight_decay}")
         if not 0 <= self.max_skipped_share < 1:
             raise ConfigError(f"max_skipped_share must lie in 0 to 1, got {self.max_skipped_share}")

@@ -143,13 +143,16 @@ def share_batch_statistics(module: nn.Module, device: torch.device) -> nn.Module
 def unmoved_statistics(module: nn.Module) -> Iterator[None]:
     """Inside, BatchNorms in training leave their running statistics alone: a second pass must not count twice."""
     norms = [each for each in module.modules() if isinstance(each, _BatchNorm) and each.track_running_stats]
+    kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        norm.track_running_stats = False
+        # Not by `track_running_stats`, with which the layer would save other tensors than in the first pass.
+        norm.momentum = 0.0
+        norm.num_batches_tracked = None if norm.num_batches_tracked is None else norm.num_batches_tracked.clone()
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, (momentum, counted) in zip(norms, kept, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, counted
 
 
 def _sum(values: Tensor) -> Tensor:

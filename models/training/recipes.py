@@ -128,9 +128,7 @@ def _distilled(
     return _weighted(student, text, caption_ids, "distillation", divergence, weight)
 
 
-def _weighted(
-    student: Embedded, text: Tensor, caption_ids: Tensor, name: str, term: Tensor, weight: float
-) -> Terms:
+def _weighted(student: Embedded, text: Tensor, caption_ids: Tensor, name: str, term: Tensor, weight: float) -> Terms:
     terms = {name: weight * term}
     if weight < 1:
         # At a weight of 1 its gradients would be zeros that cost a softmax over the batch.

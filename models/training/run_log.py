@@ -22,8 +22,8 @@ TENSORBOARD_FOLDER = "tensorboard"
 class StepReport:
     """What a step did: its number from 1, the loss and its terms, learning rate, samples per second so far.
 
-    `skipped` counts the corrupt samples passed over since the run began; `validation` is the score of this step,
-    where it was validated.
+    `skipped` counts the corrupt samples passed over since the run began: this process's, and at a checkpoint those of
+    all. `validation` is the score of this step, where it was validated.
     """
 
     step: int
@@ -43,8 +43,9 @@ class RunLog:
     writer: SummaryWriter | None
 
     def write(self, report: StepReport) -> None:
-        """Appends a report."""
+        """Appends a report; its line is with the system when this returns, so that a killed process loses none."""
         self.lines.write(json.dumps(vars(report)) + "\n")
+        self.lines.flush()
         if self.writer is None:
             return
         scalars = {
@@ -56,12 +57,6 @@ class RunLog:
         }
         for name, value in scalars.items():
             self.writer.add_scalar(name, value, report.step)
-
-    def flush(self) -> None:
-        """Writes out what is buffered."""
-        self.lines.flush()
-        if self.writer is not None:
-            self.writer.flush()
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.data.batches import Batch, SkippedSample
+from models.data.batches import Batch
+from models.data.skips import SkippedSample
 from models.errors import ConfigError
 from models.preprocess import PreprocessSpec, normalize
 from models.scenes import Split, render_arrays, sample_scene
@@ -71,9 +72,6 @@ class SceneBatches:
             token_ids=torch.from_numpy(self._token_ids[caption_ids]),
             caption_ids=torch.from_numpy(caption_ids),
             captions=tuple(self._captions[each] for each in caption_ids),
-            synthetic_token_ids=None,
-            synthetic_caption_ids=None,
-            teachers=None,
         )
 
     def state(self) -> dict[str, Any]:
@@ -88,6 +86,11 @@ class SceneBatches:
     def skipped(self) -> Sequence[SkippedSample]:
         """None: generated scenes cannot be corrupt."""
         return ()
+
+    @property
+    def skipped_count(self) -> int:
+        """0."""
+        return 0
 
     def close(self) -> None:
         """Nothing to free."""

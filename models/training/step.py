@@ -115,9 +115,7 @@ class GradientPass:
         captions = text.unflatten(0, (-1, len(image))).unbind(0)
         gathered = [self._processes.gather(rows) for rows in captions]
         synthetic = gathered[1] if len(gathered) > 1 else None
-        return self._objective(
-            Embedded(self._processes.gather(image), gathered[0], synthetic, scale, bias), goals
-        )
+        return self._objective(Embedded(self._processes.gather(image), gathered[0], synthetic, scale, bias), goals)
 
 
 def _total(terms: Terms) -> Tensor:

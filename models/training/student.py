@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -69,17 +68,9 @@ def checkpoint_activations(model: AnyModel) -> None:
         model.clip.set_grad_checkpointing(True)
         return
 
-    def contexts() -> tuple[contextlib.AbstractContextManager[None], contextlib.AbstractContextManager[None]]:
-        return contextlib.nullcontext(), _second_pass(model)
+    def recomputed(module: nn.Module) -> nn.Module:
+        return checkpoint_wrapper(module, context_fn=lambda: (contextlib.nullcontext(), unmoved_statistics(module)))
 
     apply_activation_checkpointing(
-        model,
-        checkpoint_wrapper_fn=lambda module: checkpoint_wrapper(module, context_fn=contexts),
-        check_fn=lambda module: isinstance(module, _BLOCKS),
+        model, checkpoint_wrapper_fn=recomputed, check_fn=lambda module: isinstance(module, _BLOCKS)
     )
-
-
-@contextlib.contextmanager
-def _second_pass(model: nn.Module) -> Iterator[None]:
-    with unmoved_statistics(model):
-        yield

@@ -17,9 +17,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from models import atomic, documents
 from models.checkpoint import save_weights
-from models.clip import AnyModel
+from models.clip import AnyModel, ClipModel
 from models.config import AnyConfig
-from models.data.batches import BatchSource, open_batches
+from models.data.batches import BatchSource
 from models.data.source import SceneSource, parse_source
 from models.errors import CheckpointError, ConfigError, NonFiniteError
 from models.inheritance import InheritanceReport, inherit_weights
@@ -44,6 +44,8 @@ WEIGHTS_FILE = "weights.safetensors"
 # Of runs with a moving average, whose result is the average: the weights that were trained.
 LAST_WEIGHTS_FILE = "last.safetensors"
 BEST_WEIGHTS_FILE = "best.safetensors"
+# Of `scenes` without a count.
+DEFAULT_SCENES = 40_000
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _build(
     torch.manual_seed(config.seed)
     model = new_model(model_config)
     if config.init_from is not None and inherited is not None:
-        said = inherit_weights(model, build_trained_model(config.init_from))
+        said = inherit_weights(*_same_kind(model, build_trained_model(config.init_from)))
         if processes.leads:
             inherited(said)
     # torch's stubs leave this overload out.
@@ -160,9 +162,16 @@ def _build(
         average,
         _open_batches(config, model_config, processes, folder, workers),
         _teachers(config, model_config, processes),
-        GradientPass(
-            trained, objective(config), processes, accumulation=config.accumulation, autocast=config.autocast
-        ),
+        GradientPass(trained, objective(config), processes, accumulation=config.accumulation, autocast=config.autocast),
+    )
+
+
+def _same_kind(model: AnyModel, base: AnyModel) -> tuple[ClipModel, ClipModel]:
+    if isinstance(model, ClipModel) and isinstance(base, ClipModel):
+        return model, base
+    raise ConfigError(
+        f"weights carry over between models of ours, not from {base.config.name} to {model.config.name}; "
+        "leave out --init-from"
     )
 
 
@@ -179,12 +188,14 @@ def _open_batches(
             )
         return SceneBatches(
             config,
-            source.count,
+            source.count or DEFAULT_SCENES,
             model_config.preprocess,
             load_tokenizer(model_config.tokenizer),
             processes,
             workers=workers or cores,
         )
+    from models.data.batches import open_batches
+
     return open_batches(
         source,
         config=model_config,
@@ -204,7 +215,7 @@ def _teachers(config: TrainingConfig, model_config: AnyConfig, processes: Proces
         return load_teachers(config, model_config.preprocess, processes.device)
     if not config.recipe.needs_stored_embeddings:
         return NoTeachers()
-    dims = config.teacher_dims or stored_teacher_dims(config.data)
+    dims = config.teacher_dims or ()
     return StoredTeachers(dims, TEACHER_SCALE)
 
 
@@ -224,28 +235,29 @@ def _loop(
         terms = _take_step(config, run, processes, step, rate)
         done = step + 1
         due = done % config.checkpoint_every == 0 or done == config.steps
-        skipped = sum(int(each["skipped"]) for each in processes.gather_objects({"skipped": len(run.batches.skipped)}))
         entry = StepReport(
             step=done,
             loss=sum(terms.values()),
             learning_rate=rate,
             samples_per_second=(done - first) * config.batch_size / (time.perf_counter() - started),
             terms=terms,
-            skipped=skipped,
+            skipped=run.batches.skipped_count,
         )
+        score = None
         if due:
-            score = None
+            skips = processes.gather_objects({"count": run.batches.skipped_count})
+            entry = replace(entry, skipped=sum(each["count"] for each in skips))
             if validation is not None:
                 score = BestStep(done, validation.metric, validation.score(run.result, processes.device))
                 entry = replace(entry, validation={score.metric: score.value})
+        if log is not None:
+            # On disk before the checkpoint: a run that goes on from there logs nothing of it again.
+            log.write(entry)
+        if due:
             states = processes.gather_objects({"batches": run.batches.state()})
             if processes.leads:
                 checkpoints.save(done, _state(run, processes, [each["batches"] for each in states]), score)
-        if log is not None:
-            log.write(entry)
-            if due:
-                log.flush()
-            report(entry)
+        report(entry)
 
 
 def _take_step(
@@ -313,7 +325,9 @@ def _write_results(run: Machinery, checkpoints: Checkpoints, folder: Path) -> No
         last = {key: value.clone() for key, value in model.state_dict().items()}
         source = state["student"] if run.average is None else state["average"]
         prefix = "model." if run.average is None else "module."
-        model.load_state_dict({key.removeprefix(prefix): value for key, value in source.items() if key.startswith(prefix)})
+        model.load_state_dict(
+            {key.removeprefix(prefix): value for key, value in source.items() if key.startswith(prefix)}
+        )
         save_weights(model.eval(), folder / BEST_WEIGHTS_FILE)
         model.load_state_dict(last)
     if run.average is not None:

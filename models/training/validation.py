@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from models.clip import AnyModel
-from models.data.source import SceneSource, parse_source, read_pairs
+from models.data.source import SceneSource, parse_source
 from models.errors import DatasetError
 from models.preprocess import normalize, preprocess
 from models.scenes import SceneDataset, Split, class_prompts, render_arrays, scene_classes
@@ -42,6 +42,8 @@ class Validation:
             self._images, self._goals = normalize(pixels[shown], spec), labels[shown]
             self._texts = [class_prompts(entry.name)[1] for entry in scene_classes(Split.VALIDATION)]
             return
+        from models.data.batches import read_pairs
+
         self.metric = "recall_at_1"
         pairs = list(itertools.islice(read_pairs(source), config.validation_samples))
         if len(pairs) < 2:
@@ -71,7 +73,9 @@ def wants_validation(config: TrainingConfig) -> bool:
 
 def _encoded(encode: object, rows: torch.Tensor, device: torch.device) -> torch.Tensor:
     assert callable(encode)
-    return torch.cat([functional.normalize(encode(part.to(device)).float(), dim=-1).cpu() for part in rows.split(_BATCH)])
+    return torch.cat(
+        [functional.normalize(encode(part.to(device)).float(), dim=-1).cpu() for part in rows.split(_BATCH)]
+    )
 
 
 @contextmanager

@@ -1,0 +1,97 @@
+"""Each loss against an independent computation, and at the points where its value is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import log_expit, log_softmax, softmax
+from torch.nn import functional
+
+from models.training.losses import (
+    affinity_mimicking,
+    contrastive_loss,
+    repeated_captions,
+    sigmoid_loss,
+    similarity_distillation,
+)
+
+SCALE = torch.tensor(20.0)
+
+
+def unit_rows(seed: int, rows: int = 6, columns: int = 5) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return functional.normalize(torch.randn(rows, columns, generator=generator), dim=-1)
+
+
+IMAGE, TEXT, IDS = unit_rows(1), unit_rows(2), torch.arange(6)
+
+
+def test_repeated_captions_leave_the_diagonal() -> None:
+    repeated = repeated_captions(torch.tensor([4, 9, 4]))
+    assert repeated.tolist() == [[False, False, True], [False, False, False], [True, False, False]]
+
+
+def test_contrastive_loss_is_the_mean_of_both_directions() -> None:
+    logits = 20 * IMAGE.numpy().astype(np.float64) @ TEXT.numpy().T
+    expected = -(np.diag(log_softmax(logits, 1)).mean() + np.diag(log_softmax(logits, 0)).mean()) / 2
+    assert contrastive_loss(IMAGE, TEXT, SCALE, IDS).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_contrastive_loss_of_perfect_pairs_is_near_zero_and_duplicates_are_no_negatives() -> None:
+    eye, ids = torch.eye(4), torch.arange(4)
+    assert contrastive_loss(eye, eye, torch.tensor(100.0), ids) < 1e-6
+    twins = eye.clone()
+    twins[1] = twins[0]
+    same = torch.tensor([0, 0, 2, 3])
+    assert contrastive_loss(twins, twins, torch.tensor(100.0), same) < 1e-6
+    assert contrastive_loss(twins, twins, torch.tensor(100.0), ids) > 0.3
+
+
+def test_sigmoid_loss_asks_of_every_pair() -> None:
+    bias = torch.tensor(-3.0)
+    logits = 20 * IMAGE.numpy().astype(np.float64) @ TEXT.numpy().T - 3
+    signs = 2 * np.eye(6) - 1
+    expected = -log_expit(signs * logits).sum() / 6
+    assert sigmoid_loss(IMAGE, TEXT, SCALE, bias, IDS).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_sigmoid_loss_leaves_out_pairs_that_share_a_caption() -> None:
+    eye = torch.eye(3)
+    twins = eye.clone()
+    twins[1] = twins[0]
+    same, apart = torch.tensor([0, 0, 2]), torch.arange(3)
+    scale, bias = torch.tensor(100.0), torch.tensor(-50.0)
+    assert sigmoid_loss(twins, twins, scale, bias, same) < 1e-6
+    assert sigmoid_loss(twins, twins, scale, bias, apart) > 10
+
+
+def test_distillation_averages_the_teachers_after_the_softmax() -> None:
+    teachers = [(unit_rows(3, columns=7), unit_rows(4, columns=7)), (unit_rows(5), unit_rows(6))]
+    own = 20 * IMAGE.numpy().astype(np.float64) @ TEXT.numpy().T
+    expected = 0.0
+    for axis in (1, 0):
+        goal = np.mean([softmax(100 * i.numpy().astype(np.float64) @ t.numpy().T, axis) for i, t in teachers], 0)
+        expected += (goal * (np.log(goal) - log_softmax(own, axis))).sum() / 6 / 2
+    loss = similarity_distillation(IMAGE, TEXT, SCALE, teachers, [100.0, 100.0])
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_distillation_is_zero_where_the_student_is_its_teacher() -> None:
+    assert similarity_distillation(IMAGE, TEXT, SCALE, [(IMAGE, TEXT)], [20.0]).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_affinity_mimicking_is_a_cross_entropy_at_the_teachers_own_scale() -> None:
+    teacher = (unit_rows(7), unit_rows(8))
+    own = 20 * IMAGE.numpy().astype(np.float64) @ TEXT.numpy().T
+    wanted = 50 * teacher[0].numpy().astype(np.float64) @ teacher[1].numpy().T
+    expected = -sum((softmax(wanted, axis) * log_softmax(own, axis)).sum() / 6 for axis in (1, 0))
+    assert affinity_mimicking(IMAGE, TEXT, SCALE, teacher, 50.0).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_uniform_teacher_costs_the_entropy_of_the_batch() -> None:
+    flat = torch.ones(6, 1)
+    loss = affinity_mimicking(flat, flat, SCALE, (flat, flat), 1.0)
+    assert loss.item() == pytest.approx(2 * math.log(6), rel=1e-5)

@@ -1,0 +1,208 @@
+"""The trainer learns, resumes exactly, and refuses what would spoil a run."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from models import documents
+from models.checkpoint import read_state_dict
+from models.errors import CheckpointError, ConfigError, NonFiniteError
+from models.training.checkpoints import BEST_FILE
+from models.training.config import Autocast, Recipe, TrainingConfig
+from models.training.run_log import LOG_FILE, TENSORBOARD_FOLDER, StepReport
+from models.training.trainer import BEST_WEIGHTS_FILE, CHECKPOINT_FOLDER, LAST_WEIGHTS_FILE, train
+
+TINY = TrainingConfig(
+    model="pocketclip_nano",
+    steps=6,
+    data="scenes:32",
+    batch_size=8,
+    warmup_steps=2,
+    checkpoint_every=2,
+    validation_samples=8,
+    learning_rate=1e-3,
+)
+# Everything a checkpoint has to hold: average, scaler, a learned bias, several parts.
+FULL = replace(TINY, recipe=Recipe.SIGMOID, ema_decay=0.9, accumulation=2, autocast=Autocast.BF16)
+
+
+class Stopped(Exception):
+    """Ends a run from inside."""
+
+
+def assert_same_bits(first: Path, second: Path) -> None:
+    one, other = read_state_dict(first), read_state_dict(second)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def steps_logged(folder: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in (folder / LOG_FILE).read_text().splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", [TINY, FULL], ids=["plain", "full"])
+def test_resumed_run_ends_with_the_same_bits(config: TrainingConfig, tmp_path: Path) -> None:
+    whole = train(config, tmp_path / "whole", workers=1)
+
+    def stop(report: StepReport) -> None:
+        if report.step == 5:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(config, tmp_path / "cut", workers=1, report=stop)
+    resumed = train(config, tmp_path / "cut", resume=True, workers=1)
+    assert_same_bits(whole, resumed)
+    assert_same_bits(whole.with_name(BEST_WEIGHTS_FILE), resumed.with_name(BEST_WEIGHTS_FILE))
+    # What was done twice is logged once.
+    assert steps_logged(tmp_path / "cut") == steps_logged(tmp_path / "whole") == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.slow
+def test_a_run_killed_twice_ends_with_the_same_bits(tmp_path: Path) -> None:
+    options = ["--steps", "24", "--batch-size", "8", "--data", "scenes:32", "--checkpoint-every", "3"]
+    options += ["--validation-samples", "8", "--device", "cpu", "--workers", "1"]
+
+    def start(out: str, *more: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "models.train", "--out", str(tmp_path / out), *options, *more]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    whole = start("whole")
+    assert whole.wait(180) == 0
+    for steps, more in ((3, ()), (12, ("--resume",))):
+        process = start("cut", *more)
+        checkpoint = tmp_path / "cut" / CHECKPOINT_FOLDER / f"step-{steps:08d}.pt"
+        deadline = time.monotonic() + 180
+        while not checkpoint.exists() and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not (tmp_path / "cut" / "weights.safetensors").exists()
+    last = start("cut", "--resume")
+    assert last.wait(180) == 0, last.stderr.read() if last.stderr else ""
+    assert_same_bits(tmp_path / "whole" / "weights.safetensors", tmp_path / "cut" / "weights.safetensors")
+    assert steps_logged(tmp_path / "cut") == list(range(1, 25))
+
+
+@pytest.mark.slow
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
+    losses: list[float] = []
+    config = replace(TINY, steps=30, batch_size=16, warmup_steps=5, learning_rate=2e-3, checkpoint_every=30)
+    train(config, tmp_path, workers=1, report=lambda report: losses.append(report.loss))
+    assert sum(losses[-5:]) / 5 < 0.8 * sum(losses[:5]) / 5
+
+
+def test_the_newest_and_the_best_checkpoints_are_kept(tmp_path: Path) -> None:
+    train(replace(TINY, steps=8, keep_checkpoints=1), tmp_path, workers=1)
+    folder = tmp_path / CHECKPOINT_FOLDER
+    best = json.loads((folder / BEST_FILE).read_text())
+    assert best["metric"] == "scenes_accuracy"
+    kept = {path.name for path in folder.glob("*.pt")}
+    assert kept == {"step-00000008.pt", f"step-{best['step']:08d}.pt"}
+    assert list((tmp_path / TENSORBOARD_FOLDER).glob("events.*"))
+    logged = [json.loads(line) for line in (tmp_path / LOG_FILE).read_text().splitlines()]
+    assert [entry["step"] for entry in logged if entry["validation"]] == [2, 4, 6, 8]
+    assert all(entry["terms"] == {"contrastive": entry["loss"]} for entry in logged)
+
+
+def test_the_average_follows_the_weights(tmp_path: Path) -> None:
+    config = replace(TINY, steps=3, ema_decay=0.75, checkpoint_every=1)
+    result = train(config, tmp_path, workers=1)
+    key = "text_encoder.projection_layer"
+    states = [_student(path)[key] for path in sorted((tmp_path / CHECKPOINT_FOLDER).glob("*.pt"))]
+    last = read_state_dict(tmp_path / LAST_WEIGHTS_FILE)[key]
+    assert torch.equal(last, states[-1])
+    averaged = read_state_dict(result)[key]
+    assert not torch.equal(averaged, last)
+
+
+def _student(path: Path) -> dict[str, torch.Tensor]:
+    from models.training.checkpoints import Checkpoints
+
+    state = Checkpoints(path.parent, 1).load(int(path.stem.removeprefix("step-")))
+    return {key.removeprefix("model."): value for key, value in state["student"].items()}
+
+
+def test_runs_are_not_mixed_up(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no run to resume"):
+        train(TINY, tmp_path, resume=True)
+    documents.write(replace(TINY, steps=7, learning_rate=2e-3, checkpoint_every=3), tmp_path / "training.json")
+    with pytest.raises(ConfigError, match="already holds a run"):
+        train(TINY, tmp_path)
+    with pytest.raises(ConfigError, match=r"other settings \(steps, learning_rate, checkpoint_every\)"):
+        train(TINY, tmp_path, resume=True)
+
+
+def test_a_damaged_checkpoint_is_refused_and_the_one_before_taken_when_it_is_gone(tmp_path: Path) -> None:
+    whole = train(TINY, tmp_path, workers=1)
+    expected = read_state_dict(whole)
+    newest = tmp_path / CHECKPOINT_FOLDER / "step-00000006.pt"
+    newest.write_bytes(newest.read_bytes()[:-7])
+    with pytest.raises(CheckpointError, match="is damaged"):
+        train(TINY, tmp_path, resume=True, workers=1)
+    newest.unlink()
+    (tmp_path / CHECKPOINT_FOLDER / BEST_FILE).unlink()
+    again = read_state_dict(train(TINY, tmp_path, resume=True, workers=1))
+    assert all(torch.equal(expected[key], again[key]) for key in expected)
+
+
+def test_another_number_of_processes_is_refused(tmp_path: Path) -> None:
+    from models.training.checkpoints import Checkpoints
+
+    train(replace(TINY, steps=2), tmp_path, workers=1)
+    checkpoints = Checkpoints(tmp_path / CHECKPOINT_FOLDER, 1)
+    state = checkpoints.newest()
+    assert state is not None
+    checkpoints.save(2, {**state, "world": 2}, None)
+    with pytest.raises(ConfigError, match="trained by 2 processes, not 1"):
+        train(replace(TINY, steps=2), tmp_path, resume=True, workers=1)
+
+
+def test_diverged_loss_stops_the_run(tmp_path: Path) -> None:
+    config = replace(TINY, steps=20, warmup_steps=0, learning_rate=1e30, checkpoint_every=20)
+    with pytest.raises(NonFiniteError, match="lower the learning rate"):
+        train(config, tmp_path, workers=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"steps": 0}, "steps must be positive"),
+        ({"warmup_steps": 9}, "warmup_steps must lie"),
+        ({"ema_decay": 1.0}, "ema_decay must lie"),
+        ({"crop_scale": (0.9, 0.5)}, "crop_scale must be"),
+        ({"recipe": Recipe.DISTILLATION}, "needs a teacher model"),
+        ({"recipe": Recipe.AFFINITY, "teachers": ("a", "b")}, "mimics one teacher, got 2"),
+        ({"teachers": ("pocketclip_nano",)}, "runs no teacher"),
+        ({"distillation_weight": 0.5}, "no distillation term"),
+    ],
+)
+def test_bad_settings(changes: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        TrainingConfig(**{**vars(TINY), **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"batch_size": 64}, "exceeds the 32 scenes"),
+        ({"accumulation": 3}, "no multiple of 1 processes times 3 parts"),
+        ({"recipe": Recipe.REINFORCED}, "no teachers' embeddings.*pocketclip reinforce"),
+        ({"recipe": Recipe.AFFINITY, "teachers": ("pocketclip_xs",)}, "comes without weights"),
+        ({"init_from": "mobileclip_s0"}, "comes without weights"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_the_first_step(
+    changes: dict[str, object], complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        train(TrainingConfig(**{**vars(TINY), **changes}), tmp_path, workers=1)
