@@ -99,7 +99,7 @@ class GatheredBatchNorm(_BatchNorm):
         axes = [0, *range(2, input.dim())]
         shape = [1, -1] + [1] * (input.dim() - 2)
         count = input.numel() // input.shape[1] * dist.get_world_size()
-        values = input.float()
+        values = at_least_float32(input)
         # Two rounds, since the sum of squares minus the squared sum loses digits.
         mean = _sum(values.sum(axes)) / count
         centred = values - mean.view(shape)
@@ -130,7 +130,10 @@ def share_batch_statistics(module: nn.Module, device: torch.device) -> nn.Module
             module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats
         )
         shared.train(module.training)
-        shared.load_state_dict(module.state_dict())
+        # The very same parameters and buffers, as torch's own conversion keeps them.
+        shared.weight, shared.bias = module.weight, module.bias
+        shared.running_mean, shared.running_var = module.running_mean, module.running_var
+        shared.num_batches_tracked = module.num_batches_tracked
         return shared
     for name, child in module.named_children():
         replaced = share_batch_statistics(child, device)
@@ -153,6 +156,11 @@ def unmoved_statistics(module: nn.Module) -> Iterator[None]:
     finally:
         for norm, (momentum, counted) in zip(norms, kept, strict=True):
             norm.momentum, norm.num_batches_tracked = momentum, counted
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """The values as they are, or in float32 where they are of half precision."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _sum(values: Tensor) -> Tensor:

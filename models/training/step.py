@@ -90,17 +90,20 @@ class GradientPass:
         bias = None if bias is None else bias.detach().requires_grad_()
         terms = self._terms(images, texts, scale, bias, goals)
         backward(_total(terms))
-        image_gradients = _gradient(images).chunk(len(parts))
-        text_gradients = _gradient(texts).unflatten(0, (-1, len(images))).chunk(len(parts), dim=1)
+        image_gradients = torch.chunk(_gradient(images), len(parts))
+        text_gradients = torch.chunk(torch.unflatten(_gradient(texts), 0, (-1, len(images))), len(parts), dim=1)
         for place, part in enumerate(parts):
             last = place == len(parts) - 1
             held = contextlib.nullcontext() if last or student is plain else student.no_sync()
             with held:
                 image, text, new_scale, new_bias = self._forward(student, part)
-                carried = [(image, image_gradients[place]), (text, text_gradients[place].flatten(0, 1))]
                 # The scalars' gradients are whole already: they go in once; zeros keep every parameter in use.
                 share = 1.0 if last else 0.0
-                carried.append((new_scale, _gradient(scale) * share))
+                carried: list[tuple[Tensor, Tensor]] = [
+                    (image, image_gradients[place]),
+                    (text, text_gradients[place].flatten(0, 1)),
+                    (new_scale, _gradient(scale) * share),
+                ]
                 if new_bias is not None and bias is not None:
                     carried.append((new_bias, _gradient(bias) * share))
                 torch.autograd.backward([tensor for tensor, _ in carried], [gradient for _, gradient in carried])

@@ -18,7 +18,7 @@ from models.blocks.transformer import TransformerLayer
 from models.clip import AnyModel
 from models.open_clip_model import OpenClipModel
 from models.training.config import Recipe
-from models.training.distributed import unmoved_statistics
+from models.training.distributed import at_least_float32, unmoved_statistics
 
 # SigLIP's starting point (Zhai et al. 2023, section 3.2): most pairs of a batch are no pairs.
 SIGMOID_START_SCALE = 10.0
@@ -48,7 +48,7 @@ class Student(nn.Module):
         return parameter
 
     def forward(self, images: Tensor, token_ids: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """Float32 embeddings, L2-normalised, and the loss's scalars.
+        """Embeddings in float32 or better, L2-normalised, and the loss's scalars.
 
         Args:
             images: `(N, 3, S, S)`.
@@ -57,8 +57,8 @@ class Student(nn.Module):
         Returns:
             `(N, D)`, `(M, D)`, the factor on cosines, the bias.
         """
-        image = nn.functional.normalize(self.model.encode_image(images).float(), dim=-1)
-        text = nn.functional.normalize(self.model.encode_text(token_ids).float(), dim=-1)
+        image = nn.functional.normalize(at_least_float32(self.model.encode_image(images)), dim=-1)
+        text = nn.functional.normalize(at_least_float32(self.model.encode_text(token_ids)), dim=-1)
         return image, text, self.model.scale(), self.bias
 
 

@@ -58,7 +58,7 @@ class OnlineTeacher:
         self.model = reparameterize(model).to(device).requires_grad_(False)
         self._tokenizer: Tokenizer = load_tokenizer(model.config.tokenizer)
         self._own, self._student = model.config.preprocess, student
-        self.scale = float(model.scale())
+        self.scale = model.scale().item()
 
     @torch.no_grad()
     def view(self, batch: Batch, device: torch.device) -> TeacherView:

@@ -23,6 +23,7 @@ from models.data.batches import BatchSource
 from models.data.source import SceneSource, parse_source
 from models.errors import CheckpointError, ConfigError, NonFiniteError
 from models.inheritance import InheritanceReport, inherit_weights
+from models.open_clip_model import OpenClipModel
 from models.registry import build_trained_model, new_model, resolve_config
 from models.tokenizer import load_tokenizer
 from models.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
@@ -107,13 +108,14 @@ def train(
     with joined_processes(device) as processes:
         _check_shares(config, processes)
         if processes.leads:
-            _claim_folder(config, folder, resume)
-            documents.write(model_config, folder / MODEL_FILE)
-        processes.wait()
+            _check_folder(config, folder, resume)
         checkpoints = Checkpoints(folder / CHECKPOINT_FOLDER, config.keep_checkpoints)
         saved = checkpoints.newest() if resume else None
-        run = _build(config, model_config, processes, folder, workers, inherited if saved is None else None)
+        run = _build(config, model_config, processes, workers, inherited if saved is None else None)
         first = 0 if saved is None else _restore(saved, run, processes)
+        if processes.leads:
+            # Not before everything is built: a mistake must not leave a folder that looks like a run.
+            _claim_folder(config, model_config, folder)
         validation = Validation(config, run.student.model) if processes.leads and wants_validation(config) else None
         try:
             if processes.leads:
@@ -133,7 +135,6 @@ def _build(
     config: TrainingConfig,
     model_config: AnyConfig,
     processes: Processes,
-    folder: Path,
     workers: int | None,
     inherited: Callable[[InheritanceReport], None] | None,
 ) -> Machinery:
@@ -160,7 +161,7 @@ def _build(
         new_optimizer(student, config),
         torch.amp.GradScaler(processes.device.type, enabled=config.autocast is Autocast.FP16),
         average,
-        _open_batches(config, model_config, processes, folder, workers),
+        _open_batches(config, model_config, processes, workers),
         _teachers(config, model_config, processes),
         GradientPass(trained, objective(config), processes, accumulation=config.accumulation, autocast=config.autocast),
     )
@@ -176,7 +177,7 @@ def _same_kind(model: AnyModel, base: AnyModel) -> tuple[ClipModel, ClipModel]:
 
 
 def _open_batches(
-    config: TrainingConfig, model_config: AnyConfig, processes: Processes, folder: Path, workers: int | None
+    config: TrainingConfig, model_config: AnyConfig, processes: Processes, workers: int | None
 ) -> BatchSource:
     source = parse_source(config.data)
     cores = os.cpu_count() or 1
@@ -328,11 +329,16 @@ def _write_results(run: Machinery, checkpoints: Checkpoints, folder: Path) -> No
         model.load_state_dict(
             {key.removeprefix(prefix): value for key, value in source.items() if key.startswith(prefix)}
         )
-        save_weights(model.eval(), folder / BEST_WEIGHTS_FILE)
+        _save(model, folder / BEST_WEIGHTS_FILE)
         model.load_state_dict(last)
     if run.average is not None:
-        save_weights(run.student.model.eval(), folder / LAST_WEIGHTS_FILE)
-    save_weights(model.eval(), folder / WEIGHTS_FILE)
+        _save(run.student.model, folder / LAST_WEIGHTS_FILE)
+    _save(model, folder / WEIGHTS_FILE)
+
+
+def _save(model: AnyModel, path: Path) -> None:
+    # Under the keys that each kind of checkpoint is read with.
+    save_weights(model.clip if isinstance(model, OpenClipModel) else model, path)
 
 
 def _check_shares(config: TrainingConfig, processes: Processes) -> None:
@@ -344,20 +350,24 @@ def _check_shares(config: TrainingConfig, processes: Processes) -> None:
         )
 
 
-def _claim_folder(config: TrainingConfig, folder: Path, resume: bool) -> None:
+def _check_folder(config: TrainingConfig, folder: Path, resume: bool) -> None:
     stored = folder / CONFIG_FILE
-    if resume:
-        if not stored.is_file():
-            raise ConfigError(f"there is no run to resume in {folder}; start one without --resume")
-        earlier = documents.read(TrainingConfig, stored, error=ConfigError)
-        if earlier != config:
-            changed = [n for n, value in vars(config).items() if getattr(earlier, n) != value]
-            raise ConfigError(
-                f"the run in {folder} has other settings ({', '.join(changed)}); resume it with those it began with"
-            )
+    if not resume:
+        if stored.exists():
+            raise ConfigError(f"{folder} already holds a run; resume it with --resume or choose another folder")
         return
-    if stored.exists():
-        raise ConfigError(f"{folder} already holds a run; resume it with --resume or choose another folder")
+    if not stored.is_file():
+        raise ConfigError(f"there is no run to resume in {folder}; start one without --resume")
+    earlier = documents.read(TrainingConfig, stored, error=ConfigError)
+    if earlier != config:
+        changed = [n for n, value in vars(config).items() if getattr(earlier, n) != value]
+        raise ConfigError(
+            f"the run in {folder} has other settings ({', '.join(changed)}); resume it with those it began with"
+        )
+
+
+def _claim_folder(config: TrainingConfig, model_config: AnyConfig, folder: Path) -> None:
     with atomic.storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    documents.write(config, stored)
+    documents.write(model_config, folder / MODEL_FILE)
+    documents.write(config, folder / CONFIG_FILE)

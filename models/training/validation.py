@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -71,8 +71,7 @@ def wants_validation(config: TrainingConfig) -> bool:
     return config.validation is not None or isinstance(parse_source(config.data), SceneSource)
 
 
-def _encoded(encode: object, rows: torch.Tensor, device: torch.device) -> torch.Tensor:
-    assert callable(encode)
+def _encoded(encode: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, device: torch.device) -> torch.Tensor:
     return torch.cat(
         [functional.normalize(encode(part.to(device)).float(), dim=-1).cpu() for part in rows.split(_BATCH)]
     )

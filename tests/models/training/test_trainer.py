@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -74,7 +75,8 @@ def test_a_run_killed_twice_ends_with_the_same_bits(tmp_path: Path) -> None:
 
     def start(out: str, *more: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "models.train", "--out", str(tmp_path / out), *options, *more]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
 
     whole = start("whole")
     assert whole.wait(180) == 0
