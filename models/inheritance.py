@@ -17,15 +17,20 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from models.clip import ClipModel
+from models.clip import AnyModel, ClipModel
 from models.config import ImageTowerConfig, ModelConfig, VitTowerConfig
 from models.errors import CheckpointError
+from models.open_clip_model import OpenClipModel
 from models.tokenizer import load_tokenizer
 from models.vocabulary import FULL_VOCABULARY_SIZE
 
 IMAGE, TEXT = "image_encoder.model.", "text_encoder."
 EMBEDDING = f"{TEXT}embedding_layer."
-_FUSED = re.compile(r"\.qkv(_proj)?\.(weight|bias)$")
+# OpenCLIP's towers, and its transformers' layers by their numbers.
+OPEN_CLIP_IMAGE, OPEN_CLIP_TEXT = "clip.visual.", "clip.text."
+_OPEN_CLIP_LAYER = re.compile(r"(clip\.(?:visual|text)\.transformer\.resblocks\.)(\d+)(\..+)")
+_TOWERS = {IMAGE: "image ", TEXT: "text ", OPEN_CLIP_IMAGE: "image ", OPEN_CLIP_TEXT: "text "}
+_FUSED = re.compile(r"\.(qkv(_proj)?\.|in_proj_)(weight|bias)$")
 
 
 class Origin(StrEnum):
@@ -58,17 +63,34 @@ class InheritanceReport:
         return sum(e.values for e in self.entries if e.origin is origin and e.key.startswith(prefix))
 
 
-def inherit_weights(model: ClipModel, source: ClipModel) -> InheritanceReport:
+def inherit_weights(model: AnyModel, source: AnyModel) -> InheritanceReport:
     """Overwrites the weights of `model` with what fits of `source`, and says what was done with each entry.
 
     Raises:
-        CheckpointError: nothing at all fits.
+        CheckpointError: one is of ours and the other of OpenCLIP's, or nothing at all fits.
     """
-    state, given = model.state_dict(), source.state_dict()
-    renamed = _renaming(model.config, source.config)
+    if isinstance(model, ClipModel) and isinstance(source, ClipModel):
+        entries = _inherit(model, source, _renaming(model.config, source.config), left_out=EMBEDDING)
+        entries += _inherit_embedding(model, source)
+    elif isinstance(model, OpenClipModel) and isinstance(source, OpenClipModel):
+        entries = _inherit(model, source, _open_clip_renaming(list(model.state_dict()), list(source.state_dict())))
+    else:
+        raise CheckpointError(
+            f"weights carry over between models of one kind, ours or OpenCLIP's, not from {source.config.name} to "
+            f"{model.config.name}; choose another base"
+        )
+    if all(entry.origin is Origin.FRESH for entry in entries):
+        raise CheckpointError(f"nothing of {source.config.name} fits {model.config.name}; choose another base")
+    return InheritanceReport(tuple(entries))
+
+
+def _inherit(
+    model: AnyModel, source: AnyModel, renamed: Callable[[str], str | None], left_out: str | None = None
+) -> list[InheritedEntry]:
+    given = source.state_dict()
     entries: list[InheritedEntry] = []
-    for key, value in state.items():
-        if key.startswith(EMBEDDING):
+    for key, value in model.state_dict().items():
+        if left_out is not None and key.startswith(left_out):
             continue
         source_key = renamed(key)
         found = None if source_key is None else given.get(source_key)
@@ -79,16 +101,16 @@ def inherit_weights(model: ClipModel, source: ClipModel) -> InheritanceReport:
         value.copy_(taken)
         origin = Origin.INHERITED if taken.shape == found.shape else Origin.SLICED
         entries.append(InheritedEntry(key, origin, value.numel(), source_key))
-    entries += _inherit_embedding(model, source)
-    if all(entry.origin is Origin.FRESH for entry in entries):
-        raise CheckpointError(f"nothing of {source.config.name} fits {model.config.name}; choose another base")
-    return InheritanceReport(tuple(entries))
+    return entries
 
 
 def _fit(key: str, value: Tensor, shape: torch.Size) -> Tensor | None:
     """`value` cut to `shape`, or None where it is too small or of another rank."""
     if value.shape == shape:
         return value
+    if key == f"{OPEN_CLIP_IMAGE}positional_embedding" and len(value) != shape[0]:
+        # Positions of another grid: the leading ones are none of its rows.
+        return None
     if value.ndim != len(shape) or any(have < want for have, want in zip(value.shape, shape, strict=True)):
         return None
     if _FUSED.search(key):
@@ -140,6 +162,27 @@ def _renaming(target: ModelConfig, source: ModelConfig) -> Callable[[str], str |
         return key
 
     return rename
+
+
+def _open_clip_renaming(ours: Sequence[str], theirs: Sequence[str]) -> Callable[[str], str | None]:
+    """As `_renaming`, for OpenCLIP's transformers."""
+    counts, available = _open_clip_layers(ours), _open_clip_layers(theirs)
+
+    def rename(key: str) -> str | None:
+        found = _OPEN_CLIP_LAYER.fullmatch(key)
+        if found is None:
+            return key
+        prefix, number, rest = found.groups()
+        chosen = _spaced(int(number), counts[prefix], available[prefix])
+        return None if chosen is None else f"{prefix}{chosen}{rest}"
+
+    return rename
+
+
+def _open_clip_layers(keys: Sequence[str]) -> Counter[str]:
+    """How many layers each transformer has, by the prefix of their keys."""
+    layers = {(found[1], found[2]) for key in keys if (found := _OPEN_CLIP_LAYER.fullmatch(key))}
+    return Counter(prefix for prefix, _ in layers)
 
 
 def _spaced(place: int, count: int, available: int) -> int | None:
@@ -211,7 +254,9 @@ def origins_by_part(report: InheritanceReport) -> dict[str, Counter[Origin]]:
     """Values by origin for each part of the model: towers' first-level modules."""
     parts: dict[str, Counter[Origin]] = {}
     for entry in report.entries:
-        head = entry.key.removeprefix(IMAGE).removeprefix(TEXT).split(".")[0]
-        tower = "image " if entry.key.startswith(IMAGE) else "text " if entry.key.startswith(TEXT) else ""
-        parts.setdefault(tower + head, Counter())[entry.origin] += entry.values
+        tower, rest = "", entry.key.removeprefix("clip.")
+        for prefix, name in _TOWERS.items():
+            if entry.key.startswith(prefix):
+                tower, rest = name, entry.key.removeprefix(prefix)
+        parts.setdefault(tower + rest.split(".")[0], Counter())[entry.origin] += entry.values
     return parts

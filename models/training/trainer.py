@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from models import atomic, documents
 from models.checkpoint import save_weights
-from models.clip import AnyModel, ClipModel
+from models.clip import AnyModel
 from models.config import AnyConfig
 from models.data.batches import BatchSource
 from models.data.source import SceneSource, parse_source
@@ -141,7 +141,7 @@ def _build(
     torch.manual_seed(config.seed)
     model = new_model(model_config)
     if config.init_from is not None and inherited is not None:
-        said = inherit_weights(*_same_kind(model, build_trained_model(config.init_from)))
+        said = inherit_weights(model, build_trained_model(config.init_from))
         if processes.leads:
             inherited(said)
     # torch's stubs leave this overload out.
@@ -164,15 +164,6 @@ def _build(
         _open_batches(config, model_config, processes, workers),
         _teachers(config, model_config, processes),
         GradientPass(trained, objective(config), processes, accumulation=config.accumulation, autocast=config.autocast),
-    )
-
-
-def _same_kind(model: AnyModel, base: AnyModel) -> tuple[ClipModel, ClipModel]:
-    if isinstance(model, ClipModel) and isinstance(base, ClipModel):
-        return model, base
-    raise ConfigError(
-        f"weights carry over between models of ours, not from {base.config.name} to {model.config.name}; "
-        "leave out --init-from"
     )
 
 

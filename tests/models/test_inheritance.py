@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
 import models
-from models.inheritance import Origin, inherit_weights
+from models.errors import CheckpointError
+from models.inheritance import Origin, inherit_weights, origins_by_part
 
 NANO = "pocketclip_nano"
 
@@ -85,7 +90,7 @@ def test_low_rank_embedding_is_the_nearest_of_its_rank() -> None:
 def test_run_starts_from_inherited_weights(pocketclip, error_line, tmp_path) -> None:
     result = pocketclip(
         "train", "--out", tmp_path / "run", "--set", "image.stages.3.mixer=pooling", "--init-from", NANO,
-        "--steps", "1", "--scenes", "16", "--batch-size", "8",
+        "--steps", "1", "--data", "scenes:16", "--batch-size", "8",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "inherited" in result.stdout
@@ -104,3 +109,50 @@ def test_towers_of_another_kind_stay_fresh() -> None:
     report = inherit_weights(hybrid, vit)
     assert report.values(Origin.INHERITED, "image_encoder.") == 0
     assert report.values(Origin.FRESH, "text_encoder.") == 0
+
+
+def open_clip_model(tmp_path: Path, name: str, *, width: int, layers: int, patch: int = 16) -> Any:
+    config = {
+        "name": name,
+        "description": "Two small transformers",
+        "embedding_dim": 16,
+        "preprocess": {"image_size": 64},
+        "tokenizer": {"context_length": 24},
+        "architecture": {
+            "embed_dim": 16,
+            "vision_cfg": {"image_size": 64, "layers": layers, "width": width, "patch_size": patch, "head_width": 16},
+            "text_cfg": {"context_length": 24, "vocab_size": 49408, "width": width, "heads": 2, "layers": layers},
+        },
+    }
+    path = tmp_path / f"{name}.json"
+    path.write_text(json.dumps(config))
+    return models.create_model(str(path))
+
+
+def test_open_clip_transformers_shrink_in_depth_and_width(tmp_path: Path) -> None:
+    source = open_clip_model(tmp_path, "large", width=64, layers=3)
+    target = open_clip_model(tmp_path, "small", width=32, layers=2)
+    report = inherit_weights(target, source)
+    entries = {entry.key: entry for entry in report.entries}
+    fused = "clip.text.transformer.resblocks.{}.attn.in_proj_weight"
+    assert entries[fused.format(1)].source == fused.format(2)
+    given = source.state_dict()[fused.format(2)]
+    # Of query, key and value each the leading rows.
+    expected = torch.cat([given[start : start + 32, :32] for start in (0, 64, 128)])
+    torch.testing.assert_close(target.state_dict()[fused.format(1)], expected, rtol=0, atol=0)
+    assert report.values(Origin.FRESH) == 0
+    assert set(origins_by_part(report)) >= {"image transformer", "text token_embedding", "logit_scale"}
+
+
+def test_positions_of_another_grid_stay_fresh(tmp_path: Path) -> None:
+    source = open_clip_model(tmp_path, "fine", width=32, layers=1, patch=8)
+    target = open_clip_model(tmp_path, "coarse", width=32, layers=1, patch=16)
+    entries = {entry.key: entry.origin for entry in inherit_weights(target, source).entries}
+    assert entries["clip.visual.positional_embedding"] is Origin.FRESH
+    assert entries["clip.text.positional_embedding"] is Origin.INHERITED
+
+
+def test_ours_and_open_clips_do_not_mix(tmp_path: Path) -> None:
+    other = open_clip_model(tmp_path, "other", width=32, layers=1)
+    with pytest.raises(CheckpointError, match="models of one kind"):
+        inherit_weights(models.create_model(NANO), other)
