@@ -1,0 +1,127 @@
+"""What a data reference means: `scenes[:COUNT]`, `webdataset:PATTERN` or `csv:FILE`."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from models.errors import DatasetError, choices
+
+FORMS = (
+    "scenes[:COUNT]",
+    "webdataset:PATTERN (tar shards: paths, folders or http(s) URLs; braces {0000..0009}, globs, commas between them)",
+    "csv:FILE[?image=COLUMN&caption=COLUMN]",
+)
+TRAIN_EXTRA = "pip install pocketclip[train]"
+
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_OUTER_COMMA = re.compile(r",(?![^{}]*\})")
+
+
+@dataclass(frozen=True)
+class SceneSource:
+    """Generated scenes; `count` None leaves their number to whoever uses them."""
+
+    count: int | None
+
+
+@dataclass(frozen=True)
+class ShardSource:
+    """Tar shards, each a path or a URL, in the order given; none twice."""
+
+    shards: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CsvSource:
+    """A table with one image-caption pair a row; image paths start at the table's folder."""
+
+    path: Path
+    image_column: str = "image"
+    caption_column: str = "caption"
+
+    @property
+    def delimiter(self) -> str:
+        """What separates columns: tabs in a `.tsv`, else commas."""
+        return "\t" if self.path.suffix.lower() == ".tsv" else ","
+
+
+DataSource = SceneSource | ShardSource | CsvSource
+
+
+def is_url(shard: str) -> bool:
+    """Whether a shard is fetched over the network."""
+    return _URL.match(shard) is not None
+
+
+def parse_source(text: str) -> DataSource:
+    """Reads a data reference; local patterns are matched against the disk, URLs are not asked for.
+
+    Raises:
+        DatasetError: the text has another form, or a local path does not exist.
+    """
+    kind, _, rest = text.partition(":")
+    match kind:
+        case "scenes":
+            return SceneSource(_count(text, rest))
+        case "webdataset" if rest:
+            return ShardSource(tuple(dict.fromkeys(_expand(text, rest))))
+        case "csv" if rest:
+            return _csv(text, rest)
+    raise DatasetError(f"{text!r} is no data reference; the forms are: {choices(FORMS)}")
+
+
+def _count(text: str, rest: str) -> int | None:
+    if not rest and not text.endswith(":"):
+        return None
+    if not rest.isdecimal() or int(rest) < 1:
+        raise DatasetError(f"{text!r}: after scenes: stands how many, a whole number of at least 1, e.g. scenes:10000")
+    return int(rest)
+
+
+def _expand(text: str, patterns: str) -> Iterator[str]:
+    try:
+        from braceexpand import braceexpand
+    except ImportError as error:
+        raise DatasetError(f"reading shards needs the package webdataset; {TRAIN_EXTRA}") from error
+
+    for pattern in _OUTER_COMMA.split(patterns):
+        try:
+            expanded = list(braceexpand(pattern.strip()))
+        except ValueError as error:
+            raise DatasetError(f"{text!r}: the braces do not pair up; write ranges as {{0000..0009}}") from error
+        for place in expanded:
+            yield from [place] if is_url(place) else _local(text, place)
+
+
+def _local(text: str, place: str) -> list[str]:
+    path = Path(place).expanduser()
+    if path.is_dir():
+        found = sorted(str(shard) for shard in path.glob("*.tar"))
+        lacking = f"the folder {place} holds no .tar file"
+    elif glob.has_magic(place) and not path.exists():
+        found = sorted(glob.glob(str(path), recursive=True))
+        lacking = f"no file matches {place}"
+    else:
+        # A missing shard of a range is one corrupt shard; a single name that is missing is a mistake.
+        found = [str(path)] if path.exists() or "{" in text else []
+        lacking = f"there is no shard {place}"
+    if not found:
+        raise DatasetError(f"{lacking} ({text!r}); give existing .tar files, a folder of them, or URLs")
+    return found
+
+
+def _csv(text: str, rest: str) -> CsvSource:
+    name, _, query = rest.partition("?")
+    columns = dict(parse_qsl(query, keep_blank_values=True))
+    unknown = [key for key in columns if key not in ("image", "caption")]
+    if unknown or (query and not columns) or not all(columns.values()):
+        raise DatasetError(f"{text!r}: after ? stand column names, as image=COLUMN&caption=COLUMN")
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise DatasetError(f"there is no table {path}; a CSV source is csv:FILE with the columns image and caption")
+    return CsvSource(path, columns.get("image", "image"), columns.get("caption", "caption"))
