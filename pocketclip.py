@@ -7,11 +7,13 @@ from benchmark.eval_cli import eval_command
 from export.cli import classify_command, export_command
 from models import command_line
 from models.cli import models_command
+from models.reinforce_cli import reinforce_command
 from models.train_cli import train_command
 
 app = command_line.new_app("pocketclip", "CLIP-style image-text models on phones: train, export, prove, measure.")
 app.command("models")(models_command)
 app.command("train")(train_command)
+app.command("reinforce", no_args_is_help=True)(reinforce_command)
 app.command("export", no_args_is_help=True)(export_command)
 app.command("classify", no_args_is_help=True)(classify_command)
 app.command("eval", no_args_is_help=True)(eval_command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from models.errors import ConfigError, DatasetError
 
@@ -28,14 +28,20 @@ class SkipLog:
 
     Args:
         max_share: the share of skipped samples from which on the data count as broken, in 0 to 1; judged once
-            `LEAST_SEEN` samples were seen.
+            `LEAST_SEEN` samples were seen. Shards that cannot be read are held to the same share of all shards in
+            each epoch, where one is always allowed.
+        shards: how many shards an epoch has.
         on_skip: told of every skipped sample.
     """
 
-    def __init__(self, max_share: float, on_skip: Callable[[SkippedSample], object] | None = None) -> None:
+    def __init__(
+        self, max_share: float, *, shards: int = 1, on_skip: Callable[[SkippedSample], object] | None = None
+    ) -> None:
         if not 0 <= max_share <= 1:
             raise ConfigError(f"the share of samples that may be skipped must lie in 0 to 1, got {max_share}")
-        self._max_share, self._on_skip = max_share, on_skip
+        self._max_share, self._shards, self._on_skip = max_share, shards, on_skip
+        # The epoch, and how many of its shards were skipped so far.
+        self._broken_shards = (0, 0)
         self.seen = 0
         self.count = 0
         self._first: list[SkippedSample] = []
@@ -50,8 +56,8 @@ class SkipLog:
         self.seen += 1
         self._judge()
 
-    def skip(self, sample: SkippedSample) -> None:
-        """Notes a skipped sample.
+    def skip(self, sample: SkippedSample, *, broken_shard_of_epoch: int | None = None) -> None:
+        """Notes a skipped sample, which stands for a whole shard where its epoch is given.
 
         Raises:
             DatasetError: more than the allowed share was skipped.
@@ -62,6 +68,8 @@ class SkipLog:
             self._first.append(sample)
         if self._on_skip is not None:
             self._on_skip(sample)
+        if broken_shard_of_epoch is not None:
+            self._judge_shards(broken_shard_of_epoch)
         self._judge()
 
     def state(self) -> dict[str, Any]:
@@ -69,20 +77,31 @@ class SkipLog:
         return {
             "seen": self.seen,
             "count": self.count,
+            "broken_shards": list(self._broken_shards),
             "first": [[sample.name, sample.reason] for sample in self._first],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Goes back to an earlier `state`."""
         self.seen, self.count = int(state["seen"]), int(state["count"])
+        epoch, broken = state["broken_shards"]
+        self._broken_shards = (int(epoch), int(broken))
         self._first = [SkippedSample(str(name), str(reason)) for name, reason in state["first"]]
 
+    def _judge_shards(self, epoch: int) -> None:
+        earlier, broken = self._broken_shards
+        broken = broken + 1 if earlier == epoch else 1
+        self._broken_shards = (epoch, broken)
+        if broken > max(1, self._max_share * self._shards):
+            self._stop(f"{broken} of {self._shards} shards")
+
     def _judge(self) -> None:
-        if self.seen < LEAST_SEEN or self.count <= self._max_share * self.seen:
-            return
+        if self.seen >= LEAST_SEEN and self.count > self._max_share * self.seen:
+            self._stop(f"{self.count} of {self.seen} samples")
+
+    def _stop(self, what: str) -> NoReturn:
         named = "; ".join(map(str, self._first[:3]))
         raise DatasetError(
-            f"{self.count} of {self.seen} samples cannot be used, more than the allowed share of "
-            f"{self._max_share:.0%} (first: {named}); repair or leave out these files, "
-            "or allow a larger share (--max-skipped)"
+            f"{what} cannot be used, more than the allowed share of {self._max_share:.0%} (first: {named}); "
+            "repair or leave out these files, or allow a larger share (--max-skipped)"
         )

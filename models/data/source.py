@@ -85,14 +85,14 @@ def _count(text: str, rest: str) -> int | None:
 
 def _expand(text: str, patterns: str) -> Iterator[str]:
     try:
-        from braceexpand import UnbalancedBracesError, braceexpand
+        from braceexpand import braceexpand
     except ImportError as error:
         raise DatasetError(f"reading shards needs the package webdataset; {TRAIN_EXTRA}") from error
 
     for pattern in _OUTER_COMMA.split(patterns):
         try:
             expanded = list(braceexpand(pattern.strip()))
-        except UnbalancedBracesError as error:
+        except ValueError as error:
             raise DatasetError(f"{text!r}: the braces do not pair up; write ranges as {{0000..0009}}") from error
         for place in expanded:
             yield from [place] if is_url(place) else _local(text, place)

@@ -11,16 +11,27 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models import command_line, documents
+from models import command_line
 from models.documents import document
 from models.errors import DatasetError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from models.training.config import Recipe
+
 MODEL, TEACHER = "pocketclip_nano", "pocketclip_nano"
 RESULT_FILE = "accuracy.json"
+# Smaller crops than these show none of a scene's objects.
+CROP_SCALE = (0.4, 1.0)
+# Other scenes than the shipped teacher was trained on.
+SCENE_SEED = 21
 
 
 @document
@@ -110,8 +121,80 @@ def table(results: Sequence[StudyResult]) -> str:
     return "\n".join(lines)
 
 
+def _shards(folder: Path, scenes: int, augmentations: int) -> str:
+    from models.data.reinforcement import ReinforcementSettings
+    from models.reinforce import reinforce
+    from models.reinforce_teachers import load_teacher
+
+    teacher = load_teacher(TEACHER)
+    settings = ReinforcementSettings(
+        source=f"scenes:{scenes}",
+        teachers=(teacher.record,),
+        augmentations=augmentations,
+        crop_scale=CROP_SCALE,
+        seed=SCENE_SEED,
+    )
+    command_line.note(f"reinforcing {scenes} scenes with {TEACHER}")
+    reinforce(settings, [teacher], folder)
+    return f"webdataset:{folder}"
+
+
+def _run(
+    folder: Path, recipe: Recipe, seed: int, shards: str, steps: int, batch_size: int, heldout: int
+) -> StudyResult:
+    from models.training.config import TrainingConfig
+    from models.training.trainer import CONFIG_FILE, train
+
+    stored = folder / RESULT_FILE
+    if stored.is_file():
+        return documents.read(StudyResult, stored, error=DatasetError)
+    config = TrainingConfig(
+        MODEL, steps=steps, recipe=recipe, data=shards, batch_size=batch_size, warmup_steps=min(100, steps), seed=seed
+    )
+    with command_line.progress() as progress:
+        task = progress.add_task(f"{recipe}, seed {seed}", total=steps)
+        weights = train(
+            config,
+            folder,
+            resume=(folder / CONFIG_FILE).is_file(),
+            report=lambda report: progress.update(task, completed=report.step),
+        )
+    result = StudyResult(recipe, seed, _classify(weights, heldout))
+    documents.write(result, stored)
+    return result
+
+
+def _classify(weights: Path, heldout: int) -> tuple[bool, ...]:
+    import torch
+
+    from models.registry import create_model
+    from models.tokenizer import load_tokenizer
+    from models.zero_shot import classify_scenes
+
+    model = create_model(MODEL, weights)
+    tokenizer = load_tokenizer(model.config.tokenizer)
+    with torch.inference_mode():
+        result = classify_scenes(
+            lambda image: _normalised(model.encode_image(torch.from_numpy(image))),
+            lambda text: _normalised(model.encode_text(torch.from_numpy(tokenizer(text)))),
+            model.config.preprocess,
+            count=heldout,
+        )
+    return tuple(bool(right) for right in result.right)
+
+
+def _normalised(embeddings: Tensor) -> NDArray[np.float32]:
+    from torch.nn import functional
+
+    return functional.normalize(embeddings, dim=-1).numpy()
+
+
 def main() -> None:
     """Entry of `python -m models.training.reinforcement_study`."""
     app = command_line.new_app("reinforcement_study", "Reinforced against contrastive training, in miniature.")
     app.command()(study_command)
     command_line.run(app)
+
+
+if __name__ == "__main__":
+    main()

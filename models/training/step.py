@@ -91,7 +91,7 @@ class GradientPass:
         terms = self._terms(images, texts, scale, bias, goals)
         backward(_total(terms))
         image_gradients = torch.chunk(_gradient(images), len(parts))
-        text_gradients = torch.chunk(torch.unflatten(_gradient(texts), 0, (-1, len(images))), len(parts), dim=1)
+        text_gradients = torch.unflatten(_gradient(texts), 0, (-1, len(images))).chunk(len(parts), dim=1)
         for place, part in enumerate(parts):
             last = place == len(parts) - 1
             held = contextlib.nullcontext() if last or student is plain else student.no_sync()

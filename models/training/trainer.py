@@ -19,8 +19,9 @@ from models import atomic, documents
 from models.checkpoint import save_weights
 from models.clip import AnyModel
 from models.config import AnyConfig
-from models.data.batches import BatchSource
-from models.data.source import SceneSource, parse_source
+from models.data.batches import BatchSource, open_batches
+from models.data.reinforcement import teacher_dims_of
+from models.data.source import SceneSource, ShardSource, parse_source
 from models.errors import CheckpointError, ConfigError, NonFiniteError
 from models.inheritance import InheritanceReport, inherit_weights
 from models.open_clip_model import OpenClipModel
@@ -138,6 +139,7 @@ def _build(
     workers: int | None,
     inherited: Callable[[InheritanceReport], None] | None,
 ) -> Machinery:
+    teachers = _teachers(config, model_config, processes)
     torch.manual_seed(config.seed)
     model = new_model(model_config)
     if config.init_from is not None and inherited is not None:
@@ -162,7 +164,7 @@ def _build(
         torch.amp.GradScaler(processes.device.type, enabled=config.autocast is Autocast.FP16),
         average,
         _open_batches(config, model_config, processes, workers),
-        _teachers(config, model_config, processes),
+        teachers,
         GradientPass(trained, objective(config), processes, accumulation=config.accumulation, autocast=config.autocast),
     )
 
@@ -173,11 +175,6 @@ def _open_batches(
     source = parse_source(config.data)
     cores = os.cpu_count() or 1
     if isinstance(source, SceneSource):
-        if config.recipe.needs_stored_embeddings:
-            raise ConfigError(
-                f"{config.data} has no teachers' embeddings, which recipe {config.recipe} needs; "
-                f"make shards with `pocketclip reinforce --data {config.data} --teacher MODEL --out FOLDER`"
-            )
         return SceneBatches(
             config,
             source.count or DEFAULT_SCENES,
@@ -186,8 +183,6 @@ def _open_batches(
             processes,
             workers=workers or cores,
         )
-    from models.data.batches import open_batches
-
     return open_batches(
         source,
         config=model_config,
@@ -197,6 +192,7 @@ def _open_batches(
         world=processes.world,
         workers=max(0, cores // processes.world - 1) if workers is None else workers,
         reinforced=config.recipe.needs_stored_embeddings,
+        teacher_dims=config.teacher_dims,
         crop_scale=config.crop_scale,
         max_skipped_share=config.max_skipped_share,
     )
@@ -207,8 +203,13 @@ def _teachers(config: TrainingConfig, model_config: AnyConfig, processes: Proces
         return load_teachers(config, model_config.preprocess, processes.device)
     if not config.recipe.needs_stored_embeddings:
         return NoTeachers()
-    dims = config.teacher_dims or ()
-    return StoredTeachers(dims, TEACHER_SCALE)
+    source = parse_source(config.data)
+    if not isinstance(source, ShardSource):
+        raise ConfigError(
+            f"{config.data} has no teachers' embeddings, which recipe {config.recipe} needs; make shards with "
+            f"`pocketclip reinforce --data {config.data} --teacher MODEL --out FOLDER`"
+        )
+    return StoredTeachers(config.teacher_dims or teacher_dims_of(source), TEACHER_SCALE)
 
 
 def _loop(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from models.clip import AnyModel
+from models.data.pairs import read_pairs
 from models.data.source import SceneSource, parse_source
 from models.errors import DatasetError
 from models.preprocess import normalize, preprocess
@@ -42,10 +42,9 @@ class Validation:
             self._images, self._goals = normalize(pixels[shown], spec), labels[shown]
             self._texts = [class_prompts(entry.name)[1] for entry in scene_classes(Split.VALIDATION)]
             return
-        from models.data.batches import read_pairs
 
         self.metric = "recall_at_1"
-        pairs = list(itertools.islice(read_pairs(source), config.validation_samples))
+        pairs = list(read_pairs(source, config.validation_samples, max_skipped_share=config.max_skipped_share))
         if len(pairs) < 2:
             raise DatasetError(f"validation needs at least two samples, {config.validation} has {len(pairs)}")
         self._images = np.stack([preprocess(pair.image, spec) for pair in pairs])

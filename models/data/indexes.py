@@ -1,0 +1,197 @@
+"""The samples of a source by shard and place: tar shards, the rows of a table, generated scenes."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+from models.data.references import FileReference, SampleReference, SceneReference, ShardFault, ShardReference
+from models.data.shard_cache import local_shard
+from models.data.shards import ShardIndex, index_shard
+from models.data.source import CsvSource, DataSource, SceneSource, ShardSource, is_url
+from models.errors import DatasetError
+
+_FETCHED_AT_ONCE = 4
+_INDEXES_KEPT = 32
+
+
+class SampleIndex(Protocol):
+    """A source's shards and their samples. A table and the scenes are one shard each."""
+
+    @property
+    def shards(self) -> Sequence[str]:
+        """The shards' names, the same ones wherever the files lie."""
+        ...
+
+    def count(self, shard: int) -> int:
+        """How many references a shard has, faults included."""
+        ...
+
+    def references(self, shard: int, start: int = 0, stop: int | None = None) -> list[SampleReference]:
+        """A shard's references from `start` to before `stop`, in file order."""
+        ...
+
+    def prepare(self, shards: Iterable[int]) -> None:
+        """Says which shards are read next, so that they can be fetched meanwhile."""
+        ...
+
+    def close(self) -> None:
+        """Ends what `prepare` began."""
+        ...
+
+
+class ShardFiles:
+    """Tar shards; one that cannot be read has a single reference, which says why."""
+
+    def __init__(self, source: ShardSource, cache: Path | None = None) -> None:
+        self._places, self._cache = source.shards, cache
+        self._fetching: dict[int, Future[Path]] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._index = functools.lru_cache(_INDEXES_KEPT)(self._read_index)
+
+    @property
+    def shards(self) -> Sequence[str]:
+        """The file names."""
+        return [place.rsplit("/", 1)[-1] for place in self._places]
+
+    def count(self, shard: int) -> int:
+        """Samples, and one for a fault."""
+        index = self._index(shard)
+        return len(index.samples) + (index.fault is not None)
+
+    def references(self, shard: int, start: int = 0, stop: int | None = None) -> list[SampleReference]:
+        """Samples in file order, then the fault."""
+        index = self._index(shard)
+        last = self.count(shard) if stop is None else stop
+        found: list[SampleReference] = [
+            ShardReference(shard, start + place, sample.key, index.path, sample.members)
+            for place, sample in enumerate(index.samples[start:last])
+        ]
+        if index.fault is not None and start <= len(index.samples) < last:
+            found.append(ShardFault(shard, len(index.samples), self._places[shard], index.fault))
+        return found
+
+    def prepare(self, shards: Iterable[int]) -> None:
+        """Fetches URLs in the background."""
+        for shard in shards:
+            if is_url(self._places[shard]) and shard not in self._fetching:
+                self._pool = self._pool or ThreadPoolExecutor(_FETCHED_AT_ONCE)
+                self._fetching[shard] = self._pool.submit(local_shard, self._places[shard], self._cache)
+
+    def close(self) -> None:
+        """Waits for transfers under way; others are not begun."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+        self._fetching.clear()
+
+    def _read_index(self, shard: int) -> ShardIndex:
+        place = self._places[shard]
+        fetching = self._fetching.pop(shard, None)
+        try:
+            return index_shard(local_shard(place, self._cache) if fetching is None else fetching.result())
+        except DatasetError as error:
+            return ShardIndex(Path(place), (), str(error))
+
+
+class Table:
+    """The rows of a CSV or TSV file."""
+
+    def __init__(self, source: CsvSource) -> None:
+        self._path = source.path
+        self._rows = _read_rows(source)
+
+    @property
+    def shards(self) -> Sequence[str]:
+        """The table's file name."""
+        return [self._path.name]
+
+    def count(self, shard: int) -> int:
+        """The number of rows."""
+        return len(self._rows)
+
+    def references(self, shard: int, start: int = 0, stop: int | None = None) -> list[SampleReference]:
+        """Rows in file order."""
+        folder = self._path.parent
+        return [
+            FileReference(shard, start + place, self._path, folder / image if image else None, caption)
+            for place, (image, caption) in enumerate(self._rows[start:stop])
+        ]
+
+    def prepare(self, shards: Iterable[int]) -> None:
+        """Nothing to fetch."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class Scenes:
+    """The first `count` scenes of the training split, `size` pixels square."""
+
+    def __init__(self, count: int, *, seed: int, size: int) -> None:
+        self._count, self._seed, self._size = count, seed, size
+
+    @property
+    def shards(self) -> Sequence[str]:
+        """One for all scenes."""
+        return ["scenes"]
+
+    def count(self, shard: int) -> int:
+        """The number of scenes."""
+        return self._count
+
+    def references(self, shard: int, start: int = 0, stop: int | None = None) -> list[SampleReference]:
+        """Scenes by number."""
+        last = self._count if stop is None else min(stop, self._count)
+        return [SceneReference(number, self._seed, self._size) for number in range(start, last)]
+
+    def prepare(self, shards: Iterable[int]) -> None:
+        """Nothing to fetch."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def open_index(
+    source: DataSource, *, cache: Path | None = None, scene_seed: int = 0, scene_size: int = 64
+) -> SampleIndex:
+    """The samples of any source.
+
+    Raises:
+        DatasetError: a table cannot be read, or `scenes` without a count.
+    """
+    if isinstance(source, ShardSource):
+        return ShardFiles(source, cache)
+    if isinstance(source, CsvSource):
+        return Table(source)
+    return Scenes(_scene_count(source), seed=scene_seed, size=scene_size)
+
+
+def _scene_count(source: SceneSource) -> int:
+    if source.count is None:
+        raise DatasetError("scenes have no end of their own; say how many: scenes:COUNT")
+    return source.count
+
+
+def _read_rows(source: CsvSource) -> list[tuple[str | None, str | None]]:
+    path = source.path
+    try:
+        # The mark that some spreadsheets put at the start is no part of the first column's name.
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, delimiter=source.delimiter)
+            columns = reader.fieldnames or []
+            missing = [name for name in (source.image_column, source.caption_column) if name not in columns]
+            if missing:
+                raise DatasetError(
+                    f"{path} has no column {' and no column '.join(missing)} (it has: {', '.join(columns) or 'none'}); "
+                    f"name them: csv:{path}?image=COLUMN&caption=COLUMN"
+                )
+            return [(row[source.image_column], row[source.caption_column]) for row in reader]
+    except OSError as error:
+        raise DatasetError(f"cannot read {path}: {error.strerror or error}") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} is no readable table in UTF-8: {error}") from error

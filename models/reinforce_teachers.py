@@ -1,0 +1,80 @@
+"""Teachers: models with trained weights that embed images and captions, each in its own way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from models.checkpoint import weights_sha256
+from models.data.reinforcement import TeacherRecord
+from models.errors import ConfigError, NonFiniteError
+from models.preprocess import normalize
+from models.registry import build_model, checkpoint_of, resolve_config
+from models.tokenizer import Tokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    from models.clip import AnyModel
+    from models.config import AnyConfig
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A model in eval mode on its device, with its tokenizer; `record` identifies it."""
+
+    record: TeacherRecord
+    config: AnyConfig
+    model: AnyModel
+    tokenizer: Tokenizer
+    device: torch.device
+
+    def embed_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """`(N, S, S, 3)` uint8 at the teacher's size to L2-normalised `(N, dim)`.
+
+        Raises:
+            NonFiniteError: an embedding is NaN or infinite.
+        """
+        images = torch.from_numpy(normalize(pixels, self.config.preprocess)).to(self.device)
+        with torch.inference_mode():
+            return self._normalised(self.model.encode_image(images))
+
+    def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
+        """Captions to L2-normalised `(N, dim)`; `NonFiniteError` as for images."""
+        token_ids = torch.from_numpy(self.tokenizer(texts)).to(self.device)
+        with torch.inference_mode():
+            return self._normalised(self.model.encode_text(token_ids))
+
+    def _normalised(self, embeddings: torch.Tensor) -> NDArray[np.float32]:
+        rows = functional.normalize(embeddings.float(), dim=-1).cpu().numpy()
+        if not np.isfinite(rows).all():
+            raise NonFiniteError(f"the teacher {self.record.reference} gives embeddings that are NaN or infinite")
+        return rows
+
+
+def load_teacher(reference: str, device: torch.device | str = "cpu") -> Teacher:
+    """The teacher that `MODEL` or `MODEL=CHECKPOINT` names.
+
+    Raises:
+        UnknownModelError, ConfigError: no such model, or one that would have fresh random weights.
+        CheckpointError: the checkpoint cannot be read or does not fit.
+    """
+    name, equals, weights = reference.partition("=")
+    if equals and not weights:
+        raise ConfigError(f"{reference!r}: after = stands a checkpoint; write MODEL or MODEL=CHECKPOINT")
+    config = resolve_config(name, (), weights or None)
+    if checkpoint_of(config, weights or None) is None:
+        raise ConfigError(f"{name} comes without trained weights; give its checkpoint: {name}=CHECKPOINT")
+    model = build_model(config, weights or None)
+    record = TeacherRecord(
+        reference=reference,
+        name=config.name,
+        dim=config.embedding_dim,
+        image_size=config.preprocess.image_size,
+        weights_sha256=weights_sha256(model),
+    )
+    target = torch.device(device)
+    return Teacher(record, config, model.to(target), load_tokenizer(config.tokenizer), target)
