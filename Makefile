@@ -9,7 +9,7 @@ STORE ?= sqlite:///results/pocketclip.sqlite
 EXTRAS ?= all,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check perf train clean
+.PHONY: help setup demo test check perf train study clean
 
 help:
 	@echo "make demo    set up, export pocketclip_nano to four runtimes, check, bench, write report.html"
@@ -17,6 +17,7 @@ help:
 	@echo "make check   linters, types, layers, then the tests"
 	@echo "make perf    time the demo's artefacts again, with more launches"
 	@echo "make train   train pocketclip_nano again (about 15 minutes on 2 cores) and evaluate it"
+	@echo "make study   reinforced against contrastive training, three seeds each: the table of docs/reinforcement.md"
 
 setup: $(VENV)/.pins-$(PINS)
 	@test "$$(cat $(VENV)/.project 2>/dev/null)" = "$(CURDIR)" || { \
@@ -52,6 +53,9 @@ perf: setup
 train: setup
 	$(BIN)/pocketclip train --model pocketclip_nano --out runs/pocketclip_nano
 	$(BIN)/pocketclip eval --model pocketclip_nano --weights runs/pocketclip_nano/weights.safetensors
+
+study: setup
+	$(BIN)/python -m models.training.reinforcement_study --out runs/reinforcement
 
 clean:
 	rm -rf artifacts results report.html build *.egg-info

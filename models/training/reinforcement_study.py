@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models import command_line
+from models import command_line, documents
 from models.documents import document
 from models.errors import DatasetError
 

@@ -94,8 +94,9 @@ class GradientPass:
         text_gradients = torch.unflatten(_gradient(texts), 0, (-1, len(images))).chunk(len(parts), dim=1)
         for place, part in enumerate(parts):
             last = place == len(parts) - 1
-            held = contextlib.nullcontext() if last or student is plain else student.no_sync()
-            with held:
+            # Processes exchange gradients once, with the last part.
+            waits = student.no_sync() if isinstance(student, DistributedDataParallel) and not last else None
+            with waits or contextlib.nullcontext():
                 image, text, new_scale, new_bias = self._forward(student, part)
                 # The scalars' gradients are whole already: they go in once; zeros keep every parameter in use.
                 share = 1.0 if last else 0.0
