@@ -183,7 +183,9 @@ def build_trained_model(reference: str) -> AnyModel:
         ConfigError: the model would have fresh random weights.
         UnknownModelError, CheckpointError: as `create_model`.
     """
-    name, _, given = reference.partition("=")
+    name, equals, given = reference.partition("=")
+    if equals and not given:
+        raise ConfigError(f"{reference!r}: after = stands a checkpoint; write MODEL or MODEL=CHECKPOINT")
     weights = given or None
     config = resolve_config(name, weights=weights)
     if checkpoint_of(config, weights) is None:

@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from models.checkpoint import weights_sha256
 from models.data.reinforcement import TeacherRecord
-from models.errors import ConfigError, NonFiniteError
+from models.errors import NonFiniteError
 from models.preprocess import normalize
-from models.registry import build_model, checkpoint_of, resolve_config
+from models.registry import build_trained_model
 from models.tokenizer import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
@@ -62,17 +62,13 @@ def load_teacher(reference: str, device: torch.device | str = "cpu") -> Teacher:
         UnknownModelError, ConfigError: no such model, or one that would have fresh random weights.
         CheckpointError: the checkpoint cannot be read or does not fit.
     """
-    name, equals, weights = reference.partition("=")
-    if equals and not weights:
-        raise ConfigError(f"{reference!r}: after = stands a checkpoint; write MODEL or MODEL=CHECKPOINT")
-    config = resolve_config(name, (), weights or None)
-    if checkpoint_of(config, weights or None) is None:
-        raise ConfigError(f"{name} comes without trained weights; give its checkpoint: {name}=CHECKPOINT")
-    model = build_model(config, weights or None)
+    model = build_trained_model(reference)
+    config = model.config
     record = TeacherRecord(
         reference=reference,
         name=config.name,
         dim=config.embedding_dim,
+        logit_scale=model.scale().item(),
         image_size=config.preprocess.image_size,
         weights_sha256=weights_sha256(model),
     )

@@ -32,12 +32,14 @@ class StoredFormat(StrEnum):
 class TeacherRecord:
     """A teacher: what the user named, its configuration's name, and which columns and weights are meant.
 
-    `dim` columns of every stored embedding are this teacher's, in the order of the teachers.
+    `dim` columns of every stored embedding are this teacher's, in the order of the teachers; `logit_scale` is its own
+    learned factor on cosines, at which its similarities are distributions.
     """
 
     reference: str
     name: str
     dim: int
+    logit_scale: float
     image_size: int
     weights_sha256: str
 
@@ -118,13 +120,18 @@ def read_reinforcement(source: ShardSource | Path, cache: Path | None = None) ->
 
 
 def teacher_dims_of(source: ShardSource, cache: Path | None = None) -> tuple[int, ...]:
-    """The widths of the teachers' slices in shards that say so beside them.
+    """The widths of the teachers' slices; see `stored_teachers`."""
+    return tuple(teacher.dim for teacher in stored_teachers(source, cache))
+
+
+def stored_teachers(source: ShardSource, cache: Path | None = None) -> tuple[TeacherRecord, ...]:
+    """The teachers of shards that say so beside them, in the order of their slices.
 
     Raises:
         DatasetError: as `read_reinforcement`, with the option that helps shards from elsewhere.
     """
     try:
-        return read_reinforcement(source, cache).teacher_dims
+        return read_reinforcement(source, cache).settings.teachers
     except DatasetError as error:
         dims = ",".join(map(str, DATACOMPDR_DIMS))
         raise DatasetError(

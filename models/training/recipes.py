@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from models.config import MAX_LOGIT_SCALE
 from models.training.config import Recipe, TrainingConfig
 from models.training.losses import affinity_mimicking, contrastive_loss, sigmoid_loss, similarity_distillation
 
@@ -47,9 +46,6 @@ class Goals:
     synthetic_caption_ids: Tensor | None = None
     teachers: tuple[TeacherView, ...] = ()
 
-
-# Averaged teachers are compared at one factor, CLIP's upper bound, as in MobileCLIP's training.
-TEACHER_SCALE = MAX_LOGIT_SCALE
 
 Terms = Mapping[str, Tensor]
 """The loss by the names of its terms, each weighted: their sum is minimised."""
@@ -123,7 +119,7 @@ def _distilled(
         text,
         student.scale,
         [(teacher.image, goal) for teacher, goal in zip(goals.teachers, wanted, strict=True)],
-        [TEACHER_SCALE] * len(goals.teachers),
+        [teacher.scale for teacher in goals.teachers],
     )
     return _weighted(student, text, caption_ids, "distillation", divergence, weight)
 

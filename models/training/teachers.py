@@ -11,7 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.clip import AnyModel, reparameterize
+from models.config import MAX_LOGIT_SCALE
 from models.data.batches import Batch
+from models.data.reinforcement import stored_teachers
+from models.data.source import ShardSource, parse_source
 from models.errors import ConfigError, NonFiniteError
 from models.preprocess import Interpolation, PreprocessSpec
 from models.registry import build_trained_model
@@ -37,17 +40,21 @@ class NoTeachers:
 
 @dataclass(frozen=True)
 class StoredTeachers:
-    """Embeddings that come with the batch, the teachers' side by side; `dims` are their widths."""
+    """Embeddings that come with the batch, the teachers' side by side.
+
+    `dims` are their widths, `scales` their factors on cosines.
+    """
 
     dims: tuple[int, ...]
-    scale: float
+    scales: tuple[float, ...]
 
     def views(self, batch: Batch, device: torch.device) -> list[TeacherView]:
         stored = batch.teachers
         assert stored is not None
         columns = [_slices(rows.to(device), self.dims) for rows in (stored.image, stored.text, stored.synthetic_text)]
         return [
-            TeacherView(image, text, synthetic, self.scale) for image, text, synthetic in zip(*columns, strict=True)
+            TeacherView(image, text, synthetic, scale)
+            for image, text, synthetic, scale in zip(*columns, self.scales, strict=True)
         ]
 
 
@@ -83,15 +90,31 @@ class OnlineTeachers:
         return [member.view(batch, device) for member in self.members]
 
 
-def load_teachers(config: TrainingConfig, student: PreprocessSpec, device: torch.device) -> OnlineTeachers:
-    """The configured teacher models.
+def load_teachers(config: TrainingConfig, student: PreprocessSpec, device: torch.device) -> Teachers:
+    """The teachers that the recipe needs: models, embeddings stored in the data, or none.
 
     Raises:
-        ConfigError: a teacher would have random weights.
+        ConfigError: a teacher would have random weights, or the data hold no embeddings.
+        DatasetError: the shards do not say how wide their teachers' embeddings are.
         UnknownModelError, CheckpointError: as `build_trained_model`.
     """
-    return OnlineTeachers(
-        tuple(OnlineTeacher(build_trained_model(reference), student, device) for reference in config.teachers)
+    if config.recipe.needs_teachers:
+        return OnlineTeachers(
+            tuple(OnlineTeacher(build_trained_model(reference), student, device) for reference in config.teachers)
+        )
+    if not config.recipe.needs_stored_embeddings:
+        return NoTeachers()
+    source = parse_source(config.data)
+    if not isinstance(source, ShardSource):
+        raise ConfigError(
+            f"{config.data} has no teachers' embeddings, which recipe {config.recipe} needs; make shards with "
+            f"`pocketclip reinforce --data {config.data} --teacher MODEL --out FOLDER`"
+        )
+    if config.teacher_dims is not None:
+        return StoredTeachers(config.teacher_dims, (MAX_LOGIT_SCALE,) * len(config.teacher_dims))
+    teachers = stored_teachers(source)
+    return StoredTeachers(
+        tuple(teacher.dim for teacher in teachers), tuple(teacher.logit_scale for teacher in teachers)
     )
 
 

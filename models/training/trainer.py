@@ -20,8 +20,7 @@ from models.checkpoint import save_weights
 from models.clip import AnyModel
 from models.config import AnyConfig
 from models.data.batches import BatchSource, open_batches
-from models.data.reinforcement import teacher_dims_of
-from models.data.source import SceneSource, ShardSource, parse_source
+from models.data.source import SceneSource, parse_source
 from models.errors import CheckpointError, ConfigError, NonFiniteError
 from models.inheritance import InheritanceReport, inherit_weights
 from models.open_clip_model import OpenClipModel
@@ -32,12 +31,12 @@ from models.training.checkpoints import BestStep, Checkpoints
 from models.training.config import Autocast, TrainingConfig
 from models.training.distributed import Processes, joined_processes, share_batch_statistics
 from models.training.optimization import learning_rate, new_average, new_optimizer, set_learning_rate
-from models.training.recipes import TEACHER_SCALE, Terms, objective
+from models.training.recipes import Terms, objective
 from models.training.run_log import RunLog, StepReport, open_log
 from models.training.scene_batches import SceneBatches
 from models.training.step import GradientPass, inputs_of
 from models.training.student import Student, checkpoint_activations
-from models.training.teachers import NoTeachers, StoredTeachers, Teachers, gathered_goals, load_teachers
+from models.training.teachers import Teachers, gathered_goals, load_teachers
 from models.training.validation import Validation, wants_validation
 
 CONFIG_FILE = "training.json"
@@ -139,7 +138,7 @@ def _build(
     workers: int | None,
     inherited: Callable[[InheritanceReport], None] | None,
 ) -> Machinery:
-    teachers = _teachers(config, model_config, processes)
+    teachers = load_teachers(config, model_config.preprocess, processes.device)
     torch.manual_seed(config.seed)
     model = new_model(model_config)
     if config.init_from is not None and inherited is not None:
@@ -196,20 +195,6 @@ def _open_batches(
         crop_scale=config.crop_scale,
         max_skipped_share=config.max_skipped_share,
     )
-
-
-def _teachers(config: TrainingConfig, model_config: AnyConfig, processes: Processes) -> Teachers:
-    if config.recipe.needs_teachers:
-        return load_teachers(config, model_config.preprocess, processes.device)
-    if not config.recipe.needs_stored_embeddings:
-        return NoTeachers()
-    source = parse_source(config.data)
-    if not isinstance(source, ShardSource):
-        raise ConfigError(
-            f"{config.data} has no teachers' embeddings, which recipe {config.recipe} needs; make shards with "
-            f"`pocketclip reinforce --data {config.data} --teacher MODEL --out FOLDER`"
-        )
-    return StoredTeachers(config.teacher_dims or teacher_dims_of(source), TEACHER_SCALE)
 
 
 def _loop(

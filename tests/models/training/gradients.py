@@ -102,7 +102,7 @@ def step_gradients(
     if processes.world > 1:
         share_batch_statistics(student, processes.device)
         trained = DistributedDataParallel(student, broadcast_buffers=False)
-    teachers = StoredTeachers(TEACHER_DIMS, 100.0) if recipe is Recipe.REINFORCED else NoTeachers()
+    teachers = StoredTeachers(TEACHER_DIMS, (100.0, 30.0)) if recipe is Recipe.REINFORCED else NoTeachers()
     batch = share_of(whole_batch(config), processes)
     batch = replace(batch, images=batch.images.double())
     goals = gathered_goals(batch, teachers.views(batch, processes.device), processes)

@@ -62,11 +62,11 @@ def test_stored_embeddings_are_split_and_normalised_per_teacher() -> None:
     batch, _ = scene_batch(4)
     drawn = [torch.randn(4, 5) for _ in range(3)]
     batch = replace(batch, teachers=TeacherEmbeddings(*drawn))
-    first, second = StoredTeachers((2, 3), 100.0).views(batch, CPU)
+    first, second = StoredTeachers((2, 3), (30.0, 100.0)).views(batch, CPU)
     torch.testing.assert_close(first.image, torch.nn.functional.normalize(drawn[0][:, :2], dim=-1))
     torch.testing.assert_close(second.text, torch.nn.functional.normalize(drawn[1][:, 2:], dim=-1))
     with pytest.raises(ConfigError, match=r"have 5 columns.*--teacher-dims"):
-        StoredTeachers((768, 768), 100.0).views(batch, CPU)
+        StoredTeachers((768, 768), (100.0, 100.0)).views(batch, CPU)
 
 
 @pytest.mark.parametrize("recipe", [Recipe.DISTILLATION, Recipe.AFFINITY])
