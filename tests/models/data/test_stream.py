@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import functools
+import itertools
 import json
-import operator
+import os
 import re
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.data import decoding
 from models.data.augmentation import CompressedAugmentation
 from models.data.batches import Batch, BatchSource, caption_id, open_batches
 from models.data.references import decode_image
@@ -88,7 +90,7 @@ def first_epoch(source: str, **options: Any) -> list[int]:
 
 def test_ranks_are_disjoint_and_complete(plain_shards: str) -> None:
     parts = [first_epoch(plain_shards, rank=rank, world=3) for rank in range(3)]
-    assert sorted(functools.reduce(operator.iadd, parts, [])) == list(range(SAMPLES))
+    assert sorted(itertools.chain.from_iterable(parts)) == list(range(SAMPLES))
     assert min(map(len, parts)) >= 6
 
 
@@ -123,6 +125,21 @@ def test_resume_with_workers_and_back_in_time(plain_shards: str) -> None:
         batches.restore(state)
         for batch in expected:
             assert_equal(batches.next_batch(), batch)
+
+
+def test_worker_that_is_killed(plain_shards: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    main = os.getpid()
+
+    def die(data: bytes) -> Any:
+        assert os.getpid() != main
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(decoding, "decode_image", die)
+    with (
+        closing(open_stream(plain_shards, workers=1)) as batches,
+        pytest.raises(DatasetError, match="use fewer workers"),
+    ):
+        batches.next_batch()
 
 
 @pytest.mark.parametrize("changes", [{"seed": 4}, {"rank": 1, "world": 2}])
@@ -321,7 +338,7 @@ def test_single_shard_is_cut_for_ranks(tmp_path: Path, sample_maker: Any, shard_
     shard_writer(tmp_path / "x.tar", {f"{n}": sample_maker.plain(n) for n in range(11)})
     source = f"webdataset:{tmp_path}"
     parts = [first_epoch(source, rank=rank, world=3) for rank in range(3)]
-    assert sorted(functools.reduce(operator.iadd, parts, [])) == list(range(11)) and all(parts)
+    assert sorted(itertools.chain.from_iterable(parts)) == list(range(11)) and all(parts)
     with pytest.raises(DatasetError, match=r"x\.tar holds 11 samples, fewer than the 12 processes"):
         open_stream(source, world=12)
 
