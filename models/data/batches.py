@@ -140,7 +140,7 @@ def open_batches(
     from models.data.skips import SkipLog
     from models.data.source import SceneSource, ShardSource, parse_source
     from models.data.stream import StreamBatches
-    from models.tokenizer import load_tokenizer
+    from models.tokenizer import clip_bpe, load_tokenizer
 
     source = parse_source(source) if isinstance(source, str) else source
     if isinstance(source, SceneSource):
@@ -151,6 +151,8 @@ def open_batches(
     width = sum(teacher_dims or teacher_dims_of(source)) if reinforced and isinstance(source, ShardSource) else None
     index = open_index(source, cache=cache)
     order = SampleOrder(index, seed=seed, rank=rank, world=world)
+    # Loaded once here, so that worker processes start with it.
+    clip_bpe()
     decoder = SampleDecoder(
         config.preprocess,
         load_tokenizer(config.tokenizer),

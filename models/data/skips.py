@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -27,9 +28,9 @@ class SkipLog:
     """Counts what was seen and what was skipped, keeps the first names, and says when it is too much.
 
     Args:
-        max_share: the share of skipped samples from which on the data count as broken, in 0 to 1; judged once
-            `LEAST_SEEN` samples were seen. Shards that cannot be read are held to the same share of all shards in
-            each epoch, where one is always allowed.
+        max_share: the share of skipped samples, in 0 to 1, from which on the data count as broken; judged once
+            `LEAST_SEEN` samples were seen, with room for chance. Shards that cannot be read are held to the same share
+            of all shards in each epoch, where one is always allowed.
         shards: how many shards an epoch has.
         on_skip: told of every skipped sample.
     """
@@ -96,7 +97,10 @@ class SkipLog:
             self._stop(f"{broken} of {self._shards} shards")
 
     def _judge(self) -> None:
-        if self.seen >= LEAST_SEEN and self.count > self._max_share * self.seen:
+        share, seen = self._max_share, self.seen
+        # Three standard deviations above: data within the share must not stop a run by an unlucky start.
+        bound = share * seen + 3 * math.sqrt(share * (1 - share) * seen)
+        if seen >= LEAST_SEEN and self.count > bound:
             self._stop(f"{self.count} of {self.seen} samples")
 
     def _stop(self, what: str) -> NoReturn:

@@ -65,18 +65,15 @@ class StreamBatches:
         Raises:
             DatasetError: too many samples cannot be used, the source has none, or a worker process ended.
         """
-        if self._samples is None:
-            self._samples = self._decode_from(self._cursor)
-        chosen: list[DecodedSample] = []
-        while len(chosen) < self._batch_size:
-            self._cursor, sample = self._take(self._samples)
-            if isinstance(sample, CorruptSample):
-                epoch = self._cursor.epoch if sample.whole_shard else None
-                self._log.skip(sample.skipped, broken_shard_of_epoch=epoch)
-            else:
-                self._log.used()
-                chosen.append(sample)
-        return assemble(chosen, self._decoder.preprocess)
+        try:
+            return self._next_batch()
+        except RuntimeError as error:
+            # torch's words for a worker that the system ended; its handler may raise them anywhere in here.
+            if "DataLoader worker" not in str(error):
+                raise
+            raise DatasetError(
+                f"a data worker ended unexpectedly ({str(error).splitlines()[0]}); if memory ran out, use fewer workers"
+            ) from error
 
     def state(self) -> dict[str, Any]:
         """The cursor behind the last batch, what was skipped, and which order it belongs to."""
@@ -120,16 +117,19 @@ class StreamBatches:
         )
         return itertools.chain.from_iterable(loader)
 
-    def _take(self, samples: Iterator[Decoded]) -> Decoded:
-        try:
-            return next(samples)
-        except RuntimeError as error:
-            # torch's words for a worker that the system ended.
-            if "DataLoader worker" not in str(error):
-                raise
-            raise DatasetError(
-                f"a data worker ended unexpectedly ({str(error).splitlines()[0]}); if memory ran out, use fewer workers"
-            ) from error
+    def _next_batch(self) -> Batch:
+        if self._samples is None:
+            self._samples = self._decode_from(self._cursor)
+        chosen: list[DecodedSample] = []
+        while len(chosen) < self._batch_size:
+            self._cursor, sample = next(self._samples)
+            if isinstance(sample, CorruptSample):
+                epoch = self._cursor.epoch if sample.whole_shard else None
+                self._log.skip(sample.skipped, broken_shard_of_epoch=epoch)
+            else:
+                self._log.used()
+                chosen.append(sample)
+        return assemble(chosen, self._decoder.preprocess)
 
 
 def assemble(samples: Sequence[DecodedSample], preprocess: PreprocessSpec) -> Batch:
