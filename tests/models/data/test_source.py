@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,9 @@ def test_mistakes(text: str, complaint: str) -> None:
 def test_folder_without_shards(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"holds no \.tar file"):
         parse_source(f"webdataset:{tmp_path}")
+
+
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "braceexpand", None)
+    with pytest.raises(DatasetError, match=r"pip install pocketclip\[train\]"):
+        parse_source("webdataset:x.tar")
