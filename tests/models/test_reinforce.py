@@ -350,8 +350,8 @@ def test_too_many_corrupt_samples_and_broken_teachers(tmp_path: Path, nano: Teac
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--data", "scenes:4", "--teacher", "mobileclip_s0"], "mobileclip_s0 comes without trained weights"),
-        (["--data", "scenes:4", "--teacher", "open_clip:ViT-B-32"], "open_clip:ViT-B-32 comes without trained weights"),
+        (["--data", "scenes:4", "--teacher", "mobileclip_s0"], "mobileclip_s0 comes without weights"),
+        (["--data", "scenes:4", "--teacher", "open_clip:ViT-B-32"], "open_clip:ViT-B-32 comes without weights"),
         (["--data", "scenes:4", "--teacher", "nobody"], "there is no model 'nobody'"),
         (["--data", "scenes:4", "--teacher", f"{NANO}=none.pt"], "there is no checkpoint"),
         (["--data", "scenes:4", "--teacher", f"{NANO}="], "after = stands a checkpoint"),
