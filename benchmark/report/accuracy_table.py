@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmark import formatting
-from benchmark.records import AccuracyRecord
+from benchmark.accuracy_records import AccuracyRecord
 from benchmark.report.page import TARGET_NAMES, AccuracyRow, AccuracyTable
 from benchmark.report.selection import ALARMING_DROP_POINTS, is_alarming
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from benchmark import formatting
-from benchmark.records import AccuracyRecord, BenchmarkRecord, Status
+from benchmark.accuracy_records import AccuracyRecord
+from benchmark.records import BenchmarkRecord, Status
 from benchmark.report.accuracy_table import accuracy_tables
 from benchmark.report.distributions import draw_distributions
 from benchmark.report.page import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmark.records import AccuracyRecord, BenchmarkRecord, tool_version
+from benchmark.accuracy_records import AccuracyRecord
+from benchmark.records import BenchmarkRecord, tool_version
 from benchmark.report.content import build_report
 from export.precision import TargetName
 from models import atomic

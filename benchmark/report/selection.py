@@ -6,8 +6,9 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from benchmark.accuracy_records import AccuracyRecord
 from benchmark.errors import ReportError
-from benchmark.records import AccuracyRecord, BenchmarkRecord, Status
+from benchmark.records import BenchmarkRecord, Status
 from benchmark.statistics import summarize_latency
 from export.precision import Precision, TargetName, Tower
 

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import uuid
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from models.documents import document
 from models.errors import ResumeError
 
 _SUFFIX, _ASIDE = ".journal", ".journal.old"
+_RUN_ID = "run_id"
 
 
 @document
@@ -65,13 +67,25 @@ class JournalEntry:
 
 
 class Journal:
-    """The entries of a run, those read from disk and those appended since. Use `open_journal`."""
+    """The entries of a run, those read from disk and those appended since. Use `open_journal`.
+
+    Attributes:
+        run_id: the same however often the run is gone on with.
+        resumed_at: how many samples an interrupted run had dealt with.
+        set_aside: where the journal of an interrupted run went that is not gone on with.
+    """
 
     def __init__(
-        self, path: Path, header: JournalHeader, entries: list[JournalEntry], stream: io.BufferedWriter
+        self,
+        path: Path,
+        run_id: str,
+        entries: list[JournalEntry],
+        stream: io.BufferedWriter,
+        set_aside: Path | None = None,
     ) -> None:
         self.path = path
-        self.header = header
+        self.run_id = run_id
+        self.set_aside = set_aside
         self.resumed_at = _end(entries)
         self._entries = entries
         self._stream = stream
@@ -130,42 +144,44 @@ def open_journal(folder: Path, header: JournalHeader, *, resume: bool) -> Journa
         StorageError: the folder cannot be written.
     """
     path = folder / f"{header.slot}{_SUFFIX}"
-    entries: list[JournalEntry] = []
+    set_aside: Path | None = None
     with atomic.storage_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
-        length = 0
         if path.is_file() and resume:
-            length, entries = _read(path, header)
+            length, run_id, entries = _read(path, header)
+            if length:
+                os.truncate(path, length)
+                return Journal(path, run_id, entries, path.open("ab"))
         elif path.is_file():
-            path.replace(path.with_name(path.name.removesuffix(_SUFFIX) + _ASIDE))
-        if length:
-            os.truncate(path, length)
-            stream = path.open("ab")
-        else:
-            stream = path.open("wb")
-            stream.write(_line(json.dumps(documents.to_builtin(header))))
-            stream.flush()
-    return Journal(path, header, entries, stream)
+            set_aside = path.with_name(path.name.removesuffix(_SUFFIX) + _ASIDE)
+            path.replace(set_aside)
+        run_id = str(uuid.uuid4())
+        stream = path.open("wb")
+        stream.write(_line(json.dumps({**documents.to_builtin(header), _RUN_ID: run_id})))
+        stream.flush()
+    return Journal(path, run_id, [], stream, set_aside)
 
 
-def _read(path: Path, header: JournalHeader) -> tuple[int, list[JournalEntry]]:
-    """How many bytes are sound, and the batches in them; 0 where not even the header is."""
+def _read(path: Path, header: JournalHeader) -> tuple[int, str, list[JournalEntry]]:
+    """How many bytes are sound, the run's id, and the batches; nothing where not even the header is sound."""
     entries: list[JournalEntry] = []
-    length = 0
+    length, run_id = 0, ""
     with path.open("rb") as stream:
         for line in stream:
             content = _checked(line)
             if content is None:
                 break
             if not length:
-                _compare(path, json.loads(content), documents.to_builtin(header))
+                found = json.loads(content)
+                run_id = found[_RUN_ID]
+                _compare(path, found, documents.to_builtin(header))
             else:
                 entry = _from_json(content)
                 if entry.start != _end(entries):
                     break
                 entries.append(entry)
             length += len(line)
-    return length, entries
+    return length, run_id, entries
 
 
 def _compare(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
