@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.table import Table
 
 from benchmark.accuracy_records import AccuracyRecord, Recall, RetrievalRecord
@@ -34,24 +35,29 @@ def accuracy_table(records: Sequence[AccuracyRecord]) -> Table:
         "runs in": [record.target or "PyTorch" for record in records],
         "precision": [record.precision for record in records],
         "accuracy": [f"{record.accuracy:.1%}" for record in records],
-        "95 % interval": [f"{record.accuracy_low:.1%} to {record.accuracy_high:.1%}" for record in records],
+        "95 %\ninterval": [_interval(record) for record in records],
         "top-5": ["" if record.top5_accuracy is None else f"{record.top5_accuracy:.1%}" for record in records],
         "published": [_published(record) for record in records],
-        "drop, points": [_drop(record) for record in records],
-        "its interval": [_drop_interval(record) for record in records],
-        "McNemar p": [_p_value(record) for record in records],
+        "drop,\npoints": [_drop(record) for record in records],
+        "its 95 %\ninterval": [_drop_interval(record) for record in records],
+        "McNemar\np": [_p_value(record) for record in records],
         "verdict": [_verdict(record) for record in records],
     }
     table = Table(
-        title=f"Zero-shot on {first.samples} {images}, {first.classes} classes (chance {first.chance:.1%}), "
+        title=f"Zero-shot on {first.samples:,} {images}, {first.classes:,} classes (chance {first.chance:.1%}), "
         f"templates {first.templates}",
-        caption=_caption([record.comparison.baseline.model for record in records if record.comparison], records),
+        caption=_caption(records),
         caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     shown = {heading: cells for heading, cells in columns.items() if any(cells)}
     for heading in shown:
         worded = heading in ("model", "runs in", "precision", "verdict")
-        table.add_column(heading, justify="left" if worded else "right")
+        # Of long names the rest goes to the next line; figures are never cut.
+        folds = heading == "model"
+        justify = "left" if worded else "right"
+        table.add_column(heading, justify=justify, no_wrap=not folds, overflow="fold" if folds else "ellipsis")
     for row in zip(*shown.values(), strict=True):
         table.add_row(*row)
     return table
@@ -63,8 +69,11 @@ def retrieval_table(records: Sequence[RetrievalRecord]) -> Table:
     compared = any(record.baseline for record in records)
     table = Table(
         title=f"Retrieval on {first.dataset}, {first.split}: {first.images} images, {first.captions} captions",
-        caption="95 % intervals by bootstrap over images" + ("; drops against the first row" if compared else ""),
+        caption="below each recall its 95 % interval by bootstrap over images"
+        + ("; drops are against the model without one" if compared else ""),
         caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     for heading in ("model", "runs in", "precision", "direction"):
         table.add_column(heading)
@@ -90,6 +99,10 @@ def _of_first_direction(record: RetrievalRecord) -> list[Recall]:
 def _published(record: AccuracyRecord) -> str:
     share = published_accuracy(record.model, record.dataset)
     return "" if share is None else f"{share:.1%}"
+
+
+def _interval(record: AccuracyRecord) -> str:
+    return f"{100 * record.accuracy_low:.1f} to {100 * record.accuracy_high:.1f}"
 
 
 def _drop(record: AccuracyRecord) -> str:
@@ -125,8 +138,13 @@ def _recall_drop(recall: Recall) -> str:
     return f"[{_COLOURS[found]}]{recall.drop_points:+.2f} ({found})[/{_COLOURS[found]}]\n{interval}"
 
 
-def _caption(baselines: Sequence[str], records: Sequence[AccuracyRecord]) -> str | None:
-    if not baselines:
+def _caption(records: Sequence[AccuracyRecord]) -> str | None:
+    compared = [record for record in records if record.comparison is not None]
+    if not compared:
         return None
-    against = " and ".join(dict.fromkeys(baselines))
-    return f"drops and verdicts (exact paired McNemar test, 5 %) against {against}: the rows without a verdict"
+    baselines = dict.fromkeys(
+        f"{side.model} ({'PyTorch' if side.target is None else f'{side.target} {side.precision}'})"
+        for record in compared
+        if record.comparison is not None and (side := record.comparison.baseline)
+    )
+    return f"against {' and '.join(baselines)} on the same images; verdict: exact paired McNemar test at 5 %"

@@ -9,6 +9,7 @@ A sample is an image (`jpg`, `jpeg`, `png`, `webp`) and its label as text in `cl
 from __future__ import annotations
 
 import glob
+import os
 import re
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ CLASSES_FILE = "classnames.txt"
 TEMPLATES_FILE = "zeroshot_classification_templates.txt"
 _IMAGES = ("jpg", "jpeg", "png", "webp")
 _UNLABELLED = -1
+# Two blocks of zeros.
+_TAR_END = 1024
 
 
 def find_shards(pattern: str) -> list[Path]:
@@ -119,12 +122,24 @@ def _raw_samples(shard: Path) -> Iterator[dict[str, Any]]:
 
     pipeline = DataPipeline(SimpleShardList([str(shard)]), tarfile_to_samples())
     try:
+        _check_end(shard)
         yield from pipeline
     except (tarfile.TarError, OSError, ValueError, EOFError) as error:
         reason = str(error.args[0]) if error.args else type(error).__name__
         raise DatasetError(
             f"cannot read the shard {shard} to its end: {reason}; it is truncated or no tar file: fetch it again"
         ) from error
+
+
+def _check_end(shard: Path) -> None:
+    """Python reads a tar that was cut between two files, or in a header, as if it ended there."""
+    # Compressed shards have checksums of their own.
+    if shard.suffix != ".tar":
+        return
+    with shard.open("rb") as stream:
+        stream.seek(-min(_TAR_END, shard.stat().st_size), os.SEEK_END)
+        if stream.read() != bytes(_TAR_END):
+            raise tarfile.ReadError("the end mark of a tar file is missing")
 
 
 def _sample(place: int, shard: Path, raw: dict[str, Any], classes: int) -> Sample:
