@@ -102,7 +102,7 @@ def report_command(
     from benchmark.store import open_store
 
     with open_store(store, create=False) as records:
-        write_report(out, records.benchmarks(), records.accuracies())
+        write_report(out, records.benchmarks(), records.accuracies(), retrievals=records.retrievals())
     command_line.note(f"wrote {out}")
 
 

@@ -43,6 +43,12 @@ class StoreError(BenchmarkError):
     exit_code = 2
 
 
+class EvaluationError(BenchmarkError):
+    """An evaluation is asked for that cannot be: what is judged and the baseline do not fit."""
+
+    exit_code = 2
+
+
 class ReportError(BenchmarkError):
     """There is nothing to report, or the store's records cannot be put together."""
 

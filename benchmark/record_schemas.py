@@ -1,6 +1,7 @@
 """The record formats as JSON Schema, for readers in other languages.
 
-`python -m benchmark.record_schemas` writes the files in `benchmark/schemas/` anew from the dataclasses.
+`python -m benchmark.record_schemas` writes the files in `benchmark/schemas/` anew from the dataclasses. Files of
+older versions stay as they were written, for readers of old stores.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmark.records import (
+from benchmark.accuracy_records import (
     ACCURACY_SCHEMA_VERSION,
-    BENCHMARK_SCHEMA_VERSION,
+    RETRIEVAL_SCHEMA_VERSION,
     AccuracyRecord,
-    BenchmarkRecord,
+    RetrievalRecord,
 )
+from benchmark.records import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord
 from models import atomic, documents
 
 FOLDER = Path(__file__).parent / "schemas"
@@ -23,6 +25,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS: dict[str, type] = {
     f"benchmark-record-v{BENCHMARK_SCHEMA_VERSION}.schema.json": BenchmarkRecord,
     f"accuracy-record-v{ACCURACY_SCHEMA_VERSION}.schema.json": AccuracyRecord,
+    f"retrieval-record-v{RETRIEVAL_SCHEMA_VERSION}.schema.json": RetrievalRecord,
 }
 
 

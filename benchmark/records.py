@@ -1,9 +1,10 @@
 """What a benchmark leaves behind: every raw sample, units in the names, None for what is unknown.
 
-Statistics are never stored; `benchmark.statistics` derives them on demand.
+Statistics are never stored; `benchmark.statistics` derives them on demand. What accuracy was found is recorded by
+`benchmark.accuracy_records`.
 
 Schema history:
-  benchmark 1, accuracy 1: first versions.
+  benchmark 1: first version.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from export.precision import Precision, TargetName, Tower
 from models.documents import document
 
 BENCHMARK_SCHEMA_VERSION = 1
-ACCURACY_SCHEMA_VERSION = 1
 
 Count = Annotated[int, Ge(0)]
 Positive = Annotated[int, Ge(1)]
@@ -200,74 +200,13 @@ class BenchmarkRecord:
     schema_version: Literal[1] = BENCHMARK_SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        _check_stamp(self.record_id, self.created_at)
+        check_stamp(self.record_id, self.created_at)
         if self.status is Status.MEASURED and not (self.launches and self.golden_check):
             raise RecordError("a measured record needs at least one launch and a golden check")
         if self.status is Status.PARITY_ONLY and self.launches:
             raise RecordError("a parity-only record holds no launches: nothing may be timed")
         if (self.status is Status.MEASURED) != (self.reason is None):
             raise RecordError(f"a reason belongs to records that were not measured; this one is {self.status}")
-
-
-@document
-class AccuracyRecord:
-    """Zero-shot accuracy of an image and text artefact used together, or of PyTorch where `target` is None.
-
-    Shares lie in [0, 1]; the interval is that of `accuracy`. `baseline_correct` counts PyTorch's right
-    answers on the same samples; `drop_points` is PyTorch's accuracy minus this one in percentage points, with an
-    interval that pairs the samples. All three are None for PyTorch itself.
-
-    Raises:
-        RecordError: the counts contradict each other, or baseline and artefact fields are mixed.
-    """
-
-    model: Text
-    target: TargetName | None
-    precision: Precision
-    image_sha256: str | None
-    text_sha256: str | None
-    weights_sha256: Text
-    dataset: Text
-    split: Text
-    samples: Positive
-    classes: Positive
-    correct: Count
-    accuracy: Share
-    accuracy_low: Share
-    accuracy_high: Share
-    chance: Share
-    baseline_correct: Count | None
-    drop_points: float | None
-    drop_low_points: float | None
-    drop_high_points: float | None
-    executed_by: Text
-    tool_version: Text
-    record_id: Text
-    created_at: Text
-    kind: Literal["accuracy"] = "accuracy"
-    schema_version: Literal[1] = ACCURACY_SCHEMA_VERSION
-
-    def __post_init__(self) -> None:
-        _check_stamp(self.record_id, self.created_at)
-        if self.correct > self.samples or (self.baseline_correct or 0) > self.samples:
-            raise RecordError(
-                f"more correct answers ({self.correct}, baseline {self.baseline_correct}) than samples ({self.samples})"
-            )
-        if abs(self.accuracy - self.correct / self.samples) > 1e-9:
-            raise RecordError(f"accuracy {self.accuracy} is not correct / samples ({self.correct} / {self.samples})")
-        if not self.accuracy_low <= self.accuracy <= self.accuracy_high:
-            raise RecordError(
-                f"accuracy {self.accuracy} lies outside its interval, {self.accuracy_low} to {self.accuracy_high}"
-            )
-        compared = (self.baseline_correct, self.drop_points, self.drop_low_points, self.drop_high_points)
-        exported = (self.image_sha256, self.text_sha256)
-        if self.target is None and any(value is not None for value in (*compared, *exported)):
-            raise RecordError("PyTorch's own record has no artefacts and no drop against itself")
-        if self.target is not None and any(value is None for value in (*compared, *exported)):
-            raise RecordError("an artefact pair's record needs both artefacts and the drop against PyTorch")
-
-
-Record = BenchmarkRecord | AccuracyRecord
 
 
 def new_record_id() -> str:
@@ -290,7 +229,8 @@ def tool_version() -> str:
         return "unknown"
 
 
-def _check_stamp(record_id: str, created_at: str) -> None:
+def check_stamp(record_id: str, created_at: str) -> None:
+    """Raises `RecordError` where the id is no UUID or the time not one in UTC."""
     try:
         uuid.UUID(record_id)
         moment = datetime.fromisoformat(created_at)

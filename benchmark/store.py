@@ -7,7 +7,7 @@ happens to the process afterwards. Any other database works by its SQLAlchemy UR
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,14 +17,15 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from benchmark.errors import RecordError, RecordVersionError, StoreError
-from benchmark.records import (
+from benchmark.accuracy_records import (
     ACCURACY_SCHEMA_VERSION,
-    BENCHMARK_SCHEMA_VERSION,
+    RETRIEVAL_SCHEMA_VERSION,
     AccuracyRecord,
-    BenchmarkRecord,
-    Record,
+    RetrievalRecord,
+    upgrade_accuracy_v1,
 )
+from benchmark.errors import RecordError, RecordVersionError, StoreError
+from benchmark.records import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord
 from models import documents
 
 DEFAULT_STORE = "results/pocketclip.sqlite"
@@ -48,10 +49,18 @@ _RECORDS = sa.Table(
     sa.Column("document", sa.Text, nullable=False),
 )
 
+Record = BenchmarkRecord | AccuracyRecord | RetrievalRecord
+
 # kind -> (record class, newest schema version that this code reads)
 _KINDS: dict[str, tuple[type[Record], int]] = {
     "benchmark": (BenchmarkRecord, BENCHMARK_SCHEMA_VERSION),
     "accuracy": (AccuracyRecord, ACCURACY_SCHEMA_VERSION),
+    "retrieval": (RetrievalRecord, RETRIEVAL_SCHEMA_VERSION),
+}
+
+# (kind, schema version) -> what turns the content of such a record into that of the next version
+_UPGRADES: dict[tuple[str, int], Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    ("accuracy", 1): upgrade_accuracy_v1,
 }
 
 
@@ -59,6 +68,7 @@ _KINDS: dict[str, tuple[type[Record], int]] = {
 class RecordFilter:
     """Which records to read; None takes all. The names are those of the columns."""
 
+    record_id: str | None = None
     kind: str | None = None
     model: str | None = None
     target: str | None = None
@@ -89,11 +99,13 @@ class Store:
             except IntegrityError:
                 with self._engine.connect() as connection:
                     stored = connection.execute(
-                        sa.select(_RECORDS.c.document).where(_RECORDS.c.record_id == record.record_id)
-                    ).scalar_one_or_none()
+                        sa.select(_RECORDS.c.kind, _RECORDS.c.schema_version, _RECORDS.c.document).where(
+                            _RECORDS.c.record_id == record.record_id
+                        )
+                    ).one_or_none()
                 if stored is None:
                     raise
-                if json.loads(stored) != json.loads(text):
+                if json.loads(_upgraded(*stored)) != json.loads(text):
                     raise RecordError(
                         f"record {record.record_id} is already stored with other content: records never change"
                     ) from None
@@ -124,6 +136,16 @@ class Store:
         """All accuracy records, oldest first; see `records`."""
         found = self.records(RecordFilter(kind="accuracy"))
         return [record for record in found if isinstance(record, AccuracyRecord)]
+
+    def retrievals(self) -> list[RetrievalRecord]:
+        """All retrieval records, oldest first; see `records`."""
+        found = self.records(RecordFilter(kind="retrieval"))
+        return [record for record in found if isinstance(record, RetrievalRecord)]
+
+    def find(self, record_id: str) -> Record | None:
+        """The record of that id, None where there is none; raises as `records` does."""
+        found = self.records(RecordFilter(record_id=record_id))
+        return found[0] if found else None
 
     def close(self) -> None:
         """Lets go of the database."""
@@ -242,7 +264,19 @@ def _from_row(record_id: str, kind: str, version: int, text: str) -> Record:
             f"record {record_id} is of kind {kind!r}, schema version {version}; "
             f"this version reads {readable}: update PocketCLIP"
         )
-    return documents.parse(known[0], text, source=f"record {record_id}", error=RecordError)
+    return documents.parse(known[0], _upgraded(kind, version, text), source=f"record {record_id}", error=RecordError)
+
+
+def _upgraded(kind: str, version: int, text: str) -> str:
+    """The content of a record brought to the newest schema; the store keeps what was written."""
+    while upgrade := _UPGRADES.get((kind, version)):
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise RecordError(f"a record of kind {kind!r}, schema version {version}, is not JSON: {error}") from error
+        text = json.dumps(upgrade(content))
+        version += 1
+    return text
 
 
 @contextmanager

@@ -50,6 +50,22 @@ class DatasetError(ModelsError):
     """A data set is missing, empty or does not have what was asked of it."""
 
 
+class PromptError(ModelsError):
+    """A set of prompt templates is unknown, empty, or has a template without a place for the class."""
+
+
+class CorruptSamplesError(DatasetError):
+    """Samples of a data set cannot be read: one where none may be skipped, or too many."""
+
+
+class ResumeError(ModelsError):
+    """An interrupted evaluation cannot be gone on with: what it was about has changed."""
+
+
+class MissingPackageError(ModelsError):
+    """A package that only some installations have is needed."""
+
+
 class StorageError(ModelsError):
     """A file or folder cannot be written: full disk, missing permission, wrong kind of path."""
 

@@ -6,6 +6,7 @@ torchvision's `Resize`, `CenterCrop` and `ToTensor`, with Pillow and numpy alone
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -60,15 +61,24 @@ def load_image(path: Path) -> Image.Image:
     Raises:
         ImageError: the file is missing, no image, or truncated.
     """
+    return _open_image(path, str(path))
+
+
+def decode_image(content: bytes, name: str) -> Image.Image:
+    """`load_image` for the bytes of a file; `name` says in messages where they came from."""
+    return _open_image(io.BytesIO(content), name)
+
+
+def _open_image(source: Path | io.BytesIO, name: str) -> Image.Image:
     try:
-        with Image.open(path) as image:
+        with Image.open(source) as image:
             return to_rgb(image)
     except FileNotFoundError as error:
-        raise ImageError(f"there is no file {path}") from error
+        raise ImageError(f"there is no file {name}") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path} is not an image that Pillow can read; use JPEG, PNG or WebP") from error
+        raise ImageError(f"{name} is not an image that Pillow can read; use JPEG, PNG or WebP") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageError(f"cannot decode {path}: {error}") from error
+        raise ImageError(f"cannot decode {name}: {error}") from error
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -8,8 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from export.job import ExportResult
 
 DATA = Path(__file__).parent / "data"
 REPOSITORY = Path(__file__).parent.parent
@@ -56,3 +60,30 @@ def one_line_error(result: subprocess.CompletedProcess[str]) -> str:
 def error_line() -> Callable[[subprocess.CompletedProcess[str]], str]:
     """`one_line_error` as a fixture, so that test modules need no import of this file."""
     return one_line_error
+
+
+@pytest.fixture(scope="session")
+def nano_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], ExportResult]:
+    """pocketclip_nano, exported once for all tests: every target at its base and int8 precision, both towers.
+
+    Results by (target, precision, tower).
+    """
+    from export.job import ExportJob
+    from export.precision import Tower
+    from export.targets import TARGETS
+    from export.workers import LOG_NAME, run_jobs
+    from models.registry import load_config
+
+    out = tmp_path_factory.mktemp("artifacts")
+    jobs = [
+        ExportJob(load_config("pocketclip_nano"), None, target, precision, tower, out)
+        for target, entry in TARGETS.items()
+        for precision in (entry.base, entry.int8)
+        for tower in Tower
+    ]
+    results: dict[tuple[str, str, str], ExportResult] = {}
+    for job, result in run_jobs(jobs, workers=2, log=out / LOG_NAME):
+        if isinstance(result, Exception):
+            raise result
+        results[job.target, job.precision, job.tower] = result
+    return results

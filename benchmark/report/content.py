@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from benchmark import formatting
-from benchmark.records import AccuracyRecord, BenchmarkRecord, Status
-from benchmark.report.accuracy_table import accuracy_tables
+from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
+from benchmark.records import BenchmarkRecord, Status
+from benchmark.report.accuracy_table import accuracy_tables, retrieval_tables
 from benchmark.report.distributions import draw_distributions
 from benchmark.report.page import (
     TARGET_NAMES,
@@ -34,15 +35,16 @@ def build_report(
     benchmarks: Sequence[BenchmarkRecord],
     accuracies: Sequence[AccuracyRecord],
     unavailable: Mapping[TargetName, str],
+    retrievals: Sequence[RetrievalRecord] = (),
 ) -> Report:
     """Words the latest records; `unavailable` maps targets that cannot be used here to reason and remedy.
 
     Raises:
         ReportError: there are no records.
     """
-    selections = select(benchmarks, accuracies)
+    selections = select(benchmarks, accuracies, retrievals)
     shown = [record for selection in selections for record in selection.benchmarks]
-    judged = [record for selection in selections for record in selection.accuracies]
+    judged = [record for each in selections for record in (*each.accuracies, *each.retrievals)]
     return Report(
         models=tuple(_model_section(selection, unavailable) for selection in selections),
         environments=_environments(shown),
@@ -58,6 +60,7 @@ def _model_section(selection: ModelSelection, unavailable: Mapping[TargetName, s
         alarms=_alarms(selection),
         devices=tuple(_device_section(selection, device, unavailable) for device in selection.devices),
         accuracy_tables=accuracy_tables(selection.accuracies),
+        retrieval_tables=retrieval_tables(selection.retrievals),
         older_weights=selection.older_weights,
     )
 
@@ -65,11 +68,11 @@ def _model_section(selection: ModelSelection, unavailable: Mapping[TargetName, s
 def _tiles(selection: ModelSelection) -> tuple[Tile, ...]:
     tiles: list[Tile] = []
     baseline = _baseline(selection)
-    exported = [record.accuracy for record in selection.accuracies if record.target is not None]
+    exported = [record.accuracy for record in selection.headline if record.target is not None]
     if baseline is not None or exported:
         reach = f"exported {_range_of(exported)}" if exported else "no exported pair judged yet"
         if baseline is not None:
-            detail = f"zero-shot, PyTorch; {reach}; chance {formatting.percent(baseline.chance)}"
+            detail = f"zero-shot on {baseline.dataset}, PyTorch; {reach}; chance {formatting.percent(baseline.chance)}"
             tiles.append(Tile("Accuracy", formatting.percent(baseline.accuracy), detail))
         else:
             tiles.append(Tile("Accuracy", formatting.percent(max(exported)), f"best exported pair; {reach}"))
@@ -115,9 +118,10 @@ def _alarms(selection: ModelSelection) -> tuple[str, ...]:
         if record.parity is not None and not record.parity.passed
     ]
     alarms += [
-        f"{TARGET_NAMES[record.target]} {record.precision} loses {record.drop_points:.2f} points of accuracy"
+        f"{TARGET_NAMES[record.target]} {record.precision} loses {record.cost.drop_points:.2f} points of accuracy"
+        f" on {record.dataset}"
         for record in selection.accuracies
-        if record.target is not None and record.drop_points is not None and is_alarming(record)
+        if record.target is not None and record.cost is not None and is_alarming(record)
     ]
     return tuple(dict.fromkeys(alarms))
 
@@ -249,7 +253,7 @@ def _environment(latest: BenchmarkRecord, records: Sequence[BenchmarkRecord]) ->
 
 
 def _baseline(selection: ModelSelection) -> AccuracyRecord | None:
-    return next((record for record in selection.accuracies if record.target is None), None)
+    return next((record for record in selection.headline if record.target is None), None)
 
 
 def _pair_name(pair: Pair) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmark.formatting import UNKNOWN
 from benchmark.records import DeviceFacts
 from export.precision import TargetName
 
@@ -74,10 +75,13 @@ class AccuracyRow:
     precision: str
     accuracy: str
     interval: str
+    top5: str
+    published: str
     chance: str
     baseline: str
     drop: str
     drop_interval: str
+    p_value: str
     judgement: str
     alarm: bool
 
@@ -88,6 +92,36 @@ class AccuracyTable:
 
     caption: str
     rows: tuple[AccuracyRow, ...]
+
+    @property
+    def has_top5(self) -> bool:
+        """Whether a row has a figure for it."""
+        return any(row.top5 != UNKNOWN for row in self.rows)
+
+    @property
+    def has_published(self) -> bool:
+        """Whether a row has a figure to compare with."""
+        return any(row.published != UNKNOWN for row in self.rows)
+
+
+@dataclass(frozen=True)
+class RetrievalRow:
+    """A row of the retrieval table; `recalls` has a cell for each k."""
+
+    target: str
+    precision: str
+    direction: str
+    recalls: tuple[str, ...]
+    judgement: str
+
+
+@dataclass(frozen=True)
+class RetrievalTable:
+    """Recalls on one set of image-caption pairs."""
+
+    caption: str
+    headings: tuple[str, ...]
+    rows: tuple[RetrievalRow, ...]
 
 
 @dataclass(frozen=True)
@@ -100,6 +134,7 @@ class ModelSection:
     alarms: tuple[str, ...]
     devices: tuple[DeviceSection, ...]
     accuracy_tables: tuple[AccuracyTable, ...]
+    retrieval_tables: tuple[RetrievalTable, ...]
     older_weights: int
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmark.records import AccuracyRecord, BenchmarkRecord, tool_version
+from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
+from benchmark.records import BenchmarkRecord, tool_version
 from benchmark.report.content import build_report
 from export.precision import TargetName
 from models import atomic
@@ -18,6 +19,7 @@ def write_report(
     benchmarks: Sequence[BenchmarkRecord],
     accuracies: Sequence[AccuracyRecord],
     unavailable: Mapping[TargetName, str] | None = None,
+    retrievals: Sequence[RetrievalRecord] = (),
 ) -> None:
     """Renders the latest records to `out`, whole or not at all; see `render`.
 
@@ -25,20 +27,21 @@ def write_report(
         ReportError: there are no records.
         StorageError: `out` cannot be written.
     """
-    atomic.write_text(out, render(benchmarks, accuracies, unavailable))
+    atomic.write_text(out, render(benchmarks, accuracies, unavailable, retrievals))
 
 
 def render(
     benchmarks: Sequence[BenchmarkRecord],
     accuracies: Sequence[AccuracyRecord],
     unavailable: Mapping[TargetName, str] | None = None,
+    retrievals: Sequence[RetrievalRecord] = (),
 ) -> str:
     """The page as HTML. `unavailable` says why targets cannot be used here; by default it is probed."""
     # Imported here: only a report needs it.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    report = build_report(benchmarks, accuracies, probe_targets() if unavailable is None else unavailable)
+    report = build_report(benchmarks, accuracies, probe_targets() if unavailable is None else unavailable, retrievals)
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmark.accuracy_records import AccuracyRecord
 from benchmark.formatting import milliseconds, percent
-from benchmark.records import AccuracyRecord
 from benchmark.report import svg
 from benchmark.report.selection import Pair
 

@@ -11,10 +11,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from scipy.stats import binomtest
 
+from benchmark.accuracy_records import AccuracyRecord, Comparison, Recall, RetrievalRecord, Side
 from benchmark.agent_archive import build_archive
 from benchmark.records import (
-    AccuracyRecord,
     ArtifactIdentity,
     BenchmarkRecord,
     DeviceFacts,
@@ -40,6 +41,7 @@ from export.manifest import (
 from export.parity_report import ParityReport
 from export.precision import Precision, TargetName, Tower
 from models import documents
+from models.evaluation.retrieval import Direction
 
 SAMPLES, SIZE, DIM = 4, 6, 8
 
@@ -248,30 +250,73 @@ class RecordMaker:
         baseline: int = 1800,
         samples: int = 2000,
         weights_sha256: str = "w" * 64,
+        dataset: str = "scenes",
+        model: str = "pocketclip_nano",
+        compared_with: Side | None = None,
     ) -> AccuracyRecord:
-        exported = target is not None
-        accuracy, drop = correct / samples, 100 * (baseline - correct) / samples
+        """Artefacts are compared with PyTorch on the same weights, PyTorch with nothing, unless a side is given."""
+        own = Side(model, None, Precision.FP32, None, None, weights_sha256)
+        side = compared_with or (own if target is not None else None)
+        accuracy = correct / samples
         return AccuracyRecord(
-            model="pocketclip_nano",
+            model=model,
             target=target,
             precision=precision,
-            image_sha256="a" * 64 if exported else None,
-            text_sha256="b" * 64 if exported else None,
+            image_sha256="a" * 64 if target is not None else None,
+            text_sha256="b" * 64 if target is not None else None,
             weights_sha256=weights_sha256,
-            dataset="scenes",
+            dataset=dataset,
             split="test",
+            dataset_sha256="d" * 64,
+            templates="scenes",
+            prompts_sha256="p" * 64,
             samples=samples,
+            skipped=(),
             classes=64,
             correct=correct,
             accuracy=accuracy,
             accuracy_low=max(0.0, accuracy - 0.014),
             accuracy_high=min(1.0, accuracy + 0.013),
+            top5_correct=samples,
+            top5_accuracy=1.0,
+            top5_low=0.99,
+            top5_high=1.0,
             chance=1 / 64,
-            baseline_correct=baseline if exported else None,
-            drop_points=drop if exported else None,
-            drop_low_points=drop - 0.3 if exported else None,
-            drop_high_points=drop + 0.3 if exported else None,
-            executed_by="onnxruntime 1.32.0" if exported else "torch 2.10.0",
+            comparison=None if side is None else self.comparison(side, correct, baseline, samples),
+            executed_by="onnxruntime 1.32.0" if target is not None else "torch 2.10.0",
+            tool_version="0.1.0",
+            record_id=new_record_id(),
+            created_at=next(self.clock),
+        )
+
+    def comparison(self, side: Side, correct: int, baseline: int, samples: int) -> Comparison:
+        """Eight samples more than needed are lost, and eight won."""
+        drop = 100 * (baseline - correct) / samples
+        lost, won = max(0, baseline - correct) + 8, max(0, correct - baseline) + 8
+        p_value = float(binomtest(lost, lost + won).pvalue)
+        return Comparison(side, baseline, lost, won, min(1.0, p_value), drop, drop - 0.3, drop + 0.3)
+
+    def retrieval(self, target: TargetName | None = None, *, drop_points: float | None = None) -> RetrievalRecord:
+        baseline = Side("pocketclip_nano", None, Precision.FP32, None, None, "w" * 64)
+        low, high = (None, None) if drop_points is None else (drop_points - 1, drop_points + 1)
+        return RetrievalRecord(
+            model="pocketclip_nano",
+            target=target,
+            precision=Precision.FP32,
+            image_sha256="a" * 64 if target is not None else None,
+            text_sha256="b" * 64 if target is not None else None,
+            weights_sha256="w" * 64,
+            dataset="retrieval:pairs.csv",
+            split="all",
+            dataset_sha256="d" * 64,
+            images=500,
+            captions=2500,
+            skipped=(),
+            recalls=tuple(
+                Recall(direction, k, 0.4, 0.35, 0.45, drop_points, low, high) for direction in Direction for k in (1, 5)
+            ),
+            baseline=baseline if target is not None else None,
+            executed_by="torch 2.10.0",
             tool_version="0.1.0",
             record_id=new_record_id(),
             created_at=next(self.clock),

@@ -9,11 +9,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
 from benchmark.bench import BenchmarkPlan, run_plan
 from benchmark.devices import HostDevice
 from benchmark.record_schemas import FOLDER, SCHEMAS, schema_text
-from benchmark.records import AccuracyRecord, BenchmarkRecord, RunSettings
+from benchmark.records import BenchmarkRecord, RunSettings
 from export.artifact import Artifact
+from export.precision import TargetName
 from models import documents
 
 
@@ -45,6 +47,8 @@ def test_measured_record_validates(build_artifact: Callable[..., Artifact]) -> N
 def test_accuracy_record_validates(make: Any) -> None:
     for record in (make.accuracy(), make.accuracy(None)):
         validator(AccuracyRecord).validate(documents.to_builtin(record))
+    for record in (make.retrieval(), make.retrieval(TargetName.ONNX, drop_points=1.0)):
+        validator(RetrievalRecord).validate(documents.to_builtin(record))
 
 
 @pytest.mark.parametrize("key", ["kind", "schema_version", "launches", "parity"])

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from benchmark.accuracy_records import AccuracyRecord
 from benchmark.errors import RecordError
-from benchmark.records import AccuracyRecord, BenchmarkRecord, Status
+from benchmark.records import BenchmarkRecord, Status
 from export.precision import TargetName
 from models import documents
 
@@ -52,13 +53,53 @@ def test_contradictions_are_refused(make: Any, changes: dict[str, Any], message:
         ({"correct": 5000}, "more correct answers"),
         ({"accuracy": 0.5}, "is not correct / samples"),
         ({"accuracy_low": 0.95}, "outside its interval"),
-        ({"baseline_correct": None}, "needs both artefacts and the drop"),
-        ({"target": None}, "no artefacts and no drop"),
+        ({"top5_correct": 100, "top5_accuracy": 0.05, "top5_low": 0.0}, "fewer right among five"),
+        ({"top5_high": None}, "top-5 belong together"),
+        ({"target": None}, "a target and both artefacts, PyTorch none"),
+        ({"image_sha256": None}, "a target and both artefacts, PyTorch none"),
     ],
 )
 def test_accuracy_contradictions_are_refused(make: Any, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(RecordError, match=message):
         replace(make.accuracy(TargetName.ONNX), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"baseline_correct": 5000}, "more right"),
+        ({"drop_points": 0.1}, "is not 0 of 2000 samples"),
+        ({"lost": 30}, "make no difference of 0"),
+        ({"won": None}, "belong together"),
+        ({"drop_low_points": 0.2}, "outside its interval"),
+    ],
+)
+def test_comparison_contradictions_are_refused(make: Any, changes: dict[str, Any], message: str) -> None:
+    record = make.accuracy(TargetName.ONNX)
+    with pytest.raises(RecordError, match=message):
+        replace(record, comparison=replace(record.comparison, **changes))
+
+
+def test_nothing_is_compared_with_itself(make: Any) -> None:
+    record = make.accuracy(TargetName.ONNX)
+    with pytest.raises(RecordError, match="with itself"):
+        replace(record, comparison=replace(record.comparison, baseline=record.side))
+    retrieval = make.retrieval(TargetName.ONNX, drop_points=1.0)
+    with pytest.raises(RecordError, match="with itself"):
+        replace(retrieval, baseline=retrieval.side)
+    with pytest.raises(RecordError, match="listed twice"):
+        replace(retrieval, recalls=retrieval.recalls[:1] * 2)
+
+
+def test_verdicts(make: Any) -> None:
+    worse, same = make.accuracy(correct=1700), make.accuracy(correct=1799)
+    better = make.accuracy(correct=1850)
+    assert [record.comparison.verdict for record in (worse, same, better)] == ["worse", "cannot tell", "better"]
+    assert make.accuracy(None).cost is None
+    other = replace(worse.comparison.baseline, model="other", weights_sha256="o" * 64)
+    assert make.accuracy(compared_with=other).cost is None
+    recalls = [make.retrieval(TargetName.ONNX, drop_points=drop).recalls[0] for drop in (2.0, 0.5, -2.0)]
+    assert [recall.verdict for recall in recalls] == ["worse", "cannot tell", "better"]
 
 
 @pytest.mark.parametrize(

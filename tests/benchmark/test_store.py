@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -12,12 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from benchmark import cli
 from benchmark import store as store_module
 from benchmark.errors import RecordError, RecordVersionError, StoreError
+from benchmark.record_schemas import FOLDER
 from benchmark.records import Status
+from benchmark.report.render import render
 from benchmark.store import RecordFilter, open_store
 from export.precision import Precision, TargetName
 
@@ -193,3 +197,101 @@ def test_killed_writer_loses_nothing_it_reported(tmp_path: Path, make: Any) -> N
     with open_store(str(path)) as store:
         assert len(store.records()) >= reported
         store.append(make.benchmark())
+
+
+def accuracy_v1(target: str | None) -> dict[str, Any]:
+    """An accuracy record as the first version wrote it."""
+    exported = target is not None
+    return {
+        "model": "pocketclip_nano",
+        "target": target,
+        "precision": "fp32",
+        "image_sha256": "a" * 64 if exported else None,
+        "text_sha256": "b" * 64 if exported else None,
+        "weights_sha256": "w" * 64,
+        "dataset": "scenes",
+        "split": "heldout",
+        "samples": 960,
+        "classes": 24,
+        "correct": 807,
+        "accuracy": 807 / 960,
+        "accuracy_low": 0.816,
+        "accuracy_high": 0.862,
+        "chance": 1 / 24,
+        "baseline_correct": 816 if exported else None,
+        "drop_points": 0.9375 if exported else None,
+        "drop_low_points": -0.02 if exported else None,
+        "drop_high_points": 1.9 if exported else None,
+        "executed_by": "onnxruntime 1.32.0",
+        "tool_version": "0.1.0",
+        "record_id": "6f1f7dd6-1a11-4f2a-9a57-0000000000a" + str(int(exported)),
+        "created_at": "2026-03-01T00:00:00.000000+00:00",
+        "kind": "accuracy",
+        "schema_version": 1,
+    }
+
+
+def store_text(path: Path, content: dict[str, Any], text: str | None = None) -> None:
+    """Puts a record into the store as it stands, as an older version did."""
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "insert into records (record_id, kind, schema_version, created_at, model, target, precision, document) "
+            "values (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(content[key] for key in ("record_id", "kind", "schema_version", "created_at")),
+                *(content[key] for key in ("model", "target", "precision")),
+                text or json.dumps(content),
+            ),
+        )
+
+
+def test_accuracy_records_of_schema_1_are_read(tmp_path: Path, make: Any) -> None:
+    path, exported = tmp_path / "s.sqlite", accuracy_v1("onnx")
+    schema = json.loads((FOLDER / "accuracy-record-v1.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(exported)
+    with open_store(str(path)) as store:
+        store_text(path, exported)
+        store_text(path, accuracy_v1(None))
+        store.append(make.accuracy())
+        old, own, _ = store.accuracies()
+        assert (old.schema_version, old.correct, old.top5_correct, old.dataset_sha256) == (2, 807, None, None)
+        assert own.comparison is None
+        assert old.comparison is not None
+        assert (old.comparison.baseline_correct, old.comparison.drop_points) == (816, 0.9375)
+        # It was compared with PyTorch, and not tested.
+        assert old.cost == old.comparison
+        assert old.comparison.verdict is None
+        # Kept as it was written, and known again.
+        store.append(old)
+        assert len(store.accuracies()) == 3
+        assert store.find(old.record_id) == old
+        with pytest.raises(RecordError, match="records never change"):
+            store.append(replace(old, executed_by="another"))
+    render_page(old, own)
+
+
+def render_page(*records: Any) -> None:
+    html = render([], records, {})
+    assert "84.1" in html
+    assert "no loss seen" in html
+
+
+def test_damaged_records_of_schema_1(tmp_path: Path) -> None:
+    for name, content, text in (
+        ("a", {key: value for key, value in accuracy_v1("onnx").items() if key != "drop_points"}, None),
+        ("b", accuracy_v1("onnx"), "{"),
+    ):
+        path = tmp_path / f"{name}.sqlite"
+        with open_store(str(path)) as store:
+            store_text(path, content, text)
+            with pytest.raises(RecordError, match=r"drop_points|is not JSON"):
+                store.accuracies()
+
+
+def test_retrieval_records(tmp_path: Path, make: Any) -> None:
+    with open_store(str(tmp_path / "s.sqlite")) as store:
+        written = [make.retrieval(), make.retrieval(TargetName.ONNX, drop_points=1.0)]
+        for record in written:
+            store.append(record)
+        assert store.retrievals() == written
+        assert store.accuracies() == []

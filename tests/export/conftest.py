@@ -1,4 +1,4 @@
-"""Artefacts of pocketclip_nano, exported once for all tests of the package."""
+"""Artefacts free to be damaged."""
 
 from __future__ import annotations
 
@@ -6,29 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from export.job import ExportJob, ExportResult
+from export.job import ExportResult
 from export.precision import TargetName, Tower
-from export.targets import TARGETS
-from export.workers import LOG_NAME, run_jobs
-from models.registry import load_config
-
-
-@pytest.fixture(scope="session")
-def nano_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], ExportResult]:
-    """Every target at its base and int8 precision, both towers, by (target, precision, tower)."""
-    out = tmp_path_factory.mktemp("artifacts")
-    jobs = [
-        ExportJob(load_config("pocketclip_nano"), None, target, precision, tower, out)
-        for target, entry in TARGETS.items()
-        for precision in (entry.base, entry.int8)
-        for tower in Tower
-    ]
-    results: dict[tuple[str, str, str], ExportResult] = {}
-    for job, result in run_jobs(jobs, workers=2, log=out / LOG_NAME):
-        if isinstance(result, Exception):
-            raise result
-        results[job.target, job.precision, job.tower] = result
-    return results
 
 
 @pytest.fixture

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from benchmark.accuracy_records import Side
 from benchmark.report.content import build_report
+from benchmark.report.render import render
+from export.precision import Precision, TargetName
 
 
 @pytest.mark.parametrize(("load", "busy"), [(1.4, False), (3.2, True), (None, False)])
@@ -46,3 +49,36 @@ def test_environment_repeats_the_command(make: Any) -> None:
 def test_older_weights_are_counted(make: Any) -> None:
     records = [make.benchmark(weights_sha256="old"), make.benchmark()]
     assert build_report(records, [], {}).models[0].older_weights == 1
+
+
+def test_each_data_set_has_a_table(make: Any) -> None:
+    published = {"model": "mobileclip_s0", "dataset": "imagenet"}
+    records = [make.accuracy(None), make.accuracy(), make.accuracy(None, **published), make.accuracy(**published)]
+    nano, apple = sorted(build_report([], records, {}).models, key=lambda model: model.name, reverse=True)
+    (scenes,), (imagenet,) = nano.accuracy_tables, apple.accuracy_tables
+    assert scenes.caption.startswith("Zero-shot classification on scenes, split test: 2,000 images, 64 classes")
+    assert (scenes.has_published, imagenet.has_published) == (False, True)
+    assert imagenet.rows[0].published.startswith("67.8")
+    assert imagenet.rows[1].judgement == "no loss seen"
+
+
+def test_judgements_name_a_foreign_baseline_and_follow_the_test(make: Any) -> None:
+    other = Side("open_clip-ViT-B-16", None, Precision.FP32, None, None, "o" * 64)
+    records = [
+        make.accuracy(correct=1785),
+        make.accuracy(precision=Precision.INT8_STATIC, correct=1760),
+        make.accuracy(precision=Precision.FP16, correct=1700, baseline=1500, compared_with=other),
+    ]
+    (table,) = build_report([], records, {}).models[0].accuracy_tables
+    judgements = {row.precision: row.judgement for row in table.rows}
+    assert judgements["int8-static"] == "loses more than 1 point"
+    assert judgements["fp16"] == "better, against open_clip-ViT-B-16"
+    assert judgements["fp32"] == "loses a little"
+
+
+def test_retrieval_table(make: Any) -> None:
+    records = [make.retrieval(), make.retrieval(TargetName.ONNX, drop_points=2.0)]
+    html = render([], [], {}, records)
+    assert "Retrieval on retrieval:pairs.csv, split all: 500 images, 2,500 captions" in html
+    assert "recall@1 worse, recall@5 worse" in html
+    assert html.count("text-to-image") == 2

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from benchmark.accuracy_records import Side
 from benchmark.errors import ReportError
 from benchmark.records import Status
-from benchmark.report.selection import select
+from benchmark.report.selection import is_alarming, select
 from export.precision import Precision, TargetName, Tower
 
 
@@ -81,3 +82,27 @@ def test_table_order_is_that_of_the_vocabulary(make: Any) -> None:
         ("onnx", "fp32", "text"),
         ("onnx", "int8-static", "image"),
     ]
+
+
+def test_headline_is_the_set_on_which_most_pairs_were_judged(make: Any) -> None:
+    image, text = make.benchmark(), make.benchmark(tower=Tower.TEXT)
+    scenes = [make.accuracy(None), make.accuracy(correct=1790)]
+    others = [make.accuracy(None, dataset="imagenet", correct=100), make.accuracy(None, dataset="imagenet-a")]
+    (selection,) = select([image, text], [*scenes, *others])
+    assert set(selection.headline) == set(scenes)
+    assert selection.pairs("host")[0].accuracy == scenes[1]
+    judged = make.accuracy(dataset="imagenet", correct=101, baseline=100)
+    (selection,) = select([image, text], [*scenes, *others, judged])
+    assert set(selection.headline) == {others[0], judged}
+    assert len(selection.accuracies) == 5
+
+
+def test_comparison_with_another_model_stands_beside_the_one_with_pytorch(make: Any) -> None:
+    other = Side("mobileclip_s0", None, Precision.FP32, None, None, "s" * 64)
+    own, foreign = make.accuracy(correct=1795), make.accuracy(correct=1795, baseline=1900, compared_with=other)
+    (selection,) = select([make.benchmark(), make.benchmark(tower=Tower.TEXT)], [own, foreign])
+    assert set(selection.accuracies) == {own, foreign}
+    # Losing five points against a better model is no fault of the export.
+    assert not is_alarming(foreign)
+    assert selection.headline == (own,)
+    assert selection.pairs("host")[0].sound

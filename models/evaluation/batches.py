@@ -1,0 +1,121 @@
+"""From samples to batches of model input: decoded by threads a little ahead, in constant memory."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import CorruptSamplesError, ImageError
+from models.evaluation.samples import MAX_CORRUPT_SHARE, Pixels, Sample
+from models.preprocess import PreprocessSpec
+
+# With fewer samples seen, a few corrupt ones say nothing about the rest of a stream of unknown length.
+_ENOUGH_TO_JUDGE = 400
+_MOST_NAMED = 3
+MAX_DECODERS = 8
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Decoded samples of consecutive places.
+
+    Attributes:
+        start: the first sample's place.
+        size: samples consumed, skipped ones included.
+        places, labels: (N,) of the samples that could be decoded.
+        images: (N, 3, S, S) float32.
+        skipped: names of the others, each with the reason.
+    """
+
+    start: int
+    size: int
+    places: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    images: NDArray[np.float32]
+    skipped: tuple[str, ...]
+
+
+def decoded_batches(
+    samples: Iterator[Sample], spec: PreprocessSpec, batch_size: int, *, skip_corrupt: bool
+) -> Iterator[Batch]:
+    """Batches of `batch_size` consecutive samples; the last one may be smaller.
+
+    While the model works on one batch, the next one is decoded: no more than three exist at a time.
+
+    Raises:
+        CorruptSamplesError: a sample cannot be decoded and `skip_corrupt` is False.
+    """
+    decoders = min(MAX_DECODERS, os.cpu_count() or 1)
+    ahead: deque[tuple[Sample, Future[Pixels]]] = deque()
+    pool = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
+
+    def submit(most: int) -> None:
+        ahead.extend((sample, pool.submit(sample.load, spec)) for sample in islice(samples, most))
+
+    try:
+        submit(batch_size)
+        while ahead:
+            yield _take_batch(ahead, submit, batch_size, spec, skip_corrupt)
+    finally:
+        # What is ahead of an error or of Ctrl-C is not waited for.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _take_batch(
+    ahead: deque[tuple[Sample, Future[Pixels]]],
+    submit: Callable[[int], None],
+    batch_size: int,
+    spec: PreprocessSpec,
+    skip_corrupt: bool,
+) -> Batch:
+    start, size = ahead[0][0].place, min(batch_size, len(ahead))
+    images = np.empty((size, 3, spec.image_size, spec.image_size), np.float32)
+    places: list[int] = []
+    labels: list[int] = []
+    skipped: list[str] = []
+    for _ in range(size):
+        sample, future = ahead.popleft()
+        try:
+            images[len(places)] = future.result()
+        except ImageError as error:
+            if not skip_corrupt:
+                raise CorruptSamplesError(
+                    f"sample {sample.name} cannot be read: {error}; repair it, or give --skip-corrupt, which leaves "
+                    "such samples out and names them in the record"
+                ) from error
+            skipped.append(f"{sample.name}: {error}")
+        else:
+            places.append(sample.place)
+            labels.append(sample.label)
+        submit(1)
+    return Batch(
+        start, size, np.asarray(places, np.int64), np.asarray(labels, np.int64), images[: len(places)], tuple(skipped)
+    )
+
+
+def check_corrupt_share(skipped: Sequence[str], seen: int, *, finished: bool, total: int | None) -> None:
+    """Stops an evaluation of which too much is unreadable.
+
+    Args:
+        skipped: names of the samples left out so far.
+        seen: samples consumed so far, those included.
+        finished: whether these are all.
+        total: how many there are, where that is known.
+
+    Raises:
+        CorruptSamplesError: more than `MAX_CORRUPT_SHARE` of the set cannot be read, or nothing of it can.
+    """
+    judged = seen if finished else total or max(seen, _ENOUGH_TO_JUDGE)
+    if skipped and len(skipped) > MAX_CORRUPT_SHARE * judged:
+        named = "; ".join(skipped[:_MOST_NAMED])
+        raise CorruptSamplesError(
+            f"{len(skipped)} of {seen} samples cannot be read, more than {MAX_CORRUPT_SHARE:.0%} of the set "
+            f"({named}{'; ...' if len(skipped) > _MOST_NAMED else ''}); fetch the data set again"
+        )

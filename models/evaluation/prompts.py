@@ -1,0 +1,114 @@
+"""Prompts for zero-shot classification: templates with a place for the class, and the prompts they give."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from models.errors import PromptError
+
+_PLACES = re.compile(r"\{(?:c|classname)?\}")
+
+
+class Templates(Protocol):
+    """A named way to word a class."""
+
+    @property
+    def name(self) -> str:
+        """How records and messages call it."""
+        ...
+
+    def prompts(self, class_name: str) -> list[str]:
+        """The sentences of one class."""
+        ...
+
+
+@dataclass(frozen=True)
+class TextTemplates:
+    """Sentences in which `{}` stands for the class."""
+
+    name: str
+    texts: tuple[str, ...]
+
+    def prompts(self, class_name: str) -> list[str]:
+        return [text.replace("{}", class_name) for text in self.texts]
+
+
+@dataclass(frozen=True)
+class SceneTemplates:
+    """The templates of the generated scenes, with the right article before each class."""
+
+    name: str = "scenes"
+
+    def prompts(self, class_name: str) -> list[str]:
+        from models.scenes import class_prompts
+
+        return class_prompts(class_name)
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """The prompts of every class, in the order of the classes."""
+
+    templates: str
+    prompts: tuple[tuple[str, ...], ...]
+
+    @property
+    def sha256(self) -> str:
+        """Identity of all prompts and of what class each belongs to."""
+        return hashlib.sha256(json.dumps(self.prompts).encode()).hexdigest()
+
+    @property
+    def count(self) -> int:
+        """Prompts of all classes together."""
+        return sum(len(prompts) for prompts in self.prompts)
+
+
+def prompt_set(class_names: Sequence[str], templates: Templates) -> PromptSet:
+    """Every class in every template."""
+    return PromptSet(templates.name, tuple(tuple(templates.prompts(name)) for name in class_names))
+
+
+def load_templates(reference: str) -> Templates:
+    """Templates by name, or from a file.
+
+    Args:
+        reference: `openai` (the 80 of CLIP's ImageNet ensemble), `simple` (the 7 best of them), `scenes`, or the path
+            of a text file with one template a line, in which `{}`, `{c}` or `{classname}` stands for the class.
+
+    Raises:
+        PromptError: the file cannot be read, is empty, or has lines without a place for the class.
+    """
+    if reference == "scenes":
+        return SceneTemplates()
+    if reference in ("openai", "simple"):
+        from open_clip import OPENAI_IMAGENET_TEMPLATES, SIMPLE_IMAGENET_TEMPLATES
+
+        packaged = OPENAI_IMAGENET_TEMPLATES if reference == "openai" else SIMPLE_IMAGENET_TEMPLATES
+        return TextTemplates(reference, tuple(template("{}") for template in packaged))
+    return read_templates(Path(reference))
+
+
+def read_templates(path: Path) -> TextTemplates:
+    """Templates from a text file; see `load_templates`."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptError(
+            f"cannot read templates from {path}: {error}; name openai, simple, scenes or a text file"
+        ) from error
+    texts = list(dict.fromkeys(line for line in lines if line))
+    if not texts:
+        raise PromptError(f"{path} holds no template; write one a line, with {{}} where the class stands")
+    without = [text for text in texts if not _PLACES.search(text)]
+    if without:
+        raise PromptError(
+            f"{path}: {len(without)} of {len(texts)} templates have no place for the class "
+            f"(first: {without[0]!r}); write {{}} where it stands"
+        )
+    return TextTemplates(path.name, tuple(_PLACES.sub("{}", text) for text in texts))

@@ -1,0 +1,102 @@
+"""Class embeddings on disk: 80,000 prompts of ImageNet are encoded once per model, not once per data set or run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from models import atomic
+from models.errors import NonFiniteError
+from models.evaluation.encoders import Embeddings, Encoder
+from models.evaluation.prompts import PromptSet
+
+Advance = Callable[[int], object]
+
+
+def class_embeddings(prompts: PromptSet, encoder: Encoder, advance: Advance = lambda count: None) -> Embeddings:
+    """One row per class: the mean of its prompts' normalised embeddings, normalised again (CLIP, section 3.1.4).
+
+    Args:
+        prompts: K classes.
+        encoder: what embeds them, a class at a time.
+        advance: called with the number of prompts done.
+
+    Returns:
+        `(K, D)` float32.
+
+    Raises:
+        NonFiniteError: an embedding is NaN or infinite, or a class's prompts cancel each other out.
+    """
+    rows: list[Embeddings] = []
+    for sentences in prompts.prompts:
+        mean = encoder.encode_texts(sentences).mean(0)
+        norm = np.linalg.norm(mean)
+        if not norm > 0:
+            raise NonFiniteError(f"the prompts of {sentences[0]!r} cancel each other out: their mean is zero")
+        rows.append((mean / norm).astype(np.float32))
+        advance(len(sentences))
+    return np.stack(rows)
+
+
+def cached_class_embeddings(
+    folder: Path,
+    prompts: PromptSet,
+    encoder: Encoder,
+    advance: Advance = lambda count: None,
+    warn: Callable[[str], object] = lambda message: None,
+) -> Embeddings:
+    """`class_embeddings` from the cache, or made and put there.
+
+    An entry that is damaged is told by `warn` and made anew.
+
+    Raises:
+        NonFiniteError: as `class_embeddings`.
+        StorageError: the folder cannot be written.
+    """
+    key = cache_key(prompts, encoder)
+    path = folder / f"{key}.safetensors"
+    if path.is_file():
+        try:
+            found = _read(path, key, len(prompts.prompts))
+        except Exception as error:
+            # safetensors raises a class of its own that it does not export under a stable name.
+            warn(f"the cached text embeddings {path} are damaged ({error}): they are made anew")
+        else:
+            advance(prompts.count)
+            return found
+    made = class_embeddings(prompts, encoder, advance)
+    _write(path, key, made)
+    return made
+
+
+def cache_key(prompts: PromptSet, encoder: Encoder) -> str:
+    """What decides the embeddings: text tower or weights, tokenizer, what executes it, and every prompt."""
+    identity = encoder.identity
+    words = (identity.text_sha256, identity.inputs, identity.executed_by, prompts.sha256)
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
+
+
+def _write(path: Path, key: str, embeddings: Embeddings) -> None:
+    from safetensors.numpy import save
+
+    digest = hashlib.sha256(embeddings.tobytes()).hexdigest()
+    atomic.write_bytes(path, save({"classes": embeddings}, metadata={"key": key, "sha256": digest}))
+
+
+def _read(path: Path, key: str, classes: int) -> Embeddings:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as opened:
+        metadata = opened.metadata() or {}
+        embeddings = opened.get_tensor("classes")
+    if metadata.get("key") != key:
+        raise ValueError("it belongs to other prompts or another model")
+    if metadata.get("sha256") != hashlib.sha256(embeddings.tobytes()).hexdigest():
+        raise ValueError("its checksum is wrong")
+    if embeddings.ndim != 2 or len(embeddings) != classes or embeddings.dtype != np.float32:
+        raise ValueError(f"it holds {embeddings.dtype} of shape {embeddings.shape}, not {classes} rows of float32")
+    return embeddings
