@@ -20,10 +20,6 @@ from models.documents import document
 from models.errors import DatasetError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from torch import Tensor
-
     from models.training.config import Recipe
 
 MODEL, TEACHER = "pocketclip_nano", "pocketclip_nano"
@@ -167,28 +163,25 @@ def _run(
 
 
 def _classify(weights: Path, heldout: int) -> tuple[bool, ...]:
-    import torch
-
+    from models.checkpoint import weights_sha256
+    from models.evaluation.batches import decoded_batches
+    from models.evaluation.datasets import SetOptions, open_dataset
+    from models.evaluation.encoders import TorchEncoder
+    from models.evaluation.prompts import prompt_set
+    from models.evaluation.samples import ClassificationSet
+    from models.evaluation.text_cache import class_embeddings
     from models.registry import create_model
-    from models.tokenizer import load_tokenizer
-    from models.zero_shot import classify_scenes
 
     model = create_model(MODEL, weights)
-    tokenizer = load_tokenizer(model.config.tokenizer)
-    with torch.inference_mode():
-        result = classify_scenes(
-            lambda image: _normalised(model.encode_image(torch.from_numpy(image))),
-            lambda text: _normalised(model.encode_text(torch.from_numpy(tokenizer(text)))),
-            model.config.preprocess,
-            count=heldout,
-        )
-    return tuple(bool(right) for right in result.right)
-
-
-def _normalised(embeddings: Tensor) -> NDArray[np.float32]:
-    from torch.nn import functional
-
-    return functional.normalize(embeddings, dim=-1).numpy()
+    encoder = TorchEncoder(model, weights_sha256(model), batch_size=64)
+    dataset = open_dataset("scenes", SetOptions(count=heldout))
+    assert isinstance(dataset, ClassificationSet)
+    classes = class_embeddings(prompt_set(dataset.class_names, dataset.templates), encoder)
+    right: list[bool] = []
+    for batch in decoded_batches(dataset.source(0), encoder.preprocess, encoder.batch_size, skip_corrupt=False):
+        found = (encoder.encode_images(batch.images) @ classes.T).argmax(1)
+        right += (found == batch.labels).tolist()
+    return tuple(right)
 
 
 def main() -> None:
