@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,18 @@ import torch
 
 from export import runtimes
 from export.precision import Precision
+from export.sensitive import eight_bit_modules
 from export.targets.base import LoweringRequest
+from export.targets.onnx_weights import quantize_weights
 from export.tower_module import NORM_SCOPE
 
 # The newest opset that every ONNX Runtime Mobile since 1.14 reads.
 OPSET = 18
+# Blocked `DequantizeLinear` and 4-bit integers came with it; ONNX Runtime Mobile reads it since 1.18.
+INT4_OPSET = 21
 FILE_NAME = "model.onnx"
+# The matrix of zeros and ones by which the first end of text is found: it must stay exact.
+EXACT_CONSTANTS = frozenset({"earlier"})
 # Where torch's exporter writes the list of module paths that lead to a node.
 SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 
@@ -35,7 +41,8 @@ class OnnxTarget:
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 plain = Path(scratch) / FILE_NAME
                 _export(request, plain)
-                _quantize_static(plain, path, request)
+                _REDUCTIONS[request.precision](plain, path, request)
+        _strip_origins(path)
         return FILE_NAME
 
     def open(self, model_path: Path, threads: int) -> runtimes.Session:
@@ -46,7 +53,8 @@ class OnnxTarget:
 
 
 def _export(request: LoweringRequest, path: Path) -> None:
-    program = torch.onnx.export(request.module, (request.example,), dynamo=True, opset_version=OPSET, verbose=False)
+    opset = INT4_OPSET if request.precision is Precision.INT4_WEIGHTS else OPSET
+    program = torch.onnx.export(request.module, (request.example,), dynamo=True, opset_version=opset, verbose=False)
     assert program is not None
     graph = program.model.graph
     # The exporter names values after torch's ops, one of which is called `embedding` too: make room first.
@@ -60,6 +68,46 @@ def _export(request: LoweringRequest, path: Path) -> None:
     onnx.save(program.model_proto, path)
 
 
+def _strip_origins(path: Path) -> None:
+    """Drops the source lines that the exporter notes at every node: up to 30 % of a small model's file."""
+    model = onnx.load(path)
+    for entry in (*model.graph.node, *model.graph.value_info, *model.graph.initializer, model.graph):
+        del entry.metadata_props[:]
+    onnx.save(model, path)
+
+
+def _convert_to_half(source: Path, path: Path, request: LoweringRequest) -> None:
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    model = convert_float_to_float16(
+        onnx.load(source), keep_io_types=True, node_block_list=_nodes_in_float(source), disable_shape_infer=False
+    )
+    onnx.save(model, path)
+
+
+def _quantize_dynamic(source: Path, path: Path, request: LoweringRequest) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    quantize_dynamic(
+        _prepare(source),
+        path,
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+        nodes_to_exclude=_nodes_in_float(source),
+    )
+
+
+def _quantize_weights(source: Path, path: Path, request: LoweringRequest) -> None:
+    model = onnx.load(source)
+    quantize_weights(
+        model,
+        request.precision.traits.weight_bits,
+        eight_bit_modules=eight_bit_modules(request.module),
+        kept_in_float=EXACT_CONSTANTS,
+    )
+    onnx.save(model, path)
+
+
 def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None:
     from onnxruntime.quantization import (
         CalibrationDataReader,
@@ -68,8 +116,6 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
         QuantType,
         quantize_static,
     )
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
     class Reader(CalibrationDataReader):
         """Feeds the calibration inputs one by one."""
 
@@ -80,10 +126,7 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
         def get_next(self) -> dict[str, np.ndarray] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
             return next(self._feeds, None)
 
-    # Both log advice about steps that are taken here.
-    logging.getLogger().setLevel(logging.ERROR)
-    prepared = source.with_name("prepared.onnx")
-    quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+    prepared = _prepare(source)
     quantize_static(
         str(prepared),
         str(path),
@@ -99,6 +142,17 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
     )
 
 
+def _prepare(source: Path) -> Path:
+    """A copy with shapes inferred and constants folded, as the quantisers want it."""
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    # The quantisers log advice about steps that are taken here.
+    logging.getLogger().setLevel(logging.ERROR)
+    prepared = source.with_name("prepared.onnx")
+    quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+    return prepared
+
+
 def _nodes_in_float(path: Path) -> list[str]:
     """Names of the nodes that come from the module of the L2 norm."""
     return [node.name for node in onnx.load(path).graph.node if NORM_SCOPE in _module_path(node)]
@@ -108,3 +162,12 @@ def _module_path(node: onnx.NodeProto) -> list[str]:
     # Other entries quote source lines, which name the norm for every node of the encoder it is called on.
     scopes = {entry.key: entry.value for entry in node.metadata_props}.get(SCOPES_KEY, "[]")
     return ast.literal_eval(scopes)
+
+
+_REDUCTIONS: dict[Precision, Callable[[Path, Path, LoweringRequest], None]] = {
+    Precision.FP16: _convert_to_half,
+    Precision.INT8_DYNAMIC: _quantize_dynamic,
+    Precision.INT8_STATIC: _quantize_static,
+    Precision.INT8_WEIGHTS: _quantize_weights,
+    Precision.INT4_WEIGHTS: _quantize_weights,
+}
