@@ -116,6 +116,7 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
         QuantType,
         quantize_static,
     )
+
     class Reader(CalibrationDataReader):
         """Feeds the calibration inputs one by one."""
 

@@ -1,0 +1,131 @@
+"""The cells of the export matrix: what each target does at each precision, and what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from export.precision import Precision
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a target carries out a precision.
+
+    `how` says what is stored and computed how, and what stays in float. `needs` is the oldest runtime or system that
+    reads the file; `minimum_ios` is that system where it is iOS, and `oldest_ios` one still older that a simpler form
+    of the scheme can be made for (`--ios`).
+    """
+
+    how: str
+    needs: str
+    minimum_ios: int | None = None
+    oldest_ios: int | None = None
+
+
+def _ios(version: int, how: str, oldest: int | None = None) -> Scheme:
+    return Scheme(how, f"iOS {version}", version, oldest)
+
+
+ONNX_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP32: Scheme("as trained", "ONNX Runtime 1.14"),
+    Precision.FP16: Scheme(
+        "all but the L2 norm; where a processor has no half kernels, ONNX Runtime computes in float",
+        "ONNX Runtime 1.14",
+    ),
+    Precision.INT8_DYNAMIC: Scheme("ConvInteger and MatMulInteger; embedding in bytes", "ONNX Runtime 1.14"),
+    Precision.INT8_STATIC: Scheme("QDQ, per channel, uint8 activations by percentile", "ONNX Runtime 1.14"),
+    Precision.INT8_WEIGHTS: Scheme("DequantizeLinear per channel, embedding per row", "ONNX Runtime 1.14"),
+    Precision.INT4_WEIGHTS: Scheme(
+        "blocks of 32 in matrix products, 1x1 convolutions, embedding; stem, down-samplers, projection and spatial "
+        "convolutions int8",
+        "ONNX Runtime 1.20",
+    ),
+}
+
+COREML_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP32: _ios(16, "as trained; does not run on the Neural Engine"),
+    Precision.FP16: _ios(16, "all float values and weights"),
+    Precision.INT8_WEIGHTS: _ios(16, "per channel, arithmetic in half precision"),
+    Precision.INT8_STATIC: _ios(17, "W8A8 around convolutions, linear layers, pools and sums; the rest half precision"),
+    Precision.PALETTE6: _ios(18, "a table for 16 channels; with --ios 16 or 17, one for each weight", oldest=16),
+    Precision.PALETTE4: _ios(
+        18, "as palette6; stem, down-samplers, projection and spatial convolutions 8 bits", oldest=16
+    ),
+    Precision.SPARSE_INT8: _ios(18, "30 % zeros by magnitude, the rest int8 per channel"),
+    Precision.SPARSE_PALETTE6: _ios(18, "30 % zeros by magnitude, the rest from tables for 16 channels"),
+}
+
+EXECUTORCH_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP32: Scheme("XNNPACK", "ExecuTorch 1.0"),
+    Precision.FP16: Scheme("XNNPACK, which stores weights of convolutions in single precision", "ExecuTorch 1.0"),
+    Precision.INT8_DYNAMIC: Scheme(
+        "XNNPACK: linear layers and dense convolutions; the rest single precision", "ExecuTorch 1.0"
+    ),
+    Precision.INT8_STATIC: Scheme("XNNPACK, PT2E, per channel", "ExecuTorch 1.0"),
+    Precision.INT4_DYNAMIC: Scheme(
+        "XNNPACK: linear layers in groups of 32; convolutions and embedding single precision", "ExecuTorch 1.0"
+    ),
+}
+
+EXECUTORCH_COREML_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP32: _ios(16, "the whole graph in one Core ML delegate call"),
+    Precision.FP16: _ios(16, "the whole graph in one Core ML delegate call"),
+    Precision.INT8_WEIGHTS: _ios(16, "as fp16, with weights int8 per channel"),
+}
+
+TFLITE_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP32: Scheme("as trained", "LiteRT 1.0"),
+    Precision.FP16: Scheme("weights in half precision; XNNPACK computes in half where the processor can", "LiteRT 1.0"),
+    Precision.INT8_DYNAMIC: Scheme("per channel", "LiteRT 1.0"),
+    Precision.INT8_STATIC: Scheme("per channel, ranges of 96 % of samples; layer norms in float", "LiteRT 1.0"),
+    Precision.INT8_WEIGHTS: Scheme("per channel, DEQUANTIZE in front of each reader", "LiteRT 1.0"),
+    Precision.INT4_WEIGHTS: Scheme(
+        "per channel in fully connected layers, convolutions, embedding; stem, down-samplers, projection and "
+        "depthwise convolutions int8",
+        "LiteRT 1.0",
+    ),
+}
+
+_CORE_ML_ONLY = "tables of values and sparse weights are Core ML's"
+_XNNPACK_INT8 = "XNNPACK has no kernels that read integer weights and compute in float; int8-dynamic is as small"
+_CORE_ML_4_BITS = "4 bits linear lose more than palette4's tables of the same size"
+_NO_RANGES_AT_RUN_TIME = "Core ML has no op that finds an activation's range at run time"
+
+ONNX_LACKING: dict[Precision, str] = {
+    Precision.INT4_DYNAMIC: "ONNX Runtime has no 4-bit op with activations quantised at run time; int4-weights is nearest",
+    Precision.PALETTE6: _CORE_ML_ONLY,
+    Precision.PALETTE4: _CORE_ML_ONLY,
+    Precision.SPARSE_INT8: _CORE_ML_ONLY,
+    Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
+}
+COREML_LACKING: dict[Precision, str] = {
+    Precision.INT8_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
+    Precision.INT4_WEIGHTS: _CORE_ML_4_BITS,
+    Precision.INT4_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
+}
+EXECUTORCH_LACKING: dict[Precision, str] = {
+    Precision.INT8_WEIGHTS: _XNNPACK_INT8,
+    Precision.INT4_WEIGHTS: "XNNPACK has 4-bit weights with activations quantised at run time: 8da4w",
+    Precision.PALETTE6: _CORE_ML_ONLY,
+    Precision.PALETTE4: _CORE_ML_ONLY,
+    Precision.SPARSE_INT8: _CORE_ML_ONLY,
+    Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
+}
+_AS_PACKAGE = "the delegate's compile options offer linear weights alone; coreml offers it as .mlpackage"
+EXECUTORCH_COREML_LACKING: dict[Precision, str] = {
+    Precision.INT8_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
+    Precision.INT8_STATIC: _AS_PACKAGE,
+    Precision.INT4_WEIGHTS: _CORE_ML_4_BITS,
+    Precision.INT4_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
+    Precision.PALETTE6: _AS_PACKAGE,
+    Precision.PALETTE4: _AS_PACKAGE,
+    Precision.SPARSE_INT8: _AS_PACKAGE,
+    Precision.SPARSE_PALETTE6: _AS_PACKAGE,
+}
+TFLITE_LACKING: dict[Precision, str] = {
+    Precision.INT4_DYNAMIC: "LiteRT's recipe quantises activations to the width of the weights; int4-weights is nearest",
+    Precision.PALETTE6: _CORE_ML_ONLY,
+    Precision.PALETTE4: _CORE_ML_ONLY,
+    Precision.SPARSE_INT8: _CORE_ML_ONLY,
+    Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
+}
