@@ -45,6 +45,9 @@ class CalibrationRequest:
     samples: int = DEFAULT_SAMPLES
 
 
+GENERATED_SCENES = CalibrationRequest()
+
+
 @dataclass(frozen=True)
 class CalibrationSet:
     """Inputs of batch 1 for one tower, what the manifest says about them, and names of images left out."""

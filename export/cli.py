@@ -47,9 +47,7 @@ def export_command(
     ),
     memory: Annotated[
         str | None,
-        typer.Option(
-            "--memory", help="Most that all conversions use together, e.g. 16GB; by default 75 % of the free."
-        ),
+        typer.Option("--memory", help="Most for all conversions together, e.g. 16GB; by default 75 % of what is free."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Export again what has not changed.")] = False,
     list_matrix: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.calibration import CalibrationRequest
+from export.calibration import GENERATED_SCENES, CalibrationRequest
 from export.manifest import Manifest
 from export.precision import Precision, TargetName, Tower
 from models.config import AnyConfig
@@ -25,7 +25,7 @@ class ExportJob:
     precision: Precision
     tower: Tower
     out: Path
-    calibration: CalibrationRequest = CalibrationRequest()
+    calibration: CalibrationRequest = GENERATED_SCENES
     raw: bool = False
     ios: int | None = None
 

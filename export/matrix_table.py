@@ -29,7 +29,7 @@ def print_matrix() -> None:
             table.add_row(_marked(precision, entry), scheme.needs, calibration, scheme.how)
         for precision in Precision:
             if precision not in entry.schemes:
-                table.add_row(precision, "", "", f"[dim]unavailable: {entry.lacking[precision]}[/dim]")
+                table.add_row(precision, "", "", f"[dim]not offered: {entry.lacking[precision]}[/dim]")
         console.print(table)
     meanings = Table(title="precisions", title_justify="left", expand=True)
     for heading in ("precision", "weight bits", "activation bits", "meaning"):

@@ -71,6 +71,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
         ios=job.ios,
     )
     identity = _identity(model)
+    record = None if calibration is None else calibration.record
     with atomic.new_directory(job.folder) as folder:
         try:
             entry_point = target.lower(request, folder)
@@ -102,7 +103,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
             versions=package_versions(job.target),
             golden=golden,
             parity=parity,
-            calibration=None if calibration is None else calibration.record,
+            calibration=record,
             requires=requirement(job.target, job.precision, job.ios),
             inputs_sha256=inputs_sha256(
                 job, identity.weights_sha256, None if calibration is None else calibration.record

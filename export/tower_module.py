@@ -73,10 +73,7 @@ def tower_module(model: AnyModel, tower: Tower, *, raw: bool = False) -> nn.Modu
     """The exportable form of one tower of a trained model, which is left alone; `raw` leaves the L2 norm out."""
     folded = reparameterize(model)
     assert isinstance(folded, ClipModel | OpenClipModel)
-    if tower is Tower.IMAGE:
-        module = ImageTowerModule(folded.image_encoder)
-    else:
-        module = TextTowerModule(folded.text_encoder)
+    module = ImageTowerModule(folded.image_encoder) if tower is Tower.IMAGE else TextTowerModule(folded.text_encoder)
     if raw:
         module.l2_norm = nn.Identity()
     return module.eval()

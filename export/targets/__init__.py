@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 class TargetEntry:
     """A row of the table.
 
-    `schemes` has the precisions it offers, `lacking` says of all others why it does not; `base` is the floating-point precision the target is meant for, `int8` its main integer scheme;
-    `packages` are the distributions it needs, the first one giving its version; `extra` is the pip extra that
-    brings them; `runtime` the name in `export.runtimes`.
+    `schemes` has the precisions it offers, `lacking` says of all others why it does not. `base` is the floating-point
+    precision the target is meant for, `int8` its main integer scheme; `packages` are the distributions it needs, the
+    first one giving its version; `extra` is the pip extra that brings them; `runtime` the name in `export.runtimes`.
     """
 
     module: str
@@ -49,6 +49,9 @@ class TargetEntry:
         """What the target offers, in the order of the matrix."""
         return tuple(self.schemes)
 
+
+# Of those that coremltools 9 and ExecuTorch's delegate can both write for.
+NEWEST_IOS = 18
 
 TARGETS: dict[TargetName, TargetEntry] = {
     TargetName.ONNX: TargetEntry(
@@ -190,9 +193,10 @@ def requirement(target: TargetName, precision: Precision, ios: int | None = None
         return scheme.needs
     if scheme.minimum_ios is None:
         raise UnsupportedPrecisionError(f"--ios is for Core ML; {target} {precision} needs {scheme.needs}")
-    if ios < (scheme.oldest_ios or scheme.minimum_ios):
+    oldest = scheme.oldest_ios or scheme.minimum_ios
+    if not oldest <= ios <= NEWEST_IOS:
         raise UnsupportedPrecisionError(
-            f"target {target} offers {precision} from iOS {scheme.oldest_ios or scheme.minimum_ios} on, not for iOS {ios}"
+            f"target {target} offers {precision} for iOS {oldest} to {NEWEST_IOS}, not for iOS {ios}"
         )
     return f"iOS {ios}"
 

@@ -35,6 +35,9 @@ from export.targets.schemes import COREML_SCHEMES
 PACKAGE_NAME = "model.mlpackage"
 # Of channels that share a table of values. Fewer bits need narrower groups.
 GROUP = 16
+# Weights that share a scale where they have 4 bits.
+BLOCK = 32
+BYTES_PER_CHANNEL = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8", granularity="per_channel")
 # Zeros beyond an eighth pay for the mask that tells them apart; without training again, more of them cost accuracy.
 SPARSITY = 0.3
 
@@ -113,6 +116,19 @@ def _quantize_static(model: MLModel, package: Path, request: LoweringRequest) ->
     return _bytes(quantize_activations(model, package, samples), package, request, joint=False)
 
 
+def _quantize_to_int4(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
+    wide = dict.fromkeys(_sensitive_weights(package, request), BYTES_PER_CHANNEL)
+    config = OptimizationConfig(
+        global_config=OpLinearQuantizerConfig(
+            mode="linear_symmetric", dtype="int4", granularity="per_block", block_size=BLOCK
+        ),
+        op_name_configs={**wide, **dict.fromkeys(_exact_weights(package))},
+    )
+    quantized = linear_quantize_weights(model, config)
+    assert isinstance(quantized, MLModel)
+    return quantized
+
+
 def _palettize(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
     return _palettes(model, package, request, joint=False)
 
@@ -126,8 +142,7 @@ def _prune_and_palettize(model: MLModel, package: Path, request: LoweringRequest
 
 
 def _bytes(model: MLModel, package: Path, request: LoweringRequest, *, joint: bool) -> MLModel:
-    scheme = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8", granularity="per_channel")
-    config = OptimizationConfig(global_config=scheme, op_name_configs=dict.fromkeys(_exact_weights(package)))
+    config = OptimizationConfig(global_config=BYTES_PER_CHANNEL, op_name_configs=dict.fromkeys(_exact_weights(package)))
     quantized = linear_quantize_weights(model, config, joint_compression=joint)
     assert isinstance(quantized, MLModel)
     return quantized
@@ -153,7 +168,9 @@ def _palettes(model: MLModel, package: Path, request: LoweringRequest, *, joint:
 
 
 def _prune(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
-    kept = [*_sensitive_weights(package, request), *_exact_weights(package)]
+    # Rows of an embedding are read one at a time: nothing averages out what is missing from them.
+    embeddings = [op.name for op, reader in _weights(package) if reader.op_type == "gather"]
+    kept = [*_sensitive_weights(package, request), *_exact_weights(package), *embeddings]
     scheme = OpMagnitudePrunerConfig(target_sparsity=SPARSITY)
     pruned = prune_weights(model, OptimizationConfig(global_config=scheme, op_name_configs=dict.fromkeys(kept)))
     assert isinstance(pruned, MLModel)
@@ -175,9 +192,9 @@ def _weights(package: Path) -> Iterator[tuple[Any, Any]]:
     for reader in load_program(package).function.operations:
         for name in ("weight", "y", "x"):
             variable = reader.inputs.get(name)
-            if reader.op_type != "const" and isinstance(variable, Var) and variable.op is not None:
-                if variable.op.op_type == "const":
-                    yield variable.op, reader
+            source = variable.op if isinstance(variable, Var) else None
+            if source is not None and source.op_type == "const":
+                yield source, reader
 
 
 def _is_spatial(reader: Any) -> bool:
@@ -187,6 +204,7 @@ def _is_spatial(reader: Any) -> bool:
 _COMPRESSIONS: dict[Precision, Callable[[MLModel, Path, LoweringRequest], MLModel]] = {
     Precision.INT8_WEIGHTS: _quantize_weights,
     Precision.INT8_STATIC: _quantize_static,
+    Precision.INT4_WEIGHTS: _quantize_to_int4,
     Precision.PALETTE6: _palettize,
     Precision.PALETTE4: _palettize,
     Precision.SPARSE_INT8: _prune_and_quantize,

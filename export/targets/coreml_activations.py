@@ -20,13 +20,13 @@ from coremltools.optimize.coreml import OpLinearQuantizerConfig, OptimizationCon
 
 from export.coreml_reference import Program, ReferenceExecutor, load_program
 from export.coreml_reference.storage import storage_name
+from export.targets.observed_ranges import RangeObserver
 
-# On each side, of the samples: outliers beyond it saturate, and leave finer steps to all others.
-OUTLIER_PERCENT = 2
 # The op types that coremltools' passes put a pair of quantize and dequantize in front of.
 QUANTIZED_OPS = ("conv", "avg_pool", "max_pool", "linear", "add")
 # The matrix of zeros and ones by which the first end of text is found.
 EXACT_CONSTANT = "earlier"
+SMALLEST_STEP = 2**-14
 _FLOATS = ("fp16", "fp32")
 
 Ranges = dict[str, dict[str, float]]
@@ -46,7 +46,7 @@ def quantize_activations(model: MLModel, package: Path, inputs: Sequence[dict[st
         # With zero points: GELU gives nothing below -0.17, and ranges around zero would waste half their steps (on
         # nano's image tower a mean cosine of 0.9946 instead of 0.9982).
         global_config=OpLinearQuantizerConfig(mode="linear"),
-        op_name_configs=dict.fromkeys(_left_in_float(program)),
+        op_name_configs=dict.fromkeys(_left_in_float(program, ranges)),
     )
     passes = []
     for name in ("insert_prefix_quantize_dequantize_pair", "insert_suffix_quantize_dequantize_pair"):
@@ -63,22 +63,13 @@ def quantize_activations(model: MLModel, package: Path, inputs: Sequence[dict[st
 
 
 def observe_ranges(program: Program, names: Collection[str], inputs: Sequence[dict[str, np.ndarray]]) -> Ranges:
-    """The range of each named value that all but the most extreme samples stay within."""
-    executor = ReferenceExecutor(program)
-    lows: dict[str, list[float]] = {name: [] for name in names}
-    highs: dict[str, list[float]] = {name: [] for name in names}
+    """The range of each named value that all but the most extreme samples stay within, as coremltools takes it."""
+    executor, observer = ReferenceExecutor(program), RangeObserver(names)
     for sample in inputs:
         kept = executor.run(sample, keep=names)
         for name in names:
-            lows[name].append(float(kept[name].min()))
-            highs[name].append(float(kept[name].max()))
-    return {
-        name: {
-            "rmin": float(np.percentile(lows[name], OUTLIER_PERCENT)),
-            "rmax": float(np.percentile(highs[name], 100 - OUTLIER_PERCENT)),
-        }
-        for name in names
-    }
+            observer.observe(name, kept[name])
+    return {name: {"rmin": low, "rmax": high} for name, (low, high) in observer.ranges().items()}
 
 
 def _activations(program: Program) -> list[str]:
@@ -88,13 +79,22 @@ def _activations(program: Program) -> list[str]:
     return [variable.name for variable in variables if variable.val is None and storage_name(variable) in _FLOATS]
 
 
-def _left_in_float(program: Program) -> list[str]:
-    """Ops on whole numbers (token ids), and the product with zeros and ones that finds the end of text."""
-    return [
-        op.name
-        for op in program.function.operations
-        if op.op_type in QUANTIZED_OPS and (storage_name(op.inputs["x"]) not in _FLOATS or reads_exact_constant(op))
-    ]
+def _left_in_float(program: Program, ranges: Ranges) -> list[str]:
+    """Names of ops that stay as they are.
+
+    These work on whole numbers (token ids), find the end of text by zeros and ones, or see values so small that their
+    step is no normal half float, as fresh layer scales make them.
+    """
+    narrow = {name for name, found in ranges.items() if (found["rmax"] - found["rmin"]) / 255 < SMALLEST_STEP}
+    kept: list[str] = []
+    for op in program.function.operations:
+        if op.op_type in QUANTIZED_OPS:
+            read = [variable for name in ("x", "y") if (variable := op.inputs.get(name)) is not None]
+            names = {variable.name for variable in (*read, *op.outputs)}
+            whole = any(storage_name(variable) not in _FLOATS for variable in read)
+            if whole or names & narrow or reads_exact_constant(op):
+                kept.append(op.name)
+    return kept
 
 
 def reads_exact_constant(op: Any) -> bool:

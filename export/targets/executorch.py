@@ -79,11 +79,43 @@ def _to_half(request: LoweringRequest) -> nn.Module:
     return InHalf(request.module).eval()
 
 
+class ByteEmbedding(nn.Module):
+    """An embedding stored in int8, with a scale for each row: rows are converted after they are picked.
+
+    XNNPACK has no embedding; ExecuTorch's portable op takes tables of any type. Shape: ids `(N, T)` to `(N, T, D)`.
+    """
+
+    table: Tensor
+    scale: Tensor
+
+    def __init__(self, embedding: nn.Embedding) -> None:
+        super().__init__()
+        weight = embedding.weight.detach()
+        largest = weight.abs().amax(dim=1, keepdim=True)
+        scale = torch.where(largest > 0, largest / 127, 1)
+        self.register_buffer("table", (weight / scale).round().to(torch.int8))
+        self.register_buffer("scale", scale)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        rows = torch.nn.functional.embedding(ids, self.table)
+        return rows.to(self.scale.dtype) * torch.nn.functional.embedding(ids, self.scale)
+
+
+def _with_byte_embeddings(tower: nn.Module) -> nn.Module:
+    """A copy of the tower."""
+    tower = copy.deepcopy(tower)
+    for parent in list(tower.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.Embedding):
+                setattr(parent, name, ByteEmbedding(child))
+    return tower
+
+
 def _quantize_linear_to_int4(request: LoweringRequest) -> nn.Module:
     from torchao.quantization.granularity import PerGroup
     from torchao.quantization.quant_api import Int8DynamicActivationIntxWeightConfig, quantize_
 
-    module = copy.deepcopy(request.module)
+    module = _with_byte_embeddings(request.module)
     scheme = Int8DynamicActivationIntxWeightConfig(weight_dtype=torch.int4, weight_granularity=PerGroup(GROUP))
     quantize_(module, scheme, filter_fn=_fits_groups)
     return module
@@ -101,7 +133,7 @@ def _quantize_pt2e(request: LoweringRequest) -> nn.Module:
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     dynamic = not request.precision.needs_calibration
-    captured = torch.export.export(request.module, (request.example,)).module()
+    captured = torch.export.export(_with_byte_embeddings(request.module), (request.example,)).module()
     scheme = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=dynamic)
     quantizer = XNNPACKQuantizer().set_global(scheme)
     quantizer.set_filter_function(_may_be_int8)
@@ -114,7 +146,10 @@ def _quantize_pt2e(request: LoweringRequest) -> nn.Module:
 
 def _may_be_int8(node: torch.fx.Node) -> bool:
     # The stack maps each enclosing module's path to its path again and its class.
-    return all(NORM_SCOPE not in path for path, _ in node.meta.get("nn_module_stack", {}).values())
+    return all(
+        NORM_SCOPE not in path and not str(kind).endswith(ByteEmbedding.__name__)
+        for path, kind in node.meta.get("nn_module_stack", {}).values()
+    )
 
 
 _REDUCTIONS: dict[Precision, Callable[[LoweringRequest], nn.Module]] = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -16,8 +17,12 @@ from export import runtimes
 from export.precision import Precision
 from export.sensitive import eight_bit_modules
 from export.targets.base import LoweringRequest
+from export.targets.observed_ranges import RangeObserver
 from export.targets.onnx_weights import quantize_weights
 from export.tower_module import NORM_SCOPE
+
+if TYPE_CHECKING:
+    from onnxruntime.quantization.calibrate import TensorsData
 
 # The newest opset that every ONNX Runtime Mobile since 1.14 reads.
 OPSET = 18
@@ -109,37 +114,50 @@ def _quantize_weights(source: Path, path: Path, request: LoweringRequest) -> Non
 
 
 def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None:
-    from onnxruntime.quantization import (
-        CalibrationDataReader,
-        CalibrationMethod,
-        QuantFormat,
-        QuantType,
-        quantize_static,
-    )
-
-    class Reader(CalibrationDataReader):
-        """Feeds the calibration inputs one by one."""
-
-        def __init__(self, name: str, inputs: Sequence[np.ndarray]) -> None:
-            self._feeds: Iterator[dict[str, np.ndarray]] = iter([{name: array} for array in inputs])
-
-        # Its end is None, which the base class does in fact expect.
-        def get_next(self) -> dict[str, np.ndarray] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
-            return next(self._feeds, None)
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.calibrate import save_tensors_data
 
     prepared = _prepare(source)
+    # Ranges reach the quantiser by its cache. Its own percentiles hold every activation of every sample in memory
+    # (5 GB for MobileCLIP-S0), and end with an error where an activation hardly varies.
+    ranges = source.with_name("ranges.json")
+    save_tensors_data(_observed_ranges(prepared, request), ranges)
     quantize_static(
         str(prepared),
         str(path),
-        Reader(request.input_name, request.calibration),
+        calibration_cache_path=ranges,
         quant_format=QuantFormat.QDQ,
-        # Single outliers stretch the range for all others: closer to PyTorch than minimum and maximum.
-        calibrate_method=CalibrationMethod.Percentile,
         per_channel=True,
         # ONNX Runtime's x86 kernels are fast for uint8 activations only, Arm's for both.
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         nodes_to_exclude=_nodes_in_float(source),
+    )
+
+
+def _observed_ranges(prepared: Path, request: LoweringRequest) -> TensorsData:
+    """Ranges of all float values over the calibration inputs."""
+    import onnxruntime
+    from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
+
+    model = onnx.load(prepared)
+    public = {value.name for value in model.graph.output}
+    inner = [name for node in model.graph.node for name in node.output if name and name not in public]
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in inner)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    floats = [value.name for value in session.get_outputs() if value.type == "tensor(float)"]
+    observer = RangeObserver([*floats, request.input_name] if request.example.is_floating_point() else floats)
+    for array in request.calibration:
+        for name, values in zip(floats, session.run(floats, {request.input_name: array}), strict=True):
+            observer.observe(name, np.asarray(values))
+        if request.input_name in observer.names:
+            observer.observe(request.input_name, array)
+    return TensorsData(
+        CalibrationMethod.MinMax,
+        {
+            name: TensorData(lowest=np.float32(low), highest=np.float32(high))
+            for name, (low, high) in observer.ranges().items()
+        },
     )
 
 

@@ -47,30 +47,33 @@ COREML_SCHEMES: dict[Precision, Scheme] = {
     Precision.FP16: _ios(16, "all float values and weights"),
     Precision.INT8_WEIGHTS: _ios(16, "per channel, arithmetic in half precision"),
     Precision.INT8_STATIC: _ios(17, "W8A8 around convolutions, linear layers, pools and sums; the rest half precision"),
+    Precision.INT4_WEIGHTS: _ios(18, "blocks of 32; stem, down-samplers, projection and spatial kernels int8"),
     Precision.PALETTE6: _ios(18, "a table for 16 channels; with --ios 16 or 17, one for each weight", oldest=16),
     Precision.PALETTE4: _ios(
         18, "as palette6; stem, down-samplers, projection and spatial convolutions 8 bits", oldest=16
     ),
-    Precision.SPARSE_INT8: _ios(18, "30 % zeros by magnitude, the rest int8 per channel"),
-    Precision.SPARSE_PALETTE6: _ios(18, "30 % zeros by magnitude, the rest from tables for 16 channels"),
+    Precision.SPARSE_INT8: _ios(18, "30 % zeros outside spatial kernels and sensitive layers; int8 per channel"),
+    Precision.SPARSE_PALETTE6: _ios(
+        18, "30 % zeros outside spatial kernels and sensitive layers; tables for 16 channels"
+    ),
 }
 
 EXECUTORCH_SCHEMES: dict[Precision, Scheme] = {
     Precision.FP32: Scheme("XNNPACK", "ExecuTorch 1.0"),
     Precision.FP16: Scheme("XNNPACK, which stores weights of convolutions in single precision", "ExecuTorch 1.0"),
     Precision.INT8_DYNAMIC: Scheme(
-        "XNNPACK: linear layers and dense convolutions; the rest single precision", "ExecuTorch 1.0"
+        "XNNPACK: linear layers, dense convolutions, embedding; depthwise single precision", "ExecuTorch 1.0"
     ),
-    Precision.INT8_STATIC: Scheme("XNNPACK, PT2E, per channel", "ExecuTorch 1.0"),
+    Precision.INT8_STATIC: Scheme("XNNPACK, PT2E, per channel; embedding int8 per row", "ExecuTorch 1.0"),
     Precision.INT4_DYNAMIC: Scheme(
-        "XNNPACK: linear layers in groups of 32; convolutions and embedding single precision", "ExecuTorch 1.0"
+        "XNNPACK: linear layers in groups of 32; embedding int8, convolutions single precision", "ExecuTorch 1.0"
     ),
 }
 
 EXECUTORCH_COREML_SCHEMES: dict[Precision, Scheme] = {
     Precision.FP32: _ios(16, "the whole graph in one Core ML delegate call"),
     Precision.FP16: _ios(16, "the whole graph in one Core ML delegate call"),
-    Precision.INT8_WEIGHTS: _ios(16, "as fp16, with weights int8 per channel"),
+    Precision.INT8_WEIGHTS: _ios(16, "as fp16, with weights int8 per channel, but for the embedding"),
 }
 
 TFLITE_SCHEMES: dict[Precision, Scheme] = {
@@ -84,15 +87,17 @@ TFLITE_SCHEMES: dict[Precision, Scheme] = {
         "depthwise convolutions int8",
         "LiteRT 1.0",
     ),
+    Precision.INT4_DYNAMIC: Scheme(
+        "per channel in fully connected layers and embedding; projection and convolutions int8-dynamic", "LiteRT 1.0"
+    ),
 }
 
 _CORE_ML_ONLY = "tables of values and sparse weights are Core ML's"
-_XNNPACK_INT8 = "XNNPACK has no kernels that read integer weights and compute in float; int8-dynamic is as small"
-_CORE_ML_4_BITS = "4 bits linear lose more than palette4's tables of the same size"
 _NO_RANGES_AT_RUN_TIME = "Core ML has no op that finds an activation's range at run time"
+_AS_PACKAGE = "target coreml has it, as .mlpackage"
 
 ONNX_LACKING: dict[Precision, str] = {
-    Precision.INT4_DYNAMIC: "ONNX Runtime has no 4-bit op with activations quantised at run time; int4-weights is nearest",
+    Precision.INT4_DYNAMIC: "ONNX Runtime itself decides how products with 4-bit weights are computed: int4-weights",
     Precision.PALETTE6: _CORE_ML_ONLY,
     Precision.PALETTE4: _CORE_ML_ONLY,
     Precision.SPARSE_INT8: _CORE_ML_ONLY,
@@ -100,22 +105,21 @@ ONNX_LACKING: dict[Precision, str] = {
 }
 COREML_LACKING: dict[Precision, str] = {
     Precision.INT8_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
-    Precision.INT4_WEIGHTS: _CORE_ML_4_BITS,
     Precision.INT4_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
 }
+_ONLY_WITH_ACTIVATIONS = "ExecuTorch's XNNPACK partitioner takes integer weights only with quantised activations"
 EXECUTORCH_LACKING: dict[Precision, str] = {
-    Precision.INT8_WEIGHTS: _XNNPACK_INT8,
-    Precision.INT4_WEIGHTS: "XNNPACK has 4-bit weights with activations quantised at run time: 8da4w",
+    Precision.INT8_WEIGHTS: f"{_ONLY_WITH_ACTIVATIONS}: int8-dynamic",
+    Precision.INT4_WEIGHTS: f"{_ONLY_WITH_ACTIVATIONS}: 8da4w",
     Precision.PALETTE6: _CORE_ML_ONLY,
     Precision.PALETTE4: _CORE_ML_ONLY,
     Precision.SPARSE_INT8: _CORE_ML_ONLY,
     Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
 }
-_AS_PACKAGE = "the delegate's compile options offer linear weights alone; coreml offers it as .mlpackage"
 EXECUTORCH_COREML_LACKING: dict[Precision, str] = {
     Precision.INT8_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
     Precision.INT8_STATIC: _AS_PACKAGE,
-    Precision.INT4_WEIGHTS: _CORE_ML_4_BITS,
+    Precision.INT4_WEIGHTS: _AS_PACKAGE,
     Precision.INT4_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
     Precision.PALETTE6: _AS_PACKAGE,
     Precision.PALETTE4: _AS_PACKAGE,
@@ -123,7 +127,6 @@ EXECUTORCH_COREML_LACKING: dict[Precision, str] = {
     Precision.SPARSE_PALETTE6: _AS_PACKAGE,
 }
 TFLITE_LACKING: dict[Precision, str] = {
-    Precision.INT4_DYNAMIC: "LiteRT's recipe quantises activations to the width of the weights; int4-weights is nearest",
     Precision.PALETTE6: _CORE_ML_ONLY,
     Precision.PALETTE4: _CORE_ML_ONLY,
     Precision.SPARSE_INT8: _CORE_ML_ONLY,

@@ -12,13 +12,12 @@ from export import runtimes
 from export.precision import Precision
 from export.sensitive import eight_bit_modules
 from export.targets.base import LoweringRequest
+from export.targets.observed_ranges import OUTLIER_PERCENT
 from export.tower_module import NORM_SCOPE
 
 FILE_NAME = "model.tflite"
 # The last product of the L2 norm bears the name of the file's output.
 FLOAT_SCOPES = f".*({NORM_SCOPE}|LayerNorm|serving_default_output).*"
-# On each side, of the samples: outliers beyond it saturate, and leave finer steps to all others.
-OUTLIER_PERCENT = 2
 
 Ranges = MutableMapping[str, Any]
 
@@ -61,6 +60,8 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
             chosen = recipe.weight_only_wi8_afp32()
         case Precision.INT4_WEIGHTS:
             chosen = recipe_of_four_bits(eight_bit_modules(request.module))
+        case Precision.INT4_DYNAMIC:
+            chosen = recipe_of_four_bit_layers(eight_bit_modules(request.module))
         case _:
             chosen = recipe.static_wi8_ai8()
     worker = quantizer.Quantizer(str(source), chosen)
@@ -71,7 +72,20 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
     for edge in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
         worker.update_quantization_recipe(".*", edge, algorithm_key=algorithms.NO_QUANTIZE)
     worker.update_quantization_recipe(FLOAT_SCOPES, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
+    # The static recipe has nothing for the embedding, more than half of a text tower: int8 rows, read in float.
+    worker.update_quantization_recipe(".*", qtyping.TFLOperationName.EMBEDDING_LOOKUP, op_config=_bytes_read_in_float())
     worker.quantize(_observed_ranges(source, request)).export_model(str(path))
+
+
+def _bytes_read_in_float() -> Any:
+    from ai_edge_quantizer import qtyping
+
+    return qtyping.OpQuantizationConfig(
+        weight_tensor_config=qtyping.TensorQuantizationConfig(
+            num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
+        ),
+        compute_precision=qtyping.ComputePrecision.INTEGER,
+    )
 
 
 def recipe_of_half_weights() -> Any:
@@ -98,6 +112,19 @@ def recipe_of_four_bits(eight_bit_modules: Sequence[str]) -> Any:
         manager.add_weight_only_config(".*", operation, num_bits=4)
     for path in eight_bit_modules:
         manager.add_weight_only_config(scope_pattern(path), names.ALL_SUPPORTED, num_bits=8)
+    return manager.get_quantization_recipe()
+
+
+def recipe_of_four_bit_layers(eight_bit_modules: Sequence[str]) -> Any:
+    from ai_edge_quantizer import qtyping, recipe_manager
+
+    names = qtyping.TFLOperationName
+    manager = recipe_manager.RecipeManager()
+    manager.add_dynamic_config(".*", names.ALL_SUPPORTED, num_bits=8)
+    for operation in (names.FULLY_CONNECTED, names.EMBEDDING_LOOKUP):
+        manager.add_dynamic_config(".*", operation, num_bits=4)
+    for path in eight_bit_modules:
+        manager.add_dynamic_config(scope_pattern(path), names.ALL_SUPPORTED, num_bits=8)
     return manager.get_quantization_recipe()
 
 
