@@ -193,17 +193,17 @@ def _shard_captions(request: CalibrationRequest) -> list[str]:
 
 def _shard_samples(request: CalibrationRequest) -> Iterator[dict[str, Any]]:
     try:
-        import webdataset
+        from webdataset import compat, handlers, shardlists
     except ImportError:
         raise CalibrationError(
             "reading shards needs the package webdataset; add it with: pip install -c constraints.txt '.[train]'"
         ) from None
     pattern = request.source.removeprefix(SHARDS)
-    shards = [shard for part in webdataset.shardlists.expand_urls(pattern) for shard in _matching(part)]
+    shards = [shard for part in shardlists.expand_urls(pattern) for shard in _matching(part)]
     if not shards:
         raise CalibrationError(f"no shard matches {pattern!r}")
     try:
-        yield from webdataset.WebDataset(shards, shardshuffle=False, handler=webdataset.handlers.reraise_exception)
+        yield from compat.WebDataset(shards, shardshuffle=False, handler=handlers.reraise_exception)
     except (OSError, ValueError, EOFError) as error:
         raise CalibrationError(f"cannot read the shards {pattern!r}: {error}") from error
     except Exception as error:

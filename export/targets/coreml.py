@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import coremltools
 import numpy as np
@@ -118,12 +118,8 @@ def _quantize_static(model: MLModel, package: Path, request: LoweringRequest) ->
 
 def _quantize_to_int4(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
     wide = dict.fromkeys(_sensitive_weights(package, request), BYTES_PER_CHANNEL)
-    config = OptimizationConfig(
-        global_config=OpLinearQuantizerConfig(
-            mode="linear_symmetric", dtype="int4", granularity="per_block", block_size=BLOCK
-        ),
-        op_name_configs={**wide, **dict.fromkeys(_exact_weights(package))},
-    )
+    scheme = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int4", granularity="per_block", block_size=BLOCK)
+    config = _config(scheme, {**wide, **dict.fromkeys(_exact_weights(package))})
     quantized = linear_quantize_weights(model, config)
     assert isinstance(quantized, MLModel)
     return quantized
@@ -142,7 +138,7 @@ def _prune_and_palettize(model: MLModel, package: Path, request: LoweringRequest
 
 
 def _bytes(model: MLModel, package: Path, request: LoweringRequest, *, joint: bool) -> MLModel:
-    config = OptimizationConfig(global_config=BYTES_PER_CHANNEL, op_name_configs=dict.fromkeys(_exact_weights(package)))
+    config = _config(BYTES_PER_CHANNEL, dict.fromkeys(_exact_weights(package)))
     quantized = linear_quantize_weights(model, config, joint_compression=joint)
     assert isinstance(quantized, MLModel)
     return quantized
@@ -161,20 +157,24 @@ def _palettes(model: MLModel, package: Path, request: LoweringRequest, *, joint:
         wide = OpPalettizerConfig(mode="kmeans", nbits=8)
         configs.update(dict.fromkeys(_sensitive_weights(package, request), wide))
     configs.update(dict.fromkeys(_exact_weights(package)))
-    config = OptimizationConfig(global_config=tables, op_name_configs=configs)
+    config = _config(tables, configs)
     palettized = palettize_weights(model, config, joint_compression=joint)
     assert isinstance(palettized, MLModel)
     return palettized
 
 
 def _prune(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
-    # Rows of an embedding are read one at a time: nothing averages out what is missing from them.
-    embeddings = [op.name for op, reader in _weights(package) if reader.op_type == "gather"]
-    kept = [*_sensitive_weights(package, request), *_exact_weights(package), *embeddings]
+    kept = [*_sensitive_weights(package, request), *_exact_weights(package)]
     scheme = OpMagnitudePrunerConfig(target_sparsity=SPARSITY)
-    pruned = prune_weights(model, OptimizationConfig(global_config=scheme, op_name_configs=dict.fromkeys(kept)))
+    pruned = prune_weights(model, _config(scheme, dict.fromkeys(kept)))
     assert isinstance(pruned, MLModel)
     return pruned
+
+
+def _config(overall: Any, by_name: Mapping[str, Any]) -> OptimizationConfig:
+    """One scheme for all weights but those named; None leaves a weight as it is."""
+    # The mapping is annotated as one of its values in coremltools.
+    return OptimizationConfig(global_config=overall, op_name_configs=cast(Any, by_name))
 
 
 def _sensitive_weights(package: Path, request: LoweringRequest) -> list[str]:

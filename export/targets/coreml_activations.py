@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import coremltools
 import numpy as np
@@ -46,13 +46,13 @@ def quantize_activations(model: MLModel, package: Path, inputs: Sequence[dict[st
         # With zero points: GELU gives nothing below -0.17, and ranges around zero would waste half their steps (on
         # nano's image tower a mean cosine of 0.9946 instead of 0.9982).
         global_config=OpLinearQuantizerConfig(mode="linear"),
-        op_name_configs=dict.fromkeys(_left_in_float(program, ranges)),
+        op_name_configs=cast(Any, dict.fromkeys(_left_in_float(program, ranges))),
     )
     passes = []
     for name in ("insert_prefix_quantize_dequantize_pair", "insert_suffix_quantize_dequantize_pair"):
         chosen = PASS_REGISTRY[f"compression::{name}"]
-        chosen.set_options([PassOption("config", scheme)])
-        chosen.set_options([PassOption("activation_stats", ranges)])
+        chosen.set_options([PassOption("config", cast(Any, scheme))])
+        chosen.set_options([PassOption("activation_stats", cast(Any, ranges))])
         passes.append(chosen)
     passes.append(PASS_REGISTRY["common::dequantize_quantize_pair_elimination"])
     quantized = coremltools.models.utils._apply_graph_pass(

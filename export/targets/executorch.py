@@ -51,8 +51,8 @@ class InHalf(nn.Module):
     def __init__(self, tower: nn.Module) -> None:
         super().__init__()
         self.tower = copy.deepcopy(tower).half()
-        self.l2_norm = self.tower.l2_norm
-        self.tower.l2_norm = nn.Identity()
+        self.l2_norm = self.tower.get_submodule(NORM_SCOPE)
+        self.tower.set_submodule(NORM_SCOPE, nn.Identity())
 
     def forward(self, inputs: Tensor) -> Tensor:
         embedding = self.tower(inputs.half() if inputs.is_floating_point() else inputs)
@@ -116,7 +116,10 @@ def _quantize_linear_to_int4(request: LoweringRequest) -> nn.Module:
     from torchao.quantization.quant_api import Int8DynamicActivationIntxWeightConfig, quantize_
 
     module = _with_byte_embeddings(request.module)
-    scheme = Int8DynamicActivationIntxWeightConfig(weight_dtype=torch.int4, weight_granularity=PerGroup(GROUP))
+    scheme = Int8DynamicActivationIntxWeightConfig(
+        weight_dtype=torch.int4,  # pyright: ignore[reportAttributeAccessIssue]
+        weight_granularity=PerGroup(GROUP),
+    )
     quantize_(module, scheme, filter_fn=_fits_groups)
     return module
 

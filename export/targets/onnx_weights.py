@@ -206,15 +206,18 @@ def _rounded_in_blocks(values: Floats, axis: int) -> tuple[NDArray[np.int8], Flo
     return nibbles.astype(np.int8).reshape(values.shape), best_scale.squeeze(within)
 
 
-def _read_dequantized(graph: onnx.GraphProto, weight: _Weight, **attributes: int) -> None:
+def _read_dequantized(graph: onnx.GraphProto, weight: _Weight, *, axis: int, block_size: int = 0) -> None:
     node = helper.make_node(
         "DequantizeLinear",
         [f"{weight.name}_quantized", f"{weight.name}_scale"],
         # Its readers find it under the weight's own name.
         [weight.name],
         name=f"{weight.name}_dequantized",
-        **attributes,
+        axis=axis,
     )
+    if block_size:
+        # Opsets before 21 do not have this attribute.
+        node.attribute.append(helper.make_attribute("block_size", block_size))
     graph.node.insert(0, node)
 
 

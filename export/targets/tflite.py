@@ -136,7 +136,7 @@ def scope_pattern(module_path: str) -> str:
     return ".*" + "/".join(f"[^/;]*_{part}" for part in module_path.split(".")) + "[/;].*"
 
 
-def _observed_ranges(source: Path, request: LoweringRequest) -> Ranges:
+def _observed_ranges(source: Path, request: LoweringRequest) -> dict[str, Any]:
     """Ranges of all tensors over the calibration inputs."""
     from ai_edge_quantizer import calibrator
 
