@@ -16,6 +16,7 @@ from export.targets.base import LoweringRequest
 
 # An op's name is searched in messages; shorter ones (add, mul) would be found in any sentence.
 _LEAST_NAME = 4
+_MOST_TEXT = 400
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,24 @@ def _line(frame: FrameType, line: int) -> str | None:
 
 
 def _named_in_message(chain: list[BaseException], request: LoweringRequest) -> Place | None:
-    """The module of the first op of the exported program that the message names."""
+    """The module of the first op of the exported program that the innermost message names."""
     try:
         program = torch.export.export(request.module, (request.example,))
+        # Converters see ops decomposed, by other names; those too know the module they come from.
+        programs = [program, program.run_decompositions()]
     except Exception:
         # What fails here has been explained by the frames above.
         return None
-    message = "\n".join(str(error) for error in chain)
+    # Behind its first lines a message may quote the whole graph, in which every op is named.
+    for message in (str(chain[-1]).strip().partition("\n")[0], *(str(error)[:_MOST_TEXT] for error in chain)):
+        for each in programs:
+            found = _first_mentioned(message, each)
+            if found is not None:
+                return found
+    return None
+
+
+def _first_mentioned(message: str, program: torch.export.ExportedProgram) -> Place | None:
     best: tuple[int, Place] | None = None
     for node in program.graph.nodes:
         if node.op != "call_function":

@@ -15,12 +15,12 @@ from models.registry import load_config
 
 @pytest.fixture(scope="session")
 def nano_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], ExportResult]:
-    """Every target at its base and int8 precision, both towers, by (target, precision, tower)."""
+    """Every target at every precision it offers, both towers, by (target, precision, tower)."""
     out = tmp_path_factory.mktemp("artifacts")
     jobs = [
         ExportJob(load_config("pocketclip_nano"), None, target, precision, tower, out)
         for target, entry in TARGETS.items()
-        for precision in (entry.base, entry.int8)
+        for precision in entry.precisions
         for tower in Tower
     ]
     results: dict[tuple[str, str, str], ExportResult] = {}

@@ -59,7 +59,8 @@ def test_size_of_compressed_weights_counts_every_part_once(tmp_path: Path) -> No
         )
         return mb.linear(x=x, weight=mb.constexpr_sparse_to_dense(nonzero_data=data, mask=sparse_mask))
 
-    (form,) = inspect(_program(tmp_path, build, _zeros(2, 64))).weights
+    # Its bias of zeros is the other one.
+    form, _ = inspect(_program(tmp_path, build, _zeros(2, 64))).weights
     assert form.form == "constexpr_sparse_to_dense of constexpr_lut_to_sparse of uint4"
     assert form.stored_bytes == mask.size // 8 + mask.sum() // 2 + 16 * 2
     assert form.values == mask.size
@@ -130,7 +131,7 @@ TROUBLE: dict[str, tuple[Any, list[np.ndarray], Any]] = {
 
 
 @pytest.mark.parametrize("code", TROUBLE)
-def test_each_rule_finds_its_trouble_and_nothing_else(code: str, tmp_path: Path) -> None:
+def test_each_rule_finds_its_trouble(code: str, tmp_path: Path) -> None:
     build, inputs, target = TROUBLE[code]
     found = predict(_program(tmp_path, build, *inputs, target=target))
     # A program that moves memory or convolves small maps is bound to have more than one.
