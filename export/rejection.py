@@ -17,6 +17,7 @@ from export.targets.base import LoweringRequest
 # An op's name is searched in messages; shorter ones (add, mul) would be found in any sentence.
 _LEAST_NAME = 4
 _MOST_TEXT = 400
+_SUBMODULES = ("special_", "linalg_", "fft_", "_")
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ def _names(node: torch.fx.Node) -> set[str]:
     if isinstance(node.target, torch._ops.OpOverload):
         packet = node.target._schema.name.rpartition("::")[2]
         names |= {node.target._schema.name, packet, f"{node.target.namespace}.{packet}"}
+        # Decompositions drop the names of torch's submodules: special_bessel_j0 becomes prims.bessel_j0.
+        names |= {packet.removeprefix(prefix) for prefix in _SUBMODULES if packet.startswith(prefix)}
     return names
 
 
