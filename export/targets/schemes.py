@@ -26,6 +26,9 @@ def _ios(version: int, how: str, oldest: int | None = None) -> Scheme:
     return Scheme(how, f"iOS {version}", version, oldest)
 
 
+# Session option session.qdq_matmulnbits_accuracy_level: 1 keeps activations in float.
+_MATMUL_NBITS = "newer ONNX Runtime fuses matrix products and rounds their activations to 8 bits by default"
+
 ONNX_SCHEMES: dict[Precision, Scheme] = {
     Precision.FP32: Scheme("as trained", "ONNX Runtime 1.14"),
     Precision.FP16: Scheme(
@@ -34,10 +37,13 @@ ONNX_SCHEMES: dict[Precision, Scheme] = {
     ),
     Precision.INT8_DYNAMIC: Scheme("ConvInteger and MatMulInteger; embedding in bytes", "ONNX Runtime 1.14"),
     Precision.INT8_STATIC: Scheme("QDQ, per channel, uint8 activations by percentile", "ONNX Runtime 1.14"),
-    Precision.INT8_WEIGHTS: Scheme("DequantizeLinear per channel, embedding per row", "ONNX Runtime 1.14"),
+    Precision.INT8_WEIGHTS: Scheme(
+        f"DequantizeLinear per channel, embedding per row; {_MATMUL_NBITS}",
+        "ONNX Runtime 1.14",
+    ),
     Precision.INT4_WEIGHTS: Scheme(
         "blocks of 32 in matrix products, 1x1 convolutions, embedding; stem, down-samplers, projection and spatial "
-        "convolutions int8",
+        f"convolutions int8; {_MATMUL_NBITS}",
         "ONNX Runtime 1.20",
     ),
 }
