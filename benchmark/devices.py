@@ -71,8 +71,10 @@ class HostDevice:
         return DeviceState(host.load_average())
 
     def untimed_reason(self, target: TargetName) -> str | None:
+        system = {"linux": "Linux", "win32": "Windows"}.get(self._platform, self._platform)
+        if target is TargetName.EXECUTORCH_COREML:
+            return f"ExecuTorch's Core ML delegate on {system}: parity only"
         if target is TargetName.COREML and self._platform != "darwin":
-            system = {"linux": "Linux", "win32": "Windows"}.get(self._platform, self._platform)
             return f"Core ML on {system}: parity only"
         return None
 

@@ -32,11 +32,11 @@ class EncoderPair:
 
     def encode_image(self, image: np.ndarray) -> Embeddings:
         """`(1, 3, S, S)` float32 to a normalised `(1, D)`."""
-        return _run(self.image_session, image)
+        return _normalized(_run(self.image_session, image))
 
     def encode_text(self, text: str) -> Embeddings:
         """A sentence to a normalised `(1, D)`."""
-        return _run(self.text_session, self.tokenizer(text))
+        return _normalized(_run(self.text_session, self.tokenizer(text)))
 
 
 @contextmanager
@@ -71,3 +71,8 @@ def _run(session: Session, inputs: np.ndarray) -> Embeddings:
     if not np.isfinite(embedding).all():
         raise NonFiniteError("the exported model gave NaN or infinite values; check it with `pocketclip bench`")
     return embedding
+
+
+def _normalized(embedding: Embeddings) -> Embeddings:
+    # Artefacts exported with --raw leave this to the host; for all others it changes nothing but rounding.
+    return embedding / np.linalg.norm(embedding, axis=1, keepdims=True)

@@ -28,7 +28,7 @@ class TargetUnavailableError(ExportError):
 
 
 class CalibrationError(ExportError):
-    """A static quantisation has no usable calibration samples."""
+    """Calibration data is missing, unreadable, too little, or shared with what artefacts are judged on."""
 
     exit_code = 2
 
@@ -53,6 +53,16 @@ class ManifestError(ArtifactError):
 
 class ConversionError(ExportError):
     """A converter rejected the model."""
+
+
+class MemoryLimitError(ExportError):
+    """An export needs more memory than it may use."""
+
+    exit_code = 2
+
+
+class WorkerDiedError(ExportError):
+    """The process that exported an artefact was ended by a signal or crashed."""
 
 
 class ParityError(ExportError):

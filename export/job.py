@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.calibration import GENERATED_SCENES, CalibrationRequest
 from export.manifest import Manifest
 from export.precision import Precision, TargetName, Tower
 from models.config import AnyConfig
@@ -14,7 +15,8 @@ from models.config import AnyConfig
 class ExportJob:
     """What to export and where to: the artefact goes to `out/model/target-precision/tower`.
 
-    `weights` is the path of a checkpoint; None takes what comes with the configuration.
+    `weights` is the path of a checkpoint; None takes what comes with the configuration. `raw` leaves the L2 norm out
+    of the graph; `ios` is the oldest iOS that a Core ML model shall run on.
     """
 
     config: AnyConfig
@@ -23,6 +25,9 @@ class ExportJob:
     precision: Precision
     tower: Tower
     out: Path
+    calibration: CalibrationRequest = GENERATED_SCENES
+    raw: bool = False
+    ios: int | None = None
 
     @property
     def folder(self) -> Path:
@@ -37,8 +42,13 @@ class ExportJob:
 
 @dataclass(frozen=True)
 class ExportResult:
-    """A finished artefact: its folder and manifest, and the seconds that conversion and proof took."""
+    """A finished artefact: its folder and manifest, and the seconds that conversion and proof took.
+
+    `peak_bytes` is the most memory that its process was seen to use; `unchanged` marks one that was there already.
+    """
 
     folder: Path
     manifest: Manifest
     seconds: float
+    peak_bytes: int = 0
+    unchanged: bool = False

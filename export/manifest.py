@@ -5,6 +5,9 @@ raw little-endian bytes so that any phone app reads them without a library.
 
 Schema history:
   1: first version.
+  2: `calibration` (where ranges came from), `requires` (the oldest runtime or system that reads the file) and
+     `inputs_sha256` (what the artefact was made from, by which an export knows that nothing has changed). A manifest
+     of version 1 is read with none of them.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from models.documents import document
 from models.preprocess import PreprocessSpec
 from models.tokenizer import TokenizerSpec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 # The model's whole configuration: with the weights, all that is needed to build it in PyTorch again.
 CONFIG_NAME = "config.json"
@@ -79,8 +82,17 @@ class ModelIdentity:
 
 
 @document
+class CalibrationRecord:
+    """The samples that activation ranges were observed on; the hash is over all of them, in their order."""
+
+    source: str
+    samples: int
+    inputs_sha256: str
+
+
+@document
 class Manifest:
-    """Everything an application or a harness must know about one artefact (schema 1)."""
+    """Everything an application or a harness must know about one artefact (schema 2)."""
 
     schema_version: int
     created_at: str
@@ -98,6 +110,9 @@ class Manifest:
     versions: dict[str, str]
     golden: Golden
     parity: ParityReport | None
+    calibration: CalibrationRecord | None = None
+    requires: str | None = None
+    inputs_sha256: str | None = None
 
     @property
     def scheme(self) -> str:

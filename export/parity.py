@@ -26,8 +26,8 @@ Embeddings = NDArray[np.float32]
 class Reference:
     """PyTorch's side of the comparison for one tower.
 
-    `embeddings` (N, D) come from the trained multi-branch model in fp32, normalised; `counterpart` (M, D) are
-    the other tower's embeddings that top-1 agreement is judged on.
+    `embeddings` (N, D) come from the trained multi-branch model in fp32, normalised unless the artefact leaves that to
+    the host; `counterpart` (M, D) are the other tower's embeddings, normalised, that top-1 agreement is judged on.
     """
 
     inputs: Sequence[np.ndarray]
@@ -36,7 +36,7 @@ class Reference:
     multibranch_cosine_min: float
 
 
-def make_reference(model: AnyModel, tower: Tower) -> Reference:
+def make_reference(model: AnyModel, tower: Tower, *, raw: bool = False) -> Reference:
     """Runs PyTorch, multi-branch and reparameterised, on the parity inputs of a tower.
 
     Raises:
@@ -48,8 +48,8 @@ def make_reference(model: AnyModel, tower: Tower) -> Reference:
         counterpart = _embed(model, Tower.TEXT, list(tokenizer(label_prompts())[:, None, :]))
     else:
         counterpart = _embed(model, Tower.IMAGE, parity_inputs(model.config, Tower.IMAGE))
-    embeddings = _embed(model, tower, inputs)
-    folded = tower_module(model, tower)
+    embeddings = _embed(model, tower, inputs, raw=raw)
+    folded = tower_module(model, tower, raw=raw)
     with torch.inference_mode():
         exported = np.concatenate([folded(torch.from_numpy(array)).numpy() for array in inputs])
     return Reference(inputs, embeddings, counterpart, float(cosines(embeddings, exported).min()))
@@ -67,7 +67,9 @@ def compare(reference: Reference, outputs: Embeddings, budget: Budget, executed_
         NonFiniteError: an output is NaN or infinite; no metric is computed then.
     """
     require_finite(outputs, executed_by)
-    expected = reference.embeddings
+    # Of length 1 already, unless they are raw: then errors count relative to each embedding's length.
+    lengths = np.linalg.norm(reference.embeddings, axis=1, keepdims=True)
+    expected, outputs = reference.embeddings / lengths, outputs / lengths
     cosine = cosines(expected, outputs)
     error = outputs.astype(np.float64) - expected
     noise = float((error**2).sum())
@@ -120,10 +122,11 @@ def require_finite(outputs: np.ndarray, source: str) -> None:
         )
 
 
-def _embed(model: AnyModel, tower: Tower, inputs: Sequence[np.ndarray]) -> Embeddings:
+def _embed(model: AnyModel, tower: Tower, inputs: Sequence[np.ndarray], *, raw: bool = False) -> Embeddings:
     encode = model.encode_image if tower is Tower.IMAGE else model.encode_text
     with torch.inference_mode():
         rows = [encode(torch.from_numpy(array)) for array in inputs]
-        embeddings = torch.nn.functional.normalize(torch.cat(rows), dim=-1).numpy()
+        stacked = torch.cat(rows)
+        embeddings = (stacked if raw else torch.nn.functional.normalize(stacked, dim=-1)).numpy()
     require_finite(embeddings, f"PyTorch ({model.config.name}, {tower} tower)")
     return embeddings

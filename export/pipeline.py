@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from export.budgets import BUDGETS
+from export.calibration import CalibrationRequest, CalibrationSet, load_calibration
 from export.errors import ConversionError
+from export.fingerprint import inputs_sha256
 from export.job import ExportJob, ExportResult
 from export.manifest import (
     CONFIG_NAME,
@@ -27,8 +29,8 @@ from export.manifest import (
 )
 from export.parity import Reference, compare, make_reference, run_session
 from export.precision import Tower
-from export.samples import calibration_inputs
-from export.targets import load_target, package_versions
+from export.rejection import explain
+from export.targets import load_target, package_versions, requirement
 from export.targets.base import LoweringRequest
 from export.tower_module import INPUT_NAMES, OUTPUT_NAME, example_input, tower_module
 from models import atomic, documents
@@ -49,31 +51,34 @@ def export_artifact(job: ExportJob) -> ExportResult:
     An artefact that misses its parity budget is written too, with the failures in its manifest.
 
     Raises:
-        ConversionError: the converter rejected the model.
+        ConversionError: the converter rejected the model; the message names the module.
+        CalibrationError: as `export.calibration.load_calibration`.
         NonFiniteError: the converted model gives NaN or infinity; nothing is written.
         TargetUnavailableError: the target's packages are missing.
         StorageError: the folder cannot be written.
     """
     started = time.perf_counter()
     target = load_target(job.target)
-    model, reference = _model(job.config, job.weights), _reference(job.config, job.weights, job.tower)
+    model, reference = _model(job.config, job.weights), _reference(job.config, job.weights, job.tower, job.raw)
+    calibration = _calibration(job.calibration, job.config, job.tower) if job.precision.needs_calibration else None
     request = LoweringRequest(
-        module=tower_module(model, job.tower),
+        module=tower_module(model, job.tower, raw=job.raw),
         example=example_input(model, job.tower),
         input_name=INPUT_NAMES[job.tower],
         output_name=OUTPUT_NAME,
         precision=job.precision,
-        calibration=calibration_inputs(model.config, job.tower) if job.precision.needs_calibration else (),
+        calibration=() if calibration is None else calibration.inputs,
+        ios=job.ios,
     )
+    identity = _identity(model)
+    record = None if calibration is None else calibration.record
     with atomic.new_directory(job.folder) as folder:
         try:
             entry_point = target.lower(request, folder)
         except (PocketClipError, OSError):
             raise
         except Exception as error:
-            # Converters raise what they like; the first line is what a user can act on.
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ConversionError(f"{job.target} cannot convert {job.label}: {reason}") from error
+            raise ConversionError(f"{job.target} cannot convert {job.label}: {explain(error, request)}") from error
         session = target.open(folder / entry_point, threads=1)
         outputs = run_session(session, reference.inputs)
         session.close()
@@ -84,20 +89,25 @@ def export_artifact(job: ExportJob) -> ExportResult:
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            model=_identity(model),
+            model=identity,
             tower=job.tower,
             target=job.target,
             precision=job.precision,
             entry_point=entry_point,
             inputs=(_input_spec(model, job.tower),),
-            outputs=(_output_spec(model.config),),
-            normalized=True,
+            outputs=(_output_spec(model.config, reference),),
+            normalized=not job.raw,
             preprocess=model.config.preprocess if job.tower is Tower.IMAGE else None,
             tokenizer=tokenizer,
             files=list_files(folder),
             versions=package_versions(job.target),
             golden=golden,
             parity=parity,
+            calibration=record,
+            requires=requirement(job.target, job.precision, job.ios),
+            inputs_sha256=inputs_sha256(
+                job, identity.weights_sha256, None if calibration is None else calibration.record
+            ),
         )
         documents.write(manifest, folder / MANIFEST_NAME)
     return ExportResult(job.folder, manifest, time.perf_counter() - started)
@@ -109,8 +119,13 @@ def _model(config: AnyConfig, weights: str | None) -> AnyModel:
 
 
 @functools.lru_cache(maxsize=2)
-def _reference(config: AnyConfig, weights: str | None, tower: Tower) -> Reference:
-    return make_reference(_model(config, weights), tower)
+def _reference(config: AnyConfig, weights: str | None, tower: Tower, raw: bool) -> Reference:
+    return make_reference(_model(config, weights), tower, raw=raw)
+
+
+@functools.lru_cache(maxsize=2)
+def _calibration(request: CalibrationRequest, config: AnyConfig, tower: Tower) -> CalibrationSet:
+    return load_calibration(request, config, tower)
 
 
 def _identity(model: AnyModel) -> ModelIdentity:
@@ -135,8 +150,10 @@ def _input_spec(model: AnyModel, tower: Tower) -> TensorSpec:
     return TensorSpec(INPUT_NAMES[tower], shape, "int32", "NT", 0.0, highest)
 
 
-def _output_spec(config: AnyConfig) -> TensorSpec:
-    return TensorSpec(OUTPUT_NAME, (1, config.embedding_dim), "float32", "ND", -1.0, 1.0)
+def _output_spec(config: AnyConfig, reference: Reference) -> TensorSpec:
+    # Raw embeddings have no bound of their own: the next whole number beyond those that were seen.
+    bound = float(np.ceil(np.abs(reference.embeddings).max()))
+    return TensorSpec(OUTPUT_NAME, (1, config.embedding_dim), "float32", "ND", -bound, bound)
 
 
 def _write_golden(folder: Path, reference: Reference, outputs: np.ndarray) -> Golden:

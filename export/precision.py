@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -11,6 +12,7 @@ class TargetName(StrEnum):
     ONNX = "onnx"
     COREML = "coreml"
     EXECUTORCH = "executorch"
+    EXECUTORCH_COREML = "executorch-coreml"
     TFLITE = "tflite"
 
 
@@ -22,24 +24,63 @@ class Tower(StrEnum):
 
 
 class Precision(StrEnum):
-    """How weights and activations are stored and computed.
-
-    `int8-dynamic`: int8 weights, activations quantised at run time; `int8-static`: int8 weights and
-    activations, ranges from calibration; `int8-weights`: int8 weights, floating-point arithmetic.
-    """
+    """How weights and activations are stored and computed; `TRAITS` says what each one means."""
 
     FP32 = "fp32"
     FP16 = "fp16"
     INT8_DYNAMIC = "int8-dynamic"
     INT8_STATIC = "int8-static"
     INT8_WEIGHTS = "int8-weights"
+    INT4_WEIGHTS = "int4-weights"
+    INT4_DYNAMIC = "8da4w"
+    PALETTE6 = "palette6"
+    PALETTE4 = "palette4"
+    SPARSE_INT8 = "sparse-int8"
+    SPARSE_PALETTE6 = "sparse-palette6"
+
+    @property
+    def traits(self) -> Traits:
+        """What the precision means for weights and activations."""
+        return TRAITS[self]
 
     @property
     def quantized(self) -> bool:
-        """Whether weights are stored as integers."""
-        return self.value.startswith("int")
+        """Whether weights are stored in fewer bits than a half float's 16."""
+        return self.traits.weight_bits < 16
 
     @property
     def needs_calibration(self) -> bool:
         """Whether activation ranges must be observed on real inputs first."""
-        return self is Precision.INT8_STATIC
+        return self.traits.calibrated
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a precision means, whatever the target.
+
+    `weight_bits` is the width of a weight in the layers that are meant; the rest of a model may keep more.
+    `activation_bits` is the width that values between ops are rounded to: 8 means integer arithmetic.
+    `calibrated`: ranges of activations are fixed from observed inputs. `sparse`: the smallest weights are zero and
+    not stored.
+    """
+
+    weight_bits: int
+    activation_bits: int
+    meaning: str
+    calibrated: bool = False
+    sparse: bool = False
+
+
+TRAITS: dict[Precision, Traits] = {
+    Precision.FP32: Traits(32, 32, "single precision throughout"),
+    Precision.FP16: Traits(16, 16, "half precision; the L2 norm and token ids are not"),
+    Precision.INT8_DYNAMIC: Traits(8, 8, "int8 weights; activations quantised at run time, by the range of each input"),
+    Precision.INT8_STATIC: Traits(8, 8, "int8 weights and activations, ranges from calibration", calibrated=True),
+    Precision.INT8_WEIGHTS: Traits(8, 32, "int8 weights, floating-point arithmetic"),
+    Precision.INT4_WEIGHTS: Traits(4, 32, "4-bit weights in matrix products, floating-point arithmetic"),
+    Precision.INT4_DYNAMIC: Traits(4, 8, "4-bit weights in linear layers, activations quantised at run time"),
+    Precision.PALETTE6: Traits(6, 16, "weights from tables of 64 values, found by k-means"),
+    Precision.PALETTE4: Traits(4, 16, "weights from tables of 16 values, found by k-means"),
+    Precision.SPARSE_INT8: Traits(8, 16, "the smallest weights dropped, the others int8", sparse=True),
+    Precision.SPARSE_PALETTE6: Traits(6, 16, "the smallest weights dropped, the others from tables", sparse=True),
+}

@@ -7,7 +7,7 @@ from the validation scenes, and zero-shot evaluation from the held-out ones: no 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -16,13 +16,15 @@ from PIL import Image
 
 from export.precision import Tower
 from models.config import AnyConfig
-from models.preprocess import load_image, preprocess
+from models.preprocess import load_image, normalize, preprocess
 from models.scenes import SceneDataset, Split, class_prompts, render_arrays, scene_classes
 from models.tokenizer import load_tokenizer
 
 # With 64, the sampling error of top-1 agreement (4.5 points) was as large as the margin to its budget.
 PARITY_SCENES = 256
 CALIBRATION_SCENES = 128
+# Those of `models.zero_shot.classify_scenes`, which `pocketclip eval` runs.
+EVALUATION_SCENES = 960
 _PARITY_SEED = 7
 _CALIBRATION_SEED = 11
 
@@ -61,8 +63,30 @@ def parity_inputs(config: AnyConfig, tower: Tower) -> list[np.ndarray]:
     return list(tokenizer(_parity_captions())[:, None, :])
 
 
-def calibration_inputs(config: AnyConfig, tower: Tower, count: int = CALIBRATION_SCENES) -> list[np.ndarray]:
-    """Inputs of batch 1 from which activation ranges are observed."""
+def scene_calibration_inputs(config: AnyConfig, tower: Tower, count: int = CALIBRATION_SCENES) -> list[np.ndarray]:
+    """Inputs of batch 1 from `count` training scenes and some photographs; none that parity uses too.
+
+    Captions come from few words, so that some appear in both splits: they are left out here.
+    """
+    judged = {array.tobytes() for array in parity_inputs(config, tower)}
+    return [array for array in _scene_inputs(config, tower, count) if array.tobytes() not in judged]
+
+
+def judged_inputs(config: AnyConfig, tower: Tower) -> Iterator[tuple[str, np.ndarray]]:
+    """Every input that artefacts are judged on, with what it is used for: no calibration sample may be one."""
+    for array in parity_inputs(config, tower):
+        yield "the parity check", array
+    if tower is Tower.IMAGE:
+        pixels, _ = render_arrays(Split.HELDOUT, EVALUATION_SCENES, 0, config.preprocess.image_size)
+        for image in pixels:
+            yield "the evaluation", normalize(image, config.preprocess)[None]
+    else:
+        prompts = [prompt for entry in scene_classes(Split.HELDOUT) for prompt in class_prompts(entry.name)]
+        for ids in load_tokenizer(config.tokenizer)(prompts)[:, None, :]:
+            yield "the evaluation", ids
+
+
+def _scene_inputs(config: AnyConfig, tower: Tower, count: int) -> list[np.ndarray]:
     size = config.preprocess.image_size
     if tower is Tower.IMAGE:
         pixels, _ = render_arrays(Split.TRAIN, count, _CALIBRATION_SEED, size)

@@ -37,7 +37,7 @@ class ImageTowerModule(nn.Module):
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder
-        self.l2_norm = L2Norm()
+        self.l2_norm: nn.Module = L2Norm()
 
     def forward(self, image: Tensor) -> Tensor:
         return self.l2_norm(self.encoder(image))
@@ -54,7 +54,7 @@ class TextTowerModule(nn.Module):
     def __init__(self, encoder: TextTower | OpenClipTextTower) -> None:
         super().__init__()
         self.encoder = encoder
-        self.l2_norm = L2Norm()
+        self.l2_norm: nn.Module = L2Norm()
         self.end_of_text = encoder.vocabulary_size - 1
         length = encoder.context_length
         # Column t sums what stands before t.
@@ -69,13 +69,14 @@ class TextTowerModule(nn.Module):
         return self.l2_norm(pooled @ self.encoder.projection_layer)
 
 
-def tower_module(model: AnyModel, tower: Tower) -> nn.Module:
-    """The exportable form of one tower of a trained model, which is left alone."""
+def tower_module(model: AnyModel, tower: Tower, *, raw: bool = False) -> nn.Module:
+    """The exportable form of one tower of a trained model, which is left alone; `raw` leaves the L2 norm out."""
     folded = reparameterize(model)
     assert isinstance(folded, ClipModel | OpenClipModel)
-    if tower is Tower.IMAGE:
-        return ImageTowerModule(folded.image_encoder).eval()
-    return TextTowerModule(folded.text_encoder).eval()
+    module = ImageTowerModule(folded.image_encoder) if tower is Tower.IMAGE else TextTowerModule(folded.text_encoder)
+    if raw:
+        module.l2_norm = nn.Identity()
+    return module.eval()
 
 
 def example_input(model: AnyModel, tower: Tower) -> Tensor:

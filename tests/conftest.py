@@ -64,7 +64,7 @@ def error_line() -> Callable[[subprocess.CompletedProcess[str]], str]:
 
 @pytest.fixture(scope="session")
 def nano_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], ExportResult]:
-    """pocketclip_nano, exported once for all tests: every target at its base and int8 precision, both towers.
+    """pocketclip_nano, exported once for all tests: every target at every precision it offers, both towers.
 
     Results by (target, precision, tower).
     """
@@ -78,7 +78,7 @@ def nano_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, st
     jobs = [
         ExportJob(load_config("pocketclip_nano"), None, target, precision, tower, out)
         for target, entry in TARGETS.items()
-        for precision in (entry.base, entry.int8)
+        for precision in entry.precisions
         for tower in Tower
     ]
     results: dict[tuple[str, str, str], ExportResult] = {}

@@ -12,6 +12,7 @@ TARGET_NAMES: dict[TargetName, str] = {
     TargetName.ONNX: "ONNX",
     TargetName.COREML: "Core ML",
     TargetName.EXECUTORCH: "ExecuTorch",
+    TargetName.EXECUTORCH_COREML: "ExecuTorch + Core ML",
     TargetName.TFLITE: "TFLite",
 }
 

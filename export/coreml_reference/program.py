@@ -45,6 +45,8 @@ class Program:
     package: Path
     inputs: tuple[ValueSpec, ...]
     outputs: tuple[ValueSpec, ...]
+    specification: int
+    """The version of Core ML's format that the package is written in."""
     function: Any
     """The `coremltools` MIL function; its operations are in the order in which they run."""
 
@@ -78,6 +80,7 @@ def load_program(package: Path) -> Program:
         package=package,
         inputs=tuple(_value_spec(package, variable) for variable in function.inputs.values()),
         outputs=tuple(_value_spec(package, variable) for variable in function.outputs),
+        specification=int(spec.specificationVersion),
         function=function,
     )
 

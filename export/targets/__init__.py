@@ -15,7 +15,9 @@ from export.errors import (
     UnsupportedPrecisionError,
 )
 from export.precision import Precision, TargetName
+from export.targets import schemes
 from export.targets.base import Availability, Target
+from export.targets.schemes import Scheme
 from models.errors import PocketClipError, choices
 
 if TYPE_CHECKING:
@@ -27,26 +29,36 @@ if TYPE_CHECKING:
 class TargetEntry:
     """A row of the table.
 
-    `base` is the floating-point precision the target is meant for, `int8` its main integer scheme;
-    `packages` are the distributions it needs, the first one giving its version; `extra` is the pip extra that
-    brings them; `runtime` the name in `export.runtimes`.
+    `schemes` has the precisions it offers, `lacking` says of all others why it does not. `base` is the floating-point
+    precision the target is meant for, `int8` its main integer scheme; `packages` are the distributions it needs, the
+    first one giving its version; `extra` is the pip extra that brings them; `runtime` the name in `export.runtimes`.
     """
 
     module: str
     class_name: str
-    precisions: tuple[Precision, ...]
+    schemes: dict[Precision, Scheme]
+    lacking: dict[Precision, str]
     base: Precision
     int8: Precision
     packages: tuple[str, ...]
     extra: str
     runtime: str
 
+    @property
+    def precisions(self) -> tuple[Precision, ...]:
+        """What the target offers, in the order of the matrix."""
+        return tuple(self.schemes)
+
+
+# Of those that coremltools 9 and ExecuTorch's delegate can both write for.
+NEWEST_IOS = 18
 
 TARGETS: dict[TargetName, TargetEntry] = {
     TargetName.ONNX: TargetEntry(
         module="export.targets.onnx",
         class_name="OnnxTarget",
-        precisions=(Precision.FP32, Precision.INT8_STATIC),
+        schemes=schemes.ONNX_SCHEMES,
+        lacking=schemes.ONNX_LACKING,
         base=Precision.FP32,
         int8=Precision.INT8_STATIC,
         packages=("onnxruntime", "onnx", "onnxscript"),
@@ -56,7 +68,8 @@ TARGETS: dict[TargetName, TargetEntry] = {
     TargetName.COREML: TargetEntry(
         module="export.targets.coreml",
         class_name="CoreMLTarget",
-        precisions=(Precision.FP32, Precision.FP16, Precision.INT8_WEIGHTS),
+        schemes=schemes.COREML_SCHEMES,
+        lacking=schemes.COREML_LACKING,
         base=Precision.FP16,
         int8=Precision.INT8_WEIGHTS,
         packages=("coremltools",),
@@ -66,17 +79,30 @@ TARGETS: dict[TargetName, TargetEntry] = {
     TargetName.EXECUTORCH: TargetEntry(
         module="export.targets.executorch",
         class_name="ExecuTorchTarget",
-        precisions=(Precision.FP32, Precision.INT8_STATIC),
+        schemes=schemes.EXECUTORCH_SCHEMES,
+        lacking=schemes.EXECUTORCH_LACKING,
         base=Precision.FP32,
         int8=Precision.INT8_STATIC,
         packages=("executorch", "torchao"),
         extra="executorch",
         runtime="executorch",
     ),
+    TargetName.EXECUTORCH_COREML: TargetEntry(
+        module="export.targets.executorch_coreml",
+        class_name="ExecuTorchCoreMLTarget",
+        schemes=schemes.EXECUTORCH_COREML_SCHEMES,
+        lacking=schemes.EXECUTORCH_COREML_LACKING,
+        base=Precision.FP16,
+        int8=Precision.INT8_WEIGHTS,
+        packages=("executorch", "coremltools"),
+        extra="executorch,coreml",
+        runtime="executorch",
+    ),
     TargetName.TFLITE: TargetEntry(
         module="export.targets.tflite",
         class_name="TfliteTarget",
-        precisions=(Precision.FP32, Precision.INT8_STATIC),
+        schemes=schemes.TFLITE_SCHEMES,
+        lacking=schemes.TFLITE_LACKING,
         base=Precision.FP32,
         int8=Precision.INT8_STATIC,
         packages=("litert-torch", "ai-edge-litert", "ai-edge-quantizer"),
@@ -119,8 +145,9 @@ def parse_precisions(text: str, target: TargetName) -> list[Precision]:
         elif name in entry.precisions:
             chosen[Precision(name)] = None
         else:
+            reason = f" ({entry.lacking[Precision(name)]})" if name in entry.lacking else ""
             raise UnsupportedPrecisionError(
-                f"target {target} does not offer {name!r}; choose among: {choices(entry.precisions)}, "
+                f"target {target} does not offer {name!r}{reason}; choose among: {choices(entry.precisions)}, "
                 f"or base ({entry.base}), int8 ({entry.int8}), all"
             )
     return list(chosen)
@@ -153,6 +180,25 @@ def load_target(target: TargetName) -> Target:
     entry = TARGETS[target]
     quiet_loggers()
     return getattr(importlib.import_module(entry.module), entry.class_name)()
+
+
+def requirement(target: TargetName, precision: Precision, ios: int | None = None) -> str:
+    """The oldest runtime or system that reads an artefact.
+
+    Raises:
+        UnsupportedPrecisionError: the iOS asked for is too old for the precision, or the target is not for iOS.
+    """
+    scheme = TARGETS[target].schemes[precision]
+    if ios is None:
+        return scheme.needs
+    if scheme.minimum_ios is None:
+        raise UnsupportedPrecisionError(f"--ios is for Core ML; {target} {precision} needs {scheme.needs}")
+    oldest = scheme.oldest_ios or scheme.minimum_ios
+    if not oldest <= ios <= NEWEST_IOS:
+        raise UnsupportedPrecisionError(
+            f"target {target} offers {precision} for iOS {oldest} to {NEWEST_IOS}, not for iOS {ios}"
+        )
+    return f"iOS {ios}"
 
 
 def runtime_name(target: TargetName) -> str:

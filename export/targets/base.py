@@ -20,7 +20,8 @@ class LoweringRequest:
     """All that a converter is given.
 
     `module` is the tower to convert, `example` a valid input of its fixed shape; `calibration` holds inputs of
-    the same shape for precisions that need observed ranges, and is empty otherwise.
+    the same shape for precisions that need observed ranges, and is empty otherwise. `ios` is the oldest iOS that a
+    Core ML model shall run on; None takes the oldest that the precision allows.
     """
 
     module: nn.Module
@@ -29,6 +30,7 @@ class LoweringRequest:
     output_name: str
     precision: Precision
     calibration: Sequence[np.ndarray]
+    ios: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any, cast
 
 import coremltools
 import numpy as np
 import torch
+from coremltools.converters.mil.mil import Var
+from coremltools.models.model import MLModel
+from coremltools.optimize.coreml import (
+    OpLinearQuantizerConfig,
+    OpMagnitudePrunerConfig,
+    OpPalettizerConfig,
+    OptimizationConfig,
+    linear_quantize_weights,
+    palettize_weights,
+    prune_weights,
+)
 
 from export import runtimes
 from export.coreml_reference import ReferenceExecutor, load_program
 from export.precision import Precision
+from export.sensitive import eight_bit_modules
 from export.targets.base import LoweringRequest
+from export.targets.coreml_activations import quantize_activations, reads_exact_constant
+from export.targets.schemes import COREML_SCHEMES
 
 PACKAGE_NAME = "model.mlpackage"
-DEPLOYMENT_TARGET = "iOS16"
+# Of channels that share a table of values. Fewer bits need narrower groups.
+GROUP = 16
+# Weights that share a scale where they have 4 bits.
+BLOCK = 32
+BYTES_PER_CHANNEL = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8", granularity="per_channel")
+# Zeros beyond an eighth pay for the mask that tells them apart; without training again, more of them cost accuracy.
+SPARSITY = 0.3
 
 
 class CoreMLTarget:
-    """Writes `model.mlpackage` for iOS 16 and later."""
+    """Writes `model.mlpackage`, for iOS 16 and later or what its precision needs."""
 
     def lower(self, request: LoweringRequest, folder: Path) -> str:
-        program = torch.export.export(request.module, (request.example,)).run_decompositions({})
-        dtype = np.int32 if request.example.dtype == torch.int32 else np.float32
-        precision = coremltools.precision
-        model = coremltools.convert(
-            program,
-            convert_to="mlprogram",
-            minimum_deployment_target=getattr(coremltools.target, DEPLOYMENT_TARGET),
-            inputs=[coremltools.TensorType(request.input_name, shape=tuple(request.example.shape), dtype=dtype)],
-            outputs=[coremltools.TensorType(request.output_name, dtype=np.float32)],
-            compute_precision=precision.FLOAT32 if request.precision is Precision.FP32 else precision.FLOAT16,
-        )
-        assert isinstance(model, coremltools.models.MLModel)
-        if request.precision is Precision.INT8_WEIGHTS:
-            model = _quantize_weights(model)
-        model.save(str(folder / PACKAGE_NAME))
+        deployment = deployment_target(request)
+        model = convert(request, deployment)
+        package = folder / PACKAGE_NAME
+        model.save(str(package))
+        compress = _COMPRESSIONS.get(request.precision)
+        if compress is not None:
+            model = compress(model, package, request)
+            shutil.rmtree(package)
+            model.save(str(package))
         return PACKAGE_NAME
 
     def open(self, model_path: Path, threads: int) -> runtimes.Session:
@@ -67,14 +83,130 @@ class ReferenceSession:
         del self._executor
 
 
-def _quantize_weights(model: coremltools.models.MLModel) -> coremltools.models.MLModel:
-    from coremltools.optimize.coreml import (
-        OpLinearQuantizerConfig,
-        OptimizationConfig,
-        linear_quantize_weights,
-    )
+def deployment_target(request: LoweringRequest) -> coremltools.target:
+    """The oldest iOS that reads the file: the one asked for, or the oldest that the precision allows."""
+    scheme = COREML_SCHEMES[request.precision]
+    return coremltools.target[f"iOS{request.ios or scheme.minimum_ios}"]
 
-    scheme = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8", granularity="per_channel")
-    quantized = linear_quantize_weights(model, OptimizationConfig(global_config=scheme))
-    assert isinstance(quantized, coremltools.models.MLModel)
+
+def convert(request: LoweringRequest, deployment: coremltools.target) -> MLModel:
+    """The tower as an ML program in float."""
+    program = torch.export.export(request.module, (request.example,)).run_decompositions({})
+    dtype = np.int32 if request.example.dtype == torch.int32 else np.float32
+    precision = coremltools.precision
+    model = coremltools.convert(
+        program,
+        convert_to="mlprogram",
+        minimum_deployment_target=deployment,
+        inputs=[coremltools.TensorType(request.input_name, shape=tuple(request.example.shape), dtype=dtype)],
+        outputs=[coremltools.TensorType(request.output_name, dtype=np.float32)],
+        compute_precision=precision.FLOAT32 if request.precision is Precision.FP32 else precision.FLOAT16,
+        skip_model_load=True,
+    )
+    assert isinstance(model, MLModel)
+    return model
+
+
+def _quantize_weights(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
+    return _bytes(model, package, request, joint=False)
+
+
+def _quantize_static(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
+    samples = [{request.input_name: array} for array in request.calibration]
+    return _bytes(quantize_activations(model, package, samples), package, request, joint=False)
+
+
+def _quantize_to_int4(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
+    wide = dict.fromkeys(_sensitive_weights(package, request), BYTES_PER_CHANNEL)
+    scheme = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int4", granularity="per_block", block_size=BLOCK)
+    config = _config(scheme, {**wide, **dict.fromkeys(_exact_weights(package))})
+    quantized = linear_quantize_weights(model, config)
+    assert isinstance(quantized, MLModel)
     return quantized
+
+
+def _palettize(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
+    return _palettes(model, package, request, joint=False)
+
+
+def _prune_and_quantize(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
+    return _bytes(_prune(model, package, request), package, request, joint=True)
+
+
+def _prune_and_palettize(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
+    return _palettes(_prune(model, package, request), package, request, joint=True)
+
+
+def _bytes(model: MLModel, package: Path, request: LoweringRequest, *, joint: bool) -> MLModel:
+    config = _config(BYTES_PER_CHANNEL, dict.fromkeys(_exact_weights(package)))
+    quantized = linear_quantize_weights(model, config, joint_compression=joint)
+    assert isinstance(quantized, MLModel)
+    return quantized
+
+
+def _palettes(model: MLModel, package: Path, request: LoweringRequest, *, joint: bool) -> MLModel:
+    bits = request.precision.traits.weight_bits
+    grouped = deployment_target(request) >= coremltools.target.iOS18
+    tables = (
+        OpPalettizerConfig(mode="kmeans", nbits=bits, granularity="per_grouped_channel", group_size=GROUP)
+        if grouped
+        else OpPalettizerConfig(mode="kmeans", nbits=bits)
+    )
+    configs: dict[str, OpPalettizerConfig | None] = {}
+    if bits == 4:
+        wide = OpPalettizerConfig(mode="kmeans", nbits=8)
+        configs.update(dict.fromkeys(_sensitive_weights(package, request), wide))
+    configs.update(dict.fromkeys(_exact_weights(package)))
+    config = _config(tables, configs)
+    palettized = palettize_weights(model, config, joint_compression=joint)
+    assert isinstance(palettized, MLModel)
+    return palettized
+
+
+def _prune(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
+    kept = [*_sensitive_weights(package, request), *_exact_weights(package)]
+    scheme = OpMagnitudePrunerConfig(target_sparsity=SPARSITY)
+    pruned = prune_weights(model, _config(scheme, dict.fromkeys(kept)))
+    assert isinstance(pruned, MLModel)
+    return pruned
+
+
+def _config(overall: Any, by_name: Mapping[str, Any]) -> OptimizationConfig:
+    """One scheme for all weights but those named; None leaves a weight as it is."""
+    # The mapping is annotated as one of its values in coremltools.
+    return OptimizationConfig(global_config=overall, op_name_configs=cast(Any, by_name))
+
+
+def _sensitive_weights(package: Path, request: LoweringRequest) -> list[str]:
+    """Names of the constants of the sensitive modules and of spatial kernels, which have few weights to share."""
+    prefixes = tuple(f"{path.replace('.', '_')}_" for path in eight_bit_modules(request.module))
+    return [op.name for op, reader in _weights(package) if op.name.startswith(prefixes) or _is_spatial(reader)]
+
+
+def _exact_weights(package: Path) -> list[str]:
+    return [op.name for op, reader in _weights(package) if reads_exact_constant(reader)]
+
+
+def _weights(package: Path) -> Iterator[tuple[Any, Any]]:
+    """Constants of a float program that ops read as their weights, each with a reader."""
+    for reader in load_program(package).function.operations:
+        for name in ("weight", "y", "x"):
+            variable = reader.inputs.get(name)
+            source = variable.op if isinstance(variable, Var) else None
+            if source is not None and source.op_type == "const":
+                yield source, reader
+
+
+def _is_spatial(reader: Any) -> bool:
+    return reader.op_type == "conv" and any(size > 1 for size in reader.inputs["weight"].shape[2:])
+
+
+_COMPRESSIONS: dict[Precision, Callable[[MLModel, Path, LoweringRequest], MLModel]] = {
+    Precision.INT8_WEIGHTS: _quantize_weights,
+    Precision.INT8_STATIC: _quantize_static,
+    Precision.INT4_WEIGHTS: _quantize_to_int4,
+    Precision.PALETTE6: _palettize,
+    Precision.PALETTE4: _palettize,
+    Precision.SPARSE_INT8: _prune_and_quantize,
+    Precision.SPARSE_PALETTE6: _prune_and_palettize,
+}

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from export import runtimes
 from export.precision import Precision
 from export.targets.base import LoweringRequest
 from export.tower_module import NORM_SCOPE
 
+if TYPE_CHECKING:
+    from executorch.exir.backend.partitioner import Partitioner
+
 FILE_NAME = "model.pte"
+# Weights that share a scale in 8da4w: XNNPACK takes multiples of 32.
+GROUP = 32
 
 
 class ExecuTorchTarget:
     """Writes `model.pte` whose heavy ops run in the XNNPACK delegate."""
 
     def lower(self, request: LoweringRequest, folder: Path) -> str:
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
-        module = request.module
-        if request.precision is Precision.INT8_STATIC:
-            module = _quantize_static(request)
+        module = _REDUCTIONS.get(request.precision, _unchanged)(request)
         program = torch.export.export(module, (request.example,))
-        lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+        lowered = to_edge_transform_and_lower(program, partitioner=_partitioners(request.precision))
         (folder / FILE_NAME).write_bytes(lowered.to_executorch().buffer)
         return FILE_NAME
 
@@ -37,23 +42,122 @@ class ExecuTorchTarget:
         return runtimes.runtime_version("executorch")
 
 
-def _quantize_static(request: LoweringRequest) -> nn.Module:
+class InHalf(nn.Module):
+    """A tower in half precision behind its float interface; the L2 norm computes in float.
+
+    Sums of squares of a whole row lose most of a half float's range.
+    """
+
+    def __init__(self, tower: nn.Module) -> None:
+        super().__init__()
+        self.tower = copy.deepcopy(tower).half()
+        self.l2_norm = self.tower.get_submodule(NORM_SCOPE)
+        self.tower.set_submodule(NORM_SCOPE, nn.Identity())
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        embedding = self.tower(inputs.half() if inputs.is_floating_point() else inputs)
+        return self.l2_norm(embedding.float())
+
+
+def _partitioners(precision: Precision) -> list[Partitioner]:
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import (
+        XnnpackDynamicallyQuantizedPartitioner,
+        XnnpackPartitioner,
+    )
+
+    if precision.traits.activation_bits == 8 and not precision.needs_calibration:
+        # The first takes linear layers with their ranges at run time, the second all that stays in float.
+        return [XnnpackDynamicallyQuantizedPartitioner(), XnnpackPartitioner()]
+    return [XnnpackPartitioner()]
+
+
+def _unchanged(request: LoweringRequest) -> nn.Module:
+    return request.module
+
+
+def _to_half(request: LoweringRequest) -> nn.Module:
+    return InHalf(request.module).eval()
+
+
+class ByteEmbedding(nn.Module):
+    """An embedding stored in int8, with a scale for each row: rows are converted after they are picked.
+
+    XNNPACK has no embedding; ExecuTorch's portable op takes tables of any type. Shape: ids `(N, T)` to `(N, T, D)`.
+    """
+
+    table: Tensor
+    scale: Tensor
+
+    def __init__(self, embedding: nn.Embedding) -> None:
+        super().__init__()
+        weight = embedding.weight.detach()
+        largest = weight.abs().amax(dim=1, keepdim=True)
+        scale = torch.where(largest > 0, largest / 127, 1)
+        self.register_buffer("table", (weight / scale).round().to(torch.int8))
+        self.register_buffer("scale", scale)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        rows = torch.nn.functional.embedding(ids, self.table)
+        return rows.to(self.scale.dtype) * torch.nn.functional.embedding(ids, self.scale)
+
+
+def _with_byte_embeddings(tower: nn.Module) -> nn.Module:
+    """A copy of the tower."""
+    tower = copy.deepcopy(tower)
+    for parent in list(tower.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.Embedding):
+                setattr(parent, name, ByteEmbedding(child))
+    return tower
+
+
+def _quantize_linear_to_int4(request: LoweringRequest) -> nn.Module:
+    from torchao.quantization.granularity import PerGroup
+    from torchao.quantization.quant_api import Int8DynamicActivationIntxWeightConfig, quantize_
+
+    module = _with_byte_embeddings(request.module)
+    scheme = Int8DynamicActivationIntxWeightConfig(
+        weight_dtype=torch.int4,  # pyright: ignore[reportAttributeAccessIssue]
+        weight_granularity=PerGroup(GROUP),
+    )
+    quantize_(module, scheme, filter_fn=_fits_groups)
+    return module
+
+
+def _fits_groups(module: nn.Module, path: str) -> bool:
+    return isinstance(module, nn.Linear) and module.in_features % GROUP == 0
+
+
+def _quantize_pt2e(request: LoweringRequest) -> nn.Module:
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,
         get_symmetric_quantization_config,
     )
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-    captured = torch.export.export(request.module, (request.example,)).module()
-    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    dynamic = not request.precision.needs_calibration
+    captured = torch.export.export(_with_byte_embeddings(request.module), (request.example,)).module()
+    scheme = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=dynamic)
+    quantizer = XNNPACKQuantizer().set_global(scheme)
     quantizer.set_filter_function(_may_be_int8)
     prepared = prepare_pt2e(captured, quantizer)
     with torch.inference_mode():
-        for inputs in request.calibration:
+        for inputs in request.calibration or [request.example.numpy()]:
             prepared(torch.from_numpy(inputs))
     return convert_pt2e(prepared)
 
 
 def _may_be_int8(node: torch.fx.Node) -> bool:
     # The stack maps each enclosing module's path to its path again and its class.
-    return all(NORM_SCOPE not in path for path, _ in node.meta.get("nn_module_stack", {}).values())
+    return all(
+        NORM_SCOPE not in path and not str(kind).endswith(ByteEmbedding.__name__)
+        for path, kind in node.meta.get("nn_module_stack", {}).values()
+    )
+
+
+_REDUCTIONS: dict[Precision, Callable[[LoweringRequest], nn.Module]] = {
+    Precision.FP16: _to_half,
+    Precision.INT8_DYNAMIC: _quantize_pt2e,
+    Precision.INT8_STATIC: _quantize_pt2e,
+    Precision.INT4_DYNAMIC: _quantize_linear_to_int4,
+}

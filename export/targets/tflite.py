@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from export import runtimes
 from export.precision import Precision
+from export.sensitive import eight_bit_modules
 from export.targets.base import LoweringRequest
+from export.targets.observed_ranges import OUTLIER_PERCENT
 from export.tower_module import NORM_SCOPE
 
 FILE_NAME = "model.tflite"
 # The last product of the L2 norm bears the name of the file's output.
 FLOAT_SCOPES = f".*({NORM_SCOPE}|LayerNorm|serving_default_output).*"
-# On each side, of the samples: outliers beyond it saturate, and leave finer steps to all others.
-OUTLIER_PERCENT = 2
 
 Ranges = MutableMapping[str, Any]
 
@@ -35,7 +35,7 @@ class TfliteTarget:
         else:
             plain = folder / "plain.tflite"
             converted.export(str(plain))
-            _quantize_static(plain, path, request)
+            _quantize(plain, path, request)
             plain.unlink()
         return FILE_NAME
 
@@ -46,15 +46,100 @@ class TfliteTarget:
         return runtimes.runtime_version("litert")
 
 
-def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None:
-    from ai_edge_quantizer import algorithm_manager, calibrator, qtyping, quantizer, recipe
+def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
+    from ai_edge_quantizer import algorithm_manager, qtyping, quantizer, recipe
 
-    worker = quantizer.Quantizer(str(source), recipe.static_wi8_ai8())
-    in_float = algorithm_manager.AlgorithmName.NO_QUANTIZE
+    algorithms = algorithm_manager.AlgorithmName
+    everywhere = qtyping.TFLOperationName.ALL_SUPPORTED
+    match request.precision:
+        case Precision.FP16:
+            chosen = recipe_of_half_weights()
+        case Precision.INT8_DYNAMIC:
+            chosen = recipe.dynamic_wi8_afp32()
+        case Precision.INT8_WEIGHTS:
+            chosen = recipe.weight_only_wi8_afp32()
+        case Precision.INT4_WEIGHTS:
+            chosen = recipe_of_four_bits(eight_bit_modules(request.module))
+        case Precision.INT4_DYNAMIC:
+            chosen = recipe_of_four_bit_layers(eight_bit_modules(request.module))
+        case _:
+            chosen = recipe.static_wi8_ai8()
+    worker = quantizer.Quantizer(str(source), chosen)
+    if not request.precision.needs_calibration:
+        worker.quantize().export_model(str(path))
+        return
     # The file takes and gives floats like those of the other targets: only what lies between is int8.
     for edge in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
-        worker.update_quantization_recipe(".*", edge, algorithm_key=in_float)
-    worker.update_quantization_recipe(FLOAT_SCOPES, qtyping.TFLOperationName.ALL_SUPPORTED, algorithm_key=in_float)
+        worker.update_quantization_recipe(".*", edge, algorithm_key=algorithms.NO_QUANTIZE)
+    worker.update_quantization_recipe(FLOAT_SCOPES, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
+    # The static recipe has nothing for the embedding, more than half of a text tower: int8 rows, read in float.
+    worker.update_quantization_recipe(".*", qtyping.TFLOperationName.EMBEDDING_LOOKUP, op_config=_bytes_read_in_float())
+    worker.quantize(_observed_ranges(source, request)).export_model(str(path))
+
+
+def _bytes_read_in_float() -> Any:
+    from ai_edge_quantizer import qtyping
+
+    return qtyping.OpQuantizationConfig(
+        weight_tensor_config=qtyping.TensorQuantizationConfig(
+            num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
+        ),
+        compute_precision=qtyping.ComputePrecision.INTEGER,
+    )
+
+
+def recipe_of_half_weights() -> Any:
+    from ai_edge_quantizer import algorithm_manager, qtyping, recipe_manager
+
+    manager = recipe_manager.RecipeManager()
+    manager.add_weight_only_config(
+        ".*",
+        qtyping.TFLOperationName.ALL_SUPPORTED,
+        num_bits=16,
+        granularity=qtyping.QuantGranularity.TENSORWISE,
+        algorithm_key=algorithm_manager.AlgorithmName.FLOAT_CASTING,
+    )
+    return manager.get_quantization_recipe()
+
+
+def recipe_of_four_bits(eight_bit_modules: Sequence[str]) -> Any:
+    from ai_edge_quantizer import qtyping, recipe_manager
+
+    names = qtyping.TFLOperationName
+    manager = recipe_manager.RecipeManager()
+    manager.add_weight_only_config(".*", names.ALL_SUPPORTED, num_bits=8)
+    for operation in (names.FULLY_CONNECTED, names.CONV_2D, names.EMBEDDING_LOOKUP):
+        manager.add_weight_only_config(".*", operation, num_bits=4)
+    for path in eight_bit_modules:
+        manager.add_weight_only_config(scope_pattern(path), names.ALL_SUPPORTED, num_bits=8)
+    return manager.get_quantization_recipe()
+
+
+def recipe_of_four_bit_layers(eight_bit_modules: Sequence[str]) -> Any:
+    from ai_edge_quantizer import qtyping, recipe_manager
+
+    names = qtyping.TFLOperationName
+    manager = recipe_manager.RecipeManager()
+    manager.add_dynamic_config(".*", names.ALL_SUPPORTED, num_bits=8)
+    for operation in (names.FULLY_CONNECTED, names.EMBEDDING_LOOKUP):
+        manager.add_dynamic_config(".*", operation, num_bits=4)
+    for path in eight_bit_modules:
+        manager.add_dynamic_config(scope_pattern(path), names.ALL_SUPPORTED, num_bits=8)
+    return manager.get_quantization_recipe()
+
+
+def scope_pattern(module_path: str) -> str:
+    """A regular expression for the names that the converter gives to what comes from a module.
+
+    It joins each module's class and name by an underscore, and modules by slashes.
+    """
+    return ".*" + "/".join(f"[^/;]*_{part}" for part in module_path.split(".")) + "[/;].*"
+
+
+def _observed_ranges(source: Path, request: LoweringRequest) -> dict[str, Any]:
+    """Ranges of all tensors over the calibration inputs."""
+    from ai_edge_quantizer import calibrator
+
     # The quantiser's own update is a moving average, in which the last twenty samples alone decide.
     observer = calibrator.CalibrationInterpreter(
         str(source), calibrator.CalibrationMode.CALIBRATION_PRESERVE_ALL_TENSORS, _keep_every_range
@@ -62,8 +147,7 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
     run = observer.get_signature_runner("serving_default")
     for array in request.calibration:
         run(**{request.input_name: array})
-    ranges = {name: _typical_range(observed) for name, observed in observer.get_calibration_results().items()}
-    worker.quantize(ranges).export_model(str(path))
+    return {name: _typical_range(observed) for name, observed in observer.get_calibration_results().items()}
 
 
 def _keep_every_range(kept: Ranges, new: Ranges) -> Ranges:

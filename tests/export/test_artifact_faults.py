@@ -66,15 +66,26 @@ def test_path_outside_the_folder(onnx_text: Path) -> None:
 
 
 def test_newer_schema_and_malformed_manifests(onnx_text: Path) -> None:
-    edit(onnx_text, schema_version=2)
-    with pytest.raises(ManifestError, match="schema version 2; this version reads up to 1"):
+    edit(onnx_text, schema_version=3)
+    with pytest.raises(ManifestError, match="schema version 3; this version reads up to 2"):
         load_artifact(onnx_text)
-    edit(onnx_text, schema_version=1, tower="audio")
+    edit(onnx_text, schema_version=2, tower="audio")
     with pytest.raises(ManifestError, match="tower"):
         load_artifact(onnx_text)
     (onnx_text / MANIFEST_NAME).write_text("{")
     with pytest.raises(ManifestError, match="not JSON"):
         load_artifact(onnx_text)
+
+
+def test_manifest_of_the_first_schema_is_read(onnx_text: Path) -> None:
+    path = onnx_text / MANIFEST_NAME
+    content = json.loads(path.read_text())
+    for added in ("calibration", "requires", "inputs_sha256"):
+        del content[added]
+    path.write_text(json.dumps(content | {"schema_version": 1}))
+    manifest = load_artifact(onnx_text).manifest
+    assert manifest.schema_version == 1
+    assert (manifest.calibration, manifest.requires, manifest.inputs_sha256) == (None, None, None)
 
 
 def test_model_that_its_runtime_refuses(onnx_text: Path) -> None:

@@ -47,8 +47,15 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
     ("arguments", "complaint"),
     [
         (["--target", "onnx", "--model", "resnet"], "known are: pocketclip_nano"),
-        (["--target", "ncnn"], "choose among: onnx, coreml, executorch, tflite, or all"),
-        (["--target", "onnx", "--quantize", "int3"], "choose among: fp32, int8-static"),
+        (["--target", "ncnn"], "choose among: onnx, coreml, executorch, executorch-coreml, tflite, or all"),
+        (["--target", "onnx", "--quantize", "int3"], "choose among: fp32, fp16, int8-dynamic"),
+        (["--target", "onnx", "--quantize", "palette4"], "does not offer 'palette4' (tables of values and sparse"),
+        (["--target", "coreml", "--quantize", "int8-dynamic"], "choose among: fp32, fp16, int8-weights, int8-static"),
+        (["--target", "coreml", "--quantize", "int8-static", "--ios", "16"], "int8-static for iOS 17 to 18, not"),
+        (["--target", "onnx", "--ios", "17"], "--ios is for Core ML"),
+        (["--target", "onnx", "--memory", "plenty"], "write it as 16GB"),
+        (["--target", "onnx", "--calibration", "nowhere"], "no calibration data at 'nowhere'"),
+        (["--target", "onnx", "--calibration", "scenes:3"], "too few; take at least 8"),
         (["--target", "onnx", "--tower", "audio"], "choose among: image, text, both"),
         (["--target", "onnx", "--weights", "missing.pt"], "no checkpoint at missing.pt"),
         (["--model", "pocketclip_nano"], "name a --target"),
@@ -103,8 +110,11 @@ def test_foreign_checkpoint(pocketclip, error_line, tmp_path: Path) -> None:
 def test_list_shows_the_matrix(pocketclip) -> None:
     result = pocketclip("export", "--list")
     assert result.returncode == 0
-    for name in ("onnx", "coreml", "executorch", "tflite", "int8-static"):
-        assert name in result.stdout
+    from export.precision import Precision, TargetName
+
+    for name in (*TargetName, *Precision):
+        assert result.stdout.count(name) >= 1
+    assert "not offered: Core ML has no op that finds an activation's range at run" in result.stdout
 
 
 def test_missing_packages_leave_a_target_visible(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Every target at its base and int8 precision agrees with PyTorch, is complete, and is found again."""
+"""Every target at every precision agrees with PyTorch, is complete, and is found again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from export.artifact import find_artifacts, load_artifact
 from export.budgets import BUDGETS
 from export.job import ExportResult
 from export.parity import cosines
-from export.precision import Tower
+from export.precision import Precision, TargetName, Tower
 from export.targets import TARGETS, open_session
 from models import get_tokenizer
 from models.tokenizer import load_tokenizer
@@ -17,11 +17,13 @@ from models.tokenizer import load_tokenizer
 Exports = dict[tuple[str, str, str], ExportResult]
 
 CELLS = [
-    (target, precision, tower)
-    for target, entry in TARGETS.items()
-    for precision in (entry.base, entry.int8)
-    for tower in Tower
+    (target, precision, tower) for target, entry in TARGETS.items() for precision in entry.precisions for tower in Tower
 ]
+# Share of the base file's size that a precision must stay below, where that is more than the three quarters of most.
+LARGER = {
+    # Convolutions and depthwise kernels stay in single precision.
+    (TargetName.EXECUTORCH, Precision.INT4_DYNAMIC, Tower.IMAGE): 0.83,
+}
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +32,15 @@ def test_every_offered_precision_has_a_budget_with_a_reason() -> None:
     offered = {(target, precision) for target, entry in TARGETS.items() for precision in entry.precisions}
     assert offered == set(BUDGETS)
     assert all(budget.reason for budget in BUDGETS.values())
+
+
+def test_every_precision_is_offered_or_said_not_to_be() -> None:
+    for entry in TARGETS.values():
+        assert entry.schemes.keys() | entry.lacking.keys() == set(Precision)
+        assert not entry.schemes.keys() & entry.lacking.keys()
+        assert all(scheme.how and scheme.needs for scheme in entry.schemes.values())
+        assert all(entry.lacking.values())
+        assert {entry.base, entry.int8} <= set(entry.precisions)
 
 
 @pytest.mark.parametrize("cell", CELLS, ids="-".join)
@@ -76,7 +87,13 @@ def test_manifest_tells_what_an_application_needs(cell: tuple[str, str, str], na
     assert TARGETS[manifest.target].packages[0] in manifest.versions
     if manifest.precision.quantized:
         base = nano_exports[target, TARGETS[manifest.target].base, tower].manifest
-        assert manifest.model_size_bytes < 0.75 * base.model_size_bytes
+        share = LARGER.get((manifest.target, manifest.precision, tower), 0.75)
+        assert manifest.model_size_bytes < share * base.model_size_bytes
+    assert manifest.requires == TARGETS[manifest.target].schemes[manifest.precision].needs
+    assert manifest.inputs_sha256
+    assert (manifest.calibration is not None) == manifest.precision.needs_calibration
+    if manifest.calibration is not None:
+        assert manifest.calibration.source == "scenes" and manifest.calibration.samples >= 128
 
 
 def test_all_are_found_below_one_folder(nano_exports: Exports) -> None:
@@ -84,6 +101,40 @@ def test_all_are_found_below_one_folder(nano_exports: Exports) -> None:
     found = find_artifacts([root])
     assert len(found) == len(CELLS)
     assert len({artifact.manifest.sha256 for artifact in found}) == len(CELLS)
+
+
+def test_four_bits_are_smaller_than_eight(nano_exports: Exports) -> None:
+    """Each precision pays for what it loses: fewer bytes than the next finer one of its target."""
+    finer = [
+        ("onnx", "int4-weights", "int8-weights"),
+        ("tflite", "int4-weights", "int8-weights"),
+        ("coreml", "palette4", "palette6"),
+        ("coreml", "palette6", "int8-weights"),
+        ("coreml", "sparse-int8", "int8-weights"),
+        ("coreml", "sparse-palette6", "sparse-int8"),
+    ]
+    for target, coarse, fine in finer:
+        for tower in Tower:
+            sizes = [nano_exports[target, each, tower].manifest.model_size_bytes for each in (coarse, fine)]
+            assert sizes[0] < sizes[1], (target, coarse, fine, tower)
+
+
+def test_integer_activations_are_integers(nano_exports: Exports) -> None:
+    from export.coreml_reference import load_program
+
+    counts = load_program(load_artifact(nano_exports["coreml", "int8-static", "image"].folder).model_path).op_counts()
+    assert counts["quantize"] >= counts["conv"] // 2
+    assert counts["constexpr_affine_dequantize"] >= 20
+
+
+def test_delegate_is_the_same_program_as_the_package(nano_exports: Exports) -> None:
+    """Both come from one conversion: what the `.pte` carries must give the `.mlpackage`'s values, to the last bits."""
+    for tower in Tower:
+        outputs = [
+            load_artifact(nano_exports[target, "fp32", tower].folder) for target in ("coreml", "executorch-coreml")
+        ]
+        first, second = (artifact.golden(artifact.manifest.golden.outputs) for artifact in outputs)
+        np.testing.assert_allclose(first, second, atol=1e-6)
 
 
 def test_coreml_reference_executor_is_within_fp16_of_pytorch(nano_exports: Exports) -> None:

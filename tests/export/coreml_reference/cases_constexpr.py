@@ -10,7 +10,9 @@ from coremltools.converters.mil.mil import types
 
 from .op_case import IOS16, IOS18, OpCase
 
-UINT1, UINT2, UINT4, INT4 = (types.nptype_from_builtin(t) for t in (types.uint1, types.uint2, types.uint4, types.int4))
+UINT1, UINT2, UINT4, UINT6, INT4 = (
+    types.nptype_from_builtin(t) for t in (types.uint1, types.uint2, types.uint4, types.uint6, types.int4)
+)
 
 
 def _constant(op_type: str, note: str, build: Any, expected: Any, *, target: Any = IOS16, **options: Any) -> OpCase:
@@ -44,6 +46,16 @@ def _pruned_and_palettised(t: Any) -> Any:
         indices_mask=_typed(MASK, UINT1),
         indices_nonzero_data=_typed([3, 0, 2], UINT2),
         lut=t([-1.5, 2.5, 0.25, 8]).reshape(1, 1, 4, 1),
+    )
+    return mb.constexpr_sparse_to_dense(nonzero_data=data, mask=mask)
+
+
+def _pruned_and_palettised_by_rows(t: Any) -> Any:
+    """A table for each row."""
+    mask, data = mb.constexpr_lut_to_sparse(
+        indices_mask=_typed(MASK, UINT1),
+        indices_nonzero_data=_typed([3, 0, 2], UINT2),
+        lut=t([-1.5, 2.5, 0.25, 8, 1, 2, 3, 4]).reshape(2, 1, 4, 1),
     )
     return mb.constexpr_sparse_to_dense(nonzero_data=data, mask=mask)
 
@@ -145,6 +157,17 @@ CASES: list[OpCase] = [
     ),
     _constant(
         "constexpr_lut_to_dense",
+        "6-bit-table-per-two-output-channels",
+        # Of a 1x1 convolution with four output and two input channels.
+        lambda t: mb.constexpr_lut_to_dense(
+            indices=_typed([[63, 0], [1, 2], [63, 0], [1, 2]], UINT6).reshape(4, 2, 1, 1),
+            lut=t(np.concatenate([np.arange(64) / 4, -np.arange(64) / 2])).reshape(2, 1, 1, 1, 64, 1),
+        ),
+        np.reshape([[15.75, 0], [0.25, 0.5], [-31.5, 0], [-0.5, -1]], (4, 2, 1, 1)),
+        target=IOS18,
+    ),
+    _constant(
+        "constexpr_lut_to_dense",
         "table-per-column-pair",
         lambda t: mb.constexpr_lut_to_dense(
             indices=_typed([[0, 1, 1, 0], [1, 1, 0, 0]], UINT1), lut=t([1, 2, 3, 4]).reshape(1, 2, 2, 1)
@@ -229,6 +252,13 @@ CASES: list[OpCase] = [
         "scalars",
         _pruned_and_palettised,
         [[8, 0, 0, -1.5], [0, 0.25, 0, 0]],
+        target=IOS18,
+    ),
+    _constant(
+        "constexpr_lut_to_sparse",
+        "table-per-row",
+        _pruned_and_palettised_by_rows,
+        [[8, 0, 0, -1.5], [0, 3, 0, 0]],
         target=IOS18,
     ),
     _constant(

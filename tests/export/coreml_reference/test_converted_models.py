@@ -178,6 +178,31 @@ def _pruned(model: Any) -> Any:
     return compression.prune_weights(model, config)
 
 
+def _grouped_palette(model: Any) -> Any:
+    config = compression.OptimizationConfig(
+        global_config=compression.OpPalettizerConfig(
+            mode="kmeans", nbits=4, granularity="per_grouped_channel", group_size=16, weight_threshold=512
+        )
+    )
+    return compression.palettize_weights(model, config)
+
+
+def _pruned_bytes(model: Any) -> Any:
+    config = compression.OptimizationConfig(
+        global_config=compression.OpLinearQuantizerConfig(mode="linear_symmetric", weight_threshold=512)
+    )
+    return compression.linear_quantize_weights(_pruned(model), config, joint_compression=True)
+
+
+def _pruned_palette(model: Any) -> Any:
+    config = compression.OptimizationConfig(
+        global_config=compression.OpPalettizerConfig(
+            mode="kmeans", nbits=6, granularity="per_grouped_channel", group_size=16, weight_threshold=512
+        )
+    )
+    return compression.palettize_weights(_pruned(model), config, joint_compression=True)
+
+
 @pytest.mark.parametrize("name", ["image", "text"])
 @pytest.mark.parametrize(
     ("compress", "target", "op_type", "cosine"),
@@ -188,8 +213,21 @@ def _pruned(model: Any) -> Any:
         (_palette, ct.target.iOS16, "constexpr_lut_to_dense", 0.99),
         (_palette, ct.target.iOS18, "constexpr_lut_to_dense", 0.99),
         (_pruned, ct.target.iOS16, "constexpr_sparse_to_dense", 0.95),
+        (_grouped_palette, ct.target.iOS18, "constexpr_lut_to_dense", 0.97),
+        (_pruned_bytes, ct.target.iOS18, "constexpr_sparse_blockwise_shift_scale", 0.95),
+        (_pruned_palette, ct.target.iOS18, "constexpr_lut_to_sparse", 0.95),
     ],
-    ids=["int8-iOS16", "int8-iOS18", "int4-iOS18", "palette-iOS16", "palette-iOS18", "pruned-iOS16"],
+    ids=[
+        "int8-iOS16",
+        "int8-iOS18",
+        "int4-iOS18",
+        "palette-iOS16",
+        "palette-iOS18",
+        "pruned-iOS16",
+        "grouped",
+        "joint-int8",
+        "joint-palette",
+    ],
 )
 def test_compressed_weights(
     towers: dict[str, nn.Module],

@@ -1,0 +1,69 @@
+"""What came of an export, worded for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from export.memory import words
+from export.precision import TargetName
+from export.targets import probe
+from export.workers import Outcome
+from models import command_line
+from models.errors import PocketClipError
+
+
+def failed(outcome: Outcome) -> bool:
+    """Whether the artefact was not written, or missed its parity budget."""
+    _, result = outcome
+    return isinstance(result, Exception) or result.manifest.parity is None or not result.manifest.parity.passed
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> int:
+    """2 where every failure is one that the user can put right (a full disk), else 1."""
+    failures = [result for job, result in outcomes if failed((job, result))]
+    return 2 if all(isinstance(result, PocketClipError) and result.exit_code == 2 for result in failures) else 1
+
+
+def one_line(outcome: Outcome) -> str:
+    """What came of one job, as it ends."""
+    job, result = outcome
+    if isinstance(result, Exception):
+        return f"failed   {job.label}: {result}"
+    parity = result.manifest.parity
+    if parity is None or not parity.passed:
+        return f"failed   {job.label}: {'; '.join(parity.failures) if parity else 'no parity'}"
+    if result.unchanged:
+        return f"unchanged {job.label}: cosine {parity.cosine_min:.6f} or more"
+    return (
+        f"exported {job.label}: cosine {parity.cosine_min:.6f} or more, {result.seconds:.0f} s, "
+        f"{words(result.peak_bytes)}"
+    )
+
+
+def print_outcomes(outcomes: Sequence[Outcome], skipped: Sequence[TargetName]) -> None:
+    """The table of all artefacts, and the targets that are unavailable."""
+    table = Table(title="Artefacts")
+    for heading in ("target", "precision", "tower", "size", "cosine mean", "cosine min", "top-1", "parity"):
+        numeric = heading in ("size", "cosine mean", "cosine min", "top-1")
+        table.add_column(heading, justify="right" if numeric else "left")
+    for job, result in outcomes:
+        identity = (job.target, job.precision, job.tower)
+        if isinstance(result, Exception):
+            table.add_row(*identity, "", "", "", "", "[red]not written[/red]")
+            continue
+        parity = result.manifest.parity
+        assert parity is not None
+        table.add_row(
+            *identity,
+            f"{result.manifest.model_size_bytes / 1e6:.2f} MB",
+            f"{parity.cosine_mean:.6f}",
+            f"{parity.cosine_min:.6f}",
+            f"{parity.top1_agreement:.1%}",
+            "[green]passed[/green]" if parity.passed else "[red]failed[/red]",
+        )
+    for name in skipped:
+        availability = probe(name)
+        table.add_row(name, "", "", "", "", "", "", f"unavailable: {availability.install}")
+    command_line.console().print(table)

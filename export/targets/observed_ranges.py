@@ -1,0 +1,38 @@
+"""Ranges of activations over calibration samples, by which static quantisation chooses its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+# On each side, of the samples: outliers beyond it saturate, and leave finer steps to all others.
+OUTLIER_PERCENT = 2
+
+
+class RangeObserver:
+    """Keeps the extremes of each value in each sample, not the values: memory does not grow with their size."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._lows: dict[str, list[float]] = {name: [] for name in names}
+        self._highs: dict[str, list[float]] = {name: [] for name in self._lows}
+
+    @property
+    def names(self) -> list[str]:
+        """The values that are observed."""
+        return list(self._lows)
+
+    def observe(self, name: str, values: np.ndarray) -> None:
+        """Takes one value of one sample."""
+        self._lows[name].append(float(values.min()))
+        self._highs[name].append(float(values.max()))
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """For each value, the range that all but the most extreme samples stay within."""
+        return {
+            name: (
+                float(np.percentile(self._lows[name], OUTLIER_PERCENT)),
+                float(np.percentile(self._highs[name], 100 - OUTLIER_PERCENT)),
+            )
+            for name in self._lows
+        }

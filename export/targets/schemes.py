@@ -1,0 +1,140 @@
+"""The cells of the export matrix: what each target does at each precision, and what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from export.precision import Precision
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a target carries out a precision.
+
+    `how` says what is stored and computed how, and what stays in float. `needs` is the oldest runtime or system that
+    reads the file; `minimum_ios` is that system where it is iOS, and `oldest_ios` one still older that a simpler form
+    of the scheme can be made for (`--ios`).
+    """
+
+    how: str
+    needs: str
+    minimum_ios: int | None = None
+    oldest_ios: int | None = None
+
+
+def _ios(version: int, how: str, oldest: int | None = None) -> Scheme:
+    return Scheme(how, f"iOS {version}", version, oldest)
+
+
+# Session option session.qdq_matmulnbits_accuracy_level: 1 keeps activations in float.
+_MATMUL_NBITS = "newer ONNX Runtime fuses matrix products and rounds their activations to 8 bits by default"
+
+ONNX_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP32: Scheme("as trained", "ONNX Runtime 1.14"),
+    Precision.FP16: Scheme(
+        "all but the L2 norm; where a processor has no half kernels, ONNX Runtime computes in float",
+        "ONNX Runtime 1.14",
+    ),
+    Precision.INT8_DYNAMIC: Scheme("ConvInteger and MatMulInteger; embedding in bytes", "ONNX Runtime 1.14"),
+    Precision.INT8_STATIC: Scheme("QDQ, per channel, uint8 activations by percentile", "ONNX Runtime 1.14"),
+    Precision.INT8_WEIGHTS: Scheme(
+        f"DequantizeLinear per channel, embedding per row; {_MATMUL_NBITS}",
+        "ONNX Runtime 1.14",
+    ),
+    Precision.INT4_WEIGHTS: Scheme(
+        "blocks of 32 in matrix products, 1x1 convolutions, embedding; stem, down-samplers, projection and spatial "
+        f"convolutions int8; {_MATMUL_NBITS}",
+        "ONNX Runtime 1.20",
+    ),
+}
+
+COREML_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP32: _ios(16, "as trained; does not run on the Neural Engine"),
+    Precision.FP16: _ios(16, "all float values and weights"),
+    Precision.INT8_WEIGHTS: _ios(16, "per channel, arithmetic in half precision"),
+    Precision.INT8_STATIC: _ios(17, "W8A8 around convolutions, linear layers, pools and sums; the rest half precision"),
+    Precision.INT4_WEIGHTS: _ios(18, "blocks of 32; stem, down-samplers, projection and spatial kernels int8"),
+    Precision.PALETTE6: _ios(18, "a table for 16 channels; with --ios 16 or 17, one for each weight", oldest=16),
+    Precision.PALETTE4: _ios(
+        18, "as palette6; stem, down-samplers, projection and spatial convolutions 8 bits", oldest=16
+    ),
+    Precision.SPARSE_INT8: _ios(18, "30 % zeros outside spatial kernels and sensitive layers; int8 per channel"),
+    Precision.SPARSE_PALETTE6: _ios(
+        18, "30 % zeros outside spatial kernels and sensitive layers; tables for 16 channels"
+    ),
+}
+
+EXECUTORCH_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP32: Scheme("XNNPACK", "ExecuTorch 1.0"),
+    Precision.FP16: Scheme("XNNPACK, which stores weights of convolutions in single precision", "ExecuTorch 1.0"),
+    Precision.INT8_DYNAMIC: Scheme(
+        "XNNPACK: linear layers, dense convolutions, embedding; depthwise single precision", "ExecuTorch 1.0"
+    ),
+    Precision.INT8_STATIC: Scheme("XNNPACK, PT2E, per channel; embedding int8 per row", "ExecuTorch 1.0"),
+    Precision.INT4_DYNAMIC: Scheme(
+        "XNNPACK: linear layers in groups of 32; embedding int8, convolutions single precision", "ExecuTorch 1.0"
+    ),
+}
+
+EXECUTORCH_COREML_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP32: _ios(16, "the whole graph in one Core ML delegate call"),
+    Precision.FP16: _ios(16, "the whole graph in one Core ML delegate call"),
+    Precision.INT8_WEIGHTS: _ios(16, "as fp16, with weights int8 per channel, but for the embedding"),
+}
+
+TFLITE_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP32: Scheme("as trained", "LiteRT 1.0"),
+    Precision.FP16: Scheme("weights in half precision; XNNPACK computes in half where the processor can", "LiteRT 1.0"),
+    Precision.INT8_DYNAMIC: Scheme("per channel", "LiteRT 1.0"),
+    Precision.INT8_STATIC: Scheme("per channel, ranges of 96 % of samples; layer norms in float", "LiteRT 1.0"),
+    Precision.INT8_WEIGHTS: Scheme("per channel, DEQUANTIZE in front of each reader", "LiteRT 1.0"),
+    Precision.INT4_WEIGHTS: Scheme(
+        "per channel in fully connected layers, convolutions, embedding; stem, down-samplers, projection and "
+        "depthwise convolutions int8",
+        "LiteRT 1.0",
+    ),
+    Precision.INT4_DYNAMIC: Scheme(
+        "per channel in fully connected layers and embedding; projection and convolutions int8-dynamic", "LiteRT 1.0"
+    ),
+}
+
+_CORE_ML_ONLY = "tables of values and sparse weights are Core ML's"
+_NO_RANGES_AT_RUN_TIME = "Core ML has no op that finds an activation's range at run time"
+_AS_PACKAGE = "target coreml has it, as .mlpackage"
+
+ONNX_LACKING: dict[Precision, str] = {
+    Precision.INT4_DYNAMIC: "ONNX Runtime itself decides how products with 4-bit weights are computed: int4-weights",
+    Precision.PALETTE6: _CORE_ML_ONLY,
+    Precision.PALETTE4: _CORE_ML_ONLY,
+    Precision.SPARSE_INT8: _CORE_ML_ONLY,
+    Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
+}
+COREML_LACKING: dict[Precision, str] = {
+    Precision.INT8_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
+    Precision.INT4_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
+}
+_ONLY_WITH_ACTIVATIONS = "ExecuTorch's XNNPACK partitioner takes integer weights only with quantised activations"
+EXECUTORCH_LACKING: dict[Precision, str] = {
+    Precision.INT8_WEIGHTS: f"{_ONLY_WITH_ACTIVATIONS}: int8-dynamic",
+    Precision.INT4_WEIGHTS: f"{_ONLY_WITH_ACTIVATIONS}: 8da4w",
+    Precision.PALETTE6: _CORE_ML_ONLY,
+    Precision.PALETTE4: _CORE_ML_ONLY,
+    Precision.SPARSE_INT8: _CORE_ML_ONLY,
+    Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
+}
+EXECUTORCH_COREML_LACKING: dict[Precision, str] = {
+    Precision.INT8_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
+    Precision.INT8_STATIC: _AS_PACKAGE,
+    Precision.INT4_WEIGHTS: _AS_PACKAGE,
+    Precision.INT4_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
+    Precision.PALETTE6: _AS_PACKAGE,
+    Precision.PALETTE4: _AS_PACKAGE,
+    Precision.SPARSE_INT8: _AS_PACKAGE,
+    Precision.SPARSE_PALETTE6: _AS_PACKAGE,
+}
+TFLITE_LACKING: dict[Precision, str] = {
+    Precision.PALETTE6: _CORE_ML_ONLY,
+    Precision.PALETTE4: _CORE_ML_ONLY,
+    Precision.SPARSE_INT8: _CORE_ML_ONLY,
+    Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
+}

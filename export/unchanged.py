@@ -1,0 +1,71 @@
+"""What of an export is there already: artefacts whose inputs are those they were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from export.artifact import load_artifact
+from export.calibration import load_calibration
+from export.errors import ArtifactError
+from export.fingerprint import inputs_sha256
+from export.job import ExportJob, ExportResult
+from export.manifest import CalibrationRecord
+from export.precision import Tower
+from models.checkpoint import weights_sha256
+from models.registry import build_model
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The jobs that are left to do, those that need nothing done, and the size of the model's weights in fp32."""
+
+    jobs: tuple[ExportJob, ...]
+    unchanged: tuple[tuple[ExportJob, ExportResult], ...]
+    weights_bytes: int
+
+
+def prepare(jobs: Sequence[ExportJob], *, force: bool, note: Callable[[str], object] = lambda text: None) -> Prepared:
+    """Reads weights and calibration data once, so that what is wrong with them is one error before any export starts.
+
+    Args:
+        jobs: of one model and one calibration request.
+        force: take nothing for unchanged.
+        note: told in words which calibration images cannot be read.
+
+    Raises:
+        CheckpointError, NonFiniteError: the checkpoint cannot be used.
+        CalibrationError: the calibration data cannot be used.
+    """
+    first = jobs[0]
+    model = build_model(first.config, first.weights)
+    weights, size = weights_sha256(model), 4 * sum(parameter.numel() for parameter in model.parameters())
+    del model
+    records: dict[Tower, CalibrationRecord] = {}
+    for job in jobs:
+        if job.precision.needs_calibration and job.tower not in records:
+            loaded = load_calibration(job.calibration, job.config, job.tower)
+            records[job.tower] = loaded.record
+            if loaded.corrupt:
+                note(f"{len(loaded.corrupt)} calibration images cannot be read: {', '.join(loaded.corrupt)}")
+    left: list[ExportJob] = []
+    unchanged: list[tuple[ExportJob, ExportResult]] = []
+    for job in jobs:
+        record = records[job.tower] if job.precision.needs_calibration else None
+        there = None if force else _there(job, inputs_sha256(job, weights, record))
+        if there is None:
+            left.append(job)
+        else:
+            unchanged.append((job, there))
+    return Prepared(tuple(left), tuple(unchanged), size)
+
+
+def _there(job: ExportJob, expected: str) -> ExportResult | None:
+    """The artefact in the job's folder, if it is whole and made from the same inputs."""
+    try:
+        artifact = load_artifact(job.folder)
+    except ArtifactError:
+        return None
+    if artifact.manifest.inputs_sha256 != expected:
+        return None
+    return ExportResult(job.folder, artifact.manifest, 0.0, unchanged=True)
