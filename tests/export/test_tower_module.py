@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from export.precision import Tower
-from export.samples import PARITY_PHOTOGRAPHS, calibration_inputs, label_prompts, parity_inputs
+from export.samples import PARITY_PHOTOGRAPHS, label_prompts, parity_inputs, scene_calibration_inputs
 from export.tower_module import example_input, tower_module
 from models import create_model, load_config
 
@@ -49,7 +49,7 @@ def test_samples_are_real_and_kept_apart() -> None:
     config = load_config("pocketclip_nano")
     for tower in Tower:
         parity = {array.tobytes() for array in parity_inputs(config, tower)}
-        calibration = {array.tobytes() for array in calibration_inputs(config, tower, 40)}
+        calibration = {array.tobytes() for array in scene_calibration_inputs(config, tower, 40)}
         assert len(parity) >= 32
         if tower is Tower.IMAGE:
             assert not parity & calibration
