@@ -84,6 +84,8 @@ def _serve(connection: Connection, log: Path, threads: int) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
 
+    # On a busy machine, threads that spin while they wait for one another take most of the time there is.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
     from export.pipeline import export_artifact
