@@ -135,7 +135,7 @@ def _identity(model: AnyModel) -> ModelIdentity:
         weights_sha256=weights_sha256(model),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         embedding_dim=model.config.embedding_dim,
-        logit_scale=float(model.scale()),
+        logit_scale=model.scale().item(),
     )
 
 

@@ -76,7 +76,7 @@ def study_command(
     steps: Annotated[int, typer.Option("--steps", min=1)] = 300,
     batch_size: Annotated[int, typer.Option("--batch-size", min=2)] = 128,
     scenes: Annotated[int, typer.Option("--scenes", min=1)] = 6000,
-    augmentations: Annotated[int, typer.Option("--augmentations", min=1)] = 5,
+    augmentations: Annotated[int, typer.Option("--augmentations", min=1)] = 3,
     heldout: Annotated[int, typer.Option("--heldout", min=1, help="Held-out scenes to classify.")] = 960,
 ) -> None:
     """Trains both recipes on the same shards for the same steps and compares them on held-out scenes."""
