@@ -123,8 +123,9 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
         padding=0,
         show_edge=False,
     )
-    for name in ("target", "precision", "tower"):
-        table.add_column(name, no_wrap=True)
+    several = len({record.artifact.model for record in records}) > 1
+    for name in (*(("model",) if several else ()), "target", "precision", "tower"):
+        table.add_column(name, no_wrap=name != "model", overflow="fold")
     for name in ("size\nMB", "parity", "p50\nms", "p90\nms", "load\nms", "first\nms", "peak\nMB"):
         table.add_column(name, justify="right", no_wrap=True)
     for record in sorted(records, key=lambda item: item.artifact.rank):
@@ -135,6 +136,7 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
             cells = [Text(worded, "red" if record.status is Status.FAILED else "dim"), *[Text("")] * 4]
         identity = record.artifact
         table.add_row(
+            *((identity.model,) if several else ()),
             identity.target,
             identity.precision,
             identity.tower,

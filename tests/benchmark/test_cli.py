@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,15 @@ def test_table_fits_80_columns(make: Any) -> None:
     Console(file=text, width=80).print(cli.results_table(records))
     assert "executorch int8-static" in text.getvalue()
     assert "\N{HORIZONTAL ELLIPSIS}" not in text.getvalue()
+
+
+def test_table_names_the_models_where_there_are_several(make: Any) -> None:
+    first = make.benchmark()
+    second = replace(first, artifact=replace(first.artifact, model="another_model"))
+    assert cli.results_table([first]).columns[0].header == "target"
+    column = cli.results_table([first, second]).columns[0]
+    assert column.header == "model"
+    assert sorted(column.cells) == sorted([first.artifact.model, "another_model"])
 
 
 def test_commands_can_be_registered_elsewhere() -> None:
