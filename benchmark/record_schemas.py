@@ -36,8 +36,17 @@ def schema_text(file_name: str) -> str:
         if definition.get("type") == "object":
             # Fields with a default are always written too, so readers may rely on them.
             definition["required"] = list(definition["properties"])
-    schema = {"$schema": DIALECT, "$id": file_name, **generated}
+    schema = {"$schema": DIALECT, "$id": file_name, **_plain_numbers(generated)}
     return json.dumps(schema, indent=2) + "\n"
+
+
+def _plain_numbers(value: Any) -> Any:
+    """Bounds such as 0.0 as 0: `typing` keeps one of `Field(ge=0)` and `Field(ge=0.0)`, whichever comes first."""
+    if isinstance(value, dict):
+        return {key: _plain_numbers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain_numbers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def write_schemas(folder: Path = FOLDER) -> list[Path]:
