@@ -7,15 +7,18 @@ Exit codes: 0 done, 1 the work failed (a converter, a missed budget), 2 the requ
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
-from models.errors import PocketClipError
+from models.errors import ConfigError, PocketClipError, choices
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+Kind = TypeVar("Kind", bound=StrEnum)
 
 INTERRUPTED = 130
 
@@ -48,6 +51,18 @@ def run(app: typer.Typer) -> NoReturn:
             print("interrupted; what was finished is kept", file=sys.stderr)
         raise
     sys.exit(0)
+
+
+def parse_choice(kind: type[Kind], option: str, value: str) -> Kind:
+    """The member of an enum that an option names.
+
+    Raises:
+        ConfigError: there is none; the message lists those that exist.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigError(f"{option} {value!r} is unknown; choose among: {choices(kind)}") from None
 
 
 def console() -> Console:

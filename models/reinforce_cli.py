@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from models import command_line
-from models.errors import ConfigError, choices
+from models.errors import ConfigError
 
 if TYPE_CHECKING:
     from models.reinforce import ReinforceReport
@@ -69,9 +69,9 @@ def reinforce_command(
     place = _device(device, torch.cuda.is_available())
     parse_source(data)
     kinds = (
-        _choice(StoredFormat, "--format", image_format),
-        _choice(EmbeddingDtype, "--dtype", dtype),
-        _choice(EmbeddingFormat, "--embeddings", embeddings),
+        command_line.parse_choice(StoredFormat, "--format", image_format),
+        command_line.parse_choice(EmbeddingDtype, "--dtype", dtype),
+        command_line.parse_choice(EmbeddingFormat, "--embeddings", embeddings),
     )
     loaded = [load_teacher(reference, place) for reference in teachers]
     settings = ReinforcementSettings(
@@ -112,13 +112,6 @@ def reinforce_command(
         )
     skipped = f", {result.skipped} skipped" if result.skipped else ""
     command_line.note(f"wrote {result.shards} shards with {result.samples} samples into {out}{skipped}")
-
-
-def _choice(kind: type[Kind], option: str, value: str) -> Kind:
-    try:
-        return kind(value)
-    except ValueError:
-        raise ConfigError(f"{option} {value!r} is unknown; choose among: {choices(kind)}") from None
 
 
 def _device(asked: str | None, cuda: bool) -> str:

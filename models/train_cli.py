@@ -118,20 +118,17 @@ def train_command(
     ] = False,
 ) -> None:
     """Trains a model by contrast, on reinforced data or from teachers, with exact resume."""
-    from models.errors import ConfigError, choices
     from models.registry import resolve_config
     from models.training.config import Autocast, Recipe, TrainingConfig
 
     resolve_config(model, changes or [])
-    if recipe not in tuple(Recipe):
-        raise ConfigError(f"there is no recipe {recipe!r}; choose among: {choices(Recipe)}")
-    if autocast not in tuple(Autocast):
-        raise ConfigError(f"there is no autocast {autocast!r}; choose among: {choices(Autocast)}")
+    chosen = command_line.parse_choice(Recipe, "--recipe", recipe)
+    precision = command_line.parse_choice(Autocast, "--autocast", autocast)
     config = TrainingConfig(
         model=model,
         changes=tuple(changes or ()),
         init_from=init_from,
-        recipe=Recipe(recipe),
+        recipe=chosen,
         teachers=tuple(teachers or ()),
         teacher_dims=None if teacher_dims is None else _whole_numbers(teacher_dims),
         distillation_weight=distillation_weight,
@@ -146,7 +143,7 @@ def train_command(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         warmup_steps=min(warmup_steps, steps),
-        autocast=Autocast(autocast),
+        autocast=precision,
         activation_checkpointing=activation_checkpointing,
         ema_decay=ema_decay,
         checkpoint_every=checkpoint_every,

@@ -20,8 +20,8 @@ SMALL = ("--data", "scenes:32", "--batch-size", "8", "--validation-samples", "8"
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--recipe", "magic"], "no recipe 'magic'; choose among: contrastive, sigmoid"),
-        (["--autocast", "int8"], "no autocast 'int8'; choose among: off, bf16, fp16"),
+        (["--recipe", "magic"], "--recipe 'magic' is unknown; choose among: contrastive, sigmoid"),
+        (["--autocast", "int8"], "--autocast 'int8' is unknown; choose among: off, bf16, fp16"),
         (["--device", "tpu"], "no device 'tpu'; choose among: auto, cpu, cuda"),
         (["--model", "resnet"], "no model 'resnet'; known are: pocketclip_nano"),
         (["--data", "photos"], "'photos' is no data reference; the forms are: scenes"),
