@@ -51,7 +51,9 @@ class Worker:
 
         try:
             process = psutil.Process(self.process.pid)
-            used = sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
+            # A child that has just been forked shares all its pages with the worker: they count once.
+            children = sum(child.memory_full_info().uss for child in process.children(recursive=True))
+            used = process.memory_info().rss + children
         except psutil.Error:
             return 0
         self.peak_bytes = max(self.peak_bytes, used)

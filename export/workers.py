@@ -170,9 +170,10 @@ class _Pool:
 
     def _hold_limit(self) -> Iterator[Outcome]:
         """Ends the job that uses most while all of them together use more than they may."""
+        # Looked at without a limit too: a job's peak is part of what is reported of it.
+        used = {worker: worker.memory_bytes() for worker in self._workers}
         if self._limit is None:
             return
-        used = {worker: worker.memory_bytes() for worker in self._workers}
         for worker in [worker for worker in self._workers if worker.job is None]:
             if sum(used.values()) > self._limit:
                 self._drop(worker)
