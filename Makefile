@@ -17,7 +17,7 @@ help:
 	@echo "make check   linters, types, layers, then the tests"
 	@echo "make perf    time the demo's artefacts again, with more launches"
 	@echo "make train   train pocketclip_nano again (about 15 minutes on 2 cores) and evaluate it"
-	@echo "make study   reinforced against contrastive training, five seeds each: the table of docs/reinforcement.md"
+	@echo "make study   reinforced against contrastive training, three seeds each: the table of docs/reinforcement.md"
 
 setup: $(VENV)/.pins-$(PINS)
 	@test "$$(cat $(VENV)/.project 2>/dev/null)" = "$(CURDIR)" || { \

@@ -34,6 +34,7 @@ def test_table_pairs_runs_of_one_seed() -> None:
     assert rows[0] == "| | seed 1 | seed 2 | mean | 95 % interval |"
     assert rows[2].startswith("| contrastive | 25.0 | 50.0 | 37.5 |")
     assert rows[4].startswith("| reinforced minus contrastive | 25.0 | 50.0 | 37.5 |")
+    assert rows[6].startswith("All 8 scenes of all runs, paired: +37.5 points (")
     with pytest.raises(DatasetError, match="different numbers"):
         table([*results, StudyResult("reinforced", 3, (True,))])
 
