@@ -42,6 +42,21 @@ def export_command(
     ios: Annotated[
         int | None, typer.Option("--ios", help="Oldest iOS for Core ML; by default what each precision needs.")
     ] = None,
+    isa: Annotated[
+        str | None,
+        typer.Option("--for", help="Processors to be fast on: arm64, x86_64 or apple; by default the target's phones."),
+    ] = None,
+    byte_input: Annotated[bool, typer.Option("--byte-input", help="Feed the image tower bytes, not floats.")] = False,
+    channels_last: Annotated[
+        bool, typer.Option("--channels-last", help="Feed the image tower (1, S, S, 3) instead of (1, 3, S, S).")
+    ] = False,
+    gelu: Annotated[
+        str,
+        typer.Option("--gelu", help="erf (as trained), or an approximation: tanh, sigmoid."),
+    ] = "erf",
+    without: Annotated[
+        list[str] | None, typer.Option("--without", help="A graph pass to leave out; may be repeated.")
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Artefacts converted at a time.")] = min(
         2, os.cpu_count() or 1
     ),
@@ -62,10 +77,24 @@ def export_command(
         return
 
     from export import calibration as calibration_data
-    from export.plan import make_plan
+    from export.plan import make_plan, pass_options
 
     options = calibration_data.parse_calibration(calibration, samples)
-    plan = make_plan(model, changes or [], weights, target, quantize, tower, out, calibration=options, raw=raw, ios=ios)
+    plan = make_plan(
+        model,
+        changes or [],
+        weights,
+        target,
+        quantize,
+        tower,
+        out,
+        calibration=options,
+        raw=raw,
+        ios=ios,
+        isa=isa,
+        passes=pass_options(byte_input=byte_input, channels_last=channels_last, gelu=gelu),
+        without=without or [],
+    )
 
     from export import memory as memory_bound
     from export.outcomes import exit_code, failed, one_line, print_outcomes

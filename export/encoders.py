@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from export.artifact import Artifact
 from export.errors import ManifestError
+from export.feeding import image_input
+from export.manifest import TensorSpec
 from export.runtimes import Session
 from export.targets import open_session
 from models.errors import NonFiniteError
@@ -27,12 +29,13 @@ class EncoderPair:
     preprocess: PreprocessSpec
     tokenizer: Tokenizer
     logit_scale: float
+    image_spec: TensorSpec
     image_session: Session
     text_session: Session
 
     def encode_image(self, image: np.ndarray) -> Embeddings:
-        """`(1, 3, S, S)` float32 to a normalised `(1, D)`."""
-        return _normalized(_run(self.image_session, image))
+        """`(1, 3, S, S)` float32, as `preprocess` gives it, to a normalised `(1, D)`."""
+        return _normalized(_run(self.image_session, image_input(image, self.image_spec)))
 
     def encode_text(self, text: str) -> Embeddings:
         """A sentence to a normalised `(1, D)`."""
@@ -58,6 +61,7 @@ def open_pair(image: Artifact, text: Artifact, threads: int = 1) -> Iterator[Enc
             preprocess=preprocess,
             tokenizer=load_tokenizer(tokenizer, text.folder),
             logit_scale=image.manifest.model.logit_scale,
+            image_spec=image.manifest.inputs[0],
             image_session=image_session,
             text_session=text_session,
         )

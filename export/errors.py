@@ -55,6 +55,12 @@ class ConversionError(ExportError):
     """A converter rejected the model."""
 
 
+class PassError(ExportError):
+    """A graph pass does not exist for a target, or does not compute what the tower computed before it."""
+
+    exit_code = 2
+
+
 class MemoryLimitError(ExportError):
     """An export needs more memory than it may use."""
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from export.calibration import GENERATED_SCENES, CalibrationRequest
 from export.manifest import Manifest
-from export.precision import Precision, TargetName, Tower
+from export.passes.report import PassName
+from export.precision import InstructionSet, Precision, TargetName, Tower, default_instruction_set
 from models.config import AnyConfig
 
 
 @dataclass(frozen=True)
 class ExportJob:
-    """What to export and where to: the artefact goes to `out/model/target-precision/tower`.
+    """What to export and where to: the artefact goes to `out/model/variant/tower`.
 
     `weights` is the path of a checkpoint; None takes what comes with the configuration. `raw` leaves the L2 norm out
     of the graph; `ios` is the oldest iOS that a Core ML model shall run on.
@@ -28,16 +29,30 @@ class ExportJob:
     calibration: CalibrationRequest = GENERATED_SCENES
     raw: bool = False
     ios: int | None = None
+    instruction_set: InstructionSet | None = None
+    passes: tuple[PassName, ...] = ()
+    without: tuple[PassName, ...] = ()
+
+    @property
+    def isa(self) -> InstructionSet:
+        """The instruction set of the devices that the artefact is for."""
+        return self.instruction_set or default_instruction_set(self.target)
+
+    @property
+    def variant(self) -> str:
+        """Target, precision, and what differs from the usual form, e.g. `tflite-fp32-x86_64`."""
+        own = [] if self.isa is default_instruction_set(self.target) else [self.isa]
+        return "-".join([self.target, self.precision, *own, *self.passes, *(f"no-{name}" for name in self.without)])
 
     @property
     def folder(self) -> Path:
         """The artefact's folder."""
-        return self.out / self.config.name / f"{self.target}-{self.precision}" / self.tower
+        return self.out / self.config.name / self.variant / self.tower
 
     @property
     def label(self) -> str:
         """The job in words, for progress and errors."""
-        return f"{self.config.name} {self.target}-{self.precision} {self.tower}"
+        return f"{self.config.name} {self.variant} {self.tower}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ Schema history:
   2: `calibration` (where ranges came from), `requires` (the oldest runtime or system that reads the file) and
      `inputs_sha256` (what the artefact was made from, by which an export knows that nothing has changed). A manifest
      of version 1 is read with none of them.
+  3: `instruction_set` (the processors it is made for) and `passes` (how the tower was rewritten, with the proofs). An
+     older manifest is read with none of them.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ from pathlib import Path
 
 from export.errors import ArtifactCorruptError, ManifestError
 from export.parity_report import ParityReport
-from export.precision import Precision, TargetName, Tower
+from export.passes.report import PassReport
+from export.precision import InstructionSet, Precision, TargetName, Tower
 from models import documents
 from models.documents import document
 from models.preprocess import PreprocessSpec
 from models.tokenizer import TokenizerSpec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MANIFEST_NAME = "manifest.json"
 # The model's whole configuration: with the weights, all that is needed to build it in PyTorch again.
 CONFIG_NAME = "config.json"
@@ -92,7 +95,7 @@ class CalibrationRecord:
 
 @document
 class Manifest:
-    """Everything an application or a harness must know about one artefact (schema 2)."""
+    """Everything an application or a harness must know about one artefact (schema 3)."""
 
     schema_version: int
     created_at: str
@@ -113,6 +116,8 @@ class Manifest:
     calibration: CalibrationRecord | None = None
     requires: str | None = None
     inputs_sha256: str | None = None
+    instruction_set: InstructionSet | None = None
+    passes: tuple[PassReport, ...] = ()
 
     @property
     def scheme(self) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import functools
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from export.budgets import BUDGETS
 from export.calibration import CalibrationRequest, CalibrationSet, load_calibration
@@ -28,16 +30,20 @@ from export.manifest import (
     list_files,
 )
 from export.parity import Reference, compare, make_reference, run_session
+from export.passes.pipeline import Passed, apply_passes
+from export.passes.registry import passes_for
+from export.passes.report import PassName
 from export.precision import Tower
 from export.rejection import explain
 from export.targets import load_target, package_versions, requirement
 from export.targets.base import LoweringRequest
-from export.tower_module import INPUT_NAMES, OUTPUT_NAME, example_input, tower_module
+from export.tower_module import INPUT_NAMES, OUTPUT_NAME, tower_module
 from models import atomic, documents
 from models.checkpoint import weights_sha256
 from models.clip import AnyModel
 from models.config import AnyConfig
 from models.errors import PocketClipError
+from models.preprocess import PreprocessSpec
 from models.registry import build_model
 from models.tokenizer import TokenizerSpec, load_tokenizer
 from models.vocabulary import save_vocabulary
@@ -60,15 +66,17 @@ def export_artifact(job: ExportJob) -> ExportResult:
     started = time.perf_counter()
     target = load_target(job.target)
     model, reference = _model(job.config, job.weights), _reference(job.config, job.weights, job.tower, job.raw)
+    passed = _rewritten(job, model, reference)
     calibration = _calibration(job.calibration, job.config, job.tower) if job.precision.needs_calibration else None
     request = LoweringRequest(
-        module=tower_module(model, job.tower, raw=job.raw),
-        example=example_input(model, job.tower),
+        module=passed.module,
+        example=passed.example,
         input_name=INPUT_NAMES[job.tower],
         output_name=OUTPUT_NAME,
         precision=job.precision,
-        calibration=() if calibration is None else calibration.inputs,
+        calibration=() if calibration is None else tuple(passed.adapt(array) for array in calibration.inputs),
         ios=job.ios,
+        isa=job.isa,
     )
     identity = _identity(model)
     record = None if calibration is None else calibration.record
@@ -80,10 +88,11 @@ def export_artifact(job: ExportJob) -> ExportResult:
         except Exception as error:
             raise ConversionError(f"{job.target} cannot convert {job.label}: {explain(error, request)}") from error
         session = target.open(folder / entry_point, threads=1)
-        outputs = run_session(session, reference.inputs)
+        inputs = [passed.adapt(array) for array in reference.inputs]
+        outputs = run_session(session, inputs)
         session.close()
         parity = compare(reference, outputs, BUDGETS[job.target, job.precision], target.executed_by())
-        golden = _write_golden(folder, reference, outputs)
+        golden = _write_golden(folder, inputs, reference, outputs)
         tokenizer = _write_tokenizer(folder, model.config) if job.tower is Tower.TEXT else None
         _write_config(folder, model.config)
         manifest = Manifest(
@@ -94,10 +103,10 @@ def export_artifact(job: ExportJob) -> ExportResult:
             target=job.target,
             precision=job.precision,
             entry_point=entry_point,
-            inputs=(_input_spec(model, job.tower),),
+            inputs=(_input_spec(model, job.tower, passed),),
             outputs=(_output_spec(model.config, reference),),
             normalized=not job.raw,
-            preprocess=model.config.preprocess if job.tower is Tower.IMAGE else None,
+            preprocess=_preprocess(model, passed) if job.tower is Tower.IMAGE else None,
             tokenizer=tokenizer,
             files=list_files(folder),
             versions=package_versions(job.target),
@@ -108,6 +117,8 @@ def export_artifact(job: ExportJob) -> ExportResult:
             inputs_sha256=inputs_sha256(
                 job, identity.weights_sha256, None if calibration is None else calibration.record
             ),
+            instruction_set=job.isa,
+            passes=passed.reports,
         )
         documents.write(manifest, folder / MANIFEST_NAME)
     return ExportResult(job.folder, manifest, time.perf_counter() - started)
@@ -121,6 +132,16 @@ def _model(config: AnyConfig, weights: str | None) -> AnyModel:
 @functools.lru_cache(maxsize=2)
 def _reference(config: AnyConfig, weights: str | None, tower: Tower, raw: bool) -> Reference:
     return make_reference(_model(config, weights), tower, raw=raw)
+
+
+def _rewritten(job: ExportJob, model: AnyModel, reference: Reference) -> Passed:
+    spec = model.config.preprocess if job.tower is Tower.IMAGE else None
+    passes = passes_for(job.target, job.isa, job.tower, options=job.passes, without=job.without, preprocess=spec)
+    # A scene and a photograph, or a caption of each.
+    # numpy gives an axis that was added a stride of 0, which ExecuTorch refuses in an example: a plain copy has none.
+    samples = (torch.from_numpy(reference.inputs[place]) for place in (0, -1))
+    proof = [sample.clone(memory_format=torch.contiguous_format) for sample in samples]
+    return apply_passes(tower_module(model, job.tower, raw=job.raw), passes, proof)
 
 
 @functools.lru_cache(maxsize=2)
@@ -139,15 +160,25 @@ def _identity(model: AnyModel) -> ModelIdentity:
     )
 
 
-def _input_spec(model: AnyModel, tower: Tower) -> TensorSpec:
-    shape = tuple(example_input(model, tower).shape)
-    if tower is Tower.IMAGE:
-        spec = model.config.preprocess
-        low = min((0.0 - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True))
-        high = max((1.0 - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True))
-        return TensorSpec(INPUT_NAMES[tower], shape, "float32", "NCHW", low, high)
-    highest = float(model.text_encoder.vocabulary_size - 1)
-    return TensorSpec(INPUT_NAMES[tower], shape, "int32", "NT", 0.0, highest)
+def _preprocess(model: AnyModel, passed: Passed) -> PreprocessSpec:
+    """What is left for the application to do."""
+    spec = model.config.preprocess
+    if PassName.FOLD_PREPROCESSING not in passed.names:
+        return spec
+    return replace(spec, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+
+
+def _input_spec(model: AnyModel, tower: Tower, passed: Passed) -> TensorSpec:
+    shape = tuple(passed.example.shape)
+    if tower is Tower.TEXT:
+        return TensorSpec(INPUT_NAMES[tower], shape, "int32", "NT", 0.0, float(model.text_encoder.vocabulary_size - 1))
+    layout = "NHWC" if PassName.CHANNELS_LAST_INPUT in passed.names else "NCHW"
+    if PassName.BYTE_INPUT in passed.names:
+        return TensorSpec(INPUT_NAMES[tower], shape, "uint8", layout, 0.0, 255.0)
+    spec = _preprocess(model, passed)
+    low = min((0.0 - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True))
+    high = max((1.0 - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True))
+    return TensorSpec(INPUT_NAMES[tower], shape, "float32", layout, low, high)
 
 
 def _output_spec(config: AnyConfig, reference: Reference) -> TensorSpec:
@@ -156,13 +187,12 @@ def _output_spec(config: AnyConfig, reference: Reference) -> TensorSpec:
     return TensorSpec(OUTPUT_NAME, (1, config.embedding_dim), "float32", "ND", -bound, bound)
 
 
-def _write_golden(folder: Path, reference: Reference, outputs: np.ndarray) -> Golden:
+def _write_golden(folder: Path, inputs: Sequence[np.ndarray], reference: Reference, outputs: np.ndarray) -> Golden:
     # Every k-th sample, so that scenes and photographs both appear.
     step = max(1, len(outputs) // GOLDEN_SAMPLES)
     chosen = slice(0, step * GOLDEN_SAMPLES, step)
-    inputs = np.concatenate(list(reference.inputs[chosen]))
     return Golden(
-        inputs=_write_tensor(folder, "golden_inputs.bin", inputs),
+        inputs=_write_tensor(folder, "golden_inputs.bin", np.concatenate(list(inputs[chosen]))),
         reference=_write_tensor(folder, "golden_reference.bin", reference.embeddings[chosen]),
         outputs=_write_tensor(folder, "golden_outputs.bin", outputs[chosen]),
     )

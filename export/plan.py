@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from export.calibration import CalibrationRequest
 from export.errors import TargetUnavailableError, UnknownTargetError
 from export.job import ExportJob
-from export.precision import TargetName, Tower
+from export.passes.choices import CHOICES, check_choice
+from export.passes.report import ON_IMAGES, PassName
+from export.precision import InstructionSet, TargetName, Tower, default_instruction_set
 from export.targets import parse_precisions, parse_targets, probe, requirement
+from models.command_line import parse_choice
 from models.errors import choices
 from models.registry import checkpoint_of, resolve_config
 
@@ -35,11 +39,15 @@ def make_plan(
     calibration: CalibrationRequest,
     raw: bool = False,
     ios: int | None = None,
+    isa: str | None = None,
+    passes: Sequence[PassName] = (),
+    without: Sequence[str] = (),
 ) -> Plan:
     """The jobs for what a user names; see `pocketclip export --help` for the words.
 
     Raises:
         UnknownTargetError: no such target or tower, or none was named.
+        PassError: no such instruction set or pass, or a target is not made for that instruction set.
         UnsupportedPrecisionError: a target does not offer a precision, or not for that iOS.
         TargetUnavailableError: the packages of a target that was named are missing, or those of all.
         UnknownModelError, ConfigError, CheckpointError: as `models.registry`.
@@ -52,6 +60,8 @@ def make_plan(
     towers = list(Tower) if tower == "both" else [Tower(tower)]
     found = checkpoint_of(config, weights)
     checkpoint = None if found is None else str(found)
+    chosen = None if isa is None else parse_choice(InstructionSet, "--for", isa)
+    left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
     jobs: list[ExportJob] = []
     skipped: list[TargetName] = []
     for name in parse_targets(target):
@@ -64,13 +74,45 @@ def make_plan(
                 )
             skipped.append(name)
             continue
+        isa_here = chosen or default_instruction_set(name)
+        if target == "all" and (name, isa_here) not in CHOICES:
+            skipped.append(name)
+            continue
+        check_choice(name, isa_here, tuple(passes))
         for precision in precisions:
             requirement(name, precision, ios)
-            jobs += [
-                ExportJob(config, checkpoint, name, precision, each, out, calibration, raw, ios) for each in towers
-            ]
+            for each in towers:
+                options = tuple(option for option in passes if each is Tower.IMAGE or option not in ON_IMAGES)
+                jobs.append(
+                    ExportJob(
+                        config, checkpoint, name, precision, each, out, calibration, raw, ios, chosen, options, left_out
+                    )
+                )
     if not jobs:
         raise TargetUnavailableError(
             "no target can be used here; see `pocketclip export --list` for what each one needs"
         )
     return Plan(tuple(jobs), tuple(skipped))
+
+
+class Gelu(StrEnum):
+    """How GELU is computed: as trained, or approximated."""
+
+    ERF = "erf"
+    TANH = "tanh"
+    SIGMOID = "sigmoid"
+
+
+def pass_options(*, byte_input: bool, channels_last: bool, gelu: str) -> tuple[PassName, ...]:
+    """The passes that options of the command line stand for.
+
+    Raises:
+        ConfigError: no such form of GELU.
+    """
+    chosen = {
+        PassName.BYTE_INPUT: byte_input,
+        PassName.CHANNELS_LAST_INPUT: channels_last,
+        PassName.TANH_GELU: parse_choice(Gelu, "--gelu", gelu) is Gelu.TANH,
+        PassName.SIGMOID_GELU: gelu == Gelu.SIGMOID,
+    }
+    return tuple(name for name, wanted in chosen.items() if wanted)

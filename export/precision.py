@@ -16,11 +16,25 @@ class TargetName(StrEnum):
     TFLITE = "tflite"
 
 
+class InstructionSet(StrEnum):
+    """What the processors that an artefact is meant for have; fast forms differ between them."""
+
+    ARM64 = "arm64"
+    X86_64 = "x86_64"
+    APPLE = "apple"
+
+
 class Tower(StrEnum):
     """One of the two encoders of a CLIP model."""
 
     IMAGE = "image"
     TEXT = "text"
+
+
+def default_instruction_set(target: TargetName) -> InstructionSet:
+    """What the phones of a target have."""
+    core_ml = target in (TargetName.COREML, TargetName.EXECUTORCH_COREML)
+    return InstructionSet.APPLE if core_ml else InstructionSet.ARM64
 
 
 class Precision(StrEnum):

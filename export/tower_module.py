@@ -32,15 +32,19 @@ class L2Norm(nn.Module):
 
 
 class ImageTowerModule(nn.Module):
-    """`image` (1, 3, S, S) float32 to `embedding` (1, D), L2-normalised."""
+    """`image` (1, 3, S, S) float32 to `embedding` (1, D), L2-normalised.
+
+    `prepare` is for passes that change what is fed; it is empty at first.
+    """
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
+        self.prepare = nn.Sequential()
         self.encoder = encoder
         self.l2_norm: nn.Module = L2Norm()
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.l2_norm(self.encoder(image))
+        return self.l2_norm(self.encoder(self.prepare(image)))
 
 
 class TextTowerModule(nn.Module):

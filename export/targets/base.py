@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from export.precision import InstructionSet
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
@@ -21,7 +23,7 @@ class LoweringRequest:
 
     `module` is the tower to convert, `example` a valid input of its fixed shape; `calibration` holds inputs of
     the same shape for precisions that need observed ranges, and is empty otherwise. `ios` is the oldest iOS that a
-    Core ML model shall run on; None takes the oldest that the precision allows.
+    Core ML model shall run on; None takes the oldest that the precision allows. `isa` is what the devices have.
     """
 
     module: nn.Module
@@ -31,6 +33,7 @@ class LoweringRequest:
     precision: Precision
     calibration: Sequence[np.ndarray]
     ios: int | None = None
+    isa: InstructionSet = InstructionSet.ARM64
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from export import runtimes
-from export.precision import Precision
+from export.float_ops import OpKind, float_ops
+from export.precision import Precision, TargetName
 from export.targets.base import LoweringRequest
 from export.tower_module import NORM_SCOPE
 
@@ -51,7 +52,7 @@ class InHalf(nn.Module):
     def __init__(self, tower: nn.Module) -> None:
         super().__init__()
         self.tower = copy.deepcopy(tower).half()
-        self.l2_norm = self.tower.get_submodule(NORM_SCOPE)
+        self.l2_norm = copy.deepcopy(tower.get_submodule(NORM_SCOPE))
         self.tower.set_submodule(NORM_SCOPE, nn.Identity())
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -139,7 +140,8 @@ def _quantize_pt2e(request: LoweringRequest) -> nn.Module:
     captured = torch.export.export(_with_byte_embeddings(request.module), (request.example,)).module()
     scheme = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=dynamic)
     quantizer = XNNPACKQuantizer().set_global(scheme)
-    quantizer.set_filter_function(_may_be_int8)
+    kept = frozenset() if dynamic else float_ops(TargetName.EXECUTORCH, request.isa)
+    quantizer.set_filter_function(lambda node: _may_be_int8(node) and _kind(node) not in kept)
     prepared = prepare_pt2e(captured, quantizer)
     with torch.inference_mode():
         for inputs in request.calibration or [request.example.numpy()]:
@@ -153,6 +155,16 @@ def _may_be_int8(node: torch.fx.Node) -> bool:
         NORM_SCOPE not in path and not str(kind).endswith(ByteEmbedding.__name__)
         for path, kind in node.meta.get("nn_module_stack", {}).values()
     )
+
+
+def _kind(node: torch.fx.Node) -> OpKind | None:
+    aten = torch.ops.aten
+    if node.target is aten.conv2d.default:
+        weight = node.args[1]
+        shape = weight.meta["val"].shape if isinstance(weight, torch.fx.Node) else ()
+        # One input channel for each filter.
+        return OpKind.DEPTHWISE if len(shape) == 4 and shape[1] == 1 and shape[0] > 1 else None
+    return OpKind.ADD if node.target in (aten.add.Tensor, aten.add_.Tensor) else None
 
 
 _REDUCTIONS: dict[Precision, Callable[[LoweringRequest], nn.Module]] = {

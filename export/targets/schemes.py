@@ -30,16 +30,16 @@ def _ios(version: int, how: str, oldest: int | None = None) -> Scheme:
 _MATMUL_NBITS = "newer ONNX Runtime fuses matrix products and rounds their activations to 8 bits by default"
 
 ONNX_SCHEMES: dict[Precision, Scheme] = {
-    Precision.FP32: Scheme("as trained", "ONNX Runtime 1.14"),
+    Precision.FP32: Scheme("as trained", "ONNX Runtime 1.17"),
     Precision.FP16: Scheme(
         "all but the L2 norm; where a processor has no half kernels, ONNX Runtime computes in float",
-        "ONNX Runtime 1.14",
+        "ONNX Runtime 1.17",
     ),
-    Precision.INT8_DYNAMIC: Scheme("ConvInteger and MatMulInteger; embedding in bytes", "ONNX Runtime 1.14"),
-    Precision.INT8_STATIC: Scheme("QDQ, per channel, uint8 activations by percentile", "ONNX Runtime 1.14"),
+    Precision.INT8_DYNAMIC: Scheme("ConvInteger and MatMulInteger; embedding in bytes", "ONNX Runtime 1.17"),
+    Precision.INT8_STATIC: Scheme("QDQ, per channel, uint8 activations by percentile", "ONNX Runtime 1.17"),
     Precision.INT8_WEIGHTS: Scheme(
         f"DequantizeLinear per channel, embedding per row; {_MATMUL_NBITS}",
-        "ONNX Runtime 1.14",
+        "ONNX Runtime 1.17",
     ),
     Precision.INT4_WEIGHTS: Scheme(
         "blocks of 32 in matrix products, 1x1 convolutions, embedding; stem, down-samplers, projection and spatial "

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from export import runtimes
-from export.precision import Precision
+from export.float_ops import OpKind, float_ops
+from export.precision import Precision, TargetName
 from export.sensitive import eight_bit_modules
 from export.targets.base import LoweringRequest
 from export.targets.observed_ranges import OUTLIER_PERCENT
@@ -50,7 +51,15 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
     from ai_edge_quantizer import algorithm_manager, qtyping, quantizer, recipe
 
     algorithms = algorithm_manager.AlgorithmName
-    everywhere = qtyping.TFLOperationName.ALL_SUPPORTED
+    names = qtyping.TFLOperationName
+    everywhere = names.ALL_SUPPORTED
+    operations = {
+        OpKind.DEPTHWISE: names.DEPTHWISE_CONV_2D,
+        OpKind.ADD: names.ADD,
+        OpKind.GELU: names.GELU,
+        OpKind.PRODUCT: names.BATCH_MATMUL,
+        OpKind.SOFTMAX: names.SOFTMAX,
+    }
     match request.precision:
         case Precision.FP16:
             chosen = recipe_of_half_weights()
@@ -72,6 +81,8 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
     for edge in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
         worker.update_quantization_recipe(".*", edge, algorithm_key=algorithms.NO_QUANTIZE)
     worker.update_quantization_recipe(FLOAT_SCOPES, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
+    for kind in sorted(float_ops(TargetName.TFLITE, request.isa)):
+        worker.update_quantization_recipe(".*", operations[kind], algorithm_key=algorithms.NO_QUANTIZE)
     # The static recipe has nothing for the embedding, more than half of a text tower: int8 rows, read in float.
     worker.update_quantization_recipe(".*", qtyping.TFLOperationName.EMBEDDING_LOOKUP, op_config=_bytes_read_in_float())
     worker.quantize(_observed_ranges(source, request)).export_model(str(path))

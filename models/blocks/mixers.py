@@ -137,13 +137,14 @@ def _linear(kernel: Kernel) -> nn.Linear:
     return linear
 
 
-def attend(qkv: Tensor, *, heads: int, mask: Tensor | None) -> Tensor:
+def attend(qkv: Tensor, *, heads: int, mask: Tensor | None, scale_query: bool = True) -> Tensor:
     """Scaled dot-product attention from the fused projection.
 
     Args:
         qkv: `(N, T, 3 * C)`, laid out as (3, heads, head_dim) in its last axis.
         heads: number of heads; must divide C.
         mask: `(T, T)`, added to the scores, or None.
+        scale_query: multiply the query by 1 / sqrt(head_dim); False where its weights hold the factor already.
 
     Returns:
         `(N, T, C)`.
@@ -158,7 +159,7 @@ def attend(qkv: Tensor, *, heads: int, mask: Tensor | None) -> Tensor:
         .reshape(batch * heads, length, head_dim)
         for start in (0, channels, 2 * channels)
     )
-    scores = torch.bmm(query * head_dim**-0.5, key.transpose(1, 2))
+    scores = torch.bmm(query * head_dim**-0.5 if scale_query else query, key.transpose(1, 2))
     if mask is not None:
         scores = scores + mask
     mixed = torch.bmm(torch.softmax(scores, dim=-1), value)

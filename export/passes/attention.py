@@ -1,0 +1,109 @@
+"""Attention in the form that every delegate takes whole: one fused projection, slices, batched products of rank 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from export.passes.base import Rewritten
+from export.passes.modules import rewrite_modules
+from models.blocks.mixers import MapAttention, attend
+from models.blocks.transformer import SequenceAttention
+from models.open_clip_model import FusedAttention
+
+
+class TokenAttention(nn.Module):
+    """Self-attention over `(N, T, C)` as `models.blocks.mixers.attend` writes it."""
+
+    def __init__(self, qkv: nn.Linear, proj: nn.Linear, heads: int) -> None:
+        super().__init__()
+        self.qkv, self.proj, self.heads = qkv, proj, heads
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.proj(attend(self.qkv(x), heads=self.heads, mask=None))
+
+
+def fuse_attention(tower: nn.Module, example: Tensor) -> Rewritten:
+    """Replaces timm's attention (its vision transformers and FastViT) by the sliced form."""
+    del example
+    return rewrite_modules(tower, _sliced)
+
+
+def _sliced(module: nn.Module) -> nn.Module | None:
+    from timm.layers.attention import Attention as LayerAttention
+    from timm.models.fastvit import Attention as MapAttentionOfTimm
+
+    if isinstance(module, MapAttentionOfTimm):
+        channels = module.qkv.in_features
+        attention = MapAttention(channels, head_dim=channels // module.num_heads)
+        attention.qkv, attention.proj = module.qkv, module.proj
+        return attention
+    if isinstance(module, LayerAttention) and _is_plain(module):
+        return TokenAttention(module.qkv, module.proj, module.num_heads)
+    return None
+
+
+def _is_plain(module: Any) -> bool:
+    norms = (module.q_norm, module.k_norm, getattr(module, "norm", None))
+    return all(norm is None or isinstance(norm, nn.Identity) for norm in norms)
+
+
+class ScaledQuery(nn.Module):
+    """An attention module whose query comes scaled from its projection."""
+
+    mask: Tensor | None
+
+    def __init__(self, qkv: nn.Linear, proj: nn.Linear, heads: int, mask: Tensor | None, *, returns_pair: bool) -> None:
+        super().__init__()
+        self.qkv, self.proj = qkv, proj
+        self.heads, self.returns_pair = heads, returns_pair
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, x: Tensor, *_: Tensor, attn_mask: Tensor | None = None, **__: Any) -> Any:
+        mask = self.mask if attn_mask is None else attn_mask
+        mixed = attend(self.qkv(x), heads=self.heads, mask=mask, scale_query=False)
+        return (self.proj(mixed), None) if self.returns_pair else self.proj(mixed)
+
+
+class ScaledMapAttention(nn.Module):
+    """The same over the positions of a map `(N, C, H, W)`."""
+
+    def __init__(self, attention: MapAttention) -> None:
+        super().__init__()
+        self.inner = ScaledQuery(
+            _scaled(attention.qkv, attention.head_dim), attention.proj, attention.heads, None, returns_pair=False
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, height, width = x.shape
+        return self.inner(x.flatten(2).transpose(1, 2)).transpose(1, 2).reshape(batch, channels, height, width)
+
+
+def fold_query_scale(tower: nn.Module, example: Tensor) -> Rewritten:
+    """Multiplies the query's rows of the projection by 1 / sqrt(head_dim), which then need not be done at run time."""
+    del example
+    return rewrite_modules(tower, _with_scaled_query)
+
+
+def _with_scaled_query(module: nn.Module) -> nn.Module | None:
+    if isinstance(module, MapAttention):
+        return ScaledMapAttention(module)
+    if isinstance(module, TokenAttention):
+        head_dim = module.qkv.out_features // 3 // module.heads
+        return ScaledQuery(_scaled(module.qkv, head_dim), module.proj, module.heads, None, returns_pair=False)
+    if isinstance(module, SequenceAttention):
+        qkv = _scaled(module.qkv_proj, module.qkv_proj.in_features // module.heads)
+        return ScaledQuery(qkv, module.out_proj, module.heads, module.mask, returns_pair=False)
+    if isinstance(module, FusedAttention):
+        qkv = _scaled(module.qkv, module.qkv.in_features // module.heads)
+        return ScaledQuery(qkv, module.proj, module.heads, None, returns_pair=True)
+    return None
+
+
+def _scaled(qkv: nn.Linear, head_dim: int) -> nn.Linear:
+    rows = qkv.out_features // 3
+    qkv.weight[:rows] *= head_dim**-0.5
+    if qkv.bias is not None:
+        qkv.bias[:rows] *= head_dim**-0.5
+    return qkv

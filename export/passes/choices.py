@@ -1,0 +1,77 @@
+"""Which passes an artefact gets: one literal table by target and instruction set, each choice with its evidence.
+
+Ratios are times against the same tower without the pass (MobileCLIP-S0, image tower, fp32, one thread) from `make perf`
+on an x86 processor with AVX-512; counts of instructions are from an emulated Cortex-A76 (`make perf-arm64`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from export.errors import PassError
+from export.passes.report import PassName
+from export.precision import InstructionSet, TargetName
+from models.errors import choices
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A pass that is used, and why."""
+
+    name: PassName
+    evidence: str
+
+
+# Converters do both of these for some models and not for others; done here, no artefact depends on it.
+_EVERYWHERE = (
+    Choice(PassName.FOLD_BATCH_NORM, "one op less for each norm that reparameterisation cannot reach"),
+    Choice(PassName.FUSE_ATTENTION, "torch's fused attention adds mask ops that XNNPACK does not take"),
+    Choice(PassName.FOLD_QUERY_SCALE, "one product over all queries less in each layer"),
+    Choice(PassName.POOL_BY_MEAN, "means that keep their axes are what every delegate takes"),
+)
+_ONE_CALL = (
+    Choice(PassName.HEAD_AS_CONVOLUTION, "a mean without axes ends ExecuTorch's delegate call"),
+    Choice(PassName.NORM_BY_PRODUCT, "so does a sum"),
+    Choice(PassName.RESHAPE_SEQUENCES, "so do squeezes and expansions"),
+)
+_SPLIT = (
+    Choice(PassName.UNGROUP, "depthwise kernels take no second filter a channel; needed by the split"),
+    Choice(PassName.SPLIT_DEPTHWISE, "XNNPACK has no 7x7 depthwise kernel: ratio 0.41 on ExecuTorch, 0.46 on LiteRT"),
+)
+
+CHOICES: dict[tuple[TargetName, InstructionSet], tuple[Choice, ...]] = {
+    (TargetName.ONNX, InstructionSet.ARM64): _EVERYWHERE,
+    (TargetName.ONNX, InstructionSet.X86_64): (
+        *_EVERYWHERE,
+        Choice(PassName.UNGROUP, "blocked kernels take depthwise convolutions, not those with two filters: ratio 0.97"),
+    ),
+    (TargetName.ONNX, InstructionSet.APPLE): _EVERYWHERE,
+    (TargetName.COREML, InstructionSet.APPLE): _EVERYWHERE,
+    (TargetName.EXECUTORCH_COREML, InstructionSet.APPLE): _EVERYWHERE,
+    (TargetName.EXECUTORCH, InstructionSet.ARM64): (*_EVERYWHERE, *_ONE_CALL),
+    (TargetName.EXECUTORCH, InstructionSet.APPLE): (*_EVERYWHERE, *_ONE_CALL),
+    (TargetName.EXECUTORCH, InstructionSet.X86_64): (*_EVERYWHERE, *_ONE_CALL, *_SPLIT),
+    (TargetName.TFLITE, InstructionSet.ARM64): _EVERYWHERE,
+    (TargetName.TFLITE, InstructionSet.APPLE): _EVERYWHERE,
+    (TargetName.TFLITE, InstructionSet.X86_64): (*_EVERYWHERE, *_SPLIT),
+}
+
+# Core ML takes images as such, and its floats channels first.
+NOT_OFFERED: dict[PassName, frozenset[TargetName]] = {
+    PassName.BYTE_INPUT: frozenset({TargetName.COREML, TargetName.EXECUTORCH_COREML}),
+    PassName.CHANNELS_LAST_INPUT: frozenset({TargetName.COREML, TargetName.EXECUTORCH_COREML}),
+}
+
+
+def check_choice(target: TargetName, isa: InstructionSet, options: tuple[PassName, ...]) -> None:
+    """Refuses what a target is not made for.
+
+    Raises:
+        PassError: the instruction set, or a pass that was asked for.
+    """
+    if (target, isa) not in CHOICES:
+        offered = [each for name, each in CHOICES if name is target]
+        raise PassError(f"target {target} is not made for {isa}; choose among: {choices(offered)}")
+    for option in options:
+        if target in NOT_OFFERED.get(option, ()):
+            raise PassError(f"target {target} does not offer {option}; export it without, or for another target")

@@ -1,0 +1,36 @@
+"""Replacing modules of a tower by their paths."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+
+from export.passes.base import Rewritten
+
+
+def rewrite_modules(tower: nn.Module, replace: Callable[[nn.Module], nn.Module | None]) -> Rewritten:
+    """A copy of a tower in which `replace` has had its say on every module; None leaves one as it is.
+
+    Modules inside a replaced one are not visited. What is shared by several parents is replaced for each of them.
+    """
+    tower = copy.deepcopy(tower)
+    sites: list[str] = []
+    with torch.no_grad():
+        for parent, name, child, path in _walk(tower, ""):
+            new = replace(child)
+            if new is not None:
+                setattr(parent, name, new.train(child.training))
+                sites.append(path)
+    return Rewritten(tower, tuple(sites))
+
+
+def _walk(parent: nn.Module, prefix: str) -> Iterator[tuple[nn.Module, str, nn.Module, str]]:
+    for name, child in list(parent.named_children()):
+        path = f"{prefix}{name}"
+        yield parent, name, child, path
+        # Look again: the child may be another module by now, which then is left alone.
+        if getattr(parent, name) is child:
+            yield from _walk(child, f"{path}.")

@@ -1,0 +1,72 @@
+"""The passes themselves, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from export.passes import activations, attention, batch_norm, delegated_forms, depthwise, inputs, pooling
+from export.passes.base import Pass
+from export.passes.choices import CHOICES, check_choice
+from export.passes.report import ON_IMAGES, PassName
+from export.precision import InstructionSet, TargetName, Tower
+from models.preprocess import PreprocessSpec
+
+PASSES: dict[PassName, Pass] = {
+    entry.name: entry
+    for entry in (
+        Pass(PassName.FOLD_BATCH_NORM, "BatchNorm into the layer before it", batch_norm.fold_batch_norm),
+        Pass(PassName.FUSE_ATTENTION, "timm's attention as slices and products of rank 3", attention.fuse_attention),
+        Pass(PassName.FOLD_QUERY_SCALE, "1 / sqrt(head_dim) into the query's weights", attention.fold_query_scale),
+        Pass(PassName.POOL_BY_MEAN, "pools to one pixel as means that keep their axes", pooling.pool_by_mean),
+        Pass(PassName.HEAD_AS_CONVOLUTION, "the pooled head as a 1x1 convolution", delegated_forms.head_as_convolution),
+        Pass(PassName.NORM_BY_PRODUCT, "the L2 norm's sum as a product with ones", delegated_forms.norm_by_product),
+        Pass(
+            PassName.LAYER_NORM_BY_PRODUCT,
+            "means of layer norms as products",
+            delegated_forms.layer_norm_by_product,
+        ),
+        Pass(PassName.RESHAPE_SEQUENCES, "sequences made maps by views", delegated_forms.reshape_sequences),
+        Pass(PassName.UNGROUP, "widening grouped convolutions as two depthwise ones", depthwise.ungroup),
+        Pass(PassName.SPLIT_DEPTHWISE, "7x7 depthwise as a sum of at most 25 taps each", depthwise.split_depthwise),
+        Pass(PassName.TANH_GELU, "GELU by tanh: off by at most 0.0005", activations.tanh_gelu, exact=False),
+        Pass(PassName.SIGMOID_GELU, "GELU by a sigmoid: off by at most 0.02", activations.sigmoid_gelu, exact=False),
+        Pass(PassName.BYTE_INPUT, "takes bytes, converted in the graph", inputs.byte_input),
+        Pass(PassName.CHANNELS_LAST_INPUT, "takes the channels as the last axis", inputs.channels_last_input),
+    )
+}
+
+
+def passes_for(
+    target: TargetName,
+    isa: InstructionSet,
+    tower: Tower,
+    *,
+    options: Sequence[PassName] = (),
+    without: Sequence[PassName] = (),
+    preprocess: PreprocessSpec | None = None,
+) -> tuple[Pass, ...]:
+    """The passes of an artefact, in the order in which they are applied.
+
+    Args:
+        target: what it is made for.
+        isa: the instruction set of the devices that will run it.
+        tower: passes on the input are for image towers alone.
+        options: passes to add that the table does not choose: the approximations, and other forms of input.
+        without: passes to leave out.
+        preprocess: the model's; its mean and deviation go into the graph of an image tower.
+
+    Raises:
+        PassError: as `choices.check_choice`.
+    """
+    check_choice(target, isa, tuple(options))
+    chosen = {choice.name for choice in CHOICES[target, isa]} | set(options)
+    if tower is Tower.TEXT:
+        chosen -= ON_IMAGES
+    chosen -= set(without)
+    passes = {name: PASSES[name] for name in chosen}
+    if tower is Tower.IMAGE and preprocess is not None and PassName.FOLD_PREPROCESSING not in without:
+        fold = partial(inputs.fold_preprocessing, mean=preprocess.mean, std=preprocess.std)
+        summary = "mean and deviation of the preprocessing into the first convolution"
+        passes[PassName.FOLD_PREPROCESSING] = Pass(PassName.FOLD_PREPROCESSING, summary, fold)
+    return tuple(passes[name] for name in PassName if name in passes)
