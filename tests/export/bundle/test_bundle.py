@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
+import torch
 import torchvision.transforms.v2.functional as transforms
-from torch import from_numpy
 from torchvision.transforms import InterpolationMode
 
 from export.bundle import schemas
@@ -21,7 +22,7 @@ from export.bundle.selftest import SelfTestReport, self_test
 from export.bundle.writing import BundleRequest, write_bundle
 from export.errors import BundleError
 from export.precision import Precision, TargetName, Tower
-from models import documents, json_schema
+from models import documents, get_tokenizer, json_schema
 from models.errors import NonFiniteError
 
 from .conftest import Build
@@ -41,6 +42,7 @@ def validate(kind: type, content: Any) -> None:
     jsonschema.Draft202012Validator(schema).validate(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("image", "text"), PAIRS)
 def test_two_runtimes_in_one_bundle(build: Build, tmp_path: Path, image: Any, text: Any) -> None:
     out = tmp_path / "clip.bundle"
@@ -76,13 +78,10 @@ def test_json_and_raw_bytes_are_enough(bundle: Path) -> None:
     end = manifest["end_to_end"]
     preprocessed = tensor(end["preprocessed"])
     for place, image in enumerate(end["images"]):
-        pixels = from_numpy(tensor(image["pixels"]).astype(np.uint8)).permute(2, 0, 1)
-        from torchvision.transforms.v2 import ToDtype
-        import torch
-
+        pixels = torch.from_numpy(tensor(image["pixels"]).astype(np.uint8)).permute(2, 0, 1)
         pillow = transforms.to_pil_image(pixels)
         resized = transforms.center_crop(transforms.resize(pillow, [SIZE], InterpolationMode.BICUBIC), [SIZE])
-        scaled = ToDtype(torch.float32, scale=True)(transforms.pil_to_tensor(resized))
+        scaled = transforms.to_dtype(transforms.pil_to_tensor(resized), torch.float32, scale=True)
         expected = transforms.normalize(scaled, list(PREPROCESS.mean), list(PREPROCESS.std))
         np.testing.assert_allclose(preprocessed[place], expected.numpy(), atol=1e-5)
     images = embed_image(preprocessed)
@@ -104,8 +103,6 @@ def test_json_and_raw_bytes_are_enough(bundle: Path) -> None:
 
 
 def test_label_embeddings_are_means_over_templates(build: Build, tmp_path: Path) -> None:
-    from models import get_tokenizer
-
     templates = tmp_path / "templates.txt"
     templates.write_text("a photo of a {}\nthere is {c} here\n")
     request = BundleRequest(build(Tower.IMAGE), build(Tower.TEXT), ("orange star",), str(templates))
@@ -172,8 +169,6 @@ def test_licences_say_what_is_known(build: Build, tmp_path: Path) -> None:
     ],
 )
 def test_towers_of_two_models(build: Build, tmp_path: Path, change: dict[str, Any], message: str) -> None:
-    from dataclasses import replace
-
     text = build(Tower.TEXT, model=replace(IDENTITY, **change))
     with pytest.raises(BundleError, match=message):
         write_bundle(BundleRequest(build(Tower.IMAGE), text), tmp_path / "clip.bundle")
@@ -194,8 +189,6 @@ def test_towers_that_do_not_go_together(build: Build, tmp_path: Path) -> None:
 
 
 def test_input_that_the_preprocessing_does_not_make(build: Build, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     image = build(Tower.IMAGE)
     (spec,) = image.manifest.inputs
     for number, (wrong, message) in enumerate(
@@ -211,8 +204,6 @@ def test_input_that_the_preprocessing_does_not_make(build: Build, tmp_path: Path
 
 
 def test_artefact_that_failed_parity(build: Build, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     failed = build(Tower.IMAGE, parity=replace(PARITY, failures=("cosine_min 0.9 is below 0.99",)))
     unproved = build(Tower.IMAGE, name="unproved", parity=None)
     text, out = build(Tower.TEXT), tmp_path / "clip.bundle"

@@ -12,7 +12,6 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import pocketclip
-from export.artifact import Artifact
 from export.bundle.prompts import read_labels
 from export.bundle.reading import read_bundle
 from export.errors import ArtifactNotFoundError, BundleCorruptError, SelfTestError
@@ -54,6 +53,7 @@ def test_bundle_and_selftest(build: Build, tmp_path: Path) -> None:
         assert isinstance(refused.exception, ArtifactNotFoundError)
 
 
+@pytest.mark.slow
 def test_exit_codes(
     pocketclip: Callable[..., Any], error_line: Callable[[Any], str], bundle: Path, tmp_path: Path
 ) -> None:
@@ -100,7 +100,7 @@ def test_encodings_of_label_files(tmp_path: Path) -> None:
     assert read_labels(None, path) == ("café", "thé")
     for content in ("café\n".encode("latin-1"), "cat\n".encode("utf-16"), "cat\ndog\n".encode("utf-16-le"), b"\n \n"):
         path.write_bytes(content)
-        with pytest.raises(LabelError, match="UTF-8|empty"):
+        with pytest.raises(LabelError, match=r"UTF-8|empty"):
             read_labels(None, path)
 
 
