@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from export.coreml_reference import ReferenceExecutor, load_program
 from export.coreml_reference.inspection import inspect
+from export.coreml_reference.neural_engine import predict
 from export.errors import UnsupportedOpError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -154,6 +155,7 @@ def test_classifier(tmp_path: Path) -> None:
     assert [spec.kind for spec in program.outputs] == ["string", "dict"]
     assert str(program.outputs[0]) == "classLabel: string"
     assert inspect(program).unknown_ops == ("classify",)
+    assert all("classify" not in prediction.found for prediction in predict(program))
     with pytest.raises(UnsupportedOpError, match="unknown op classify"):
         ReferenceExecutor(program)
 
