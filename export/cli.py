@@ -11,6 +11,8 @@ import typer
 from models import command_line
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from export.workers import Outcome
 
 app = command_line.new_app("export", "Export a model's towers to mobile runtimes, each checked against PyTorch.")
@@ -137,37 +139,62 @@ def export_command(
 def classify_command(
     image: Annotated[Path, typer.Argument(help="A photograph: JPEG, PNG, WebP.")],
     artifact: Annotated[
-        list[Path], typer.Option("--artifact", help="Folder that holds both towers, or one folder for each.")
-    ],
+        list[Path] | None,
+        typer.Option("--artifact", help="Folder that holds both towers, or one folder for each."),
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", help="A bundle instead; its own labels where none are given.")
+    ] = None,
     labels: Annotated[str | None, typer.Option("--labels", help='"a red circle,a blue square"')] = None,
     labels_file: Annotated[Path | None, typer.Option("--labels-file", help="One label a line.")] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="How many labels to show.")] = 5,
 ) -> None:
     """Ranks labels for a photograph with exported artefacts (zero-shot)."""
+    from export.errors import ArtifactNotFoundError
     from models.zero_shot import parse_labels
 
-    names = parse_labels(labels, labels_file)
+    if (bundle is None) == (not artifact):
+        raise ArtifactNotFoundError("give either artefacts with --artifact or one bundle with --bundle")
+    with_own = bundle is not None and labels is None and labels_file is None
+    names = [] if with_own else parse_labels(labels, labels_file)
 
-    import numpy as np
     from rich.table import Table
+
+    from models.preprocess import load_image
+
+    photograph = load_image(image)
+    if bundle is not None:
+        from export.bundle.classifying import classify
+        from export.bundle.reading import read_bundle
+
+        opened = read_bundle(bundle)
+        ranked, used = classify(opened, photograph, names), f"{opened.manifest.model.name} {bundle.name}"
+    else:
+        ranked, used = _classify(photograph, artifact or [], names)
+    table = Table(title=f"{image.name}, {used}")
+    table.add_column("label")
+    table.add_column("probability", justify="right")
+    for label, probability in ranked[:top]:
+        table.add_row(label, f"{probability:.1%}")
+    command_line.console().print(table)
+
+
+def _classify(photograph: Image.Image, folders: list[Path], names: list[str]) -> tuple[list[tuple[str, float]], str]:
+    """Labels and probabilities, the likeliest first, and what ranked them."""
+    import numpy as np
 
     from export.artifact import find_artifacts, select_pair
     from export.encoders import open_pair
-    from models.preprocess import load_image, preprocess
+    from models.preprocess import preprocess
     from models.zero_shot import rank_labels
 
-    photograph = load_image(image)
-    image_artifact, text_artifact = select_pair(find_artifacts(artifact))
+    image_artifact, text_artifact = select_pair(find_artifacts(folders))
     with open_pair(image_artifact, text_artifact) as encoders:
         embedding = encoders.encode_image(preprocess(photograph, encoders.preprocess)[None])
         candidates = np.concatenate([encoders.encode_text(name) for name in names])
         ranked = rank_labels(embedding, candidates, encoders.logit_scale)
-    table = Table(title=f"{image.name}, {image_artifact.manifest.model.name} {image_artifact.manifest.scheme}")
-    table.add_column("label")
-    table.add_column("probability", justify="right")
-    for place, probability in ranked[:top]:
-        table.add_row(names[place], f"{probability:.1%}")
-    command_line.console().print(table)
+    used = f"{image_artifact.manifest.model.name} {image_artifact.manifest.scheme}"
+    return [(names[place], probability) for place, probability in ranked], used
 
 
 def main() -> None:

@@ -35,11 +35,11 @@ class EncoderPair:
 
     def encode_image(self, image: np.ndarray) -> Embeddings:
         """`(1, 3, S, S)` float32, as `preprocess` gives it, to a normalised `(1, D)`."""
-        return _normalized(_run(self.image_session, image_input(image, self.image_spec)))
+        return embed(self.image_session, image_input(image, self.image_spec))
 
     def encode_text(self, text: str) -> Embeddings:
         """A sentence to a normalised `(1, D)`."""
-        return _normalized(_run(self.text_session, self.tokenizer(text)))
+        return embed(self.text_session, self.tokenizer(text))
 
 
 @contextmanager
@@ -70,13 +70,14 @@ def open_pair(image: Artifact, text: Artifact, threads: int = 1) -> Iterator[Enc
         text_session.close()
 
 
-def _run(session: Session, inputs: np.ndarray) -> Embeddings:
+def embed(session: Session, inputs: np.ndarray) -> Embeddings:
+    """The session's embedding of one input, normalised: `(1, D)`.
+
+    Raises:
+        NonFiniteError: the model gives NaN or infinity.
+    """
     embedding = np.asarray(session.run([inputs])[0], np.float32)
     if not np.isfinite(embedding).all():
         raise NonFiniteError("the exported model gave NaN or infinite values; check it with `pocketclip bench`")
-    return embedding
-
-
-def _normalized(embedding: Embeddings) -> Embeddings:
     # Artefacts exported with --raw leave this to the host; for all others it changes nothing but rounding.
     return embedding / np.linalg.norm(embedding, axis=1, keepdims=True)

@@ -51,6 +51,18 @@ class ManifestError(ArtifactError):
     """A manifest is malformed or of a schema this version cannot read."""
 
 
+class BundleError(ArtifactError):
+    """A bundle cannot be made of what was given, or cannot be used as it is."""
+
+
+class BundleCorruptError(BundleError):
+    """A bundle's manifest is malformed or newer, a path leaves its folder, or a file is missing or altered."""
+
+
+class SelfTestError(ExportError):
+    """A bundle does not give its golden outputs here."""
+
+
 class ConversionError(ExportError):
     """A converter rejected the model."""
 

@@ -15,6 +15,7 @@ Schema history:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from export.errors import ArtifactCorruptError, ManifestError
@@ -125,19 +126,29 @@ class Manifest:
         return f"{self.target}-{self.precision}"
 
     @property
-    def model_size_bytes(self) -> int:
-        """Bytes of the model alone, weights in files of their own included, without golden data and vocabulary."""
+    def model_files(self) -> tuple[FileEntry, ...]:
+        """The model alone, weights in files of their own included, without golden data and vocabulary."""
         golden = self.golden
         others = {golden.inputs.file, golden.reference.file, golden.outputs.file, CONFIG_NAME, VOCABULARY_NAME}
-        return sum(entry.size_bytes for entry in self.files if entry.path not in others)
+        return tuple(entry for entry in self.files if entry.path not in others)
+
+    @property
+    def model_size_bytes(self) -> int:
+        """Bytes of `model_files`."""
+        return sum(entry.size_bytes for entry in self.model_files)
 
     @property
     def sha256(self) -> str:
         """One hash over all files of the artefact, the artefact's identity in records."""
-        digest = hashlib.sha256()
-        for entry in sorted(self.files, key=lambda item: item.path):
-            digest.update(f"{entry.path}\0{entry.sha256}\n".encode())
-        return digest.hexdigest()
+        return hash_files(self.files)
+
+
+def hash_files(files: Iterable[FileEntry]) -> str:
+    """One hash over paths and contents of all files, whatever their order."""
+    digest = hashlib.sha256()
+    for entry in sorted(files, key=lambda item: item.path):
+        digest.update(f"{entry.path}\0{entry.sha256}\n".encode())
+    return digest.hexdigest()
 
 
 def hash_file(path: Path) -> str:
@@ -182,17 +193,19 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
         path = root / entry.path
         if not path.resolve().is_relative_to(root):
             raise ArtifactCorruptError(f"{folder}: the manifest names {entry.path!r} outside the artefact's folder")
-        if not path.is_file():
-            raise ArtifactCorruptError(f"{path} is missing; export the artefact again")
-        size = path.stat().st_size
-        if size != entry.size_bytes:
-            raise ArtifactCorruptError(
-                f"{path} has {size} bytes, its manifest says {entry.size_bytes}: "
-                "the file is truncated or was replaced; export the artefact again"
-            )
-        digest = hash_file(path)
-        if digest != entry.sha256:
-            raise ArtifactCorruptError(
-                f"{path} has hash {digest[:12]}..., its manifest says {entry.sha256[:12]}...: "
-                "the file was altered; export the artefact again"
-            )
+        fault = file_fault(path, entry)
+        if fault is not None:
+            raise ArtifactCorruptError(f"{fault}; export the artefact again")
+
+
+def file_fault(path: Path, entry: FileEntry) -> str | None:
+    """What is wrong with the file that a manifest lists, in words; None where size and hash are right."""
+    if not path.is_file():
+        return f"{path} is missing"
+    size = path.stat().st_size
+    if size != entry.size_bytes:
+        return f"{path} has {size} bytes, its manifest says {entry.size_bytes}: the file is truncated or was replaced"
+    digest = hash_file(path)
+    if digest != entry.sha256:
+        return f"{path} has hash {digest[:12]}..., its manifest says {entry.sha256[:12]}...: the file was altered"
+    return None

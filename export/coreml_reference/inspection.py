@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from coremltools.converters.mil.mil.var import ListVar
 
 from export.coreml_reference.binding import TENSOR_OPS
 from export.coreml_reference.ops_constexpr import CONSTEXPR_OPS
@@ -124,6 +125,9 @@ def _weights(op: Any) -> Iterator[Any]:
         for variable in given if isinstance(given, (tuple, list)) else (given,):
             source = getattr(variable, "op", None)
             if source is None or (source.op_type != "const" and source.op_type not in CONSTEXPR_OPS):
+                continue
+            # A list has no shape of its own: the classes of a classifier.
+            if isinstance(variable, ListVar):
                 continue
             if int(np.prod(variable.shape)) > 1:
                 yield variable

@@ -1,7 +1,12 @@
 """Where a Core ML program is likely to leave the Neural Engine, or to run slowly on it: rules, no measurement.
 
 Core ML alone decides where an op runs, and differently on each device; Xcode's performance report tells. Each rule
-names the document that it comes from.
+names the document that it comes from:
+
+- the coremltools guide, apple.github.io/coremltools/docs-guides, by the page's title;
+- machinelearning.apple.com/research/neural-engine-transformers (2022), by its principle;
+- answers of Apple's engineers in the developer forums, by the thread;
+- github.com/hollance/neural-engine, by the file: notes of the community, of which its authors call some guesses.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from export.coreml_reference.storage import storage_name
 
 GUIDE = "coremltools guide"
 ML_RESEARCH = "Apple ML research, Deploying Transformers on the Apple Neural Engine (2022)"
-COMMUNITY = "hollance/neural-engine, unsupported-layers.md (community notes)"
+COMMUNITY = "hollance/neural-engine, unsupported-layers.md (community notes, some of them guesses)"
 
 # Bytes that the last axis of a tensor is padded to.
 _ROW_BYTES = 64
@@ -51,8 +56,9 @@ def single_precision(program: Program) -> Iterator[Prediction]:
         yield Prediction(
             "single-precision",
             f"{_counted(names)} in fp32",
-            "the Neural Engine computes in float16 alone; ops in float32 run on CPU or GPU",
-            f"{GUIDE}, Typed Execution",
+            "a program's types are the least precision of its ops, and the Neural Engine appears to compute in float16 "
+            "alone: they run on CPU or GPU",
+            f"{GUIDE}, Comparing ML Programs and Neural Networks; hollance/neural-engine, 16-bit.md (community notes)",
         )
 
 
@@ -62,8 +68,9 @@ def flexible_shapes(program: Program) -> Iterator[Prediction]:
         yield Prediction(
             "flexible-shapes",
             f"inputs of free shape ({'; '.join(free)})",
-            "fixed or enumerated shapes are optimised for when the model is compiled, ranges are not",
-            f"{GUIDE}, Flexible Input Shapes",
+            "shapes other than the default run on CPU or GPU, before iOS 17.4 and without the hint "
+            "reshapeFrequency=Infrequent; fixed or enumerated shapes are optimised for when the model is compiled",
+            f"{GUIDE}, Flexible Input Shapes; developer.apple.com/forums/thread/724930",
         )
 
 
@@ -105,7 +112,7 @@ def narrow_rows(program: Program) -> Iterator[Prediction]:
         yield Prediction(
             "narrow-rows",
             f"{sum(narrow.values())} results with a last axis below half of {_ROW_BYTES} bytes: {listed}",
-            f"the last axis is padded to {_ROW_BYTES} bytes, so that memory and traffic grow",
+            f"the last axis is aligned to {_ROW_BYTES} bytes and padded up to them, so that memory and traffic grow",
             f"{ML_RESEARCH}, principle 1",
         )
 
@@ -128,7 +135,8 @@ def memory_moves(program: Program) -> Iterator[Prediction]:
         yield Prediction(
             "memory-moves",
             _counted(names),
-            "each of them may copy a whole tensor; few are needed where the layout suits",
+            "each is likely to copy a whole tensor, since the last axis is not packed; few are needed where the layout "
+            "suits",
             f"{ML_RESEARCH}, principle 3",
         )
 
@@ -143,8 +151,8 @@ def blocks_of_weights(program: Program) -> Iterator[Prediction]:
         yield Prediction(
             "blocked-weights",
             f"{len(blocked)} weights with a scale for each block",
-            "4-bit blocks pay on the Mac's GPU; for the Neural Engine the guide advises palettes",
-            f"{GUIDE}, Quantization Overview",
+            "4-bit blocks pay on the Mac's GPU; for the Neural Engine the guide advises scales per channel or palettes",
+            f"{GUIDE}, Quantization: Performance; Optimization Overview",
         )
 
 
@@ -154,8 +162,9 @@ def integer_activations(program: Program) -> Iterator[Prediction]:
         yield Prediction(
             "integer-activations",
             f"{len(pairs)} activations in 8 bits",
-            "integer arithmetic is faster from A17 Pro and M4 on; before, the pairs are extra work",
-            f"{GUIDE}, Optimization, What's New",
+            "they pay on the Neural Engine, most with the integer arithmetic of A17 Pro and M4; what falls back to the "
+            "CPU, sometimes to the GPU, becomes considerably slower",
+            f"{GUIDE}, Quantization: Performance",
         )
 
 

@@ -24,13 +24,20 @@ _WEIGHTS = Path("Data", "com.apple.CoreML", "weights")
 
 @dataclass(frozen=True, slots=True)
 class ValueSpec:
-    """An input or output: its name, its shape (None for a dimension that is free) and its numpy type."""
+    """An input or output: its name, its shape (None for a dimension that is free) and its numpy type.
+
+    A classifier gives its label as a string and probabilities as a dict: these are of numpy's type `object`, and
+    `kind` is MIL's name for them.
+    """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: np.dtype[Any]
+    kind: str
 
     def __str__(self) -> str:
+        if self.dtype == object:
+            return f"{self.name}: {self.kind}"
         dimensions = ", ".join("any" if size is None else str(size) for size in self.shape)
         return f"{self.name}: {self.dtype} [{dimensions}]"
 
@@ -78,8 +85,8 @@ def load_program(package: Path) -> Program:
     function = _main_function(package, mil, spec.description.defaultFunctionName or "main")
     return Program(
         package=package,
-        inputs=tuple(_value_spec(package, variable) for variable in function.inputs.values()),
-        outputs=tuple(_value_spec(package, variable) for variable in function.outputs),
+        inputs=tuple(_value_spec(variable) for variable in function.inputs.values()),
+        outputs=tuple(_value_spec(variable) for variable in function.outputs),
         specification=int(spec.specificationVersion),
         function=function,
     )
@@ -132,11 +139,10 @@ def _main_function(package: Path, mil: Any, name: str) -> Any:
     return mil.functions[name]
 
 
-def _value_spec(package: Path, variable: Any) -> ValueSpec:
+def _value_spec(variable: Any) -> ValueSpec:
     name = storage_name(variable)
-    if name not in STORAGES:
-        raise ArtifactError(f"{package}: '{variable.name}' is of type {name}, which cannot be given or read.")
-    return ValueSpec(variable.name, known_shape(variable), STORAGES[name].numpy)
+    dtype = STORAGES[name].numpy if name in STORAGES else np.dtype(object)
+    return ValueSpec(variable.name, known_shape(variable), dtype, name)
 
 
 def known_shape(variable: Any) -> tuple[int | None, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.converter_noise import held_stderr, quiet_loggers
@@ -213,16 +214,21 @@ def open_session(artifact: Artifact, threads: int = 1) -> Session:
         TargetUnavailableError: the runtime is not installed.
         ArtifactCorruptError: the runtime refuses the file.
     """
-    target = load_target(artifact.manifest.target)
+    return open_model(artifact.manifest.target, artifact.model_path, threads)
+
+
+def open_model(target_name: TargetName, path: Path, threads: int = 1) -> Session:
+    """`open_session` for a model file or package of a target's, wherever it lies."""
+    target = load_target(target_name)
     try:
         with held_stderr():
-            return target.open(artifact.model_path, threads)
+            return target.open(path, threads)
     except (PocketClipError, KeyboardInterrupt):
         raise
     except Exception as error:
         # Each runtime has error types of its own; all of them mean that the file cannot be used.
         raise ArtifactCorruptError(
-            f"{target.executed_by()} cannot load {artifact.model_path}: {_first_line(error)}; export it again"
+            f"{target.executed_by()} cannot load {path}: {_first_line(error)}; export it again"
         ) from error
 
 

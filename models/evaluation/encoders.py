@@ -33,7 +33,15 @@ class EncoderIdentity:
     executed_by: str
 
 
-class Encoder(Protocol):
+class TextEncoder(Protocol):
+    """What turns sentences into normalised embeddings."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """N sentences to normalised `(N, D)`. Raises `NonFiniteError`."""
+        ...
+
+
+class Encoder(TextEncoder, Protocol):
     """A model that turns images and sentences into normalised embeddings."""
 
     @property
@@ -49,10 +57,6 @@ class Encoder(Protocol):
 
     def encode_images(self, images: NDArray[np.float32]) -> Embeddings:
         """`(N, 3, S, S)` to normalised `(N, D)`. Raises `NonFiniteError`."""
-        ...
-
-    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
-        """N sentences to normalised `(N, D)`. Raises `NonFiniteError`."""
         ...
 
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from models import atomic
 from models.errors import NonFiniteError
-from models.evaluation.encoders import Embeddings, Encoder
+from models.evaluation.encoders import Embeddings, Encoder, TextEncoder
 from models.evaluation.prompts import PromptSet
 
 Advance = Callable[[int], object]
 
 
-def class_embeddings(prompts: PromptSet, encoder: Encoder, advance: Advance = lambda count: None) -> Embeddings:
+def class_embeddings(prompts: PromptSet, encoder: TextEncoder, advance: Advance = lambda count: None) -> Embeddings:
     """One row per class: the mean of its prompts' normalised embeddings, normalised again (CLIP, section 3.1.4).
 
     Args:

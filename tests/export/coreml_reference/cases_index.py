@@ -55,6 +55,14 @@ CASES: list[OpCase] = [
         exact=True,
     ),
     OpCase(
+        "gather_along_axis",
+        lambda _, x, i: mb.gather_along_axis(x=x, indices=i, axis=1),
+        [BATCHED, np.int32([[[2, 0, 1, 2]], [[0, 1, 2, 0]]])],
+        lambda x, i: np.array([[[x[b, i[b, 0, k], k] for k in range(4)]] for b in range(2)]),
+        "middle",
+        exact=True,
+    ),
+    OpCase(
         "gather_nd",
         lambda _, x, i: mb.gather_nd(x=x, indices=i),
         [X, np.int32([[2, 3], [0, 1]])],
@@ -127,6 +135,13 @@ CASES: list[OpCase] = [
         [INTEGERS],
         lambda x: np.array([[5, 4, 0], [14, 9, 0]]),
         "exclusive-reverse-int",
+    ),
+    OpCase(
+        "cumsum",
+        lambda _, x: mb.cumsum(x=x, axis=-1, exclusive=True),
+        [INTEGERS],
+        lambda x: np.array([[0, 3, 4], [0, 1, 6]]),
+        "negative-axis-exclusive",
     ),
     OpCase("shape", lambda _, x: mb.shape(x=x), [X], lambda x: np.array([3, 4, 5])),
     OpCase(

@@ -30,6 +30,17 @@ CASES: list[OpCase] = [
         target=IOS17,
     ),
     OpCase(
+        "quantize",
+        lambda t, x: mb.quantize(
+            input=x, scale=t([0.25, 0.5]), zero_point=np.int8([3, -4]), axis=-2, output_dtype="int8"
+        ),
+        [np.float32([[-0.125, 0.125, 0.375, 99], [-0.25, 0.25, 0.75, -99]])],
+        # Halves to even: -0.5, 0.5, 1.5 become 0, 0, 2 before the zero point is added.
+        lambda x: np.array([[3, 3, 5, 127], [-4, -4, -2, -128]]),
+        "int8-negative-axis-ties",
+        target=IOS17,
+    ),
+    OpCase(
         "dequantize",
         lambda t, x: mb.dequantize(
             input=mb.cast(x=x, dtype="uint8"), scale=t([0.25, 0.5]), zero_point=np.uint8([128, 7]), axis=-2

@@ -147,6 +147,7 @@ CASES: list[OpCase] = [
         exact=True,
     ),
     _case("slice_by_size", "", lambda x: x[1:, 1:, :2], begin=[1, -2, 0], size=[-1, 2, 2]),
+    _case("slice_by_size", "whole", lambda x: x[:, -1:, 1:], begin=[0, -1, 1], size=[-1, 1, -1]),
     _case("tile", "", lambda x: np.tile(x, (1, 2, 3)), reps=[1, 2, 3]),
     _case("tile", "int", lambda x: np.tile(x, (2, 1, 1)), INTEGERS, reps=[2, 1, 1]),
     _case("reverse", "", lambda x: x[:, ::-1, ::-1], axes=[1, -1]),

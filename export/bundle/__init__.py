@@ -1,0 +1,1 @@
+"""Bundles: both towers of a model and all that an application needs beside them, in one folder that proves itself."""

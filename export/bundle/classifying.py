@@ -1,0 +1,53 @@
+"""Zero-shot classification with a bundle alone, as an application does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from PIL import Image
+
+from export.bundle.image_input import image_input
+from export.bundle.prompts import Embeddings, embed_labels
+from export.bundle.reading import OpenedBundle
+from export.bundle.tokenizer import BundleTokenizer
+from export.encoders import embed
+from export.errors import BundleError
+from export.targets import open_model
+from models.zero_shot import rank_labels
+
+
+def classify(bundle: OpenedBundle, image: Image.Image, labels: Sequence[str] = ()) -> list[tuple[str, float]]:
+    """Labels and their probabilities, the likeliest first.
+
+    Args:
+        bundle: what to classify with.
+        image: upright RGB of any size.
+        labels: none takes the bundle's own, whose embeddings are stored; others go through its templates.
+
+    Raises:
+        BundleError: no labels are given and the bundle has none.
+        TargetUnavailableError, ArtifactCorruptError: as `export.targets.open_model`.
+        NonFiniteError: a tower gives NaN or infinity.
+    """
+    manifest = bundle.manifest
+    names = tuple(labels) or (() if manifest.labels is None else manifest.labels.names)
+    if not names:
+        raise BundleError(f"{bundle.folder} has no labels of its own; give some with --labels")
+    candidates = _embed_given(bundle, labels) if labels else _stored(bundle)
+    with closing(open_model(manifest.image.target, bundle.model_path(manifest.image))) as session:
+        embedding = embed(session, image_input(image, manifest.preprocess, manifest.image.input))
+    ranked = rank_labels(embedding, candidates, manifest.model.logit_scale)
+    return [(names[place], probability) for place, probability in ranked]
+
+
+def _stored(bundle: OpenedBundle) -> Embeddings:
+    assert bundle.manifest.labels is not None
+    return bundle.tensor(bundle.manifest.labels.embeddings)
+
+
+def _embed_given(bundle: OpenedBundle, labels: Sequence[str]) -> Embeddings:
+    manifest = bundle.manifest
+    tokenizer = BundleTokenizer(manifest.tokenizer, bundle.folder)
+    with closing(open_model(manifest.text.target, bundle.model_path(manifest.text))) as session:
+        return embed_labels(labels, manifest.templates, lambda prompt: embed(session, tokenizer(prompt)))

@@ -1,0 +1,269 @@
+"""A bundle's manifest: both towers, how to feed them, label embeddings, and golden data for a self-test.
+
+A bundle is a folder with `bundle.json` and the files that it lists. Tensors are raw little-endian values in C order:
+an application needs a JSON parser and nothing else. `docs/bundles.md` explains the format field by field;
+`export/schemas/` has it as JSON Schema.
+
+Schema history:
+  1: first version.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from export.manifest import FileEntry, ModelIdentity, TensorSpec, hash_files
+from export.precision import Precision, TargetName
+from models.documents import document
+from models.preprocess import PreprocessSpec
+
+BUNDLE_SCHEMA_VERSION = 1
+BUNDLE_NAME = "bundle.json"
+
+
+class ElementType(StrEnum):
+    """The type of a stored tensor's values."""
+
+    UINT8 = "uint8"
+    UINT16 = "uint16"
+    INT32 = "int32"
+    FLOAT32 = "float32"
+
+
+class Cleaning(StrEnum):
+    """A step that text goes through before it is split, in the order of `BundleTokenizerSpec.cleaning`.
+
+    `ftfy`: what ftfy's `fix_text` does (repairs mojibake, straightens quotes, composes to NFC). `html-unescape`:
+    character references become characters. `collapse-whitespace`: each run of whitespace becomes one space, none is
+    left at the ends. `lower`: lower case by Unicode's rules, of no language in particular.
+    """
+
+    FTFY = "ftfy"
+    HTML_UNESCAPE = "html-unescape"
+    COLLAPSE_WHITESPACE = "collapse-whitespace"
+    LOWER = "lower"
+
+
+class Articles(StrEnum):
+    """What happens to a filled template: nothing, or `a ` before one of `aeiou` becomes `an `."""
+
+    AS_WRITTEN = "as-written"
+    ENGLISH = "english"
+
+
+@document
+class StoredTensor:
+    """A file of raw little-endian values in C order, of exactly this shape."""
+
+    file: str
+    shape: tuple[int, ...]
+    dtype: ElementType
+
+
+@document
+class Execution:
+    """What computed golden outputs: the runtime with its version, the processor's architecture and extensions."""
+
+    runtime: str
+    machine: str
+    features: tuple[str, ...]
+
+
+@document
+class Tolerance:
+    """The least cosine and the largest error of a component, between embeddings of length 1."""
+
+    cosine_min: float
+    max_abs: float
+
+
+@document
+class TowerTolerances:
+    """How far a self-test's outputs may be from the golden ones.
+
+    `same`: from `outputs`, where runtime, version and processor are those of `Execution`. `other`: anywhere else; two
+    runs that each keep the parity budget are no further apart. `reference`: from PyTorch, the parity budget itself;
+    None where the artefact missed it and was bundled all the same.
+    """
+
+    same: Tolerance
+    other: Tolerance
+    reference: Tolerance | None
+
+
+@document
+class ParitySummary:
+    """How the tower compared with PyTorch when it was exported; `failures` words every budget that was missed."""
+
+    samples: int
+    cosine_mean: float
+    cosine_min: float
+    top1_agreement: float
+    failures: tuple[str, ...]
+
+
+@document
+class TowerGolden:
+    """Inputs as the tower's file takes them, PyTorch's fp32 outputs, and what the file gave when it was exported."""
+
+    inputs: StoredTensor
+    reference: StoredTensor
+    outputs: StoredTensor
+
+
+@document
+class BundledTower:
+    """One tower: its model file (or package folder), what runs it, what it takes and gives.
+
+    `runtime` is `onnxruntime`, `coreml`, `executorch` or `litert`; `requires` words its oldest version or the oldest
+    system, `minimum_ios` is that system's number where it is iOS. `normalized` says whether embeddings come out with
+    length 1; otherwise the host divides by it. `artifact_sha256` is the identity of the artefact it was taken from.
+    """
+
+    target: TargetName
+    precision: Precision
+    runtime: str
+    requires: str | None
+    minimum_ios: int | None
+    entry_point: str
+    input: TensorSpec
+    output: TensorSpec
+    normalized: bool
+    versions: dict[str, str]
+    artifact_sha256: str
+    parity: ParitySummary | None
+    executed_by: Execution
+    tolerances: TowerTolerances
+    golden: TowerGolden
+
+
+@document
+class SpecialText:
+    """Text that is one token of CLIP's vocabulary by itself."""
+
+    text: str
+    id: int
+
+
+@document
+class BundleTokenizerSpec:
+    """The CLIP byte-pair tokenizer as numbers.
+
+    Ids below 256 are bytes, `byte_order[id]`; 256 more are the same bytes at the end of a word; id 512 + r is made by
+    the merge of rank r from the two ids in row r of `merges`; the last two are start and end. `kept_ids` lists CLIP's
+    ids that a pruned vocabulary keeps, ascending: the new id is the place in it, and a dropped id is replaced by the
+    two of its merge. None keeps all. `start_id`, `end_id` and `pad_id` are ids of the vocabulary that is used;
+    `special_texts` has CLIP's own.
+    """
+
+    context_length: int
+    vocabulary_size: int
+    start_id: int
+    end_id: int
+    pad_id: int
+    cleaning: tuple[Cleaning, ...]
+    pattern: str
+    special_texts: tuple[SpecialText, ...]
+    byte_order: tuple[int, ...]
+    merges: StoredTensor
+    kept_ids: StoredTensor | None
+
+
+@document
+class PromptTemplates:
+    """Sentences in which `{}` stands for a label; a label's embedding is the normalised mean over all of them."""
+
+    name: str
+    texts: tuple[str, ...]
+    articles: Articles
+
+
+@document
+class LabelSet:
+    """Labels with their text embeddings (K, D), normalised, computed by the bundle's text tower."""
+
+    names: tuple[str, ...]
+    embeddings: StoredTensor
+
+
+@document
+class GoldenRanking:
+    """The best labels of an image, the first one first: places in the label list, cosines, and their probabilities."""
+
+    places: tuple[int, ...]
+    cosines: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+
+@document
+class GoldenImage:
+    """An image from pixels to labels: packed 8-bit RGB (H, W, 3), and what it shows; `EndToEnd` has what is between."""
+
+    name: str
+    pixels: StoredTensor
+    ranking: GoldenRanking | None
+
+
+@document
+class EndToEnd:
+    """Golden data of the whole way, embeddings normalised by the host where the file does not do it.
+
+    `preprocessed` (N, ...) and `image_embeddings` (N, D) have a row for each of `images`; `token_ids` (M, T) and
+    `sentence_embeddings` (M, D) for each of `sentences`. `pixel_tolerance` bounds the preprocessing error in steps of
+    8-bit values.
+    """
+
+    images: tuple[GoldenImage, ...]
+    preprocessed: StoredTensor
+    image_embeddings: StoredTensor
+    sentences: tuple[str, ...]
+    token_ids: StoredTensor
+    sentence_embeddings: StoredTensor
+    pixel_tolerance: float
+
+
+@document
+class LicenceNote:
+    """What a part of the bundle may be used under: an SPDX identifier where there is one, or `unknown`, and why."""
+
+    part: str
+    licence: str
+    copyright: str | None
+    source: str
+
+
+@document
+class Bundle:
+    """Everything an application must know about a bundle (schema 1)."""
+
+    schema_version: int
+    created_at: str
+    generator: str
+    model: ModelIdentity
+    image: BundledTower
+    text: BundledTower
+    preprocess: PreprocessSpec
+    tokenizer: BundleTokenizerSpec
+    templates: PromptTemplates
+    labels: LabelSet | None
+    end_to_end: EndToEnd
+    licences: tuple[LicenceNote, ...]
+    files: tuple[FileEntry, ...]
+
+    @property
+    def sha256(self) -> str:
+        """One hash over all files, the bundle's identity in reports."""
+        return hash_files(self.files)
+
+    @property
+    def tensors(self) -> tuple[StoredTensor, ...]:
+        """Every stored tensor, in the order of the manifest."""
+        found: list[StoredTensor | None] = []
+        for tower in (self.image, self.text):
+            found += [tower.golden.inputs, tower.golden.reference, tower.golden.outputs]
+        found += [self.tokenizer.merges, self.tokenizer.kept_ids]
+        found.append(None if self.labels is None else self.labels.embeddings)
+        found += [image.pixels for image in self.end_to_end.images]
+        end = self.end_to_end
+        found += [end.preprocessed, end.image_embeddings, end.token_ids, end.sentence_embeddings]
+        return tuple(tensor for tensor in found if tensor is not None)

@@ -1,0 +1,168 @@
+"""Reading a bundle: nothing in it is used before its paths, its manifest and every file have been checked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from export.bundle.image_input import check_image_input
+from export.bundle.manifest import (
+    BUNDLE_NAME,
+    BUNDLE_SCHEMA_VERSION,
+    Bundle,
+    BundledTower,
+    ElementType,
+    StoredTensor,
+)
+from export.bundle.paths import check_no_links, check_paths
+from export.bundle.tensors import read_tensor
+from export.bundle.tokenizer import BYTES
+from export.errors import BundleCorruptError, BundleError
+from export.manifest import file_fault
+from models import documents
+from models.vocabulary import BYTE_TOKENS, FULL_VOCABULARY_SIZE
+
+# Finder writes it into every folder that it shows.
+_IGNORED = frozenset({".DS_Store"})
+
+
+@dataclass(frozen=True)
+class OpenedBundle:
+    """A bundle on disk that passed every check."""
+
+    folder: Path
+    manifest: Bundle
+
+    def model_path(self, tower: BundledTower) -> Path:
+        """The tower's model file, or the package folder of formats that are folders."""
+        return self.folder / tower.entry_point
+
+    def tensor(self, stored: StoredTensor) -> np.ndarray:
+        """The values of a stored tensor; raises as `read_tensor`."""
+        return read_tensor(self.folder, stored)
+
+
+def read_bundle(folder: Path) -> OpenedBundle:
+    """Reads a bundle and checks all of it: schema, paths, sizes, hashes, tensors, and that its parts fit together.
+
+    Raises:
+        BundleError: the folder holds no bundle.
+        BundleCorruptError: the bundle is malformed, newer, hostile, incomplete or altered.
+    """
+    path = folder / BUNDLE_NAME
+    if not path.is_file():
+        raise BundleError(f"there is no bundle at {folder}: it has no {BUNDLE_NAME}; make one with `pocketclip bundle`")
+    version = documents.read_schema_version(path, error=BundleCorruptError)
+    if version > BUNDLE_SCHEMA_VERSION:
+        raise BundleCorruptError(
+            f"{path} has schema version {version}; this version reads up to {BUNDLE_SCHEMA_VERSION}: "
+            "update PocketCLIP or make the bundle again"
+        )
+    manifest = documents.read(Bundle, path, error=BundleCorruptError)
+    _check_files(folder, manifest)
+    _check_tensors(folder, manifest)
+    _check_parts(path, manifest)
+    return OpenedBundle(folder, manifest)
+
+
+def _check_files(folder: Path, manifest: Bundle) -> None:
+    path = folder / BUNDLE_NAME
+    listed = [entry.path for entry in manifest.files]
+    check_paths(listed, path)
+    if len(set(listed)) != len(listed):
+        raise BundleCorruptError(f"{path} lists a file twice; make the bundle again")
+    check_no_links(folder, listed)
+    for entry in manifest.files:
+        fault = file_fault(folder / entry.path, entry)
+        if fault is not None:
+            raise BundleCorruptError(f"{fault}; copy the bundle again, or make it again")
+    present = {
+        found.relative_to(folder).as_posix()
+        for found in folder.rglob("*")
+        if (found.is_file() or found.is_symlink()) and found.name not in _IGNORED
+    }
+    # A runtime may pick up a file beside its model that nobody vouches for.
+    unlisted = sorted(present - {*listed, BUNDLE_NAME})
+    if unlisted:
+        raise BundleCorruptError(f"{folder} holds {unlisted[0]!r}, which its manifest does not list; remove it")
+    used = {tensor.file for tensor in manifest.tensors}
+    for tower in (manifest.image, manifest.text):
+        if not any(name == tower.entry_point or name.startswith(f"{tower.entry_point}/") for name in listed):
+            raise BundleCorruptError(f"{path}: the model {tower.entry_point!r} is not among the files it lists")
+    missing = sorted(used - set(listed))
+    if missing:
+        raise BundleCorruptError(f"{path}: the tensor {missing[0]!r} is not among the files it lists")
+
+
+def _check_tensors(folder: Path, manifest: Bundle) -> None:
+    """Shapes that follow from each other; sizes and non-finite values show when a tensor is read."""
+    for tensor in manifest.tensors:
+        read_tensor(folder, tensor)
+    end, width = manifest.end_to_end, manifest.model.embedding_dim
+    images, sentences = len(end.images), len(end.sentences)
+    length = manifest.tokenizer.context_length
+    expected: list[tuple[StoredTensor, tuple[int, ...], str]] = [
+        (end.preprocessed, (images, *manifest.image.input.shape[1:]), manifest.image.input.dtype),
+        (end.image_embeddings, (images, width), ElementType.FLOAT32),
+        (end.token_ids, (sentences, length), ElementType.INT32),
+        (end.sentence_embeddings, (sentences, width), ElementType.FLOAT32),
+        *((image.pixels, (*image.pixels.shape[:2], 3), ElementType.UINT8) for image in end.images),
+        (manifest.tokenizer.merges, (FULL_VOCABULARY_SIZE - BYTE_TOKENS - 2, 2), ElementType.UINT16),
+    ]
+    for tower in (manifest.image, manifest.text):
+        samples = tower.golden.inputs.shape[:1]
+        expected += [
+            (tower.golden.inputs, (*samples, *tower.input.shape[1:]), tower.input.dtype),
+            (tower.golden.reference, (*samples, width), ElementType.FLOAT32),
+            (tower.golden.outputs, (*samples, width), ElementType.FLOAT32),
+        ]
+    if manifest.labels is not None:
+        expected.append((manifest.labels.embeddings, (len(manifest.labels.names), width), ElementType.FLOAT32))
+    if manifest.tokenizer.kept_ids is not None:
+        expected.append((manifest.tokenizer.kept_ids, (manifest.tokenizer.vocabulary_size,), ElementType.UINT16))
+    for tensor, shape, dtype in expected:
+        if tensor.shape != shape or tensor.dtype != dtype or not math.prod(shape):
+            raise BundleCorruptError(
+                f"{folder / BUNDLE_NAME}: {tensor.file} is {tensor.dtype} {list(tensor.shape)} where {dtype} "
+                f"{list(shape)} belongs; make the bundle again"
+            )
+
+
+def _check_parts(path: Path, manifest: Bundle) -> None:
+    """What the schema cannot say: that both towers, the tokenizer and the labels are about one model."""
+    tokenizer, labels = manifest.tokenizer, manifest.labels
+    faults = [
+        (manifest.image.normalized != manifest.text.normalized, "one tower gives raw embeddings, the other not"),
+        (manifest.text.input.shape != (1, tokenizer.context_length), "the text tower takes another context length"),
+        (
+            any(tower.output.shape != (1, manifest.model.embedding_dim) for tower in (manifest.image, manifest.text)),
+            "a tower's output is not the model's embedding",
+        ),
+        (sorted(tokenizer.byte_order) != list(range(BYTES)), "byte_order is not the 256 bytes in some order"),
+        (
+            (tokenizer.start_id, tokenizer.end_id) != (tokenizer.vocabulary_size - 2, tokenizer.vocabulary_size - 1),
+            "start and end are not the last two ids",
+        ),
+        (labels is not None and not labels.names, "the label list is empty"),
+        (labels is not None and len(set(labels.names)) != len(labels.names), "a label stands twice"),
+        (not manifest.templates.texts, "there are no prompt templates"),
+        (not all("{}" in text for text in manifest.templates.texts), "a template has no place for the label"),
+        (
+            labels is not None
+            and any(
+                image.ranking is not None and not all(0 <= place < len(labels.names) for place in image.ranking.places)
+                for image in manifest.end_to_end.images
+            ),
+            "a golden ranking names a label that does not exist",
+        ),
+    ]
+    for wrong, words in faults:
+        if wrong:
+            raise BundleCorruptError(f"{path}: {words}; make the bundle again")
+    try:
+        check_image_input(manifest.preprocess, manifest.image.input)
+    except BundleError as error:
+        raise BundleCorruptError(f"{path}: {error}") from error

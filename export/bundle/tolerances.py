@@ -1,0 +1,46 @@
+"""What computed a bundle's golden outputs, and how far outputs elsewhere may be from them."""
+
+from __future__ import annotations
+
+import platform
+
+from export.budgets import BUDGETS, Budget
+from export.bundle.manifest import Execution, Tolerance, TowerTolerances
+from export.precision import Precision, TargetName
+from export.targets import load_target
+
+# Programs whose values between ops are half floats: there, a sum in another order shows.
+_HALF = (TargetName.COREML, TargetName.EXECUTORCH_COREML)
+
+
+def execution_here(target: TargetName) -> Execution:
+    """What runs the target's files on this computer.
+
+    Raises:
+        TargetUnavailableError: the runtime is not installed.
+    """
+    import torch
+
+    found = torch.cpu.get_capabilities()
+    features = tuple(sorted(name for name, value in found.items() if value is True))
+    return Execution(load_target(target).executed_by(), platform.machine() or "unknown", features)
+
+
+def tower_tolerances(target: TargetName, precision: Precision, *, passed: bool) -> TowerTolerances:
+    """The tolerances of a tower; `passed` says whether it met its parity budget.
+
+    On the same runtime and processor only the order of sums can differ, by the number of threads: within the budget of
+    the arithmetic. Elsewhere kernels differ. Two runs that are each within the angle that the budget allows from
+    PyTorch are within twice that angle from each other.
+    """
+    budget = BUDGETS[target, precision]
+    half = target in _HALF and precision is not Precision.FP32
+    return TowerTolerances(
+        same=_tolerance(BUDGETS[target, Precision.FP16 if half else Precision.FP32]),
+        other=Tolerance(cosine_min=2 * budget.cosine_min**2 - 1, max_abs=2 * budget.max_abs),
+        reference=_tolerance(budget) if passed else None,
+    )
+
+
+def _tolerance(budget: Budget) -> Tolerance:
+    return Tolerance(budget.cosine_min, budget.max_abs)

@@ -1,0 +1,257 @@
+"""Making a bundle of an image and a text artefact."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from export.artifact import Artifact
+from export.bundle.golden import SENTENCES, golden_images, golden_ranking, spread
+from export.bundle.image_input import check_image_input, image_input
+from export.bundle.licences import licence_notes
+from export.bundle.manifest import (
+    BUNDLE_NAME,
+    BUNDLE_SCHEMA_VERSION,
+    Bundle,
+    BundledTower,
+    EndToEnd,
+    GoldenImage,
+    LabelSet,
+    ParitySummary,
+    StoredTensor,
+    TowerGolden,
+)
+from export.bundle.prompts import StoredTemplates, choose_templates, embed_labels, store_templates
+from export.bundle.reading import read_bundle
+from export.bundle.tensors import write_tensor
+from export.bundle.tokenizer import write_tokenizer
+from export.bundle.tolerances import execution_here, tower_tolerances
+from export.encoders import embed
+from export.errors import BundleError
+from export.manifest import GoldenTensor, list_files
+from export.parity import require_finite
+from export.precision import Tower
+from export.targets import open_session, runtime_name
+from models import atomic, documents
+from models.tokenizer import load_tokenizer
+
+# A difference of rounding in a resampling filter; preprocessing that is wrong is off by far more.
+PIXEL_TOLERANCE = 1.0
+_LAYOUTS = {Tower.IMAGE: ("NCHW", "NHWC"), Tower.TEXT: ("NT",)}
+
+Advance = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class BundleRequest:
+    """What to bundle.
+
+    `templates` as `choose_templates` takes them; `weights_licence` is what the user states for the model's weights;
+    `allow_failed` takes artefacts that missed their parity budget, or were never compared.
+    """
+
+    image: Artifact
+    text: Artifact
+    labels: Sequence[str] = ()
+    templates: str | None = None
+    weights_licence: str | None = None
+    allow_failed: bool = False
+
+
+def write_bundle(request: BundleRequest, out: Path, advance: Advance = lambda count: None) -> Bundle:
+    """Runs both towers on the golden data and writes the bundle, whole or not at all.
+
+    Args:
+        request: what to bundle.
+        out: the bundle's folder; a bundle that stands there is replaced.
+        advance: called with the number of label prompts done.
+
+    Raises:
+        BundleError: the artefacts do not belong together, failed their parity check, or lack what a bundle needs; or
+            something else stands at `out`.
+        TargetUnavailableError, ArtifactCorruptError: as `export.targets.open_session`.
+        NonFiniteError: a tower gives NaN or infinity.
+        PromptError: as `models.evaluation.prompts.load_templates`.
+        StorageError: the folder cannot be written.
+    """
+    check_pair(request.image, request.text, allow_failed=request.allow_failed)
+    _check_place(out)
+    image, text = request.image.manifest, request.text.manifest
+    assert image.preprocess is not None and text.tokenizer is not None
+    tokenizer = load_tokenizer(text.tokenizer, request.text.folder)
+    templates = store_templates(choose_templates(request.templates, tokenizer))
+    with atomic.new_directory(out) as folder:
+        # The towers one after the other: with large models, both would double the memory.
+        with closing(open_session(request.text)) as session:
+
+            def encode(sentence: str) -> np.ndarray:
+                return embed(session, tokenizer(sentence))
+
+            labels = embed_labels(request.labels, templates, encode, advance) if request.labels else None
+            prompts = [StoredTemplates(templates).prompts(label)[0] for label in request.labels[:1]]
+            sentences = tuple(dict.fromkeys([*SENTENCES, *prompts]))
+            spoken = np.concatenate([encode(sentence) for sentence in sentences])
+        images = golden_images()
+        inputs = [image_input(picture, image.preprocess, image.inputs[0]) for picture in images.values()]
+        with closing(open_session(request.image)) as session:
+            seen = np.concatenate([embed(session, array) for array in inputs])
+        rankings = [
+            None if labels is None else golden_ranking(row[None], labels, image.model.logit_scale) for row in seen
+        ]
+        towers = {artifact.manifest.tower: _store_tower(artifact, folder) for artifact in (request.image, request.text)}
+        bundle = Bundle(
+            schema_version=BUNDLE_SCHEMA_VERSION,
+            created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            generator=f"pocketclip {metadata.version('pocketclip')}",
+            model=image.model,
+            image=towers[Tower.IMAGE],
+            text=towers[Tower.TEXT],
+            preprocess=image.preprocess,
+            tokenizer=write_tokenizer(folder, tokenizer),
+            templates=templates,
+            labels=None
+            if labels is None
+            else LabelSet(tuple(request.labels), write_tensor(folder, "labels/embeddings.bin", labels)),
+            end_to_end=EndToEnd(
+                images=tuple(
+                    GoldenImage(name, _store_pixels(folder, name, picture), ranking)
+                    for (name, picture), ranking in zip(images.items(), rankings, strict=True)
+                ),
+                preprocessed=write_tensor(folder, "golden/preprocessed.bin", np.concatenate(inputs)),
+                image_embeddings=write_tensor(folder, "golden/image_embeddings.bin", seen),
+                sentences=sentences,
+                token_ids=write_tensor(folder, "golden/token_ids.bin", tokenizer(sentences)),
+                sentence_embeddings=write_tensor(folder, "golden/sentence_embeddings.bin", spoken),
+                pixel_tolerance=PIXEL_TOLERANCE,
+            ),
+            licences=licence_notes(request.image, request.weights_licence),
+            files=list_files(folder),
+        )
+        documents.write(bundle, folder / BUNDLE_NAME)
+        # What a reader would refuse is not handed out.
+        read_bundle(folder)
+    return bundle
+
+
+def check_pair(image: Artifact, text: Artifact, *, allow_failed: bool = False) -> None:
+    """Refuses artefacts that cannot be used together.
+
+    Raises:
+        BundleError: naming what does not fit, and what to do.
+    """
+    for artifact, wanted in ((image, Tower.IMAGE), (text, Tower.TEXT)):
+        if artifact.manifest.tower is not wanted:
+            raise BundleError(
+                f"{artifact.folder} holds the {artifact.manifest.tower} tower, not the {wanted} tower; "
+                "give the image artefact to --image and the text artefact to --text"
+            )
+        _check_artifact(artifact, allow_failed=allow_failed)
+    first, second = image.manifest, text.manifest
+    for what, left, right in (
+        ("weights", first.model.weights_sha256, second.model.weights_sha256),
+        ("configurations", first.model.config_sha256, second.model.config_sha256),
+        ("embedding dimensions", first.model.embedding_dim, second.model.embedding_dim),
+        ("logit scales", first.model.logit_scale, second.model.logit_scale),
+    ):
+        if left != right:
+            raise BundleError(
+                f"{image.label} and {text.label} have different {what} ({str(left)[:12]} and {str(right)[:12]}); "
+                "export both towers of one model"
+            )
+    if first.normalized != second.normalized:
+        raise BundleError(
+            f"one of {image.label} and {text.label} gives normalised embeddings and the other raw ones; "
+            "export both with --raw or both without"
+        )
+
+
+def _check_artifact(artifact: Artifact, *, allow_failed: bool) -> None:
+    manifest = artifact.manifest
+    lacking = manifest.preprocess is None if manifest.tower is Tower.IMAGE else manifest.tokenizer is None
+    if lacking or len(manifest.inputs) != 1 or len(manifest.outputs) != 1:
+        raise BundleError(
+            f"the manifest of {artifact.folder} does not say how to feed its tower (one input, one output, "
+            "preprocessing or tokenizer); export it again"
+        )
+    layout = manifest.inputs[0].layout
+    if layout not in _LAYOUTS[manifest.tower]:
+        raise BundleError(
+            f"{artifact.label} takes its input in layout {layout}; bundles know {', '.join(_LAYOUTS[manifest.tower])}"
+        )
+    if manifest.preprocess is not None:
+        check_image_input(manifest.preprocess, manifest.inputs[0])
+    for tensor in (manifest.golden.inputs, manifest.golden.reference, manifest.golden.outputs):
+        require_finite(artifact.golden(tensor), f"{artifact.folder / tensor.file}")
+    if allow_failed:
+        return
+    if manifest.parity is None:
+        raise BundleError(f"{artifact.label} was never compared with PyTorch; export it again, or give --allow-failed")
+    if not manifest.parity.passed:
+        raise BundleError(
+            f"{artifact.label} missed its parity budget ({'; '.join(manifest.parity.failures)}); "
+            "choose another precision, or give --allow-failed"
+        )
+
+
+def _check_place(out: Path) -> None:
+    """What stands at the goal is replaced: that must not be anything but a bundle."""
+    if not out.exists() or (out / BUNDLE_NAME).is_file() or (out.is_dir() and not any(out.iterdir())):
+        return
+    raise BundleError(f"{out} exists and is no bundle; choose another place with --out")
+
+
+def _store_tower(artifact: Artifact, folder: Path) -> BundledTower:
+    manifest = artifact.manifest
+    place = folder / manifest.tower
+    for entry in manifest.model_files:
+        copy = place / entry.path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(artifact.folder / entry.path, copy)
+    parity = manifest.parity
+    return BundledTower(
+        target=manifest.target,
+        precision=manifest.precision,
+        runtime=runtime_name(manifest.target),
+        requires=manifest.requires,
+        minimum_ios=_ios(manifest.requires),
+        entry_point=f"{manifest.tower}/{manifest.entry_point}",
+        input=manifest.inputs[0],
+        output=manifest.outputs[0],
+        normalized=manifest.normalized,
+        versions=manifest.versions,
+        artifact_sha256=manifest.sha256,
+        parity=None
+        if parity is None
+        else ParitySummary(
+            parity.samples, parity.cosine_mean, parity.cosine_min, parity.top1_agreement, parity.failures
+        ),
+        executed_by=execution_here(manifest.target),
+        tolerances=tower_tolerances(manifest.target, manifest.precision, passed=parity is not None and parity.passed),
+        golden=TowerGolden(
+            inputs=_store_golden(artifact, manifest.golden.inputs, folder, "inputs"),
+            reference=_store_golden(artifact, manifest.golden.reference, folder, "reference"),
+            outputs=_store_golden(artifact, manifest.golden.outputs, folder, "outputs"),
+        ),
+    )
+
+
+def _store_golden(artifact: Artifact, tensor: GoldenTensor, folder: Path, name: str) -> StoredTensor:
+    return write_tensor(folder, f"golden/{artifact.manifest.tower}_{name}.bin", spread(artifact.golden(tensor)))
+
+
+def _store_pixels(folder: Path, name: str, image: Image.Image) -> StoredTensor:
+    return write_tensor(folder, f"golden/{name}.rgb", np.asarray(image))
+
+
+def _ios(requires: str | None) -> int | None:
+    matched = re.fullmatch(r"iOS (\d+)", requires or "")
+    return None if matched is None else int(matched[1])

@@ -1,0 +1,118 @@
+"""The `bundle` and `selftest` commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from models import command_line
+
+if TYPE_CHECKING:
+    from export.bundle.manifest import Bundle
+    from export.bundle.selftest import SelfTestReport
+
+
+def bundle_command(
+    image: Annotated[Path, typer.Option("--image", help="Folder of the image tower's artefact.")],
+    text: Annotated[
+        Path, typer.Option("--text", help="Folder of the text tower's, of any target and precision; same weights.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The bundle's folder.")] = Path("clip.bundle"),
+    labels: Annotated[
+        str | None, typer.Option("--labels", help='Labels to embed: "a red circle,a blue square".')
+    ] = None,
+    labels_file: Annotated[Path | None, typer.Option("--labels-file", help="One label a line, UTF-8.")] = None,
+    templates: Annotated[
+        str | None,
+        typer.Option("--templates", help="openai (80), simple (7), scenes, or a file; by default what fits the model."),
+    ] = None,
+    weights_licence: Annotated[
+        str | None, typer.Option("--weights-licence", help="Licence of the model's weights, e.g. MIT.")
+    ] = None,
+    allow_failed: Annotated[
+        bool, typer.Option("--allow-failed", help="Take artefacts that missed their parity budget.")
+    ] = False,
+) -> None:
+    """Puts both towers, tokenizer, preprocessing, label embeddings and self-test data into one folder for an app."""
+    from export.bundle.prompts import read_labels
+
+    names = read_labels(labels, labels_file)
+
+    from export.artifact import load_artifact
+    from export.bundle.writing import BundleRequest, write_bundle
+
+    request = BundleRequest(load_artifact(image), load_artifact(text), names, templates, weights_licence, allow_failed)
+    with command_line.progress() as progress:
+        task = progress.add_task("prompts embedded", total=None)
+        bundle = write_bundle(request, out, lambda count: progress.advance(task, count))
+    _print_bundle(out, bundle)
+
+
+def selftest_command(
+    path: Annotated[Path, typer.Argument(help="A bundle's folder.")],
+    json_: Annotated[bool, typer.Option("--json", help="Print the report as JSON instead of a table.")] = False,
+) -> None:
+    """Checks a bundle and runs it: files, preprocessing, tokenizer, towers and label ranking against golden data."""
+    from export.bundle.reading import read_bundle
+    from export.bundle.selftest import self_test
+    from export.errors import SelfTestError
+    from models import documents
+
+    report = self_test(read_bundle(path))
+    if json_:
+        typer.echo(documents.to_json(report), nl=False)
+    else:
+        _print_report(path, report)
+    if not report.passed:
+        raise SelfTestError(
+            f"{path}: {report.failures} of {len(report.checks)} checks failed: this bundle does not give its golden "
+            "outputs here; do not ship it, and make it again from artefacts that pass `pocketclip bench`"
+        )
+
+
+def _print_bundle(out: Path, bundle: Bundle) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"{out}: {bundle.model.name}")
+    for heading in ("tower", "target", "precision", "runs on", "size"):
+        table.add_column(heading, justify="right" if heading == "size" else "left")
+    for name, tower in (("image", bundle.image), ("text", bundle.text)):
+        size = sum(entry.size_bytes for entry in bundle.files if entry.path.startswith(f"{name}/"))
+        table.add_row(name, tower.target, tower.precision, tower.requires or "unknown", f"{size / 1e6:.2f} MB")
+    console = command_line.console()
+    console.print(table)
+    count = 0 if bundle.labels is None else len(bundle.labels.names)
+    total = sum(entry.size_bytes for entry in bundle.files)
+    console.print(
+        f"{count} labels in {len(bundle.templates.texts)} templates ({bundle.templates.name}); "
+        f"{len(bundle.files)} files, {total / 1e6:.2f} MB",
+        highlight=False,
+        soft_wrap=True,
+    )
+    weights = next(note for note in bundle.licences if note.part == "model weights")
+    console.print(f"licence of the weights: {weights.licence} ({weights.source})", highlight=False, soft_wrap=True)
+
+
+def _print_report(path: Path, report: SelfTestReport) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"{path}: {report.model}")
+    for heading in ("part", "check", "samples", "value", "bound", "", "because"):
+        table.add_column(heading, justify="right" if heading in ("samples", "value") else "left", overflow="fold")
+    for check in report.checks:
+        table.add_row(
+            check.part,
+            check.name,
+            str(check.samples),
+            "none" if check.value is None else f"{check.value:.6g}",
+            f"{check.limit} {check.bound:.6g}",
+            "pass" if check.passed else "FAIL",
+            check.basis if check.note is None else f"{check.basis}; {check.note}",
+        )
+    console = command_line.console()
+    console.print(table)
+    for name, here, same in (("image", report.image, report.image_same), ("text", report.text, report.text_same)):
+        told = "as the golden outputs" if same else "the golden outputs come from another runtime or processor"
+        console.print(f"{name}: {here.runtime} on {here.machine}: {told}", highlight=False, soft_wrap=True)

@@ -1,0 +1,56 @@
+"""The tokenizer as plain numbers gives OpenCLIP's ids."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from export.bundle.golden import SENTENCES
+from export.bundle.tokenizer import BundleTokenizer, write_tokenizer
+from models import get_tokenizer
+from models.tokenizer import Tokenizer
+from models.vocabulary import prune_vocabulary
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> BundleTokenizer:
+    return stored(get_tokenizer("mobileclip_s0"), tmp_path_factory.mktemp("full"))
+
+
+@pytest.fixture(scope="module")
+def pruned(tmp_path_factory: pytest.TempPathFactory) -> BundleTokenizer:
+    return stored(get_tokenizer("pocketclip_nano"), tmp_path_factory.mktemp("pruned"))
+
+
+def stored(tokenizer: Tokenizer, folder: Path) -> BundleTokenizer:
+    return BundleTokenizer(write_tokenizer(folder, tokenizer), folder)
+
+
+def test_reference_ids(full: BundleTokenizer, reference_data: Path) -> None:
+    for entry in json.loads((reference_data / "tokenizer.golden.json").read_text()):
+        np.testing.assert_array_equal(full(entry["text"])[0], entry["ids"], entry["text"])
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_golden_sentences(full: BundleTokenizer, pruned: BundleTokenizer, sentence: str) -> None:
+    np.testing.assert_array_equal(full(sentence), get_tokenizer("mobileclip_s0")(sentence))
+    np.testing.assert_array_equal(pruned(sentence), get_tokenizer("pocketclip_nano")(sentence))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=40))
+def test_any_text(full: BundleTokenizer, pruned: BundleTokenizer, text: str) -> None:
+    assert full.encode(text) == get_tokenizer("mobileclip_s0").encode(text)
+    assert pruned.encode(text) == get_tokenizer("pocketclip_nano").encode(text)
+
+
+def test_vocabulary_of_bytes_alone(tmp_path: Path) -> None:
+    """Every merge is taken back."""
+    bare = Tokenizer(40, prune_vocabulary([]))
+    assert stored(bare, tmp_path).encode("A red circle!") == bare.encode("A red circle!")
+    assert len(bare.encode("red")) == 3
