@@ -16,6 +16,7 @@ import hashlib
 from pathlib import Path
 
 from export.errors import ArtifactCorruptError, ManifestError
+from export.lint.finding import LintFinding
 from export.parity_report import ParityReport
 from export.precision import Precision, TargetName, Tower
 from models import documents
@@ -113,6 +114,7 @@ class Manifest:
     calibration: CalibrationRecord | None = None
     requires: str | None = None
     inputs_sha256: str | None = None
+    lint: tuple[LintFinding, ...] = ()
 
     @property
     def scheme(self) -> str:

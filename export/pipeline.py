@@ -15,6 +15,7 @@ from export.calibration import CalibrationRequest, CalibrationSet, load_calibrat
 from export.errors import ConversionError
 from export.fingerprint import inputs_sha256
 from export.job import ExportJob, ExportResult
+from export.lint.run import lint_export
 from export.manifest import (
     CONFIG_NAME,
     MANIFEST_NAME,
@@ -109,6 +110,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
                 job, identity.weights_sha256, None if calibration is None else calibration.record
             ),
         )
+        manifest = replace(manifest, lint=lint_export(request.module, folder, manifest, outputs))
         documents.write(manifest, folder / MANIFEST_NAME)
     return ExportResult(job.folder, manifest, time.perf_counter() - started)
 
