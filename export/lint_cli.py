@@ -19,7 +19,7 @@ def lint_command(
     subject: Annotated[
         str,
         typer.Argument(
-            help="A model (as --model elsewhere), an artefact or a folder of them, or a .onnx, .tflite, .pte, .mlpackage.",
+            help="A model, an artefact or a folder of them, or a .onnx, .tflite, .pte or .mlpackage.",
             show_default=False,
         ),
     ] = "",

@@ -8,7 +8,7 @@ from models.documents import document
 
 
 class Severity(StrEnum):
-    """An error makes an artefact wrong or unusable, and it counts as failed; a warning costs speed, size or accuracy."""
+    """An error makes an artefact wrong or unusable: it counts as failed. A warning costs speed, size or accuracy."""
 
     ERROR = "error"
     WARNING = "warning"

@@ -136,7 +136,12 @@ class Graph:
 
 
 def weight_of(
-    name: str, array: np.ndarray[Any, Any], *, dtype: str | None = None, place: str = "", unpacked: bool = False
+    name: str,
+    array: np.ndarray[Any, Any] | np.float64,
+    *,
+    dtype: str | None = None,
+    place: str = "",
+    unpacked: bool = False,
 ) -> Weight:
     """A constant's record from its values.
 
@@ -152,6 +157,6 @@ def weight_of(
         dtype=dtype or values.dtype.name,
         size_bytes=-(-values.size * bits // 8),
         place=place or name,
-        sha256=hashlib.sha256(values.view(np.uint8) if values.ndim else values.tobytes()).hexdigest(),
+        sha256=hashlib.sha256(values.data.cast("B") if values.ndim and values.size else values.tobytes()).hexdigest(),
         lowest=lowest,
     )

@@ -22,7 +22,7 @@ _IDS_GO_ON = frozenset({OpKind.CAST, OpKind.SHAPE, OpKind.ADD, OpKind.ARITHMETIC
 
 
 def half_precision_ids(subject: Subject) -> Iterator[Spot]:
-    """Token ids as half floats, which are exact to 2048 alone; a program is judged by what half precision makes of it."""
+    """Token ids as half floats, exact to 2048 alone; a program is judged by what half precision makes of it."""
     graph = subject.graph
     if graph is None:
         return

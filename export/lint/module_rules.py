@@ -49,7 +49,7 @@ def _foldable(tower: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
     inside: list[str] = []
     for path, module in tower.named_modules():
-        ours = isinstance(module, Foldable)
+        ours = issubclass(type(module), Foldable)
         # timm's blocks have the method before and after; the folded convolution tells them apart.
         timms = hasattr(module, "reparameterize") and getattr(module, "reparam_conv", True) is None
         if (ours or timms) and not any(path.startswith(f"{above}.") for above in inside):

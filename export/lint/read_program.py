@@ -26,7 +26,7 @@ def read_program(module: nn.Module, example: Tensor) -> Graph:
     values: dict[str, Value] = {}
     ops: list[Op] = []
     weights = [
-        weight_of(target, tensors[target].detach().contiguous().float().numpy(), dtype=_dtype(tensors[target].dtype))
+        weight_of(target, _numbers(tensors[target]), dtype=_dtype(tensors[target].dtype))
         for target in dict.fromkeys(stored.values())
         if isinstance(tensors.get(target), Tensor)
     ]
@@ -58,6 +58,12 @@ def _scope(node: Node) -> str:
     """The innermost module that a node comes from."""
     stack: dict[str, tuple[str, Any]] = node.meta.get("nn_module_stack") or {}
     return next(reversed([path for path, _ in stack.values()]), "") or "the tower"
+
+
+def _numbers(tensor: Tensor) -> np.ndarray:
+    plain = tensor.detach().contiguous()
+    # numpy has no bfloat16.
+    return (plain.float() if plain.is_floating_point() else plain).numpy()
 
 
 def _dtype(dtype: torch.dtype) -> str:

@@ -23,7 +23,8 @@ _BITS = {"int8": 8, "uint8": 8, "int16": 16, "int4": 4}
 def read_tflite(path: Path) -> Graph:
     """The first subgraph of a LiteRT model. Errors are flatbuffers' and the interpreter's own."""
     content = path.read_bytes()
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    # Generated classes: every field may be None by their annotations.
+    model: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     subgraph = model.subgraphs[0]
     names = [f"{index} {_text(tensor.name)}" for index, tensor in enumerate(subgraph.tensors)]
     stored = {

@@ -78,7 +78,8 @@ def _graph(content: dict[str, Any], prefix: str, payload: bytes, named: Mapping[
     for entry in content["xvalues"]:
         given = entry["xvalue_union"]
         tensor = given.get("tensor_value", given)
-        name, stored = f"{prefix}.{tensor['id_out']}", tensor["datatype"].removeprefix("xnn_datatype_")
+        name = f"{prefix}.{tensor['id_out']}"
+        stored = str(tensor["datatype"]).removeprefix("xnn_datatype_")
         bits = _QUANTISED.fullmatch(stored)
         if bits:
             quantized[name] = int(bits[1])
@@ -92,9 +93,9 @@ def _graph(content: dict[str, Any], prefix: str, payload: bytes, named: Mapping[
     weights: list[Weight] = []
     for name, index in constants.items():
         place = content["constant_data"][index]
-        key, start = place.get("named_key"), base + place["offset"]
-        stored = named[key] if key else payload[start : start + place["size"]]
-        weights.append(_weight(name, values[name].dtype, stored, f"named {key}" if key else f"{name} inline"))
+        key, start = str(place.get("named_key", "")), base + int(place["offset"])
+        content_bytes = named[key] if key else payload[start : start + place["size"]]
+        weights.append(_weight(name, values[name].dtype, content_bytes, f"named {key}" if key else f"{name} inline"))
     return DelegateGraph(ops, values, weights, public)
 
 

@@ -33,5 +33,5 @@ ONNX_RUNTIMES = (
 # apple.github.io/coremltools/mlmodel/Format/Model.html: the newest specification that an iOS reads.
 CORE_ML_SPECIFICATIONS = {15: 6, 16: 7, 17: 8, 18: 9, 26: 10}
 
-# LiteRT 1.0 was split off after TensorFlow 2.17; files go on being stamped with TensorFlow's versions.
+# Files go on being stamped with TensorFlow's versions; LiteRT 1.0 came out after TensorFlow 2.17 (both 2024).
 TFLITE_OF_LITERT = (2, 17)
