@@ -91,7 +91,7 @@ def test_a_model_with_the_mean_of_another_family(pocketclip) -> None:
 def test_an_error_fails_the_export_and_keeps_the_artefact(pocketclip, tmp_path: Path) -> None:
     arguments = ["--target", "onnx", "--tower", "image", "--set", "preprocess.mean=[0.48, 0.45, 0.41]"]
     weights = REPOSITORY / "models" / "weights" / "pocketclip_nano.safetensors"
-    made = pocketclip("export", *arguments, "--weights", weights, "--out", tmp_path)
+    made = pocketclip("export", *arguments, "--weights", weights, "--out", tmp_path, timeout=500)
     assert made.returncode == 1
     assert "PC008 preprocess.mean: is (0.48, 0.45, 0.41)" in made.stdout
     (path,) = tmp_path.rglob("manifest.json")
