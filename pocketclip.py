@@ -7,6 +7,7 @@ from benchmark.eval_cli import eval_command
 from export.bundle_cli import bundle_command, selftest_command
 from export.cli import classify_command, export_command
 from export.inspect_cli import inspect_command
+from export.lint_cli import lint_command
 from models import command_line
 from models.cli import models_command
 from models.reinforce_cli import reinforce_command
@@ -20,6 +21,7 @@ app.command("export", no_args_is_help=True)(export_command)
 app.command("inspect", no_args_is_help=True)(inspect_command)
 app.command("bundle", no_args_is_help=True)(bundle_command)
 app.command("selftest", no_args_is_help=True)(selftest_command)
+app.command("lint", no_args_is_help=True)(lint_command)
 app.command("classify", no_args_is_help=True)(classify_command)
 app.command("eval", no_args_is_help=True)(eval_command)
 app.command("bench", no_args_is_help=True)(bench_command)

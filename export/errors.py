@@ -93,6 +93,12 @@ class InferenceInputError(ExportError):
     exit_code = 2
 
 
+class LintRuleError(ExportError):
+    """A lint was asked for that does not exist: an unknown rule, or no subject."""
+
+    exit_code = 2
+
+
 class UnsupportedOpError(ExportError):
     """The Core ML reference executor does not know an op (or a form of it) that a program uses."""
 

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from export.errors import ArtifactCorruptError, ManifestError
+from export.lint.finding import LintFinding
 from export.parity_report import ParityReport
 from export.passes.report import PassReport
 from export.precision import InstructionSet, Precision, TargetName, Tower
@@ -119,6 +120,7 @@ class Manifest:
     inputs_sha256: str | None = None
     instruction_set: InstructionSet | None = None
     passes: tuple[PassReport, ...] = ()
+    lint: tuple[LintFinding, ...] = ()
 
     @property
     def scheme(self) -> str:

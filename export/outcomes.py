@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from export.lint.finding import LintFinding, Severity, errors_of
 from export.memory import words
 from export.precision import TargetName
 from export.targets import probe
@@ -15,9 +16,12 @@ from models.errors import PocketClipError
 
 
 def failed(outcome: Outcome) -> bool:
-    """Whether the artefact was not written, or missed its parity budget."""
+    """Whether the artefact was not written, missed its parity budget, or has an error by a lint rule."""
     _, result = outcome
-    return isinstance(result, Exception) or result.manifest.parity is None or not result.manifest.parity.passed
+    if isinstance(result, Exception):
+        return True
+    parity = result.manifest.parity
+    return parity is None or not parity.passed or bool(errors_of(result.manifest.lint))
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
@@ -34,24 +38,34 @@ def one_line(outcome: Outcome) -> str:
     parity = result.manifest.parity
     if parity is None or not parity.passed:
         return f"failed   {job.label}: {'; '.join(parity.failures) if parity else 'no parity'}"
+    errors = errors_of(result.manifest.lint)
+    if errors:
+        return f"failed   {job.label}: {'; '.join(f'{error.code} {error.where}: {error.message}' for error in errors)}"
+    hints = _lint_hints(result.manifest.lint)
     if result.unchanged:
-        return f"unchanged {job.label}: cosine {parity.cosine_min:.6f} or more"
+        return f"unchanged {job.label}: cosine {parity.cosine_min:.6f} or more{hints}"
     return (
         f"exported {job.label}: cosine {parity.cosine_min:.6f} or more, {result.seconds:.0f} s, "
-        f"{words(result.peak_bytes)}"
+        f"{words(result.peak_bytes)}{hints}"
     )
+
+
+def _lint_hints(findings: Sequence[LintFinding]) -> str:
+    """The codes of a lint's warnings, for the end of a line; `pocketclip lint` words them."""
+    codes = ", ".join(dict.fromkeys(finding.code for finding in findings))
+    return f"; lint: {codes}" if codes else ""
 
 
 def print_outcomes(outcomes: Sequence[Outcome], skipped: Sequence[TargetName]) -> None:
     """The table of all artefacts, and the targets that are unavailable."""
     table = Table(title="Artefacts")
-    for heading in ("target", "precision", "tower", "size", "cosine mean", "cosine min", "top-1", "parity"):
+    for heading in ("target", "precision", "tower", "size", "cosine mean", "cosine min", "top-1", "parity", "lint"):
         numeric = heading in ("size", "cosine mean", "cosine min", "top-1")
         table.add_column(heading, justify="right" if numeric else "left")
     for job, result in outcomes:
         identity = (job.target, job.precision, job.tower)
         if isinstance(result, Exception):
-            table.add_row(*identity, "", "", "", "", "[red]not written[/red]")
+            table.add_row(*identity, "", "", "", "", "[red]not written[/red]", "")
             continue
         parity = result.manifest.parity
         assert parity is not None
@@ -62,8 +76,14 @@ def print_outcomes(outcomes: Sequence[Outcome], skipped: Sequence[TargetName]) -
             f"{parity.cosine_min:.6f}",
             f"{parity.top1_agreement:.1%}",
             "[green]passed[/green]" if parity.passed else "[red]failed[/red]",
+            _lint_cell(result.manifest.lint),
         )
     for name in skipped:
         availability = probe(name)
-        table.add_row(name, "", "", "", "", "", "", f"unavailable: {availability.install}")
+        table.add_row(name, "", "", "", "", "", "", f"unavailable: {availability.install}", "")
     command_line.console().print(table)
+
+
+def _lint_cell(findings: Sequence[LintFinding]) -> str:
+    colours = {finding.code: "red" if finding.severity is Severity.ERROR else "yellow" for finding in findings}
+    return " ".join(f"[{colour}]{code}[/{colour}]" for code, colour in colours.items())

@@ -17,6 +17,7 @@ from export.calibration import CalibrationRequest, CalibrationSet, load_calibrat
 from export.errors import ConversionError
 from export.fingerprint import inputs_sha256
 from export.job import ExportJob, ExportResult
+from export.lint.run import lint_export
 from export.manifest import (
     CONFIG_NAME,
     MANIFEST_NAME,
@@ -120,6 +121,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
             instruction_set=job.isa,
             passes=passed.reports,
         )
+        manifest = replace(manifest, lint=lint_export(request.module, folder, manifest, outputs))
         documents.write(manifest, folder / MANIFEST_NAME)
     return ExportResult(job.folder, manifest, time.perf_counter() - started)
 

@@ -48,7 +48,7 @@ class OnnxTarget:
                 plain = Path(scratch) / FILE_NAME
                 _export(request, plain)
                 _REDUCTIONS[request.precision](plain, path, request)
-        _strip_origins(path)
+        _finish(path)
         return FILE_NAME
 
     def open(self, model_path: Path, threads: int) -> runtimes.Session:
@@ -74,11 +74,21 @@ def _export(request: LoweringRequest, path: Path) -> None:
     onnx.save(program.model_proto, path)
 
 
-def _strip_origins(path: Path) -> None:
-    """Drops the source lines that the exporter notes at every node: up to 30 % of a small model's file."""
+def _finish(path: Path) -> None:
+    """Drops what costs bytes or shuts out old runtimes and is of no use to any.
+
+    The source lines that the exporter notes at every node are up to 30 % of a small model's file. Runtimes refuse
+    newer IR versions and opsets, those of domains that no node is from too.
+    """
     model = onnx.load(path)
-    for entry in (*model.graph.node, *model.graph.value_info, *model.graph.initializer, model.graph):
+    graph = model.graph
+    for entry in (*graph.node, *graph.value_info, *graph.initializer, *graph.input, *graph.output, graph):
         del entry.metadata_props[:]
+    used = {node.domain for node in graph.node} | {""}
+    imports = [entry for entry in model.opset_import if entry.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(imports)
+    model.ir_version = onnx.helper.find_min_ir_version_for(imports, ignore_unknown=True)
     onnx.save(model, path)
 
 

@@ -1,0 +1,64 @@
+"""Which reader takes which file: a literal table; each one's packages load on first use."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export.converter_noise import quiet_loggers
+from export.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, TargetUnavailableError
+from models.errors import PocketClipError, choices
+
+if TYPE_CHECKING:
+    from export.lint.graph import Graph
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The function that reads a kind of file, and the pip extra that its packages come with."""
+
+    module: str
+    function: str
+    extra: str
+
+
+READERS: dict[str, Reader] = {
+    ".onnx": Reader("export.lint.read_onnx", "read_onnx", "onnx"),
+    ".mlpackage": Reader("export.lint.read_coreml", "read_coreml", "coreml"),
+    ".pte": Reader("export.lint.read_executorch", "read_executorch", "executorch"),
+    ".tflite": Reader("export.lint.read_tflite", "read_tflite", "tflite"),
+}
+
+
+def read_graph(path: Path) -> Graph:
+    """The graph of a model file.
+
+    Raises:
+        ArtifactNotFoundError: there is no such file.
+        ArtifactError: it is of a kind that no reader takes.
+        ArtifactCorruptError: its content cannot be read.
+        TargetUnavailableError: the reader's packages are not installed.
+    """
+    if not path.exists():
+        raise ArtifactNotFoundError(f"there is no model file {path}")
+    reader = READERS.get(path.suffix)
+    if reader is None:
+        raise ArtifactError(f"{path} is no model file that can be linted; known are: {choices(READERS)}")
+    quiet_loggers()
+    try:
+        read = getattr(importlib.import_module(reader.module), reader.function)
+    except ModuleNotFoundError as error:
+        raise TargetUnavailableError(
+            f"{path} cannot be read without {error.name}; add it with: "
+            f"pip install -c constraints.txt '.[{reader.extra}]'"
+        ) from error
+    try:
+        return read(path)
+    except PocketClipError:
+        raise
+    except Exception as error:
+        # Protobuf, flatbuffers, flatc and coremltools each raise classes of their own.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ArtifactCorruptError(f"{path} cannot be read: {reason}; export it again") from error

@@ -1,0 +1,161 @@
+"""The rules: a literal table. Codes stay what they are once published; a rule that goes leaves a gap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from export.lint import artifact_rules, graph_rules, module_rules
+from export.lint.finding import Severity
+from export.lint.subject import Checker
+
+UNREADABLE = "PC000"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: its code, a title, why it matters, what to do, and the function that finds places where it applies."""
+
+    code: str
+    severity: Severity
+    title: str
+    reason: str
+    fix: str
+    check: Checker | None
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        UNREADABLE,
+        Severity.WARNING,
+        "unreadable model file",
+        "no rule about the graph could be applied to a file that was just written",
+        "run pocketclip lint on the file for the whole message",
+        None,
+    ),
+    Rule(
+        "PC001",
+        Severity.ERROR,
+        "unfolded branches",
+        "parallel training branches compute at inference what one convolution computes, at several times the cost",
+        "convert models.clip.reparameterize(model); a block of your own needs a fold() method",
+        module_rules.unfolded_branches,
+    ),
+    Rule(
+        "PC002",
+        Severity.WARNING,
+        "batch norm left",
+        "at inference a batch norm is a factor and a shift, which belong into the weights beside it",
+        "fold it into the convolution or linear layer before or after it, as models.blocks.folding does",
+        module_rules.batch_norm_left,
+    ),
+    Rule(
+        "PC003",
+        Severity.ERROR,
+        "token ids in half precision",
+        "half floats are exact for whole numbers to 2048 only: 49406 and 49407 both become 49408, and argmax fails",
+        "compare ids as integers and pool the end of text by a product with the one-hot row, as "
+        "export.tower_module does",
+        graph_rules.half_precision_ids,
+    ),
+    Rule(
+        "PC004",
+        Severity.ERROR,
+        "64-bit integer input",
+        "Core ML and most phone accelerators have no 64-bit integers; apps would convert ids for nothing",
+        "export with an int32 example input",
+        graph_rules.int64_input,
+    ),
+    Rule(
+        "PC005",
+        Severity.ERROR,
+        "infinite mask",
+        "values below -65504 become -inf in half precision, and a softmax over a row of them NaN",
+        "use a finite mask such as -1e4, as models.blocks.transformer does",
+        graph_rules.infinite_mask,
+    ),
+    Rule(
+        "PC006",
+        Severity.WARNING,
+        "dynamic shape",
+        "open sizes keep delegates from planning memory and models off the Neural Engine",
+        "export with one fixed shape, batch 1; one file for each size that is needed",
+        graph_rules.dynamic_shape,
+    ),
+    Rule(
+        "PC007",
+        Severity.ERROR,
+        "missing normalisation",
+        "the manifest promises unit length, and cosines of embeddings that have another are wrong",
+        "end the tower with export.tower_module.L2Norm, or export with --raw",
+        graph_rules.missing_normalisation,
+    ),
+    Rule(
+        "PC008",
+        Severity.ERROR,
+        "wrong preprocessing",
+        "weights fit the mean, std and resizing that they were trained with: MobileCLIP takes mean 0 and std 1, "
+        "OpenAI's CLIP its own; others cost accuracy without any error",
+        "take the preprocessing of the registered model or of OpenCLIP's pretrained tag; do not --set it",
+        artifact_rules.wrong_preprocessing,
+    ),
+    Rule(
+        "PC009",
+        Severity.WARNING,
+        "heavy op outside the delegate",
+        "convolutions and products that XNNPACK does not take run in the runtime's own, much slower kernels, and "
+        "values are copied there and back. LiteRT is asked with its delegate on this computer",
+        "write the op in a form that the delegate takes, or keep it in another precision",
+        graph_rules.undelegated_heavy_op,
+    ),
+    Rule(
+        "PC010",
+        Severity.WARNING,
+        "weights stored twice",
+        "equal constants of 4 KB or more at different places make the file larger for nothing",
+        "share the parameter in the module, or let one constant be read by both ops",
+        graph_rules.weights_stored_twice,
+    ),
+    Rule(
+        "PC011",
+        Severity.WARNING,
+        "large download",
+        "users are asked or advised before such a download, or the file does not fit an app's base module",
+        "quantise (int8-weights, palette4), take a smaller model, or deliver it as an asset pack after installation",
+        artifact_rules.over_download_limit,
+    ),
+    Rule(
+        "PC012",
+        Severity.ERROR,
+        "over a store's limit",
+        "a store refuses an app with this file",
+        "quantise it, take a smaller model, or load it from your own server",
+        artifact_rules.over_store_limit,
+    ),
+    Rule(
+        "PC013",
+        Severity.ERROR,
+        "format too new for the runtime",
+        "the oldest runtime that the manifest names refuses the file's version",
+        "lower the opset, IR version or deployment target, or name a newer runtime in export.targets.schemes",
+        artifact_rules.format_too_new,
+    ),
+    Rule(
+        "PC014",
+        Severity.WARNING,
+        "quantised first or last layer",
+        "the stem sees the pixels and the projection gives the embedding: rounding there reaches everything, and both "
+        "are cheap",
+        "keep the stem and the projection in floating point",
+        graph_rules.quantised_end_layer,
+    ),
+    Rule(
+        "PC015",
+        Severity.ERROR,
+        "manifest does not describe the file",
+        "an app allocates inputs and outputs by the manifest",
+        "export the artefact again",
+        artifact_rules.wrong_description,
+    ),
+)
+
+BY_CODE = {rule.code: rule for rule in RULES}

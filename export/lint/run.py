@@ -1,0 +1,173 @@
+"""Applies the rules to models, artefacts and bare files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export.errors import ArtifactError, LintRuleError, TargetUnavailableError
+from export.lint.finding import LintFinding
+from export.lint.graph import Format, Graph
+from export.lint.readers import READERS, read_graph
+from export.lint.rules import BY_CODE, RULES, UNREADABLE, Rule
+from export.lint.subject import Subject
+from export.precision import TargetName, Tower
+from models.errors import choices
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from export.artifact import Artifact
+    from export.manifest import Manifest
+    from models.config import AnyConfig
+
+_TARGET_OF = {
+    Format.ONNX: TargetName.ONNX,
+    Format.COREML: TargetName.COREML,
+    Format.EXECUTORCH: TargetName.EXECUTORCH,
+    Format.TFLITE: TargetName.TFLITE,
+}
+
+
+def lint(subject: Subject) -> tuple[LintFinding, ...]:
+    """All findings about a subject, in the order of the rules."""
+    return tuple(
+        _finding(rule, spot.where, spot.message)
+        for rule in RULES
+        if rule.check is not None
+        for spot in rule.check(subject)
+    )
+
+
+def parse_codes(codes: Collection[str]) -> frozenset[str]:
+    """Codes of rules as a user writes them.
+
+    Raises:
+        LintRuleError: there is no such rule; the message lists those that exist.
+    """
+    for code in codes:
+        if code not in BY_CODE:
+            raise LintRuleError(f"there is no lint rule {code!r}; choose among: {choices(BY_CODE)}")
+    return frozenset(codes)
+
+
+def lint_model(config: AnyConfig, weights: str | None) -> list[tuple[Subject, tuple[LintFinding, ...]]]:
+    """Both towers of a model as they go to every converter.
+
+    Raises:
+        CheckpointError, NonFiniteError: the checkpoint cannot be used.
+    """
+    from export.tower_module import example_input, tower_module
+    from models.registry import build_model
+
+    model = build_model(config, weights)
+    return [
+        _linted(module_subject(tower_module(model, tower), config, tower, example_input(model, tower)))
+        for tower in Tower
+    ]
+
+
+def module_subject(module: nn.Module, config: AnyConfig, tower: Tower, example: object) -> Subject:
+    """A tower before conversion; `example` is an input of its fixed shape."""
+    from torch import Tensor
+
+    from export.lint.read_program import read_program
+
+    assert isinstance(example, Tensor)
+    return Subject(
+        label=f"{config.name} {tower}",
+        tower=tower,
+        module=module,
+        graph=read_program(module, example),
+        model_name=config.name,
+        preprocess=config.preprocess if tower is Tower.IMAGE else None,
+        normalized=True,
+    )
+
+
+def lint_artifact(artifact: Artifact) -> tuple[Subject, tuple[LintFinding, ...]]:
+    """An artefact on disk: its manifest, golden outputs and model file.
+
+    Raises:
+        ArtifactCorruptError: the model file cannot be read.
+        TargetUnavailableError: the packages that read it are missing.
+    """
+    outputs = artifact.golden(artifact.manifest.golden.outputs)
+    subject = _artifact_subject(artifact.label, artifact.manifest, outputs)
+    return _linted(replace(subject, graph=read_graph(artifact.model_path)))
+
+
+def lint_file(path: Path) -> tuple[Subject, tuple[LintFinding, ...]]:
+    """A model file that need not be ours. It is held against the oldest runtime that we export for.
+
+    Raises:
+        ArtifactError: it is missing, of a kind that no reader takes, or cannot be read.
+        TargetUnavailableError: the packages that read it are missing.
+    """
+    from export.targets import TARGETS, requirement
+
+    graph = read_graph(path)
+    target = _TARGET_OF[graph.format]
+    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    return _linted(
+        Subject(
+            label=str(path),
+            tower=_tower_by_input(graph),
+            graph=graph,
+            target=target,
+            requires=requirement(target, TARGETS[target].base),
+            size_bytes=sum(each.stat().st_size for each in files),
+        )
+    )
+
+
+def lint_export(module: nn.Module, folder: Path, manifest: Manifest, outputs: np.ndarray) -> tuple[LintFinding, ...]:
+    """What the export finds in an artefact that it is about to finish, whose files lie in `folder`.
+
+    A file that cannot be read is a finding of its own: the artefact has been proven by then and is kept.
+    """
+    label = f"{manifest.model.name} {manifest.scheme} {manifest.tower}"
+    subject = replace(_artifact_subject(label, manifest, outputs), module=module)
+    try:
+        return lint(replace(subject, graph=read_graph(folder / manifest.entry_point)))
+    except (ArtifactError, TargetUnavailableError) as error:
+        # The message names the folder that the artefact is made in, which is renamed when it is done.
+        reason = str(error).replace(f"{folder}/", "")
+        return (_finding(BY_CODE[UNREADABLE], manifest.entry_point, reason), *lint(subject))
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a path is of a kind that can be linted by itself."""
+    return path.suffix in READERS
+
+
+def _artifact_subject(label: str, manifest: Manifest, outputs: np.ndarray) -> Subject:
+    return Subject(
+        label=label,
+        tower=manifest.tower,
+        target=manifest.target,
+        manifest=manifest,
+        requires=manifest.requires,
+        outputs=outputs,
+        model_name=manifest.model.name,
+        preprocess=manifest.preprocess,
+        normalized=manifest.normalized,
+        size_bytes=manifest.model_size_bytes,
+    )
+
+
+def _tower_by_input(graph: Graph) -> Tower | None:
+    """A foreign file's tower, by the rank of its first input; None where that tells nothing."""
+    rank = len(graph.inputs[0].shape) if graph.inputs else 0
+    return {4: Tower.IMAGE, 2: Tower.TEXT}.get(rank)
+
+
+def _linted(subject: Subject) -> tuple[Subject, tuple[LintFinding, ...]]:
+    return subject, lint(subject)
+
+
+def _finding(rule: Rule, where: str, message: str) -> LintFinding:
+    return LintFinding(rule.code, rule.severity, where, message, rule.fix)

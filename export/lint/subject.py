@@ -1,0 +1,55 @@
+"""What the rules look at: a module before conversion, a graph, an artefact, or several of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from export.precision import TargetName, Tower
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from export.lint.graph import Graph
+    from export.manifest import Manifest
+    from models.preprocess import PreprocessSpec
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One tower as far as it is known; a rule says nothing about parts that are None.
+
+    `requires` is the oldest runtime or system that shall read the file, `outputs` embeddings that the artefact gave,
+    `preprocess` what the model's images go through, `size_bytes` the model's size on disk.
+    """
+
+    label: str
+    tower: Tower | None = None
+    module: nn.Module | None = None
+    graph: Graph | None = None
+    target: TargetName | None = None
+    manifest: Manifest | None = None
+    requires: str | None = None
+    outputs: np.ndarray | None = None
+    model_name: str | None = None
+    preprocess: PreprocessSpec | None = None
+    normalized: bool | None = None
+    size_bytes: int | None = None
+
+
+class Spot(NamedTuple):
+    """A place where a rule applies, and what is there."""
+
+    where: str
+    message: str
+
+
+Checker = Callable[[Subject], Iterator[Spot]]
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """The first of several names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
