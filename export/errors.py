@@ -51,6 +51,10 @@ class ManifestError(ArtifactError):
     """A manifest is malformed or of a schema this version cannot read."""
 
 
+class WeightsMismatchError(ArtifactError):
+    """An artefact was made from other weights than those it shall be compared with."""
+
+
 class ConversionError(ExportError):
     """A converter rejected the model."""
 

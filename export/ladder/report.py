@@ -38,6 +38,7 @@ class Status(StrEnum):
 class Method(StrEnum):
     """How a divergence was found."""
 
+    INPUTS = "what the manifest makes of the same images and captions"
     MODULES = "outputs of the modules on both sides"
     VALUES = "intermediate values of the converted model"
     CUTS = "bisection: the tower cut at its modules, each cut converted"
