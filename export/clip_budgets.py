@@ -74,12 +74,12 @@ _INT4_COREML = ClipBudget(
 )
 _PALETTE6 = ClipBudget(
     margin=0.01,
-    margin_flips=0.015,
+    margin_flips=0.005,
     top1_agreement=0.92,
-    overlap_at_10=0.94,
-    queries_overlap_at_10=0.945,
-    gallery_overlap_at_10=0.95,
-    reason="64 values for every 16 channels; measured 0.955, overlaps 0.964, 0.970, 0.971",
+    overlap_at_10=0.955,
+    queries_overlap_at_10=0.965,
+    gallery_overlap_at_10=0.965,
+    reason="64 values for every 16 channels; measured 0.955, overlaps 0.973, 0.981, 0.982 (image)",
 )
 _PALETTE4 = ClipBudget(
     margin=0.03,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.parity import cosines
-from export.precision import Precision, TargetName, Tower
+from export.precision import Tower
 from models.documents import document
 
 Embeddings = NDArray[np.float32]
@@ -50,6 +50,7 @@ class ClipGates:
     `histogram` counts samples by cosine: below `HISTOGRAM_BOUNDS[0]`, then up to each further bound, and above the
     last. `overlap_at_10` is the tower alone (its embeddings search among themselves), `queries_overlap_at_10` its
     queries against a fp32 gallery of the other tower, `gallery_overlap_at_10` fp32 queries against its gallery.
+    `judged` is false for a model without trained weights: the measures are there, but bound to nothing.
     """
 
     samples: int
@@ -64,6 +65,7 @@ class ClipGates:
     overlap_at_10: float
     queries_overlap_at_10: float
     gallery_overlap_at_10: float
+    judged: bool
     failures: tuple[str, ...]
 
 
@@ -76,7 +78,14 @@ class ClipSet:
 
 
 def judge(
-    tower: Tower, fp32: ClipSet, artifact: ClipSet, counterpart: ClipSet, keep: NDArray[np.int64], budget: ClipBudget
+    tower: Tower,
+    fp32: ClipSet,
+    artifact: ClipSet,
+    counterpart: ClipSet,
+    *,
+    keep: NDArray[np.int64],
+    budget: ClipBudget,
+    trained: bool,
 ) -> ClipGates:
     """Measures the gates.
 
@@ -87,6 +96,7 @@ def judge(
         counterpart: the other tower in PyTorch; its samples are those that belong to this tower's.
         keep: places of this tower's samples that are all different, which searching needs.
         budget: what the gates must reach.
+        trained: whether the weights are; embeddings of fresh ones are only measured.
     """
     cosine = cosines(fp32.samples, artifact.samples)
     if tower is Tower.IMAGE:
@@ -118,7 +128,8 @@ def judge(
         cosine_min=float(cosine.min()),
         histogram=tuple(int(count) for count in np.histogram(cosine, [-np.inf, *HISTOGRAM_BOUNDS, np.inf])[0]),
         margin=budget.margin,
-        failures=tuple(failures),
+        judged=trained,
+        failures=tuple(failures) if trained else (),
         **measured,
     )
 

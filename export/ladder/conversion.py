@@ -51,7 +51,8 @@ class Conversions:
         )
         folder = self._new_folder()
         try:
-            return folder / self.target.lower(request, folder)
+            with held_stderr():
+                return folder / self.target.lower(request, folder)
         except (PocketClipError, OSError):
             raise
         except Exception as error:

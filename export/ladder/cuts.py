@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -86,12 +87,15 @@ def cut_at(tower: nn.Module, site: Site) -> nn.Module:
         setattr(cut, NORM_SCOPE, nn.Identity())
     held: list[Tensor] = []
     module = cut.get_submodule(site.module)
+
+    def hold(_: nn.Module, inputs: tuple[Any, ...], output: Any = None) -> None:
+        value = inputs if site.event is Event.ENTER else output
+        held.append(value[0] if isinstance(value, tuple) else value)
+
     if site.event is Event.ENTER:
-        module.register_forward_pre_hook(lambda _, inputs: held.append(inputs[0]))
+        module.register_forward_pre_hook(hold)
     else:
-        module.register_forward_hook(
-            lambda _, inputs, output: held.append(output[0] if isinstance(output, tuple) else output)
-        )
+        module.register_forward_hook(hold)
 
     def give(_: nn.Module, inputs: object, output: object) -> Tensor:
         first = held[0]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.ladder.stations import Station
+from export.ladder.stations import Station, Traced
 from export.parity import snr_db
 
 # A place that a sound conversion shows less well than this is fused or quantised away there.
@@ -25,14 +25,6 @@ LOSS_DB = 6.0
 SAME_DB = 60.0
 
 Flat = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Traced:
-    """A value of a converted model, for each probe, as floats."""
-
-    name: str
-    values: tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)

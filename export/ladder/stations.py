@@ -15,8 +15,10 @@ from export.rejection import Place, place_of
 
 # Ops that only look at a value in another shape: what they give can be right where what they look at is wrong.
 _VIEWS = frozenset(
-    "alias clone contiguous detach expand flatten movedim narrow permute reshape select slice split squeeze t "
-    "transpose unbind unflatten unsqueeze view".split()
+    {
+        *("alias", "clone", "contiguous", "detach", "expand", "flatten", "movedim", "narrow", "permute", "reshape"),
+        *("select", "slice", "split", "squeeze", "t", "transpose", "unbind", "unflatten", "unsqueeze", "view"),
+    }
 )
 
 
@@ -50,6 +52,14 @@ class Station:
     def __str__(self) -> str:
         module = self.place.module or "(the tower itself)"
         return f"op {self.op} of {module}" if self.op else module
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A value inside another form of the tower, for each probe, as floats."""
+
+    name: str
+    values: tuple[np.ndarray, ...]
 
 
 @dataclass
@@ -101,6 +111,12 @@ def program_stations(program: torch.fx.GraphModule, probes: Sequence[np.ndarray]
         )
         for node in nodes
     ]
+
+
+def program_values(program: torch.fx.GraphModule, probes: Sequence[np.ndarray]) -> list[Traced]:
+    """The float result of every op of an exported program, views included."""
+    runs = [_Values(program).values_of(probe) for probe in probes]
+    return [Traced(node.name, tuple(run[node] for run in runs)) for node in runs[0]]
 
 
 def _on_enter(recording: _Recording, path: str) -> Any:

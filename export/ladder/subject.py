@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from export.artifact import Artifact
@@ -96,7 +95,7 @@ def load_subject(artifact: Artifact, weights: str | None = None, samples: int | 
             "give the checkpoint that was exported with --weights"
         )
     tower = artifact.manifest.tower
-    images, captions = (_spread(parity_inputs(config, each), samples) for each in Tower)
+    images, captions = (spread(parity_inputs(config, each), samples) for each in Tower)
     labels = list(load_tokenizer(config.tokenizer)(label_prompts())[:, None, :])
     image = ClipSet(eager_embeddings(model, Tower.IMAGE, images))
     text = ClipSet(eager_embeddings(model, Tower.TEXT, captions), eager_embeddings(model, Tower.TEXT, labels))
@@ -114,13 +113,8 @@ def load_subject(artifact: Artifact, weights: str | None = None, samples: int | 
     )
 
 
-def run_module(module: torch.nn.Module, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The module's output for each input."""
-    with torch.inference_mode():
-        return [module(torch.from_numpy(array)).numpy() for array in inputs]
-
-
-def _spread(inputs: Sequence[np.ndarray], samples: int | None) -> list[np.ndarray]:
+def spread(inputs: Sequence[np.ndarray], samples: int | None) -> list[np.ndarray]:
+    """So many of the inputs, evenly spread, the first and the last among them; None takes all."""
     if samples is None or samples >= len(inputs):
         return list(inputs)
     return [inputs[place] for place in np.linspace(0, len(inputs) - 1, samples).round().astype(int)]

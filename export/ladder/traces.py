@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from export.converter_noise import held_stderr
-from export.ladder.matching import Traced
+from export.ladder.stations import Traced
 from export.precision import TargetName
 
 Tracer = Callable[[Path, Sequence[np.ndarray]], list[Traced]]
