@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmark.cli import bench_command, report_command
 from benchmark.eval_cli import eval_command
+from benchmark.verify_cli import verify_command
 from export.cli import classify_command, export_command
 from export.inspect_cli import inspect_command
 from models import command_line
@@ -17,6 +18,7 @@ app.command("train")(train_command)
 app.command("reinforce", no_args_is_help=True)(reinforce_command)
 app.command("export", no_args_is_help=True)(export_command)
 app.command("inspect", no_args_is_help=True)(inspect_command)
+app.command("verify", no_args_is_help=True)(verify_command)
 app.command("classify", no_args_is_help=True)(classify_command)
 app.command("eval", no_args_is_help=True)(eval_command)
 app.command("bench", no_args_is_help=True)(bench_command)

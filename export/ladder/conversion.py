@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -51,7 +53,8 @@ class Conversions:
         )
         folder = self._new_folder()
         try:
-            with held_stderr():
+            # LiteRT's converter reports its steps on stdout, where tables go.
+            with held_stderr(), contextlib.redirect_stdout(io.StringIO()):
                 return folder / self.target.lower(request, folder)
         except (PocketClipError, OSError):
             raise

@@ -53,7 +53,7 @@ class Agreement:
     """
 
     cosine_min: float
-    max_abs: float
+    max_abs: float | None = None
     cosine_mean: float | None = None
     cosine_p1: float | None = None
     snr_db: float | None = None
@@ -125,3 +125,11 @@ class LadderReport:
     def first_failure(self) -> Rung | None:
         """The rung at which the tower goes astray."""
         return next((rung for rung in self.rungs if rung.status is Status.FAILED), None)
+
+
+@document
+class Verification:
+    """What one run of `pocketclip verify` found."""
+
+    ladders: tuple[LadderReport, ...]
+    schema_version: int = LADDER_SCHEMA_VERSION
