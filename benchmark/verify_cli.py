@@ -21,7 +21,8 @@ def verify_command(
         typer.Option("--record", help="Device outputs: a store of `bench`, or a benchmark record as JSON."),
     ] = None,
     samples: Annotated[
-        int | None, typer.Option("--samples", min=20, help="Images or captions at every rung; by default all 267.")
+        int | None,
+        typer.Option("--samples", min=20, help="How many images or captions; by default all, which the gates need."),
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write what was found to this file.")] = None,
 ) -> None:

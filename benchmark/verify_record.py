@@ -47,7 +47,7 @@ def with_device_rungs(report: LadderReport, artifact: Artifact, records: Sequenc
 
 
 def device_rung(artifact: Artifact, record: BenchmarkRecord, *, climbed: bool = True) -> Rung:
-    """Judges the outputs that a record holds by the artefact's budget; `climbed` tells whether no rung before failed."""
+    """Judges the outputs that a record holds by the artefact's budget; `climbed`: no rung before it failed."""
     version = f" {record.runtime.version}" if record.runtime.version else ""
     rung = Rung(RungName.DEVICE, f"{record.device.name}: {record.runtime.name}{version}", Status.NOT_REACHED, 0)
     if not climbed:

@@ -40,7 +40,7 @@ def rungs_table(report: LadderReport) -> Table:
 def gates_table(gates: ClipGates, target: TargetName, precision: Precision) -> Table:
     """The CLIP-level gates beside their budgets."""
     budget = CLIP_BUDGETS[target, precision]
-    judged = "" if gates.judged else "; not judged: the weights are not trained"
+    judged = f"; not judged: {gates.unjudged}" if gates.unjudged else ""
     table = Table(
         title=f"CLIP-level gates, {gates.samples} samples, {gates.labels} labels{judged}",
         title_justify="left",

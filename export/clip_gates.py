@@ -50,7 +50,7 @@ class ClipGates:
     `histogram` counts samples by cosine: below `HISTOGRAM_BOUNDS[0]`, then up to each further bound, and above the
     last. `overlap_at_10` is the tower alone (its embeddings search among themselves), `queries_overlap_at_10` its
     queries against a fp32 gallery of the other tower, `gallery_overlap_at_10` fp32 queries against its gallery.
-    `judged` is false for a model without trained weights: the measures are there, but bound to nothing.
+    `unjudged` says why the measures are bound to nothing, None where they are judged.
     """
 
     samples: int
@@ -65,7 +65,7 @@ class ClipGates:
     overlap_at_10: float
     queries_overlap_at_10: float
     gallery_overlap_at_10: float
-    judged: bool
+    unjudged: str | None
     failures: tuple[str, ...]
 
 
@@ -85,7 +85,7 @@ def judge(
     *,
     keep: NDArray[np.int64],
     budget: ClipBudget,
-    trained: bool,
+    unjudged: str | None = None,
 ) -> ClipGates:
     """Measures the gates.
 
@@ -96,7 +96,7 @@ def judge(
         counterpart: the other tower in PyTorch; its samples are those that belong to this tower's.
         keep: places of this tower's samples that are all different, which searching needs.
         budget: what the gates must reach.
-        trained: whether the weights are; embeddings of fresh ones are only measured.
+        unjudged: why the gates are measured alone, for embeddings that a budget says nothing about.
     """
     cosine = cosines(fp32.samples, artifact.samples)
     if tower is Tower.IMAGE:
@@ -128,8 +128,8 @@ def judge(
         cosine_min=float(cosine.min()),
         histogram=tuple(int(count) for count in np.histogram(cosine, [-np.inf, *HISTOGRAM_BOUNDS, np.inf])[0]),
         margin=budget.margin,
-        judged=trained,
-        failures=tuple(failures) if trained else (),
+        unjudged=unjudged,
+        failures=() if unjudged else tuple(failures),
         **measured,
     )
 

@@ -218,7 +218,9 @@ class _Ladder:
         ]
 
     def _budget(self, name: RungName) -> Budget:
-        return budget_of(name, self._manifest.target, self._manifest.precision)
+        budget = budget_of(name, self._manifest.target, self._manifest.precision)
+        # Of few samples a single one is more than the share that may differ.
+        return budget if self._subject.complete else dataclasses.replace(budget, top1_agreement=0.0)
 
     def _run_module(self, module: nn.Module) -> list[np.ndarray]:
         rows: list[np.ndarray] = []
@@ -292,7 +294,7 @@ class _Ladder:
             subject.counterpart,
             keep=subject.different_samples(),
             budget=CLIP_BUDGETS[self._manifest.target, self._manifest.precision],
-            trained=subject.trained,
+            unjudged=subject.unjudged,
         )
 
 

@@ -21,9 +21,6 @@ from models.clip import AnyModel
 from models.registry import build_model, checkpoint_of, resolve_config
 from models.tokenizer import load_tokenizer
 
-# Fewer leave a percentile, and ten nearest neighbours, without meaning.
-LEAST_SAMPLES = 20
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -31,12 +28,14 @@ class Subject:
 
     `inputs` are the samples of every rung, `labels` the prompts of the label set as ids; `eager` is what the trained
     multi-branch model gives for the inputs, normalised unless the artefact leaves that to the host. `trained` is false
-    where the weights are fresh random ones, whose embeddings mean nothing.
+    where the weights are fresh random ones, whose embeddings mean nothing; `complete`,
+    where only some samples are used.
     """
 
     artifact: Artifact
     model: AnyModel
     trained: bool
+    complete: bool
     inputs: Sequence[np.ndarray]
     labels: Sequence[np.ndarray]
     eager: Embeddings
@@ -58,6 +57,13 @@ class Subject:
         """The other tower's embeddings that top-1 agreement of the tower's samples is judged on."""
         labels = self.counterpart.labels
         return self.counterpart.samples if labels is None else labels
+
+    @property
+    def unjudged(self) -> str | None:
+        """Why CLIP-level gates cannot be judged, None where they can."""
+        if not self.trained:
+            return "the weights are not trained"
+        return None if self.complete else "only some of the samples were used"
 
     @property
     def example(self) -> Tensor:
@@ -95,7 +101,8 @@ def load_subject(artifact: Artifact, weights: str | None = None, samples: int | 
             "give the checkpoint that was exported with --weights"
         )
     tower = artifact.manifest.tower
-    images, captions = (spread(parity_inputs(config, each), samples) for each in Tower)
+    every = {each: parity_inputs(config, each) for each in Tower}
+    images, captions = (spread(every[each], samples) for each in Tower)
     labels = list(load_tokenizer(config.tokenizer)(label_prompts())[:, None, :])
     image = ClipSet(eager_embeddings(model, Tower.IMAGE, images))
     text = ClipSet(eager_embeddings(model, Tower.TEXT, captions), eager_embeddings(model, Tower.TEXT, labels))
@@ -105,6 +112,7 @@ def load_subject(artifact: Artifact, weights: str | None = None, samples: int | 
         artifact=artifact,
         model=model,
         trained=checkpoint_of(config, weights) is not None,
+        complete=len(inputs) == len(every[tower]),
         inputs=inputs,
         labels=labels,
         eager=fp32.samples if artifact.manifest.normalized else eager_embeddings(model, tower, inputs, raw=True),
