@@ -106,7 +106,10 @@ class _Ladder:
     def climb(self) -> LadderReport:
         subject = self._subject
         count = len(subject.inputs)
-        rungs = [inputs_rung(subject), Rung(RungName.EAGER, f"torch {torch.__version__}", Status.PASSED, count)]
+        inputs = inputs_rung(subject)
+        sound = Status.PASSED if inputs.status is Status.PASSED else Status.NOT_REACHED
+        # Eager PyTorch has run already, without which there is no subject.
+        rungs = [inputs, Rung(RungName.EAGER, f"torch {torch.__version__}", sound, count)]
         previous = subject.eager
         for form in self._forms():
             if any(rung.status is not Status.PASSED for rung in rungs):

@@ -27,7 +27,8 @@ from models.config import AnyConfig
 from models.registry import build_model, resolve_config
 
 # A causal text tower with CLIP's own ids, whose start and end are the same number in fp16; small for speed.
-TEXT_CHANGES = (
+CHANGES = (
+    "preprocess.image_size=32",
     "text.causal=true",
     "tokenizer.vocabulary=null",
     "tokenizer.context_length=16",
@@ -82,10 +83,7 @@ Plant = Callable[..., Planted]
 def plant(tmp_path_factory: pytest.TempPathFactory) -> Plant:
     """Exports a small tower once per target and precision, and gives a copy of the artefact."""
     out = tmp_path_factory.mktemp("sound")
-    configs = {
-        Tower.TEXT: resolve_config("pocketclip_nano", TEXT_CHANGES),
-        Tower.IMAGE: resolve_config("pocketclip_nano"),
-    }
+    config = resolve_config("pocketclip_nano", CHANGES)
     made: dict[object, Path] = {}
 
     def copied(
@@ -95,8 +93,8 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Plant:
     ) -> Planted:
         key = (tower, target, precision)
         if key not in made:
-            made[key] = export_artifact(ExportJob(configs[tower], None, target, precision, tower, out)).folder
+            made[key] = export_artifact(ExportJob(config, None, target, precision, tower, out)).folder
         copy_folder = tmp_path_factory.mktemp("planted") / tower
-        return Planted(Path(shutil.copytree(made[key], copy_folder)), configs[tower])
+        return Planted(Path(shutil.copytree(made[key], copy_folder)), config)
 
     return copied
