@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import datetime
 import functools
@@ -18,12 +19,12 @@ from torch import nn
 from export.budgets import Budget
 from export.clip_budgets import CLIP_BUDGETS
 from export.clip_gates import ClipGates, ClipSet, judge
-from export.errors import ConversionError
+from export.errors import ConversionError, ExportError
 from export.ladder import locate
 from export.ladder.budgets import budget_of
 from export.ladder.conversion import Conversions
 from export.ladder.inputs import inputs_rung
-from export.ladder.report import Agreement, Divergence, LadderReport, Rung, RungName, Status
+from export.ladder.report import Agreement, Divergence, LadderReport, Method, Rung, RungName, Status
 from export.ladder.subject import Subject
 from export.parity import Embeddings, cosines, measure, missed
 from export.precision import Precision, Tower
@@ -138,7 +139,8 @@ class _Ladder:
     @functools.cached_property
     def _tower(self) -> nn.Module:
         """What is exported."""
-        return self._folded if self._rewrite is None else self._rewrite(self._folded)
+        # Passes may work in place: the form before them is compared with later.
+        return self._folded if self._rewrite is None else self._rewrite(copy.deepcopy(self._folded))
 
     @functools.cached_property
     def _program(self) -> torch.fx.GraphModule:
@@ -281,7 +283,11 @@ class _Ladder:
             rung = dataclasses.replace(rung, failures=(failure,))
         self._watch.note(f"{form.name}: failed; searching where it diverges")
         worst = np.argsort(np.where(finite, cosines(eager, np.nan_to_num(outputs)), -np.inf))[:PROBES]
-        divergence = form.locate([subject.inputs[place] for place in worst], eager[worst])
+        try:
+            divergence = form.locate([subject.inputs[place] for place in worst], eager[worst])
+        except ExportError as error:
+            # A search that cannot be made must not cost what the rung found.
+            divergence = Divergence(Method.NONE, f"the search ended early: {error}")
         return dataclasses.replace(rung, divergence=divergence), outputs if finite.all() else None
 
     def _judge_gates(self, outputs: Embeddings) -> ClipGates:

@@ -52,10 +52,10 @@ def bisect(
         try:
             outputs = conversions.run(conversions.convert(cut, precision), probes)
         except ConversionError as error:
-            tell(f"the cut at {_worded(site)} cannot be converted: {error}")
+            tell(f"the cut at {site} cannot be converted: {error}")
             return True
         level = min(_level(expected, output) for expected, output in zip(borders[site], outputs, strict=True))
-        tell(f"cut at {_worded(site)}: {level:.1f} dB")
+        tell(f"cut at {site}: {level:.1f} dB")
         return level >= limit_db
 
     good, bad = -1, len(sites) - 1
@@ -72,10 +72,10 @@ def bisect(
     module = site.module if site.event is Event.EXIT else site.module.rpartition(".")[0]
     return Divergence(
         method=Method.CUTS,
-        detail=f"{_worded(site)} is the first value that a conversion of the tower up to it gives wrong",
+        detail=f"{site} is the first value that a conversion of the tower up to it gives wrong",
         module=module,
         class_name=type(tower.get_submodule(module)).__name__,
-        after=_worded(sites[good]) if good >= 0 else None,
+        after=str(sites[good]) if good >= 0 else None,
     )
 
 
@@ -122,8 +122,3 @@ def _level(expected: np.ndarray, output: np.ndarray) -> float:
     if output.shape != expected.shape or not np.isfinite(output).all():
         return float("-inf")
     return snr_db(expected, output)
-
-
-def _worded(site: Site) -> str:
-    preposition = "into" if site.event is Event.ENTER else "out of"
-    return f"what comes {preposition} {site.module or 'the tower'}"

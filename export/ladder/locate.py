@@ -46,7 +46,7 @@ def between_modules(before: nn.Module, after: nn.Module, probes: Probes, limit_d
             detail=f"{level:.1f} dB between the two forms' outputs, at least {limit_db:g} wanted",
             module=module,
             class_name=type(after.get_submodule(module)).__name__,
-            after=None if agreed is None else agreed.module or "the tower's input",
+            after=None if agreed is None else str(agreed),
         )
     return None
 

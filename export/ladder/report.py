@@ -42,7 +42,7 @@ class Method(StrEnum):
     MODULES = "outputs of the modules on both sides"
     VALUES = "intermediate values of the converted model"
     CUTS = "bisection: the tower cut at its modules, each cut converted"
-    NONE = "the runtime gives no intermediate values"
+    NONE = "no intermediate values"
 
 
 @document

@@ -36,6 +36,10 @@ class Site:
     module: str
     event: Event
 
+    def __str__(self) -> str:
+        preposition = "into" if self.event is Event.ENTER else "out of"
+        return f"what comes {preposition} {self.module or 'the tower'}"
+
 
 @dataclass(frozen=True)
 class Station:

@@ -151,7 +151,7 @@ def test_wrong_folding(plant, monkeypatch: pytest.MonkeyPatch) -> None:
     divergence = failed(planted.verify(), RungName.REPARAMETERISED).divergence
     assert divergence.method is Method.MODULES
     assert divergence.module == "encoder.transformer.0"
-    assert divergence.after == "encoder.positional_embedding"
+    assert divergence.after == "what comes into encoder.transformer.0"
 
 
 def test_wrong_graph_pass(plant) -> None:
