@@ -94,6 +94,7 @@ def test_record_of_another_artefact(artifact: Artifact, make: Any) -> None:
     assert NoRecordError.exit_code == 2
 
 
+@pytest.mark.slow
 def test_command_refuses_in_one_line(pocketclip, error_line, artifact: Artifact, tmp_path: Path) -> None:
     for arguments, complaint in (
         ((tmp_path / "nowhere",), "does not exist"),

@@ -16,6 +16,8 @@ from export.precision import Precision, TargetName, Tower
 from export.tower_module import TextTowerModule
 from models.blocks.mixers import RepMixer
 
+pytestmark = pytest.mark.slow
+
 ATTENTION = "encoder.transformer.1.pre_norm_mha.1"
 
 
@@ -111,7 +113,6 @@ def test_nan_in_one_layer(plant) -> None:
     assert rung.divergence.module == "encoder.transformer.1.pre_norm_ffn.1"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("target", [TargetName.COREML, TargetName.TFLITE])
 def test_swapped_query_and_key_in_other_formats(plant, target: TargetName) -> None:
     report = plant(target=target, precision=Precision.FP16).lower(swap_query_and_key).verify()
@@ -161,7 +162,6 @@ def test_wrong_graph_pass(plant) -> None:
     assert divergence.module == f"{ATTENTION}.qkv_proj"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("target", [TargetName.ONNX, TargetName.EXECUTORCH])
 def test_converter_that_breaks_one_module(plant, target: TargetName, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fresh conversions have the fault too: found by values where the runtime shows them, else by cuts."""
