@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmark.cli import bench_command, report_command
 from benchmark.eval_cli import eval_command
+from benchmark.verify_cli import verify_command
 from export.bundle_cli import bundle_command, selftest_command
 from export.cli import classify_command, export_command
 from export.inspect_cli import inspect_command
@@ -22,6 +23,7 @@ app.command("inspect", no_args_is_help=True)(inspect_command)
 app.command("bundle", no_args_is_help=True)(bundle_command)
 app.command("selftest", no_args_is_help=True)(selftest_command)
 app.command("lint", no_args_is_help=True)(lint_command)
+app.command("verify", no_args_is_help=True)(verify_command)
 app.command("classify", no_args_is_help=True)(classify_command)
 app.command("eval", no_args_is_help=True)(eval_command)
 app.command("bench", no_args_is_help=True)(bench_command)

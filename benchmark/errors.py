@@ -37,6 +37,12 @@ class RecordVersionError(RecordError):
     exit_code = 2
 
 
+class NoRecordError(RecordError):
+    """There is no record of what was asked for."""
+
+    exit_code = 2
+
+
 class StoreError(BenchmarkError):
     """The store cannot be opened, read or written."""
 

@@ -63,6 +63,10 @@ class SelfTestError(ExportError):
     """A bundle does not give its golden outputs here."""
 
 
+class WeightsMismatchError(ArtifactError):
+    """An artefact was made from other weights than those it shall be compared with."""
+
+
 class ConversionError(ExportError):
     """A converter rejected the model."""
 

@@ -33,14 +33,14 @@ def inputs_sha256(job: ExportJob, weights_sha256: str, calibration: CalibrationR
         "options": options,
         "calibration": None if calibration is None else calibration.inputs_sha256,
         "versions": package_versions(job.target),
-        "source": _source_sha256(),
+        "source": source_sha256(),
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 @functools.cache
-def _source_sha256() -> str:
-    """Over the code that makes artefacts: a change of it is a change of what comes out."""
+def source_sha256() -> str:
+    """The hash of the code that makes artefacts: a change of it is a change of what comes out."""
     digest = hashlib.sha256()
     for package in ("export", "models"):
         root = Path(__file__).parents[1] / package

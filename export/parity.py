@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from export.budgets import Budget
 from export.parity_report import ParityReport
 from export.precision import Tower
+from export.reference_cache import cached_embeddings
 from export.runtimes import Session
 from export.samples import label_prompts, parity_inputs
 from export.tower_module import tower_module
@@ -45,13 +46,11 @@ def make_reference(model: AnyModel, tower: Tower, *, raw: bool = False) -> Refer
     inputs = parity_inputs(model.config, tower)
     if tower is Tower.IMAGE:
         tokenizer = load_tokenizer(model.config.tokenizer)
-        counterpart = _embed(model, Tower.TEXT, list(tokenizer(label_prompts())[:, None, :]))
+        counterpart = eager_embeddings(model, Tower.TEXT, list(tokenizer(label_prompts())[:, None, :]))
     else:
-        counterpart = _embed(model, Tower.IMAGE, parity_inputs(model.config, Tower.IMAGE))
-    embeddings = _embed(model, tower, inputs, raw=raw)
-    folded = tower_module(model, tower, raw=raw)
-    with torch.inference_mode():
-        exported = np.concatenate([folded(torch.from_numpy(array)).numpy() for array in inputs])
+        counterpart = eager_embeddings(model, Tower.IMAGE, parity_inputs(model.config, Tower.IMAGE))
+    embeddings = eager_embeddings(model, tower, inputs, raw=raw)
+    exported = cached_embeddings(model, tower, "reparameterised", inputs, lambda: _run_folded(model, tower, inputs))
     return Reference(inputs, embeddings, counterpart, float(cosines(embeddings, exported).min()))
 
 
@@ -67,26 +66,8 @@ def compare(reference: Reference, outputs: Embeddings, budget: Budget, executed_
         NonFiniteError: an output is NaN or infinite; no metric is computed then.
     """
     require_finite(outputs, executed_by)
-    # Of length 1 already, unless they are raw: then errors count relative to each embedding's length.
-    lengths = np.linalg.norm(reference.embeddings, axis=1, keepdims=True)
-    expected, outputs = reference.embeddings / lengths, outputs / lengths
-    cosine = cosines(expected, outputs)
-    error = outputs.astype(np.float64) - expected
-    noise = float((error**2).sum())
-    measured = {
-        "cosine_mean": float(cosine.mean()),
-        "cosine_p1": float(np.percentile(cosine, 1)),
-        "cosine_min": float(cosine.min()),
-        "max_abs": float(np.abs(error).max()),
-        # An exact match has no finite ratio; 200 dB is beyond what fp64 could tell apart.
-        "snr_db": min(200.0, 10 * float(np.log10((expected.astype(np.float64) ** 2).sum() / max(noise, 1e-300)))),
-        "top1_agreement": top1_agreement(expected, outputs, reference.counterpart),
-    }
-    failures = [
-        f"{name} {value:.6g} is {'above' if name == 'max_abs' else 'below'} {getattr(budget, name):g}"
-        for name, value in measured.items()
-        if (value > budget.max_abs if name == "max_abs" else value < getattr(budget, name))
-    ]
+    measured = measure(reference.embeddings, outputs, reference.counterpart)
+    failures = missed(measured, budget)
     if reference.multibranch_cosine_min < 0.99999:
         failures.append(
             f"reparameterised PyTorch is at cosine {reference.multibranch_cosine_min:.6g} of the multi-branch model"
@@ -98,6 +79,39 @@ def compare(reference: Reference, outputs: Embeddings, budget: Budget, executed_
         executed_by=executed_by,
         failures=tuple(failures),
     )
+
+
+def measure(expected: Embeddings, outputs: Embeddings, counterpart: Embeddings) -> dict[str, float]:
+    """The measures of a `ParityReport` by name, for finite embeddings `(N, D)` that should be the same."""
+    # Of length 1 already, unless they are raw: then errors count relative to each embedding's length.
+    lengths = np.linalg.norm(expected, axis=1, keepdims=True)
+    expected, outputs = expected / lengths, outputs / lengths
+    cosine = cosines(expected, outputs)
+    return {
+        "cosine_mean": float(cosine.mean()),
+        "cosine_p1": float(np.percentile(cosine, 1)),
+        "cosine_min": float(cosine.min()),
+        "max_abs": float(np.abs(outputs.astype(np.float64) - expected).max()),
+        "snr_db": snr_db(expected, outputs),
+        "top1_agreement": top1_agreement(expected, outputs, counterpart),
+    }
+
+
+def missed(measured: Mapping[str, float], budget: Budget) -> list[str]:
+    """Words every measure that is not within the budget."""
+    return [
+        f"{name} {value:.6g} is {'above' if name == 'max_abs' else 'below'} {getattr(budget, name):g}"
+        for name, value in measured.items()
+        if (value > budget.max_abs if name == "max_abs" else value < getattr(budget, name))
+    ]
+
+
+def snr_db(expected: np.ndarray, outputs: np.ndarray) -> float:
+    """The power of finite values over that of their error, in decibels, at most 200."""
+    signal = expected.astype(np.float64)
+    noise = float(((outputs.astype(np.float64) - signal) ** 2).sum())
+    # An exact match has no finite ratio; 200 dB is beyond what fp64 could tell apart.
+    return min(200.0, 10 * float(np.log10(max(float((signal**2).sum()), 1e-300) / max(noise, 1e-300))))
 
 
 def cosines(first: np.ndarray, second: np.ndarray) -> NDArray[np.float64]:
@@ -122,11 +136,25 @@ def require_finite(outputs: np.ndarray, source: str) -> None:
         )
 
 
-def _embed(model: AnyModel, tower: Tower, inputs: Sequence[np.ndarray], *, raw: bool = False) -> Embeddings:
+def eager_embeddings(model: AnyModel, tower: Tower, inputs: Sequence[np.ndarray], *, raw: bool = False) -> Embeddings:
+    """The trained multi-branch model's embeddings `(N, D)`, normalised unless `raw`, from the cache where they are.
+
+    Raises:
+        NonFiniteError: one is NaN or infinite.
+    """
     encode = model.encode_image if tower is Tower.IMAGE else model.encode_text
+
+    def compute() -> Embeddings:
+        with torch.inference_mode():
+            return torch.cat([encode(torch.from_numpy(array)) for array in inputs]).numpy()
+
+    rows = cached_embeddings(model, tower, "eager", inputs, compute)
+    require_finite(rows, f"PyTorch ({model.config.name}, {tower} tower)")
+    return rows if raw else torch.nn.functional.normalize(torch.from_numpy(rows), dim=-1).numpy()
+
+
+def _run_folded(model: AnyModel, tower: Tower, inputs: Sequence[np.ndarray]) -> Embeddings:
+    # Its cosines to the multi-branch model's do not depend on the norm.
+    folded = tower_module(model, tower, raw=True)
     with torch.inference_mode():
-        rows = [encode(torch.from_numpy(array)) for array in inputs]
-        stacked = torch.cat(rows)
-        embeddings = (stacked if raw else torch.nn.functional.normalize(stacked, dim=-1)).numpy()
-    require_finite(embeddings, f"PyTorch ({model.config.name}, {tower} tower)")
-    return embeddings
+        return np.concatenate([folded(torch.from_numpy(array)).numpy() for array in inputs])

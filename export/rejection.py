@@ -96,7 +96,7 @@ def _first_mentioned(message: str, program: torch.export.ExportedProgram) -> Pla
             continue
         names = [name for name in _names(node) if len(name) >= _LEAST_NAME and _mentions(message, name)]
         if names and (best is None or max(map(len, names)) > best[0]):
-            best = (max(map(len, names)), _place(node))
+            best = (max(map(len, names)), place_of(node))
     return None if best is None else best[1]
 
 
@@ -115,7 +115,8 @@ def _mentions(message: str, name: str) -> bool:
     return re.search(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", message) is not None
 
 
-def _place(node: torch.fx.Node) -> Place:
+def place_of(node: torch.fx.Node) -> Place:
+    """The module and the line that an op of an exported program comes from."""
     stack = list(node.meta.get("nn_module_stack", {}).values())
     path, kind = stack[-1] if stack else ("", "")
     lines = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")

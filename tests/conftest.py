@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +23,10 @@ REPOSITORY = Path(__file__).parent.parent
 
 # A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What an earlier run of the tests kept must not decide this one.
+os.environ["POCKETCLIP_CACHE"] = tempfile.mkdtemp(prefix="pocketclip-tests-")
+atexit.register(shutil.rmtree, os.environ["POCKETCLIP_CACHE"], ignore_errors=True)
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -1,0 +1,86 @@
+"""The lowest rung: what the manifest makes of the same images and captions is what the model was trained on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from export.artifact import Artifact
+from export.ladder.report import Divergence, Method, Rung, RungName, Status
+from export.ladder.subject import Subject, spread
+from export.precision import Tower
+from export.samples import parity_inputs
+from export.tower_module import INPUT_NAMES
+from models.config import AnyConfig
+from models.errors import PocketClipError
+
+EXECUTED_BY = "the manifest's preprocessing"
+
+
+def inputs_rung(subject: Subject) -> Rung:
+    """Feeds the samples as an application would, by the manifest alone, and compares them with the model's own."""
+    artifact, config = subject.artifact, subject.model.config
+    failures = [*_interface(subject), *_fields(artifact, config)]
+    try:
+        declared = _declared_inputs(artifact, config, len(subject.inputs))
+    except PocketClipError as error:
+        failures.append(str(error))
+    else:
+        failures += _differences(declared, subject.inputs)
+    rung = Rung(RungName.INPUTS, EXECUTED_BY, Status.PASSED, len(subject.inputs))
+    if not failures:
+        return rung
+    part = "preprocessing" if subject.tower is Tower.IMAGE else "tokenizer"
+    divergence = Divergence(
+        method=Method.INPUTS,
+        detail=f"the {part} of {artifact.folder.name}/manifest.json: {failures[0]}; no op of the model is reached",
+    )
+    return replace(rung, status=Status.FAILED, failures=tuple(failures), divergence=divergence)
+
+
+def _interface(subject: Subject) -> Iterator[str]:
+    declared, given = subject.artifact.manifest.inputs, subject.inputs[0]
+    if len(declared) != 1 or declared[0].shape != given.shape or declared[0].dtype != given.dtype.name:
+        worded = ", ".join(f"{spec.name}: {spec.dtype} {spec.shape}" for spec in declared)
+        yield f"the artefact takes {worded}, the model {INPUT_NAMES[subject.tower]}: {given.dtype} {given.shape}"
+
+
+def _fields(artifact: Artifact, config: AnyConfig) -> Iterator[str]:
+    """Words every field of the preprocessing that the manifest has otherwise than the configuration."""
+    if artifact.manifest.tower is Tower.TEXT:
+        return
+    declared = artifact.manifest.preprocess
+    if declared is None:
+        yield "the manifest has no preprocessing"
+        return
+    for field in dataclasses.fields(config.preprocess):
+        found, expected = getattr(declared, field.name), getattr(config.preprocess, field.name)
+        if found != expected:
+            yield f"{field.name} is {found} in the manifest, {expected} in the model's configuration"
+
+
+def _declared_inputs(artifact: Artifact, config: AnyConfig, count: int) -> list[np.ndarray]:
+    manifest = artifact.manifest
+    if manifest.tower is Tower.IMAGE and manifest.preprocess is not None:
+        config = replace(config, preprocess=manifest.preprocess)
+    elif manifest.tower is Tower.TEXT and manifest.tokenizer is not None:
+        vocabulary = manifest.tokenizer.vocabulary
+        if vocabulary is not None and vocabulary.endswith(".json"):
+            vocabulary = str((artifact.folder / vocabulary).resolve())
+        config = replace(config, tokenizer=replace(manifest.tokenizer, vocabulary=vocabulary))
+    return spread(parity_inputs(config, manifest.tower), count)
+
+
+def _differences(declared: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> Iterator[str]:
+    pairs = list(zip(declared, expected, strict=True))
+    shapes = [(found.shape, wanted.shape) for found, wanted in pairs if found.shape != wanted.shape]
+    if shapes:
+        yield f"inputs are of shape {shapes[0][0]}, the model's of {shapes[0][1]}"
+        return
+    errors = [float(np.abs(found.astype(np.float64) - wanted).max()) for found, wanted in pairs]
+    different = sum(error > 0 for error in errors)
+    if different:
+        yield f"{different} of {len(pairs)} inputs differ from the model's, by up to {max(errors):.4g}"

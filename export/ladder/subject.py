@@ -1,0 +1,128 @@
+"""What a ladder is climbed for: an artefact, the model it was made from, and the samples of every rung."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from export.artifact import Artifact
+from export.clip_gates import ClipSet
+from export.errors import WeightsMismatchError
+from export.manifest import CONFIG_NAME
+from export.parity import Embeddings, eager_embeddings
+from export.precision import Tower
+from export.samples import label_prompts, parity_inputs
+from export.tower_module import example_input
+from models.checkpoint import weights_sha256
+from models.clip import AnyModel
+from models.registry import build_model, checkpoint_of, resolve_config
+from models.tokenizer import load_tokenizer
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An artefact and its model, with PyTorch's side of every comparison.
+
+    `inputs` are the samples of every rung, `labels` the prompts of the label set as ids; `eager` is what the trained
+    multi-branch model gives for the inputs, normalised unless the artefact leaves that to the host. `trained` is false
+    where the weights are fresh random ones, whose embeddings mean nothing; `complete`,
+    where only some samples are used.
+    """
+
+    artifact: Artifact
+    model: AnyModel
+    trained: bool
+    complete: bool
+    inputs: Sequence[np.ndarray]
+    labels: Sequence[np.ndarray]
+    eager: Embeddings
+    fp32: ClipSet
+    counterpart: ClipSet
+
+    @property
+    def tower(self) -> Tower:
+        """The artefact's tower."""
+        return self.artifact.manifest.tower
+
+    @property
+    def raw(self) -> bool:
+        """Whether the artefact leaves the L2 norm to the host."""
+        return not self.artifact.manifest.normalized
+
+    @property
+    def top1_candidates(self) -> Embeddings:
+        """The other tower's embeddings that top-1 agreement of the tower's samples is judged on."""
+        labels = self.counterpart.labels
+        return self.counterpart.samples if labels is None else labels
+
+    @property
+    def unjudged(self) -> str | None:
+        """Why CLIP-level gates cannot be judged, None where they can."""
+        if not self.trained:
+            return "the weights are not trained"
+        return None if self.complete else "only some of the samples were used"
+
+    @property
+    def example(self) -> Tensor:
+        """A valid input for tracing."""
+        return example_input(self.model, self.tower)
+
+    def different_samples(self) -> np.ndarray:
+        """Places of the inputs that no earlier one equals."""
+        first: dict[bytes, int] = {}
+        for place, array in enumerate(self.inputs):
+            first.setdefault(array.tobytes(), place)
+        return np.array(list(first.values()), np.int64)
+
+
+def load_subject(artifact: Artifact, weights: str | None = None, samples: int | None = None) -> Subject:
+    """Builds the model from the artefact's configuration and runs it eagerly.
+
+    Args:
+        artifact: what shall be verified.
+        weights: the checkpoint it was made from; None takes what is shipped with the configuration.
+        samples: how many of the parity samples to use, evenly spread; None takes all.
+
+    Raises:
+        WeightsMismatchError: the artefact was made from other weights.
+        ConfigError, CheckpointError: its configuration or the checkpoint cannot be read.
+        NonFiniteError: the model itself gives NaN or infinity.
+    """
+    config = resolve_config(str(artifact.folder / CONFIG_NAME), weights=weights)
+    model = build_model(config, weights)
+    expected, found = artifact.manifest.model.weights_sha256, weights_sha256(model)
+    if found != expected:
+        given = f"--weights {weights}" if weights else "the weights that come with its configuration"
+        raise WeightsMismatchError(
+            f"{artifact.folder} was made from weights {expected[:12]}..., {given} are {found[:12]}...; "
+            "give the checkpoint that was exported with --weights"
+        )
+    tower = artifact.manifest.tower
+    every = {each: parity_inputs(config, each) for each in Tower}
+    images, captions = (spread(every[each], samples) for each in Tower)
+    labels = list(load_tokenizer(config.tokenizer)(label_prompts())[:, None, :])
+    image = ClipSet(eager_embeddings(model, Tower.IMAGE, images))
+    text = ClipSet(eager_embeddings(model, Tower.TEXT, captions), eager_embeddings(model, Tower.TEXT, labels))
+    inputs = images if tower is Tower.IMAGE else captions
+    fp32, counterpart = (image, text) if tower is Tower.IMAGE else (text, image)
+    return Subject(
+        artifact=artifact,
+        model=model,
+        trained=checkpoint_of(config, weights) is not None,
+        complete=len(inputs) == len(every[tower]),
+        inputs=inputs,
+        labels=labels,
+        eager=fp32.samples if artifact.manifest.normalized else eager_embeddings(model, tower, inputs, raw=True),
+        fp32=fp32,
+        counterpart=counterpart,
+    )
+
+
+def spread(inputs: Sequence[np.ndarray], samples: int | None) -> list[np.ndarray]:
+    """So many of the inputs, evenly spread, the first and the last among them; None takes all."""
+    if samples is None or samples >= len(inputs):
+        return list(inputs)
+    return [inputs[place] for place in np.linspace(0, len(inputs) - 1, samples).round().astype(int)]

@@ -1,0 +1,100 @@
+"""Small artefacts to verify, and a way to plant faults in their model files."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from export.artifact import load_artifact
+from export.job import ExportJob
+from export.ladder.climb import climb
+from export.ladder.report import LadderReport
+from export.ladder.subject import load_subject
+from export.manifest import MANIFEST_NAME, list_files
+from export.pipeline import export_artifact
+from export.precision import Precision, TargetName, Tower
+from export.targets import load_target
+from export.targets.base import LoweringRequest
+from export.tower_module import INPUT_NAMES, OUTPUT_NAME, example_input, tower_module
+from models.config import AnyConfig
+from models.registry import build_model, resolve_config
+
+# A causal text tower with CLIP's own ids, whose start and end are the same number in fp16; small for speed.
+CHANGES = (
+    "preprocess.image_size=32",
+    "text.causal=true",
+    "tokenizer.vocabulary=null",
+    "tokenizer.context_length=16",
+    "text.embedding_rank=16",
+    "text.width=64",
+    'text.blocks=["repmixer","attention"]',
+)
+SAMPLES = 20
+
+Tamper = Callable[[nn.Module], nn.Module]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A sound artefact's copy, whose model file may be made anew from a tower with a fault."""
+
+    folder: Path
+    config: AnyConfig
+
+    def lower(self, tamper: Tamper) -> Planted:
+        """Converts the tampered tower with the artefact's own target; the manifest still names the true weights."""
+        manifest = load_artifact(self.folder).manifest
+        model = build_model(self.config)
+        request = LoweringRequest(
+            module=tamper(copy.deepcopy(tower_module(model, manifest.tower))).eval(),
+            example=example_input(model, manifest.tower),
+            input_name=INPUT_NAMES[manifest.tower],
+            output_name=OUTPUT_NAME,
+            precision=manifest.precision,
+            calibration=(),
+        )
+        entry = self.folder / manifest.entry_point
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        load_target(manifest.target).lower(request, self.folder)
+        self.edit(files=[asdict(entry) for entry in list_files(self.folder)])
+        return self
+
+    def edit(self, **changes: object) -> None:
+        """Changes fields of the manifest."""
+        path = self.folder / MANIFEST_NAME
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    def verify(self) -> LadderReport:
+        """The ladder against the true weights."""
+        return climb(load_subject(load_artifact(self.folder), samples=SAMPLES))
+
+
+Plant = Callable[..., Planted]
+
+
+@pytest.fixture(scope="session")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Plant:
+    """Exports a small tower once per target and precision, and gives a copy of the artefact."""
+    out = tmp_path_factory.mktemp("sound")
+    config = resolve_config("pocketclip_nano", CHANGES)
+    made: dict[object, Path] = {}
+
+    def copied(
+        tower: Tower = Tower.TEXT,
+        target: TargetName = TargetName.ONNX,
+        precision: Precision = Precision.FP32,
+    ) -> Planted:
+        key = (tower, target, precision)
+        if key not in made:
+            made[key] = export_artifact(ExportJob(config, None, target, precision, tower, out)).folder
+        copy_folder = tmp_path_factory.mktemp("planted") / tower
+        return Planted(Path(shutil.copytree(made[key], copy_folder)), config)
+
+    return copied

@@ -1,0 +1,190 @@
+"""Faults planted in artefacts and converters: the ladder names the rung, and the op or module where it begins."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from export.artifact import load_artifact
+from export.ladder.climb import climb
+from export.ladder.report import LadderReport, Method, Rung, RungName, Status
+from export.ladder.subject import load_subject
+from export.precision import Precision, TargetName, Tower
+from export.tower_module import TextTowerModule
+from models.blocks.mixers import RepMixer
+
+pytestmark = pytest.mark.slow
+
+ATTENTION = "encoder.transformer.1.pre_norm_mha.1"
+
+
+def failed(report: LadderReport, name: RungName) -> Rung:
+    """The only rung that fails; none behind it is climbed."""
+    assert not report.passed
+    rung = report.first_failure
+    assert rung is not None and rung.name is name, report.rungs
+    place = report.rungs.index(rung)
+    assert all(other.status is Status.PASSED for other in report.rungs[:place])
+    assert all(other.status is Status.NOT_REACHED for other in report.rungs[place + 1 :])
+    assert rung.divergence is not None
+    return rung
+
+
+def drop_mask(tower: nn.Module) -> nn.Module:
+    tower.get_submodule(ATTENTION).mask = None
+    return tower
+
+
+def swap_query_and_key(tower: nn.Module) -> nn.Module:
+    projection = tower.get_submodule(f"{ATTENTION}.qkv_proj")
+    assert isinstance(projection, nn.Linear)
+    width = projection.in_features
+    with torch.no_grad():
+        for values in (projection.weight, projection.bias):
+            query, key, value = values.split(width)
+            values.copy_(torch.cat([key, query, value]).clone())
+    return tower
+
+
+def plant_nan(tower: nn.Module) -> nn.Module:
+    layer = tower.get_submodule("encoder.transformer.1.pre_norm_ffn.1")
+    assert isinstance(layer, nn.Linear)
+    with torch.no_grad():
+        layer.weight[3, 5] = float("nan")
+    return tower
+
+
+class HalfArgmax(nn.Module):
+    """Takes the end of text by the highest id, compared in fp16: start and end are the same number there."""
+
+    def __init__(self, tower: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(tower, TextTowerModule)
+        self.encoder, self.l2_norm = tower.encoder, tower.l2_norm
+
+    def forward(self, token_ids: Tensor) -> Tensor:
+        hidden = self.encoder.hidden_states(token_ids)
+        end = token_ids.half().float().argmax(dim=-1)
+        return self.l2_norm(hidden[torch.arange(1), end] @ self.encoder.projection_layer)
+
+
+def test_sound_artefact_passes_and_every_rung_is_climbed(plant) -> None:
+    report = plant().verify()
+    assert report.passed, report
+    names = [rung.name for rung in report.rungs]
+    assert names == [
+        RungName.INPUTS,
+        RungName.EAGER,
+        RungName.REPARAMETERISED,
+        RungName.PROGRAM,
+        RungName.ARTEFACT,
+    ]
+    assert all(rung.against_previous.snr_db > 80 for rung in report.rungs[2:] if rung.against_previous)
+    assert report.gates is not None and report.gates.unjudged == "the weights are not trained"
+
+
+def test_dropped_mask(plant) -> None:
+    divergence = failed(plant().lower(drop_mask).verify(), RungName.ARTEFACT).divergence
+    assert divergence.method is Method.VALUES
+    assert (divergence.module, divergence.class_name) == (ATTENTION, "SequenceAttention")
+    assert divergence.op == "add"
+    assert divergence.after == f"op bmm of {ATTENTION}"
+
+
+def test_swapped_query_and_key(plant) -> None:
+    divergence = failed(plant().lower(swap_query_and_key).verify(), RungName.ARTEFACT).divergence
+    assert (divergence.module, divergence.op) == (f"{ATTENTION}.qkv_proj", "linear")
+
+
+def test_half_precision_argmax(plant) -> None:
+    divergence = failed(plant().lower(HalfArgmax).verify(), RungName.ARTEFACT).divergence
+    # The pooling is the tower's own code, behind the encoder's last norm.
+    assert (divergence.module, divergence.class_name) == ("", "TextTowerModule")
+    assert divergence.line is not None and divergence.line.startswith("tower_module.py:")
+
+
+def test_nan_in_one_layer(plant) -> None:
+    rung = failed(plant().lower(plant_nan).verify(), RungName.ARTEFACT)
+    assert rung.failures == ("NaN or infinite values for 20 of 20 samples (first: sample 0)",)
+    assert rung.against_eager is None
+    assert rung.divergence.module == "encoder.transformer.1.pre_norm_ffn.1"
+
+
+@pytest.mark.parametrize("target", [TargetName.COREML, TargetName.TFLITE])
+def test_swapped_query_and_key_in_other_formats(plant, target: TargetName) -> None:
+    report = plant(target=target, precision=Precision.FP16).lower(swap_query_and_key).verify()
+    assert [rung.name for rung in report.rungs if rung.status is Status.PASSED][-1] is RungName.CONVERTED
+    divergence = failed(report, RungName.ARTEFACT).divergence
+    assert divergence.module == f"{ATTENTION}.qkv_proj"
+
+
+def test_wrong_mean_in_the_manifest(plant) -> None:
+    planted = plant(Tower.IMAGE)
+    preprocess = load_artifact(planted.folder).manifest.preprocess
+    planted.edit(preprocess=dataclasses.asdict(preprocess) | {"mean": [0.5, 0.5, 0.5]})
+    rung = failed(planted.verify(), RungName.INPUTS)
+    assert rung.failures == (
+        "mean is (0.5, 0.5, 0.5) in the manifest, (0.0, 0.0, 0.0) in the model's configuration",
+        "20 of 20 inputs differ from the model's, by up to 0.5",
+    )
+
+
+def test_wrong_context_length_in_the_manifest(plant) -> None:
+    planted = plant()
+    planted.edit(tokenizer={"context_length": 12, "vocabulary": None})
+    rung = failed(planted.verify(), RungName.INPUTS)
+    assert rung.failures == ("inputs are of shape (1, 12), the model's of (1, 16)",)
+
+
+def test_wrong_folding(plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = RepMixer.fold
+
+    def fold(self: RepMixer) -> nn.Module:
+        conv = sound(self)
+        conv.bias.data += 0.05
+        return conv
+
+    planted = plant()
+    monkeypatch.setattr(RepMixer, "fold", fold)
+    divergence = failed(planted.verify(), RungName.REPARAMETERISED).divergence
+    assert divergence.method is Method.MODULES
+    assert divergence.module == "encoder.transformer.0"
+    assert divergence.after == "what comes into encoder.transformer.0"
+
+
+def test_wrong_graph_pass(plant) -> None:
+    subject = load_subject(load_artifact(plant().folder), samples=20)
+    report = climb(subject, rewrite=swap_query_and_key)
+    divergence = failed(report, RungName.PASSES).divergence
+    assert divergence.module == f"{ATTENTION}.qkv_proj"
+
+
+@pytest.mark.parametrize("target", [TargetName.ONNX, TargetName.EXECUTORCH])
+def test_converter_that_breaks_one_module(plant, target: TargetName, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fresh conversions have the fault too: found by values where the runtime shows them, else by cuts."""
+    from export.targets.executorch import ExecuTorchTarget
+    from export.targets.onnx import OnnxTarget
+
+    broken = "encoder.transformer.1.pre_norm_ffn.4"
+    implementation = {TargetName.ONNX: OnnxTarget, TargetName.EXECUTORCH: ExecuTorchTarget}[target]
+    planted = plant(target=target)
+    sound = implementation.lower
+
+    def lower(self, request, folder):
+        layer = request.module.get_submodule(broken)
+        with torch.no_grad():
+            kept = layer.weight.clone()
+            layer.weight *= 1.5
+            try:
+                return sound(self, request, folder)
+            finally:
+                layer.weight.copy_(kept)
+
+    monkeypatch.setattr(implementation, "lower", lower)
+    artifact = planted.lower(lambda tower: tower)
+    divergence = failed(artifact.verify(), RungName.ARTEFACT).divergence
+    assert divergence.method is (Method.VALUES if target is TargetName.ONNX else Method.CUTS)
+    assert divergence.module == broken
