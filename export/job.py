@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.calibration import GENERATED_SCENES, CalibrationRequest
-from export.manifest import Manifest
+from export.manifest import Manifest, scheme_name
+from export.mixed.budget import DropBudget
+from export.mixed.plan import PrecisionPlan
 from export.precision import Precision, TargetName, Tower
 from models.config import AnyConfig
 
@@ -16,7 +18,9 @@ class ExportJob:
     """What to export and where to: the artefact goes to `out/model/target-precision/tower`.
 
     `weights` is the path of a checkpoint; None takes what comes with the configuration. `raw` leaves the L2 norm out
-    of the graph; `ios` is the oldest iOS that a Core ML model shall run on.
+    of the graph; `ios` is the oldest iOS that a Core ML model shall run on. With a `plan`, or a `budget` that one is
+    searched for, precisions are mixed: the artefact goes to `target-precision-mixed`. `labelled_sha256` is the identity
+    of the budget's labelled folder.
     """
 
     config: AnyConfig
@@ -28,16 +32,25 @@ class ExportJob:
     calibration: CalibrationRequest = GENERATED_SCENES
     raw: bool = False
     ios: int | None = None
+    plan: PrecisionPlan | None = None
+    budget: DropBudget | None = None
+    labelled_sha256: str | None = None
+
+    @property
+    def scheme(self) -> str:
+        """Target and precision in one word, as the manifest has it."""
+        mixed = self.plan is not None or self.budget is not None
+        return scheme_name(self.target, self.precision, mixed=mixed)
 
     @property
     def folder(self) -> Path:
         """The artefact's folder."""
-        return self.out / self.config.name / f"{self.target}-{self.precision}" / self.tower
+        return self.out / self.config.name / self.scheme / self.tower
 
     @property
     def label(self) -> str:
         """The job in words, for progress and errors."""
-        return f"{self.config.name} {self.target}-{self.precision} {self.tower}"
+        return f"{self.config.name} {self.scheme} {self.tower}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ Schema history:
   2: `calibration` (where ranges came from), `requires` (the oldest runtime or system that reads the file) and
      `inputs_sha256` (what the artefact was made from, by which an export knows that nothing has changed). A manifest
      of version 1 is read with none of them.
+
+Optional fields of any version: `plan` (which modules keep more than the precision, where they do).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import hashlib
 from pathlib import Path
 
 from export.errors import ArtifactCorruptError, ManifestError
+from export.mixed.plan import PLAN_NAME, PrecisionPlan
 from export.parity_report import ParityReport
 from export.precision import Precision, TargetName, Tower
 from models import documents
@@ -113,17 +116,19 @@ class Manifest:
     calibration: CalibrationRecord | None = None
     requires: str | None = None
     inputs_sha256: str | None = None
+    plan: PrecisionPlan | None = None
 
     @property
     def scheme(self) -> str:
-        """Target and precision in one word, e.g. `onnx-int8-static`."""
-        return f"{self.target}-{self.precision}"
+        """Target and precision in one word, e.g. `onnx-int8-static`; `onnx-int8-static-mixed` with a plan."""
+        return scheme_name(self.target, self.precision, mixed=self.plan is not None)
 
     @property
     def model_size_bytes(self) -> int:
         """Bytes of the model alone, weights in files of their own included, without golden data and vocabulary."""
         golden = self.golden
-        others = {golden.inputs.file, golden.reference.file, golden.outputs.file, CONFIG_NAME, VOCABULARY_NAME}
+        tensors = {golden.inputs.file, golden.reference.file, golden.outputs.file}
+        others = tensors | {CONFIG_NAME, VOCABULARY_NAME, PLAN_NAME}
         return sum(entry.size_bytes for entry in self.files if entry.path not in others)
 
     @property
@@ -133,6 +138,11 @@ class Manifest:
         for entry in sorted(self.files, key=lambda item: item.path):
             digest.update(f"{entry.path}\0{entry.sha256}\n".encode())
         return digest.hexdigest()
+
+
+def scheme_name(target: TargetName, precision: Precision, *, mixed: bool) -> str:
+    """Target and precision in one word; artefacts with a plan do not stand for the uniform ones."""
+    return f"{target}-{precision}{'-mixed' if mixed else ''}"
 
 
 def hash_file(path: Path) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
+    from export.mixed.plan import PrecisionPlan
     from export.precision import Precision
     from export.runtimes import Session
 
@@ -21,7 +22,8 @@ class LoweringRequest:
 
     `module` is the tower to convert, `example` a valid input of its fixed shape; `calibration` holds inputs of
     the same shape for precisions that need observed ranges, and is empty otherwise. `ios` is the oldest iOS that a
-    Core ML model shall run on; None takes the oldest that the precision allows.
+    Core ML model shall run on; None takes the oldest that the precision allows. `plan` names modules that keep more than
+    the precision; None spares none.
     """
 
     module: nn.Module
@@ -31,6 +33,7 @@ class LoweringRequest:
     precision: Precision
     calibration: Sequence[np.ndarray]
     ios: int | None = None
+    plan: PrecisionPlan | None = None
 
 
 @dataclass(frozen=True)
