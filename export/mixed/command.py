@@ -106,9 +106,7 @@ def measure_all(jobs: Sequence[ExportJob], progress: Progress) -> None:
     from export.mixed.rounding import rounding_of
     from models.registry import build_model
 
-    needed = {
-        (job.tower, rounding_of(job.precision), job.calibration): job for job in jobs if job.budget is not None
-    }
+    needed = {(job.tower, rounding_of(job.precision), job.calibration): job for job in jobs if job.budget is not None}
     if not needed:
         return
     model = build_model(jobs[0].config, jobs[0].weights)

@@ -22,8 +22,8 @@ class LoweringRequest:
 
     `module` is the tower to convert, `example` a valid input of its fixed shape; `calibration` holds inputs of
     the same shape for precisions that need observed ranges, and is empty otherwise. `ios` is the oldest iOS that a
-    Core ML model shall run on; None takes the oldest that the precision allows. `plan` names modules that keep more than
-    the precision; None spares none.
+    Core ML model shall run on; None takes the oldest that the precision allows. `plan` names modules that keep more
+    than the precision; None spares none.
     """
 
     module: nn.Module

@@ -30,8 +30,8 @@ from export.mixed.plan import KeptPrecision, kept_modules
 from export.precision import Precision
 from export.sensitive import eight_bit_modules
 from export.targets.base import LoweringRequest
-from export.targets.coreml_scopes import names_within
 from export.targets.coreml_activations import quantize_activations, reads_exact_constant
+from export.targets.coreml_scopes import names_within
 from export.targets.schemes import COREML_SCHEMES
 
 PACKAGE_NAME = "model.mlpackage"

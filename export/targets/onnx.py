@@ -194,7 +194,9 @@ def _read_by(model: onnx.ModelProto, modules: Sequence[str]) -> frozenset[str]:
 def _after_fusion(names: Sequence[str], prepared: Path) -> list[str]:
     """Names that the nodes have once they are prepared: one that was fused keeps its own and adds the fusion's."""
     wanted = set(names)
-    return [node.name for node in onnx.load(prepared).graph.node if node.name.partition("/")[0] in wanted]
+    found = [node.name for node in onnx.load(prepared).graph.node if node.name.partition("/")[0] in wanted]
+    # Before it quantises, the dynamic quantiser takes each Gemm apart again and names the product after it.
+    return [*found, *(f"{name}_MatMul" for name in found)]
 
 
 def _module_path(node: onnx.NodeProto) -> list[str]:
