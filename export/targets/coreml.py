@@ -170,10 +170,11 @@ def _palettes(model: MLModel, package: Path, request: LoweringRequest, *, joint:
     configs.update(dict.fromkeys([*_float_weights(package, request), *in_bytes]))
     config = _config(tables, configs)
     palettized = palettize_weights(model, config, joint_compression=joint)
+    assert isinstance(palettized, MLModel)
     if in_bytes:
         linear = _config(None, dict.fromkeys(in_bytes, BYTES_PER_CHANNEL))
         palettized = linear_quantize_weights(palettized, linear)
-    assert isinstance(palettized, MLModel)
+        assert isinstance(palettized, MLModel)
     return palettized
 
 
