@@ -70,7 +70,7 @@ def test_budget_out_of_reach(tmp_path: Path) -> None:
         tmp_path,
         budget=parse_max_drop("cosine=0.999999"),
     )
-    with pytest.raises(DropBudgetError, match="with every module at int8 it reaches cosine 0.9999") as caught:
+    with pytest.raises(DropBudgetError, match=r"with every module at int8 it reaches cosine 0\.9999") as caught:
         export_artifact(job)
     assert caught.value.exit_code == 2
     assert not job.folder.exists()
