@@ -68,12 +68,9 @@ def test_onnx(tmp_path: Path) -> None:
         if in_bytes or node.input[1] in stored:
             weight = stored[source.input[0]] if in_bytes and source is not None else stored[node.input[1]]
             sizes[not in_bytes].append(int(np.prod(weight.dims)))
-    # The matrix of the first end of text stays exact or not as without a plan: only the tower's own weights count.
-    kept, rounded = _sorted_sizes(kept=True), _sorted_sizes(kept=False)
-    assert sorted(size for size in sizes[True] if size in kept) == kept
-    assert sorted(size for size in sizes[False] if size in rounded)[-len(rounded) :] == rounded or set(rounded) <= set(
-        sizes[False]
-    )
+    # A rounded matrix is missing among those in floating point, and the other way round.
+    assert sizes[True] and sorted(sizes[True]) == _sorted_sizes(kept=True)
+    assert set(_sorted_sizes(kept=False)) <= set(sizes[False])
 
 
 @pytest.mark.slow
@@ -146,11 +143,11 @@ def test_coreml(tmp_path: Path) -> None:
     sizes: dict[str, list[int]] = {}
     for op in program:
         if op.op_type in ("conv", "linear"):
-            weight, values = op.inputs["weight"], op.inputs["x"]
+            weight = op.inputs["weight"]
             sizes.setdefault(weight.op.op_type, []).append(int(np.prod(weight.shape)))
-            if weight.op.op_type == "const" and op.op_type == "conv":
-                # Neither what it reads is rounded for it.
-                assert values.op.op_type != "dequantize", op.name
+            if weight.op.op_type == "const":
+                # What it gives is not rounded either; what it reads may be, by an op before it.
+                assert all(reader.op_type != "quantize" for reader in op.outputs[0].child_ops), op.name
     kept = _sorted_sizes(kept=True)
     # The product with zeros and ones is exact in any case.
     assert sorted(size for size in sizes.pop("const") if size in kept) == kept
