@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +60,16 @@ def export_command(
     without: Annotated[
         list[str] | None, typer.Option("--without", help="A graph pass to leave out; may be repeated.")
     ] = None,
+    max_drop: Annotated[
+        str | None,
+        typer.Option("--max-drop", help="Keep the fewest modules finer: cosine=0.995, or accuracy=1.0 (points)."),
+    ] = None,
+    labelled: Annotated[
+        str | None, typer.Option("--labelled", help="What accuracy is measured on: scenes, or folder:PATH.")
+    ] = None,
+    precision_plans: Annotated[
+        list[Path] | None, typer.Option("--plan", help="A plan.json to replay; one for each tower and precision.")
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Artefacts converted at a time.")] = min(
         2, os.cpu_count() or 1
     ),
@@ -97,8 +108,13 @@ def export_command(
         passes=pass_options(byte_input=byte_input, channels_last=channels_last, gelu=gelu),
         without=without or [],
     )
+    if max_drop is not None or labelled is not None or precision_plans:
+        from export.mixed.command import with_mixed
+
+        plan = replace(plan, jobs=with_mixed(plan.jobs, max_drop, labelled, precision_plans or []))
 
     from export import memory as memory_bound
+    from export.mixed.command import measure_all
     from export.outcomes import exit_code, failed, one_line, print_outcomes
     from export.unchanged import prepare
     from export.workers import LOG_NAME, run_jobs
@@ -111,6 +127,13 @@ def export_command(
         (out / LOG_NAME).write_bytes(b"")
     outcomes: list[Outcome] = []
     with command_line.progress() as progress:
+        measuring = progress.add_task("", total=None, visible=False)
+        measure_all(
+            prepared.jobs,
+            lambda what, done, total: progress.update(
+                measuring, description=what, completed=done, total=total, visible=done < total
+            ),
+        )
         task = progress.add_task("exporting", total=len(plan.jobs))
 
         def take(outcome: Outcome) -> None:

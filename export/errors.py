@@ -33,6 +33,18 @@ class CalibrationError(ExportError):
     exit_code = 2
 
 
+class PlanError(ExportError):
+    """A plan of precisions, or the budget of one, is malformed or for something else than what is exported."""
+
+    exit_code = 2
+
+
+class DropBudgetError(ExportError):
+    """No choice of modules meets the budget that was asked for."""
+
+    exit_code = 2
+
+
 class ArtifactError(ExportError):
     """An artefact cannot be found, read or trusted."""
 

@@ -1,10 +1,14 @@
-"""From a preprocessed image to the array that an artefact's input declares."""
+"""From a preprocessed input to the array that an artefact's input declares."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from export.manifest import TensorSpec
+from export.runtimes import Session
 
 
 def image_input(image: np.ndarray, spec: TensorSpec) -> np.ndarray:
@@ -14,3 +18,19 @@ def image_input(image: np.ndarray, spec: TensorSpec) -> np.ndarray:
     if spec.layout == "NHWC":
         image = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
     return image
+
+
+@dataclass(frozen=True)
+class AdaptedSession:
+    """A session that is fed the model's own inputs, each adapted to what its artefact takes."""
+
+    session: Session
+    adapt: Callable[[np.ndarray], np.ndarray]
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """As `export.runtimes.Session.run`."""
+        return self.session.run([self.adapt(array) for array in inputs])
+
+    def close(self) -> None:
+        """Frees the model."""
+        self.session.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 from export.job import ExportJob
 from export.manifest import CalibrationRecord, hash_file
 from export.targets import package_versions
+from models import documents
 
 # Where they come from shows in what they are: the configuration, the hash of the weights and of the samples.
 _NOT_INPUTS = frozenset({"config", "weights", "out", "calibration"})
@@ -25,7 +26,9 @@ def inputs_sha256(job: ExportJob, weights_sha256: str, calibration: CalibrationR
         calibration: the samples that were observed, for precisions that need them.
     """
     options = {
-        field.name: getattr(job, field.name) for field in dataclasses.fields(job) if field.name not in _NOT_INPUTS
+        field.name: _plain(getattr(job, field.name))
+        for field in dataclasses.fields(job)
+        if field.name not in _NOT_INPUTS
     }
     inputs = {
         "config": job.config.sha256,
@@ -36,6 +39,12 @@ def inputs_sha256(job: ExportJob, weights_sha256: str, calibration: CalibrationR
         "source": source_sha256(),
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return documents.to_builtin(value)
+    return value
 
 
 @functools.cache

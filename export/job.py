@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.calibration import GENERATED_SCENES, CalibrationRequest
-from export.manifest import Manifest
+from export.manifest import Manifest, scheme_name
+from export.mixed.budget import DropBudget
+from export.mixed.plan import PrecisionPlan
 from export.passes.report import PassName
 from export.precision import InstructionSet, Precision, TargetName, Tower, default_instruction_set
 from models.config import AnyConfig
@@ -14,10 +16,12 @@ from models.config import AnyConfig
 
 @dataclass(frozen=True)
 class ExportJob:
-    """What to export and where to: the artefact goes to `out/model/variant/tower`.
+    """What to export and where to: the artefact goes to `out/model/scheme/tower`.
 
     `weights` is the path of a checkpoint; None takes what comes with the configuration. `raw` leaves the L2 norm out
-    of the graph; `ios` is the oldest iOS that a Core ML model shall run on.
+    of the graph; `ios` is the oldest iOS that a Core ML model shall run on. With a `plan`, or a `budget` that one is
+    searched for, precisions are mixed: its folder says so. `labelled_sha256` is the identity
+    of the budget's labelled folder.
     """
 
     config: AnyConfig
@@ -32,6 +36,9 @@ class ExportJob:
     instruction_set: InstructionSet | None = None
     passes: tuple[PassName, ...] = ()
     without: tuple[PassName, ...] = ()
+    plan: PrecisionPlan | None = None
+    budget: DropBudget | None = None
+    labelled_sha256: str | None = None
 
     @property
     def isa(self) -> InstructionSet:
@@ -39,20 +46,22 @@ class ExportJob:
         return self.instruction_set or default_instruction_set(self.target)
 
     @property
-    def variant(self) -> str:
-        """Target, precision, and what differs from the usual form, e.g. `tflite-fp32-x86_64`."""
-        own = [] if self.isa is default_instruction_set(self.target) else [self.isa]
-        return "-".join([self.target, self.precision, *own, *self.passes, *(f"no-{name}" for name in self.without)])
+    def scheme(self) -> str:
+        """Target, precision and what differs from the usual form in one word, as the manifest has it."""
+        mixed = self.plan is not None or self.budget is not None
+        return scheme_name(self.target, self.precision, mixed=mixed, isa=self.isa, passes=self.passes)
 
     @property
     def folder(self) -> Path:
         """The artefact's folder."""
-        return self.out / self.config.name / self.variant / self.tower
+        return (
+            self.out / self.config.name / "-".join([self.scheme, *(f"no-{name}" for name in self.without)]) / self.tower
+        )
 
     @property
     def label(self) -> str:
         """The job in words, for progress and errors."""
-        return f"{self.config.name} {self.variant} {self.tower}"
+        return f"{self.config.name} {self.scheme} {self.tower}"
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ Schema history:
   2: `calibration` (where ranges came from), `requires` (the oldest runtime or system that reads the file) and
      `inputs_sha256` (what the artefact was made from, by which an export knows that nothing has changed). A manifest
      of version 1 is read with none of them.
-  3: `instruction_set` (the processors it is made for) and `passes` (how the tower was rewritten, with the proofs). An
-     older manifest is read with none of them.
+  3: `instruction_set` (the processors it is made for), `passes` (how the tower was rewritten, with the proofs), `lint`
+     (what rules found) and `plan` (which modules keep more than the precision). An older manifest is read with none.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from pathlib import Path
 
 from export.errors import ArtifactCorruptError, ManifestError
 from export.lint.finding import LintFinding
+from export.mixed.plan import PLAN_NAME, PrecisionPlan
 from export.parity_report import ParityReport
-from export.passes.report import PassReport
-from export.precision import InstructionSet, Precision, TargetName, Tower
+from export.passes.report import OPTIONS, PassName, PassReport
+from export.precision import InstructionSet, Precision, TargetName, Tower, default_instruction_set
 from models import documents
 from models.documents import document
 from models.preprocess import PreprocessSpec
@@ -121,17 +122,22 @@ class Manifest:
     instruction_set: InstructionSet | None = None
     passes: tuple[PassReport, ...] = ()
     lint: tuple[LintFinding, ...] = ()
+    plan: PrecisionPlan | None = None
 
     @property
     def scheme(self) -> str:
-        """Target and precision in one word, e.g. `onnx-int8-static`."""
-        return f"{self.target}-{self.precision}"
+        """Target and precision in one word, e.g. `onnx-int8-static`; `onnx-int8-static-mixed` with a plan."""
+        used = (report.name for report in self.passes if report.sites)
+        return scheme_name(
+            self.target, self.precision, mixed=self.plan is not None, isa=self.instruction_set, passes=used
+        )
 
     @property
     def model_files(self) -> tuple[FileEntry, ...]:
         """The model alone, weights in files of their own included, without golden data and vocabulary."""
         golden = self.golden
-        others = {golden.inputs.file, golden.reference.file, golden.outputs.file, CONFIG_NAME, VOCABULARY_NAME}
+        tensors = {golden.inputs.file, golden.reference.file, golden.outputs.file}
+        others = tensors | {CONFIG_NAME, VOCABULARY_NAME, PLAN_NAME}
         return tuple(entry for entry in self.files if entry.path not in others)
 
     @property
@@ -151,6 +157,21 @@ def hash_files(files: Iterable[FileEntry]) -> str:
     for entry in sorted(files, key=lambda item: item.path):
         digest.update(f"{entry.path}\0{entry.sha256}\n".encode())
     return digest.hexdigest()
+
+
+def scheme_name(
+    target: TargetName,
+    precision: Precision,
+    *,
+    mixed: bool = False,
+    isa: InstructionSet | None = None,
+    passes: Iterable[PassName] = (),
+) -> str:
+    """Target and precision in one word; artefacts that differ from the usual form do not stand for it."""
+    own = [] if isa in (None, default_instruction_set(target)) else [isa]
+    return "-".join(
+        [target, precision, *(["mixed"] if mixed else []), *own, *(name for name in passes if name in OPTIONS)]
+    )
 
 
 def hash_file(path: Path) -> str:

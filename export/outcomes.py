@@ -63,7 +63,7 @@ def print_outcomes(outcomes: Sequence[Outcome], skipped: Sequence[TargetName]) -
         numeric = heading in ("size", "cosine mean", "cosine min", "top-1")
         table.add_column(heading, justify="right" if numeric else "left")
     for job, result in outcomes:
-        identity = (job.target, job.precision, job.tower)
+        identity = (job.target, job.scheme.removeprefix(f"{job.target}-"), job.tower)
         if isinstance(result, Exception):
             table.add_row(*identity, "", "", "", "", "[red]not written[/red]", "")
             continue

@@ -30,6 +30,7 @@ from export.manifest import (
     TensorSpec,
     list_files,
 )
+from export.mixed import lowering as mixed_lowering
 from export.parity import Reference, compare, make_reference, run_session
 from export.passes.pipeline import Passed, apply_passes
 from export.passes.registry import passes_for
@@ -60,6 +61,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
     Raises:
         ConversionError: the converter rejected the model; the message names the module.
         CalibrationError: as `export.calibration.load_calibration`.
+        PlanError, DropBudgetError: the plan or budget does not fit the model; as `export.mixed.lowering.lower`.
         NonFiniteError: the converted model gives NaN or infinity; nothing is written.
         TargetUnavailableError: the target's packages are missing.
         StorageError: the folder cannot be written.
@@ -83,7 +85,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
     record = None if calibration is None else calibration.record
     with atomic.new_directory(job.folder) as folder:
         try:
-            entry_point = target.lower(request, folder)
+            entry_point, plan = mixed_lowering.lower(target, request, folder, job, model, passed.adapt)
         except (PocketClipError, OSError):
             raise
         except Exception as error:
@@ -92,7 +94,8 @@ def export_artifact(job: ExportJob) -> ExportResult:
         inputs = [passed.adapt(array) for array in reference.inputs]
         outputs = run_session(session, inputs)
         session.close()
-        parity = compare(reference, outputs, BUDGETS[job.target, job.precision], target.executed_by())
+        compared = compare(reference, outputs, BUDGETS[job.target, job.precision], target.executed_by())
+        parity = mixed_lowering.judged(compared, plan, job.target)
         golden = _write_golden(folder, inputs, reference, outputs)
         tokenizer = _write_tokenizer(folder, model.config) if job.tower is Tower.TEXT else None
         _write_config(folder, model.config)
@@ -113,6 +116,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
             versions=package_versions(job.target),
             golden=golden,
             parity=parity,
+            plan=plan,
             calibration=record,
             requires=requirement(job.target, job.precision, job.ios),
             inputs_sha256=inputs_sha256(

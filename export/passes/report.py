@@ -29,6 +29,8 @@ class PassName(StrEnum):
 
 # They change what an image tower is fed.
 ON_IMAGES = frozenset({PassName.BYTE_INPUT, PassName.CHANNELS_LAST_INPUT})
+# What a user asks for; all others follow from the target and the instruction set.
+OPTIONS = ON_IMAGES | {PassName.TANH_GELU, PassName.SIGMOID_GELU}
 
 
 @document

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
+    from export.mixed.plan import PrecisionPlan
     from export.precision import Precision
     from export.runtimes import Session
 
@@ -23,7 +24,8 @@ class LoweringRequest:
 
     `module` is the tower to convert, `example` a valid input of its fixed shape; `calibration` holds inputs of
     the same shape for precisions that need observed ranges, and is empty otherwise. `ios` is the oldest iOS that a
-    Core ML model shall run on; None takes the oldest that the precision allows. `isa` is what the devices have.
+    Core ML model shall run on; None takes the oldest that the precision allows. `isa` is what the devices have. `plan`
+    names modules that keep more than the precision; None spares none.
     """
 
     module: nn.Module
@@ -34,6 +36,7 @@ class LoweringRequest:
     calibration: Sequence[np.ndarray]
     ios: int | None = None
     isa: InstructionSet = InstructionSet.ARM64
+    plan: PrecisionPlan | None = None
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,12 @@ from coremltools.optimize.coreml import (
 
 from export import runtimes
 from export.coreml_reference import ReferenceExecutor, load_program
+from export.mixed.plan import KeptPrecision, kept_modules
 from export.precision import Precision
 from export.sensitive import eight_bit_modules
 from export.targets.base import LoweringRequest
 from export.targets.coreml_activations import quantize_activations, reads_exact_constant
+from export.targets.coreml_scopes import names_within
 from export.targets.schemes import COREML_SCHEMES
 
 PACKAGE_NAME = "model.mlpackage"
@@ -91,7 +93,7 @@ def deployment_target(request: LoweringRequest) -> coremltools.target:
 
 def convert(request: LoweringRequest, deployment: coremltools.target) -> MLModel:
     """The tower as an ML program in float."""
-    program = torch.export.export(request.module, (request.example,)).run_decompositions({})
+    program = captured(request)
     dtype = np.int32 if request.example.dtype == torch.int32 else np.float32
     precision = coremltools.precision
     model = coremltools.convert(
@@ -107,19 +109,27 @@ def convert(request: LoweringRequest, deployment: coremltools.target) -> MLModel
     return model
 
 
+def captured(request: LoweringRequest) -> torch.export.ExportedProgram:
+    """The program that coremltools converts; it names ops after the nodes here."""
+    return torch.export.export(request.module, (request.example,)).run_decompositions({})
+
+
 def _quantize_weights(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
     return _bytes(model, package, request, joint=False)
 
 
 def _quantize_static(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
     samples = [{request.input_name: array} for array in request.calibration]
-    return _bytes(quantize_activations(model, package, samples), package, request, joint=False)
+    kept = kept_modules(request.plan, KeptPrecision.FLOAT)
+    in_float = names_within(kept, captured(request), load_program(package)).ops if kept else ()
+    return _bytes(quantize_activations(model, package, samples, in_float), package, request, joint=False)
 
 
 def _quantize_to_int4(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
     wide = dict.fromkeys(_sensitive_weights(package, request), BYTES_PER_CHANNEL)
     scheme = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int4", granularity="per_block", block_size=BLOCK)
-    config = _config(scheme, {**wide, **dict.fromkeys(_exact_weights(package))})
+    wide.update(dict.fromkeys(_planned_weights(package, request, KeptPrecision.INT8), BYTES_PER_CHANNEL))
+    config = _config(scheme, {**wide, **dict.fromkeys(_float_weights(package, request))})
     quantized = linear_quantize_weights(model, config)
     assert isinstance(quantized, MLModel)
     return quantized
@@ -138,7 +148,7 @@ def _prune_and_palettize(model: MLModel, package: Path, request: LoweringRequest
 
 
 def _bytes(model: MLModel, package: Path, request: LoweringRequest, *, joint: bool) -> MLModel:
-    config = _config(BYTES_PER_CHANNEL, dict.fromkeys(_exact_weights(package)))
+    config = _config(BYTES_PER_CHANNEL, dict.fromkeys(_float_weights(package, request)))
     quantized = linear_quantize_weights(model, config, joint_compression=joint)
     assert isinstance(quantized, MLModel)
     return quantized
@@ -156,15 +166,20 @@ def _palettes(model: MLModel, package: Path, request: LoweringRequest, *, joint:
     if bits == 4:
         wide = OpPalettizerConfig(mode="kmeans", nbits=8)
         configs.update(dict.fromkeys(_sensitive_weights(package, request), wide))
-    configs.update(dict.fromkeys(_exact_weights(package)))
+    in_bytes = _planned_weights(package, request, KeptPrecision.INT8)
+    configs.update(dict.fromkeys([*_float_weights(package, request), *in_bytes]))
     config = _config(tables, configs)
     palettized = palettize_weights(model, config, joint_compression=joint)
     assert isinstance(palettized, MLModel)
+    if in_bytes:
+        linear = _config(None, dict.fromkeys(in_bytes, BYTES_PER_CHANNEL))
+        palettized = linear_quantize_weights(palettized, linear)
+        assert isinstance(palettized, MLModel)
     return palettized
 
 
 def _prune(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
-    kept = [*_sensitive_weights(package, request), *_exact_weights(package)]
+    kept = [*_sensitive_weights(package, request), *_float_weights(package, request)]
     scheme = OpMagnitudePrunerConfig(target_sparsity=SPARSITY)
     pruned = prune_weights(model, _config(scheme, dict.fromkeys(kept)))
     assert isinstance(pruned, MLModel)
@@ -183,8 +198,18 @@ def _sensitive_weights(package: Path, request: LoweringRequest) -> list[str]:
     return [op.name for op, reader in _weights(package) if op.name.startswith(prefixes) or _is_spatial(reader)]
 
 
-def _exact_weights(package: Path) -> list[str]:
-    return [op.name for op, reader in _weights(package) if reads_exact_constant(reader)]
+def _float_weights(package: Path, request: LoweringRequest) -> list[str]:
+    """Names of the constants that stay as they are: zeros and ones, and those that the plan keeps in half precision."""
+    exact = [op.name for op, reader in _weights(package) if reads_exact_constant(reader)]
+    return [*exact, *_planned_weights(package, request, KeptPrecision.FLOAT)]
+
+
+def _planned_weights(package: Path, request: LoweringRequest, precision: KeptPrecision) -> list[str]:
+    kept = kept_modules(request.plan, precision)
+    if not kept:
+        return []
+    within = names_within(kept, captured(request), load_program(package))
+    return [op.name for op, reader in _weights(package) if op.name in within.constants or reader.name in within.ops]
 
 
 def _weights(package: Path) -> Iterator[tuple[Any, Any]]:

@@ -32,13 +32,16 @@ _FLOATS = ("fp16", "fp32")
 Ranges = dict[str, dict[str, float]]
 
 
-def quantize_activations(model: MLModel, package: Path, inputs: Sequence[dict[str, np.ndarray]]) -> MLModel:
+def quantize_activations(
+    model: MLModel, package: Path, inputs: Sequence[dict[str, np.ndarray]], kept_in_float: Collection[str] = ()
+) -> MLModel:
     """The model with int8 activations around its convolutions, linear layers, pools and sums.
 
     Args:
         model: a float model for iOS 17 or later.
         package: where it is saved.
         inputs: calibration samples, by input name.
+        kept_in_float: names of ops to leave alone.
     """
     program = load_program(package)
     ranges = observe_ranges(program, _activations(program), inputs)
@@ -46,7 +49,7 @@ def quantize_activations(model: MLModel, package: Path, inputs: Sequence[dict[st
         # With zero points: GELU gives nothing below -0.17, and ranges around zero would waste half their steps (on
         # nano's image tower a mean cosine of 0.9946 instead of 0.9982).
         global_config=OpLinearQuantizerConfig(mode="linear"),
-        op_name_configs=cast(Any, dict.fromkeys(_left_in_float(program, ranges))),
+        op_name_configs=cast(Any, dict.fromkeys([*_left_in_float(program, ranges), *kept_in_float])),
     )
     passes = []
     for name in ("insert_prefix_quantize_dequantize_pair", "insert_suffix_quantize_dequantize_pair"):

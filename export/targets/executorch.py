@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from export import runtimes
 from export.float_ops import OpKind, float_ops
+from export.mixed.plan import KeptPrecision, covers, kept_modules
 from export.precision import Precision, TargetName
 from export.targets.base import LoweringRequest
 from export.tower_module import NORM_SCOPE
@@ -102,26 +103,31 @@ class ByteEmbedding(nn.Module):
         return rows.to(self.scale.dtype) * torch.nn.functional.embedding(ids, self.scale)
 
 
-def _with_byte_embeddings(tower: nn.Module) -> nn.Module:
-    """A copy of the tower."""
-    tower = copy.deepcopy(tower)
-    for parent in list(tower.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, nn.Embedding):
-                setattr(parent, name, ByteEmbedding(child))
+def _with_byte_embeddings(request: LoweringRequest) -> nn.Module:
+    """A copy of the tower; embeddings that the plan keeps in floating point stay."""
+    tower, kept = copy.deepcopy(request.module), kept_modules(request.plan, KeptPrecision.FLOAT)
+    for path, module in list(tower.named_modules()):
+        if isinstance(module, nn.Embedding) and not covers(kept, path):
+            tower.set_submodule(path, ByteEmbedding(module))
     return tower
 
 
 def _quantize_linear_to_int4(request: LoweringRequest) -> nn.Module:
-    from torchao.quantization.granularity import PerGroup
+    from torchao.quantization.granularity import PerAxis, PerGroup
     from torchao.quantization.quant_api import Int8DynamicActivationIntxWeightConfig, quantize_
 
-    module = _with_byte_embeddings(request.module)
-    scheme = Int8DynamicActivationIntxWeightConfig(
+    module = _with_byte_embeddings(request)
+    in_bytes = kept_modules(request.plan, KeptPrecision.INT8)
+    in_float = kept_modules(request.plan, KeptPrecision.FLOAT)
+    nibbles = Int8DynamicActivationIntxWeightConfig(
         weight_dtype=torch.int4,  # pyright: ignore[reportAttributeAccessIssue]
         weight_granularity=PerGroup(GROUP),
     )
-    quantize_(module, scheme, filter_fn=_fits_groups)
+    quantize_(
+        module, nibbles, filter_fn=lambda part, path: _fits_groups(part, path) and not covers(in_bytes + in_float, path)
+    )
+    bytes_ = Int8DynamicActivationIntxWeightConfig(weight_dtype=torch.int8, weight_granularity=PerAxis(0))
+    quantize_(module, bytes_, filter_fn=lambda part, path: isinstance(part, nn.Linear) and covers(in_bytes, path))
     return module
 
 
@@ -137,11 +143,12 @@ def _quantize_pt2e(request: LoweringRequest) -> nn.Module:
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     dynamic = not request.precision.needs_calibration
-    captured = torch.export.export(_with_byte_embeddings(request.module), (request.example,)).module()
+    captured = torch.export.export(_with_byte_embeddings(request), (request.example,)).module()
     scheme = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=dynamic)
     quantizer = XNNPACKQuantizer().set_global(scheme)
-    kept = frozenset() if dynamic else float_ops(TargetName.EXECUTORCH, request.isa)
-    quantizer.set_filter_function(lambda node: _may_be_int8(node) and _kind(node) not in kept)
+    in_float = frozenset() if dynamic else float_ops(TargetName.EXECUTORCH, request.isa)
+    kept = kept_modules(request.plan, KeptPrecision.FLOAT)
+    quantizer.set_filter_function(lambda node: _may_be_int8(node, kept) and _kind(node) not in in_float)
     prepared = prepare_pt2e(captured, quantizer)
     with torch.inference_mode():
         for inputs in request.calibration or [request.example.numpy()]:
@@ -149,10 +156,10 @@ def _quantize_pt2e(request: LoweringRequest) -> nn.Module:
     return convert_pt2e(prepared)
 
 
-def _may_be_int8(node: torch.fx.Node) -> bool:
+def _may_be_int8(node: torch.fx.Node, kept: Sequence[str]) -> bool:
     # The stack maps each enclosing module's path to its path again and its class.
     return all(
-        NORM_SCOPE not in path and not str(kind).endswith(ByteEmbedding.__name__)
+        NORM_SCOPE not in path and not str(kind).endswith(ByteEmbedding.__name__) and not covers(kept, path)
         for path, kind in node.meta.get("nn_module_stack", {}).values()
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import onnx
 import torch
 
 from export import runtimes
+from export.mixed.plan import KeptPrecision, covers, kept_modules
 from export.precision import Precision
 from export.sensitive import eight_bit_modules
 from export.targets.base import LoweringRequest
@@ -95,8 +96,9 @@ def _finish(path: Path) -> None:
 def _convert_to_half(source: Path, path: Path, request: LoweringRequest) -> None:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
+    model = onnx.load(source)
     model = convert_float_to_float16(
-        onnx.load(source), keep_io_types=True, node_block_list=_nodes_in_float(source), disable_shape_infer=False
+        model, keep_io_types=True, node_block_list=_nodes_in_float(model, request), disable_shape_infer=False
     )
     onnx.save(model, path)
 
@@ -104,12 +106,13 @@ def _convert_to_half(source: Path, path: Path, request: LoweringRequest) -> None
 def _quantize_dynamic(source: Path, path: Path, request: LoweringRequest) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    prepared = _prepare(source)
     quantize_dynamic(
-        _prepare(source),
+        prepared,
         path,
         per_channel=True,
         weight_type=QuantType.QInt8,
-        nodes_to_exclude=_nodes_in_float(source),
+        nodes_to_exclude=_after_fusion(_nodes_in_float(onnx.load(source), request), prepared),
     )
 
 
@@ -119,7 +122,8 @@ def _quantize_weights(source: Path, path: Path, request: LoweringRequest) -> Non
         model,
         request.precision.traits.weight_bits,
         eight_bit_modules=eight_bit_modules(request.module),
-        kept_in_float=EXACT_CONSTANTS,
+        eight_bit_weights=_read_by(model, kept_modules(request.plan, KeptPrecision.INT8)),
+        kept_in_float=EXACT_CONSTANTS | _read_by(model, kept_modules(request.plan, KeptPrecision.FLOAT)),
     )
     onnx.save(model, path)
 
@@ -142,7 +146,7 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
         # ONNX Runtime's x86 kernels are fast for uint8 activations only, Arm's for both.
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
-        nodes_to_exclude=_nodes_in_float(source),
+        nodes_to_exclude=_after_fusion(_nodes_in_float(onnx.load(source), request), prepared),
     )
 
 
@@ -183,9 +187,27 @@ def _prepare(source: Path) -> Path:
     return prepared
 
 
-def _nodes_in_float(path: Path) -> list[str]:
-    """Names of the nodes that come from the module of the L2 norm."""
-    return [node.name for node in onnx.load(path).graph.node if NORM_SCOPE in _module_path(node)]
+def _nodes_in_float(model: onnx.ModelProto, request: LoweringRequest) -> list[str]:
+    """Names of the nodes that come from the L2 norm, or from modules that the plan keeps in floating point."""
+    kept = (NORM_SCOPE, *kept_modules(request.plan, KeptPrecision.FLOAT))
+    return [node.name for node in model.graph.node if _comes_from(kept, node)]
+
+
+def _comes_from(modules: Sequence[str], node: onnx.NodeProto) -> bool:
+    return any(covers(modules, scope) for scope in _module_path(node))
+
+
+def _read_by(model: onnx.ModelProto, modules: Sequence[str]) -> frozenset[str]:
+    """Names of what the nodes of these modules read: a linear layer's weight does not bear its module's name."""
+    return frozenset(name for node in model.graph.node if _comes_from(modules, node) for name in node.input)
+
+
+def _after_fusion(names: Sequence[str], prepared: Path) -> list[str]:
+    """Names that the nodes have once they are prepared: one that was fused keeps its own and adds the fusion's."""
+    wanted = set(names)
+    found = [node.name for node in onnx.load(prepared).graph.node if node.name.partition("/")[0] in wanted]
+    # Before it quantises, the dynamic quantiser takes each Gemm apart again and names the product after it.
+    return [*found, *(f"{name}_MatMul" for name in found)]
 
 
 def _module_path(node: onnx.NodeProto) -> list[str]:

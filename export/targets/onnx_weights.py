@@ -37,6 +37,7 @@ def quantize_weights(
     bits: int,
     *,
     eight_bit_modules: Sequence[str] = (),
+    eight_bit_weights: frozenset[str] = frozenset(),
     kept_in_float: frozenset[str] = frozenset(),
 ) -> int:
     """Replaces weights of convolutions, matrix products and embeddings by integers, in place.
@@ -49,6 +50,7 @@ def quantize_weights(
         model: a model with its weights inside.
         bits: 8 or 4.
         eight_bit_modules: paths of modules whose weights keep 8 bits, whatever `bits` is.
+        eight_bit_weights: names of initializers that keep 8 bits too.
         kept_in_float: names of initializers to leave alone.
 
     Returns:
@@ -58,7 +60,8 @@ def quantize_weights(
     stored = {entry.name: entry for entry in graph.initializer}
     done = 0
     for weight in list(_weights(graph, stored, kept_in_float)):
-        wide = any(weight.name.startswith(f"{path}.") for path in eight_bit_modules)
+        wide = weight.name in eight_bit_weights
+        wide = wide or any(weight.name.startswith(f"{path}.") for path in eight_bit_modules)
         blocked = bits == 4 and not wide and _can_be_blocked(weight)
         if weight.op_type == "Gather":
             added = _blocked_embedding(graph, weight) if blocked else _rows_of_bytes(graph, weight)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from export import runtimes
 from export.float_ops import OpKind, float_ops
+from export.mixed.plan import KeptPrecision, kept_modules
 from export.precision import Precision, TargetName
 from export.sensitive import eight_bit_modules
 from export.targets.base import LoweringRequest
 from export.targets.observed_ranges import OUTLIER_PERCENT
 from export.tower_module import NORM_SCOPE
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FILE_NAME = "model.tflite"
 # The last product of the L2 norm bears the name of the file's output.
@@ -68,13 +72,20 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
         case Precision.INT8_WEIGHTS:
             chosen = recipe.weight_only_wi8_afp32()
         case Precision.INT4_WEIGHTS:
-            chosen = recipe_of_four_bits(eight_bit_modules(request.module))
+            chosen = recipe_of_four_bits(_patterns_of_bytes(request))
         case Precision.INT4_DYNAMIC:
-            chosen = recipe_of_four_bit_layers(eight_bit_modules(request.module))
+            chosen = recipe_of_four_bit_layers(_patterns_of_bytes(request))
         case _:
             chosen = recipe.static_wi8_ai8()
     worker = quantizer.Quantizer(str(source), chosen)
+    kept = [
+        pattern
+        for path in kept_modules(request.plan, KeptPrecision.FLOAT)
+        for pattern in scope_patterns(request.module, path)
+    ]
     if not request.precision.needs_calibration:
+        for pattern in kept:
+            worker.update_quantization_recipe(pattern, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
         worker.quantize().export_model(str(path))
         return
     # The file takes and gives floats like those of the other targets: only what lies between is int8.
@@ -85,6 +96,8 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
         worker.update_quantization_recipe(".*", operations[kind], algorithm_key=algorithms.NO_QUANTIZE)
     # The static recipe has nothing for the embedding, more than half of a text tower: int8 rows, read in float.
     worker.update_quantization_recipe(".*", qtyping.TFLOperationName.EMBEDDING_LOOKUP, op_config=_bytes_read_in_float())
+    for pattern in kept:
+        worker.update_quantization_recipe(pattern, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
     worker.quantize(_observed_ranges(source, request)).export_model(str(path))
 
 
@@ -113,7 +126,7 @@ def recipe_of_half_weights() -> Any:
     return manager.get_quantization_recipe()
 
 
-def recipe_of_four_bits(eight_bit_modules: Sequence[str]) -> Any:
+def recipe_of_four_bits(eight_bit_patterns: Sequence[str]) -> Any:
     from ai_edge_quantizer import qtyping, recipe_manager
 
     names = qtyping.TFLOperationName
@@ -121,12 +134,12 @@ def recipe_of_four_bits(eight_bit_modules: Sequence[str]) -> Any:
     manager.add_weight_only_config(".*", names.ALL_SUPPORTED, num_bits=8)
     for operation in (names.FULLY_CONNECTED, names.CONV_2D, names.EMBEDDING_LOOKUP):
         manager.add_weight_only_config(".*", operation, num_bits=4)
-    for path in eight_bit_modules:
-        manager.add_weight_only_config(scope_pattern(path), names.ALL_SUPPORTED, num_bits=8)
+    for pattern in eight_bit_patterns:
+        manager.add_weight_only_config(pattern, names.ALL_SUPPORTED, num_bits=8)
     return manager.get_quantization_recipe()
 
 
-def recipe_of_four_bit_layers(eight_bit_modules: Sequence[str]) -> Any:
+def recipe_of_four_bit_layers(eight_bit_patterns: Sequence[str]) -> Any:
     from ai_edge_quantizer import qtyping, recipe_manager
 
     names = qtyping.TFLOperationName
@@ -134,8 +147,8 @@ def recipe_of_four_bit_layers(eight_bit_modules: Sequence[str]) -> Any:
     manager.add_dynamic_config(".*", names.ALL_SUPPORTED, num_bits=8)
     for operation in (names.FULLY_CONNECTED, names.EMBEDDING_LOOKUP):
         manager.add_dynamic_config(".*", operation, num_bits=4)
-    for path in eight_bit_modules:
-        manager.add_dynamic_config(scope_pattern(path), names.ALL_SUPPORTED, num_bits=8)
+    for pattern in eight_bit_patterns:
+        manager.add_dynamic_config(pattern, names.ALL_SUPPORTED, num_bits=8)
     return manager.get_quantization_recipe()
 
 
@@ -145,6 +158,26 @@ def scope_pattern(module_path: str) -> str:
     It joins each module's class and name by an underscore, and modules by slashes.
     """
     return ".*" + "/".join(f"[^/;]*_{part}" for part in module_path.split(".")) + "[/;].*"
+
+
+def scope_patterns(tower: nn.Module, module_path: str) -> list[str]:
+    """Expressions for all that comes from a module and what is in it; the empty path is the whole tower.
+
+    A module whose parts are called one by one, as the text encoder is, does not appear in their names.
+    """
+    if not module_path:
+        return [".*"]
+    module = dict(tower.named_modules()).get(module_path)
+    children = [f"{module_path}.{name}" for name, _ in (module.named_children() if module is not None else ())]
+    inner = [path.partition(".")[2] for path in (module_path, *children)]
+    return [scope_pattern(path) for path in (module_path, *children, *inner) if path]
+
+
+def _patterns_of_bytes(request: LoweringRequest) -> list[str]:
+    """Of modules that keep 8 bits where the rest has 4: the sensitive ones, and those of the plan."""
+    kept = kept_modules(request.plan, KeptPrecision.INT8)
+    planned = [pattern for path in kept for pattern in scope_patterns(request.module, path)]
+    return [*map(scope_pattern, eight_bit_modules(request.module)), *planned]
 
 
 def _observed_ranges(source: Path, request: LoweringRequest) -> dict[str, Any]:

@@ -1,0 +1,115 @@
+"""From the words of a command line to jobs of mixed precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from export.errors import PlanError, UnsupportedPrecisionError
+from export.job import ExportJob
+from export.mixed.budget import parse_max_drop
+from export.mixed.plan import PrecisionPlan, finer_than, read_plan, require_model, require_paths
+from export.precision import Precision, TargetName, Tower
+
+_ONE_SCHEME = {TargetName.EXECUTORCH_COREML: "its delegate takes one scheme for the whole graph; target coreml mixes"}
+
+Progress = Callable[[str, int, int], object]
+
+
+def with_mixed(
+    jobs: Sequence[ExportJob], max_drop: str | None, labelled: str | None, files: Sequence[Path]
+) -> tuple[ExportJob, ...]:
+    """The jobs with the budget or the plans that a user gives.
+
+    Args:
+        jobs: of one model.
+        max_drop: words of `--max-drop`.
+        labelled: words of `--labelled`.
+        files: plans, each for the jobs of its tower and base precision.
+
+    Raises:
+        PlanError: a budget or a plan is malformed, or is not for what is exported.
+        UnsupportedPrecisionError: a target cannot mix precisions.
+        DatasetError: the labelled folder cannot be read.
+    """
+    if max_drop is None and not files:
+        if labelled is not None:
+            raise PlanError("--labelled says what --max-drop accuracy=POINTS is measured on; give that too")
+        return tuple(jobs)
+    if max_drop is not None and files:
+        raise PlanError("--max-drop searches for a plan and --plan gives one; leave one of them out")
+    for job in jobs:
+        finer_than(job.precision)
+        if job.target in _ONE_SCHEME:
+            raise UnsupportedPrecisionError(
+                f"target {job.target} cannot mix precisions: {_ONE_SCHEME[job.target]} (--target coreml)"
+            )
+    if max_drop is None:
+        return _replayed(jobs, files)
+    from export.mixed.judge import labelled_sha256
+
+    budget = parse_max_drop(max_drop, labelled)
+    sha256 = labelled_sha256(budget)
+    return tuple(replace(job, budget=budget, labelled_sha256=sha256) for job in jobs)
+
+
+def _replayed(jobs: Sequence[ExportJob], files: Sequence[Path]) -> tuple[ExportJob, ...]:
+    plans: dict[tuple[Tower, Precision], PrecisionPlan] = {}
+    for file in files:
+        plan = read_plan(file)
+        try:
+            require_model(plan, jobs[0].config.name)
+        except PlanError as error:
+            raise PlanError(f"{file}: {error}") from error
+        if (plan.tower, plan.base) in plans:
+            raise PlanError(f"{file} is a second plan for the {plan.tower} tower at {plan.base}; give one of them")
+        plans[plan.tower, plan.base] = plan
+    wanted = {(job.tower, job.precision) for job in jobs}
+    for tower, base in plans:
+        if (tower, base) not in wanted:
+            exported = ", ".join(f"{precision} of the {each} tower" for each, precision in sorted(wanted))
+            raise PlanError(
+                f"the plan for {base} of the {tower} tower is of no use: exported are {exported}; "
+                "give its --quantize and --tower"
+            )
+    lacking = next((job for job in jobs if (job.tower, job.precision) not in plans), None)
+    if lacking is not None:
+        raise PlanError(
+            f"there is no plan for the {lacking.tower} tower at {lacking.precision}; give another --plan, or leave it "
+            f"out by --tower and --quantize"
+        )
+    _require_modules(jobs[0], list(plans.values()))
+    return tuple(replace(job, plan=plans[job.tower, job.precision]) for job in jobs)
+
+
+def _require_modules(job: ExportJob, plans: Sequence[PrecisionPlan]) -> None:
+    from export.tower_module import tower_module
+    from models.registry import build_model
+
+    model = build_model(job.config, job.weights)
+    for plan in plans:
+        require_paths(plan, [name for name, _ in tower_module(model, plan.tower).named_modules()])
+
+
+def measure_all(jobs: Sequence[ExportJob], progress: Progress) -> None:
+    """Measures what the searches of these jobs rank by, once for all of them, before they start side by side.
+
+    Args:
+        jobs: of one model; those without a budget need nothing.
+        progress: told what is measured, how many modules are done, and how many there are.
+
+    Raises:
+        PlanError, CalibrationError, NonFiniteError, StorageError: as `export.mixed.lowering.sensitivities`.
+    """
+    from export.mixed.lowering import sensitivities
+    from export.mixed.rounding import rounding_of
+    from models.registry import build_model
+
+    needed = {(job.tower, rounding_of(job.precision), job.calibration): job for job in jobs if job.budget is not None}
+    if not needed:
+        return
+    model = build_model(jobs[0].config, jobs[0].weights)
+    for (tower, rounding, _), job in needed.items():
+        what = f"sensitivity of the {tower} tower at {rounding.name}"
+        sensitivities(job, model, advance=lambda done, total, what=what: progress(what, done, total))

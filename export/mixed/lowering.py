@@ -1,0 +1,196 @@
+"""Lowering with a plan: one that is given, or the one that meets a budget with the fewest modules spared."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from export.calibration import load_calibration
+from export.errors import DropBudgetError
+from export.feeding import AdaptedSession
+from export.job import ExportJob
+from export.mixed import plan as plans
+from export.mixed.budget import DropBudget, Metric
+from export.mixed.judge import Judge, Measured, make_judge
+from export.mixed.plan import PLAN_NAME, PrecisionPlan, Search, Trial, finer_than, planned
+from export.mixed.rounding import rounding_of
+from export.mixed.search import Found, fewest
+from export.mixed.sensitivity import FOLDER_NAME, Sensitivities, Subject, measure
+from export.mixed.units import collapsed, units
+from export.parity_report import ParityReport
+from export.precision import TargetName
+from export.targets.base import LoweringRequest, Target
+from export.tower_module import tower_module
+from models import documents
+from models.checkpoint import weights_sha256
+from models.clip import AnyModel
+
+_ATTEMPT, _BEST = "attempt", "best"
+
+
+def sensitivities(
+    job: ExportJob, model: AnyModel, *, advance: Callable[[int, int], object] = lambda done, total: None
+) -> Sensitivities:
+    """Those of the job's tower at the job's precision, from the output folder where they are known.
+
+    Raises:
+        CalibrationError: as `export.calibration.load_calibration`; and as `export.mixed.sensitivity.measure`.
+    """
+    subject = Subject(
+        model.config.name, job.tower, model.config.sha256, weights_sha256(model), tower_module(model, job.tower)
+    )
+    inputs = load_calibration(job.calibration, job.config, job.tower).inputs
+    folder = job.out / job.config.name / FOLDER_NAME
+    return measure(subject, rounding_of(job.precision), inputs, folder, advance=advance)
+
+
+def lower(
+    target: Target,
+    request: LoweringRequest,
+    folder: Path,
+    job: ExportJob,
+    model: AnyModel,
+    adapt: Callable[[np.ndarray], np.ndarray] = lambda array: array,
+) -> tuple[str, PrecisionPlan | None]:
+    """Converts into `folder` as the job's plan or budget asks, and leaves the plan beside the model.
+
+    `adapt` turns an input of the model into one of the request's module, which passes may have given another form.
+
+    Returns:
+        The model's name in the folder, and the plan; None where the job asks for neither.
+
+    Raises:
+        PlanError: the plan names a module that the tower lacks.
+        DropBudgetError: the budget cannot be met.
+    """
+    plan = job.plan
+    if job.budget is not None:
+        entry_point, plan = _within_budget(target, request, folder, job, model, job.budget, adapt)
+    else:
+        if plan is not None:
+            plans.require_paths(plan, [name for name, _ in tower_module(model, job.tower).named_modules()])
+        entry_point = target.lower(replace(request, plan=plan), folder)
+    if plan is not None:
+        documents.write(plan, folder / PLAN_NAME)
+    return entry_point, plan
+
+
+def judged(report: ParityReport, plan: PrecisionPlan | None, target: TargetName) -> ParityReport:
+    """The parity report, with a failure where its own samples are below the cosine that the plan was made for.
+
+    A plan that was found on another target promises nothing for this one.
+    """
+    search = None if plan is None else plan.search
+    if search is None or search.metric is not Metric.COSINE or search.target is not target:
+        return report
+    if report.cosine_mean >= search.limit:
+        return report
+    failure = (
+        f"cosine_mean {report.cosine_mean:.6g} is below {search.limit:g}, which the plan was made for; the "
+        f"{search.samples} samples of the search met it: ask for a little more"
+    )
+    return replace(report, failures=(*report.failures, failure))
+
+
+def _within_budget(
+    target: Target,
+    request: LoweringRequest,
+    folder: Path,
+    job: ExportJob,
+    model: AnyModel,
+    budget: DropBudget,
+    adapt: Callable[[np.ndarray], np.ndarray],
+) -> tuple[str, PrecisionPlan]:
+    ranked = sensitivities(job, model).ranked()
+    attempts = _Attempts(target, request, folder, job, model, make_judge(budget, model, job.tower), adapt)
+    # All units are in the last step too, so that it leaves nothing rounded.
+    order = [unit.path for unit in ranked]
+    found = fewest([unit.drop for unit in ranked], attempts.judge.allowed, lambda kept: attempts.convert(order[:kept]))
+    if found.kept is None:
+        raise DropBudgetError(_unreachable(found, job, budget))
+    return attempts.finish(_recorded(attempts, found, order, job, budget, weights_sha256(model)))
+
+
+@dataclass
+class _Attempts:
+    """Converts with one choice of units after the other, and keeps the files of the best."""
+
+    target: Target
+    request: LoweringRequest
+    folder: Path
+    job: ExportJob
+    model: AnyModel
+    judge: Judge
+    adapt: Callable[[np.ndarray], np.ndarray]
+
+    def __post_init__(self) -> None:
+        self.units = units(tower_module(self.model, self.job.tower))
+        self._entry_point = ""
+
+    def plan(self, kept: Sequence[str]) -> PrecisionPlan:
+        paths = collapsed(set(kept), self.units)
+        return PrecisionPlan(
+            plans.SCHEMA_VERSION,
+            self.job.config.name,
+            self.job.tower,
+            self.job.precision,
+            planned(paths, finer_than(self.job.precision)),
+        )
+
+    def convert(self, kept: Sequence[str]) -> Measured:
+        scratch = self.folder / _ATTEMPT
+        scratch.mkdir()
+        entry_point = self.target.lower(replace(self.request, plan=self.plan(kept)), scratch)
+        session = AdaptedSession(self.target.open(scratch / entry_point, threads=1), self.adapt)
+        measured = self.judge.judge(session)
+        session.close()
+        if measured.met:
+            # Every number that is tried after one that met the budget is smaller: this is the best one so far.
+            shutil.rmtree(self.folder / _BEST, ignore_errors=True)
+            scratch.rename(self.folder / _BEST)
+            self._entry_point = entry_point
+        else:
+            shutil.rmtree(scratch)
+        return measured
+
+    def finish(self, plan: PrecisionPlan) -> tuple[str, PrecisionPlan]:
+        best = self.folder / _BEST
+        for entry in best.iterdir():
+            shutil.move(entry, self.folder / entry.name)
+        best.rmdir()
+        return self._entry_point, plan
+
+
+def _recorded(
+    attempts: _Attempts, found: Found, order: Sequence[str], job: ExportJob, budget: DropBudget, weights: str
+) -> PrecisionPlan:
+    assert found.kept is not None
+    trials = tuple(
+        Trial(each.kept, each.measured.value, each.measured.safe, each.measured.met) for each in found.attempts
+    )
+    search = Search(
+        budget.metric,
+        budget.limit,
+        job.target,
+        attempts.judge.samples,
+        attempts.judge.samples_sha256,
+        len(attempts.units),
+        found.kept,
+        trials,
+    )
+    return replace(attempts.plan(order[: found.kept]), weights_sha256=weights, search=search)
+
+
+def _unreachable(found: Found, job: ExportJob, budget: DropBudget) -> str:
+    finest = found.attempts[-1].measured
+    reached = f"cosine {finest.safe:.6g}" if budget.metric is Metric.COSINE else f"{finest.lost:.3g} points lost"
+    kept = finer_than(job.precision)
+    instead = "a precision with 8 bits" if kept is plans.KeptPrecision.INT8 else "fp16 or fp32"
+    return (
+        f"{job.label} cannot meet --max-drop {budget}: with every module at {kept} it reaches {reached}; "
+        f"ask for less, or export {instead}"
+    )

@@ -1,0 +1,76 @@
+"""The units of a tower: the modules whose precision is chosen one by one.
+
+A unit is a module without children, or one of those below, whose parts make sense at one precision only: attention with
+its projections, a convolution with its gate and activation, the pooled projection. What a container computes itself
+(the sum of a residual, the end-of-text product) has no name of its own: it is spared where all units in it are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from torch import nn
+
+from export.tower_module import NORM_SCOPE
+from models.blocks.mixers import MapAttention
+from models.blocks.mobileone import FoldedConv, SqueezeExcite
+from models.blocks.transformer import LearnedPositions, SequenceAttention
+from models.image_tower import PooledProjection
+from models.open_clip_model import FusedAttention
+from models.vision_transformer import TokenProjection
+
+WHOLE = (
+    FoldedConv,
+    FusedAttention,
+    LearnedPositions,
+    MapAttention,
+    nn.MultiheadAttention,
+    PooledProjection,
+    SequenceAttention,
+    SqueezeExcite,
+    TokenProjection,
+)
+_WITHOUT_VALUES = (nn.Identity, nn.Dropout, nn.Flatten)
+
+
+def units(tower: nn.Module) -> tuple[str, ...]:
+    """Paths of the units, in the order of the tower's modules."""
+    return tuple(_below(tower, ""))
+
+
+def _below(module: nn.Module, path: str) -> Iterator[str]:
+    if path == NORM_SCOPE or isinstance(module, _WITHOUT_VALUES):
+        # The L2 norm is in floating point whatever the plan.
+        return
+    if isinstance(module, WHOLE) or not list(module.children()):
+        yield path
+        return
+    for name, child in module.named_children():
+        yield from _below(child, f"{path}.{name}" if path else name)
+
+
+def collapsed(kept: Collection[str], all_units: Collection[str]) -> tuple[str, ...]:
+    """The fewest paths that mean the same units: a container of which every unit is kept stands for them.
+
+    Args:
+        kept: units that are kept.
+        all_units: the units of the tower; containers are told by what these have in common.
+    """
+    left = [unit for unit in all_units if unit not in kept]
+    found: dict[str, None] = {}
+    for unit in all_units:
+        if unit in kept:
+            found[next(path for path in _above(unit) if not any(_inside(other, path) for other in left))] = None
+    return tuple(found)
+
+
+def _above(path: str) -> Iterator[str]:
+    """The root, then each container down to the path itself."""
+    yield ""
+    parts = path.split(".")
+    for end in range(1, len(parts) + 1):
+        yield ".".join(parts[:end])
+
+
+def _inside(path: str, container: str) -> bool:
+    return not container or path == container or path.startswith(f"{container}.")
