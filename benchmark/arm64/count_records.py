@@ -28,7 +28,6 @@ class CountRecord:
     size_bytes: int
     runtime_version: str | None = None
     processes: tuple[tuple[int, ...], ...] = ()
-    threads: int | None = None
     samples: int | None = None
     cosine_min: float | None = None
     max_abs: float | None = None

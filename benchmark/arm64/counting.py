@@ -75,7 +75,6 @@ class ProcessCount:
     """One process: instructions of each inference in order, the outputs, and what ran."""
 
     inferences: tuple[int, ...]
-    threads: int
     outputs: npt.NDArray[np.generic]
     runtime_version: str | None
 
@@ -175,7 +174,6 @@ def count_candidate(candidate: Candidate, emulator: Emulator, settings: CountSet
         size_bytes=_size(candidate),
         runtime_version=runs[0].runtime_version,
         processes=tuple(run.inferences[settings.warmup :] for run in runs),
-        threads=max(run.threads for run in runs),
         samples=len(outputs),
         cosine_min=cosine_min,
         max_abs=max_abs,
@@ -214,16 +212,21 @@ def run_process(candidate: Candidate, emulator: Emulator, settings: CountSetting
         if result.outputs is None or counts is None:
             raise AgentError(f"the counting agent reports success without outputs or counts: {execution.describe()}")
         outputs = parse_outputs(here.fetch("outputs.bin", execution), result.outputs)
-    return ProcessCount(instructions(counts, inferences), counts.threads, outputs, result.runtime_version)
+    return ProcessCount(instructions(counts, inferences), outputs, result.runtime_version)
 
 
 def instructions(counts: Counts, inferences: int) -> tuple[int, ...]:
     """Instructions of each inference, from a mark before and a mark after each.
 
     Raises:
-        CountingError: the marks are not two for each inference, in order.
+        CountingError: the marks are not two for each inference, in order, or there was more than one thread.
     """
     marks = counts.marks
+    if counts.threads != 1:
+        raise CountingError(
+            f"the process had {counts.threads} threads, and counts are exact for one alone: "
+            "find what starts them and turn it off in benchmark/arm64/emulator.py"
+        )
     if len(marks) != 2 * inferences or list(marks) != sorted(marks) or (marks and marks[-1] > counts.total):
         raise CountingError(
             f"{inferences} inferences need {2 * inferences} marks in order, the counter saw {len(marks)}: "
