@@ -72,7 +72,7 @@ static void on_syscall(qemu_plugin_id_t id, unsigned int index, int64_t number, 
     }
 }
 
-static void on_exit(qemu_plugin_id_t id, void *data)
+static void on_end(qemu_plugin_id_t id, void *data)
 {
     (void)id, (void)data;
     FILE *stream = fopen(path, "w");
@@ -107,6 +107,6 @@ EXPORTED int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, i
     qemu_plugin_register_vcpu_init_cb(id, on_thread);
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
     qemu_plugin_register_vcpu_syscall_cb(id, on_syscall);
-    qemu_plugin_register_atexit_cb(id, on_exit, NULL);
+    qemu_plugin_register_atexit_cb(id, on_end, NULL);
     return 0;
 }
