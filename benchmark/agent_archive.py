@@ -1,4 +1,4 @@
-"""Assembles `agent.pyz`, the one file that is pushed to a device.
+"""Assembles `agent.pyz`, the one file that is pushed to a device, and its sibling that counts instructions.
 
 The archive keeps the repository's folders, so the agent's imports are the same inside and outside. Its bytes
 depend on its sources alone: their hash in a record says exactly what measured.
@@ -30,10 +30,25 @@ MEMBERS: dict[str, Path | None] = {
     "export/runtimes.py": _EXPORT / "runtimes.py",
 }
 
+# The same with another program at its head, which counts instead of timing.
+COUNTING_MEMBERS: dict[str, Path | None] = MEMBERS | {
+    "__main__.py": _AGENT / "counting.py",
+    "benchmark/agent/__main__.py": _AGENT / "__main__.py",
+}
+
 
 def build_agent() -> bytes:
     """The agent's bytes, the same on every machine that has the same sources."""
-    return build_archive({name: path.read_bytes() if path else b"" for name, path in MEMBERS.items()})
+    return _built(MEMBERS)
+
+
+def build_counting_agent() -> bytes:
+    """The bytes of the agent that marks inferences for a counter of instructions."""
+    return _built(COUNTING_MEMBERS)
+
+
+def _built(members: dict[str, Path | None]) -> bytes:
+    return build_archive({name: path.read_bytes() if path else b"" for name, path in members.items()})
 
 
 def build_archive(members: dict[str, bytes]) -> bytes:

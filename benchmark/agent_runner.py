@@ -102,7 +102,7 @@ class AgentRunner:
             raise MeasurementError(f"{result.failure.code}: {result.failure.message}")
         if result.launch is None or result.outputs is None:
             raise AgentError("the measuring agent reports success without a launch or outputs")
-        outputs = _parse_outputs(self._pull(result.outputs.path, execution), result.outputs)
+        outputs = parse_outputs(self._pull(result.outputs.path, execution), result.outputs)
         return AgentRun(result.launch, outputs, result.runtime_version, result.accelerator_observed)
 
     def _push_agent(self) -> str:
@@ -138,8 +138,12 @@ class AgentRunner:
             raise AgentError(f"the measuring agent left no {name}: {execution.describe()}") from error
 
 
-def _parse_result(content: bytes, execution: Execution) -> AgentResult:
-    """Checks the result against the line that announced it; the exit code proves nothing."""
+def check_announced(content: bytes, execution: Execution) -> None:
+    """Checks a result against the line that announced it; the exit code proves nothing.
+
+    Raises:
+        AgentError: nothing was announced, or something else.
+    """
     announced = [line.split() for line in execution.stdout.splitlines() if line.startswith(RESULT_LINE + " ")]
     if not announced:
         raise AgentError(
@@ -153,13 +157,22 @@ def _parse_result(content: bytes, execution: Execution) -> AgentResult:
             f"the measuring agent's result is {how}: it announced {length} bytes, {len(content)} arrived"
             f"{'' if how == 'truncated' else ' with another SHA-256'}; run it again"
         )
+
+
+def _parse_result(content: bytes, execution: Execution) -> AgentResult:
+    check_announced(content, execution)
     result = documents.parse(AgentResult, content, source="the measuring agent's result", error=AgentError)
     if result.result_version != RESULT_VERSION:
         raise AgentError(f"the agent wrote result version {result.result_version}, wanted {RESULT_VERSION}")
     return result
 
 
-def _parse_outputs(content: bytes, expected: OutputFile) -> npt.NDArray[np.generic]:
+def parse_outputs(content: bytes, expected: OutputFile) -> npt.NDArray[np.generic]:
+    """The outputs of a run, `(samples, values)`.
+
+    Raises:
+        AgentError: they are not those that the result describes.
+    """
     if digest(content) != expected.sha256:
         raise AgentError(f"the outputs arrived altered or truncated ({len(content)} bytes); run it again")
     try:

@@ -27,6 +27,16 @@ class MeasurementError(BenchmarkError):
     """The measuring agent ran to its end and reports, by a code, that it could not measure."""
 
 
+class EmulatorError(BenchmarkError):
+    """The emulated phone cannot be made or run on this machine."""
+
+    exit_code = 2
+
+
+class CountingError(BenchmarkError):
+    """Instructions cannot be counted, or the counts are not what they should be."""
+
+
 class RecordError(BenchmarkError):
     """A record contradicts itself or is not a record at all."""
 

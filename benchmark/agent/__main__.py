@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import sys
+from typing import Callable
 
 from benchmark.agent.measurement import JobFailure, measure
 
@@ -17,10 +18,10 @@ RESULT_VERSION = 1
 RESULT_LINE = "POCKETCLIP-RESULT"
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], measure: Callable[[dict], dict] = measure) -> int:
     """Runs the job; returns 0 where it was measured, 1 where the result holds a failure, 2 on wrong use."""
     if len(arguments) != 2:
-        print("usage: python agent.pyz JOB.json RESULT.json", file=sys.stderr)
+        print(f"usage: python {os.path.basename(sys.argv[0])} JOB.json RESULT.json", file=sys.stderr)
         return 2
     job_path, result_path = arguments
     result = {"result_version": RESULT_VERSION, "failure": None, "python_version": sys.version.split()[0]}

@@ -13,7 +13,7 @@ import os
 import statistics
 from importlib import metadata
 from time import perf_counter_ns
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 
@@ -21,6 +21,16 @@ from benchmark.agent import memory
 from export import runtimes
 
 JOB_VERSION = 1
+_FIELDS = (
+    "runtime",
+    "model_path",
+    "inputs",
+    "threads",
+    "warmup",
+    "iterations",
+    "minimum_seconds",
+    "outputs_path",
+)
 
 
 class JobFailure(Exception):
@@ -37,14 +47,14 @@ def measure(job: dict) -> dict:
     Raises:
         JobFailure: `bad-job`, `runtime-missing`, `load-failed`, `inference-failed` or `non-finite-output`.
     """
-    _check_job(job)
-    samples = _read_samples(job["inputs"])
+    check_job(job, _FIELDS)
+    samples = read_samples(job["inputs"])
     runtime = job["runtime"]
     launch: dict = {
         "started_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "load_average": _load_average(),
     }
-    launch["import_ns"] = _timed(lambda: _import_runtime(runtime))[1]
+    launch["import_ns"] = _timed(lambda: import_runtime(runtime))[1]
 
     gc.collect()
     # Imports raise the peak on their own: what the model costs is counted from here.
@@ -52,7 +62,7 @@ def measure(job: dict) -> dict:
     launch["baseline_bytes"] = memory.resident_bytes()
     launch["peak_before_load_bytes"] = memory.peak_bytes()
 
-    session, launch["load_ns"] = _timed(lambda: _load(runtime, job["model_path"], job["threads"]))
+    session, launch["load_ns"] = _timed(lambda: load(runtime, job["model_path"], job["threads"]))
     launch["loaded_bytes"] = memory.resident_bytes()
 
     infer = _Inference(session, samples)
@@ -68,10 +78,10 @@ def measure(job: dict) -> dict:
     launch["peak_bytes"] = memory.peak_bytes()
     launch["end_bytes"] = memory.resident_bytes()
     infer.finish_round()
-    outputs = _write_outputs(job["outputs_path"], infer.outputs)
+    outputs = write_outputs(job["outputs_path"], infer.outputs)
     accelerator = getattr(session, "accelerator", None)
     return {
-        "runtime_version": _runtime_version(runtime),
+        "runtime_version": runtime_version(runtime),
         "accelerator_observed": accelerator,
         "launch": launch,
         "outputs": outputs,
@@ -96,7 +106,7 @@ class _Inference:
             results = run(sample)
             elapsed = perf_counter_ns() - started
         except Exception as error:
-            raise JobFailure("inference-failed", f"sample {index}: {_worded(error)}") from error
+            raise JobFailure("inference-failed", f"sample {index}: {worded(error)}") from error
         for position, result in enumerate(results):
             if not np.isfinite(result).all():
                 raise JobFailure("non-finite-output", f"output {position} holds NaN or infinity for sample {index}")
@@ -142,20 +152,11 @@ def _steady(infer: Callable[[], int], iterations: int, minimum_seconds: float) -
     return taken
 
 
-def _check_job(job: dict) -> None:
+def check_job(job: dict, wanted: Sequence[str]) -> None:
+    """Whether a job has the version of this agent, the fields wanted and a runtime that exists; else `JobFailure`."""
     version = job.get("job_version") if isinstance(job, dict) else None
     if version != JOB_VERSION:
         raise JobFailure("bad-job", f"this agent takes jobs of version {JOB_VERSION}, got {version!r}")
-    wanted = (
-        "runtime",
-        "model_path",
-        "inputs",
-        "threads",
-        "warmup",
-        "iterations",
-        "minimum_seconds",
-        "outputs_path",
-    )
     missing = [key for key in wanted if key not in job]
     if missing:
         raise JobFailure("bad-job", f"the job lacks {', '.join(missing)}")
@@ -164,7 +165,7 @@ def _check_job(job: dict) -> None:
         raise JobFailure("bad-job", f"no runtime is called {job['runtime']!r}; choose from {known}")
 
 
-def _read_samples(files: list) -> list:
+def read_samples(files: list) -> list:
     """Raw little-endian files to a list of samples, each a list of batch-1 arrays in model order."""
     arrays = []
     for entry in files:
@@ -172,7 +173,7 @@ def _read_samples(files: list) -> list:
             dtype = np.dtype(entry["dtype"]).newbyteorder("<")
             array = np.fromfile(entry["path"], dtype).reshape(entry["shape"])
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise JobFailure("bad-job", f"cannot read the input {entry!r}: {_worded(error)}") from error
+            raise JobFailure("bad-job", f"cannot read the input {entry!r}: {worded(error)}") from error
         arrays.append(array.astype(dtype.newbyteorder("="), copy=False))
     counts = {len(array) for array in arrays}
     if len(counts) != 1 or 0 in counts:
@@ -180,21 +181,24 @@ def _read_samples(files: list) -> list:
     return [[np.ascontiguousarray(array[index : index + 1]) for array in arrays] for index in range(counts.pop())]
 
 
-def _import_runtime(runtime: str) -> None:
+def import_runtime(runtime: str) -> None:
+    """Imports a runtime; a failure is a `JobFailure`."""
     try:
         runtimes.warm_imports(runtime)
     except Exception as error:
-        raise JobFailure("runtime-missing", f"cannot import {runtime}: {_worded(error)}") from error
+        raise JobFailure("runtime-missing", f"cannot import {runtime}: {worded(error)}") from error
 
 
-def _load(runtime: str, path: str, threads: int) -> runtimes.Session:
+def load(runtime: str, path: str, threads: int) -> runtimes.Session:
+    """Loads a model file; a failure is a `JobFailure`."""
     try:
         return runtimes.open_session(runtime, path, threads)
     except Exception as error:
-        raise JobFailure("load-failed", f"{runtime} cannot load the model: {_worded(error)}") from error
+        raise JobFailure("load-failed", f"{runtime} cannot load the model: {worded(error)}") from error
 
 
-def _write_outputs(path: str, outputs: list) -> dict:
+def write_outputs(path: str, outputs: list) -> dict:
+    """Writes one output per sample as raw little-endian values, whole or not at all; returns its description."""
     stacked = np.concatenate([output.reshape((1, -1)) for output in outputs])
     content = stacked.astype(stacked.dtype.newbyteorder("<"), copy=False).tobytes()
     with open(path + ".partial", "wb") as stream:
@@ -210,7 +214,8 @@ def _write_outputs(path: str, outputs: list) -> dict:
     }
 
 
-def _runtime_version(runtime: str) -> Optional[str]:
+def runtime_version(runtime: str) -> Optional[str]:
+    """Distribution and version, None where the runtime does not tell."""
     try:
         return runtimes.runtime_version(runtime)
     except metadata.PackageNotFoundError:
@@ -230,6 +235,7 @@ def _timed(action: Callable[[], Any]) -> tuple:
     return value, perf_counter_ns() - started
 
 
-def _worded(error: BaseException) -> str:
+def worded(error: BaseException) -> str:
+    """An error's class and first line."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0][:300]}".rstrip(": ")

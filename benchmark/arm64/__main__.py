@@ -1,0 +1,147 @@
+"""`python -m benchmark.arm64`: instructions per inference on an emulated arm64 phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from models import command_line
+
+if TYPE_CHECKING:
+    from benchmark.arm64.counting import Candidate, CountSettings
+    from models.errors import PocketClipError
+
+app = command_line.new_app("benchmark.arm64", "Counts instructions per inference on an emulated arm64 phone.")
+
+WarmupOption = Annotated[int, typer.Option("--warmup", min=0, help="Inferences of a process that are not counted.")]
+CountedOption = Annotated[int, typer.Option("--counted", min=1, help="Inferences of a process that are counted.")]
+ProcessesOption = Annotated[int, typer.Option("--processes", min=1, help="Processes per file: two show the spread.")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds that one process may take.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="File for the counts.")]
+
+
+@app.command("create")
+def create_command() -> None:
+    """Makes the emulated phone, or finds it in the cache, and prints its folder."""
+    from benchmark.arm64.root import ensure_root
+
+    print(ensure_root(command_line.note).root)
+
+
+@app.command("count", no_args_is_help=True)
+def count_command(
+    artifact: Annotated[list[Path], typer.Argument(help="An artefact's folder, or a folder of artefacts.")],
+    plain: Annotated[
+        list[str] | None,
+        typer.Option("--plain", help="FILE=ARTEFACT: a model file to compare with an artefact. Repeatable."),
+    ] = None,
+    warmup: WarmupOption = 1,
+    counted: CountedOption = 2,
+    processes: ProcessesOption = 2,
+    timeout: TimeoutOption = 1800.0,
+    json: JsonOption = None,
+) -> None:
+    """Counts artefacts, and plain model files beside them."""
+    from benchmark.arm64.counting import CountSettings, candidate_of, plain_candidate
+    from benchmark.errors import CountingError
+    from export.artifact import find_artifacts, load_artifact
+
+    candidates = []
+    for pair in plain or []:
+        file, separator, folder = pair.rpartition("=")
+        if not separator:
+            raise CountingError(f"--plain {pair!r} names no artefact; give FILE=ARTEFACT with an artefact's folder")
+        candidates.append(plain_candidate(Path(file), load_artifact(Path(folder))))
+    candidates += map(candidate_of, find_artifacts(artifact))
+    candidates.sort(key=lambda candidate: (candidate.subject, candidate.runtime))
+    _count(candidates, CountSettings(warmup, counted, processes, timeout), json, ())
+
+
+@app.command("perf", no_args_is_help=True)
+def perf_command(
+    model: Annotated[list[str], typer.Option("--model", help="A registered model or configuration; repeatable.")],
+    weights: command_line.WeightsOption = None,
+    target: Annotated[str, typer.Option("--target", help="Targets, with commas.")] = "onnx,executorch,tflite",
+    tower: Annotated[str, typer.Option("--tower", help="image or text.")] = "image",
+    out: Annotated[Path, typer.Option("--out", help="Folder for the artefacts.")] = Path("artifacts"),
+    calibration: Annotated[
+        str, typer.Option("--calibration", help="Samples for static int8, as in export.")
+    ] = "scenes",
+    warmup: WarmupOption = 1,
+    counted: CountedOption = 2,
+    processes: ProcessesOption = 2,
+    timeout: TimeoutOption = 1800.0,
+    json: JsonOption = None,
+) -> None:
+    """Compares the converters' plain calls with our exports in fp32 and static int8, exporting what is not there."""
+    from benchmark.arm64.comparison import Subject, make_candidates
+    from benchmark.arm64.counting import CountSettings
+    from benchmark.arm64.plain_export import PLAIN_FILES
+    from benchmark.arm64.root import check_host
+    from benchmark.errors import CountingError
+    from export.calibration import parse_calibration
+    from export.precision import Tower
+    from export.targets import parse_targets
+    from models.errors import choices
+
+    # Before the exports, which take minutes.
+    check_host()
+    targets = parse_targets(target)
+    if rest := [name for name in targets if name not in PLAIN_FILES]:
+        raise CountingError(f"{rest[0]} does not run on the emulated phone; choose among: {choices(PLAIN_FILES)}")
+    chosen = command_line.parse_choice(Tower, "--tower", tower)
+    candidates: list[Candidate] = []
+    failures: list[PocketClipError] = []
+    for name in model:
+        subject = Subject(name, weights, chosen, out, parse_calibration(calibration, None))
+        made, failed = make_candidates(subject, targets, command_line.note)
+        candidates += made
+        failures += failed
+    _count(candidates, CountSettings(warmup, counted, processes, timeout), json, failures)
+
+
+def _count(
+    candidates: Sequence[Candidate], settings: CountSettings, json: Path | None, failures: Iterable[PocketClipError]
+) -> None:
+    from benchmark.arm64.counting import count_all, make_report
+    from benchmark.arm64.root import ensure_root
+    from benchmark.arm64.table import count_table, faults, shortfalls
+    from benchmark.errors import CountingError
+    from models import documents
+
+    emulator = ensure_root(command_line.note)
+    records = []
+    with command_line.progress() as progress:
+        task = progress.add_task("counting", total=len(candidates))
+        try:
+            for candidate in candidates:
+                progress.update(task, description=candidate.name)
+                records += count_all([candidate], emulator, settings)
+                progress.advance(task)
+                if json is not None:
+                    # After each: what was counted must outlive an interruption.
+                    documents.write(make_report(records, settings), json)
+        except KeyboardInterrupt:
+            progress.stop()
+            command_line.console().print(count_table(records))
+            raise
+    command_line.console().print(count_table(records))
+    for missed in shortfalls(records):
+        command_line.note(f"short of its goal: {missed}")
+    found = [*(str(failure) for failure in failures), *faults(records)]
+    for fault in found:
+        command_line.note(f"failed: {fault}")
+    if found:
+        raise CountingError(f"{len(found)} of the comparison's files failed, are wrong or do not repeat; see above")
+
+
+def main() -> None:
+    """Runs the program."""
+    command_line.run(app)
+
+
+if __name__ == "__main__":
+    main()

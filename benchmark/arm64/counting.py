@@ -1,0 +1,305 @@
+"""Instructions per inference of model files, counted on the emulated phone and checked against PyTorch.
+
+A process loads the model and infers `warmup + counted` times; each inference lies between two marks. What counts
+is the mean of the last `counted`, which is (instructions of n + k inferences - those of n) / k. Two processes or
+more show that it repeats.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.agent_archive import build_counting_agent
+from benchmark.agent_runner import check_announced, parse_outputs
+from benchmark.arm64.count_records import CountRecord, CountReport
+from benchmark.arm64.emulator import PYTHON, Counts, Emulator
+from benchmark.arm64.pins import PINS, Pins
+from benchmark.errors import AgentError, CountingError, MeasurementError, TransportError
+from benchmark.golden_check import cosines
+from benchmark.protocol import JOB_VERSION, RESULT_VERSION, Failure, InputFile, OutputFile
+from benchmark.transport import Execution
+from export.artifact import Artifact
+from export.budgets import BUDGETS, Budget
+from export.errors import TargetUnavailableError
+from export.precision import Precision, TargetName
+from export.targets import TARGETS
+from models import documents
+from models.documents import document
+
+PLAIN = "plain"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model file to count.
+
+    `subject` says whose file it is, e.g. `pocketclip_nano image`; of one subject and runtime, candidates are told
+    apart by `label` and compared. `files` are pushed side by side, the model first. `inputs` and `reference` have
+    samples first: `(samples, ...)` and `(samples, values)`, the reference being PyTorch's in fp32.
+    """
+
+    subject: str
+    runtime: str
+    label: str
+    files: tuple[Path, ...]
+    inputs: npt.NDArray[np.generic]
+    reference: npt.NDArray[np.generic]
+    budget: Budget
+
+    @property
+    def name(self) -> str:
+        """For messages, e.g. `pocketclip_nano image, litert, int8-static`."""
+        return f"{self.subject}, {self.runtime}, {self.label}"
+
+
+@dataclass(frozen=True)
+class CountSettings:
+    """How often to infer: `warmup` inferences are not counted; `processes` times the whole."""
+
+    warmup: int = 1
+    counted: int = 2
+    processes: int = 2
+    timeout_seconds: float = 1800.0
+
+
+@dataclass(frozen=True)
+class ProcessCount:
+    """One process: instructions of each inference in order, the outputs, and what ran."""
+
+    inferences: tuple[int, ...]
+    outputs: npt.NDArray[np.generic]
+    runtime_version: str | None
+
+
+@document
+class _CountJob:
+    runtime: str
+    model_path: str
+    inputs: tuple[InputFile, ...]
+    threads: int
+    inferences: int
+    outputs_path: str
+    job_version: int = JOB_VERSION
+
+
+@document
+class _CountResult:
+    result_version: int
+    python_version: str
+    failure: Failure | None
+    runtime_version: str | None = None
+    outputs: OutputFile | None = None
+
+
+def candidate_of(artifact: Artifact) -> Candidate:
+    """The candidate that an artefact's folder holds; its label is its precision.
+
+    Raises:
+        TargetUnavailableError: the artefact's runtime does not run on Arm Linux.
+    """
+    manifest = artifact.manifest
+    runtime = TARGETS[manifest.target].runtime
+    if manifest.target in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
+        raise TargetUnavailableError(
+            f"{artifact.label} needs Core ML, which no emulated phone has; name folders of "
+            "onnx, executorch or tflite artefacts"
+        )
+    golden = {manifest.golden.inputs.file, manifest.golden.reference.file, manifest.golden.outputs.file}
+    rest = (artifact.folder / entry.path for entry in manifest.files if entry.path not in golden)
+    return Candidate(
+        subject=f"{manifest.model.name} {manifest.tower}",
+        runtime=runtime,
+        label=str(manifest.precision),
+        files=(artifact.model_path, *(path for path in rest if path != artifact.model_path)),
+        inputs=artifact.golden(manifest.golden.inputs),
+        reference=artifact.golden(manifest.golden.reference),
+        budget=BUDGETS[manifest.target, manifest.precision],
+    )
+
+
+def plain_candidate(model_path: Path, like: Artifact, label: str = PLAIN) -> Candidate:
+    """A model file that is no artefact, to be compared with one: of the same model, tower and runtime, in fp32.
+
+    Inputs and reference are the artefact's, for both compute the same.
+
+    Raises:
+        TargetUnavailableError: as `candidate_of`.
+        CountingError: there is no such file.
+    """
+    if not model_path.is_file():
+        raise CountingError(f"there is no model file {model_path}; give FILE=ARTEFACT with the path of one")
+    known = candidate_of(like)
+    budget = BUDGETS[like.manifest.target, Precision.FP32]
+    return Candidate(known.subject, known.runtime, label, (model_path,), known.inputs, known.reference, budget)
+
+
+def count_all(candidates: Iterable[Candidate], emulator: Emulator, settings: CountSettings) -> Iterator[CountRecord]:
+    """Counts candidates one by one; one that fails has a record that says why.
+
+    Raises:
+        EmulatorError: the emulator itself does not work here.
+    """
+    for candidate in candidates:
+        try:
+            yield count_candidate(candidate, emulator, settings)
+        except (AgentError, CountingError, MeasurementError) as error:
+            yield CountRecord(
+                candidate.subject, candidate.runtime, candidate.label, _size(candidate), failure=str(error)
+            )
+
+
+def count_candidate(candidate: Candidate, emulator: Emulator, settings: CountSettings) -> CountRecord:
+    """Counts one candidate in several processes.
+
+    Raises:
+        AgentError, MeasurementError: the model does not load or run there, or its outputs did not arrive whole.
+        CountingError: the counts are not those of the inferences asked for.
+    """
+    runs = [run_process(candidate, emulator, settings) for _ in range(settings.processes)]
+    outputs = runs[0].outputs
+    reference = candidate.reference.reshape(len(candidate.reference), -1)[: len(outputs)]
+    cosine_min, max_abs = agreement(outputs, reference)
+    return CountRecord(
+        subject=candidate.subject,
+        runtime=candidate.runtime,
+        label=candidate.label,
+        size_bytes=_size(candidate),
+        runtime_version=runs[0].runtime_version,
+        processes=tuple(run.inferences[settings.warmup :] for run in runs),
+        samples=len(outputs),
+        cosine_min=cosine_min,
+        max_abs=max_abs,
+        misses=misses(cosine_min, max_abs, candidate.budget),
+    )
+
+
+def run_process(candidate: Candidate, emulator: Emulator, settings: CountSettings) -> ProcessCount:
+    """One process of the phone; see `count_candidate`."""
+    inferences = settings.warmup + settings.counted
+    samples = np.ascontiguousarray(candidate.inputs[:inferences])
+    with emulator.workspace() as folder, tempfile.TemporaryDirectory(prefix="pocketclip-count-") as scratch:
+        here = _Parcels(emulator, folder, Path(scratch))
+        here.send("counting.pyz", build_counting_agent())
+        here.send("inputs.bin", samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes())
+        for file in candidate.files:
+            emulator.push(file, f"{folder}/model/{file.name}")
+        job = _CountJob(
+            runtime=candidate.runtime,
+            model_path=f"{folder}/model/{candidate.files[0].name}",
+            inputs=(InputFile(f"{folder}/inputs.bin", samples.dtype.name, samples.shape),),
+            threads=1,
+            inferences=inferences,
+            outputs_path=f"{folder}/outputs.bin",
+        )
+        here.send("job.json", json.dumps(documents.to_builtin(job)).encode())
+        command = [PYTHON, f"{folder}/counting.pyz", f"{folder}/job.json", f"{folder}/result.json"]
+        execution, counts = emulator.count(command, folder=folder, timeout_seconds=settings.timeout_seconds)
+        if execution.exit_code is None:
+            raise AgentError(
+                f"{candidate.name} took longer than {settings.timeout_seconds:g} s; give it longer with --timeout"
+            )
+        result = _result(here, execution)
+        if result.failure is not None:
+            raise MeasurementError(f"{result.failure.code}: {result.failure.message}")
+        if result.outputs is None or counts is None:
+            raise AgentError(f"the counting agent reports success without outputs or counts: {execution.describe()}")
+        outputs = parse_outputs(here.fetch("outputs.bin", execution), result.outputs)
+    return ProcessCount(instructions(counts, inferences), outputs, result.runtime_version)
+
+
+def instructions(counts: Counts, inferences: int) -> tuple[int, ...]:
+    """Instructions of each inference, from a mark before and a mark after each.
+
+    Raises:
+        CountingError: the marks are not two for each inference, in order, or there was more than one thread.
+    """
+    marks = counts.marks
+    if counts.threads != 1:
+        raise CountingError(
+            f"the process had {counts.threads} threads, and counts are exact for one alone: "
+            "find what starts them and turn it off in benchmark/arm64/emulator.py"
+        )
+    if len(marks) != 2 * inferences or list(marks) != sorted(marks) or (marks and marks[-1] > counts.total):
+        raise CountingError(
+            f"{inferences} inferences need {2 * inferences} marks in order, the counter saw {len(marks)}: "
+            "another program or plugin was counted; run it again"
+        )
+    return tuple(after - before for before, after in zip(marks[::2], marks[1::2], strict=True))
+
+
+def agreement(outputs: npt.NDArray[np.generic], reference: npt.NDArray[np.generic]) -> tuple[float, float]:
+    """The least cosine of a sample and the largest error of a component; both `(samples, values)`.
+
+    Raises:
+        MeasurementError: the shapes differ, or an output is not finite.
+    """
+    if outputs.shape != reference.shape:
+        raise MeasurementError(f"output-shape: got (samples, values) {outputs.shape}, wanted {reference.shape}")
+    actual, wanted = outputs.astype(np.float64), reference.astype(np.float64)
+    if not np.isfinite(actual).all():
+        raise MeasurementError("non-finite-output: outputs hold NaN or infinity")
+    return float(cosines(actual, wanted).min()), float(np.abs(actual - wanted).max())
+
+
+def misses(cosine_min: float, max_abs: float, budget: Budget) -> tuple[str, ...]:
+    """The bounds of a budget that one output or more is outside of, in words; of those that few samples can show."""
+    missed = []
+    if not cosine_min >= budget.cosine_min:
+        missed.append(f"cosine {cosine_min:.6f}, at least {budget.cosine_min:g} wanted")
+    if not max_abs <= budget.max_abs:
+        missed.append(f"max abs error {max_abs:.2g}, at most {budget.max_abs:g} wanted")
+    return tuple(missed)
+
+
+def make_report(records: Sequence[CountRecord], settings: CountSettings, pins: Pins = PINS) -> CountReport:
+    """The records with what they were counted on."""
+    return CountReport(
+        created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        cpu=pins.cpu,
+        root=pins.key,
+        versions=pins.wheels,
+        warmup=settings.warmup,
+        counted=settings.counted,
+        records=tuple(records),
+    )
+
+
+class _Parcels:
+    """Small files to and from a folder of the phone."""
+
+    def __init__(self, emulator: Emulator, folder: str, scratch: Path) -> None:
+        self._emulator = emulator
+        self._folder = folder
+        self._scratch = scratch
+
+    def send(self, name: str, content: bytes) -> None:
+        (self._scratch / name).write_bytes(content)
+        self._emulator.push(self._scratch / name, f"{self._folder}/{name}")
+
+    def fetch(self, name: str, execution: Execution) -> bytes:
+        try:
+            self._emulator.pull(f"{self._folder}/{name}", self._scratch / name)
+        except TransportError as error:
+            raise AgentError(f"the counting agent left no {name}: {execution.describe()}") from error
+        return (self._scratch / name).read_bytes()
+
+
+def _result(parcels: _Parcels, execution: Execution) -> _CountResult:
+    content = parcels.fetch("result.json", execution)
+    check_announced(content, execution)
+    result = documents.parse(_CountResult, content, source="the counting agent's result", error=AgentError)
+    if result.result_version != RESULT_VERSION:
+        raise AgentError(f"the agent wrote result version {result.result_version}, wanted {RESULT_VERSION}")
+    return result
+
+
+def _size(candidate: Candidate) -> int:
+    return candidate.files[0].stat().st_size

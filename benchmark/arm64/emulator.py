@@ -1,0 +1,133 @@
+"""Runs arm64 programs of a root file system under QEMU, and counts their instructions."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.agent.counting import MARK
+from benchmark.errors import CountingError, EmulatorError
+from benchmark.transport import Execution, LocalTransport
+from models.atomic import storage_errors
+
+PYTHON = "/usr/bin/python3"
+
+# The seed of hashes changes how many steps Python takes; threads (ONNX Runtime's telemetry has four) lose counts.
+_ENVIRONMENT = {
+    "HOME": "/tmp",
+    "LOGNAME": "root",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "PATH": "/usr/bin:/bin",
+    "PYTHONHASHSEED": "0",
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Instructions of one process: up to each of its marks, and in all. Exact where it had one thread."""
+
+    marks: tuple[int, ...]
+    threads: int
+    total: int
+
+
+class Emulator:
+    """The emulated phone: a `Transport` whose paths are those inside its root, and which counts.
+
+    A program starts in `/`, with an environment of its own: nothing of this machine's reaches it.
+    """
+
+    FOLDER = "qemu"
+
+    def __init__(self, root: Path, plugin: Path, cpu: str) -> None:
+        """`plugin` is the counting plugin, below the root's folder of the emulator."""
+        self.root = root
+        self.cpu = cpu
+        self._plugin = f"/{plugin.relative_to(root).as_posix()}"
+        self._local = LocalTransport()
+        self._names = itertools.count(1)
+
+    @contextmanager
+    def workspace(self) -> Iterator[str]:
+        """An empty folder of the phone, by its path there, removed at the end."""
+        with storage_errors(self.root):
+            folder = tempfile.TemporaryDirectory(prefix="count-", dir=self.root / "tmp", ignore_cleanup_errors=True)
+        with folder as name:
+            yield f"/{Path(name).relative_to(self.root).as_posix()}"
+
+    def push(self, local: Path, remote: str) -> None:
+        """Copies a file or folder into the phone; see `benchmark.transport.Transport`."""
+        self._local.push(local, str(self._inside(remote)))
+
+    def pull(self, remote: str, local: Path) -> None:
+        """Copies a file out of the phone; see `benchmark.transport.Transport`."""
+        self._local.pull(str(self._inside(remote)), local)
+
+    def execute(self, command: Sequence[str], *, folder: str, timeout_seconds: float) -> Execution:
+        """Runs an arm64 program; `folder` plays no part, for a program starts in `/`."""
+        return self._run(command, (), timeout_seconds)
+
+    def count(self, command: Sequence[str], *, folder: str, timeout_seconds: float) -> tuple[Execution, Counts | None]:
+        """Runs an arm64 program and counts its instructions; None where it did not come to an end of its own.
+
+        Args:
+            command: the program, by its path in the phone, and its arguments.
+            folder: of the phone, for the file of counts.
+            timeout_seconds: after which it is stopped.
+
+        Raises:
+            CountingError: the counts are not those of a whole run.
+        """
+        path = f"{folder}/counts-{next(self._names)}"
+        plugin = ("-plugin", f"{self._plugin},out={path},mark={MARK}")
+        execution = self._run(command, plugin, timeout_seconds)
+        written = self._inside(path)
+        if not written.is_file():
+            return execution, None
+        return execution, parse_counts(written.read_text())
+
+    def _run(self, command: Sequence[str], options: Sequence[str], timeout_seconds: float) -> Execution:
+        # From outside, ONNX Runtime would see this machine's /sys and crash: hence the change of root.
+        chroot = shutil.which(
+            "chroot", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+        )
+        if chroot is None:
+            raise EmulatorError(
+                "the emulated phone needs the program chroot; on Debian or Ubuntu: apt-get install coreutils"
+            )
+        wrapped = ["env", "-i", *(f"{name}={value}" for name, value in _ENVIRONMENT.items())]
+        wrapped += [chroot, str(self.root), f"/{self.FOLDER}/ld.so", "--library-path", f"/{self.FOLDER}/lib"]
+        wrapped += [f"/{self.FOLDER}/qemu-aarch64", "-cpu", self.cpu, *options, *command]
+        return self._local.execute(wrapped, folder=str(self.root), timeout_seconds=timeout_seconds)
+
+    def _inside(self, remote: str) -> Path:
+        return self.root / remote.lstrip("/")
+
+
+def parse_counts(text: str) -> Counts:
+    """The file that the plugin writes; its format is in `count.c`.
+
+    Raises:
+        CountingError: a line is not of that format, or the last ones are missing.
+    """
+    marks: list[int] = []
+    ends: dict[str, int] = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(" ")
+        if name not in ("mark", "threads", "total") or not value.isdecimal():
+            raise CountingError(f"the counting plugin wrote {line!r}; run it again")
+        if name == "mark":
+            marks.append(int(value))
+        else:
+            ends[name] = int(value)
+    if set(ends) != {"threads", "total"}:
+        raise CountingError(f"the counting plugin's file of {len(text)} characters is cut; run it again")
+    return Counts(tuple(marks), ends["threads"], ends["total"])

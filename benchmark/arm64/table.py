@@ -1,0 +1,110 @@
+"""The table of a comparison in instructions, and what in it falls short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmark import formatting
+from benchmark.arm64.count_records import CountRecord, ratio
+from benchmark.arm64.counting import PLAIN
+from export.precision import Precision
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+# A count that differs by more between processes is no measure of the model.
+REPEATABLE = 0.001
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a file shall take of its sibling's instructions, at most."""
+
+    label: str
+    of: str
+    at_most: float
+
+
+GOALS: tuple[Goal, ...] = (
+    Goal(str(Precision.FP32), PLAIN, 1.0),
+    Goal(str(Precision.INT8_STATIC), str(Precision.FP32), 0.60),
+)
+
+
+def count_table(records: Sequence[CountRecord]) -> Table:
+    """One row per file, in the order given; ratios are to files of the same model, tower and runtime."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        caption="instructions per inference on one thread; spread between processes; error against PyTorch in fp32",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        show_edge=False,
+    )
+    for heading in ("model", "runtime", "file"):
+        table.add_column(heading, no_wrap=True)
+    for heading in (
+        "size\nMB",
+        "million\ninstr.",
+        "of\nplain",
+        "of\nfp32",
+        "spread\n%",
+        "max abs\nerror",
+        "cosine\nmin",
+    ):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for record in records:
+        cells = [Text("failed", "red"), *[Text("")] * 5] if record.failure is not None else _cells(record, records)
+        size = formatting.without_unit(formatting.megabytes(record.size_bytes))
+        table.add_row(record.subject, record.runtime, record.label, size, *cells)
+    return table
+
+
+def shortfalls(records: Sequence[CountRecord]) -> Iterator[str]:
+    """Goals that are missed, in words: no failure, but to be explained."""
+    for record in records:
+        for goal in GOALS:
+            reached = ratio(record, goal.of, records) if record.label == goal.label else None
+            if reached is not None and reached > goal.at_most:
+                yield f"{record.name}: {reached:.3f} of {goal.of}, the goal is {goal.at_most:.2f} at most"
+
+
+def faults(records: Sequence[CountRecord]) -> Iterator[str]:
+    """What makes a record worthless, in words: it failed, is wrong, or does not repeat."""
+    for record in records:
+        if record.failure is not None:
+            yield f"{record.name}: {record.failure}"
+        for missed in record.misses:
+            yield f"{record.name}: {missed}"
+        if record.spread is not None and record.spread > REPEATABLE:
+            yield (
+                f"{record.name}: counts differ by {100 * record.spread:.2f} % between processes, "
+                f"at most {100 * REPEATABLE:g} % allowed; count more inferences with --counted"
+            )
+
+
+def _cells(record: CountRecord, records: Sequence[CountRecord]) -> list[str | Text]:
+    from rich.text import Text
+
+    return [
+        _millions(record.instructions),
+        _share(ratio(record, PLAIN, records)),
+        _share(ratio(record, str(Precision.FP32), records)),
+        formatting.UNKNOWN if record.spread is None else f"{100 * record.spread:.4f}",
+        Text(formatting.UNKNOWN if record.max_abs is None else f"{record.max_abs:.1e}", "red" if record.misses else ""),
+        formatting.UNKNOWN if record.cosine_min is None else formatting.cosine(record.cosine_min),
+    ]
+
+
+def _millions(instructions: float | None) -> str:
+    return formatting.UNKNOWN if instructions is None else f"{instructions / 1e6:.2f}"
+
+
+def _share(value: float | None) -> str:
+    return formatting.UNKNOWN if value is None else f"{value:.3f}"
