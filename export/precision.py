@@ -37,6 +37,11 @@ def default_instruction_set(target: TargetName) -> InstructionSet:
     return InstructionSet.APPLE if core_ml else InstructionSet.ARM64
 
 
+def host_instruction_set(machine: str) -> InstructionSet:
+    """That of a machine by the name that `platform.machine()` gives it."""
+    return InstructionSet.X86_64 if machine.lower() in ("x86_64", "amd64") else InstructionSet.ARM64
+
+
 class Precision(StrEnum):
     """How weights and activations are stored and computed; `TRAITS` says what each one means."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from export.lint.graph import OpKind
 from export.lint.subject import Spot, Subject, listed
+from export.passes.report import PassName
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,7 +19,8 @@ def unfolded_branches(subject: Subject) -> Iterator[Spot]:
         found = [f"{path} ({type(module).__name__})" for path, module in _foldable(subject.module)]
         if found:
             yield Spot(found[0].partition(" ")[0], f"{len(found)} blocks keep their training branches: {listed(found)}")
-    if subject.graph is None:
+    # Kernels that were cut in parts for their speed are no training branches.
+    if subject.graph is None or PassName.SPLIT_DEPTHWISE in subject.passes:
         return
     producers = subject.graph.producers
     for op in subject.graph.ops:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from export.lint.graph import Graph
     from export.manifest import Manifest
+    from export.passes.report import PassName
     from models.preprocess import PreprocessSpec
 
 
@@ -37,6 +38,12 @@ class Subject:
     preprocess: PreprocessSpec | None = None
     normalized: bool | None = None
     size_bytes: int | None = None
+
+    @property
+    def passes(self) -> frozenset[PassName]:
+        """The graph passes that changed the tower, as far as its manifest says."""
+        reports = () if self.manifest is None else self.manifest.passes
+        return frozenset(report.name for report in reports if report.sites)
 
 
 class Spot(NamedTuple):

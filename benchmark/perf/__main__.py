@@ -1,0 +1,99 @@
+"""`python -m benchmark.perf`: our exports against the converters' plain calls on this computer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models import command_line
+
+app = command_line.new_app("benchmark.perf", "Times our exports against the converters' plain calls.")
+
+
+@app.command(no_args_is_help=True)
+def perf_command(
+    model: Annotated[list[str], typer.Option("--model", help="A registered model or configuration; repeatable.")],
+    weights: command_line.WeightsOption = None,
+    target: Annotated[str, typer.Option("--target", help="Targets, with commas.")] = "onnx,executorch,tflite",
+    tower: Annotated[str, typer.Option("--tower", help="image, text or both.")] = "both",
+    out: Annotated[Path, typer.Option("--out", help="Folder for the artefacts.")] = Path("artifacts"),
+    processes: Annotated[int, typer.Option("--processes", min=1, help="Five or more give intervals.")] = 7,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Inferences of each file in a process.")] = 16,
+    json: Annotated[Path, typer.Option("--json", help="File for the samples.")] = Path("results/perf.json"),
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """Exports what is not there yet, times everything, and says which goals are met."""
+    import datetime
+
+    from benchmark.comparison.exports import Subject, make_candidates
+    from benchmark.errors import MeasurementError
+    from benchmark.host import host_facts
+    from benchmark.perf import table
+    from benchmark.perf.comparison_records import PerfRecord, PerfReport
+    from benchmark.perf.goals import judge
+    from benchmark.perf.measuring import TimedGroup, TimingSettings, time_group
+    from export.calibration import GENERATED_SCENES
+    from export.precision import Tower, host_instruction_set
+    from export.targets import TARGETS, parse_targets
+    from models import complexity, documents
+    from models.registry import resolve_config
+
+    towers = list(Tower) if tower == "both" else [command_line.parse_choice(Tower, "--tower", tower)]
+    facts = host_facts("host")
+    isa = host_instruction_set(facts.machine)
+    groups: list[TimedGroup] = []
+    failures: list[str] = []
+    for name in model:
+        counted = complexity.measure(resolve_config(name, (), weights))
+        for chosen in towers:
+            subject = Subject(name, weights, chosen, out, GENERATED_SCENES, isa)
+            candidates, failed = make_candidates(subject, parse_targets(target), command_line.note)
+            failures += map(str, failed)
+            for runtime in dict.fromkeys(TARGETS[each].runtime for each in parse_targets(target)):
+                mine = [each for each in candidates if each.runtime == runtime]
+                if mine:
+                    flops = (counted.image if chosen is Tower.IMAGE else counted.text).flops
+                    files = {each.label.removesuffix(f"-{isa}"): each.files[0] for each in mine}
+                    sample = mine[0].inputs[:1]
+                    groups.append(TimedGroup(counted.name, chosen, runtime, flops, files, sample))
+    settings = TimingSettings(processes=processes, rounds=rounds)
+    records: list[PerfRecord] = []
+    with command_line.progress() as progress:
+        task = progress.add_task("timing", total=len(groups))
+        for group in groups:
+            progress.update(task, description=f"{group.model} {group.tower} {group.runtime}")
+            try:
+                records.append(time_group(group, settings))
+            except MeasurementError as error:
+                failures.append(str(error))
+            report = PerfReport(
+                datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), facts.cpu, facts.isa, tuple(records)
+            )
+            # After each: what was timed must outlive an interruption.
+            json.parent.mkdir(parents=True, exist_ok=True)
+            documents.write(report, json)
+            progress.advance(task)
+    if markdown:
+        print(table.markdown(records))
+    else:
+        command_line.console().print(table.perf_table(records))
+    for each in (each for record in records for each in judge(record) if not each.met):
+        command_line.note(
+            f"short of its goal: {each.goal.runtime} {each.goal.tower} {each.goal.label}: {each.ratio.median:.3f} of "
+            f"{each.goal.base}, goal {each.goal.at_most:.2f}"
+        )
+    if failures:
+        for failure in failures:
+            command_line.note(f"failed: {failure}")
+        raise MeasurementError(f"{len(failures)} files could not be made or timed; see above")
+
+
+def main() -> None:
+    """Runs the program."""
+    command_line.run(app)
+
+
+if __name__ == "__main__":
+    main()

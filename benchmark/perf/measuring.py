@@ -1,0 +1,88 @@
+"""Starts the processes that time files in turn."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.errors import MeasurementError
+from benchmark.perf.comparison_records import PerfRecord
+from export.runtimes import runtime_version
+
+
+@dataclass(frozen=True)
+class TimingSettings:
+    """`processes` times the whole; in each, `warmup` rounds are thrown away and `rounds` kept."""
+
+    processes: int = 7
+    warmup: int = 3
+    rounds: int = 16
+    timeout_seconds: float = 600.0
+
+
+@dataclass(frozen=True)
+class TimedGroup:
+    """Files of one runtime and tower, by label, and one input of them."""
+
+    model: str
+    tower: str
+    runtime: str
+    flops: int
+    files: dict[str, Path]
+    sample: np.ndarray
+
+
+def time_group(group: TimedGroup, settings: TimingSettings) -> PerfRecord:
+    """Times a group in several processes.
+
+    Raises:
+        MeasurementError: a process died, hung or gave nothing.
+    """
+    samples: list[tuple[tuple[int, ...], ...]] = []
+    rates: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="pocketclip-perf-") as scratch:
+        inputs = Path(scratch) / "input.npy"
+        np.save(inputs, group.sample)
+        job = {
+            "runtime": group.runtime,
+            "files": [str(path) for path in group.files.values()],
+            "inputs": str(inputs),
+            "warmup": settings.warmup,
+            "rounds": settings.rounds,
+        }
+        for _ in range(settings.processes):
+            result = _run_process(job, group, settings.timeout_seconds)
+            samples.append(tuple(tuple(row) for row in result["samples_ns"]))
+            rates.append(result["gemm_flops_per_second"])
+    return PerfRecord(
+        group.model,
+        group.tower,
+        group.runtime,
+        runtime_version(group.runtime),
+        group.flops,
+        tuple(group.files),
+        tuple(samples),
+        tuple(rates),
+    )
+
+
+def _run_process(job: dict[str, object], group: TimedGroup, timeout: float) -> dict[str, list[list[int]] | float]:
+    command = [sys.executable, "-m", "benchmark.perf.timing_worker"]
+    what = f"timing {group.model} {group.tower} with {group.runtime}"
+    try:
+        done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise MeasurementError(f"{what} took more than {timeout:.0f} s; try fewer --rounds") from error
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise MeasurementError(f"{what} ended with code {done.returncode}: {last}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
