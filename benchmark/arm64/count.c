@@ -4,8 +4,8 @@
  * a moment by close(N), which fails and does nothing else. At its end the file has a line for each mark, then
  * "threads N" and "total N".
  *
- * QEMU resolves these names when it loads the plugin, so no header of it is needed: version 1 of its plugin
- * interface, QEMU 4.2 to 8.2.
+ * QEMU resolves these names when it loads the plugin, so no header of it is needed. They are those of version
+ * 1 of its plugin interface, as QEMU 7.2 has it.
  */
 
 #include <inttypes.h>

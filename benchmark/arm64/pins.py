@@ -1,8 +1,7 @@
 """What the emulated phone is made of: one literal table; a change of it makes another root.
 
-The runtimes are the newest whose wheels run here: Debian's Python and wheels for aarch64. ExecuTorch's Python
-runtime links to PyTorch's libraries, and later PyTorch wheels for aarch64 need CUDA's; an older ExecuTorch reads the
-files of a newer one.
+ExecuTorch's Python runtime links to PyTorch's libraries. PyTorch 2.10.0 is the last wheel for aarch64 without CUDA, and
+ExecuTorch 1.4.0 does not load with it; 1.1.0 does, and reads the files that 1.4.0 writes.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class Pins:
     """The parts of a root.
 
     `cpu` is QEMU's name of the processor; `suite` and `packages` are Debian's for the phone, `qemu_suite` and
-    `qemu_packages` for the emulator: its last release before the plugins' interface changed. `wheels` maps
+    `qemu_packages` for the emulator: a release whose user mode takes the counting plugin. `wheels` maps
     distributions to versions, installed without their dependencies: only what the runtimes import is here. `removed`
     are files of the wheels that would import more, below the folder of wheels; `files` what the root gets besides,
     by path.
