@@ -9,15 +9,16 @@ STORE ?= sqlite:///results/pocketclip.sqlite
 EXTRAS ?= all,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check perf train study clean
+.PHONY: help setup demo test check perf perf-arm64 train study clean
 
 help:
 	@echo "make demo    set up, export pocketclip_nano to four runtimes, check, bench, write report.html"
 	@echo "make test    set up, run the whole test suite"
 	@echo "make check   linters, types, layers, then the tests"
-	@echo "make perf    time the demo's artefacts again, with more launches"
+	@echo "make perf    our exports of S0 and S2 against the converters' plain calls, timed in turn on this computer"
+	@echo "make perf-arm64  the same in instructions per inference on an emulated Cortex-A76 (Linux, root)"
 	@echo "make train   train pocketclip_nano again (about 15 minutes on 2 cores) and evaluate it"
-	@echo "make study   reinforced against contrastive training, three seeds each: the table of docs/reinforcement.md"
+	@echo "make study   reinforced against contrastive training, five seeds each: the table of docs/reinforcement.md"
 
 setup: $(VENV)/.pins-$(PINS)
 	@test "$$(cat $(VENV)/.project 2>/dev/null)" = "$(CURDIR)" || { \
@@ -48,7 +49,11 @@ check: setup
 	$(BIN)/python -m pytest
 
 perf: setup
-	$(BIN)/pocketclip bench --device host --artifact $(OUT)/pocketclip_nano --launches 7 --store $(STORE)
+	$(BIN)/python -m benchmark.perf --model mobileclip_s0 --model mobileclip_s2 --out $(OUT) --json results/perf.json
+
+perf-arm64: setup
+	$(BIN)/python -m benchmark.arm64 perf --model pocketclip_nano --out $(OUT) --json results/arm64-nano.json
+	$(BIN)/python -m benchmark.arm64 perf --model mobileclip_s0 --counted 1 --out $(OUT) --json results/arm64-s0.json
 
 train: setup
 	$(BIN)/pocketclip train --model pocketclip_nano --out runs/pocketclip_nano

@@ -11,7 +11,8 @@ import typer
 from models import command_line
 
 if TYPE_CHECKING:
-    from benchmark.arm64.counting import Candidate, CountSettings
+    from benchmark.arm64.counting import CountSettings
+    from benchmark.comparison.candidates import Candidate
     from models.errors import PocketClipError
 
 app = command_line.new_app("benchmark.arm64", "Counts instructions per inference on an emulated arm64 phone.")
@@ -45,7 +46,8 @@ def count_command(
     json: JsonOption = None,
 ) -> None:
     """Counts artefacts, and plain model files beside them."""
-    from benchmark.arm64.counting import CountSettings, candidate_of, plain_candidate
+    from benchmark.arm64.counting import CountSettings
+    from benchmark.comparison.candidates import candidate_of, plain_candidate
     from benchmark.errors import CountingError
     from export.artifact import find_artifacts, load_artifact
 
@@ -77,10 +79,10 @@ def perf_command(
     json: JsonOption = None,
 ) -> None:
     """Compares the converters' plain calls with our exports in fp32 and static int8, exporting what is not there."""
-    from benchmark.arm64.comparison import Subject, make_candidates
     from benchmark.arm64.counting import CountSettings
-    from benchmark.arm64.plain_export import PLAIN_FILES
     from benchmark.arm64.root import check_host
+    from benchmark.comparison.exports import Subject, make_candidates
+    from benchmark.comparison.plain_export import PLAIN_FILES
     from benchmark.errors import CountingError
     from export.calibration import parse_calibration
     from export.precision import Tower

@@ -22,42 +22,14 @@ from benchmark.agent_runner import check_announced, parse_outputs
 from benchmark.arm64.count_records import CountRecord, CountReport
 from benchmark.arm64.emulator import PYTHON, Counts, Emulator
 from benchmark.arm64.pins import PINS, Pins
+from benchmark.comparison.candidates import Candidate
 from benchmark.errors import AgentError, CountingError, MeasurementError, TransportError
 from benchmark.golden_check import cosines
 from benchmark.protocol import JOB_VERSION, RESULT_VERSION, Failure, InputFile, OutputFile
 from benchmark.transport import Execution
-from export.artifact import Artifact
-from export.budgets import BUDGETS, Budget
-from export.errors import TargetUnavailableError
-from export.precision import Precision, TargetName
-from export.targets import TARGETS
+from export.budgets import Budget
 from models import documents
 from models.documents import document
-
-PLAIN = "plain"
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A model file to count.
-
-    `subject` says whose file it is, e.g. `pocketclip_nano image`; of one subject and runtime, candidates are told
-    apart by `label` and compared. `files` are pushed side by side, the model first. `inputs` and `reference` have
-    samples first: `(samples, ...)` and `(samples, values)`, the reference being PyTorch's in fp32.
-    """
-
-    subject: str
-    runtime: str
-    label: str
-    files: tuple[Path, ...]
-    inputs: npt.NDArray[np.generic]
-    reference: npt.NDArray[np.generic]
-    budget: Budget
-
-    @property
-    def name(self) -> str:
-        """For messages, e.g. `pocketclip_nano image, litert, int8-static`."""
-        return f"{self.subject}, {self.runtime}, {self.label}"
 
 
 @dataclass(frozen=True)
@@ -97,48 +69,6 @@ class _CountResult:
     failure: Failure | None
     runtime_version: str | None = None
     outputs: OutputFile | None = None
-
-
-def candidate_of(artifact: Artifact) -> Candidate:
-    """The candidate that an artefact's folder holds; its label is its precision.
-
-    Raises:
-        TargetUnavailableError: the artefact's runtime does not run on Arm Linux.
-    """
-    manifest = artifact.manifest
-    runtime = TARGETS[manifest.target].runtime
-    if manifest.target in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
-        raise TargetUnavailableError(
-            f"{artifact.label} needs Core ML, which no emulated phone has; name folders of "
-            "onnx, executorch or tflite artefacts"
-        )
-    golden = {manifest.golden.inputs.file, manifest.golden.reference.file, manifest.golden.outputs.file}
-    rest = (artifact.folder / entry.path for entry in manifest.files if entry.path not in golden)
-    return Candidate(
-        subject=f"{manifest.model.name} {manifest.tower}",
-        runtime=runtime,
-        label=str(manifest.precision),
-        files=(artifact.model_path, *(path for path in rest if path != artifact.model_path)),
-        inputs=artifact.golden(manifest.golden.inputs),
-        reference=artifact.golden(manifest.golden.reference),
-        budget=BUDGETS[manifest.target, manifest.precision],
-    )
-
-
-def plain_candidate(model_path: Path, like: Artifact, label: str = PLAIN) -> Candidate:
-    """A model file that is no artefact, to be compared with one: of the same model, tower and runtime, in fp32.
-
-    Inputs and reference are the artefact's, for both compute the same.
-
-    Raises:
-        TargetUnavailableError: as `candidate_of`.
-        CountingError: there is no such file.
-    """
-    if not model_path.is_file():
-        raise CountingError(f"there is no model file {model_path}; give FILE=ARTEFACT with the path of one")
-    known = candidate_of(like)
-    budget = BUDGETS[like.manifest.target, Precision.FP32]
-    return Candidate(known.subject, known.runtime, label, (model_path,), known.inputs, known.reference, budget)
 
 
 def count_all(candidates: Iterable[Candidate], emulator: Emulator, settings: CountSettings) -> Iterator[CountRecord]:

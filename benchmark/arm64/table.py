@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmark import formatting
 from benchmark.arm64.count_records import CountRecord, ratio
-from benchmark.arm64.counting import PLAIN
+from benchmark.comparison.candidates import PLAIN
 from export.precision import Precision
 
 if TYPE_CHECKING:

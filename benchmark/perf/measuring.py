@@ -6,9 +6,9 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def time_group(group: TimedGroup, settings: TimingSettings) -> PerfRecord:
     )
 
 
-def _run_process(job: dict[str, object], group: TimedGroup, timeout: float) -> dict[str, list[list[int]] | float]:
+def _run_process(job: dict[str, object], group: TimedGroup, timeout: float) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmark.perf.timing_worker"]
     what = f"timing {group.model} {group.tower} with {group.runtime}"
     try:
@@ -84,5 +84,3 @@ def _run_process(job: dict[str, object], group: TimedGroup, timeout: float) -> d
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise MeasurementError(f"{what} ended with code {done.returncode}: {last}")
     return json.loads(done.stdout.strip().splitlines()[-1])
-
-

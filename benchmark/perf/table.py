@@ -46,7 +46,7 @@ def perf_table(records: Sequence[PerfRecord]) -> Table:
     from rich.table import Table
 
     table = Table(
-        caption="one thread, files of a runtime in turn within a process; ratios: median over processes (95 % interval)",
+        caption="one thread, files of a runtime in turn in each process; ratios: median of processes (95 % interval)",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=0,

@@ -16,8 +16,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     """Samples of each file of a job, in nanoseconds, and the rate of the processor's matrix products.
 
     Args:
-        job: `runtime`, `files`, `inputs` (a `.npy` file with one input), `warmup` and `rounds`. In every other round the
-            files run in the opposite order.
+        job: `runtime`, `files`, `inputs` (a `.npy` file with one input), `warmup` and `rounds`. In every other round
+            the files run in the opposite order.
     """
     sample = np.load(job["inputs"])
     sessions = [runtimes.open_session(job["runtime"], path, threads=1) for path in job["files"]]

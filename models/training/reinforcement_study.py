@@ -72,7 +72,7 @@ def mean_interval(values: Sequence[float]) -> MeanInterval:
 
 def study_command(
     out: Annotated[Path, typer.Option("--out", help="Folder for the shards and runs.")],
-    seeds: Annotated[int, typer.Option("--seeds", min=2, help="Runs of each recipe.")] = 3,
+    seeds: Annotated[int, typer.Option("--seeds", min=2, help="Runs of each recipe.")] = 5,
     steps: Annotated[int, typer.Option("--steps", min=1)] = 300,
     batch_size: Annotated[int, typer.Option("--batch-size", min=2)] = 128,
     scenes: Annotated[int, typer.Option("--scenes", min=1)] = 6000,

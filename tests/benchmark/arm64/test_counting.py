@@ -17,17 +17,16 @@ from rich.console import Console
 from benchmark.arm64.count_records import CountRecord, CountReport, ratio
 from benchmark.arm64.counting import (
     CountSettings,
-    candidate_of,
     count_all,
     count_candidate,
     instructions,
     make_report,
     misses,
-    plain_candidate,
 )
 from benchmark.arm64.emulator import Counts, Emulator, parse_counts
 from benchmark.arm64.pins import PINS
 from benchmark.arm64.table import count_table, faults, shortfalls
+from benchmark.comparison.candidates import candidate_of, plain_candidate
 from benchmark.errors import CountingError
 from benchmark.formatting import UNKNOWN
 from benchmark.transport import Execution, LocalTransport

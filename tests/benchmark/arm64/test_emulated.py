@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from benchmark.agent.counting import MARK
-from benchmark.arm64.counting import CountSettings, candidate_of, count_candidate
+from benchmark.arm64.counting import CountSettings, count_candidate
 from benchmark.arm64.emulator import Emulator
 from benchmark.arm64.root import ensure_root, root_folder
 from benchmark.arm64.table import faults
+from benchmark.comparison.candidates import candidate_of
 from export.artifact import Artifact
 
 pytestmark = [

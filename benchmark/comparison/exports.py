@@ -1,4 +1,7 @@
-"""What `make perf-arm64` counts: for each runtime the plain export of a tower, ours in fp32 and ours in static int8."""
+"""What `make perf` times and `make perf-arm64` counts.
+
+For each runtime the plain export of a tower, ours in fp32 and ours in static int8.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmark.arm64.counting import Candidate, candidate_of, plain_candidate
-from benchmark.arm64.plain_export import PLAIN_FILES, plain_export
+from benchmark.comparison.candidates import Candidate, candidate_of, plain_candidate
+from benchmark.comparison.plain_export import PLAIN_FILES, plain_export
 from export import memory
 from export.artifact import Artifact, load_artifact
 from export.calibration import CalibrationRequest
@@ -22,7 +25,7 @@ from export.fingerprint import inputs_sha256
 from export.job import ExportJob
 from export.outcomes import one_line
 from export.plan import make_plan
-from export.precision import Precision, TargetName, Tower
+from export.precision import InstructionSet, Precision, TargetName, Tower
 from export.unchanged import prepare
 from export.workers import LOG_NAME, run_jobs
 from models import atomic
@@ -35,13 +38,14 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Subject:
-    """One model's tower, and where its artefacts and plain exports go."""
+    """One model's tower, and where its artefacts and plain exports go. `isa` None means the phones' own."""
 
     model: str
     weights: str | None
     tower: Tower
     out: Path
     calibration: CalibrationRequest
+    isa: InstructionSet | None = None
 
 
 def make_candidates(
@@ -66,6 +70,7 @@ def make_candidates(
         subject.tower,
         subject.out,
         calibration=subject.calibration,
+        isa=subject.isa,
     )
     prepared = prepare(plan.jobs, force=False, note=say)
     failures: list[PocketClipError] = []
