@@ -12,7 +12,7 @@ from torch import nn
 from export.budgets import Budget
 from export.ladder.conversion import Conversions
 from export.ladder.cuts import bisect
-from export.ladder.matching import Finding, first_below, first_loss, match
+from export.ladder.matching import VISIBLE_DB, Finding, first_below, first_loss, match
 from export.ladder.report import Divergence, Method
 from export.ladder.stations import Event, Site, Station, module_sites, program_stations, program_values
 from export.ladder.traces import tracer_of
@@ -130,15 +130,16 @@ def in_artifact(
             detail=f"{sound}, and every value inside the file agrees when it is computed op by op: the runtime's own "
             "fusions or its delegate give something else",
         )
-    return _worded(stations, finding, Method.VALUES, f"; {sound}")
+    return _worded(stations, finding, Method.VALUES, sound)
 
 
-def _worded(stations: Sequence[Station], finding: Finding, method: Method, more: str = "") -> Divergence:
+def _worded(stations: Sequence[Station], finding: Finding, method: Method, sound: str = "") -> Divergence:
     station = stations[finding.index]
-    nearest = "no value comes near PyTorch's" if finding.snr_db < 0 else f"{finding.snr_db:.1f} dB"
+    nearest = "no value comes near PyTorch's" if finding.snr_db < VISIBLE_DB else f"{finding.snr_db:.1f} dB"
+    wanted = f"{sound}, with {finding.expected_db:.1f} dB" if sound else f"at least {finding.expected_db:.1f} dB wanted"
     return Divergence(
         method=method,
-        detail=f"{nearest}, {finding.expected_db:.1f} dB wanted{more}",
+        detail=f"{nearest}; {wanted}",
         module=station.place.module,
         class_name=station.place.class_name,
         op=station.op,
