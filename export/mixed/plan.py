@@ -6,8 +6,9 @@ One format for all targets, a JSON document:
      "modules": [{"path": "encoder.model.head", "precision": "float", "granularity": "none"}]}
 
 A path is that of a module of the exported tower (`export.tower_module`) and means all that is below it; the empty path
-is the whole tower. What the base precision spares by itself (`export.targets.schemes`) stays as it is. `search`, if
-present, says how the plan was found.
+is the whole tower. With a slash behind it, it means only what the module computes itself, beside its parts: the sums of
+a residual layer, or (`/` alone) the end-of-text product and projection of a text tower. What the base precision spares
+by itself (`export.targets.schemes`) stays as it is. `search`, if present, says how the plan was found.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from models.errors import choices
 
 SCHEMA_VERSION = 1
 PLAN_NAME = "plan.json"
+OWN = "/"
 _MOST_NAMED = 5
 
 
@@ -106,8 +108,13 @@ def kept_modules(plan: PrecisionPlan | None, precision: KeptPrecision) -> tuple[
 
 
 def covers(paths: Iterable[str], module: str) -> bool:
-    """Whether a module is one of those named, or below one of them."""
-    return any(not path or module == path or module.startswith(f"{path}.") for path in paths)
+    """Whether what a module computes itself is meant by one of the paths of a plan.
+
+    Args:
+        paths: of a plan's entries.
+        module: the innermost module that an op comes from; for the path of a parameter, those of its module count.
+    """
+    return any(path in ("", module, f"{module}{OWN}") or module.startswith(f"{path}.") for path in paths)
 
 
 def finer_than(base: Precision) -> KeptPrecision:
@@ -160,7 +167,7 @@ def _check(plan: PrecisionPlan) -> None:
         if entry.precision is KeptPrecision.INT8 and plan.base.traits.weight_bits != 4:
             raise PlanError(f"module {entry.path!r} keeps int8, which is no finer than {plan.base}; write float")
         for other in seen:
-            if covers([other], entry.path) or covers([entry.path], other):
+            if covers([other], entry.path.removesuffix(OWN)) or covers([entry.path], other.removesuffix(OWN)):
                 raise PlanError(f"modules {other!r} and {entry.path!r} overlap; name one of them")
         seen.append(entry.path)
 
@@ -181,12 +188,12 @@ def require_paths(plan: PrecisionPlan, known: Sequence[str]) -> None:
     Raises:
         PlanError: a module does not exist; the message has the nearest names.
     """
-    names = {name for name in known if name}
-    unknown = [entry.path for entry in plan.modules if entry.path and entry.path not in names]
+    names = set(known)
+    unknown = [entry.path for entry in plan.modules if entry.path.removesuffix(OWN) not in {*names, ""}]
     if unknown:
         near = difflib.get_close_matches(unknown[0], sorted(names), n=3, cutoff=0.5)
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         raise PlanError(
             f"the {plan.tower} tower of {plan.model} has no module {unknown[0]!r}{more}; "
-            f"nearest are: {choices(near or sorted(names)[:_MOST_NAMED])}"
+            f"nearest are: {choices(near or sorted(names - {''})[:_MOST_NAMED])}"
         )

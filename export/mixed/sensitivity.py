@@ -14,11 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from export.errors import PlanError
+from export.mixed.plan import OWN
 from export.mixed.rounding import Rounding, round_activation, round_weight, weights_of
 from export.mixed.units import units
 from export.parity import cosines, require_finite
 from export.precision import Tower
 from export.targets.observed_ranges import RangeObserver
+from export.tower_module import NORM_SCOPE, TextTowerModule
 from models import documents
 from models.documents import document
 
@@ -146,10 +148,10 @@ class _Bench:
 
     def drop(self, unit: str) -> float:
         """`1 - mean cosine` with that unit rounded, never below 0."""
-        module = self._tower.get_submodule(unit)
-        if not self._rounding.activations and not weights_of(module):
+        weights = _weights(self._tower, unit)
+        if not self._rounding.activations and not weights:
             return 0.0
-        with _rounded_weights(module, self._rounding), self._rounded_activations(unit):
+        with _rounded_weights(weights, self._rounding), self._rounded_activations(unit):
             embeddings = self._embed()
         require_finite(embeddings, f"PyTorch with a quantised {unit}")
         return max(0.0, 1.0 - float(cosines(self._expected, embeddings).mean()))
@@ -189,21 +191,34 @@ class _Bench:
 
 
 @contextmanager
-def _rounded_weights(module: nn.Module, rounding: Rounding) -> Iterator[None]:
-    weights = [(parameter, parameter.detach().clone(), axis) for parameter, axis in weights_of(module)]
+def _rounded_weights(weights: Sequence[tuple[nn.Parameter, int]], rounding: Rounding) -> Iterator[None]:
+    originals = [parameter.detach().clone() for parameter, _ in weights]
     try:
         with torch.no_grad():
-            for parameter, original, axis in weights:
+            for (parameter, axis), original in zip(weights, originals, strict=True):
                 parameter.copy_(round_weight(original, axis, rounding))
         yield
     finally:
         with torch.no_grad():
-            for parameter, original, _ in weights:
+            for (parameter, _), original in zip(weights, originals, strict=True):
                 parameter.copy_(original)
 
 
+def _weights(tower: nn.Module, unit: str) -> list[tuple[nn.Parameter, int]]:
+    if unit == OWN and isinstance(tower, TextTowerModule):
+        projection = tower.encoder.projection_layer
+        return [(projection, 1)] if isinstance(projection, nn.Parameter) else []
+    return [] if unit.endswith(OWN) else weights_of(tower.get_submodule(unit))
+
+
 def _parts(tower: nn.Module, unit: str) -> Iterator[tuple[str, nn.Module]]:
-    """The unit and the modules in it, by their paths in the tower."""
+    """The unit and the modules in it, by their paths in the tower.
+
+    What a container computes itself shows where it leaves; of the whole tower, that is where the L2 norm takes it.
+    """
+    if unit.endswith(OWN):
+        yield unit, tower.get_submodule(NORM_SCOPE if unit == OWN else unit.removesuffix(OWN))
+        return
     for name, module in tower.get_submodule(unit).named_modules():
         yield (f"{unit}.{name}" if name else unit), module
 
@@ -234,6 +249,8 @@ def _observe(tower: nn.Module, inputs: Sequence[np.ndarray]) -> dict[str, tuple[
     finally:
         for handle in handles:
             handle.remove()
+    # The normalised embedding itself is in floating point.
+    extremes.pop(f"{OWN}>", None)
     observer = RangeObserver(extremes)
     for name, pairs in extremes.items():
         for pair in pairs:

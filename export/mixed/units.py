@@ -2,19 +2,21 @@
 
 A unit is a module without children, or one of those below, whose parts make sense at one precision only: attention with
 its projections, a convolution with its gate and activation, the pooled projection. What a container computes itself
-(the sum of a residual, the end-of-text product) has no name of its own: it is spared where all units in it are.
+(the sums of a residual layer, the end-of-text product and projection) is a unit too, written with a slash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from open_clip.transformer import ResidualAttentionBlock
 from torch import nn
 
-from export.tower_module import NORM_SCOPE
-from models.blocks.mixers import MapAttention
+from export.mixed.plan import OWN, covers
+from export.tower_module import NORM_SCOPE, TextTowerModule
+from models.blocks.mixers import MapAttention, Residual
 from models.blocks.mobileone import FoldedConv, SqueezeExcite
-from models.blocks.transformer import LearnedPositions, SequenceAttention
+from models.blocks.transformer import LearnedPositions, SequenceAttention, TransformerLayer
 from models.image_tower import PooledProjection
 from models.open_clip_model import FusedAttention
 from models.vision_transformer import TokenProjection
@@ -30,6 +32,7 @@ WHOLE = (
     SqueezeExcite,
     TokenProjection,
 )
+WITH_SUMS = (Residual, ResidualAttentionBlock, TextTowerModule, TransformerLayer)
 _WITHOUT_VALUES = (nn.Identity, nn.Dropout, nn.Flatten)
 
 
@@ -47,6 +50,8 @@ def _below(module: nn.Module, path: str) -> Iterator[str]:
         return
     for name, child in module.named_children():
         yield from _below(child, f"{path}.{name}" if path else name)
+    if isinstance(module, WITH_SUMS):
+        yield f"{path}{OWN}"
 
 
 def collapsed(kept: Collection[str], all_units: Collection[str]) -> tuple[str, ...]:
@@ -67,10 +72,13 @@ def collapsed(kept: Collection[str], all_units: Collection[str]) -> tuple[str, .
 def _above(path: str) -> Iterator[str]:
     """The root, then each container down to the path itself."""
     yield ""
-    parts = path.split(".")
+    parts = path.removesuffix(OWN).split(".")
     for end in range(1, len(parts) + 1):
         yield ".".join(parts[:end])
+    yield path
 
 
 def _inside(path: str, container: str) -> bool:
-    return not container or path == container or path.startswith(f"{container}.")
+    if container.endswith(OWN):
+        return path == container
+    return covers([container], path.removesuffix(OWN))

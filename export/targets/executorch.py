@@ -157,11 +157,11 @@ def _quantize_pt2e(request: LoweringRequest) -> nn.Module:
 
 
 def _may_be_int8(node: torch.fx.Node, kept: Sequence[str]) -> bool:
-    # The stack maps each enclosing module's path to its path again and its class.
-    return all(
-        NORM_SCOPE not in path and not str(kind).endswith(ByteEmbedding.__name__) and not covers(kept, path)
-        for path, kind in node.meta.get("nn_module_stack", {}).values()
-    )
+    # The stack maps each enclosing module's path to its path again and its class, the innermost last.
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    if stack and covers(kept, stack[-1][0]):
+        return False
+    return all(NORM_SCOPE not in path and not str(kind).endswith(ByteEmbedding.__name__) for path, kind in stack)
 
 
 def _kind(node: torch.fx.Node) -> OpKind | None:

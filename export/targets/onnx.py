@@ -194,7 +194,9 @@ def _nodes_in_float(model: onnx.ModelProto, request: LoweringRequest) -> list[st
 
 
 def _comes_from(modules: Sequence[str], node: onnx.NodeProto) -> bool:
-    return any(covers(modules, scope) for scope in _module_path(node))
+    # The last entry is the op itself.
+    scopes = _module_path(node)
+    return len(scopes) > 1 and covers(modules, scopes[-2])
 
 
 def _read_by(model: onnx.ModelProto, modules: Sequence[str]) -> frozenset[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from export import runtimes
 from export.float_ops import OpKind, float_ops
-from export.mixed.plan import KeptPrecision, kept_modules
+from export.mixed.plan import OWN, KeptPrecision, kept_modules
 from export.precision import Precision, TargetName
 from export.sensitive import eight_bit_modules
 from export.targets.base import LoweringRequest
@@ -167,6 +167,12 @@ def scope_patterns(tower: nn.Module, module_path: str) -> list[str]:
     """
     if not module_path:
         return [".*"]
+    if module_path == OWN:
+        # A name without modules below the tower; several names may be joined by semicolons.
+        return [r"(.*;)?[^/;]+;[^/]*"]
+    if module_path.endswith(OWN):
+        path = module_path.removesuffix(OWN)
+        return [scope_pattern(each).replace("[/;].*", ";.*") for each in (path, path.partition(".")[2]) if each]
     module = dict(tower.named_modules()).get(module_path)
     children = [f"{module_path}.{name}" for name, _ in (module.named_children() if module is not None else ())]
     inner = [path.partition(".")[2] for path in (module_path, *children)]

@@ -152,6 +152,12 @@ def test_paths_mean_what_is_below_them() -> None:
     assert not covers(["encoder.model.hea"], HEAD) and not covers([f"{HEAD}.proj"], HEAD) and not covers([], HEAD)
 
 
+def test_a_slash_means_what_a_module_computes_itself() -> None:
+    layer = "encoder.transformer.1"
+    assert covers([f"{layer}/"], layer) and not covers([f"{layer}/"], f"{layer}.pre_norm_ffn.1")
+    assert covers(["/"], "") and not covers(["/"], layer)
+
+
 def test_full_containers_stand_for_their_units() -> None:
     units = ("a.x.0", "a.x.1", "a.y", "b")
     assert collapsed({"a.x.0", "a.x.1"}, units) == ("a.x",)
@@ -159,6 +165,12 @@ def test_full_containers_stand_for_their_units() -> None:
     assert collapsed({"a.x.0", "a.x.1", "a.y"}, units) == ("a",)
     assert collapsed(units, units) == ("",)
     assert collapsed((), units) == ()
+    # With what the containers compute themselves.
+    units = ("a.x.0", "a.x.1", "a.x/", "b", "/")
+    assert collapsed({"a.x.0", "a.x/"}, units) == ("a.x.0", "a.x/")
+    assert collapsed({"a.x.0", "a.x.1", "a.x/", "b"}, units) == ("a", "b")
+    assert collapsed({"/"}, units) == ("/",)
+    assert collapsed(units, units) == ("",)
 
 
 def test_planned_entries_carry_their_granularity() -> None:

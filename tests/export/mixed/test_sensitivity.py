@@ -104,7 +104,7 @@ def test_rounding_has_the_steps_it_is_named_after() -> None:
 
 
 def test_units_cover_all_that_is_quantised() -> None:
-    """Every weight with two axes is in a unit, but for the text tower's projection, which its root multiplies."""
+    """Every weight with two axes is in a unit, but for the text tower's projection, which its root has."""
     model = create_model("pocketclip_nano")
     for tower in Tower:
         module = tower_module(model, tower)

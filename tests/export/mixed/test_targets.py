@@ -132,6 +132,12 @@ def test_tflite_names_of_a_tower_whose_parts_are_called() -> None:
         return any(re.match(pattern, text) for pattern in scope_patterns(tower, path))
 
     assert matches("encoder.transformer.1", name) and matches("encoder", name) and matches("", name)
+    own, layer = (
+        "export.TextTowerModule;8",
+        "export.TextTowerModule/torch.Sequential_transformer/m.TransformerLayer_1;;",
+    )
+    assert matches("/", own) and not matches("/", name) and not matches("encoder.transformer.1/", name)
+    assert matches("encoder.transformer.1/", layer)
     assert not matches("encoder.transformer.1", other) and not matches("encoder.transformer.2", name)
 
 
