@@ -6,8 +6,10 @@ with a margin of a quarter to a half of the error. Each reason names the worst o
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from export.passes.report import PassName
 from export.precision import Precision, TargetName
 
 
@@ -157,3 +159,49 @@ BUDGETS: dict[tuple[TargetName, Precision], Budget] = {
     (TargetName.TFLITE, Precision.INT4_WEIGHTS): _INT4_WEIGHTS,
     (TargetName.TFLITE, Precision.INT4_DYNAMIC): _INT4_WEIGHTS,
 }
+
+
+_TANH_GELU = Budget(
+    cosine_mean=0.9999,
+    cosine_p1=0.9999,
+    cosine_min=0.9999,
+    max_abs=5e-3,
+    snr_db=40.0,
+    top1_agreement=0.97,
+    reason="GELU by tanh is off by at most 0.0005",
+)
+_SIGMOID_GELU = Budget(
+    cosine_mean=0.9,
+    cosine_p1=0.85,
+    cosine_min=0.8,
+    max_abs=0.2,
+    snr_db=8.0,
+    top1_agreement=0.7,
+    reason="GELU by a sigmoid is off by at most 0.02 in every layer; weights trained with it would lose nothing",
+)
+# What a model may lose by a pass that was asked for although it changes what is computed.
+APPROXIMATIONS: dict[PassName, Budget] = {
+    PassName.TANH_GELU: _TANH_GELU,
+    PassName.SIGMOID_GELU: _SIGMOID_GELU,
+}
+
+
+def budget_for(target: TargetName, precision: Precision, passes: Collection[PassName] = ()) -> Budget:
+    """The budget of a cell of the matrix, where approximations were asked for the wider of both in every bound."""
+    budget = BUDGETS[target, precision]
+    for name, other in APPROXIMATIONS.items():
+        if name in passes:
+            budget = _wider(budget, other)
+    return budget
+
+
+def _wider(first: Budget, second: Budget) -> Budget:
+    return Budget(
+        cosine_mean=min(first.cosine_mean, second.cosine_mean),
+        cosine_p1=min(first.cosine_p1, second.cosine_p1),
+        cosine_min=min(first.cosine_min, second.cosine_min),
+        max_abs=max(first.max_abs, second.max_abs),
+        snr_db=min(first.snr_db, second.snr_db),
+        top1_agreement=min(first.top1_agreement, second.top1_agreement),
+        reason=f"{first.reason}; {second.reason}",
+    )

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.manifest import TensorSpec
+from export.manifest import Manifest, TensorSpec
+from export.passes.report import PassName
+from export.precision import Tower
 from export.runtimes import Session
+from models.preprocess import PreprocessSpec
+
+FOLDED = PassName.FOLD_PREPROCESSING
 
 
 def image_input(image: np.ndarray, spec: TensorSpec) -> np.ndarray:
@@ -18,6 +23,20 @@ def image_input(image: np.ndarray, spec: TensorSpec) -> np.ndarray:
     if spec.layout == "NHWC":
         image = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
     return image
+
+
+def artifact_input(array: np.ndarray, own: PreprocessSpec, manifest: Manifest) -> np.ndarray:
+    """An input of the model, as its own preprocessing makes it, as its artefact takes it.
+
+    Passes may have put mean and deviation into the graph, or given the input another type or layout.
+    """
+    declared = manifest.preprocess
+    if manifest.tower is Tower.TEXT or declared is None:
+        return array
+    if FOLDED in manifest.used_passes:
+        old_mean, old_std = (np.asarray(values, np.float32).reshape(1, 3, 1, 1) for values in (own.mean, own.std))
+        array = array * old_std + old_mean
+    return image_input(array, manifest.inputs[0])
 
 
 @dataclass(frozen=True)

@@ -125,11 +125,21 @@ class Manifest:
     plan: PrecisionPlan | None = None
 
     @property
+    def isa(self) -> InstructionSet:
+        """The instruction set that it is made for."""
+        return self.instruction_set or default_instruction_set(self.target)
+
+    @property
+    def used_passes(self) -> frozenset[PassName]:
+        """The passes that changed the tower."""
+        return frozenset(report.name for report in self.passes if report.sites)
+
+    @property
     def scheme(self) -> str:
         """Target and precision in one word, e.g. `onnx-int8-static`; `onnx-int8-static-mixed` with a plan."""
-        used = (report.name for report in self.passes if report.sites)
+        names = (report.name for report in self.passes if report.name in self.used_passes)
         return scheme_name(
-            self.target, self.precision, mixed=self.plan is not None, isa=self.instruction_set, passes=used
+            self.target, self.precision, mixed=self.plan is not None, isa=self.instruction_set, passes=names
         )
 
     @property

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export.budgets import BUDGETS
+from export.budgets import budget_for
 from export.calibration import CalibrationRequest, CalibrationSet, load_calibration
 from export.errors import ConversionError
 from export.fingerprint import inputs_sha256
@@ -94,7 +94,9 @@ def export_artifact(job: ExportJob) -> ExportResult:
         inputs = [passed.adapt(array) for array in reference.inputs]
         outputs = run_session(session, inputs)
         session.close()
-        compared = compare(reference, outputs, BUDGETS[job.target, job.precision], target.executed_by())
+        compared = compare(
+            reference, outputs, budget_for(job.target, job.precision, passed.names), target.executed_by()
+        )
         parity = mixed_lowering.judged(compared, plan, job.target)
         golden = _write_golden(folder, inputs, reference, outputs)
         tokenizer = _write_tokenizer(folder, model.config) if job.tower is Tower.TEXT else None
@@ -142,7 +144,9 @@ def _reference(config: AnyConfig, weights: str | None, tower: Tower, raw: bool) 
 
 def _rewritten(job: ExportJob, model: AnyModel, reference: Reference) -> Passed:
     spec = model.config.preprocess if job.tower is Tower.IMAGE else None
-    passes = passes_for(job.target, job.isa, job.tower, options=job.passes, without=job.without, preprocess=spec)
+    passes = passes_for(
+        job.target, job.isa, job.tower, job.precision, options=job.passes, without=job.without, preprocess=spec
+    )
     # A scene and a photograph, or a caption of each.
     # numpy gives an axis that was added a stride of 0, which ExecuTorch refuses in an example: a plain copy has none.
     samples = (torch.from_numpy(reference.inputs[place]) for place in (0, -1))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from export.budgets import BUDGETS, Budget
+from collections.abc import Collection
+
+from export.budgets import APPROXIMATIONS, Budget, budget_for
 from export.ladder.report import RungName
+from export.passes.report import PassName
 from export.precision import Precision, TargetName
 
 # What fp32 artefacts must reach in the end, the forms before them must reach as well.
@@ -17,15 +20,14 @@ _FLOAT = Budget(
     reason="fp32 rounding only; folding measured 128 dB (nano) and 125 dB (S0 with fresh weights)",
 )
 
-_FLOAT_RUNGS: dict[RungName, Budget] = {
-    RungName.REPARAMETERISED: _FLOAT,
-    RungName.PASSES: _FLOAT,
-    RungName.PROGRAM: _FLOAT,
-}
 
+def budget_of(rung: RungName, target: TargetName, precision: Precision, passes: Collection[PassName] = ()) -> Budget:
+    """The budget of a rung of an artefact's ladder: fp32 rounding, and for the artefact that of its precision.
 
-def budget_of(rung: RungName, target: TargetName, precision: Precision) -> Budget:
-    """The budget of a rung of an artefact's ladder: fp32 rounding, and for the artefact that of its precision."""
-    if rung is RungName.CONVERTED:
-        return BUDGETS[target, Precision.FP32]
-    return _FLOAT_RUNGS.get(rung) or BUDGETS[target, precision]
+    From the rung of the passes on, approximations among them count too.
+    """
+    if rung is RungName.REPARAMETERISED:
+        return _FLOAT
+    if rung in (RungName.PASSES, RungName.PROGRAM):
+        return budget_for(target, Precision.FP32, passes) if APPROXIMATIONS.keys() & set(passes) else _FLOAT
+    return budget_for(target, Precision.FP32 if rung is RungName.CONVERTED else precision, passes)

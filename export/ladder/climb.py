@@ -20,6 +20,7 @@ from export.budgets import Budget
 from export.clip_budgets import CLIP_BUDGETS
 from export.clip_gates import ClipGates, ClipSet, judge
 from export.errors import ConversionError, ExportError
+from export.feeding import AdaptedSession, artifact_input
 from export.ladder import locate
 from export.ladder.budgets import budget_of
 from export.ladder.conversion import Conversions
@@ -27,6 +28,9 @@ from export.ladder.inputs import inputs_rung
 from export.ladder.report import Agreement, Divergence, LadderReport, Method, Rung, RungName, Status
 from export.ladder.subject import Subject
 from export.parity import Embeddings, cosines, measure, missed
+from export.passes.pipeline import apply_passes
+from export.passes.registry import PASSES
+from export.passes.report import ON_IMAGES
 from export.precision import Precision, Tower
 from export.targets import TARGETS, open_session, package_versions
 from export.tower_module import ImageTowerModule, TextTowerModule, tower_module
@@ -84,8 +88,9 @@ def climb(subject: Subject, *, rewrite: Rewrite | None = None, watch: Watch | No
 
     Args:
         subject: the artefact with its model and samples.
-        rewrite: graph passes between reparameterising and exporting, a module to an equal one; None where there
-            are none, and no rung for them.
+        rewrite: graph passes between reparameterising and exporting, a module to an equal one; None takes those that
+            the manifest names. Where there are none, there is no rung for them. Passes that change what is fed take no
+            part: the rungs are fed the model's own inputs.
         watch: told how far it is.
 
     Raises:
@@ -94,7 +99,18 @@ def climb(subject: Subject, *, rewrite: Rewrite | None = None, watch: Watch | No
         UnsupportedOpError: Core ML's reference executor lacks an op of it.
     """
     with TemporaryDirectory(prefix="pocketclip-ladder-") as scratch:
-        return _Ladder(subject, Conversions(subject, Path(scratch)), rewrite, watch or Silent()).climb()
+        chosen = rewrite or _passes_of(subject)
+        return _Ladder(subject, Conversions(subject, Path(scratch)), chosen, watch or Silent()).climb()
+
+
+def _passes_of(subject: Subject) -> Rewrite | None:
+    """The manifest's passes, applied and proven anew."""
+    names = [report.name for report in subject.artifact.manifest.passes if report.sites and report.name in PASSES]
+    passes = [PASSES[name] for name in names if name not in ON_IMAGES]
+    if not passes:
+        return None
+    proof = [torch.from_numpy(subject.inputs[0]).clone(memory_format=torch.contiguous_format)]
+    return lambda tower: apply_passes(tower, passes, proof).module
 
 
 class _Ladder:
@@ -223,7 +239,7 @@ class _Ladder:
         ]
 
     def _budget(self, name: RungName) -> Budget:
-        budget = budget_of(name, self._manifest.target, self._manifest.precision)
+        budget = budget_of(name, self._manifest.target, self._manifest.precision, self._manifest.used_passes)
         # Of few samples a single one is more than the share that may differ.
         return budget if self._subject.complete else dataclasses.replace(budget, top1_agreement=0.0)
 
@@ -239,7 +255,10 @@ class _Ladder:
         return self._run_on_artifact(self._subject.inputs)
 
     def _run_on_artifact(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        session = open_session(self._subject.artifact)
+        own, manifest = self._subject.model.config.preprocess, self._manifest
+        session = AdaptedSession(
+            open_session(self._subject.artifact), lambda array: artifact_input(array, own, manifest)
+        )
         try:
             rows: list[np.ndarray] = []
             for array in inputs:

@@ -50,6 +50,7 @@ class Conversions:
             output_name=OUTPUT_NAME,
             precision=precision,
             calibration=self.calibration.inputs if precision.needs_calibration else (),
+            isa=subject.artifact.manifest.isa,
         )
         folder = self._new_folder()
         try:

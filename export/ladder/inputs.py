@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from export.artifact import Artifact
+from export.feeding import FOLDED, artifact_input
 from export.ladder.report import Divergence, Method, Rung, RungName, Status
 from export.ladder.subject import Subject, spread
 from export.precision import Tower
@@ -16,7 +17,10 @@ from export.samples import parity_inputs
 from export.tower_module import INPUT_NAMES
 from models.config import AnyConfig
 from models.errors import PocketClipError
+from models.preprocess import PreprocessSpec
 
+# Of a mean and a deviation that are taken out of the graph and put back.
+ROUNDING = 1e-5
 EXECUTED_BY = "the manifest's preprocessing"
 
 
@@ -41,8 +45,15 @@ def inputs_rung(subject: Subject) -> Rung:
     return replace(rung, status=Status.FAILED, failures=tuple(failures), divergence=divergence)
 
 
+def _expected_preprocess(artifact: Artifact, config: AnyConfig) -> PreprocessSpec:
+    """The model's own, less what a pass has put into the graph and proven there."""
+    folded = FOLDED in artifact.manifest.used_passes
+    return replace(config.preprocess, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)) if folded else config.preprocess
+
+
 def _interface(subject: Subject) -> Iterator[str]:
-    declared, given = subject.artifact.manifest.inputs, subject.inputs[0]
+    declared = subject.artifact.manifest.inputs
+    given = artifact_input(subject.inputs[0], subject.model.config.preprocess, subject.artifact.manifest)
     if len(declared) != 1 or declared[0].shape != given.shape or declared[0].dtype != given.dtype.name:
         worded = ", ".join(f"{spec.name}: {spec.dtype} {spec.shape}" for spec in declared)
         yield f"the artefact takes {worded}, the model {INPUT_NAMES[subject.tower]}: {given.dtype} {given.shape}"
@@ -56,14 +67,15 @@ def _fields(artifact: Artifact, config: AnyConfig) -> Iterator[str]:
     if declared is None:
         yield "the manifest has no preprocessing"
         return
-    for field in dataclasses.fields(config.preprocess):
-        found, expected = getattr(declared, field.name), getattr(config.preprocess, field.name)
+    expected_spec = _expected_preprocess(artifact, config)
+    for field in dataclasses.fields(expected_spec):
+        found, expected = getattr(declared, field.name), getattr(expected_spec, field.name)
         if found != expected:
             yield f"{field.name} is {found} in the manifest, {expected} in the model's configuration"
 
 
 def _declared_inputs(artifact: Artifact, config: AnyConfig, count: int) -> list[np.ndarray]:
-    manifest = artifact.manifest
+    manifest, own = artifact.manifest, config
     if manifest.tower is Tower.IMAGE and manifest.preprocess is not None:
         config = replace(config, preprocess=manifest.preprocess)
     elif manifest.tower is Tower.TEXT and manifest.tokenizer is not None:
@@ -71,7 +83,12 @@ def _declared_inputs(artifact: Artifact, config: AnyConfig, count: int) -> list[
         if vocabulary is not None and vocabulary.endswith(".json"):
             vocabulary = str((artifact.folder / vocabulary).resolve())
         config = replace(config, tokenizer=replace(manifest.tokenizer, vocabulary=vocabulary))
-    return spread(parity_inputs(config, manifest.tower), count)
+    declared = spread(parity_inputs(config, manifest.tower), count)
+    if manifest.tower is Tower.TEXT or _expected_preprocess(artifact, own) == own.preprocess:
+        return declared
+    # Back to the model's own, which all other rungs are fed.
+    mean, std = (np.asarray(each, np.float32).reshape(1, 3, 1, 1) for each in (own.preprocess.mean, own.preprocess.std))
+    return [(array - mean) / std for array in declared]
 
 
 def _differences(declared: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> Iterator[str]:
@@ -81,6 +98,6 @@ def _differences(declared: Sequence[np.ndarray], expected: Sequence[np.ndarray])
         yield f"inputs are of shape {shapes[0][0]}, the model's of {shapes[0][1]}"
         return
     errors = [float(np.abs(found.astype(np.float64) - wanted).max()) for found, wanted in pairs]
-    different = sum(error > 0 for error in errors)
+    different = sum(error > ROUNDING for error in errors)
     if different:
         yield f"{different} of {len(pairs)} inputs differ from the model's, by up to {max(errors):.4g}"

@@ -42,8 +42,7 @@ class Subject:
     @property
     def passes(self) -> frozenset[PassName]:
         """The graph passes that changed the tower, as far as its manifest says."""
-        reports = () if self.manifest is None else self.manifest.passes
-        return frozenset(report.name for report in reports if report.sites)
+        return frozenset() if self.manifest is None else self.manifest.used_passes
 
 
 class Spot(NamedTuple):

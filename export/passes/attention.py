@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from export.passes.base import Rewritten
@@ -107,3 +108,52 @@ def _scaled(qkv: nn.Linear, head_dim: int) -> nn.Linear:
     if qkv.bias is not None:
         qkv.bias[:rows] *= head_dim**-0.5
     return qkv
+
+
+class ConvolutionAttention(nn.Module):
+    """Attention over a map `(1, C, H, W)` whose channels stay first: 1x1 convolutions, and no transposed copies."""
+
+    def __init__(self, qkv: nn.Linear, proj: nn.Linear, heads: int, *, scaled: bool) -> None:
+        super().__init__()
+        self.heads, self.head_dim = heads, proj.in_features // heads
+        self.scaled = scaled
+        self.qkv, self.proj = _pointwise(qkv), _pointwise(proj)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, channels, height, width = x.shape
+        stacked = self.qkv(x).reshape(3 * self.heads, self.head_dim, height * width)
+        query, key, value = (stacked[start : start + self.heads] for start in range(0, 3 * self.heads, self.heads))
+        if not self.scaled:
+            query = query * self.head_dim**-0.5
+        weights = torch.softmax(torch.bmm(query.transpose(1, 2), key), dim=-1)
+        return self.proj(torch.bmm(value, weights.transpose(1, 2)).reshape(1, channels, height, width))
+
+
+def attention_as_convolutions(tower: nn.Module, example: Tensor) -> Rewritten:
+    """Projects queries, keys and values of map attention by 1x1 convolutions."""
+    del example
+    return rewrite_modules(tower, _by_convolutions)
+
+
+def _by_convolutions(module: nn.Module) -> nn.Module | None:
+    if isinstance(module, MapAttention):
+        return ConvolutionAttention(module.qkv, module.proj, module.heads, scaled=False)
+    if isinstance(module, ScaledMapAttention):
+        inner = module.inner
+        return ConvolutionAttention(inner.qkv, inner.proj, inner.heads, scaled=True)
+    return None
+
+
+def _pointwise(linear: nn.Linear) -> nn.Conv2d:
+    conv = nn.Conv2d(
+        linear.in_features,
+        linear.out_features,
+        1,
+        bias=linear.bias is not None,
+        device=linear.weight.device,
+        dtype=linear.weight.dtype,
+    )
+    conv.weight.copy_(linear.weight[:, :, None, None])
+    if conv.bias is not None:
+        conv.bias.copy_(linear.bias)
+    return conv

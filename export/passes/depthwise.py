@@ -6,6 +6,8 @@ XNNPACK has depthwise kernels of 3, 4, 9 and 25 taps alone; all others run as an
 from __future__ import annotations
 
 import copy
+import functools
+import operator
 from typing import TypeGuard
 
 import torch
@@ -21,40 +23,45 @@ MOST_TAPS = 25
 
 
 class SplitDepthwise(nn.Module):
-    """A depthwise 7x7 convolution as the sum of three of at most 25 taps each.
+    """A depthwise 7x7 convolution as the sum of four of at most 25 taps each.
 
-    The inner 5x5; the outer columns as 7x2 with dilation 6; what is left of the outer rows as 2x5 with dilation 6.
+    The inner 5x5; the outer rows, whole; and of the outer columns what is left, first every second tap, then the rest.
     Shape: that of the convolution it replaces.
     """
 
+    # Rows and columns of the kernel, each evenly spaced around its centre.
+    PARTS = (
+        (range(1, 6), range(1, 6)),
+        (range(0, 7, 6), range(7)),
+        (range(1, 6, 2), range(0, 7, 6)),
+        (range(2, 5, 2), range(0, 7, 6)),
+    )
+
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        weight = conv.weight
-        self.inner = _part(conv, weight[:, :, 1:6, 1:6], padding=(2, 2), dilation=(1, 1))
-        self.columns = _part(conv, weight[:, :, :, [0, 6]], padding=(3, 3), dilation=(1, 6), bias=False)
-        self.rows = _part(conv, weight[:, :, [0, 6], 1:6], padding=(3, 2), dilation=(6, 1), bias=False)
+        self.parts = nn.ModuleList(
+            _part(conv, rows, columns, bias=place == 0 and conv.bias is not None)
+            for place, (rows, columns) in enumerate(self.PARTS)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.inner(x) + self.columns(x) + self.rows(x)
+        return functools.reduce(operator.add, (part(x) for part in self.parts))
 
 
-def _part(
-    conv: nn.Conv2d, weight: Tensor, *, padding: tuple[int, int], dilation: tuple[int, int], bias: bool = True
-) -> nn.Conv2d:
-    height, width = weight.shape[2:]
+def _part(conv: nn.Conv2d, rows: range, columns: range, *, bias: bool) -> nn.Conv2d:
     part = nn.Conv2d(
         conv.in_channels,
         conv.out_channels,
-        (height, width),
+        (len(rows), len(columns)),
         stride=(int(conv.stride[0]), int(conv.stride[1])),
-        padding=padding,
-        dilation=dilation,
+        padding=(int(conv.padding[0]) - rows.start, int(conv.padding[1]) - columns.start),
+        dilation=(rows.step, columns.step),
         groups=conv.groups,
-        bias=bias and conv.bias is not None,
-        device=weight.device,
-        dtype=weight.dtype,
+        bias=bias,
+        device=conv.weight.device,
+        dtype=conv.weight.dtype,
     )
-    part.weight.copy_(weight)
+    part.weight.copy_(conv.weight[:, :, list(rows)][:, :, :, list(columns)])
     if part.bias is not None and conv.bias is not None:
         part.bias.copy_(conv.bias)
     return part

@@ -9,7 +9,7 @@ from export.passes import activations, attention, batch_norm, delegated_forms, d
 from export.passes.base import Pass
 from export.passes.choices import CHOICES, check_choice
 from export.passes.report import ON_IMAGES, PassName
-from export.precision import InstructionSet, TargetName, Tower
+from export.precision import InstructionSet, Precision, TargetName, Tower
 from models.preprocess import PreprocessSpec
 
 PASSES: dict[PassName, Pass] = {
@@ -18,6 +18,11 @@ PASSES: dict[PassName, Pass] = {
         Pass(PassName.FOLD_BATCH_NORM, "BatchNorm into the layer before it", batch_norm.fold_batch_norm),
         Pass(PassName.FUSE_ATTENTION, "timm's attention as slices and products of rank 3", attention.fuse_attention),
         Pass(PassName.FOLD_QUERY_SCALE, "1 / sqrt(head_dim) into the query's weights", attention.fold_query_scale),
+        Pass(
+            PassName.ATTENTION_AS_CONVOLUTIONS,
+            "attention over maps by 1x1 convolutions",
+            attention.attention_as_convolutions,
+        ),
         Pass(PassName.POOL_BY_MEAN, "pools to one pixel as means that keep their axes", pooling.pool_by_mean),
         Pass(PassName.HEAD_AS_CONVOLUTION, "the pooled head as a 1x1 convolution", delegated_forms.head_as_convolution),
         Pass(PassName.NORM_BY_PRODUCT, "the L2 norm's sum as a product with ones", delegated_forms.norm_by_product),
@@ -41,6 +46,7 @@ def passes_for(
     target: TargetName,
     isa: InstructionSet,
     tower: Tower,
+    precision: Precision,
     *,
     options: Sequence[PassName] = (),
     without: Sequence[PassName] = (),
@@ -52,6 +58,7 @@ def passes_for(
         target: what it is made for.
         isa: the instruction set of the devices that will run it.
         tower: passes on the input are for image towers alone.
+        precision: some passes pay for one alone.
         options: passes to add that the table does not choose: the approximations, and other forms of input.
         without: passes to leave out.
         preprocess: the model's; its mean and deviation go into the graph of an image tower.
@@ -60,7 +67,7 @@ def passes_for(
         PassError: as `choices.check_choice`.
     """
     check_choice(target, isa, tuple(options))
-    chosen = {choice.name for choice in CHOICES[target, isa]} | set(options)
+    chosen = {choice.name for choice in CHOICES[target, isa] if choice.only in (None, precision)} | set(options)
     if tower is Tower.TEXT:
         chosen -= ON_IMAGES
     chosen -= set(without)

@@ -13,6 +13,7 @@ class PassName(StrEnum):
     FOLD_BATCH_NORM = "fold-batch-norm"
     FUSE_ATTENTION = "fuse-attention"
     FOLD_QUERY_SCALE = "fold-query-scale"
+    ATTENTION_AS_CONVOLUTIONS = "attention-as-convolutions"
     POOL_BY_MEAN = "pool-by-mean"
     HEAD_AS_CONVOLUTION = "head-as-convolution"
     NORM_BY_PRODUCT = "norm-by-product"

@@ -14,8 +14,9 @@ import onnx
 import torch
 
 from export import runtimes
+from export.float_ops import OpKind, float_ops
 from export.mixed.plan import KeptPrecision, covers, kept_modules
-from export.precision import Precision
+from export.precision import Precision, TargetName
 from export.sensitive import eight_bit_modules
 from export.targets.base import LoweringRequest
 from export.targets.observed_ranges import RangeObserver
@@ -146,8 +147,18 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
         # ONNX Runtime's x86 kernels are fast for uint8 activations only, Arm's for both.
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
-        nodes_to_exclude=_after_fusion(_nodes_in_float(onnx.load(source), request), prepared),
+        nodes_to_exclude=[
+            *_after_fusion(_nodes_in_float(onnx.load(source), request), prepared),
+            *_first_convolution(onnx.load(prepared), request),
+        ],
     )
+
+
+def _first_convolution(model: onnx.ModelProto, request: LoweringRequest) -> list[str]:
+    """The name of the first convolution, where it stays in float."""
+    if OpKind.FIRST_CONVOLUTION not in float_ops(TargetName.ONNX, request.isa):
+        return []
+    return [node.name for node in model.graph.node if node.op_type == "Conv"][:1]
 
 
 def _observed_ranges(prepared: Path, request: LoweringRequest) -> TensorsData:

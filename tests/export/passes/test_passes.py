@@ -18,7 +18,7 @@ from export.passes.modules import rewrite_modules
 from export.passes.pipeline import EXACT, apply_passes
 from export.passes.registry import PASSES, passes_for
 from export.passes.report import ON_IMAGES, PassName
-from export.precision import InstructionSet, TargetName, Tower, default_instruction_set
+from export.precision import InstructionSet, Precision, TargetName, Tower, default_instruction_set
 from export.samples import parity_inputs
 from export.tower_module import tower_module
 from models.clip import AnyModel
@@ -29,6 +29,7 @@ from models.registry import build_model, resolve_config
 SITES = {
     (PassName.FOLD_QUERY_SCALE, Tower.IMAGE): 1,
     (PassName.FOLD_QUERY_SCALE, Tower.TEXT): 2,
+    (PassName.ATTENTION_AS_CONVOLUTIONS, Tower.IMAGE): 1,
     (PassName.HEAD_AS_CONVOLUTION, Tower.IMAGE): 1,
     (PassName.NORM_BY_PRODUCT, Tower.IMAGE): 1,
     (PassName.NORM_BY_PRODUCT, Tower.TEXT): 1,
@@ -71,7 +72,7 @@ def test_all_passes_of_every_target_and_processor_hold_together(nano: AnyModel) 
     for target, isa in CHOICES:
         for tower in Tower:
             spec = nano.config.preprocess if tower is Tower.IMAGE else None
-            passes = passes_for(target, isa, tower, preprocess=spec)
+            passes = passes_for(target, isa, tower, Precision.INT8_STATIC, preprocess=spec)
             passed = apply_passes(tower_module(nano, tower), passes, _inputs(nano, tower))
             assert max(report.max_abs_error for report in passed.reports) <= EXACT
 
@@ -106,7 +107,7 @@ def test_the_split_is_the_convolution(stride: int, bias: bool) -> None:
         # Sides that are no multiple of the stride, so that the parts must agree on the border.
         image = torch.randn(1, 6, 23, 18, dtype=torch.float64)
         assert torch.allclose(split(image), conv(image), atol=1e-12)
-    assert max(part.weight[0].numel() for part in split.children() if isinstance(part, nn.Conv2d)) <= 25
+    assert max(part.weight[0].numel() for part in split.modules() if isinstance(part, nn.Conv2d)) <= 25
 
 
 def test_a_split_tower_keeps_the_paths_of_its_modules(nano: AnyModel) -> None:
@@ -190,7 +191,7 @@ def test_preprocessing_goes_into_the_first_convolution(kernel: int, padding: int
     spec = PreprocessSpec(image_size=12, mean=(0.48, 0.46, 0.41), std=(0.27, 0.26, 0.28))
     rgb = torch.rand(1, 3, 12, 12)
     mean, std = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (spec.mean, spec.std))
-    passes = passes_for(TargetName.ONNX, InstructionSet.ARM64, Tower.IMAGE, preprocess=spec)
+    passes = passes_for(TargetName.ONNX, InstructionSet.ARM64, Tower.IMAGE, Precision.FP32, preprocess=spec)
     passed = apply_passes(tower, passes, [(rgb - mean) / std])
     assert {PassName.FOLD_PREPROCESSING, PassName.POOL_BY_MEAN} <= passed.names
     with torch.inference_mode():
@@ -207,5 +208,5 @@ def test_replaced_modules_are_not_visited_again() -> None:
 
 
 def test_text_towers_get_no_passes_of_images() -> None:
-    passes = passes_for(TargetName.ONNX, InstructionSet.ARM64, Tower.TEXT, options=tuple(ON_IMAGES))
+    passes = passes_for(TargetName.ONNX, InstructionSet.ARM64, Tower.TEXT, Precision.FP32, options=tuple(ON_IMAGES))
     assert not ON_IMAGES & {each.name for each in passes}
