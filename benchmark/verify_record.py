@@ -11,7 +11,7 @@ from benchmark.golden_check import SAME_OUTPUTS_COSINE
 from benchmark.records import BenchmarkRecord, GoldenCheck
 from benchmark.store import open_store
 from export.artifact import Artifact
-from export.budgets import BUDGETS, Budget
+from export.budgets import Budget, budget_for
 from export.ladder.report import Agreement, Divergence, LadderReport, Method, Rung, RungName, Status
 from models import documents
 
@@ -55,7 +55,11 @@ def device_rung(artifact: Artifact, record: BenchmarkRecord, *, climbed: bool = 
     check = record.golden_check
     if check is None:
         return replace(rung, status=Status.FAILED, failures=(record.reason or "the record holds no outputs",))
-    failures = _missed(check, BUDGETS[artifact.manifest.target, artifact.manifest.precision], artifact)
+    failures = _missed(
+        check,
+        budget_for(artifact.manifest.target, artifact.manifest.precision, artifact.manifest.used_passes),
+        artifact,
+    )
     divergence = Divergence(
         method=Method.NONE,
         detail="a device's record holds the embeddings alone; the artefact is sound where it was exported, so that "

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from benchmark.errors import CountingError
 from export.artifact import Artifact
-from export.budgets import BUDGETS, Budget
+from export.budgets import BUDGETS, Budget, budget_for
 from export.errors import TargetUnavailableError
 from export.precision import Precision, TargetName
 from export.targets import TARGETS
@@ -63,7 +63,7 @@ def candidate_of(artifact: Artifact) -> Candidate:
         files=(artifact.model_path, *(path for path in rest if path != artifact.model_path)),
         inputs=artifact.golden(manifest.golden.inputs),
         reference=artifact.golden(manifest.golden.reference),
-        budget=BUDGETS[manifest.target, manifest.precision],
+        budget=budget_for(manifest.target, manifest.precision, manifest.used_passes),
     )
 
 

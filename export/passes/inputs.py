@@ -15,8 +15,14 @@ from export.tower_module import ImageTowerModule
 class BytesToUnit(nn.Module):
     """Bytes from 0 to 255 to floats from 0 to 1."""
 
+    step: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("step", torch.tensor(1 / 255))
+
     def forward(self, image: Tensor) -> Tensor:
-        return image.to(torch.float32) * (1 / 255)
+        return image.to(self.step.dtype) * self.step
 
 
 class ChannelsFirst(nn.Module):
