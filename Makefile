@@ -9,12 +9,13 @@ STORE ?= sqlite:///results/pocketclip.sqlite
 EXTRAS ?= all,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check perf perf-arm64 train study clean
+.PHONY: help setup demo test check matrix perf perf-arm64 train study clean
 
 help:
 	@echo "make demo    set up, export pocketclip_nano to four runtimes, check, bench, write report.html"
 	@echo "make test    set up, run the whole test suite"
 	@echo "make check   linters, types, layers, then the tests"
+	@echo "make matrix  every target and precision of nano and S0, proven and timed: the table of docs/matrix.md (hours)"
 	@echo "make perf    our exports of S0 and S2 against the converters' plain calls, timed in turn on this computer"
 	@echo "make perf-arm64  the same in instructions per inference on an emulated Cortex-A76 (Linux, root)"
 	@echo "make train   train pocketclip_nano again (about 15 minutes on 2 cores) and evaluate it"
@@ -50,6 +51,12 @@ check: setup
 
 perf: setup
 	$(BIN)/python -m benchmark.perf --model mobileclip_s0 --model mobileclip_s2 --out $(OUT) --json results/perf.json
+
+matrix: setup
+	-$(BIN)/pocketclip export --model pocketclip_nano --target all --quantize all --tower both --out $(OUT)
+	-$(BIN)/pocketclip export --model mobileclip_s0 --target all --quantize all --tower both --out $(OUT)
+	$(BIN)/pocketclip bench --artifact $(OUT)/pocketclip_nano --artifact $(OUT)/mobileclip_s0 --iterations 15 --store $(STORE)
+	$(BIN)/python -m benchmark.matrix $(OUT)/pocketclip_nano $(OUT)/mobileclip_s0 --store $(STORE) --out docs/matrix.md
 
 perf-arm64: setup
 	$(BIN)/python -m benchmark.arm64 perf --model pocketclip_nano --out $(OUT) --json results/arm64-nano.json

@@ -1,0 +1,124 @@
+"""`python -m benchmark.matrix`: the table of `docs/matrix.md`, from artefacts and the records of their benches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.cli import DEFAULT_STORE, StoreOption
+from models import command_line
+
+if TYPE_CHECKING:
+    from benchmark.records import BenchmarkRecord
+    from export.artifact import Artifact
+
+HEADINGS = (
+    "target",
+    "precision",
+    "tower",
+    "size, MB",
+    "cosine, mean",
+    "cosine, min",
+    "top-1",
+    "parity",
+    "p50, ms",
+    "lint",
+)
+INTRODUCTION = """# The export matrix
+
+`make matrix` exports every target at every precision, both towers, proves each artefact, times those whose runtime runs
+on this computer (one thread), and writes this page. Sizes are those of the model files; cosines and top-1 compare with
+PyTorch in fp32 on 256 scenes and 11 photographs; lint codes are explained in [lint.md](lint.md). Core ML's values are
+proven by the reference executor, which has no latency of its own. `mobileclip_s0` has fresh weights, since none could
+be fetched where this was made: its embeddings lie close together, and its top-1 says little."""
+app = command_line.new_app("benchmark.matrix", "Tabulates an export matrix in Markdown.")
+
+
+@app.command(no_args_is_help=True)
+def matrix_command(
+    artifact: Annotated[list[Path], typer.Argument(help="Folders of artefacts, one for each model.")],
+    store: StoreOption = DEFAULT_STORE,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; by default the table is printed.")] = None,
+) -> None:
+    """Writes one table per folder: sizes, agreement with PyTorch, and times where a bench measured them."""
+    from benchmark.store import open_store
+    from export.artifact import find_artifacts
+    from models import atomic
+
+    with open_store(store, create=False) as records:
+        latest = {record.artifact.sha256: record for record in records.benchmarks()}
+    parts = [table(find_artifacts([folder]), latest) for folder in artifact]
+    text = "\n\n".join([INTRODUCTION, *parts]) + "\n"
+    if out is None:
+        print(text, end="")
+    else:
+        with atomic.storage_errors(out):
+            out.write_text(text, encoding="utf-8")
+        command_line.note(f"wrote {out}")
+
+
+def table(artifacts: Sequence[Artifact], records: dict[str, BenchmarkRecord]) -> str:
+    """The artefacts of one model as Markdown; `records` are the latest by the artefact's hash."""
+    ordered = sorted(artifacts, key=_rank)
+    name = ordered[0].manifest.model.name
+    passed = sum(each.manifest.parity is not None and each.manifest.parity.passed for each in ordered)
+    lines = [
+        f"## {name}",
+        "",
+        f"{passed} of {len(ordered)} artefacts are within their budgets.",
+        "",
+        f"| {' | '.join(HEADINGS)} |",
+        "|" + "---|" * len(HEADINGS),
+    ]
+    lines += (f"| {' | '.join(row)} |" for row in _rows(ordered, records))
+    return "\n".join(lines)
+
+
+def _rows(artifacts: Sequence[Artifact], records: dict[str, BenchmarkRecord]) -> Iterator[tuple[str, ...]]:
+    from benchmark import formatting
+
+    for each in artifacts:
+        manifest, parity = each.manifest, each.manifest.parity
+        size = formatting.without_unit(formatting.megabytes(manifest.model_size_bytes))
+        agreement = ("", "", "", "unproved")
+        if parity is not None:
+            top1 = formatting.percent(parity.top1_agreement)
+            verdict = "passed" if parity.passed else "**failed**"
+            agreement = (formatting.cosine(parity.cosine_mean), formatting.cosine(parity.cosine_min), top1, verdict)
+        codes = " ".join(dict.fromkeys(finding.code for finding in manifest.lint))
+        scheme = manifest.scheme.removeprefix(f"{manifest.target}-")
+        yield (manifest.target, scheme, manifest.tower, size, *agreement, _p50(records.get(manifest.sha256)), codes)
+
+
+def _p50(record: BenchmarkRecord | None) -> str:
+    from benchmark import formatting
+    from benchmark.records import Status
+
+    if record is None or record.status is not Status.MEASURED:
+        return formatting.UNKNOWN
+    return formatting.without_unit(formatting.timings(record)[0])
+
+
+def _rank(artifact: Artifact) -> tuple[int, int, str, int]:
+    from export.precision import Precision, Tower
+    from export.targets import TARGETS
+
+    manifest = artifact.manifest
+    return (
+        list(TARGETS).index(manifest.target),
+        list(Precision).index(manifest.precision),
+        manifest.scheme,
+        list(Tower).index(manifest.tower),
+    )
+
+
+def main() -> None:
+    """Runs the program."""
+    command_line.run(app)
+
+
+if __name__ == "__main__":
+    main()
