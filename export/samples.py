@@ -102,6 +102,11 @@ def _scene_inputs(config: AnyConfig, tower: Tower, count: int) -> list[np.ndarra
     return list(tokenizer([*captions, *prompts[::step], *CALIBRATION_PHOTOGRAPHS.values()])[:, None, :])
 
 
+def calibration_photographs() -> list[Image.Image]:
+    """The photographs among the calibration samples, in RGB, whole."""
+    return _photographs(CALIBRATION_PHOTOGRAPHS)
+
+
 def label_prompts() -> list[str]:
     """One prompt per scene class, seen and held out: the label set of the top-1 comparison."""
     names = [entry.name for split in (Split.TRAIN, Split.HELDOUT) for entry in scene_classes(split)]

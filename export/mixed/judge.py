@@ -1,8 +1,8 @@
 """Judges a converted artefact by the budget, on samples that neither ranges nor the parity check use.
 
-Three sets of samples, none of which shares one with another: calibration samples give ranges and sensitivities; the
-samples here, scenes of the validation split with a seed of their own, choose the plan; the parity samples judge what
-comes of it. The labelled sets are no evaluation samples either: that is checked by hash.
+Three sets of samples, none of which is in another: calibration samples give ranges and sensitivities; the samples here,
+scenes of the validation split with a seed of their own and the calibration photographs mirrored, choose the plan; the
+parity samples judge what comes of it. The labelled sets are no evaluation samples either: that is checked by hash.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import ImageOps
 
 from export.calibration import input_hash
 from export.errors import PlanError
 from export.mixed.budget import FOLDER, DropBudget, Metric
 from export.parity import cosines, require_finite, run_session
 from export.precision import Tower
-from export.samples import judged_inputs, parity_inputs, scene_calibration_inputs
-from models.preprocess import normalize
+from export.samples import calibration_photographs, judged_inputs, parity_inputs, scene_calibration_inputs
+from models.preprocess import normalize, preprocess
 from models.scenes import SceneDataset, Split, render_arrays, scene_classes
 from models.tokenizer import load_tokenizer
 
@@ -98,11 +99,14 @@ def planning_inputs(config: AnyConfig, tower: Tower) -> list[np.ndarray]:
     if tower is Tower.IMAGE:
         pixels, _ = render_arrays(Split.VALIDATION, COSINE_SCENES, _COSINE_SEED, size)
         found = [normalize(image, config.preprocess)[None] for image in pixels]
+        # Scenes alone promise too much: photographs lose more, and the parity check has as large a share of them.
+        found += [preprocess(ImageOps.mirror(image), config.preprocess)[None] for image in calibration_photographs()]
     else:
         # More captions than are wanted: they come from few words, so that others use some of them.
         captions = SceneDataset(Split.VALIDATION, 2 * COSINE_SCENES, seed=_COSINE_SEED).captions()
         found = list(load_tokenizer(config.tokenizer)(list(dict.fromkeys(captions)))[:, None, :])
-    return [array for array in found if array.tobytes() not in used][:COSINE_SCENES]
+        found = [array for array in found if array.tobytes() not in used][:COSINE_SCENES]
+    return [array for array in found if array.tobytes() not in used]
 
 
 class _CosineJudge:

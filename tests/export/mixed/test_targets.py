@@ -20,6 +20,8 @@ from models import create_model
 
 # A transformer layer with its norms, attention and two linear layers; and a convolution by itself.
 KEPT = ("encoder.transformer.1", "encoder.transformer.3.module.1.module.fc1")
+# coremltools leaves smaller weights as they are.
+COREML_LEAST = 2048
 
 
 def _lower(target: TargetName, precision: Precision, folder: Path, kept: tuple[str, ...] = KEPT) -> Path:
@@ -147,18 +149,18 @@ def test_coreml(tmp_path: Path) -> None:
 
     program = load_program(_lower(TargetName.COREML, Precision.INT8_STATIC, tmp_path)).function.operations
     sizes: dict[str, list[int]] = {}
+    kept = _sorted_sizes(kept=True)
     for op in program:
         if op.op_type in ("conv", "linear"):
             weight = op.inputs["weight"]
             sizes.setdefault(weight.op.op_type, []).append(int(np.prod(weight.shape)))
-            if weight.op.op_type == "const":
+            if weight.op.op_type == "const" and sizes["const"][-1] in kept:
                 # What it gives is not rounded either; what it reads may be, by an op before it.
                 assert all(reader.op_type != "quantize" for reader in op.outputs[0].child_ops), op.name
-    kept = _sorted_sizes(kept=True)
     # The product with zeros and ones is exact in any case.
     assert sorted(size for size in sizes.pop("const") if size in kept) == kept
     (rounded,) = sizes.values()
-    assert set(_sorted_sizes(kept=False)) <= set(rounded)
+    assert {size for size in _sorted_sizes(kept=False) if size >= COREML_LEAST} <= set(rounded)
 
 
 @pytest.mark.slow
