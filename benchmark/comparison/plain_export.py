@@ -10,7 +10,7 @@ from pathlib import Path
 from export.converter_noise import quiet_loggers
 from export.errors import ConversionError
 from export.precision import TargetName, Tower
-from export.tower_module import INPUT_NAMES, OUTPUT_NAME, example_input, tower_module
+from export.tower_module import INPUT_NAMES, example_input, tower_module
 from models.clip import AnyModel
 
 PLAIN_FILES: dict[TargetName, str] = {
@@ -35,9 +35,8 @@ def plain_export(model: AnyModel, tower: Tower, target: TargetName, folder: Path
     quiet_loggers()
     try:
         if target is TargetName.ONNX:
-            program = torch.onnx.export(
-                module, (example,), dynamo=True, input_names=[INPUT_NAMES[tower]], output_names=[OUTPUT_NAME]
-            )
+            # Without a name for the output: of the text tower it would be that of the embedding's op.
+            program = torch.onnx.export(module, (example,), dynamo=True, input_names=[INPUT_NAMES[tower]])
             assert program is not None
             program.save(path, external_data=False)
         elif target is TargetName.TFLITE:

@@ -157,6 +157,7 @@ def weight_of(
         dtype=dtype or values.dtype.name,
         size_bytes=-(-values.size * bits // 8),
         place=place or name,
-        sha256=hashlib.sha256(values.data.cast("B") if values.ndim and values.size else values.tobytes()).hexdigest(),
+        # By bytes: buffers know no types of 4 bits.
+        sha256=hashlib.sha256(values.reshape(-1).view(np.uint8)).hexdigest(),
         lowest=lowest,
     )

@@ -16,7 +16,7 @@ DUPLICATE_BYTES = 4096
 # Of an embedding's norm, with the rounding of half precision over a whole row.
 NORM_TOLERANCE = 0.02
 # The L2 norm ends with a root, a reciprocal and a product, with casts between them in mixed precision.
-_NORM_STEPS = 8
+_NORM_STEPS = 16
 _FLOATS = HALF_TYPES | {"float32"}
 _IDS_GO_ON = frozenset({OpKind.CAST, OpKind.SHAPE, OpKind.ADD, OpKind.ARITHMETIC, OpKind.MATMUL, OpKind.LINEAR})
 

@@ -63,7 +63,8 @@ class Planted:
         entry = self.folder / manifest.entry_point
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         load_target(manifest.target).lower(request, self.folder)
-        self.edit(files=[asdict(entry) for entry in list_files(self.folder)])
+        # No pass has seen this tower.
+        self.edit(files=[asdict(entry) for entry in list_files(self.folder)], passes=[])
         return self
 
     def edit(self, **changes: object) -> None:

@@ -79,6 +79,7 @@ def test_sound_artefact_passes_and_every_rung_is_climbed(plant) -> None:
         RungName.INPUTS,
         RungName.EAGER,
         RungName.REPARAMETERISED,
+        RungName.PASSES,
         RungName.PROGRAM,
         RungName.ARTEFACT,
     ]

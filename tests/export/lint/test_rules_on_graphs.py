@@ -171,9 +171,9 @@ def test_weights_stored_twice(save_onnx) -> None:
     assert finding.message == f"1 constants are stored again, {64 * 64 * 4} bytes for nothing: a = b"
 
 
-@pytest.mark.parametrize(("opset", "ir", "places"), [(18, 8, []), (19, 8, ["opset ai.onnx"]), (18, 10, ["ir"])])
+@pytest.mark.parametrize(("opset", "ir", "places"), [(20, 9, []), (21, 9, ["opset ai.onnx"]), (20, 10, ["ir"])])
 def test_versions_newer_than_the_oldest_runtime(save_onnx, opset: int, ir: int, places: list[str]) -> None:
-    """A bare file is held against the oldest ONNX Runtime that we export for: 1.14."""
+    """A bare file is held against the oldest ONNX Runtime that we export for: 1.17."""
     path = save_onnx(
         [helper.make_node("Relu", ["x"], ["y"])],
         [("x", FLOAT, [1, 3])],
