@@ -158,6 +158,6 @@ def weight_of(
         size_bytes=-(-values.size * bits // 8),
         place=place or name,
         # By bytes: buffers know no types of 4 bits.
-        sha256=hashlib.sha256(values.reshape(-1).view(np.uint8)).hexdigest(),
+        sha256=hashlib.sha256(values.reshape(-1).view(np.uint8).data).hexdigest(),
         lowest=lowest,
     )
