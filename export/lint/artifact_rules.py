@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from export.lint.graph import Format, Graph
 from export.lint.runtime_versions import CORE_ML_SPECIFICATIONS, ONNX_RUNTIMES, TFLITE_OF_LITERT, OnnxRuntime
 from export.lint.subject import Spot, Subject
-from export.passes.report import PassName
 from export.precision import TargetName
 
 if TYPE_CHECKING:
@@ -68,8 +67,7 @@ def wrong_preprocessing(subject: Subject) -> Iterator[Spot]:
     expected = _expected_preprocess(subject.model_name)
     if expected is None:
         return
-    # With both of them in the graph, the application feeds RGB as it is: the pass that put them there has proven that.
-    names = () if PassName.FOLD_PREPROCESSING in subject.passes else ("mean", "std")
+    names = ("mean", "std")
     # Another resolution is a change that a user may make; mean and std belong to the weights.
     if not _MODIFIED.search(subject.model_name):
         names = (*names, "image_size", "resize_mode", "interpolation")

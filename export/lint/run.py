@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from export.lint.graph import Format, Graph
 from export.lint.readers import READERS, read_graph
 from export.lint.rules import BY_CODE, RULES, UNREADABLE, Rule
 from export.lint.subject import Subject
+from export.manifest import CONFIG_NAME
+from export.passes.report import PassName
 from export.precision import TargetName, Tower
 from models.errors import choices
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from export.artifact import Artifact
     from export.manifest import Manifest
     from models.config import AnyConfig
+    from models.preprocess import PreprocessSpec
 
 _TARGET_OF = {
     Format.ONNX: TargetName.ONNX,
@@ -96,7 +100,7 @@ def lint_artifact(artifact: Artifact) -> tuple[Subject, tuple[LintFinding, ...]]
         TargetUnavailableError: the packages that read it are missing.
     """
     outputs = artifact.golden(artifact.manifest.golden.outputs)
-    subject = _artifact_subject(artifact.label, artifact.manifest, outputs)
+    subject = _artifact_subject(artifact.label, artifact.folder, artifact.manifest, outputs)
     return _linted(replace(subject, graph=read_graph(artifact.model_path)))
 
 
@@ -130,7 +134,7 @@ def lint_export(module: nn.Module, folder: Path, manifest: Manifest, outputs: np
     A file that cannot be read is a finding of its own: the artefact has been proven by then and is kept.
     """
     label = f"{manifest.model.name} {manifest.scheme} {manifest.tower}"
-    subject = replace(_artifact_subject(label, manifest, outputs), module=module)
+    subject = replace(_artifact_subject(label, folder, manifest, outputs), module=module)
     try:
         return lint(replace(subject, graph=read_graph(folder / manifest.entry_point)))
     except (ArtifactError, TargetUnavailableError) as error:
@@ -144,7 +148,7 @@ def is_model_file(path: Path) -> bool:
     return path.suffix in READERS
 
 
-def _artifact_subject(label: str, manifest: Manifest, outputs: np.ndarray) -> Subject:
+def _artifact_subject(label: str, folder: Path, manifest: Manifest, outputs: np.ndarray) -> Subject:
     return Subject(
         label=label,
         tower=manifest.tower,
@@ -153,10 +157,20 @@ def _artifact_subject(label: str, manifest: Manifest, outputs: np.ndarray) -> Su
         requires=manifest.requires,
         outputs=outputs,
         model_name=manifest.model.name,
-        preprocess=manifest.preprocess,
+        preprocess=_own_preprocess(folder, manifest),
         normalized=manifest.normalized,
         size_bytes=manifest.model_size_bytes,
     )
+
+
+def _own_preprocess(folder: Path, manifest: Manifest) -> PreprocessSpec | None:
+    """What the model's images go through: the application's part, and what a pass has put into the graph."""
+    spec = manifest.preprocess
+    if spec is None or PassName.FOLD_PREPROCESSING not in manifest.used_passes:
+        return spec
+    # A JSON file of its own: a configuration that cannot be resolved any more must not end a lint.
+    stored = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))["preprocess"]
+    return replace(spec, mean=tuple(stored["mean"]), std=tuple(stored["std"]))
 
 
 def _tower_by_input(graph: Graph) -> Tower | None:

@@ -66,8 +66,8 @@ def test_path_outside_the_folder(onnx_text: Path) -> None:
 
 
 def test_newer_schema_and_malformed_manifests(onnx_text: Path) -> None:
-    edit(onnx_text, schema_version=3)
-    with pytest.raises(ManifestError, match="schema version 3; this version reads up to 2"):
+    edit(onnx_text, schema_version=4)
+    with pytest.raises(ManifestError, match="schema version 4; this version reads up to 3"):
         load_artifact(onnx_text)
     edit(onnx_text, schema_version=2, tower="audio")
     with pytest.raises(ManifestError, match="tower"):
