@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PINS := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 OUT ?= artifacts
 STORE ?= sqlite:///results/pocketclip.sqlite
+# Each takes up to 8 GB.
+TEST_PROCESSES ?= 2
 # Converters of a light install stay unavailable; the full set is the default.
 EXTRAS ?= all,dev
 
@@ -40,14 +42,14 @@ demo: setup
 	$(BIN)/pocketclip report --store $(STORE) --out report.html
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 perf: setup
 	$(BIN)/python -m benchmark.perf --model mobileclip_s0 --model mobileclip_s2 --out $(OUT) --json results/perf.json

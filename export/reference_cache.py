@@ -21,8 +21,8 @@ from export.precision import Tower
 from models import atomic
 from models.checkpoint import weights_sha256
 from models.clip import AnyModel
-from models.data.shard_cache import default_cache
 from models.errors import StorageError
+from models.user_cache import user_cache
 
 Embeddings = NDArray[np.float32]
 
@@ -32,8 +32,8 @@ _LOG = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
-    """Below `POCKETCLIP_CACHE`, else below the user's cache folder."""
-    return default_cache().with_name("references")
+    """The folder of the embeddings."""
+    return user_cache() / "references"
 
 
 def cached_embeddings(

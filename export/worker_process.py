@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -34,9 +35,11 @@ class Worker:
         self.peak_bytes = 0
 
     def start(self, job: ExportJob) -> None:
-        """Hands the worker its next job."""
+        """Hands the worker its next job; where the process has died meanwhile, `answer` is None."""
         self.job, self.peak_bytes = job, 0
-        self.connection.send(job)
+        # A dead process shows where its answer is read, however far it had come.
+        with suppress(OSError):
+            self.connection.send(job)
 
     def answer(self) -> Answer | None:
         """What came of the job, once it is there; None where the process died instead."""

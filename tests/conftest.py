@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
+
+from models.user_cache import user_cache
 
 if TYPE_CHECKING:
     from export.job import ExportResult
@@ -24,9 +28,16 @@ REPOSITORY = Path(__file__).parent.parent
 # A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What an earlier run of the tests kept must not decide this one.
-os.environ["POCKETCLIP_CACHE"] = tempfile.mkdtemp(prefix="pocketclip-tests-")
-atexit.register(shutil.rmtree, os.environ["POCKETCLIP_CACHE"], ignore_errors=True)
+# The tests share the processors with one another (pytest-xdist): threads that wait for their turn only slow them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# What an earlier run of the tests kept must not decide this one; the emulated phone alone is taken from there.
+# The processes of pytest-xdist inherit both.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["POCKETCLIP_USER_CACHE"] = str(user_cache())
+    os.environ["POCKETCLIP_CACHE"] = tempfile.mkdtemp(prefix="pocketclip-tests-")
+    atexit.register(shutil.rmtree, os.environ["POCKETCLIP_CACHE"], ignore_errors=True)
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -75,13 +86,24 @@ def nano_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, st
 
     Results by (target, precision, tower).
     """
+    # Processes of pytest-xdist share the parent of their temporary folders.
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    results = shared / "nano_exports.pickle"
+    with FileLock(shared / "nano_exports.lock"):
+        if not results.is_file():
+            results.write_bytes(pickle.dumps(_export_nano(shared / "artifacts")))
+        return pickle.loads(results.read_bytes())
+
+
+def _export_nano(out: Path) -> dict[tuple[str, str, str], ExportResult]:
     from export.job import ExportJob
     from export.precision import Tower
     from export.targets import TARGETS
     from export.workers import LOG_NAME, run_jobs
     from models.registry import load_config
 
-    out = tmp_path_factory.mktemp("artifacts")
+    out.mkdir()
     jobs = [
         ExportJob(load_config("pocketclip_nano"), None, target, precision, tower, out)
         for target, entry in TARGETS.items()

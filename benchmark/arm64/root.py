@@ -24,6 +24,7 @@ from benchmark.arm64.pins import PINS, Pins
 from benchmark.errors import EmulatorError
 from export.runtimes import RUNTIMES
 from models import atomic
+from models.user_cache import user_cache
 
 PLUGIN_SOURCE = Path(__file__).parent / "count.c"
 # Where Debian's Python looks for what pip installed.
@@ -38,17 +39,9 @@ EMULATED_RUNTIMES: tuple[str, ...] = tuple(name for name in RUNTIMES if name != 
 Say = Callable[[str], object]
 
 
-def default_cache() -> Path:
-    """The folder that roots are kept in: `POCKETCLIP_CACHE`, else `pocketclip` below the user's cache folder."""
-    base = os.environ.get("POCKETCLIP_CACHE")
-    if base:
-        return Path(base)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pocketclip"
-
-
 def root_folder(cache: Path | None = None, pins: Pins = PINS) -> Path:
     """Where the root of these pins is, or will be."""
-    return (cache or default_cache()) / f"arm64-{pins.key}"
+    return (cache or user_cache()) / f"arm64-{pins.key}"
 
 
 def check_host() -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from models import atomic
 from models.data.source import is_url
 from models.errors import DatasetError
+from models.user_cache import user_cache
 
 _TRIES = 3
 _PAUSE_S = 0.5
@@ -22,11 +23,8 @@ _BLOCK_BYTES = 1 << 20
 
 
 def default_cache() -> Path:
-    """The folder of fetched shards: below `POCKETCLIP_CACHE`, else below the user's cache folder."""
-    base = os.environ.get("POCKETCLIP_CACHE")
-    if base:
-        return Path(base) / "shards"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pocketclip" / "shards"
+    """The folder of fetched shards."""
+    return user_cache() / "shards"
 
 
 def local_shard(shard: str, cache: Path | None = None) -> Path:

@@ -17,10 +17,12 @@ from benchmark.arm64.table import faults
 from benchmark.comparison.candidates import candidate_of
 from export.artifact import Artifact
 
+CACHE = Path(os.environ["POCKETCLIP_USER_CACHE"])
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        os.geteuid() != 0 or not root_folder().is_dir(),
+        os.geteuid() != 0 or not root_folder(CACHE).is_dir(),
         reason="needs root, and the emulated phone that `python -m benchmark.arm64 create` makes",
     ),
 ]
@@ -30,7 +32,7 @@ LOAD_ADDRESS = 0x400000
 
 @pytest.fixture(scope="module")
 def emulator() -> Emulator:
-    return ensure_root(print)
+    return ensure_root(print, CACHE)
 
 
 def program(turns: int) -> bytes:
