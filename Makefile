@@ -18,7 +18,7 @@ help:
 	@echo "make test    set up, run the whole test suite"
 	@echo "make check   linters, types, layers, then the tests"
 	@echo "make matrix  every target and precision of nano and S0, proven and timed: the table of docs/matrix.md (hours)"
-	@echo "make perf    our exports of S0 and S2 against the converters' plain calls, timed in turn on this computer"
+	@echo "make perf    our exports of S0, S2 and pocketclip_int8 against the converters' plain calls, timed in turn on this computer"
 	@echo "make perf-arm64  the same in instructions per inference on an emulated Cortex-A76 (Linux, root)"
 	@echo "make train   train pocketclip_nano again (about 15 minutes on 2 cores) and evaluate it"
 	@echo "make study   reinforced against contrastive training, five seeds each: the table of docs/reinforcement.md"
@@ -52,7 +52,8 @@ check: setup
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 perf: setup
-	$(BIN)/python -m benchmark.perf --model mobileclip_s0 --model mobileclip_s2 --out $(OUT) --json results/perf.json
+	$(BIN)/python -m benchmark.perf --model mobileclip_s0 --model mobileclip_s2 --model pocketclip_int8 \
+	  --markdown --out $(OUT) --json results/perf.json
 
 matrix: setup
 	-$(BIN)/pocketclip export --model pocketclip_nano --target all --quantize all --tower both --out $(OUT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -50,16 +51,19 @@ def time_group(group: TimedGroup, settings: TimingSettings) -> PerfRecord:
     with tempfile.TemporaryDirectory(prefix="pocketclip-perf-") as scratch:
         inputs = Path(scratch) / "input.npy"
         np.save(inputs, group.sample)
+        paths = [str(path) for path in group.files.values()]
         job = {
             "runtime": group.runtime,
-            "files": [str(path) for path in group.files.values()],
             "inputs": str(inputs),
             "warmup": settings.warmup,
             "rounds": settings.rounds,
         }
-        for _ in range(settings.processes):
-            result = _run_process(job, group, settings.timeout_seconds)
-            samples.append(tuple(tuple(row) for row in result["samples_ns"]))
+        # Each process has the files in another order: where one lies in memory, and which one runs before it (wide
+        # integer products lower the clock), must not decide.
+        for order in itertools.islice(itertools.cycle(itertools.permutations(range(len(paths)))), settings.processes):
+            result = _run_process({**job, "files": [paths[place] for place in order]}, group, settings.timeout_seconds)
+            rows = dict(zip(order, result["samples_ns"], strict=True))
+            samples.append(tuple(tuple(rows[place]) for place in range(len(paths))))
             rates.append(result["gemm_flops_per_second"])
     return PerfRecord(
         group.model,
