@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le, MinLen
 
 from benchmark.errors import RecordError
-from benchmark.records import Count, Positive, Share, Text, check_stamp
+from benchmark.launch_records import Count, Share, Text
+from benchmark.records import Positive, check_stamp
 from export.precision import Precision, TargetName
 from models.documents import document
 from models.evaluation.comparison import Verdict, verdict

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from benchmark.agent.__main__ import RESULT_LINE
 from benchmark.agent_archive import digest
 from benchmark.errors import AgentError, MeasurementError, TransportError
+from benchmark.launch_records import Launch
 from benchmark.protocol import RESULT_VERSION, AgentResult, InputFile, Job, OutputFile
-from benchmark.records import Launch, RunSettings
+from benchmark.records import RunSettings
 from benchmark.transport import Execution, Transport
 from export.artifact import Artifact
 from models import documents

@@ -12,12 +12,12 @@ from benchmark.agent_runner import AgentRun, Runner
 from benchmark.devices import Device
 from benchmark.errors import AgentError, MeasurementError, TransportError
 from benchmark.golden_check import check_outputs
+from benchmark.launch_records import Launch
 from benchmark.records import (
     ArtifactIdentity,
     BenchmarkRecord,
     DeviceFacts,
     GoldenCheck,
-    Launch,
     RunSettings,
     RuntimeFacts,
     Status,
@@ -143,6 +143,7 @@ class _Measurement:
                 sha256=manifest.sha256,
                 weights_sha256=manifest.model.weights_sha256,
                 model_size_bytes=manifest.model_size_bytes,
+                scheme=manifest.scheme,
             ),
             device=self.device,
             runtime=runtime,

@@ -6,7 +6,8 @@ Version history:
 
 from __future__ import annotations
 
-from benchmark.records import Launch, WarmupRule
+from benchmark.launch_records import Launch
+from benchmark.records import WarmupRule
 from models.documents import document
 
 JOB_VERSION = 1

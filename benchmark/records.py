@@ -5,38 +5,43 @@ Statistics are never stored; `benchmark.statistics` derives them on demand. What
 
 Schema history:
   benchmark 1: first version.
+  benchmark 2: artefact.scheme, device.soc and .instance, settings.cores and what limits a run, more of launches,
+    status `counted`, preparation, profile, instructions, invalid, tag.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le, MinLen
+from annotated_types import Ge, Gt, Le
 
 from benchmark.errors import RecordError
+from benchmark.launch_records import Count, Launch, Text
+from benchmark.profile_records import InstructionCounts, OpProfile, Preparation
+from benchmark.validity import Invalidity
 from export.parity_report import ParityReport
 from export.precision import Precision, TargetName, Tower
 from models.documents import document
 
-BENCHMARK_SCHEMA_VERSION = 1
+BENCHMARK_SCHEMA_VERSION = 2
 
-Count = Annotated[int, Ge(0)]
 Positive = Annotated[int, Ge(1)]
-Share = Annotated[float, Ge(0.0), Le(1.0)]
 Cosine = Annotated[float, Ge(-1.001), Le(1.001)]
-Text = Annotated[str, MinLen(1)]
 
 
 class Status(StrEnum):
     """How far a benchmark came.
 
+    `counted`: an emulated device, whose time means nothing, executed the model; its instructions were counted.
     `parity-only`: the device cannot run the format's own runtime: outputs were compared, nothing was timed.
     """
 
     MEASURED = "measured"
+    COUNTED = "counted"
     PARITY_ONLY = "parity-only"
     FAILED = "failed"
 
@@ -58,7 +63,10 @@ class LoadMode(StrEnum):
 
 @document
 class ArtifactIdentity:
-    """Which artefact was measured. `sha256` covers all its files, the size the model files alone."""
+    """Which artefact was measured. `sha256` covers all its files, the size the model files alone.
+
+    `scheme` is the manifest's: target, precision and what differs from the usual form.
+    """
 
     model: Text
     tower: Tower
@@ -67,6 +75,7 @@ class ArtifactIdentity:
     sha256: Text
     weights_sha256: Text
     model_size_bytes: Count
+    scheme: str = ""
 
     @property
     def rank(self) -> tuple[int, int, int]:
@@ -78,7 +87,11 @@ class ArtifactIdentity:
 
 @document
 class DeviceFacts:
-    """The machine that ran the measurement. `isa` lists the instruction sets that matter to inference."""
+    """The machine that ran the measurement. `isa` lists the instruction sets that matter to inference.
+
+    `soc` is a phone's system on chip; `instance` tells two machines of one name apart (a hash of serial or machine
+    id, so that a record gives neither away).
+    """
 
     name: Text
     kind: DeviceKind
@@ -88,6 +101,8 @@ class DeviceFacts:
     isa: tuple[str, ...]
     logical_cores: Positive
     memory_bytes: Count | None
+    soc: str | None = None
+    instance: str | None = None
 
 
 @document
@@ -116,7 +131,10 @@ class WarmupRule:
 class RunSettings:
     """What was asked for.
 
-    Each launch takes at least `iterations` steady inferences and at least `minimum_seconds` of them.
+    Each launch takes at least `iterations` steady inferences and at least `minimum_seconds` of them. There are
+    `launches` of them; with `until_share`, more, until the 95 % interval of the median is no wider than that share of
+    it, or `budget_seconds` are over. `cores` are those that the process may use; None leaves it to the system.
+    With `sustained_seconds`, one more launch goes on for that long.
     """
 
     threads: Positive = 1
@@ -125,40 +143,10 @@ class RunSettings:
     launches: Positive = 3
     warmup: WarmupRule = WarmupRule()
     load_mode: LoadMode = LoadMode.FILE
-
-
-@document
-class Launch:
-    """One process: what it took, in the order in which it happened.
-
-    Import, load (opening the model) and first inference are no part of `steady_ns`. `baseline_bytes` is the
-    resident memory after imports and before the load; `peak_bytes` starts at that point where `peak_reset` is
-    true, else it also covers what came before (`peak_before_load_bytes`).
-    """
-
-    started_at: Text
-    load_average: float | None
-    import_ns: Count
-    load_ns: Count
-    first_inference_ns: Count
-    warmup_ns: tuple[Count, ...]
-    warmup_stationary: bool
-    steady_ns: Annotated[tuple[Count, ...], MinLen(1)]
-    baseline_bytes: Count | None
-    loaded_bytes: Count | None
-    peak_before_load_bytes: Count | None
-    peak_bytes: Count | None
-    end_bytes: Count | None
-    peak_reset: bool
-
-    @property
-    def peak_over_baseline_bytes(self) -> int | None:
-        """Memory the model cost at most, or None where the system cannot tell it from earlier peaks."""
-        if self.baseline_bytes is None or self.peak_bytes is None:
-            return None
-        if not self.peak_reset and self.peak_bytes == self.peak_before_load_bytes:
-            return None
-        return max(0, self.peak_bytes - self.baseline_bytes)
+    cores: tuple[Count, ...] | None = None
+    until_share: Annotated[float, Gt(0.0)] | None = None
+    budget_seconds: Annotated[float, Gt(0.0)] | None = None
+    sustained_seconds: Annotated[float, Gt(0.0)] | None = None
 
 
 @document
@@ -179,6 +167,9 @@ class GoldenCheck:
 class BenchmarkRecord:
     """One artefact on one device.
 
+    A record with entries in `invalid` was measured under conditions that forbid to rank it; `sustained` is the
+    launch of a long run, apart from `launches`. `tag` is the user's name for a set of records, e.g. a release.
+
     Raises:
         RecordError: status, launches and reason do not fit each other.
     """
@@ -196,8 +187,19 @@ class BenchmarkRecord:
     tool_version: Text
     record_id: Text
     created_at: Text
+    sustained: Launch | None = None
+    preparation: Preparation | None = None
+    profile: OpProfile | None = None
+    instructions: InstructionCounts | None = None
+    invalid: tuple[Invalidity, ...] = ()
+    tag: str | None = None
     kind: Literal["benchmark"] = "benchmark"
-    schema_version: Literal[1] = BENCHMARK_SCHEMA_VERSION
+    schema_version: Literal[2] = BENCHMARK_SCHEMA_VERSION
+
+    @property
+    def rankable(self) -> bool:
+        """Whether its times may be compared with others."""
+        return self.status is Status.MEASURED and not self.invalid
 
     def __post_init__(self) -> None:
         check_stamp(self.record_id, self.created_at)
@@ -205,7 +207,11 @@ class BenchmarkRecord:
             raise RecordError("a measured record needs at least one launch and a golden check")
         if self.status is Status.PARITY_ONLY and self.launches:
             raise RecordError("a parity-only record holds no launches: nothing may be timed")
-        if (self.status is Status.MEASURED) != (self.reason is None):
+        if (self.status is Status.COUNTED) != (self.instructions is not None):
+            raise RecordError(f"counts of instructions belong to counted records; this one is {self.status}")
+        if self.status is Status.COUNTED and (self.launches or not self.golden_check):
+            raise RecordError("a counted record needs a golden check and holds no launches")
+        if (self.status in (Status.MEASURED, Status.COUNTED)) != (self.reason is None):
             raise RecordError(f"a reason belongs to records that were not measured; this one is {self.status}")
 
 
@@ -238,3 +244,13 @@ def check_stamp(record_id: str, created_at: str) -> None:
         raise RecordError(f"record_id must be a UUID and created_at ISO 8601: {error}") from error
     if moment.utcoffset() is None or moment.utcoffset() != UTC.utcoffset(None):
         raise RecordError(f"created_at must be in UTC, got {created_at!r}")
+
+
+def upgrade_benchmark_v1(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of schema 1 in the form of schema 2; what it did not hold is unknown."""
+    artifact = content["artifact"]
+    return {
+        **content,
+        "artifact": {**artifact, "scheme": f"{artifact['target']}-{artifact['precision']}"},
+        "schema_version": 2,
+    }

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.records import BenchmarkRecord, Launch
+from benchmark.launch_records import Launch
+from benchmark.records import BenchmarkRecord
 
 PERCENTILES = (50, 90, 95, 99)
 # Below this many launches a bootstrap over launches says nothing: the resamples are too few and too alike.

@@ -25,7 +25,7 @@ from benchmark.accuracy_records import (
     upgrade_accuracy_v1,
 )
 from benchmark.errors import RecordError, RecordVersionError, StoreError
-from benchmark.records import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord
+from benchmark.records import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord, upgrade_benchmark_v1
 from models import documents
 
 DEFAULT_STORE = "results/pocketclip.sqlite"
@@ -61,6 +61,7 @@ _KINDS: dict[str, tuple[type[Record], int]] = {
 # (kind, schema version) -> what turns the content of such a record into that of the next version
 _UPGRADES: dict[tuple[str, int], Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     ("accuracy", 1): upgrade_accuracy_v1,
+    ("benchmark", 1): upgrade_benchmark_v1,
 }
 
 

@@ -15,13 +15,13 @@ from scipy.stats import binomtest
 
 from benchmark.accuracy_records import AccuracyRecord, Comparison, Recall, RetrievalRecord, Side
 from benchmark.agent_archive import build_archive
+from benchmark.launch_records import Launch
 from benchmark.records import (
     ArtifactIdentity,
     BenchmarkRecord,
     DeviceFacts,
     DeviceKind,
     GoldenCheck,
-    Launch,
     RunSettings,
     RuntimeFacts,
     Status,

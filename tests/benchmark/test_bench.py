@@ -12,7 +12,8 @@ from benchmark.agent_runner import AgentRun, Runner
 from benchmark.bench import BenchmarkPlan, launch_order, run_plan
 from benchmark.devices import DeviceState, HostDevice
 from benchmark.errors import AgentError
-from benchmark.records import BenchmarkRecord, DeviceFacts, Launch, RunSettings, Status
+from benchmark.launch_records import Launch
+from benchmark.records import BenchmarkRecord, DeviceFacts, RunSettings, Status
 from export import targets
 from export.artifact import Artifact
 from export.precision import Precision, TargetName, Tower

@@ -108,7 +108,7 @@ def test_verdicts(make: Any) -> None:
         lambda content: content["launches"][0].update(load_ns=-1),
         lambda content: content["launches"][0].update(steady_ns=[]),
         lambda content: content["launches"][0].update(steady_ns=[1.5]),
-        lambda content: content.update(schema_version=2),
+        lambda content: content.update(schema_version=1),
         lambda content: content.update(surprise=True),
         lambda content: content["golden_check"].update(cosine_min=7.0),
     ],

@@ -85,7 +85,7 @@ def test_newer_records_say_what_to_do(tmp_path: Path, make: Any, column: str) ->
         database.execute(f"UPDATE records SET {column}")
     with (
         open_store(str(path)) as store,
-        pytest.raises(RecordVersionError, match=r"this version reads benchmark up to 1.*update PocketCLIP"),
+        pytest.raises(RecordVersionError, match=r"this version reads benchmark up to 2.*update PocketCLIP"),
     ):
         store.records()
 

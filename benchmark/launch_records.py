@@ -1,0 +1,96 @@
+"""What one process of a measurement leaves behind: every sample, and the state of the machine beside it.
+
+Units are in the names; None is what the device does not tell.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge, Le, MinLen
+
+from models.documents import document
+
+Count = Annotated[int, Ge(0)]
+Share = Annotated[float, Ge(0.0), Le(1.0)]
+Text = Annotated[str, MinLen(1)]
+
+
+@document
+class MachineState:
+    """What may disturb a measurement, at one moment.
+
+    `clock_khz` are the clocks of the cores that run now, the fastest first; `clock_limit_khz` is the highest that any
+    of them may have. `temperature_celsius` is that of the hottest sensor of the processor. `thermal_status` is
+    Android's (0 none, 1 light, 2 moderate, ... 6 shutdown) or Apple's (0 nominal to 3 critical).
+    """
+
+    at: Text
+    load_average: float | None = None
+    clock_khz: tuple[Count, ...] = ()
+    clock_limit_khz: Count | None = None
+    temperature_celsius: float | None = None
+    thermal_status: Count | None = None
+    battery_percent: Annotated[int, Ge(0), Le(100)] | None = None
+    charging: bool | None = None
+    power_saver: bool | None = None
+
+
+@document
+class Minute:
+    """One minute of a sustained run: its samples, and the machine at its end."""
+
+    steady_ns: Annotated[tuple[Count, ...], MinLen(1)]
+    after: MachineState
+
+
+@document
+class Launch:
+    """One process: what it took, in the order in which it happened.
+
+    Import, load (opening the model) and first inference are no part of `steady_ns`. `file_cache_dropped` says that the
+    model's pages were out of memory when it was loaded (a cold load); `reload_ns` is a second load by the same process
+    at the end, its file in memory (a warm one). `baseline_bytes` is the resident memory after imports and before the
+    load; `peak_bytes` starts at that point where `peak_reset` is true, else it also covers what came before
+    (`peak_before_load_bytes`). `proportional_bytes` (PSS) counts pages shared with other processes in part,
+    `file_mapped_bytes` those that the system may drop and read again; both after the steady inferences.
+
+    While the steady inferences ran: `others_busy_cores` is the processor time that other programs took in that of one
+    core, `stolen_share` what the hypervisor gave to other machines, `energy_joules` what the processor's package took.
+    `clock_jump_ns` is how far the wall clock went beyond the monotonic one during the launch.
+    """
+
+    started_at: Text
+    load_average: float | None
+    import_ns: Count
+    load_ns: Count
+    first_inference_ns: Count
+    warmup_ns: tuple[Count, ...]
+    warmup_stationary: bool
+    steady_ns: Annotated[tuple[Count, ...], MinLen(1)]
+    baseline_bytes: Count | None
+    loaded_bytes: Count | None
+    peak_before_load_bytes: Count | None
+    peak_bytes: Count | None
+    end_bytes: Count | None
+    peak_reset: bool
+    file_cache_dropped: bool = False
+    reload_ns: Count | None = None
+    proportional_bytes: Count | None = None
+    file_mapped_bytes: Count | None = None
+    before: MachineState | None = None
+    after: MachineState | None = None
+    others_busy_cores: Annotated[float, Ge(0.0)] | None = None
+    stolen_share: Share | None = None
+    energy_joules: Annotated[float, Ge(0.0)] | None = None
+    clock_jump_ns: int | None = None
+    minutes: tuple[Minute, ...] = ()
+
+    @property
+    def peak_over_baseline_bytes(self) -> int | None:
+        """Memory the model cost at most, or None where the system cannot tell it from earlier peaks."""
+        if self.baseline_bytes is None or self.peak_bytes is None:
+            return None
+        if not self.peak_reset and self.peak_bytes == self.peak_before_load_bytes:
+            return None
+        return max(0, self.peak_bytes - self.baseline_bytes)
