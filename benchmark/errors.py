@@ -27,6 +27,10 @@ class MeasurementError(BenchmarkError):
     """The measuring agent ran to its end and reports, by a code, that it could not measure."""
 
 
+class ProfilingError(BenchmarkError):
+    """The time of each op cannot be told."""
+
+
 class EmulatorError(BenchmarkError):
     """The emulated phone cannot be made or run on this machine."""
 

@@ -1,0 +1,109 @@
+"""Time by op: real profiles of small models, and what is made of a profiler's events."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from benchmark.errors import ProfilingError
+from benchmark.profiling import executorch_profile, litert_profile
+from benchmark.profiling.onnxruntime_profile import parse_events
+from benchmark.profiling.op_profile import profile_artifact, share_outside_delegates
+from export.artifact import Artifact, load_artifact
+from export.job import ExportResult
+from export.precision import TargetName, Tower
+from export.targets import TARGETS
+
+NanoExports = dict[tuple[str, str, str], ExportResult]
+
+
+def test_onnx_runtime_names_every_node(build_artifact: Callable[..., Artifact]) -> None:
+    found = profile_artifact(build_artifact(), "onnxruntime", inferences=4)
+    assert len(found.inference_ns) == 4
+    assert {each.op for each in found.ops} >= {"MatMul", "Where"}
+    assert all(each.calls == 4 and each.delegate is None for each in found.ops)
+    assert found.source.startswith("onnxruntime 1.")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [TargetName.ONNX, TargetName.EXECUTORCH, TargetName.TFLITE])
+def test_ops_add_up_to_the_inference(nano_exports: NanoExports, target: TargetName) -> None:
+    artifact = load_artifact(nano_exports[target, "fp32", Tower.TEXT].folder)
+    found = profile_artifact(artifact, TARGETS[target].runtime)
+    summed = sum(each.total_ns for each in found.ops) / len(found.inference_ns)
+    # Not equal: the profiler's own work and the gaps between ops belong to none.
+    assert 0.4 < summed / statistics.median(found.inference_ns) < 1.7
+    delegates = {each.delegate for each in found.ops}
+    if target is TargetName.ONNX:
+        assert delegates == {None} and share_outside_delegates(found) == 1
+    else:
+        assert {(each or "").lower() for each in delegates} == {"", "xnnpack"}
+        assert 0 <= share_outside_delegates(found) < 0.8
+
+
+@pytest.mark.slow
+def test_programs_without_an_operator_still_run(nano_exports: NanoExports) -> None:
+    artifact = load_artifact(nano_exports[TargetName.EXECUTORCH, "fp32", Tower.TEXT].folder)
+    content = (artifact.folder / artifact.manifest.entry_point).read_bytes()
+    operators, delegates = executorch_profile.count_calls(content)
+    assert operators["embedding"] == 1 and sum(delegates.values()) >= 1
+    fewer = executorch_profile.without_operators(content, frozenset({"embedding"}))
+    remaining, kept = executorch_profile.count_calls(fewer)
+    assert remaining == {name: count for name, count in operators.items() if name != "embedding"}
+    assert kept == delegates
+
+
+def test_what_is_no_program_is_refused() -> None:
+    with pytest.raises(ProfilingError, match="no ExecuTorch program"):
+        executorch_profile.count_calls(b"nothing at all")
+
+
+def test_time_that_each_operator_saves() -> None:
+    elapsed = {
+        "whole": [100, 110, 105],
+        "delegates alone": [70, 81, 74],
+        "add": [95, 104, 101],
+        "view": [101, 110, 105],
+    }
+    found = executorch_profile.summarize(elapsed, {"add": 2, "view": 1}, {"Xnnpack": 3}, "made up")
+    add, view, delegate = found.ops
+    assert (add.calls, add.total_ns) == (6, 15)
+    assert view.total_ns == 0, "what is below the noise costs nothing, not less"
+    assert (delegate.delegate, delegate.calls, delegate.total_ns) == ("Xnnpack", 9, 3 * 74)
+
+
+def test_warm_up_is_left_out_of_events() -> None:
+    def node(name: str, begin: int, elapsed: int, provider: str = "CPUExecutionProvider") -> dict[str, Any]:
+        arguments = {"op_name": name.title(), "provider": provider}
+        return {"cat": "Node", "name": f"{name}_kernel_time", "ts": begin, "dur": elapsed, "args": arguments}
+
+    def run(begin: int, elapsed: int) -> dict[str, Any]:
+        return {"cat": "Session", "name": "model_run", "ts": begin, "dur": elapsed}
+
+    events = [run(0, 90), node("gemm", 1, 80), run(100, 20), node("gemm", 101, 10)]
+    events += [run(200, 30), node("gemm", 201, 14, "XnnpackExecutionProvider")]
+    found = parse_events(events, "made up", warmup=1)
+    assert found.inference_ns == (20_000, 30_000)
+    assert [(each.op, each.delegate, each.total_ns) for each in found.ops] == [
+        ("Gemm", None, 10_000),
+        ("Gemm", "Xnnpack", 14_000),
+    ]
+    assert share_outside_delegates(found) == pytest.approx(10 / 24)
+
+
+def test_a_model_that_does_not_load_is_one_line(build_artifact: Callable[..., Artifact]) -> None:
+    artifact = build_artifact(model_bytes=b"nothing")
+    with pytest.raises(ProfilingError, match=r"profiling tiny .* ended with code 1: ") as caught:
+        profile_artifact(artifact, "onnxruntime")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ProfilingError, match="no profiler of coreml here; there is one of onnxruntime"):
+        profile_artifact(artifact, "coreml")
+
+
+def test_a_version_without_the_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(litert_profile.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ProfilingError, match="install that"):
+        litert_profile._library()
