@@ -84,6 +84,8 @@ class AgentRunner:
             warmup=settings.warmup,
             iterations=settings.iterations,
             minimum_seconds=settings.minimum_seconds,
+            sustained_seconds=settings.sustained_seconds,
+            cores=settings.cores,
             outputs_path=f"{folder}/outputs.bin",
         )
         self._push_bytes(json.dumps(documents.to_builtin(job)).encode(), f"{folder}/job.json")

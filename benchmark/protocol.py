@@ -2,6 +2,7 @@
 
 Version history:
   job 1, result 1: first versions.
+  job 2: cores, sustained_seconds.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from benchmark.launch_records import Launch
 from benchmark.records import WarmupRule
 from models.documents import document
 
-JOB_VERSION = 1
+JOB_VERSION = 2
 RESULT_VERSION = 1
 
 
@@ -34,6 +35,8 @@ class Job:
     warmup: WarmupRule
     iterations: int
     minimum_seconds: float
+    sustained_seconds: float | None
+    cores: tuple[int, ...] | None
     outputs_path: str
     job_version: int = JOB_VERSION
 

@@ -1,4 +1,4 @@
-"""One measurement: import, load, first inference, warm-up, steady state, each timed apart in nanoseconds.
+"""One measurement: import, cold load, first inference, warm-up, steady state, warm load, each timed apart.
 
 Every inference gets a real input (the golden inputs, in turn) and every output is checked to be finite,
 outside the timed section. No sample is dropped.
@@ -12,15 +12,16 @@ import hashlib
 import os
 import statistics
 from importlib import metadata
-from time import perf_counter_ns
+from time import perf_counter_ns, time_ns
 from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 
-from benchmark.agent import memory
+from benchmark.agent import machine, memory
 from export import runtimes
 
-JOB_VERSION = 1
+JOB_VERSION = 2
+_MINUTE_NS = 60 * 10**9
 _FIELDS = (
     "runtime",
     "model_path",
@@ -29,6 +30,8 @@ _FIELDS = (
     "warmup",
     "iterations",
     "minimum_seconds",
+    "sustained_seconds",
+    "cores",
     "outputs_path",
 )
 
@@ -50,9 +53,14 @@ def measure(job: dict) -> dict:
     check_job(job, _FIELDS)
     samples = read_samples(job["inputs"])
     runtime = job["runtime"]
+    clocks = time_ns(), perf_counter_ns()
+    # Before the runtime is imported: it asks once how many cores there are.
+    _keep_to_cores(job["cores"])
+    before = machine.state()
     launch: dict = {
         "started_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "load_average": _load_average(),
+        "load_average": before["load_average"],
+        "before": before,
     }
     launch["import_ns"] = _timed(lambda: import_runtime(runtime))[1]
 
@@ -62,6 +70,7 @@ def measure(job: dict) -> dict:
     launch["baseline_bytes"] = memory.resident_bytes()
     launch["peak_before_load_bytes"] = memory.peak_bytes()
 
+    launch["file_cache_dropped"] = machine.drop_file_cache(job["model_path"])
     session, launch["load_ns"] = _timed(lambda: load(runtime, job["model_path"], job["threads"]))
     launch["loaded_bytes"] = memory.resident_bytes()
 
@@ -72,14 +81,24 @@ def measure(job: dict) -> dict:
     print("loaded; warming up", flush=True)
     launch["warmup_ns"], launch["warmup_stationary"] = _warm_up(infer, job["warmup"])
     print("measuring", flush=True)
+    disturbance = machine.Disturbance()
     launch["steady_ns"] = _steady(infer, job["iterations"], job["minimum_seconds"])
+    launch.update(disturbance.finish())
+    launch["after"] = machine.state()
+    launch["minutes"] = _sustain(infer, job["sustained_seconds"])
     gc.enable()
 
     launch["peak_bytes"] = memory.peak_bytes()
     launch["end_bytes"] = memory.resident_bytes()
+    launch["proportional_bytes"] = memory.proportional_bytes()
+    launch["file_mapped_bytes"] = memory.file_mapped_bytes()
     infer.finish_round()
     outputs = write_outputs(job["outputs_path"], infer.outputs)
     accelerator = getattr(session, "accelerator", None)
+    # Only now: a second copy of the model must not count as memory of the first.
+    again, launch["reload_ns"] = _timed(lambda: load(runtime, job["model_path"], job["threads"]))
+    again.close()
+    launch["clock_jump_ns"] = (time_ns() - clocks[0]) - (perf_counter_ns() - clocks[1])
     return {
         "runtime_version": runtime_version(runtime),
         "accelerator_observed": accelerator,
@@ -152,6 +171,31 @@ def _steady(infer: Callable[[], int], iterations: int, minimum_seconds: float) -
     return taken
 
 
+def _sustain(infer: Callable[[], int], seconds: Optional[float]) -> list:
+    """Infers for that long; returns the samples of each minute with the machine's state at its end."""
+    minutes: list[dict] = []
+    if not seconds:
+        return minutes
+    ends = perf_counter_ns() + int(seconds * 1e9)
+    while perf_counter_ns() < ends:
+        minute_ends = min(ends, perf_counter_ns() + _MINUTE_NS)
+        taken: list[int] = []
+        while not taken or perf_counter_ns() < minute_ends:
+            taken.append(infer())
+        minutes.append({"steady_ns": taken, "after": machine.state()})
+        print(f"sustained: minute {len(minutes)}", flush=True)
+    return minutes
+
+
+def _keep_to_cores(cores: Optional[list]) -> None:
+    if cores is None:
+        return
+    try:
+        machine.keep_to_cores(cores)
+    except (OSError, ValueError) as error:
+        raise JobFailure("bad-job", f"cannot keep to the cores {cores}: {worded(error)}") from error
+
+
 def check_job(job: dict, wanted: Sequence[str]) -> None:
     """Whether a job has the version of this agent, the fields wanted and a runtime that exists; else `JobFailure`."""
     version = job.get("job_version") if isinstance(job, dict) else None
@@ -219,13 +263,6 @@ def runtime_version(runtime: str) -> Optional[str]:
     try:
         return runtimes.runtime_version(runtime)
     except metadata.PackageNotFoundError:
-        return None
-
-
-def _load_average() -> Optional[float]:
-    try:
-        return round(os.getloadavg()[0], 2)
-    except (OSError, AttributeError):
         return None
 
 

@@ -25,6 +25,16 @@ def peak_bytes() -> Optional[int]:
     return highest if sys.platform == "darwin" else highest * 1024
 
 
+def proportional_bytes() -> Optional[int]:
+    """Resident memory, pages shared with other processes counted in part (PSS)."""
+    return _bytes("/proc/self/smaps_rollup", "Pss:")
+
+
+def file_mapped_bytes() -> Optional[int]:
+    """Resident pages of files, which the system may drop and read again."""
+    return _status_bytes("RssFile:")
+
+
 def reset_peak() -> bool:
     """Makes the peak start again from what is resident now; False where the system does not let us."""
     try:
@@ -36,8 +46,12 @@ def reset_peak() -> bool:
 
 
 def _status_bytes(field: str) -> Optional[int]:
+    return _bytes("/proc/self/status", field)
+
+
+def _bytes(path: str, field: str) -> Optional[int]:
     try:
-        with open("/proc/self/status") as stream:
+        with open(path) as stream:
             for line in stream:
                 if line.startswith(field):
                     return int(line.split()[1]) * 1024
