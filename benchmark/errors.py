@@ -57,6 +57,18 @@ class NoRecordError(RecordError):
     exit_code = 2
 
 
+class IncomparableError(BenchmarkError):
+    """Two records were measured under unlike conditions, or one may not be ranked."""
+
+    exit_code = 2
+
+
+class RegressionError(BenchmarkError):
+    """A candidate is slower than its baseline, as far as the statistics support it."""
+
+    exit_code = 3
+
+
 class StoreError(BenchmarkError):
     """The store cannot be opened, read or written."""
 
