@@ -38,6 +38,26 @@ COUNTING_MEMBERS: dict[str, Path | None] = MEMBERS | {
 }
 
 
+# Follows the runtimes' own source.
+_SLOWED = """
+
+import time as _time
+_open_session = open_session
+def open_session(runtime, path, threads=1):
+    session = _open_session(runtime, path, threads)
+    run = session.run
+    def slowed(inputs):
+        started = _time.perf_counter_ns()
+        results = run(inputs)
+        ends = started + (1 + {share}) * (_time.perf_counter_ns() - started)
+        while _time.perf_counter_ns() < ends:
+            pass
+        return results
+    session.run = slowed
+    return session
+"""
+
+
 def build_agent() -> bytes:
     """The agent's bytes, the same on every machine that has the same sources."""
     return _built(MEMBERS)
@@ -46,6 +66,13 @@ def build_agent() -> bytes:
 def build_counting_agent() -> bytes:
     """The bytes of the agent that marks inferences for a counter of instructions."""
     return _built(COUNTING_MEMBERS)
+
+
+def build_slowed_agent(share: float) -> bytes:
+    """The agent with every inference longer by that share of its own time: a slow-down that a comparison shall find."""
+    contents = {name: path.read_bytes() if path else b"" for name, path in MEMBERS.items()}
+    contents["export/runtimes.py"] += _SLOWED.format(share=share).encode()
+    return build_archive(contents)
 
 
 def _built(members: dict[str, Path | None]) -> bytes:

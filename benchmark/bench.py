@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmark.agent_runner import AgentRun, Runner
+from benchmark.cooldown import wait_until_fit
 from benchmark.devices import Device
-from benchmark.errors import AgentError, MeasurementError, TransportError
+from benchmark.errors import AgentError, MeasurementError, ProfilingError, TransportError
 from benchmark.golden_check import check_outputs
 from benchmark.launch_records import Launch
+from benchmark.preparation import measure_preparation
+from benchmark.profile_records import OpProfile
+from benchmark.profiling.op_profile import profile_artifact
 from benchmark.records import (
     ArtifactIdentity,
     BenchmarkRecord,
     DeviceFacts,
+    DeviceKind,
     GoldenCheck,
     RunSettings,
     RuntimeFacts,
@@ -25,35 +32,53 @@ from benchmark.records import (
     tool_version,
     utc_now,
 )
+from benchmark.statistics import interval_share, launch_medians
+from benchmark.validity import judge_launches
 from export.artifact import Artifact
 from models.errors import PocketClipError
 
 ACCELERATOR = "cpu"
 
 Append = Callable[[BenchmarkRecord], None]
-Watch = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class BenchmarkPlan:
-    """Which artefacts to measure and how; the time limit is that of one launch, in seconds."""
+    """Which artefacts to measure and how; each with every one of `settings`, e.g. for several numbers of threads.
+
+    `timeout_seconds` is that of one launch, beyond what a sustained run takes; before each launch, the device has up to
+    `cooldown_seconds` to become fit. With `profile`, time by op is found in a pass of its own; `tag` names the records.
+    """
 
     artifacts: tuple[Artifact, ...]
-    settings: RunSettings
+    settings: tuple[RunSettings, ...]
     timeout_seconds: float = 300.0
+    cooldown_seconds: float = 30.0
+    profile: bool = False
+    tag: str | None = None
 
 
-def launch_order(artifacts: int, launches: int) -> list[int]:
-    """Indices of the artefacts in launch order, A B B A A B ...: slow drift of the machine hits all alike."""
-    forward = list(range(artifacts))
-    return [index for turn in range(launches) for index in (forward if turn % 2 == 0 else reversed(forward))]
+class Watch(Protocol):
+    """Is told how a plan comes along."""
+
+    def advance(self, label: str) -> None:
+        """One launch is over, also one that a failure made needless; with the artefact's label."""
+        ...
+
+    def more(self, launches: int) -> None:
+        """So many launches more than planned are to come."""
+        ...
+
+    def note(self, message: str) -> None:
+        """Something that the user should know."""
+        ...
 
 
 def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watch) -> list[BenchmarkRecord]:
     """Measures every artefact; each record goes to `append` the moment its last launch ends.
 
-    An artefact that fails becomes a record that says why, and the others go on. `watch` is called after each
-    launch (also one that a failure made needless) with the artefact's label.
+    Launches go round in turns, A B C, then C B A: slow drift of the machine hits all alike. An artefact that fails
+    becomes a record that says why, and the others go on.
     """
     facts = device.facts()
     records: list[BenchmarkRecord] = []
@@ -62,57 +87,155 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
         append(record)
         records.append(record)
 
-    timed: list[_Measurement] = []
+    timed: list[Measurement] = []
     for artifact in plan.artifacts:
-        measurement = _Measurement(artifact, facts, plan.settings)
         reason = device.untimed_reason(artifact.manifest.target)
         if reason is None:
-            timed.append(measurement)
+            timed += [Measurement(artifact, facts, settings, plan) for settings in plan.settings]
             continue
-        finish(measurement.parity_only(reason))
-        for _ in range(plan.settings.launches):
-            watch(artifact.label)
+        settings = plan.settings[0]
+        finish(Measurement(artifact, facts, settings, plan).parity_only(reason))
+        for _ in range(sum(each.launches for each in plan.settings)):
+            watch.advance(artifact.label)
 
+    # What needs passes of its own waits for the others' launches: a sustained run would heat the device for them.
+    deferred: list[Measurement] = []
     with device.open_runner() as runner:
-        for index in launch_order(len(timed), plan.settings.launches):
-            measurement = timed[index]
-            if not measurement.failed:
-                record = measurement.launch(runner, plan.timeout_seconds)
-                if record is not None:
-                    finish(record)
-            watch(measurement.artifact.label)
+        try:
+            for measurement in _launches_in_turns(timed, runner, device, plan, watch):
+                if measurement.needs_more_passes:
+                    deferred.append(measurement)
+                else:
+                    finish(measurement.record(runner))
+            while deferred:
+                finish(deferred[0].record(runner, watch.note))
+                deferred.pop(0)
+        except BaseException:
+            # Interrupted: what was measured is kept, without what is missing.
+            for measurement in deferred:
+                finish(measurement.record(runner))
+            raise
     return records
 
 
+def _launches_in_turns(
+    measurements: Sequence[Measurement], runner: Runner, device: Device, plan: BenchmarkPlan, watch: Watch
+) -> Iterator[Measurement]:
+    """Launches each in turn, every other turn in the opposite order; yields a measurement once it is done."""
+    waiting, forward = list(measurements), True
+    while waiting:
+        for measurement in list(waiting if forward else reversed(waiting)):
+            label = measurement.artifact.label
+            if len(measurement.launches) >= measurement.settings.launches:
+                watch.more(1)
+            wait_until_fit(
+                device.state,
+                plan.cooldown_seconds,
+                on_wait=lambda found: watch.note(f"waiting up to {plan.cooldown_seconds:g} s: {found.reason}"),
+            )
+            measurement.launch(runner)
+            watch.advance(label)
+            if not measurement.done:
+                continue
+            # Those that a failure made needless.
+            for _ in range(len(measurement.launches) + 1, measurement.settings.launches):
+                watch.advance(label)
+            waiting.remove(measurement)
+            yield measurement
+        forward = not forward
+
+
 @dataclass
-class _Measurement:
+class Measurement:
     """One artefact on its way to a record."""
 
     artifact: Artifact
     device: DeviceFacts
     settings: RunSettings
+    plan: BenchmarkPlan
     launches: list[Launch] = field(default_factory=list[Launch])
     checks: list[GoldenCheck] = field(default_factory=list[GoldenCheck])
-    failed: bool = False
+    failed: str | None = None
+    runtime: RuntimeFacts | None = None
+    started: float = field(default_factory=lambda: time.monotonic())
 
-    def launch(self, runner: Runner, timeout_seconds: float) -> BenchmarkRecord | None:
-        """One launch; returns the record if it was the last or it failed."""
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing more to launch."""
+        if self.failed is not None:
+            return True
+        if len(self.launches) < self.settings.launches:
+            return False
+        until, budget = self.settings.until_share, self.settings.budget_seconds
+        if until is None or (budget is not None and time.monotonic() - self.started >= budget):
+            return True
+        width = interval_share(launch_medians(self.launches))
+        return width is not None and width <= until
+
+    def launch(self, runner: Runner) -> None:
+        """One launch; where it fails, `failed` says why."""
+        run = self._run(runner, replace(self.settings, sustained_seconds=None), self.plan.timeout_seconds)
+        if run is not None:
+            self.launches.append(run.launch)
+            self.runtime = _runtime_facts(self._runtime_name(), run)
+
+    @property
+    def needs_more_passes(self) -> bool:
+        """Whether something is to be found in passes of its own."""
+        return self.failed is None and (self.plan.profile or self.settings.sustained_seconds is not None)
+
+    def record(self, runner: Runner, note: Callable[[str], object] | None = None) -> BenchmarkRecord:
+        """The record of a measurement that is done; with `note`, told of failures, also what needs more passes."""
+        if self.failed is not None:
+            runtime = self.runtime or RuntimeFacts(self._runtime_name(), None, ACCELERATOR, None)
+            return self._record(Status.FAILED, self.failed, runtime, runner.agent_sha256)
+        assert self.runtime is not None  # set by each launch that succeeds
+        found = self._record(Status.MEASURED, None, self.runtime, runner.agent_sha256)
+        # This computer's; what it takes on a phone, its app measures.
+        here = self.device.kind is DeviceKind.HOST
+        found = replace(
+            found,
+            preparation=measure_preparation(self.artifact) if here else None,
+            invalid=judge_launches(self.launches),
+        )
+        if note is None or not self.needs_more_passes:
+            return found
+        return replace(found, sustained=self._sustained(runner, note), profile=self._profile(note) if here else None)
+
+    def _sustained(self, runner: Runner, note: Callable[[str], object]) -> Launch | None:
+        seconds = self.settings.sustained_seconds
+        if seconds is None:
+            return None
+        run = self._run(runner, self.settings, self.plan.timeout_seconds + seconds)
+        if run is None:
+            note(f"no sustained run of {self.artifact.label}: {self.failed}")
+            self.failed = None
+            return None
+        return run.launch
+
+    def _profile(self, note: Callable[[str], object]) -> OpProfile | None:
+        if not self.plan.profile:
+            return None
+        try:
+            return profile_artifact(self.artifact, self._runtime_name(), threads=self.settings.threads)
+        except ProfilingError as error:
+            note(f"no profile: {error}")
+            return None
+
+    def _run(self, runner: Runner, settings: RunSettings, timeout_seconds: float) -> AgentRun | None:
+        try:
+            run = runner.run(self.artifact, self._runtime_name(), settings, timeout_seconds=timeout_seconds)
+            self.checks.append(check_outputs(self.artifact, run.outputs))
+            return run
+        except (AgentError, MeasurementError, TransportError) as error:
+            self.failed = str(error)
+            return None
+
+    def _runtime_name(self) -> str:
         # Imported here: the targets bring converters with them that only this step needs.
         from export import targets
 
-        runtime = targets.runtime_name(self.artifact.manifest.target)
-        try:
-            run = runner.run(self.artifact, runtime, self.settings, timeout_seconds=timeout_seconds)
-            self.checks.append(check_outputs(self.artifact, run.outputs))
-        except (AgentError, MeasurementError, TransportError) as error:
-            self.failed = True
-            return self._record(
-                Status.FAILED, str(error), RuntimeFacts(runtime, None, ACCELERATOR, None), runner.agent_sha256
-            )
-        self.launches.append(run.launch)
-        if len(self.launches) < self.settings.launches:
-            return None
-        return self._record(Status.MEASURED, None, _runtime_facts(runtime, run), runner.agent_sha256)
+        return targets.runtime_name(self.artifact.manifest.target)
 
     def parity_only(self, reason: str) -> BenchmarkRecord:
         """Compares outputs in this process, by whatever executes the format here, and times nothing."""
@@ -150,13 +273,14 @@ class _Measurement:
             settings=self.settings,
             status=status,
             reason=reason,
-            launches=tuple(self.launches),
+            launches=tuple(self.launches) if status is not Status.PARITY_ONLY else (),
             parity=manifest.parity,
             golden_check=_worst(self.checks) if self.checks else None,
             agent_sha256=agent_sha256,
             tool_version=tool_version(),
             record_id=new_record_id(),
             created_at=utc_now(),
+            tag=self.plan.tag,
         )
 
 

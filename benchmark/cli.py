@@ -5,6 +5,7 @@ Heavy imports live inside the functions: `--help` must not wait for numpy or SQL
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -15,9 +16,9 @@ from models import command_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.progress import Progress, TaskID
     from rich.table import Table
 
-    from benchmark.devices import Device
     from benchmark.records import BenchmarkRecord
 
 # Repeated here because `benchmark.store` brings SQLAlchemy with it; a test keeps the two equal.
@@ -34,7 +35,12 @@ def bench_command(
         typer.Option("--artifact", help="An artefact's folder, or a folder of artefacts; repeatable."),
     ],
     device: Annotated[str, typer.Option("--device", help="The device that measures.")] = "host",
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads the runtime may use.")] = 1,
+    threads: Annotated[
+        str, typer.Option("--threads", help="Threads the runtime may use, e.g. 1 or 1,2,4,all: a record for each.")
+    ] = "1",
+    cores: Annotated[
+        str | None, typer.Option("--cores", help="Cores the process may use, e.g. 4-7; by default all.")
+    ] = None,
     iterations: Annotated[
         int, typer.Option("--iterations", min=1, help="Steady inferences per launch, at least.")
     ] = 100,
@@ -45,6 +51,21 @@ def bench_command(
     launches: Annotated[
         int, typer.Option("--launches", min=1, help="Processes per artefact, interleaved between artefacts.")
     ] = 3,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Go on launching until the median's interval is that narrow, e.g. 1%.")
+    ] = None,
+    budget: Annotated[str, typer.Option("--budget", help="With --until: give up after this long, e.g. 10m.")] = "10m",
+    sustained: Annotated[
+        str | None, typer.Option("--sustained", help="One more launch that goes on for this long, e.g. 10m: its curve.")
+    ] = None,
+    cooldown: Annotated[
+        float,
+        typer.Option("--cooldown", min=0.0, help="Seconds that the device may take to become fit, before each launch."),
+    ] = 30.0,
+    profile: Annotated[bool, typer.Option("--profile", help="Time by op too, in a pass of its own.")] = False,
+    tag: Annotated[
+        str | None, typer.Option("--tag", help="A name for these records, e.g. a release: a baseline.")
+    ] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds that one launch may take.")] = 300.0,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
@@ -52,45 +73,77 @@ def bench_command(
     from benchmark.bench import BenchmarkPlan, run_plan
     from benchmark.devices import open_device
     from benchmark.errors import FailedArtifactsError
+    from benchmark.option_values import parse_cores, parse_duration_s, parse_share, parse_threads
     from benchmark.records import RunSettings, Status
     from benchmark.store import open_store
     from export.artifact import find_artifacts
 
     chosen = open_device(device)
+    logical_cores = chosen.facts().logical_cores
+    settings = RunSettings(
+        iterations=iterations,
+        minimum_seconds=min_seconds,
+        launches=launches,
+        cores=parse_cores(cores, logical_cores) if cores else None,
+        until_share=parse_share("--until", until) if until else None,
+        budget_seconds=parse_duration_s("--budget", budget) if until else None,
+        sustained_seconds=parse_duration_s("--sustained", sustained) if sustained else None,
+    )
     plan = BenchmarkPlan(
-        tuple(find_artifacts(artifact)),
-        RunSettings(threads=threads, iterations=iterations, minimum_seconds=min_seconds, launches=launches),
-        timeout,
+        artifacts=tuple(find_artifacts(artifact)),
+        settings=tuple(replace(settings, threads=each) for each in parse_threads(threads, logical_cores)),
+        timeout_seconds=timeout,
+        cooldown_seconds=cooldown,
+        profile=profile,
+        tag=tag,
     )
     finished: list[BenchmarkRecord] = []
     # Opened before the first launch: a store that cannot be written must not cost a measurement.
     with open_store(store) as records, command_line.progress() as progress:
-        _warn_if_busy(chosen)
-        task = progress.add_task("launching", total=len(plan.artifacts) * launches)
+        total = len(plan.artifacts) * len(plan.settings) * launches
+        watch = _ProgressWatch(progress, progress.add_task("launching", total=total))
 
         def keep(record: BenchmarkRecord) -> None:
             records.append(record)
             finished.append(record)
 
         try:
-            run_plan(
-                plan,
-                chosen,
-                append=keep,
-                watch=lambda label: progress.update(task, advance=1, description=label),
-            )
+            run_plan(plan, chosen, append=keep, watch=watch)
         except KeyboardInterrupt:
             progress.stop()
-            command_line.note(f"interrupted; {len(finished)} of {len(plan.artifacts)} records are kept in {store}")
+            wanted = len(plan.artifacts) * len(plan.settings)
+            command_line.note(f"interrupted; {len(finished)} of {wanted} records are kept in {store}")
             raise
     command_line.console().print(results_table(finished))
     failed = [record for record in finished if record.status is Status.FAILED]
+    for record in finished:
+        for reason in record.invalid:
+            command_line.note(f"not ranked: {_label(record)}: {reason.code}: {reason.reason}; {reason.fix}")
     for record in failed:
         command_line.note(f"failed: {_label(record)}: {record.reason}")
     if failed:
         raise FailedArtifactsError(
             f"{len(failed)} of {len(finished)} artefacts failed; all records, with reasons, are in {store}"
         )
+
+
+class _ProgressWatch:
+    """Shows how a plan comes along on a bar."""
+
+    def __init__(self, bar: Progress, task: TaskID) -> None:
+        self._bar = bar
+        self._task = task
+        self._total = bar.tasks[task].total or 0
+
+    def advance(self, label: str) -> None:
+        self._bar.update(self._task, advance=1, description=label)
+
+    def more(self, launches: int) -> None:
+        self._total += launches
+        self._bar.update(self._task, total=self._total)
+
+    def note(self, message: str) -> None:
+        command_line.note(message)
 
 
 def report_command(
@@ -161,15 +214,6 @@ def _parity_cell(record: BenchmarkRecord) -> str:
 def _label(record: BenchmarkRecord) -> str:
     identity = record.artifact
     return f"{identity.model} {identity.target}-{identity.precision} {identity.tower}"
-
-
-def _warn_if_busy(device: Device) -> None:
-    load, cores = device.state().load_average, device.facts().logical_cores
-    if load is not None and load > cores / 2:
-        command_line.note(
-            f"warning: the device is busy (load {load:.1f} on {cores} cores): latencies will vary; "
-            "stop other work, or compare only what was measured in one run"
-        )
 
 
 def bench_app() -> typer.Typer:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from benchmark import host
+from benchmark.agent import machine
 from benchmark.agent_archive import build_agent
 from benchmark.agent_runner import AgentRunner, Runner
-from benchmark.errors import UnknownDeviceError
+from benchmark.errors import MeasurementError, UnknownDeviceError
+from benchmark.launch_records import MachineState
 from benchmark.records import DeviceFacts
 from benchmark.transport import LocalTransport
 from export.precision import TargetName
+from models import documents
 from models.atomic import storage_errors
 from models.errors import choices
-
-
-@dataclass(frozen=True)
-class DeviceState:
-    """What may disturb a measurement right now; None where the device does not tell."""
-
-    load_average: float | None
 
 
 class Device(Protocol):
@@ -35,8 +31,8 @@ class Device(Protocol):
         """What the machine is."""
         ...
 
-    def state(self) -> DeviceState:
-        """What it is busy with."""
+    def state(self) -> MachineState:
+        """What may disturb a measurement right now; it may take a second."""
         ...
 
     def untimed_reason(self, target: TargetName) -> str | None:
@@ -67,8 +63,9 @@ class HostDevice:
     def facts(self) -> DeviceFacts:
         return host.host_facts(self._name)
 
-    def state(self) -> DeviceState:
-        return DeviceState(host.load_average())
+    def state(self) -> MachineState:
+        told = machine.state() | {"others_busy_cores": machine.others_busy_cores()}
+        return documents.parse(MachineState, json.dumps(told), source="this machine's state", error=MeasurementError)
 
     def untimed_reason(self, target: TargetName) -> str | None:
         system = {"linux": "Linux", "win32": "Windows"}.get(self._platform, self._platform)

@@ -9,6 +9,12 @@ class BenchmarkError(PocketClipError):
     """Root of the errors of `benchmark`."""
 
 
+class OptionError(BenchmarkError):
+    """The value of an option is none of those it takes."""
+
+    exit_code = 2
+
+
 class UnknownDeviceError(BenchmarkError):
     """No device of that name is registered."""
 

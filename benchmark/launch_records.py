@@ -22,7 +22,8 @@ class MachineState:
 
     `clock_khz` are the clocks of the cores that run now, the fastest first; `clock_limit_khz` is the highest that any
     of them may have. `temperature_celsius` is that of the hottest sensor of the processor. `thermal_status` is
-    Android's (0 none, 1 light, 2 moderate, ... 6 shutdown) or Apple's (0 nominal to 3 critical).
+    Android's (0 none, 1 light, 2 moderate, ... 6 shutdown) or Apple's (0 nominal to 3 critical). `others_busy_cores` is
+    what other programs take of the processors' time just then, in that of one core.
     """
 
     at: Text
@@ -34,6 +35,7 @@ class MachineState:
     battery_percent: Annotated[int, Ge(0), Le(100)] | None = None
     charging: bool | None = None
     power_saver: bool | None = None
+    others_busy_cores: Annotated[float, Ge(0.0)] | None = None
 
 
 @document

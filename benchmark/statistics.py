@@ -107,6 +107,12 @@ def launch_interval(medians: Sequence[float]) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
+def interval_share(medians: Sequence[float]) -> float | None:
+    """The width of `launch_interval` as a share of the median; None where there are too few launches."""
+    interval = launch_interval(medians)
+    return None if interval is None else (interval[1] - interval[0]) / float(np.median(medians))
+
+
 def median_load_ns(record: BenchmarkRecord) -> float | None:
     """Median over launches of the time to open the model."""
     return _median([launch.load_ns for launch in record.launches])

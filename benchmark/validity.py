@@ -98,6 +98,8 @@ def judge_state(state: MachineState, gates: Gates = GATES) -> list[Invalidity]:
                 f"battery at {state.battery_percent} %, at least {gates.battery_percent} wanted",
             )
         )
+    if state.others_busy_cores is not None and state.others_busy_cores > gates.others_busy_cores:
+        found.append(_busy(state.others_busy_cores, gates))
     if state.power_saver:
         found.append(invalidity(InvalidityCode.POWER_SAVER, "the device saves power"))
     return found
@@ -107,12 +109,7 @@ def judge_launch(launch: Launch, gates: Gates = GATES) -> list[Invalidity]:
     """What forbids to rank a launch."""
     found = [each for state in (launch.before, launch.after) if state for each in judge_state(state, gates)]
     if launch.others_busy_cores is not None and launch.others_busy_cores > gates.others_busy_cores:
-        found.append(
-            invalidity(
-                InvalidityCode.BUSY,
-                f"other programs took {launch.others_busy_cores:.2f} cores, at most {gates.others_busy_cores} wanted",
-            )
-        )
+        found.append(_busy(launch.others_busy_cores, gates))
     if launch.stolen_share is not None and launch.stolen_share > gates.stolen_share:
         found.append(
             invalidity(
@@ -139,6 +136,11 @@ def judge_launch(launch: Launch, gates: Gates = GATES) -> list[Invalidity]:
             )
         )
     return found
+
+
+def _busy(cores: float, gates: Gates) -> Invalidity:
+    reason = f"other programs took {cores:.2f} cores, at most {gates.others_busy_cores} wanted"
+    return invalidity(InvalidityCode.BUSY, reason)
 
 
 def judge_launches(launches: Sequence[Launch], gates: Gates = GATES) -> tuple[Invalidity, ...]:

@@ -38,6 +38,13 @@ def state() -> dict:
     }
 
 
+def others_busy_cores(seconds: float = 0.25) -> Optional[float]:
+    """What other programs take of the processors' time, in that of one core; looks for that long."""
+    watch = Disturbance()
+    time.sleep(seconds)
+    return watch.finish()["others_busy_cores"]
+
+
 class Disturbance:
     """Watches, between its start and `finish`, what else the processors do and the energy they take."""
 

@@ -216,7 +216,14 @@ class RecordMaker:
         measured = status is Status.MEASURED
         return BenchmarkRecord(
             artifact=ArtifactIdentity(
-                "pocketclip_nano", tower, target, precision, "a" * 64, weights_sha256, size_bytes
+                "pocketclip_nano",
+                tower,
+                target,
+                precision,
+                "a" * 64,
+                weights_sha256,
+                size_bytes,
+                f"{target}-{precision}",
             ),
             device=DeviceFacts(
                 device,

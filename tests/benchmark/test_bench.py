@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from benchmark import bench, cooldown
 from benchmark.agent_runner import AgentRun, Runner
-from benchmark.bench import BenchmarkPlan, launch_order, run_plan
-from benchmark.devices import DeviceState, HostDevice
+from benchmark.bench import BenchmarkPlan, run_plan
+from benchmark.devices import HostDevice
 from benchmark.errors import AgentError
-from benchmark.launch_records import Launch
+from benchmark.launch_records import Launch, MachineState
 from benchmark.records import BenchmarkRecord, DeviceFacts, RunSettings, Status
+from benchmark.statistics import summarize_latency
+from benchmark.validity import InvalidityCode
 from export import targets
 from export.artifact import Artifact
 from export.precision import Precision, TargetName, Tower
 from export.runtimes import OnnxRuntimeSession
 
 BuildArtifact = Callable[..., Artifact]
+
+QUIET = MachineState("2026-03-01T00:00:00+00:00", load_average=0.1)
 
 
 class ScriptedDevice:
@@ -31,12 +38,13 @@ class ScriptedDevice:
         self.launch = launch
         self.broken = broken or {}
         self.started: list[str] = []
+        self.states: Iterator[MachineState] = itertools.repeat(QUIET)
 
     def facts(self) -> DeviceFacts:
         return HostDevice().facts()
 
-    def state(self) -> DeviceState:
-        return DeviceState(None)
+    def state(self) -> MachineState:
+        return next(self.states)
 
     def untimed_reason(self, target: TargetName) -> str | None:
         return HostDevice(platform="linux").untimed_reason(target)
@@ -53,21 +61,30 @@ class ScriptedDevice:
         return AgentRun(self.launch(), artifact.golden(artifact.manifest.golden.outputs), f"{runtime} 1.0", None)
 
 
+class Seen:
+    """A watch that remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.labels: list[str] = []
+        self.added = 0
+        self.notes: list[str] = []
+
+    def advance(self, label: str) -> None:
+        self.labels.append(label)
+
+    def more(self, launches: int) -> None:
+        self.added += launches
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
 def execute(device: Any, artifacts: tuple[Artifact, ...], launches: int = 3) -> list[BenchmarkRecord]:
     stored: list[BenchmarkRecord] = []
-    returned = run_plan(
-        BenchmarkPlan(artifacts, RunSettings(launches=launches)),
-        device,
-        append=stored.append,
-        watch=lambda _: None,
-    )
+    plan = BenchmarkPlan(artifacts, (RunSettings(launches=launches),), cooldown_seconds=0)
+    returned = run_plan(plan, device, append=stored.append, watch=Seen())
     assert returned == stored
     return stored
-
-
-def test_launches_are_interleaved_there_and_back() -> None:
-    assert launch_order(3, 3) == [0, 1, 2, 2, 1, 0, 0, 1, 2]
-    assert launch_order(0, 3) == []
 
 
 def test_one_record_per_artefact_with_all_launches(make: Any, build_artifact: BuildArtifact) -> None:
@@ -115,11 +132,103 @@ def test_watch_counts_needless_launches_too(
     make: Any, build_artifact: BuildArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(targets, "load_target", lambda target: FakeCoreML())
-    seen: list[str] = []
+    seen = Seen()
     artifacts = (build_artifact("a"), build_artifact("b", target=TargetName.COREML))
-    plan = BenchmarkPlan(artifacts, RunSettings(launches=4))
-    run_plan(plan, ScriptedDevice(lambda: make.launch(1.0), {"a": 1}), append=lambda _: None, watch=seen.append)
-    assert len(seen) == 8
+    plan = BenchmarkPlan(artifacts, (RunSettings(launches=4),), cooldown_seconds=0)
+    run_plan(plan, ScriptedDevice(lambda: make.launch(1.0), {"a": 1}), append=lambda _: None, watch=seen)
+    assert len(seen.labels) == 8
+
+
+def plan_of(artifacts: tuple[Artifact, ...], **options: Any) -> BenchmarkPlan:
+    settings = RunSettings(**{"launches": 2} | options)
+    return BenchmarkPlan(artifacts, (settings,), cooldown_seconds=0, tag="1.0")
+
+
+def steady(make: Any, medians: Iterator[int]) -> Callable[[], Launch]:
+    """Launches whose samples all have the next median."""
+    return lambda: replace(make.launch(1.0), steady_ns=(next(medians),) * 9)
+
+
+def test_launches_go_on_until_the_interval_is_narrow(make: Any, build_artifact: BuildArtifact) -> None:
+    medians = itertools.chain([1000, 1300, 1000, 1300, 1150], itertools.repeat(1100))
+    device, seen = ScriptedDevice(steady(make, medians)), Seen()
+    (record,) = run_plan(
+        plan_of((build_artifact(),), until_share=0.05, budget_seconds=600.0), device, append=lambda _: None, watch=seen
+    )
+    interval = summarize_latency(record.launches).interval_ns
+    assert interval is not None and (interval[1] - interval[0]) / 1100 <= 0.05
+    assert 5 < len(record.launches) < 40
+    assert seen.added == len(record.launches) - 2
+    assert record.tag == "1.0" and record.settings.until_share == 0.05
+
+
+def test_a_budget_ends_what_never_narrows(
+    make: Any, build_artifact: BuildArtifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(step=60)
+    monkeypatch.setattr(bench.time, "monotonic", lambda: next(clock))
+    device = ScriptedDevice(steady(make, itertools.cycle([1000, 2000])))
+    (record,) = run_plan(
+        plan_of((build_artifact(),), until_share=0.01, budget_seconds=600.0),
+        device,
+        append=lambda _: None,
+        watch=Seen(),
+    )
+    assert record.status is Status.MEASURED
+    assert 2 <= len(record.launches) <= 11
+
+
+def test_every_number_of_threads_has_a_record(make: Any, build_artifact: BuildArtifact) -> None:
+    settings = tuple(RunSettings(threads=threads, launches=2) for threads in (1, 2))
+    plan = BenchmarkPlan((build_artifact("a"), build_artifact("b")), settings, cooldown_seconds=0)
+    records = run_plan(plan, ScriptedDevice(lambda: make.launch(1.0)), append=lambda _: None, watch=Seen())
+    assert sorted((record.settings.threads, len(record.launches)) for record in records) == [(1, 2)] * 2 + [(2, 2)] * 2
+
+
+def test_a_device_that_is_not_fit_is_waited_for(
+    make: Any, build_artifact: BuildArtifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cooldown.time, "sleep", lambda seconds: None)
+    device, seen = ScriptedDevice(lambda: make.launch(1.0)), Seen()
+    hot = replace(QUIET, temperature_celsius=95.0)
+    device.states = itertools.chain([hot, hot, QUIET], itertools.repeat(QUIET))
+    plan = replace(plan_of((build_artifact(),)), cooldown_seconds=1000.0)
+    (record,) = run_plan(plan, device, append=lambda _: None, watch=seen)
+    assert seen.notes == ["waiting up to 1000 s: 95 °C, at most 80 wanted"]
+    assert record.rankable
+
+
+def test_what_was_disturbed_is_kept_and_marked(make: Any, build_artifact: BuildArtifact) -> None:
+    device = ScriptedDevice(lambda: replace(make.launch(1.0), others_busy_cores=1.5, stolen_share=0.001))
+    (record,) = run_plan(plan_of((build_artifact(),)), device, append=lambda _: None, watch=Seen())
+    assert record.status is Status.MEASURED and not record.rankable
+    (reason,) = record.invalid
+    assert reason.code is InvalidityCode.BUSY
+    assert reason.reason == "other programs took 1.50 cores, at most 0.25 wanted (in 2 of 2 launches)"
+    assert "stop other programs" in reason.fix
+
+
+def test_an_interruption_keeps_what_waits_for_more_passes(
+    make: Any, build_artifact: BuildArtifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "profile_artifact", interrupt)
+    stored: list[BenchmarkRecord] = []
+    plan = replace(plan_of((build_artifact("a"), build_artifact("b"))), profile=True)
+    with pytest.raises(KeyboardInterrupt):
+        run_plan(plan, ScriptedDevice(lambda: make.launch(1.0)), append=stored.append, watch=Seen())
+    assert [(record.status, record.profile) for record in stored] == [(Status.MEASURED, None)] * 2
+
+
+def test_a_sustained_run_that_fails_costs_no_record(make: Any, build_artifact: BuildArtifact) -> None:
+    device, seen = ScriptedDevice(lambda: make.launch(1.0), broken={"a": 3}), Seen()
+    (record,) = run_plan(
+        plan_of((build_artifact("a"),), sustained_seconds=60.0), device, append=lambda _: None, watch=seen
+    )
+    assert record.status is Status.MEASURED and record.sustained is None
+    assert seen.notes[0].startswith("no sustained run of")
 
 
 def test_core_ml_is_compared_and_never_timed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import MagicMock
 
 import jsonschema
 import pytest
@@ -33,14 +34,12 @@ def test_committed_schema_is_up_to_date(name: str) -> None:
 
 
 def test_measured_record_validates(build_artifact: Callable[..., Artifact]) -> None:
-    records = run_plan(
-        BenchmarkPlan((build_artifact(),), RunSettings(iterations=3, launches=1)),
-        HostDevice(),
-        append=lambda record: None,
-        watch=lambda label: None,
-    )
+    settings = RunSettings(iterations=3, launches=1, sustained_seconds=0.05)
+    plan = BenchmarkPlan((build_artifact(),), (settings,), cooldown_seconds=0, profile=True, tag="1.0")
+    records = run_plan(plan, HostDevice(), append=lambda record: None, watch=MagicMock())
     content = documents.to_builtin(records[0])
     assert content["status"] == "measured"
+    assert content["profile"] and content["sustained"]["minutes"]
     validator(BenchmarkRecord).validate(content)
 
 

@@ -1,0 +1,141 @@
+"""The trials: two sides in launches that take turns, as `bench` measures artefacts."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from benchmark.agent_archive import build_agent, build_slowed_agent
+from benchmark.agent_runner import Runner
+from benchmark.bench import BenchmarkPlan, Measurement
+from benchmark.compare import Comparison, compare_records
+from benchmark.devices import HostDevice
+from benchmark.errors import MeasurementError
+from benchmark.records import BenchmarkRecord, RunSettings
+from benchmark.statistics import launch_interval
+from export import targets
+from export.artifact import Artifact
+
+
+@dataclass(frozen=True)
+class TrialSettings:
+    """How each side is measured."""
+
+    launches: int = 8
+    iterations: int = 100
+    timeout_seconds: float = 300.0
+
+
+@dataclass(frozen=True)
+class PlantedTrial:
+    """A comparison with a side that was slowed on purpose, and how long it took."""
+
+    comparison: Comparison
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A median with its 95 % interval."""
+
+    median: float
+    low: float
+    high: float
+
+
+def same_trials(artifact: Artifact, settings: TrialSettings, comparisons: int) -> Iterator[Comparison]:
+    """Compares an artefact with itself, so that every verdict but `cannot tell` is false."""
+    device = HostDevice()
+    for _ in range(comparisons):
+        yield _judge(*_measure(artifact, settings, (device, device)))
+
+
+def planted_trial(artifact: Artifact, settings: TrialSettings, slowdown: float) -> PlantedTrial:
+    """Compares an artefact with itself under an agent whose inferences take `slowdown` longer, as a share."""
+    started = time.monotonic()
+    sides = _measure(artifact, settings, (HostDevice(), HostDevice(agent=build_slowed_agent(slowdown))))
+    return PlantedTrial(_judge(*sides), time.monotonic() - started)
+
+
+def compare_with_bare_loop(artifact: Artifact, settings: TrialSettings, pairs: int) -> Spread:
+    """The agent's median latency over that of a bare loop around the same runtime, in processes that take turns.
+
+    Raises:
+        MeasurementError: the loop fails.
+    """
+    ratios: list[float] = []
+    measurement = _measurement(artifact, settings)
+    with HostDevice(agent=build_agent()).open_runner() as runner:
+        for turn in range(pairs):
+            bare_first = turn % 2 == 0
+            bare = _bare_loop(artifact, settings) if bare_first else 0.0
+            measurement.launch(runner)
+            if measurement.failed is not None:
+                raise MeasurementError(measurement.failed)
+            if not bare_first:
+                bare = _bare_loop(artifact, settings)
+            ratios.append(statistics.median(measurement.launches[-1].steady_ns) / bare)
+    low, high = launch_interval(ratios) or (min(ratios), max(ratios))
+    return Spread(statistics.median(ratios), low, high)
+
+
+def _measure(
+    artifact: Artifact, settings: TrialSettings, devices: tuple[HostDevice, HostDevice]
+) -> tuple[BenchmarkRecord, BenchmarkRecord]:
+    with ExitStack() as stack:
+        runners: list[Runner] = [stack.enter_context(device.open_runner()) for device in devices]
+        sides = [_measurement(artifact, settings) for _ in devices]
+        for turn in range(settings.launches):
+            for place in (0, 1) if turn % 2 == 0 else (1, 0):
+                sides[place].launch(runners[place])
+        first, second = (side.record(runner) for side, runner in zip(sides, runners, strict=True))
+    return first, second
+
+
+def _measurement(artifact: Artifact, settings: TrialSettings) -> Measurement:
+    run = RunSettings(iterations=settings.iterations, launches=settings.launches)
+    plan = BenchmarkPlan((artifact,), (run,), settings.timeout_seconds, tag="trial")
+    return Measurement(artifact, HostDevice().facts(), run, plan)
+
+
+def _judge(baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> Comparison:
+    # A trial is about noise: what the gates would leave out belongs to it.
+    return compare_records(replace(baseline, invalid=()), replace(candidate, invalid=()))
+
+
+def _bare_loop(artifact: Artifact, settings: TrialSettings) -> float:
+    """The median of a loop that does nothing but call the runtime, in a process of its own."""
+    manifest = artifact.manifest
+    program = _BARE_LOOP.format(
+        runtime=targets.runtime_name(manifest.target),
+        model=str(artifact.folder / manifest.entry_point),
+        inputs=str(artifact.folder / manifest.golden.inputs.file),
+        dtype=manifest.golden.inputs.dtype,
+        shape=manifest.golden.inputs.shape,
+        iterations=settings.iterations,
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise MeasurementError(f"the bare loop ended with code {done.returncode}: {done.stderr.strip()[-300:]}")
+    return float(done.stdout.strip().splitlines()[-1])
+
+
+_BARE_LOOP = """\
+import time
+import numpy as np
+from export import runtimes
+samples = np.fromfile({inputs!r}, {dtype!r}).reshape({shape!r})
+session = runtimes.open_session({runtime!r}, {model!r}, 1)
+times = []
+for index in range(40 + {iterations}):
+    sample = samples[index % len(samples)][None]
+    started = time.perf_counter_ns()
+    session.run([sample])
+    times.append(time.perf_counter_ns() - started)
+print(sorted(times[40:])[{iterations} // 2])
+"""
