@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 2
 EXTRAS ?= all,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check matrix perf perf-arm64 train study clean
+.PHONY: help setup demo test check matrix perf perf-arm64 trials train study clean
 
 help:
 	@echo "make demo    set up, export pocketclip_nano to four runtimes, check, bench, write report.html"
@@ -21,6 +21,7 @@ help:
 	@echo "make perf    our exports of S0, S2 and pocketclip_int8 against the converters' plain calls, timed in turn on this computer"
 	@echo "make perf-arm64  the same in instructions per inference on an emulated Cortex-A76 (Linux, root)"
 	@echo "make train   train pocketclip_nano again (about 15 minutes on 2 cores) and evaluate it"
+	@echo "make trials  false verdicts, a planted slow-down and the agent's overhead on this computer (about 20 minutes)"
 	@echo "make study   reinforced against contrastive training, five seeds each: the table of docs/reinforcement.md"
 
 setup: $(VENV)/.pins-$(PINS)
@@ -58,12 +59,16 @@ perf: setup
 matrix: setup
 	-$(BIN)/pocketclip export --model pocketclip_nano --target all --quantize all --tower both --out $(OUT)
 	-$(BIN)/pocketclip export --model mobileclip_s0 --target all --quantize all --tower both --out $(OUT)
-	$(BIN)/pocketclip bench --artifact $(OUT)/pocketclip_nano --artifact $(OUT)/mobileclip_s0 --iterations 15 --store $(STORE)
+	$(BIN)/pocketclip bench --artifact $(OUT)/pocketclip_nano --artifact $(OUT)/mobileclip_s0 --iterations 15 --profile --store $(STORE)
 	$(BIN)/python -m benchmark.matrix $(OUT)/pocketclip_nano $(OUT)/mobileclip_s0 --store $(STORE) --out docs/matrix.md
 
 perf-arm64: setup
 	$(BIN)/python -m benchmark.arm64 perf --model pocketclip_nano --out $(OUT) --json results/arm64-nano.json
 	$(BIN)/python -m benchmark.arm64 perf --model mobileclip_s0 --counted 1 --out $(OUT) --json results/arm64-s0.json
+
+trials: setup
+	$(BIN)/pocketclip export --model pocketclip_nano --target onnx --quantize fp32 --tower image --out $(OUT)
+	$(BIN)/python -m benchmark.trials $(OUT)/pocketclip_nano/onnx-fp32/image --store sqlite:///results/trials.sqlite
 
 train: setup
 	$(BIN)/pocketclip train --model pocketclip_nano --out runs/pocketclip_nano

@@ -25,6 +25,8 @@ HEADINGS = (
     "top-1",
     "parity",
     "p50, ms",
+    "ops outside",
+    "time outside",
     "lint",
 )
 INTRODUCTION = """# The export matrix
@@ -32,8 +34,14 @@ INTRODUCTION = """# The export matrix
 `make matrix` exports every target at every precision, both towers, proves each artefact, times those whose runtime runs
 on this computer (one thread), and writes this page. Sizes are those of the model files; cosines and top-1 compare with
 PyTorch in fp32 on 256 scenes and 11 photographs; lint codes are explained in [lint.md](lint.md). Core ML's values are
-proven by the reference executor, which has no latency of its own. `mobileclip_s0` has fresh weights, since none could
+proven by the reference executor, which has no latency of its own. *Ops outside* and *time outside* are what no delegate
+runs of XNNPACK's formats: calls in an inference, their share of the ops' measured time, and the costliest by op (from a
+pass of its own; see [method.md](method.md)). `mobileclip_s0` has fresh weights, since none could
 be fetched where this was made: its embeddings lie close together, and its top-1 says little."""
+# Of the ops outside, those that are named, and from what share of the time.
+_NAMED_OPS = 3
+_LEAST_SHARE = 0.001
+
 app = command_line.new_app("benchmark.matrix", "Tabulates an export matrix in Markdown.")
 
 
@@ -90,7 +98,9 @@ def _rows(artifacts: Sequence[Artifact], records: dict[str, BenchmarkRecord]) ->
             agreement = (formatting.cosine(parity.cosine_mean), formatting.cosine(parity.cosine_min), top1, verdict)
         codes = " ".join(dict.fromkeys(finding.code for finding in manifest.lint))
         scheme = manifest.scheme.removeprefix(f"{manifest.target}-")
-        yield (manifest.target, scheme, manifest.tower, size, *agreement, _p50(records.get(manifest.sha256)), codes)
+        record = records.get(manifest.sha256)
+        measured = (_p50(record), *_outside(record))
+        yield (manifest.target, scheme, manifest.tower, size, *agreement, *measured, codes)
 
 
 def _p50(record: BenchmarkRecord | None) -> str:
@@ -100,6 +110,26 @@ def _p50(record: BenchmarkRecord | None) -> str:
     if record is None or record.status is not Status.MEASURED:
         return formatting.UNKNOWN
     return formatting.without_unit(formatting.timings(record)[0])
+
+
+def _outside(record: BenchmarkRecord | None) -> tuple[str, str]:
+    """Calls outside delegates in an inference, and their share of the time by op; empty without delegates."""
+    from benchmark.profiling.op_profile import share_outside_delegates
+
+    profile = None if record is None else record.profile
+    if profile is None or all(each.delegate is None for each in profile.ops):
+        return "", ""
+    inferences, total = len(profile.inference_ns), sum(each.total_ns for each in profile.ops)
+    outside: dict[str, int] = {}
+    calls = 0
+    for each in profile.ops:
+        if each.delegate is None:
+            outside[each.op] = outside.get(each.op, 0) + each.total_ns
+            calls += each.calls
+    costly = sorted(outside.items(), key=lambda item: -item[1])[:_NAMED_OPS]
+    named = ", ".join(f"{op} {spent / total:.1%}" for op, spent in costly if spent / total >= _LEAST_SHARE)
+    share = f"{share_outside_delegates(profile):.1%}"
+    return str(calls // inferences), f"{share} ({named})" if named else share
 
 
 def _rank(artifact: Artifact) -> tuple[int, int, str, int]:
