@@ -227,6 +227,8 @@ def read_samples(files: list) -> list:
 
 def import_runtime(runtime: str) -> None:
     """Imports a runtime; a failure is a `JobFailure`."""
+    # ONNX Runtime's telemetry has threads of its own, which would take turns with what is measured.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         runtimes.warm_imports(runtime)
     except Exception as error:

@@ -1,0 +1,72 @@
+"""The table of a matrix, from artefacts on disk and records of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmark.matrix import HEADINGS, app
+from benchmark.profile_records import OpProfile, OpTime
+from benchmark.store import open_store
+from export.artifact import Artifact
+from export.precision import Precision, Tower
+
+BuildArtifact = Callable[..., Artifact]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    return str(tmp_path / "results.sqlite")
+
+
+def written(folder: Path, store: str) -> dict[tuple[str, str], dict[str, str]]:
+    """The cells of the page by (precision, tower)."""
+    out = folder.parent / "matrix.md"
+    result = CliRunner().invoke(app, [str(folder), "--store", store, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    rows = [
+        line.removeprefix("| ").removesuffix(" |").split(" | ")
+        for line in out.read_text().splitlines()
+        if line.startswith("| onnx")
+    ]
+    cells = [dict(zip(HEADINGS, (cell.strip() for cell in row), strict=True)) for row in rows]
+    return {(each["precision"], each["tower"]): each for each in cells}
+
+
+def test_a_row_for_every_artefact(build_artifact: BuildArtifact, make: Any, store: str) -> None:
+    image = build_artifact("a")
+    build_artifact("b", tower=Tower.TEXT, precision=Precision.INT8_STATIC)
+    ops = (
+        OpTime("1", "Xnnpack", "Xnnpack", 30, 96_000),
+        OpTime("2", "squeeze", None, 60, 3_000),
+        OpTime("3", "embedding", None, 30, 1_000),
+    )
+    record = make.benchmark(median_ms=2.0)
+    record = replace(
+        record,
+        artifact=replace(record.artifact, sha256=image.manifest.sha256),
+        profile=OpProfile("made up", (10_000,) * 30, ops),
+    )
+    with open_store(store) as records:
+        records.append(record)
+    cells = written(image.folder.parent, store)
+    assert list(cells) == [("fp32", "image"), ("int8-static", "text")]
+    measured = cells["fp32", "image"]
+    assert float(measured["p50, ms"]) == pytest.approx(2.0, rel=0.2)
+    assert measured["ops outside"] == "3"
+    assert measured["time outside"] == "4.0% (squeeze 3.0%, embedding 1.0%)"
+    assert measured["parity"] == "passed"
+    assert cells["int8-static", "text"]["p50, ms"] == "\N{EN DASH}"
+    assert cells["int8-static", "text"]["ops outside"] == ""
+
+
+def test_an_empty_folder_is_named(tmp_path: Path, store: str, make: Any) -> None:
+    with open_store(store) as records:
+        records.append(make.benchmark())
+    result = CliRunner().invoke(app, [str(tmp_path / "nothing"), "--store", store])
+    assert result.exit_code != 0 and "nothing" in str(result.exception)
