@@ -40,7 +40,7 @@ def written(folder: Path, store: str) -> dict[tuple[str, str], dict[str, str]]:
 
 def test_a_row_for_every_artefact(build_artifact: BuildArtifact, make: Any, store: str) -> None:
     image = build_artifact("a")
-    build_artifact("b", tower=Tower.TEXT, precision=Precision.INT8_STATIC)
+    build_artifact("b", tower=Tower.TEXT, precision=Precision.INT8_STATIC, weights_scale=2.0)
     ops = (
         OpTime("1", "Xnnpack", "Xnnpack", 30, 96_000),
         OpTime("2", "squeeze", None, 60, 3_000),
