@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmark.formatting import milliseconds
-from benchmark.records import BenchmarkRecord, Status
+from benchmark.records import BenchmarkRecord
 from benchmark.report import svg
+from benchmark.report.names import conditions, precision_name
+from benchmark.report.pairs import is_timed
 from benchmark.statistics import summarize_latency
 
 _BOX, _BOX_GAP, _ROW_GAP = 7.0, 3.0, 14.0
@@ -18,11 +20,11 @@ _MOST, _LEAST = 1.6, 0.7
 
 
 def draw_distributions(records: Sequence[BenchmarkRecord], width: int) -> str | None:
-    """The picture at a width in pixels; None where nothing was timed.
+    """The picture at a width in pixels; None where no record has a valid time.
 
     Box: 25th to 75th percentile, tick: median, whiskers: 5th to 95th percentile of one launch.
     """
-    timed = [record for record in records if record.status is Status.MEASURED]
+    timed = [record for record in records if is_timed(record)]
     if not timed:
         return None
     narrow = width < _NARROW
@@ -37,9 +39,8 @@ def draw_distributions(records: Sequence[BenchmarkRecord], width: int) -> str | 
     top = 12.0
     for record in timed:
         identity = record.artifact
-        label = f"{identity.target} {identity.precision} {identity.tower}"
-        if record.settings.threads > 1:
-            label += f", {record.settings.threads} threads"
+        ran = conditions(record)
+        label = f"{identity.target} {precision_name(identity)} {identity.tower}" + (f", {ran}" if ran else "")
         latency = summarize_latency(record.launches)
         figures = f"{milliseconds(latency.p50_ns)}, launches {100 * latency.launch_spread:.1f} % apart"
         boxes = shares[record.record_id]

@@ -11,8 +11,8 @@ import pytest
 from benchmark.records import Status
 from benchmark.report import svg
 from benchmark.report.distributions import draw_distributions
+from benchmark.report.pairs import Pair
 from benchmark.report.scatter import draw_scatter
-from benchmark.report.selection import Pair
 from export.precision import Precision, TargetName, Tower
 
 

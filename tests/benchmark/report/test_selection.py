@@ -10,7 +10,8 @@ import pytest
 from benchmark.accuracy_records import Side
 from benchmark.errors import ReportError
 from benchmark.records import Status
-from benchmark.report.selection import is_alarming, select
+from benchmark.report.pairs import is_alarming
+from benchmark.report.selection import select
 from export.precision import Precision, TargetName, Tower
 
 
