@@ -12,7 +12,7 @@ from benchmark.cli import DEFAULT_STORE, StoreOption
 from models import command_line
 
 if TYPE_CHECKING:
-    from benchmark.report.comparison import Compare
+    from benchmark.report.comparison import Baseline
     from benchmark.report.material import Material
 
 DEFAULT_PAGE = Path("report.html")
@@ -44,7 +44,6 @@ def report_command(
 ) -> None:
     """Writes the latest records of a store as one self-contained HTML page, as Markdown or as JSON."""
     chosen = command_line.parse_choice(ReportFormat, "--format", form)
-    from benchmark.report.comparison import Baseline
     from benchmark.report.ladder_table import read_ladders
     from benchmark.report.material import Material, probe_targets
     from benchmark.store import open_store
@@ -57,7 +56,7 @@ def report_command(
             accuracies=records.accuracies(),
             retrievals=records.retrievals(),
             unavailable=probe_targets(),
-            baseline=None if baseline is None else Baseline(baseline, _comparison()),
+            baseline=None if baseline is None else _baseline(baseline),
             ladders=ladders,
         )
     text = _render(chosen, material)
@@ -85,14 +84,17 @@ def _render(form: ReportFormat, material: Material) -> str:
             return render_json(material)
 
 
-def _comparison() -> Compare:
-    """What compares two records: imported here, since it brings scipy with it."""
-    # WIRING: once `benchmark.compare` is here, this becomes `from benchmark.compare import compare_records`.
+def _baseline(tag: str) -> Baseline:
+    """The records of a tag, with what compares with them: imported here, since it brings scipy with it."""
+    # WIRING: with `benchmark.compare` in place, `from benchmark.compare import compare_records, judge_family`
+    # and `return Baseline(tag, compare_records, judge_family)` is all that remains of this function.
     import importlib
 
     from benchmark.errors import ReportError
+    from benchmark.report.comparison import Baseline
 
     try:
-        return importlib.import_module("benchmark.compare").compare_records
+        compare = importlib.import_module("benchmark.compare")
     except ModuleNotFoundError as error:
         raise ReportError("this version cannot compare with a baseline; leave --baseline out") from error
+    return Baseline(tag, compare.compare_records, compare.judge_family)

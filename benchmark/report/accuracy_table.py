@@ -31,8 +31,8 @@ _ACCURACY_COLUMNS = (
 _ACCURACY_NOTE = (
     "A drop is the baseline's accuracy minus the row's on the same images, in percentage points; its interval pairs "
     "the images. The baseline is PyTorch with the same weights unless the judgement names another. “Loses a little” "
-    "means that McNemar's exact test finds the row worse at 5 %; “no loss seen” that it cannot tell. Published figures are "
-    "those of the model's authors."
+    "means that McNemar's exact test finds the row worse at 5 %; “no loss seen” that it cannot tell. Published figures "
+    "are those of the model's authors."
 )
 
 

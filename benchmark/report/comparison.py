@@ -1,4 +1,4 @@
-"""Latency against a baseline: which record is compared with which, and what a comparison must tell.
+"""Latency or instructions against a baseline: which record is compared with which, and what a comparison must tell.
 
 How two records are compared is not decided here: whoever asks for a report passes a `Compare`.
 """
@@ -6,8 +6,8 @@ How two records are compared is not decided here: whoever asks for a report pass
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from benchmark.errors import ReportError
 from benchmark.records import BenchmarkRecord
@@ -17,10 +17,10 @@ from models.errors import PocketClipError, choices
 
 
 class LatencyComparison(Protocol):
-    """What two records' latencies allow to say.
+    """What two records allow to say.
 
-    `verdict` is `faster`, `slower` or `cannot-tell`, said of the candidate; `ratio` is its median latency over the
-    baseline's, `interval` the 95 % interval of that, None where there are too few launches.
+    `verdict` is `faster`, `slower` or `cannot tell`, said of the candidate; `ratio` is its median latency over the
+    baseline's (of counted records, its instructions), `interval` the 95 % interval of that, None where there is none.
     """
 
     @property
@@ -37,12 +37,17 @@ class LatencyComparison(Protocol):
 Compare = Callable[[BenchmarkRecord, BenchmarkRecord], LatencyComparison]
 
 
+# Verdicts of several outcomes of one `Compare`, given at once: among many, some would seem to differ by chance.
+JudgeFamily = Callable[[Sequence[Any]], Sequence[LatencyComparison]]
+
+
 @dataclass(frozen=True)
 class Baseline:
-    """The records with a tag, and what compares with them."""
+    """The records with a tag, and what compares with them; `judge_family` has the last word where it is given."""
 
     tag: str
     compare: Compare
+    judge_family: JudgeFamily | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """All comparisons on one device; `unmatched` are timed there and have no baseline."""
+    """All comparisons of a model on one device; `unmatched` were measured there and have no baseline."""
 
     tag: str
     compared: tuple[Compared, ...]
@@ -83,11 +88,11 @@ def compare_device(
     labels = selection.labels
     before: dict[Hashable, BenchmarkRecord] = {}
     for record in sorted(records, key=lambda item: item.created_at):
-        if record.tag == baseline.tag and record.artifact.model == selection.model and is_timed(record):
+        if record.tag == baseline.tag and record.artifact.model == selection.model and _is_comparable(record):
             before[identity(record, labels)] = record
     after: dict[Hashable, BenchmarkRecord] = {}
     for record in selection.history:
-        if record.tag != baseline.tag and is_timed(record):
+        if record.tag != baseline.tag and _is_comparable(record):
             after[identity(record, labels)] = record
     compared: list[Compared] = []
     unmatched: list[BenchmarkRecord] = []
@@ -98,7 +103,20 @@ def compare_device(
             compared.append(_compare(baseline.compare, old, candidate))
         elif candidate is not None:
             unmatched.append(candidate)
-    return BaselineComparison(baseline.tag, tuple(compared), tuple(unmatched))
+    return BaselineComparison(baseline.tag, tuple(_judge(baseline, compared)), tuple(unmatched))
+
+
+def _is_comparable(record: BenchmarkRecord) -> bool:
+    """Whether the record has times, or counts of instructions, that may be compared."""
+    return is_timed(record) or (record.instructions is not None and not record.invalid)
+
+
+def _judge(baseline: Baseline, compared: Sequence[Compared]) -> list[Compared]:
+    outcomes = [each.outcome for each in compared if each.outcome is not None]
+    if baseline.judge_family is None or not outcomes:
+        return list(compared)
+    judged = iter(baseline.judge_family(outcomes))
+    return [each if each.outcome is None else replace(each, outcome=next(judged)) for each in compared]
 
 
 def _compare(compare: Compare, baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> Compared:

@@ -150,7 +150,7 @@ def _comparison(selection: ModelSelection, device: str, material: Material, capt
     compared = compare_device(baseline, selection, device, material.benchmarks)
     found = device_tables.comparison_table(compared, caption)
     missing = (
-        f"Nothing to compare with {baseline.tag} on {device}: no artefact has valid times with and without the tag."
+        f"Nothing to compare with {baseline.tag} on {device}: no artefact has valid records with and without the tag."
     )
     return found, "" if found else missing
 

@@ -44,7 +44,7 @@ def pairs_table(standings: Sequence[Standing], caption: str) -> Table | None:
             Column("Per prompt", "per prompt"),
             Column("Both"),
             Column("Size"),
-            text_column("Pareto front", wide=True),
+            text_column("Pareto front", short="Pareto front", wide=True),
         ),
         tuple(rows),
         "Times are p50. A pair is on the front where no other of this device and as many threads is at least as "
@@ -280,17 +280,15 @@ def comparison_table(comparison: BaselineComparison, caption: str) -> Table | No
             text_column("Verdict"),
         ),
         tuple(_comparison_row(each) for each in comparison.compared),
-        "Medians over launches of each launch's median, of the latest valid records with and without the tag. "
-        "“Cannot tell” means that the launches differ among themselves as much as the two sets of them."
-        + (f" {left} timed {'artefact has' if left == 1 else 'artefacts have'} no baseline." if left else ""),
+        "Medians over launches of each launch's median, of the latest valid records with and without the tag; of an "
+        "emulated core, instructions per inference. “Cannot tell” means that the launches do not support a verdict."
+        + (f" {left} {'artefact has' if left == 1 else 'artefacts have'} no baseline." if left else ""),
     )
 
 
 def _comparison_row(compared: Compared) -> Row:
-    before, now = (summarize_latency(record.launches) for record in (compared.baseline, compared.candidate))
-    dates = " and ".join(_minute(record) for record in (compared.baseline, compared.candidate))
-    name = Cell(artifact_name(compared.candidate), dates)
-    medians = (formatting.milliseconds(side.launch_median_ns) for side in (before, now))
+    name = artifact_name(compared.candidate)
+    medians = (Cell(_median(record), _minute(record)) for record in (compared.baseline, compared.candidate))
     target = compared.candidate.artifact.target
     outcome = compared.outcome
     if outcome is None:
@@ -298,16 +296,25 @@ def _comparison_row(compared: Compared) -> Row:
             name, *medians, UNKNOWN, UNKNOWN, Cell("not comparable", compared.refusal, "soft"), target=target
         )
     interval = UNKNOWN if outcome.interval is None else " to ".join(change(bound) for bound in outcome.interval)
-    verdict = str(outcome.verdict)
+    verdict = str(outcome.verdict).replace("-", " ")
+    words = verdict
+    if compared.candidate.instructions is not None:
+        words = {"faster": "fewer", "slower": "more"}.get(verdict, verdict)
     return make_row(
         name,
         *medians,
         Cell(change(outcome.ratio), style="main"),
         interval,
-        Cell(verdict.replace("-", " "), style={"faster": "good", "slower": "bad"}.get(verdict, "soft")),
+        Cell(words, style={"faster": "good", "slower": "bad"}.get(verdict, "soft")),
         target=target,
         alarm=verdict == "slower",
     )
+
+
+def _median(record: BenchmarkRecord) -> str:
+    if record.instructions is not None:
+        return f"{millions(summarize_counts(record.instructions).per_inference)} M instructions"
+    return formatting.milliseconds(summarize_latency(record.launches).launch_median_ns)
 
 
 def change(ratio: float) -> str:

@@ -148,11 +148,6 @@ def rich_store(make: Any, parts: PartMaker) -> Store:
                             parity=missed if precision is Precision.INT8_STATIC and target is TargetName.ONNX else None,
                         )
                         record = parts.prepared(replace(record, tag=tag))
-                        if device == "pixel7":
-                            facts = replace(
-                                record.device, kind=DeviceKind.PHONE, soc="Google Tensor G2", machine="aarch64"
-                            )
-                            record = replace(record, device=facts)
                         if target is TargetName.TFLITE and tower is Tower.IMAGE:
                             record = parts.profiled(parts.sustained(record, told=device == "pixel7"))
                         if target is TargetName.ONNX and tower is Tower.IMAGE and precision is Precision.FP32:
@@ -178,7 +173,11 @@ def rich_store(make: Any, parts: PartMaker) -> Store:
         hot = make.benchmark(TargetName.ONNX, Precision.INT8_DYNAMIC, median_ms=9.0, device="pixel7")
         named.append(parts.invalid(hot, InvalidityCode.HOT, InvalidityCode.THROTTLED))
         named.append(parts.invalid(make.benchmark(TargetName.ONNX, Precision.FP32, median_ms=0.1)))
-        benchmarks += [replace(record, artifact=replace(record.artifact, model=model)) for record in named]
+        for record in named:
+            facts = record.device
+            if facts.name == "pixel7":
+                facts = replace(facts, kind=DeviceKind.PHONE, soc="Google Tensor G2", machine="aarch64")
+            benchmarks.append(replace(record, device=facts, artifact=replace(record.artifact, model=model)))
         accuracies += [
             make.accuracy(None, model=model),
             *(make.accuracy(target, precision, correct=right, model=model) for target, precision, *_, right in schemes),
