@@ -1,7 +1,8 @@
-"""Figures that only the report needs, derived from the parts of a record that are no latency."""
+"""Figures that only the report needs, derived from the raw samples of a record without intervals."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,16 @@ from benchmark.profile_records import InstructionCounts, OpProfile, Preparation
 
 # Repeated counts that are further apart than this are no measure.
 REPEATABLE_SHARE = 0.001
+
+
+def p50_ns(launches: Sequence[Launch]) -> float:
+    """The median of the steady samples of all launches, without the intervals of `summarize_latency`, which cost."""
+    return float(np.median(np.concatenate([np.asarray(launch.steady_ns, np.float64) for launch in launches])))
+
+
+def launch_medians_ns(launches: Sequence[Launch]) -> list[float]:
+    """The median of each launch's steady samples."""
+    return [float(np.median(launch.steady_ns)) for launch in launches]
 
 
 @dataclass(frozen=True)

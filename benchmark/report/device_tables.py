@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from benchmark import formatting
 from benchmark.formatting import UNKNOWN
 from benchmark.records import BenchmarkRecord, Status
 from benchmark.report.comparison import BaselineComparison, Compared
-from benchmark.report.derived import REPEATABLE_SHARE, summarize_counts, summarize_preparation
+from benchmark.report.derived import (
+    REPEATABLE_SHARE,
+    launch_medians_ns,
+    p50_ns,
+    summarize_counts,
+    summarize_preparation,
+)
 from benchmark.report.names import artifact_name
 from benchmark.report.pairs import Place, Standing, is_timed
 from benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
-from benchmark.statistics import summarize_latency
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -66,7 +73,7 @@ def _front_cell(standing: Standing) -> Cell:
 
 
 def _p50(record: BenchmarkRecord) -> str:
-    return formatting.milliseconds(summarize_latency(record.launches).p50_ns) if is_timed(record) else UNKNOWN
+    return formatting.milliseconds(p50_ns(record.launches)) if is_timed(record) else UNKNOWN
 
 
 def parity_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | None:
@@ -225,7 +232,7 @@ def invalid_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | N
     rows: list[Row] = []
     for record in records:
         measured = record.status is Status.MEASURED
-        p50 = formatting.milliseconds(summarize_latency(record.launches).p50_ns) if measured else UNKNOWN
+        p50 = formatting.milliseconds(p50_ns(record.launches)) if measured else UNKNOWN
         for each in record.invalid:
             rows.append(
                 make_row(
@@ -314,7 +321,7 @@ def _comparison_row(compared: Compared) -> Row:
 def _median(record: BenchmarkRecord) -> str:
     if record.instructions is not None:
         return f"{millions(summarize_counts(record.instructions).per_inference)} M instructions"
-    return formatting.milliseconds(summarize_latency(record.launches).launch_median_ns)
+    return formatting.milliseconds(float(np.median(launch_medians_ns(record.launches))))
 
 
 def change(ratio: float) -> str:

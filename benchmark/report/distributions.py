@@ -9,9 +9,9 @@ import numpy as np
 from benchmark.formatting import milliseconds
 from benchmark.records import BenchmarkRecord
 from benchmark.report import svg
+from benchmark.report.derived import launch_medians_ns, p50_ns
 from benchmark.report.names import conditions, precision_name
 from benchmark.report.pairs import is_timed
-from benchmark.statistics import summarize_latency
 
 _BOX, _BOX_GAP, _ROW_GAP = 7.0, 3.0, 14.0
 _NARROW = 500
@@ -41,23 +41,24 @@ def draw_distributions(records: Sequence[BenchmarkRecord], width: int) -> str | 
         identity = record.artifact
         ran = conditions(record)
         label = f"{identity.target} {precision_name(identity)} {identity.tower}" + (f", {ran}" if ran else "")
-        latency = summarize_latency(record.launches)
-        figures = f"{milliseconds(latency.p50_ns)}, launches {100 * latency.launch_spread:.1f} % apart"
+        medians = launch_medians_ns(record.launches)
+        p50 = milliseconds(p50_ns(record.launches))
+        apart = f"launches {100 * (max(medians) - min(medians)) / (float(np.median(medians)) or 1):.1f} % apart"
         boxes = shares[record.record_id]
         tall = len(boxes) * (_BOX + _BOX_GAP)
         if narrow:
             rows.append(svg.text(left, top + 10, label, class_="label"))
-            rows.append(svg.text(right, top + 24, figures, class_="tick over", anchor="end"))
+            rows.append(svg.text(right, top + 24, f"{p50}, {apart}", class_="tick over", anchor="end"))
             top += 32
         else:
             middle = top + tall / 2
             rows.append(svg.text(left - 14, middle + 3, label, class_="label", anchor="end"))
-            rows.append(svg.text(right + 14, middle - 3, milliseconds(latency.p50_ns), class_="label"))
+            rows.append(svg.text(right + 14, middle - 3, p50, class_="label"))
             rows.append(
                 svg.text(
                     right + 14,
                     middle + 11,
-                    f"launches {100 * latency.launch_spread:.1f} % apart",
+                    apart,
                     class_="tick",
                 )
             )
@@ -75,7 +76,7 @@ def draw_distributions(records: Sequence[BenchmarkRecord], width: int) -> str | 
 
 
 def _launch_shares(record: BenchmarkRecord) -> list[list[float]]:
-    middle = summarize_latency(record.launches).p50_ns
+    middle = p50_ns(record.launches)
     return [
         [float(value) / middle for value in np.percentile(launch.steady_ns, (5, 25, 50, 75, 95))]
         for launch in record.launches

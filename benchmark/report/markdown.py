@@ -54,7 +54,9 @@ def _device(device: DeviceSection) -> Iterator[str]:
     yield from ("", f"### On {escape(device.device)}", "", escape(device.caption), "")
     timed = any(row.timings for group in device.groups for row in group.rows)
     times = _TIME_HEADINGS if timed else ("Time",)
-    yield from _table((*_FORMAT_HEADINGS, *times), 3, _format_rows(device, len(times)))
+    headings = (*_FORMAT_HEADINGS, *times)
+    numeric = [index > 2 and heading not in ("Parity", "Time") for index, heading in enumerate(headings)]
+    yield from _table(headings, numeric, _format_rows(device, len(times)))
     for caution in device.cautions:
         yield from ("", f"> {escape(caution)}")
     if device.uncompared:
@@ -80,18 +82,18 @@ def _titled(table: Table) -> Iterator[str]:
     title = f"Time by op: {table.title}" if table.name == "ops" else table.title
     yield from ("", f"#### {escape(title)}", "", escape(table.caption), "")
     headings = tuple(column.heading for column in table.columns)
-    words = next((index for index, column in enumerate(table.columns) if column.numeric), len(headings))
-    yield from _table(headings, words, (tuple(_worded(cell) for cell in row.cells) for row in table.rows))
+    numeric = [column.numeric for column in table.columns]
+    yield from _table(headings, numeric, (tuple(_worded(cell) for cell in row.cells) for row in table.rows))
 
 
 def _worded(cell: Cell) -> str:
     return f"{cell.text} ({cell.detail})" if cell.detail else cell.text
 
 
-def _table(headings: Sequence[str], words: int, rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
-    """Lines of a table whose first columns are words, and the others numbers, set to the right."""
+def _table(headings: Sequence[str], numeric: Sequence[bool], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+    """Lines of a table; columns of numbers are set to the right."""
     yield f"| {' | '.join(escape(heading) for heading in headings)} |"
-    yield "|" + "---|" * words + "---:|" * (len(headings) - words)
+    yield "|" + "".join("---:|" if right else "---|" for right in numeric)
     for row in rows:
         yield f"| {' | '.join(escape(cell) for cell in row)} |"
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from benchmark.accuracy_records import AccuracyRecord
 from benchmark.records import BenchmarkRecord, DeviceKind, Status
+from benchmark.report.derived import p50_ns
 from benchmark.report.names import TARGET_NAMES, conditions, precision_name, scheme_name
-from benchmark.statistics import summarize_latency
 from export.precision import Precision, TargetName
 
 # More than this many percentage points lost against PyTorch is an alarm.
@@ -69,7 +69,7 @@ class Pair:
     def latency_ns(self) -> float | None:
         if not all(is_timed(record) for record in self.towers):
             return None
-        return sum(summarize_latency(record.launches).p50_ns for record in self.towers)
+        return sum(p50_ns(record.launches) for record in self.towers)
 
     @property
     def failed(self) -> bool:

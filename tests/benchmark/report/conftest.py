@@ -144,7 +144,7 @@ def rich_store(make: Any, parts: PartMaker) -> Store:
                             median_ms=milliseconds * factor * share * slower,
                             size_bytes=int(size * factor),
                             device=device,
-                            launches=5,
+                            launches=4,
                             parity=missed if precision is Precision.INT8_STATIC and target is TargetName.ONNX else None,
                         )
                         record = parts.prepared(replace(record, tag=tag))

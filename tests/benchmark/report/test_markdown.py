@@ -40,6 +40,13 @@ def test_every_table_of_the_rich_store_is_whole(rich_store: Any, baseline: Any) 
     assert "<svg" not in text and "<table" not in text
 
 
+def test_numbers_are_set_to_the_right_and_words_to_the_left(make: Any) -> None:
+    found = tables(render_markdown(Material([make.benchmark()], [make.accuracy(None), make.accuracy()])))
+    accuracy, formats = (dict(zip(*table[:2], strict=True)) for table in found[:2])
+    assert (accuracy["Pair"], accuracy["Accuracy"], accuracy["Judgement"]) == ("---", "---:", "---")
+    assert (formats["Tower"], formats["p50"], formats["Parity"]) == ("---", "---:", "---")
+
+
 def test_texts_cannot_break_a_table(make: Any) -> None:
     reason = "a|b\n<script>`x` *y* [z](w)"
     text = render_markdown(Material([make.benchmark(status=Status.FAILED, reason=reason)]))
