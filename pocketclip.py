@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from benchmark.cli import bench_command, report_command
+from benchmark.cli import bench_command
 from benchmark.compare_cli import compare_command
 from benchmark.eval_cli import eval_command
+from benchmark.report_cli import report_command
 from benchmark.verify_cli import verify_command
 from export.bundle_cli import bundle_command, selftest_command
 from export.cli import classify_command, export_command

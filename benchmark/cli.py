@@ -1,4 +1,4 @@
-"""The command line of `benchmark`: `bench` measures, `report` writes the page.
+"""The command line of `benchmark`: `bench` measures.
 
 Heavy imports live inside the functions: `--help` must not wait for numpy or SQLAlchemy.
 """
@@ -144,19 +144,6 @@ class _ProgressWatch:
 
     def note(self, message: str) -> None:
         command_line.note(message)
-
-
-def report_command(
-    out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")] = Path("report.html"),
-    store: StoreOption = DEFAULT_STORE,
-) -> None:
-    """Writes one self-contained HTML page from the latest records of a store."""
-    from benchmark.report.render import write_report
-    from benchmark.store import open_store
-
-    with open_store(store, create=False) as records:
-        write_report(out, records.benchmarks(), records.accuracies(), retrievals=records.retrievals())
-    command_line.note(f"wrote {out}")
 
 
 def results_table(records: Sequence[BenchmarkRecord]) -> Table:

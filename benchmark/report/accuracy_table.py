@@ -6,22 +6,52 @@ from collections.abc import Sequence
 
 from benchmark import formatting
 from benchmark.accuracy_records import AccuracyRecord, Recall, RetrievalRecord
-from benchmark.report.page import TARGET_NAMES, AccuracyRow, AccuracyTable, RetrievalRow, RetrievalTable
-from benchmark.report.selection import ALARMING_DROP_POINTS, data_set, is_alarming
+from benchmark.report.names import TARGET_NAMES, worded_scheme
+from benchmark.report.pairs import ALARMING_DROP_POINTS, is_alarming
+from benchmark.report.selection import ModelSelection, data_set
+from benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
 from models.evaluation.comparison import Verdict
 from models.evaluation.published import published_accuracy
 
+_MINUS = "\N{MINUS SIGN}"
+_ACCURACY_COLUMNS = (
+    text_column("Pair"),
+    text_column("Precision"),
+    Column("Accuracy"),
+    Column("95 % interval"),
+    Column("Top-5"),
+    Column("Published"),
+    Column("Chance"),
+    Column("Baseline"),
+    Column("Drop, points"),
+    Column("95 % interval of the drop", "its interval"),
+    Column("McNemar p", "McNemar p"),
+    text_column("Judgement", wide=True),
+)
+_ACCURACY_NOTE = (
+    "A drop is the baseline's accuracy minus the row's on the same images, in percentage points; its interval pairs "
+    "the images. The baseline is PyTorch with the same weights unless the judgement names another. “Loses a little” "
+    "means that McNemar's exact test finds the row worse at 5 %; “no loss seen” that it cannot tell. Published figures "
+    "are those of the model's authors."
+)
 
-def accuracy_tables(records: Sequence[AccuracyRecord]) -> tuple[AccuracyTable, ...]:
+
+def accuracy_tables(selection: ModelSelection) -> tuple[Table, ...]:
     """A table for each data set, split and set of prompts, its rows in the order of the records."""
     sets: dict[tuple[str, str, str], list[AccuracyRecord]] = {}
-    for record in records:
+    for record in selection.accuracies:
         sets.setdefault(data_set(record), []).append(record)
     return tuple(
-        AccuracyTable(
-            f"Zero-shot classification on {dataset}, split {split}: {found[0].samples:,} images, "
-            f"{found[0].classes} classes" + _remarks(found),
-            tuple(_accuracy_row(record) for record in found),
+        without_empty_columns(
+            Table(
+                "accuracy",
+                "Accuracy",
+                f"Zero-shot classification on {dataset}, split {split}: {found[0].samples:,} images, "
+                f"{found[0].classes} classes" + _remarks(found),
+                _ACCURACY_COLUMNS,
+                tuple(_accuracy_row(record, selection.scheme_of(record)) for record in found),
+                _ACCURACY_NOTE,
+            )
         )
         for (dataset, split, _), found in sets.items()
     )
@@ -34,27 +64,32 @@ def _remarks(records: Sequence[AccuracyRecord]) -> str:
     return templates + (f"; {left_out} unreadable left out" if left_out else "")
 
 
-def _accuracy_row(record: AccuracyRecord) -> AccuracyRow:
-    compared = record.comparison
-    return AccuracyRow(
-        target=TARGET_NAMES[record.target] if record.target is not None else "PyTorch",
-        precision=record.precision,
-        accuracy=formatting.percent(record.accuracy),
-        interval=f"{100 * record.accuracy_low:.1f} to {100 * record.accuracy_high:.1f}",
-        top5=formatting.percent(record.top5_accuracy),
-        published=formatting.percent(published_accuracy(record.model, record.dataset)),
-        chance=formatting.percent(record.chance),
-        baseline=formatting.percent(None if compared is None else compared.baseline_correct / record.samples),
-        drop=_points(None if compared is None else compared.drop_points),
-        drop_interval=(
-            formatting.UNKNOWN
-            if compared is None
-            else f"{_points(compared.drop_low_points)} to {_points(compared.drop_high_points)}"
-        ),
-        p_value=_p_value(None if compared is None else compared.mcnemar_p),
-        judgement=_judgement(record),
-        alarm=is_alarming(record),
+def _accuracy_row(record: AccuracyRecord, scheme: str) -> Row:
+    compared, alarm = record.comparison, is_alarming(record)
+    interval = formatting.UNKNOWN
+    if compared is not None:
+        interval = f"{_points(compared.drop_low_points)} to {_points(compared.drop_high_points)}"
+    return make_row(
+        *_side_cells(record, scheme),
+        Cell(formatting.percent(record.accuracy), style="main"),
+        f"{100 * record.accuracy_low:.1f} to {100 * record.accuracy_high:.1f}",
+        formatting.percent(record.top5_accuracy),
+        formatting.percent(published_accuracy(record.model, record.dataset)),
+        formatting.percent(record.chance),
+        formatting.percent(None if compared is None else compared.baseline_correct / record.samples),
+        Cell(_points(None if compared is None else compared.drop_points), style="bad" if alarm else ""),
+        interval,
+        _p_value(None if compared is None else compared.mcnemar_p),
+        Cell(_judgement(record), style="bad" if alarm else ""),
+        target=record.target,
+        alarm=alarm,
     )
+
+
+def _side_cells(record: AccuracyRecord | RetrievalRecord, scheme: str) -> tuple[Cell, Cell]:
+    if record.target is None:
+        return Cell("PyTorch"), Cell(record.precision, style="soft")
+    return Cell(TARGET_NAMES[record.target]), Cell(worded_scheme(scheme, record.target, record.precision), style="soft")
 
 
 def _judgement(record: AccuracyRecord) -> str:
@@ -75,16 +110,30 @@ def _judgement(record: AccuracyRecord) -> str:
     return "better" if found is Verdict.BETTER else "no loss seen"
 
 
-def retrieval_tables(records: Sequence[RetrievalRecord]) -> tuple[RetrievalTable, ...]:
+def retrieval_tables(selection: ModelSelection) -> tuple[Table, ...]:
     """A table for each set of pairs, its rows in the order of the records, a row per direction."""
     sets: dict[tuple[str, str, str], list[RetrievalRecord]] = {}
-    for record in records:
+    for record in selection.retrievals:
         sets.setdefault((record.dataset, record.split, record.dataset_sha256), []).append(record)
     return tuple(
-        RetrievalTable(
+        Table(
+            "accuracy retrieval",
+            "Retrieval",
             f"Retrieval on {dataset}, split {split}: {found[0].images:,} images, {found[0].captions:,} captions",
-            tuple(f"Recall@{recall.k}" for recall in _directions(found[0])[0]),
-            tuple(_retrieval_row(record, recalls) for record in found for recalls in _directions(record)),
+            (
+                text_column("Pair"),
+                text_column("Precision"),
+                text_column("Direction"),
+                *(Column(f"Recall@{recall.k}") for recall in _directions(found[0])[0]),
+                text_column("Against its baseline", short="judgement", wide=True),
+            ),
+            tuple(
+                _retrieval_row(record, selection.scheme_of(record), recalls)
+                for record in found
+                for recalls in _directions(record)
+            ),
+            "Recall@k: how often the right one is among the k most similar, all images against all captions; below "
+            "it the 95 % interval by bootstrap over images.",
         )
         for (dataset, split, _), found in sets.items()
     )
@@ -97,17 +146,17 @@ def _directions(record: RetrievalRecord) -> list[list[Recall]]:
     return list(directions.values())
 
 
-def _retrieval_row(record: RetrievalRecord, recalls: Sequence[Recall]) -> RetrievalRow:
+def _retrieval_row(record: RetrievalRecord, scheme: str, recalls: Sequence[Recall]) -> Row:
     verdicts = [f"recall@{recall.k} {recall.verdict}" for recall in recalls if recall.verdict is not None]
-    return RetrievalRow(
-        target=TARGET_NAMES[record.target] if record.target is not None else "PyTorch",
-        precision=record.precision,
-        direction=recalls[0].direction,
-        recalls=tuple(
-            f"{formatting.percent(recall.recall)} ({100 * recall.low:.1f} to {100 * recall.high:.1f})"
+    return make_row(
+        *_side_cells(record, scheme),
+        recalls[0].direction,
+        *(
+            Cell(formatting.percent(recall.recall), f"{100 * recall.low:.1f} to {100 * recall.high:.1f}")
             for recall in recalls
         ),
-        judgement=", ".join(verdicts) or "reference",
+        ", ".join(verdicts) or "reference",
+        target=record.target,
     )
 
 
@@ -122,4 +171,4 @@ def _points(value: float | None) -> str:
         return formatting.UNKNOWN
     worded = f"{value:+.2f}"
     # A true minus sign; and no sign on what rounds to nothing.
-    return "0.00" if worded in ("+0.00", "-0.00") else worded.replace("-", "\N{MINUS SIGN}")
+    return "0.00" if worded in ("+0.00", "-0.00") else worded.replace("-", _MINUS)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmark.formatting import milliseconds
-from benchmark.records import BenchmarkRecord, Status
+from benchmark.records import BenchmarkRecord
 from benchmark.report import svg
-from benchmark.statistics import summarize_latency
+from benchmark.report.derived import launch_medians_ns, p50_ns
+from benchmark.report.names import conditions, precision_name
+from benchmark.report.pairs import is_timed
 
 _BOX, _BOX_GAP, _ROW_GAP = 7.0, 3.0, 14.0
 _NARROW = 500
@@ -18,11 +20,11 @@ _MOST, _LEAST = 1.6, 0.7
 
 
 def draw_distributions(records: Sequence[BenchmarkRecord], width: int) -> str | None:
-    """The picture at a width in pixels; None where nothing was timed.
+    """The picture at a width in pixels; None where no record has a valid time.
 
     Box: 25th to 75th percentile, tick: median, whiskers: 5th to 95th percentile of one launch.
     """
-    timed = [record for record in records if record.status is Status.MEASURED]
+    timed = [record for record in records if is_timed(record)]
     if not timed:
         return None
     narrow = width < _NARROW
@@ -37,26 +39,26 @@ def draw_distributions(records: Sequence[BenchmarkRecord], width: int) -> str | 
     top = 12.0
     for record in timed:
         identity = record.artifact
-        label = f"{identity.target} {identity.precision} {identity.tower}"
-        if record.settings.threads > 1:
-            label += f", {record.settings.threads} threads"
-        latency = summarize_latency(record.launches)
-        figures = f"{milliseconds(latency.p50_ns)}, launches {100 * latency.launch_spread:.1f} % apart"
+        ran = conditions(record)
+        label = f"{identity.target} {precision_name(identity)} {identity.tower}" + (f", {ran}" if ran else "")
+        medians = launch_medians_ns(record.launches)
+        p50 = milliseconds(p50_ns(record.launches))
+        apart = f"launches {100 * (max(medians) - min(medians)) / (float(np.median(medians)) or 1):.1f} % apart"
         boxes = shares[record.record_id]
         tall = len(boxes) * (_BOX + _BOX_GAP)
         if narrow:
             rows.append(svg.text(left, top + 10, label, class_="label"))
-            rows.append(svg.text(right, top + 24, figures, class_="tick over", anchor="end"))
+            rows.append(svg.text(right, top + 24, f"{p50}, {apart}", class_="tick over", anchor="end"))
             top += 32
         else:
             middle = top + tall / 2
             rows.append(svg.text(left - 14, middle + 3, label, class_="label", anchor="end"))
-            rows.append(svg.text(right + 14, middle - 3, milliseconds(latency.p50_ns), class_="label"))
+            rows.append(svg.text(right + 14, middle - 3, p50, class_="label"))
             rows.append(
                 svg.text(
                     right + 14,
                     middle + 11,
-                    f"launches {100 * latency.launch_spread:.1f} % apart",
+                    apart,
                     class_="tick",
                 )
             )
@@ -74,7 +76,7 @@ def draw_distributions(records: Sequence[BenchmarkRecord], width: int) -> str | 
 
 
 def _launch_shares(record: BenchmarkRecord) -> list[list[float]]:
-    middle = summarize_latency(record.launches).p50_ns
+    middle = p50_ns(record.launches)
     return [
         [float(value) / middle for value in np.percentile(launch.steady_ns, (5, 25, 50, 75, 95))]
         for launch in record.launches

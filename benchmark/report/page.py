@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmark.formatting import UNKNOWN
 from benchmark.records import DeviceFacts
+from benchmark.report.table import Figure, Table
 from export.precision import TargetName
-
-TARGET_NAMES: dict[TargetName, str] = {
-    TargetName.ONNX: "ONNX",
-    TargetName.COREML: "Core ML",
-    TargetName.EXECUTORCH: "ExecuTorch",
-    TargetName.EXECUTORCH_COREML: "ExecuTorch + Core ML",
-    TargetName.TFLITE: "TFLite",
-}
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A headline number."""
+    """A headline number; `device` is None for one that no device changes."""
 
     title: str
     value: str
     detail: str
     alarm: bool = False
+    device: str | None = None
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A sentence on what needs attention; `device` is None where it does not depend on one."""
+
+    words: str
+    device: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,72 +58,30 @@ class TargetGroup:
 
 @dataclass(frozen=True)
 class DeviceSection:
-    """One device's table and pictures."""
+    """One device's tables and pictures; `device` is its label. None is what no record of it tells."""
 
+    device: str
     facts: DeviceFacts
     caption: str
     groups: tuple[TargetGroup, ...]
-    scatter: tuple[str, ...]
-    scatter_points: tuple[str, ...]
-    distributions: tuple[str, ...]
     cautions: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class AccuracyRow:
-    """A row of the accuracy table."""
-
-    target: str
-    precision: str
-    accuracy: str
-    interval: str
-    top5: str
-    published: str
-    chance: str
-    baseline: str
-    drop: str
-    drop_interval: str
-    p_value: str
-    judgement: str
-    alarm: bool
-
-
-@dataclass(frozen=True)
-class AccuracyTable:
-    """Pairs judged on one data set."""
-
-    caption: str
-    rows: tuple[AccuracyRow, ...]
+    comparison: Table | None
+    uncompared: str
+    pairs: Table | None
+    scatter: Figure | None
+    distributions: Figure | None
+    sustained: tuple[Figure, ...]
+    profiles: tuple[Table, ...]
+    parity: Table | None
+    counts: Table | None
+    preparation: Table | None
+    invalid: Table | None
 
     @property
-    def has_top5(self) -> bool:
-        """Whether a row has a figure for it."""
-        return any(row.top5 != UNKNOWN for row in self.rows)
-
-    @property
-    def has_published(self) -> bool:
-        """Whether a row has a figure to compare with."""
-        return any(row.published != UNKNOWN for row in self.rows)
-
-
-@dataclass(frozen=True)
-class RetrievalRow:
-    """A row of the retrieval table; `recalls` has a cell for each k."""
-
-    target: str
-    precision: str
-    direction: str
-    recalls: tuple[str, ...]
-    judgement: str
-
-
-@dataclass(frozen=True)
-class RetrievalTable:
-    """Recalls on one set of image-caption pairs."""
-
-    caption: str
-    headings: tuple[str, ...]
-    rows: tuple[RetrievalRow, ...]
+    def tables(self) -> tuple[Table, ...]:
+        """All tables but the first, in reading order."""
+        found = (self.comparison, self.pairs, *self.profiles, self.parity, self.counts, self.preparation, self.invalid)
+        return tuple(table for table in found if table is not None)
 
 
 @dataclass(frozen=True)
@@ -132,10 +91,11 @@ class ModelSection:
     name: str
     anchor: str
     tiles: tuple[Tile, ...]
-    alarms: tuple[str, ...]
+    alarms: tuple[Alarm, ...]
     devices: tuple[DeviceSection, ...]
-    accuracy_tables: tuple[AccuracyTable, ...]
-    retrieval_tables: tuple[RetrievalTable, ...]
+    accuracy_tables: tuple[Table, ...]
+    retrieval_tables: tuple[Table, ...]
+    ladder: Table | None
     older_weights: int
 
 
@@ -143,14 +103,16 @@ class ModelSection:
 class Environment:
     """One device, what ran on it and the command that measured."""
 
+    device: str
     facts: tuple[tuple[str, str], ...]
     command: str
 
 
 @dataclass(frozen=True)
 class Report:
-    """The page."""
+    """The page; `devices` are the labels that it can be filtered by."""
 
     models: tuple[ModelSection, ...]
     environments: tuple[Environment, ...]
+    devices: tuple[str, ...]
     newest: str

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.accuracy_records import AccuracyRecord
-from benchmark.formatting import milliseconds, percent
+from benchmark.formatting import megabytes, milliseconds, percent
 from benchmark.report import svg
-from benchmark.report.selection import Pair
+from benchmark.report.pairs import Pair, Place, Standing, rank
 
 _TOP, _BOTTOM = 18, 46
 _NARROW = 500
@@ -40,8 +40,10 @@ class _Box:
 def draw_scatter(pairs: Sequence[Pair], baseline: AccuracyRecord | None, width: int) -> str | None:
     """The picture at a width in pixels; None where no pair has both a latency and an accuracy.
 
-    Pairs that were not timed stand in a column of their own, so that they have an accuracy and no latency.
+    Pairs without a valid time stand in a column of their own, so that they have an accuracy and no latency. Those on
+    the Pareto front wear a ring.
     """
+    front = [standing.pair for standing in rank(pairs) if standing.place is Place.FRONT]
     judged = [pair for pair in pairs if pair.accuracy is not None and not pair.failed]
     timed = [(pair, pair.accuracy, latency) for pair in judged if pair.accuracy and (latency := pair.latency_ns)]
     untimed = [(pair, pair.accuracy) for pair in judged if pair.accuracy and pair.latency_ns is None]
@@ -67,11 +69,15 @@ def draw_scatter(pairs: Sequence[Pair], baseline: AccuracyRecord | None, width: 
         parts.append(svg.line(left, level, width - 12 if untimed else right, level, class_="baseline"))
         parts.append(_draw_baseline_label(f"PyTorch {100 * baseline.accuracy:.1f} %", level, left, right, taken))
     for pair, accuracy, latency in timed:
+        if any(pair is each for each in front):
+            parts.append(svg.element("circle", cx=x(latency / 1e6), cy=y(100 * accuracy.accuracy), r=11, class_="ring"))
         parts += _point(pair, accuracy, x(latency / 1e6), y)
     parts += _draw_labels(labels, taken, _Box(left, _TOP, right + 4, bottom))
     if untimed:
         parts.append(svg.line(right + 8, _TOP, right + 8, bottom, class_="gutter"))
-        parts.append(svg.text((right + 8 + width - 12) / 2, bottom + 18, "not timed", class_="tick", anchor="middle"))
+        invalid = any(record.invalid for pair, _ in untimed for record in pair.towers)
+        words = "no valid time" if invalid else "not timed"
+        parts.append(svg.text((right + 8 + width - 12) / 2, bottom + 18, words, class_="tick", anchor="middle"))
         parts += _draw_untimed(untimed, y, right + 8, width - 12)
     return svg.picture(
         width,
@@ -170,9 +176,10 @@ def _cost(box: _Box, shift: int, taken: Sequence[_Box], plot: _Box) -> float:
     return 50 * (sum(box.overlap(other) for other in taken) + outside) + abs(shift)
 
 
-def describe_point(pair: Pair) -> str:
+def describe_point(standing: Standing) -> str:
     """A point in words, for the list under the picture."""
-    accuracy = pair.accuracy
-    latency = pair.latency_ns
-    shown = f"at {milliseconds(latency)}" if latency is not None else "not timed"
-    return f"{pair.label}: {percent(accuracy.accuracy)}, {shown}" if accuracy else f"{pair.label}: {shown}"
+    pair, accuracy, latency = standing.pair, standing.pair.accuracy, standing.pair.latency_ns
+    shown = f"at {milliseconds(latency)}" if latency is not None else "without a valid time"
+    figures = [*([percent(accuracy.accuracy)] if accuracy else []), shown, megabytes(pair.size_bytes)]
+    front = ", on the Pareto front" if standing.place is Place.FRONT else ""
+    return f"{pair.label}: {', '.join(figures)}{front}"

@@ -2,78 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord, Side
 from benchmark.errors import ReportError
-from benchmark.records import BenchmarkRecord, Status
-from benchmark.statistics import summarize_latency
+from benchmark.records import BenchmarkRecord, DeviceKind, Status
+from benchmark.report.names import DeviceLabels, scheme
+from benchmark.report.pairs import Pair
 from export.precision import Precision, TargetName, Tower
 
-# More than this many percentage points lost against PyTorch is an alarm.
-ALARMING_DROP_POINTS = 1.0
-
-AnyRecord = TypeVar("AnyRecord", BenchmarkRecord, AccuracyRecord, RetrievalRecord)
+JudgedRecord = TypeVar("JudgedRecord", AccuracyRecord, RetrievalRecord)
 # Of data sets on which equally many pairs were judged, the headline figures are those of the first one here.
 _PREFERRED_SETS = ("imagenet", "scenes")
 
 
 @dataclass(frozen=True)
-class Pair:
-    """The image and the text artefact of one scheme on one device.
-
-    `latency_ns` is the sum of both p50, None where one of them was not timed.
-    """
-
-    image: BenchmarkRecord
-    text: BenchmarkRecord
-    accuracy: AccuracyRecord | None
-
-    @property
-    def target(self) -> TargetName:
-        return self.image.artifact.target
-
-    @property
-    def precision(self) -> Precision:
-        return self.image.artifact.precision
-
-    @property
-    def label(self) -> str:
-        threads = self.image.settings.threads
-        return f"{self.target} {self.precision}" + (f", {threads} threads" if threads > 1 else "")
-
-    @property
-    def size_bytes(self) -> int:
-        return self.image.artifact.model_size_bytes + self.text.artifact.model_size_bytes
-
-    @property
-    def latency_ns(self) -> float | None:
-        if self.image.status is not Status.MEASURED or self.text.status is not Status.MEASURED:
-            return None
-        return sum(summarize_latency(record.launches).p50_ns for record in (self.image, self.text))
-
-    @property
-    def failed(self) -> bool:
-        """Whether one of the two artefacts did not run."""
-        return Status.FAILED in (self.image.status, self.text.status)
-
-    @property
-    def sound(self) -> bool:
-        """Whether both artefacts ran, keep their parity budgets and lose no alarming accuracy."""
-        proved = all(record.parity is not None and record.parity.passed for record in (self.image, self.text))
-        return not self.failed and proved and not (self.accuracy is not None and is_alarming(self.accuracy))
-
-
-@dataclass(frozen=True)
 class ModelSelection:
-    """What the report shows of one model; `older_weights` counts the records left out."""
+    """What the report shows of one model.
+
+    `benchmarks` has one record of each artefact on each device: the latest that is valid, or the latest where none is.
+    `invalid` are the runs under conditions that forbid to rank them, those that no later valid one has replaced;
+    `history` are all of these weights, oldest first. `older_weights` counts the records left out.
+    """
 
     model: str
     benchmarks: tuple[BenchmarkRecord, ...]
     accuracies: tuple[AccuracyRecord, ...]
     retrievals: tuple[RetrievalRecord, ...]
+    invalid: tuple[BenchmarkRecord, ...]
+    history: tuple[BenchmarkRecord, ...]
+    labels: DeviceLabels
     older_weights: int
 
     @property
@@ -97,31 +57,63 @@ class ModelSelection:
 
     @property
     def devices(self) -> list[str]:
-        """Names of the devices, in order of first appearance."""
-        return list(dict.fromkeys(record.device.name for record in self.benchmarks))
+        """Labels of the devices, in order of first appearance."""
+        return list(dict.fromkeys(self.labels.of(record.device) for record in self.benchmarks))
 
     def on_device(self, device: str) -> list[BenchmarkRecord]:
         """The records of one device, in table order."""
-        return [record for record in self.benchmarks if record.device.name == device]
+        return [record for record in self.benchmarks if self.labels.of(record.device) == device]
+
+    def invalid_on(self, device: str) -> list[BenchmarkRecord]:
+        """The invalid runs of one device, the newest first."""
+        return [record for record in reversed(self.invalid) if self.labels.of(record.device) == device]
+
+    def latest_with(self, device: str, part: Callable[[BenchmarkRecord], object]) -> list[BenchmarkRecord]:
+        """The latest valid record that has a part made of times, of each artefact in `on_device`; in table order.
+
+        A profile or a sustained run need not be of the same run as the latency. Where an artefact has no valid record
+        at all, it is the invalid one that `on_device` gives. Times of an emulated core mean nothing: it has none.
+        """
+        found: list[BenchmarkRecord] = []
+        for shown in self.on_device(device):
+            same = [
+                record
+                for record in self.history
+                if identity(record, self.labels) == identity(shown, self.labels)
+                and record.artifact.sha256 == shown.artifact.sha256
+                and (record is shown or not is_invalid(record))
+                and record.device.kind != DeviceKind.EMULATED
+                and part(record)
+            ]
+            found += same[-1:]
+        return found
 
     def pairs(self, device: str) -> list[Pair]:
         """The schemes whose two towers both have a record on the device."""
-        towers: dict[tuple[TargetName, Precision, int], dict[Tower, BenchmarkRecord]] = {}
+        towers: dict[Hashable, dict[Tower, BenchmarkRecord]] = {}
         for record in self.on_device(device):
-            identity = record.artifact
-            scheme = (identity.target, identity.precision, record.settings.threads)
-            towers.setdefault(scheme, {})[identity.tower] = record
-        accuracies = {(record.target, record.precision): record for record in self.headline}
+            towers.setdefault(_operation(record), {})[record.artifact.tower] = record
         return [
-            Pair(found[Tower.IMAGE], found[Tower.TEXT], accuracies.get((target, precision)))
-            for (target, precision, _), found in towers.items()
+            Pair(found[Tower.IMAGE], found[Tower.TEXT], self._accuracy(found[Tower.IMAGE], found[Tower.TEXT]))
+            for found in towers.values()
             if len(found) == len(Tower)
         ]
 
+    def scheme_of(self, record: AccuracyRecord | RetrievalRecord) -> str:
+        """The scheme of the judged artefacts: that of their benchmark, of the usual form where there is none."""
+        return _judged_scheme(record, self.history)
 
-def is_alarming(record: AccuracyRecord) -> bool:
-    """Whether the pair loses more against PyTorch than `ALARMING_DROP_POINTS`."""
-    return record.cost is not None and record.cost.drop_points > ALARMING_DROP_POINTS
+    def _accuracy(self, image: BenchmarkRecord, text: BenchmarkRecord) -> AccuracyRecord | None:
+        """What was found for this very pair, else for an earlier export of the scheme."""
+        shas = image.artifact.sha256, text.artifact.sha256
+        same = [record for record in self.headline if self.scheme_of(record) == scheme(image.artifact)]
+        exact = [record for record in same if (record.image_sha256, record.text_sha256) == shas]
+        return next(iter(exact or same), None)
+
+
+def is_invalid(record: BenchmarkRecord) -> bool:
+    """Whether a run came to its end under conditions that forbid to rank it."""
+    return bool(record.invalid) and record.status is not Status.FAILED
 
 
 def data_set(record: AccuracyRecord) -> tuple[str, str, str]:
@@ -145,51 +137,94 @@ def select(
     stamps += [(record.model, record.created_at, record.weights_sha256) for record in (*accuracies, *retrievals)]
     # Sorted by time, the last one stands: results of weights trained anew must not mix with old ones.
     weights = {model: sha256 for model, _, sha256 in sorted(stamps, key=lambda stamp: stamp[1])}
+    labels = DeviceLabels(benchmarks)
     selections: list[ModelSelection] = []
     for model in sorted(weights):
-        fresh = [
-            record
-            for record in benchmarks
-            if record.artifact.model == model and record.artifact.weights_sha256 == weights[model]
-        ]
+        fresh = sorted(
+            (
+                record
+                for record in benchmarks
+                if record.artifact.model == model and record.artifact.weights_sha256 == weights[model]
+            ),
+            key=lambda record: record.created_at,
+        )
         judged = [record for record in accuracies if record.model == model and record.weights_sha256 == weights[model]]
         retrieved = [
             record for record in retrievals if record.model == model and record.weights_sha256 == weights[model]
         ]
         of_model = sum(stamp[0] == model for stamp in stamps)
+        shown, invalid = _standing(fresh, labels)
         selections.append(
             ModelSelection(
-                model,
-                tuple(sorted(_latest(fresh), key=_table_order)),
-                tuple(sorted(_latest(judged), key=_accuracy_order)),
-                tuple(sorted(_latest(retrieved), key=_accuracy_order)),
-                of_model - len(fresh) - len(judged) - len(retrieved),
+                model=model,
+                benchmarks=tuple(sorted(shown, key=_table_order)),
+                accuracies=tuple(sorted(_latest(judged, fresh), key=_accuracy_order)),
+                retrievals=tuple(sorted(_latest(retrieved, fresh), key=_accuracy_order)),
+                invalid=tuple(invalid),
+                history=tuple(fresh),
+                labels=labels,
+                older_weights=of_model - len(fresh) - len(judged) - len(retrieved),
             )
         )
     return selections
 
 
-def _latest(records: Iterable[AnyRecord]) -> list[AnyRecord]:
-    latest: dict[Hashable, AnyRecord] = {}
+def _standing(
+    records: Sequence[BenchmarkRecord], labels: DeviceLabels
+) -> tuple[list[BenchmarkRecord], list[BenchmarkRecord]]:
+    """The record that stands for each identity, and the invalid ones that none has replaced; both oldest first."""
+    runs: dict[Hashable, list[BenchmarkRecord]] = {}
+    for record in records:
+        runs.setdefault(identity(record, labels), []).append(record)
+    shown: list[BenchmarkRecord] = []
+    invalid: list[BenchmarkRecord] = []
+    for same in runs.values():
+        valid = [record for record in same if not is_invalid(record)]
+        shown.append((valid or same)[-1])
+        since = valid[-1].created_at if valid else ""
+        invalid += [record for record in same if is_invalid(record) and record.created_at > since]
+    return shown, sorted(invalid, key=lambda record: record.created_at)
+
+
+def identity(record: BenchmarkRecord, labels: DeviceLabels) -> Hashable:
+    """What two records must share for one to replace the other, within a model's weights."""
+    return labels.of(record.device), record.artifact.tower, _operation(record)
+
+
+def _operation(record: BenchmarkRecord) -> Hashable:
+    settings = record.settings
+    return scheme(record.artifact), settings.threads, settings.cores, record.runtime.accelerator_requested
+
+
+def _latest(records: Iterable[JudgedRecord], history: Sequence[BenchmarkRecord]) -> list[JudgedRecord]:
+    latest: dict[Hashable, JudgedRecord] = {}
     for record in sorted(records, key=lambda item: item.created_at):
-        latest[_identity(record)] = record
+        latest[_judged_identity(record), _judged_scheme(record, history)] = record
     return list(latest.values())
 
 
-def _identity(record: BenchmarkRecord | AccuracyRecord | RetrievalRecord) -> Hashable:
+def _judged_scheme(record: AccuracyRecord | RetrievalRecord, history: Sequence[BenchmarkRecord]) -> str:
+    if record.target is None:
+        return f"pytorch-{record.precision}"
+    usual = f"{record.target}-{record.precision}"
+    measured = (each.artifact for each in history if each.artifact.sha256 == record.image_sha256)
+    return next((name for artifact in measured if (name := scheme(artifact)).startswith(usual)), usual)
+
+
+def _judged_identity(record: AccuracyRecord | RetrievalRecord) -> Hashable:
     if isinstance(record, RetrievalRecord):
-        return record.target, record.precision, record.dataset, record.split, record.dataset_sha256, record.baseline
-    if isinstance(record, AccuracyRecord):
-        compared = record.comparison
-        # A comparison with PyTorch and one with another model stand side by side.
-        other = None if compared is None or record.cost is not None else compared.baseline
-        return record.target, record.precision, data_set(record), other
-    artifact = record.artifact
-    return record.device.name, artifact.target, artifact.precision, artifact.tower, record.settings.threads
+        return record.dataset, record.split, record.dataset_sha256, record.baseline
+    compared = record.comparison
+    # A comparison with PyTorch and one with another model stand side by side.
+    other = None if compared is None or record.cost is not None else compared.baseline
+    return data_set(record), other
 
 
-def _table_order(record: BenchmarkRecord) -> tuple[str, tuple[int, int, int], int]:
-    return record.device.name, record.artifact.rank, record.settings.threads
+def _table_order(record: BenchmarkRecord) -> tuple[str, int, int, str, int, int]:
+    artifact, settings = record.artifact, record.settings
+    target, precision, tower = artifact.rank
+    # The towers of one scheme stay together.
+    return record.device.name, target, precision, scheme(artifact), tower, settings.threads
 
 
 def _weight(records: Sequence[AccuracyRecord]) -> tuple[int, int, str]:

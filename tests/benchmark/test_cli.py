@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -25,7 +24,6 @@ from benchmark.store import open_store
 from export.artifact import Artifact
 from export.errors import ArtifactCorruptError, ManifestError
 from export.precision import Precision, TargetName
-from models.errors import StorageError
 
 BuildArtifact = Callable[..., Artifact]
 ROOT = Path(__file__).parents[2]
@@ -171,23 +169,6 @@ def _processes_with(*words: str) -> list[str]:
     return [line for line in lines if all(word in line for word in words)]
 
 
-def test_report_of_a_store(make: Any, tmp_path: Path) -> None:
-    with open_store(str(tmp_path / "s.sqlite")) as store:
-        store.append(make.benchmark())
-    cli.report_command(tmp_path / "report.html", str(tmp_path / "s.sqlite"))
-    assert "<table" in (tmp_path / "report.html").read_text()
-
-
-def test_report_without_store_or_room(make: Any, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="there is no store"):
-        cli.report_command(tmp_path / "report.html", str(tmp_path / "none.sqlite"))
-    with open_store(str(tmp_path / "s.sqlite")) as store:
-        store.append(make.benchmark())
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="cannot write"):
-        cli.report_command(tmp_path / "file" / "report.html", str(tmp_path / "s.sqlite"))
-
-
 def test_table_shows_no_latency_for_what_was_not_timed(make: Any) -> None:
     records = [
         make.benchmark(TargetName.COREML, status=Status.PARITY_ONLY, reason="Core ML on Linux: parity only"),
@@ -217,15 +198,6 @@ def test_table_names_the_models_where_there_are_several(make: Any) -> None:
     column = cli.results_table([first, second]).columns[0]
     assert column.header == "model"
     assert sorted(column.cells) == sorted([first.artifact.model, "another_model"])
-
-
-def test_commands_can_be_registered_elsewhere() -> None:
-    app = typer.Typer()
-    app.command("bench")(cli.bench_command)
-    app.command("report")(cli.report_command)
-    result = CliRunner().invoke(app, ["report", "--help"], env={"COLUMNS": "120"})
-    assert result.exit_code == 0
-    assert "--store" in result.output
 
 
 def test_help_imports_nothing_heavy() -> None:

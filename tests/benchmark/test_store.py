@@ -21,6 +21,7 @@ from benchmark import store as store_module
 from benchmark.errors import RecordError, RecordVersionError, StoreError
 from benchmark.record_schemas import FOLDER
 from benchmark.records import Status
+from benchmark.report.material import Material
 from benchmark.report.render import render
 from benchmark.store import RecordFilter, open_store
 from export.precision import Precision, TargetName
@@ -271,7 +272,7 @@ def test_accuracy_records_of_schema_1_are_read(tmp_path: Path, make: Any) -> Non
 
 
 def render_page(*records: Any) -> None:
-    html = render([], records, {})
+    html = render(Material(accuracies=records))
     assert "84.1" in html
     assert "no loss seen" in html
 

@@ -11,8 +11,9 @@ import pytest
 from benchmark.records import Status
 from benchmark.report import svg
 from benchmark.report.distributions import draw_distributions
-from benchmark.report.scatter import draw_scatter
-from benchmark.report.selection import Pair
+from benchmark.report.pairs import Pair, rank
+from benchmark.report.scatter import describe_point, draw_scatter
+from benchmark.report.sustained import draw_sustained
 from export.precision import Precision, TargetName, Tower
 
 
@@ -76,6 +77,27 @@ def test_scatter_needs_latency_and_accuracy(make: Any) -> None:
     assert draw_scatter([unjudged], None, 960) is None
 
 
+def test_scatter_rings_the_front_alone(make: Any) -> None:
+    pairs = [
+        pair(make, TargetName.ONNX, Precision.FP32, median_ms=4.0),
+        pair(make, TargetName.TFLITE, Precision.FP32, median_ms=2.0),
+    ]
+    rings = [
+        item for item in ElementTree.fromstring(draw_scatter(pairs, None, 960) or "") if item.get("class") == "ring"
+    ]
+    assert len(rings) == 1
+    assert "on the Pareto front" in describe_point(rank(pairs)[1])
+    assert "Pareto" not in describe_point(rank(pairs)[0])
+
+
+def test_scatter_keeps_invalid_pairs_out_of_the_latency_axis(make: Any, parts: Any) -> None:
+    good, bad = (pair(make, target, Precision.FP32) for target in (TargetName.ONNX, TargetName.TFLITE))
+    bad = replace(bad, image=parts.invalid(bad.image))
+    words = texts(draw_scatter([good, bad], None, 960))
+    assert "no valid time" in words
+    assert "tflite fp32" not in words
+
+
 @pytest.mark.parametrize("width", [960, 342])
 def test_distribution_has_a_box_per_launch(make: Any, width: int) -> None:
     records = [
@@ -94,3 +116,28 @@ def test_distribution_of_identical_samples(make: Any) -> None:
     record = make.benchmark(launches=1)
     still = replace(record, launches=(replace(record.launches[0], steady_ns=(5, 5, 5)),))
     assert len(texts(draw_distributions([still], 960))) > 3
+
+
+@pytest.mark.parametrize("width", [960, 342])
+def test_sustained_curve_has_a_panel_for_each_thing_told(make: Any, parts: Any, width: int) -> None:
+    told = parts.sustained(make.benchmark()).sustained
+    drawn = ElementTree.fromstring(draw_sustained(told, TargetName.ONNX, width) or "")
+    assert len(list(drawn.iter("polyline"))) == 3
+    assert len(list(drawn.iter("circle"))) == 30
+    blind = parts.sustained(make.benchmark(), told=False).sustained
+    drawn = draw_sustained(blind, TargetName.ONNX, width)
+    assert len(list(ElementTree.fromstring(drawn or "").iter("polyline"))) == 1
+    assert not any("clock" in word for word in texts(drawn))
+
+
+def test_sustained_curve_of_one_minute_and_of_none(make: Any, parts: Any) -> None:
+    launch = parts.sustained(make.benchmark(), minutes=1).sustained
+    assert "1" in texts(draw_sustained(launch, TargetName.ONNX, 960))
+    assert draw_sustained(replace(launch, minutes=()), TargetName.ONNX, 960) is None
+
+
+def test_sustained_ticks_stay_apart_in_a_long_run(make: Any, parts: Any) -> None:
+    launch = parts.sustained(make.benchmark(), minutes=30).sustained
+    minutes = [word for word in texts(draw_sustained(launch, TargetName.ONNX, 342)) if word in ("5", "10", "30", "7")]
+    assert minutes.count("10") >= 1
+    assert "7" not in minutes

@@ -10,7 +10,8 @@ import pytest
 from benchmark.accuracy_records import Side
 from benchmark.errors import ReportError
 from benchmark.records import Status
-from benchmark.report.selection import is_alarming, select
+from benchmark.report.pairs import is_alarming
+from benchmark.report.selection import select
 from export.precision import Precision, TargetName, Tower
 
 
@@ -106,3 +107,85 @@ def test_comparison_with_another_model_stands_beside_the_one_with_pytorch(make: 
     assert not is_alarming(foreign)
     assert selection.headline == (own,)
     assert selection.pairs("host")[0].sound
+
+
+def test_an_invalid_run_replaces_no_valid_one(make: Any, parts: Any) -> None:
+    good, bad = make.benchmark(), parts.invalid(make.benchmark())
+    (selection,) = select([good, bad], [])
+    assert (selection.benchmarks, selection.invalid) == ((good,), (bad,))
+
+
+def test_a_later_valid_run_takes_invalid_ones_off(make: Any, parts: Any) -> None:
+    bad, good = parts.invalid(make.benchmark()), make.benchmark()
+    (selection,) = select([bad, good], [])
+    assert (selection.benchmarks, selection.invalid) == ((good,), ())
+
+
+def test_where_no_run_is_valid_the_latest_stands_and_all_are_listed(make: Any, parts: Any) -> None:
+    runs = [parts.invalid(make.benchmark()) for _ in range(3)]
+    (selection,) = select(runs, [])
+    assert selection.benchmarks == (runs[2],)
+    assert selection.invalid_on("host") == runs[::-1]
+
+
+def test_a_failure_is_no_invalid_run(make: Any, parts: Any) -> None:
+    earlier = make.benchmark()
+    failed = parts.invalid(make.benchmark(status=Status.FAILED, reason="crashed"))
+    (selection,) = select([earlier, failed], [])
+    assert (selection.benchmarks, selection.invalid) == ((failed,), ())
+
+
+def test_schemes_and_core_sets_stand_side_by_side(make: Any) -> None:
+    usual = make.benchmark()
+    mixed = replace(make.benchmark(), artifact=replace(usual.artifact, scheme="onnx-fp32-mixed"))
+    pinned = make.benchmark()
+    pinned = replace(pinned, settings=replace(pinned.settings, cores=(2, 3)))
+    (selection,) = select([usual, mixed, pinned], [])
+    assert set(selection.benchmarks) == {usual, mixed, pinned}
+
+
+def test_a_record_without_scheme_is_of_the_usual_form(make: Any) -> None:
+    old, new = make.benchmark(), make.benchmark()
+    new = replace(new, artifact=replace(new.artifact, scheme="onnx-fp32"))
+    assert select([old, new], [])[0].benchmarks == (new,)
+
+
+def test_accuracy_of_a_mixed_artefact_is_not_that_of_the_usual_one(make: Any) -> None:
+    def scheme(record: Any, name: str, sha256: str) -> Any:
+        return replace(record, artifact=replace(record.artifact, scheme=name, sha256=sha256))
+
+    towers = (Tower.IMAGE, Tower.TEXT)
+    usual = [scheme(make.benchmark(tower=tower), "onnx-fp32", f"usual-{tower}") for tower in towers]
+    mixed = [scheme(make.benchmark(tower=tower), "onnx-fp32-mixed", f"mixed-{tower}") for tower in towers]
+    of_usual = replace(make.accuracy(correct=1790), image_sha256="usual-image", text_sha256="usual-text")
+    of_mixed = replace(make.accuracy(correct=1700), image_sha256="mixed-image", text_sha256="mixed-text")
+    (selection,) = select([*usual, *mixed], [of_usual, of_mixed])
+    assert [pair.accuracy for pair in selection.pairs("host")] == [of_usual, of_mixed]
+
+
+def test_two_machines_of_one_name_are_two_devices(make: Any) -> None:
+    def instance(record: Any, name: str | None) -> Any:
+        return replace(record, device=replace(record.device, instance=name))
+
+    first, second, untold = (instance(make.benchmark(), name) for name in ("abcdef12", "fedcba98", None))
+    (selection,) = select([first, second, untold], [])
+    assert selection.devices == ["host (abcdef)", "host (fedcba)", "host (instance unknown)"]
+    (selection,) = select([untold, first], [])
+    assert (selection.devices, selection.benchmarks) == (["host"], (untold,))
+
+
+def test_a_profile_of_an_earlier_run_of_the_same_file_is_still_shown(make: Any, parts: Any) -> None:
+    profiled, plain = parts.profiled(make.benchmark()), make.benchmark()
+    (selection,) = select([profiled, plain], [])
+    assert selection.benchmarks == (plain,)
+    assert selection.latest_with("host", lambda record: record.profile) == [profiled]
+    exported_anew = replace(plain, artifact=replace(plain.artifact, sha256="n" * 64))
+    (selection,) = select([profiled, exported_anew], [])
+    assert selection.latest_with("host", lambda record: record.profile) == []
+
+
+def test_times_of_an_emulated_core_are_no_part(make: Any, parts: Any) -> None:
+    counted = parts.profiled(parts.prepared(parts.counted(make.benchmark())))
+    (selection,) = select([counted], [])
+    assert selection.latest_with("emulator-arm64", lambda record: record.preparation) == []
+    assert selection.latest_with("emulator-arm64", lambda record: record.profile) == []

@@ -1,0 +1,331 @@
+"""The tables of one device: pairs and their front, parity, counts, preparation, invalid runs, a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmark import formatting
+from benchmark.formatting import UNKNOWN
+from benchmark.records import BenchmarkRecord, Status
+from benchmark.report.comparison import BaselineComparison, Compared
+from benchmark.report.derived import (
+    REPEATABLE_SHARE,
+    launch_medians_ns,
+    p50_ns,
+    summarize_counts,
+    summarize_preparation,
+)
+from benchmark.report.names import artifact_name
+from benchmark.report.pairs import Place, Standing, is_timed
+from benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
+
+_MINUS = "\N{MINUS SIGN}"
+
+
+def pairs_table(standings: Sequence[Standing], caption: str) -> Table | None:
+    """Accuracy, latency and size of each pair, and whether another beats it; None where times play no part."""
+    if not any(standing.pair.latency_ns or _is_invalid(standing) for standing in standings):
+        return None
+    rows = [
+        make_row(
+            standing.pair.name,
+            formatting.percent(standing.pair.accuracy.accuracy if standing.pair.accuracy else None),
+            *(_p50(record) for record in standing.pair.towers),
+            Cell(formatting.milliseconds(standing.pair.latency_ns), style="main"),
+            formatting.megabytes(standing.pair.size_bytes),
+            _front_cell(standing),
+            target=standing.pair.target,
+        )
+        for standing in standings
+    ]
+    return Table(
+        "pairs",
+        "Image and text tower together",
+        caption,
+        (
+            text_column("Pair"),
+            Column("Accuracy"),
+            Column("Per image", "per image"),
+            Column("Per prompt", "per prompt"),
+            Column("Both"),
+            Column("Size"),
+            text_column("Pareto front", short="Pareto front", wide=True),
+        ),
+        tuple(rows),
+        "Times are p50. A pair is on the front where no other of this device and as many threads is at least as "
+        "accurate, as fast and as small, and better in one of these. Invalid, emulated and untimed runs do not "
+        "compete; intervals are not considered.",
+    )
+
+
+def _is_invalid(standing: Standing) -> bool:
+    return any(record.invalid for record in standing.pair.towers)
+
+
+def _front_cell(standing: Standing) -> Cell:
+    if standing.place is Place.FRONT:
+        return Cell("\N{BLACK STAR} on the front", style="good")
+    if standing.beaten_by is not None:
+        return Cell(f"beaten by {standing.beaten_by.name}", style="soft")
+    return Cell(f"not ranked: {standing.reason}", style="soft")
+
+
+def _p50(record: BenchmarkRecord) -> str:
+    return formatting.milliseconds(p50_ns(record.launches)) if is_timed(record) else UNKNOWN
+
+
+def parity_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | None:
+    """From the trained model to the device: what each form agrees with, as far as records tell."""
+    proved = [record for record in records if record.parity is not None or record.golden_check is not None]
+    if not proved:
+        return None
+    table = Table(
+        "parity",
+        "Parity, form by form",
+        caption,
+        (
+            text_column("Artefact"),
+            Column("Reparameterised: cosine min", "reparam. min"),
+            Column("Artefact: cosine mean", "cosine mean"),
+            Column("p1", "cosine p1"),
+            Column("min", "cosine min"),
+            Column("max abs"),
+            Column("SNR, dB", "SNR, dB"),
+            Column("Top-1 agreement", "top-1"),
+            Column("Device: cosine min", "device min"),
+            Column("max abs", "device max abs"),
+            Column("against export", "against export"),
+            text_column("Budget"),
+        ),
+        tuple(_parity_row(record) for record in proved),
+        "Reparameterised: the folded model against the one that was trained. Artefact: the file against PyTorch fp32 "
+        "on the same real inputs, when it was exported; its budget is judged there. Device: outputs of this very run "
+        "for the golden inputs, against PyTorch and against what the artefact gave when it was exported. "
+        "The command verify climbs the rungs between and names the op that diverges.",
+    )
+    return without_empty_columns(table)
+
+
+def _parity_row(record: BenchmarkRecord) -> Row:
+    parity, check = record.parity, record.golden_check
+    exported = [UNKNOWN] * 7
+    budget, missed = Cell("not judged", style="soft"), ""
+    if parity is not None:
+        exported = [
+            formatting.cosine(parity.multibranch_cosine_min),
+            *(formatting.cosine(value) for value in (parity.cosine_mean, parity.cosine_p1, parity.cosine_min)),
+            f"{parity.max_abs:.1e}",
+            f"{parity.snr_db:.1f}",
+            formatting.percent(parity.top1_agreement),
+        ]
+        budget = Cell("met", style="good") if parity.passed else Cell("missed", style="bad")
+        missed = "; ".join(parity.failures)
+    device = [UNKNOWN] * 3
+    if check is not None:
+        device = [
+            formatting.cosine(check.cosine_min),
+            f"{check.max_abs:.1e}",
+            formatting.cosine(check.exported_cosine_min),
+        ]
+    return make_row(
+        Cell(artifact_name(record), missed),
+        *exported,
+        *device,
+        budget,
+        target=record.artifact.target,
+        alarm=parity is not None and not parity.passed,
+    )
+
+
+def counts_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | None:
+    """Instructions per inference of counted records."""
+    rows: list[Row] = []
+    for record in records:
+        if record.instructions is None:
+            continue
+        counts = summarize_counts(record.instructions)
+        apart = counts.repeatable is False
+        rows.append(
+            make_row(
+                artifact_name(record),
+                Cell(millions(counts.per_inference), style="main"),
+                Cell(
+                    _share(counts.spread_share),
+                    f"more than {100 * REPEATABLE_SHARE:g} %" if apart else "",
+                    "bad" if apart else "",
+                ),
+                str(counts.processes),
+                str(counts.inferences),
+                record.instructions.cpu,
+                target=record.artifact.target,
+            )
+        )
+    if not rows:
+        return None
+    return Table(
+        "counts",
+        "Instructions per inference",
+        caption,
+        (
+            text_column("Artefact"),
+            Column("Instructions, millions", "millions"),
+            Column("Spread between processes", "spread"),
+            Column("Processes"),
+            Column("Inferences"),
+            text_column("Emulated core", short="core"),
+        ),
+        tuple(rows),
+        "An emulated core's time says nothing; the instructions it executes are real and repeatable. The figure is the "
+        "median over processes of each one's mean, the spread their range as a share of it.",
+    )
+
+
+def millions(count: float) -> str:
+    """A count in millions, without the unit."""
+    return f"{count / 1e6:,.3f}"
+
+
+def _share(share: float | None) -> str:
+    return UNKNOWN if share is None else f"{100 * share:.3f}\N{NO-BREAK SPACE}%"
+
+
+def preparation_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | None:
+    """Time to make one input, apart from the latency."""
+    rows: list[Row] = []
+    for record in records:
+        if record.preparation is not None:
+            summary = summarize_preparation(record.preparation)
+            rows.append(
+                make_row(
+                    artifact_name(record),
+                    str(record.preparation.step),
+                    Cell(formatting.milliseconds(summary.p50_ns), style="main"),
+                    formatting.milliseconds(summary.p90_ns),
+                    str(summary.samples),
+                    record.preparation.executed_by,
+                    target=record.artifact.target,
+                )
+            )
+    if not rows:
+        return None
+    return Table(
+        "preparation",
+        "Preparation of one input",
+        caption,
+        (
+            text_column("Artefact"),
+            text_column("Step"),
+            Column("p50"),
+            Column("p90"),
+            Column("Samples"),
+            text_column("Executed by", short="by", wide=True),
+        ),
+        tuple(rows),
+        "From a decoded image of 8 bits, or from a prompt, to the model's input; no part of the latencies above.",
+    )
+
+
+def invalid_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | None:
+    """Runs that may not be ranked: a row for each condition that was not met, with what to do."""
+    rows: list[Row] = []
+    for record in records:
+        measured = record.status is Status.MEASURED
+        p50 = formatting.milliseconds(p50_ns(record.launches)) if measured else UNKNOWN
+        for each in record.invalid:
+            rows.append(
+                make_row(
+                    artifact_name(record),
+                    _minute(record),
+                    Cell(str(each.code), style="bad"),
+                    each.reason,
+                    each.fix,
+                    Cell(p50, style="soft"),
+                    target=record.artifact.target,
+                )
+            )
+    if not rows:
+        return None
+    return Table(
+        "invalid",
+        "Invalid runs",
+        caption,
+        (
+            text_column("Artefact"),
+            text_column("Measured, UTC", short="measured, UTC"),
+            text_column("Code"),
+            text_column("What was found", wide=True),
+            text_column("What to do", wide=True),
+            Column("p50, not ranked", "p50, not ranked"),
+        ),
+        tuple(rows),
+        "Measured under conditions that forbid to rank them: kept, and left out of every table, picture and headline "
+        "of latency. A later valid run of the same artefact takes them off this list.",
+    )
+
+
+def _minute(record: BenchmarkRecord) -> str:
+    return record.created_at[:16].replace("T", " ")
+
+
+def comparison_table(comparison: BaselineComparison, caption: str) -> Table | None:
+    """The change of each artefact's latency against its baseline."""
+    if not comparison.compared:
+        return None
+    left = len(comparison.unmatched)
+    return Table(
+        "comparison",
+        f"Against {comparison.tag}",
+        caption,
+        (
+            text_column("Artefact"),
+            Column("Baseline median", "baseline"),
+            Column("Median now", "now"),
+            Column("Change"),
+            Column("95 % interval"),
+            text_column("Verdict"),
+        ),
+        tuple(_comparison_row(each) for each in comparison.compared),
+        "Medians over launches of each launch's median, of the latest valid records with and without the tag; of an "
+        "emulated core, instructions per inference. “Cannot tell” means that the launches do not support a verdict."
+        + (f" {left} {'artefact has' if left == 1 else 'artefacts have'} no baseline." if left else ""),
+    )
+
+
+def _comparison_row(compared: Compared) -> Row:
+    name = artifact_name(compared.candidate)
+    medians = (Cell(_median(record), _minute(record)) for record in (compared.baseline, compared.candidate))
+    target = compared.candidate.artifact.target
+    outcome = compared.outcome
+    if outcome is None:
+        return make_row(
+            name, *medians, UNKNOWN, UNKNOWN, Cell("not comparable", compared.refusal, "soft"), target=target
+        )
+    interval = UNKNOWN if outcome.interval is None else " to ".join(change(bound) for bound in outcome.interval)
+    verdict = str(outcome.verdict).replace("-", " ")
+    words = verdict
+    if compared.candidate.instructions is not None:
+        words = {"faster": "fewer", "slower": "more"}.get(verdict, verdict)
+    return make_row(
+        name,
+        *medians,
+        Cell(change(outcome.ratio), style="main"),
+        interval,
+        Cell(words, style={"faster": "good", "slower": "bad"}.get(verdict, "soft")),
+        target=target,
+        alarm=verdict == "slower",
+    )
+
+
+def _median(record: BenchmarkRecord) -> str:
+    if record.instructions is not None:
+        return f"{millions(summarize_counts(record.instructions).per_inference)} M instructions"
+    return formatting.milliseconds(float(np.median(launch_medians_ns(record.launches))))
+
+
+def change(ratio: float) -> str:
+    """A ratio as the change it is, e.g. `+5.0 %`."""
+    worded = f"{100 * (ratio - 1):+.1f}"
+    worded = "0.0" if worded in ("+0.0", "-0.0") else worded.replace("-", _MINUS)
+    return f"{worded}\N{NO-BREAK SPACE}%"

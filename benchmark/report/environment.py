@@ -1,0 +1,58 @@
+"""The environment of a report: each device, what ran on it, and the command that measured."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from benchmark.formatting import UNKNOWN
+from benchmark.records import BenchmarkRecord
+from benchmark.report.names import DeviceLabels
+from benchmark.report.page import Environment
+
+
+def environments(records: Sequence[BenchmarkRecord], labels: DeviceLabels) -> tuple[Environment, ...]:
+    """One for each device, by its latest record."""
+    latest = {labels.of(record.device): record for record in sorted(records, key=lambda item: item.created_at)}
+    return tuple(
+        _environment(label, record, [each for each in records if labels.of(each.device) == label])
+        for label, record in latest.items()
+    )
+
+
+def _environment(label: str, latest: BenchmarkRecord, records: Sequence[BenchmarkRecord]) -> Environment:
+    device = latest.device
+    memory = f"{device.memory_bytes / 2**30:.1f} GiB" if device.memory_bytes is not None else UNKNOWN
+    runtimes = sorted({record.runtime.version for record in records if record.runtime.version})
+    accelerators = sorted(
+        {
+            f"{record.runtime.accelerator_requested} requested, {record.runtime.accelerator_observed or 'not'} observed"
+            for record in records
+            if record.launches
+        }
+    )
+    agents = sorted({record.agent_sha256[:12] for record in records if record.agent_sha256})
+    chip = f"{device.soc}, " if device.soc else ""
+    facts = (
+        ("Device", f"{label} ({device.kind})"),
+        ("System", device.os),
+        ("Processor", f"{chip}{device.cpu}, {device.machine}, {device.logical_cores} logical cores"),
+        ("Instruction sets", ", ".join(device.isa) or UNKNOWN),
+        ("Memory", memory),
+        ("Runtimes", ", ".join(runtimes) or UNKNOWN),
+        ("Accelerator", "; ".join(accelerators) or UNKNOWN),
+        ("PocketCLIP", ", ".join(sorted({record.tool_version for record in records}))),
+        ("Agent", ", ".join(agents) or UNKNOWN),
+    )
+    return Environment(label, facts, _command(latest))
+
+
+def _command(record: BenchmarkRecord) -> str:
+    settings = record.settings
+    command = (
+        f"bench --device {shlex.quote(record.device.name)} --artifact artifacts --threads {settings.threads} "
+        f"--iterations {settings.iterations} --launches {settings.launches}"
+    )
+    if settings.minimum_seconds:
+        command += f" --min-seconds {settings.minimum_seconds:g}"
+    return command

@@ -1,0 +1,60 @@
+"""What a report is made of: records, and what is told beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
+from benchmark.records import BenchmarkRecord
+from benchmark.report.comparison import Baseline, check_tag
+from benchmark.report.selection import ModelSelection, select
+from export.ladder.report import LadderReport
+from export.precision import TargetName
+
+
+@dataclass(frozen=True)
+class Material:
+    """All records of a store.
+
+    `unavailable` maps targets that cannot be used here to reason and remedy; `ladders` are results of `verify`.
+    """
+
+    benchmarks: Sequence[BenchmarkRecord] = ()
+    accuracies: Sequence[AccuracyRecord] = ()
+    retrievals: Sequence[RetrievalRecord] = ()
+    unavailable: Mapping[TargetName, str] = field(default_factory=dict[TargetName, str])
+    baseline: Baseline | None = None
+    ladders: Sequence[LadderReport] = ()
+
+    def select(self) -> list[ModelSelection]:
+        """The records to show, by model.
+
+        Raises:
+            ReportError: there are no records, or none with the baseline's tag.
+        """
+        selections = select(self.benchmarks, self.accuracies, self.retrievals)
+        if self.baseline is not None:
+            check_tag(self.baseline, self.benchmarks)
+        return selections
+
+
+def newest(selections: Sequence[ModelSelection]) -> str:
+    """When the youngest record that is shown was made, ISO 8601."""
+    return max(
+        record.created_at
+        for each in selections
+        for record in (*each.benchmarks, *each.invalid, *each.accuracies, *each.retrievals)
+    )
+
+
+def probe_targets() -> dict[TargetName, str]:
+    """Targets whose packages are missing, with the reason and the command that adds them."""
+    from export import targets
+
+    found = {target: targets.probe(target) for target in TargetName}
+    return {
+        target: f"unavailable here: {state.reason}; add it with: {state.install}"
+        for target, state in found.items()
+        if not state.available
+    }

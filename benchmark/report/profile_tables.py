@@ -1,0 +1,63 @@
+"""Time by op: a table for each profiled artefact, with the share that ran outside the delegate."""
+
+from __future__ import annotations
+
+from benchmark import formatting
+from benchmark.records import BenchmarkRecord
+from benchmark.report.derived import OpShare, delegates, share_between_ops, share_outside_delegates, top_ops
+from benchmark.report.names import artifact_name
+from benchmark.report.table import Cell, Column, Table, make_row, text_column
+
+MOST_OPS = 8
+
+
+def profile_table(record: BenchmarkRecord) -> Table | None:
+    """The ops that took most, the rest summed; None where there is no profile."""
+    profile = record.profile
+    if profile is None:
+        return None
+    inferences = len(profile.inference_ns)
+    rows = [
+        make_row(
+            Cell(_op_name(op), style="soft" if op.op is None else ""),
+            op.delegate or "runtime",
+            str(op.nodes),
+            formatting.milliseconds(op.total_ns / inferences),
+            Cell(formatting.percent(op.share), bar=op.share, style="outside" if op.delegate is None else "inside"),
+            target=record.artifact.target,
+        )
+        for op in top_ops(profile, MOST_OPS)
+    ]
+    return Table(
+        "ops",
+        artifact_name(record) + (", an invalid run" if record.invalid else ""),
+        summary(record),
+        (
+            text_column("Op"),
+            text_column("Run by"),
+            Column("Nodes"),
+            Column("Per inference"),
+            Column("Share of time", "share"),
+        ),
+        tuple(rows),
+    )
+
+
+def summary(record: BenchmarkRecord) -> str:
+    """What the profile comes to, in a sentence; empty without one."""
+    profile = record.profile
+    if profile is None:
+        return ""
+    outside = share_outside_delegates(profile)
+    if outside is None:
+        where = "no delegate: the runtime's own kernels ran everything"
+    else:
+        where = f"{formatting.percent(outside)} of the time outside {' and '.join(delegates(profile))}"
+    between = share_between_ops(profile)
+    rest = f"; {formatting.percent(between)} of an inference between ops" if between is not None else ""
+    count = len(profile.inference_ns)
+    return f"{where}{rest}; {count} {'inference' if count == 1 else 'inferences'} by {profile.source}"
+
+
+def _op_name(op: OpShare) -> str:
+    return op.op if op.op is not None else "all others"

@@ -1,0 +1,208 @@
+"""The report as JSON: what the page shows, as numbers with their units in the names; null is what is not known.
+
+Raw samples stay in the store: these are statistics, derived from the records that `record_id` names.
+
+Format history:
+  1: first version.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
+from benchmark.launch_records import Launch
+from benchmark.records import BenchmarkRecord, tool_version
+from benchmark.report.comparison import Compared, compare_device
+from benchmark.report.derived import (
+    delegates,
+    share_between_ops,
+    share_outside_delegates,
+    summarize_counts,
+    summarize_minutes,
+    summarize_preparation,
+    top_ops,
+)
+from benchmark.report.material import Material, newest
+from benchmark.report.names import scheme
+from benchmark.report.pairs import Standing, is_timed, rank
+from benchmark.report.profile_tables import MOST_OPS
+from benchmark.report.selection import ModelSelection
+from benchmark.report.sustained import sustained_minutes
+from benchmark.statistics import (
+    median_first_inference_ns,
+    median_load_ns,
+    median_peak_bytes,
+    summarize_latency,
+)
+from models import documents
+
+FORMAT = "pocketclip-report"
+FORMAT_VERSION = 1
+
+Json = dict[str, Any]
+
+
+def render_json(material: Material) -> str:
+    """One JSON object.
+
+    Raises:
+        ReportError: there are no records, or none with the baseline's tag.
+    """
+    selections = material.select()
+    content = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "tool_version": tool_version(),
+        "newest_record_at": newest(selections),
+        "baseline_tag": None if material.baseline is None else material.baseline.tag,
+        "unavailable_targets": {str(target): words for target, words in material.unavailable.items()},
+        "models": [_model(selection, material) for selection in selections],
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _model(selection: ModelSelection, material: Material) -> Json:
+    shown = {record.artifact.sha256 for record in selection.benchmarks}
+    return {
+        "model": selection.model,
+        "older_weights_records": selection.older_weights,
+        "devices": [_device(selection, device, material) for device in selection.devices],
+        "accuracies": [_judged(record, selection) for record in selection.accuracies],
+        "retrievals": [_judged(record, selection) for record in selection.retrievals],
+        "ladders": [documents.to_builtin(each) for each in material.ladders if each.artifact_sha256 in shown],
+    }
+
+
+def _judged(record: AccuracyRecord | RetrievalRecord, selection: ModelSelection) -> Json:
+    content = documents.to_builtin(record)
+    # Names of unreadable files are the store's; the page tells how many there were.
+    return {**content, "skipped": len(record.skipped), "scheme": selection.scheme_of(record)}
+
+
+def _device(selection: ModelSelection, device: str, material: Material) -> Json:
+    records = selection.on_device(device)
+    baseline = material.baseline
+    compared = None if baseline is None else compare_device(baseline, selection, device, material.benchmarks)
+    return {
+        "device": device,
+        "facts": documents.to_builtin(records[-1].device),
+        "artifacts": [_artifact(record) for record in records],
+        "pairs": [_pair(standing) for standing in rank(selection.pairs(device))],
+        "sustained": [
+            _identity(record) | {"minutes": _minutes(record.sustained)}
+            for record in selection.latest_with(device, sustained_minutes)
+        ],
+        "profiles": [_profile(record) for record in selection.latest_with(device, lambda record: record.profile)],
+        "preparations": [
+            _preparation(record) for record in selection.latest_with(device, lambda record: record.preparation)
+        ],
+        "invalid_runs": [
+            _identity(record)
+            | {"invalid": documents.to_builtin(record)["invalid"], "latency": _latency(record.launches)}
+            for record in selection.invalid_on(device)
+        ],
+        "comparisons": None if compared is None else [_comparison(each) for each in compared.compared],
+        "without_baseline": None if compared is None else [_identity(record) for record in compared.unmatched],
+    }
+
+
+def _identity(record: BenchmarkRecord) -> Json:
+    artifact, settings = record.artifact, record.settings
+    return {
+        "record_id": record.record_id,
+        "created_at": record.created_at,
+        "tag": record.tag,
+        "scheme": scheme(artifact),
+        "target": str(artifact.target),
+        "precision": str(artifact.precision),
+        "tower": str(artifact.tower),
+        "artifact_sha256": artifact.sha256,
+        "threads": settings.threads,
+        "cores": None if settings.cores is None else list(settings.cores),
+        "accelerator_requested": record.runtime.accelerator_requested,
+    }
+
+
+def _artifact(record: BenchmarkRecord) -> Json:
+    content = documents.to_builtin(record)
+    timed = is_timed(record)
+    counts = None
+    if record.instructions is not None:
+        summary = summarize_counts(record.instructions)
+        counts = {"cpu": record.instructions.cpu, **asdict(summary), "repeatable": summary.repeatable}
+    return _identity(record) | {
+        "model_size_bytes": record.artifact.model_size_bytes,
+        "runtime": content["runtime"],
+        "status": str(record.status),
+        "reason": record.reason,
+        "ranked": timed,
+        "latency": _latency(record.launches) if timed else None,
+        "load_median_ns": median_load_ns(record) if timed else None,
+        "first_inference_median_ns": median_first_inference_ns(record) if timed else None,
+        "peak_over_baseline_median_bytes": median_peak_bytes(record) if timed else None,
+        "parity": None if record.parity is None else {**content["parity"], "passed": record.parity.passed},
+        "golden_check": content["golden_check"],
+        "instructions": counts,
+        "invalid": content["invalid"],
+    }
+
+
+def _latency(launches: Sequence[Launch]) -> Json | None:
+    return asdict(summarize_latency(launches)) if launches else None
+
+
+def _pair(standing: Standing) -> Json:
+    pair = standing.pair
+    return {
+        "image_record_id": pair.image.record_id,
+        "text_record_id": pair.text.record_id,
+        "accuracy_record_id": None if pair.accuracy is None else pair.accuracy.record_id,
+        "scheme": scheme(pair.image.artifact),
+        "threads": pair.image.settings.threads,
+        "accuracy": None if pair.accuracy is None else pair.accuracy.accuracy,
+        "latency_p50_ns": pair.latency_ns,
+        "size_bytes": pair.size_bytes,
+        "sound": pair.sound,
+        "place": str(standing.place),
+        "beaten_by_scheme": None if standing.beaten_by is None else scheme(standing.beaten_by.image.artifact),
+        "not_ranked_reason": standing.reason or None,
+    }
+
+
+def _minutes(launch: Launch | None) -> list[Json]:
+    return [] if launch is None else [asdict(minute) for minute in summarize_minutes(launch)]
+
+
+def _profile(record: BenchmarkRecord) -> Json:
+    profile = record.profile
+    assert profile is not None
+    return _identity(record) | {
+        "source": profile.source,
+        "inferences": len(profile.inference_ns),
+        "delegates": delegates(profile),
+        "outside_delegates_share": share_outside_delegates(profile),
+        "between_ops_share": share_between_ops(profile),
+        "top_ops": [asdict(op) for op in top_ops(profile, MOST_OPS)],
+    }
+
+
+def _preparation(record: BenchmarkRecord) -> Json:
+    preparation = record.preparation
+    assert preparation is not None
+    summary = asdict(summarize_preparation(preparation))
+    return _identity(record) | {"step": str(preparation.step), "executed_by": preparation.executed_by, **summary}
+
+
+def _comparison(compared: Compared) -> Json:
+    outcome = compared.outcome
+    return _identity(compared.candidate) | {
+        "baseline_record_id": compared.baseline.record_id,
+        "verdict": None if outcome is None else str(outcome.verdict),
+        "ratio": None if outcome is None else outcome.ratio,
+        "ratio_interval": None if outcome is None or outcome.interval is None else list(outcome.interval),
+        "refusal": compared.refusal or None,
+    }

@@ -1,0 +1,96 @@
+"""Tables and figures, worded: what a section of the page is made of, whatever form the report is written in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmark.formatting import UNKNOWN
+from export.precision import TargetName
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value. `detail` stands under it in small; `bar` is a share of 1 that is drawn beside it.
+
+    `style` is one of `main`, `good`, `bad` and `soft`, or empty.
+    """
+
+    text: str
+    detail: str = ""
+    style: str = ""
+    bar: float | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading. `short` names the value where there is no room for the heading; `wide` columns hold sentences."""
+
+    heading: str
+    short: str = ""
+    numeric: bool = True
+    wide: bool = False
+
+    @property
+    def label(self) -> str:
+        """What stands beside a value on a narrow screen."""
+        return self.short or self.heading[:1].lower() + self.heading[1:]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing and what is known of it: the first cell names it."""
+
+    cells: tuple[Cell, ...]
+    target: TargetName | None = None
+    alarm: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; `name` is its CSS class, `note` explains its figures."""
+
+    name: str
+    title: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Drawings of one picture, wide and narrow, and the same in words."""
+
+    title: str
+    pictures: tuple[str, ...]
+    caption: str
+    summary: str = ""
+    words: tuple[str, ...] = ()
+
+
+def text_column(heading: str, *, short: str = "", wide: bool = False) -> Column:
+    """A column of words."""
+    return Column(heading, short, numeric=False, wide=wide)
+
+
+def make_row(*values: str | Cell, target: TargetName | None = None, alarm: bool = False) -> Row:
+    """A row of cells, plain ones given as text."""
+    return Row(tuple(value if isinstance(value, Cell) else Cell(value) for value in values), target, alarm)
+
+
+def without_empty_columns(table: Table) -> Table:
+    """The table without columns in which no row has a value."""
+    kept = [index for index in range(len(table.columns)) if any(row.cells[index].text != UNKNOWN for row in table.rows)]
+    return Table(
+        table.name,
+        table.title,
+        table.caption,
+        tuple(table.columns[index] for index in kept),
+        tuple(Row(_pick(row.cells, kept), row.target, row.alarm) for row in table.rows),
+        table.note,
+    )
+
+
+def _pick(cells: Sequence[Cell], kept: Sequence[int]) -> tuple[Cell, ...]:
+    return tuple(cells[index] for index in kept)

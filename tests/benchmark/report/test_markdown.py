@@ -1,0 +1,73 @@
+"""The report as Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from benchmark.records import Status
+from benchmark.report.markdown import escape, render_markdown
+from benchmark.report.material import Material
+from export.precision import TargetName
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    """Tables as cells; an escaped bar is none."""
+    found: list[list[list[str]]] = []
+    inside = False
+    for line in text.splitlines():
+        if not line.startswith("|"):
+            inside = False
+            continue
+        if not inside:
+            found.append([])
+        inside = True
+        found[-1].append([cell.strip() for cell in line.replace("\\|", "\0").strip("|").split("|")])
+    return found
+
+
+def test_every_table_of_the_rich_store_is_whole(rich_store: Any, baseline: Any) -> None:
+    text = render_markdown(Material(*rich_store, baseline=baseline))
+    found = tables(text)
+    assert len(found) > 20
+    for table in found:
+        assert len(table) > 2
+        assert {len(row) for row in table} == {len(table[0])}
+        assert all(cell in ("---", "---:") for cell in table[1])
+    for title in ("Against v1", "Instructions per inference", "Invalid runs", "Time by op", "Sustained"):
+        assert f"#### {title}" in text
+    assert "on the front" in text
+    assert "<svg" not in text and "<table" not in text
+
+
+def test_numbers_are_set_to_the_right_and_words_to_the_left(make: Any) -> None:
+    found = tables(render_markdown(Material([make.benchmark()], [make.accuracy(None), make.accuracy()])))
+    accuracy, formats = (dict(zip(*table[:2], strict=True)) for table in found[:2])
+    assert (accuracy["Pair"], accuracy["Accuracy"], accuracy["Judgement"]) == ("---", "---:", "---")
+    assert (formats["Tower"], formats["p50"], formats["Parity"]) == ("---", "---:", "---")
+
+
+def test_texts_cannot_break_a_table(make: Any) -> None:
+    reason = "a|b\n<script>`x` *y* [z](w)"
+    text = render_markdown(Material([make.benchmark(status=Status.FAILED, reason=reason)]))
+    (row,) = (line for line in text.splitlines() if line.startswith("| ONNX | fp32"))
+    assert "a\\|b &lt;script>\\`x\\` \\*y\\* \\[z\\](w)" in row
+
+
+def test_missing_targets_and_untimed_devices(make: Any, parts: Any) -> None:
+    material = Material([parts.counted(make.benchmark())], unavailable={TargetName.TFLITE: "unavailable here: x"})
+    text = render_markdown(material)
+    first = tables(text)[0]
+    assert first[0][-1] == "Time"
+    assert first[2][-1] == "48.400 million instructions per inference, on an emulated core"
+    assert first[3][-1] == "unavailable here: x"
+
+
+def test_command_of_the_environment_is_copied_as_it_is(make: Any) -> None:
+    record = make.benchmark()
+    record = replace(record, device=replace(record.device, name="my phone_1"))
+    assert "\nbench --device 'my phone_1' --artifact artifacts" in render_markdown(Material([record]))
+
+
+def test_escape() -> None:
+    assert escape("a_b|c") == "a\\_b\\|c"

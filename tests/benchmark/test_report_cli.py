@@ -1,0 +1,91 @@
+"""The `report` command: formats, where they go, baselines, and one line for each error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from benchmark.errors import ReportError, StoreError
+from benchmark.report_cli import report_command
+from benchmark.store import open_store
+from models.errors import ConfigError, StorageError
+
+Report = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Same:
+    verdict: str = "cannot-tell"
+    ratio: float = 1.0
+    interval: tuple[float, float] | None = (0.97, 1.03)
+
+
+@pytest.fixture
+def store(make: Any, tmp_path: Path) -> str:
+    """Two runs of one artefact, the first tagged v1."""
+    location = str(tmp_path / "s.sqlite")
+    with open_store(location) as records:
+        records.append(replace(make.benchmark(), tag="v1"))
+        records.append(make.benchmark())
+    return location
+
+
+@pytest.fixture
+def report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Report:
+    """Runs the command in an empty folder; its own errors come through."""
+    monkeypatch.chdir(tmp_path)
+    app = typer.Typer()
+    app.command()(report_command)
+    return lambda *arguments: CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+
+
+def test_page_is_a_file_by_default(report: Report, store: str, tmp_path: Path) -> None:
+    assert report("--store", store).exit_code == 0
+    assert "<table" in (tmp_path / "report.html").read_text()
+
+
+def test_markdown_and_json_are_printed_by_default(report: Report, store: str, tmp_path: Path) -> None:
+    assert report("--store", store, "--format", "md").stdout.startswith("# PocketCLIP report\n")
+    assert json.loads(report("--store", store, "--format", "json").stdout)["format"] == "pocketclip-report"
+    assert not (tmp_path / "report.html").exists()
+    report("--store", store, "--format", "json", "--out", "r.json")
+    assert json.loads((tmp_path / "r.json").read_text())["models"]
+
+
+def test_baseline_is_compared(report: Report, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("benchmark.compare")
+    module.__dict__.update(compare_records=lambda baseline, candidate: Same(), judge_family=list)
+    monkeypatch.setitem(sys.modules, "benchmark.compare", module)
+    text = report("--store", store, "--format", "md", "--baseline", "v1").stdout
+    assert "#### Against v1" in text
+    assert "cannot tell" in text
+    with pytest.raises(ReportError, match="has the tag 'v9'; choose among: v1"):
+        report("--store", store, "--baseline", "v9")
+
+
+def test_bad_requests(report: Report, make: Any, store: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--format 'pdf' is unknown; choose among: html, md, json"):
+        report("--store", store, "--format", "pdf")
+    with pytest.raises(StoreError, match="there is no store"):
+        report("--store", "none.sqlite")
+    with pytest.raises(ReportError, match=r"cannot read none\.json"):
+        report("--store", store, "--ladder", "none.json")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot write"):
+        report("--store", store, "--out", "file/report.html")
+
+
+def test_help_names_the_options(report: Report) -> None:
+    result = report("--help")
+    assert result.exit_code == 0
+    for option in ("--store", "--format", "--baseline", "--ladder", "--out"):
+        assert option in result.output
