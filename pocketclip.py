@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmark.cli import bench_command, report_command
 from benchmark.eval_cli import eval_command
+from benchmark.results_cli import results_app
 from benchmark.verify_cli import verify_command
 from export.bundle_cli import bundle_command, selftest_command
 from export.cli import classify_command, export_command
@@ -28,6 +29,7 @@ app.command("classify", no_args_is_help=True)(classify_command)
 app.command("eval", no_args_is_help=True)(eval_command)
 app.command("bench", no_args_is_help=True)(bench_command)
 app.command("report")(report_command)
+app.add_typer(results_app, name="results")
 
 
 def main() -> None:

@@ -25,6 +25,20 @@ NEWEST = REVISIONS[-1]
 VERSION_TABLE = "pocketclip_revision"
 MIGRATIONS = "benchmark.store:migrations"
 
+_FIRST_COLUMNS = {
+    *("sequence", "record_id", "kind", "schema_version", "created_at", "document"),
+    *("model", "target", "precision", "tower", "device", "status"),
+}
+_TABLE = "pocketclip_revision"
+MIGRATIONS = "benchmark.store:migrations"
+
+_FIRST_COLUMNS = {
+    *("sequence", "record_id", "kind", "schema_version", "created_at", "document"),
+    *("model", "target", "precision", "tower", "device", "status"),
+}
+_TABLE = "pocketclip_revision"
+MIGRATIONS = "benchmark.store:migrations"
+
 _FIRST_COLUMNS = frozenset(
     "sequence record_id kind schema_version created_at model target precision tower device status document".split()
 )

@@ -46,9 +46,7 @@ def postgres_server() -> Iterator[sa.URL]:
         pytest.skip("PostgreSQL is not installed")
     if account is not None and not shutil.which("setpriv"):
         pytest.skip("PostgreSQL does not run as root, and there is no setpriv to run it as another")
-    prefix = (
-        [] if account is None else ["setpriv", f"--reuid={account}", f"--regid={_group(account)}", "--clear-groups"]
-    )
+    prefix = [] if account is None else _as_account(account)
     # A socket's path has at most 107 characters, and pytest's folders are root's alone.
     folder = Path(tempfile.mkdtemp(prefix="pocketclip-pg-", dir="/tmp"))
     try:
@@ -77,8 +75,8 @@ def postgres_server() -> Iterator[sa.URL]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _group(account: str) -> int:
-    return pwd.getpwnam(account).pw_gid
+def _as_account(name: str) -> list[str]:
+    return ["setpriv", f"--reuid={name}", f"--regid={pwd.getpwnam(name).pw_gid}", "--clear-groups"]
 
 
 def _wait(url: sa.URL, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -216,7 +216,8 @@ def test_up_to_date_store_opens_without_alembic(tmp_path: Path) -> None:
     path = str(tmp_path / "s.sqlite")
     with open_store(path):
         pass
-    program = "import sys\nfrom benchmark.store import open_store\nwith open_store(sys.argv[1]): print('alembic' in sys.modules)"
+    program = "import sys; from benchmark.store import open_store\n"
+    program += "with open_store(sys.argv[1]): print('alembic' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
     assert shown.stdout == "False\n"
 

@@ -54,8 +54,12 @@ def _fill(connection: sa.Connection) -> None:
         connection.execute(
             change,
             [
-                {"row": sequence, **_values(kind, version, text), "created_us": _microseconds(created_at)}
-                for sequence, kind, version, created_at, text in rows
+                {
+                    "row": row.sequence,
+                    **_values(row.kind, row.schema_version, row.document),
+                    "created_us": _microseconds(row.created_at),
+                }
+                for row in rows
             ],
         )
         last = rows[-1].sequence
