@@ -11,17 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from click.core import ParameterSource
 
 from benchmark.cli import DEFAULT_STORE, StoreOption
-from benchmark.errors import BenchmarkError, RecordConflictError, ResultsFileError
+from benchmark.errors import BenchmarkError, FilterError, RecordConflictError, ResultsFileError
 from models import command_line
 
 if TYPE_CHECKING:
     from benchmark.results.files import FileFormat
     from benchmark.store import Additions, RecordText
 
-results_app = command_line.new_app("results", "")
+results_app = command_line.new_app(
+    "results",
+    "Lists records, all or those that fit every filter, oldest first, and writes them to files.\n\n"
+    "JSON and CSV files hold whole records, every sample with them; `import` reads them again.",
+)
 _FORMATS = ("table", "json", "jsonl", "csv", "samples")
 
 
@@ -60,10 +63,7 @@ def results_command(
     ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Lists records, all or those that fit every filter, oldest first, and writes them to files.
-
-    JSON and CSV hold whole records, every sample with them, and `results import` reads them again.
-    """
+    """Lists records and writes them to files."""
     if context.invoked_subcommand is not None:
         _refuse_options_before(context)
         return
@@ -99,7 +99,7 @@ def results_command(
     if not texts:
         command_line.note(f"no record fits; there are {total} in {_shown(store)}")
     elif out is not None:
-        command_line.note(f"wrote {len(texts)} of {total} records to {out}")
+        command_line.note(f"wrote {out}; {len(texts)} of {total} records fit")
 
 
 @results_app.command("import", no_args_is_help=True)
@@ -144,10 +144,12 @@ def merge_command(
 def _refuse_options_before(context: typer.Context) -> None:
     for parameter in context.command.params:
         name = parameter.name or ""
-        if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, None):
+        source = context.get_parameter_source(name)
+        # By name: Typer's enum is not click's.
+        if source is not None and source.name == "COMMANDLINE":
             command = f"results {context.invoked_subcommand}"
             advice = f"write it behind: {command} ... --store" if name == "store" else f"{command} takes --store alone"
-            raise typer.BadParameter(f"{parameter.opts[0]} has no effect before a command: {advice}")
+            raise FilterError(f"{parameter.opts[0]} has no effect before a command: {advice}")
 
 
 def _format(form: str | None, out: Path | None) -> FileFormat | None:
@@ -165,7 +167,6 @@ def _format(form: str | None, out: Path | None) -> FileFormat | None:
 
 
 def _kind(name: str) -> str:
-    from benchmark.errors import FilterError
     from benchmark.store.codec import KINDS
     from models.errors import choices
 

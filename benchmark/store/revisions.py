@@ -25,24 +25,11 @@ NEWEST = REVISIONS[-1]
 VERSION_TABLE = "pocketclip_revision"
 MIGRATIONS = "benchmark.store:migrations"
 
-_FIRST_COLUMNS = {
-    *("sequence", "record_id", "kind", "schema_version", "created_at", "document"),
-    *("model", "target", "precision", "tower", "device", "status"),
-}
-_TABLE = "pocketclip_revision"
-MIGRATIONS = "benchmark.store:migrations"
-
-_FIRST_COLUMNS = {
-    *("sequence", "record_id", "kind", "schema_version", "created_at", "document"),
-    *("model", "target", "precision", "tower", "device", "status"),
-}
-_TABLE = "pocketclip_revision"
-MIGRATIONS = "benchmark.store:migrations"
-
-_FIRST_COLUMNS = frozenset(
-    "sequence record_id kind schema_version created_at model target precision tower device status document".split()
-)
 _TABLE = "records"
+_FIRST_COLUMNS = {
+    *("sequence", "record_id", "kind", "schema_version", "created_at", "document"),
+    *("model", "target", "precision", "tower", "device", "status"),
+}
 # Any number that no other program takes.
 _POSTGRES_LOCK = 0x706F636B6574
 

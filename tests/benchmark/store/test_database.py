@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -10,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.errors import RecordError, RecordVersionError
+from benchmark.errors import RecordError, RecordVersionError, StoreError
 from benchmark.records import Status
-from benchmark.store import Additions, RecordFilter, open_store
+from benchmark.store import Additions, RecordFilter, open_store, read_texts
 from benchmark.store.codec import encode
 from benchmark.validity import InvalidityCode, invalidity
 from export.precision import Precision, TargetName
@@ -165,3 +166,48 @@ def test_retrieval_records(location: str, make: Any) -> None:
             store.append(record)
         assert store.retrievals() == written
         assert store.accuracies() == []
+
+
+def test_store_takes_in_another_of_any_database(location: str, tmp_path: Path, make: Any) -> None:
+    here, there = make.benchmark(), make.retrieval(TargetName.ONNX, drop_points=1.0)
+    other = str(tmp_path / "other.sqlite")
+    for place, record in ((location, here), (other, there)):
+        with open_store(place) as store:
+            store.append(record)
+    for source, goal in ((other, location), (location, other)):
+        with open_store(goal) as store:
+            found = store.add(read_texts(source))
+            assert store.records() == [here, there]
+        assert {text.record_id for text in (*found.added, *found.present)} == {
+            text.record_id for text in read_texts(source)
+        }
+    with open_store(location) as store:
+        first = store.texts()
+    with open_store(other) as store:
+        assert store.texts() == first
+
+
+def test_password_is_in_no_message_of_a_merge(postgres: str, make: Any) -> None:
+    secret = postgres.replace("tests@", "tests:secret@")
+    with open_store(secret) as store:
+        store.append(make.benchmark())
+    origins = {text.origin for text in read_texts(secret)}
+    assert len(origins) == 1 and not any("secret" in origin for origin in origins)
+
+
+def test_missing_driver_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with (
+        pytest.raises(StoreError, match=r"cannot use the store.*pip install 'pocketclip\[postgres\]'"),
+        open_store("postgresql+psycopg://nowhere/x"),
+    ):
+        pass
+
+
+def test_server_that_does_not_answer(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg", reason="it comes with the extra `postgres`")
+    with (
+        pytest.raises(StoreError, match="cannot open the store postgresql"),
+        open_store(f"postgresql+psycopg:///x?host={tmp_path}"),
+    ):
+        pass

@@ -17,7 +17,7 @@ import pytest
 from benchmark.store import open_store
 from benchmark.store.codec import encode
 
-ROUNDS = 6
+ROUNDS = 4
 RECORDS_PER_WRITER = 60
 RECORDS_PER_KILLED_WRITER = 200
 
@@ -128,6 +128,7 @@ def test_writers_at_once_lose_nothing(location: str, tmp_path: Path, make: Any) 
     assert found == writers[0].records | writers[1].records
 
 
+@pytest.mark.slow
 def test_writers_of_the_same_records_at_once(location: str, tmp_path: Path, make: Any) -> None:
     records = [make.benchmark() for _ in range(RECORDS_PER_WRITER)]
     (tmp_path / "other").mkdir()

@@ -25,7 +25,7 @@ from benchmark.store.table import METADATA
 from models import documents
 
 Execute = Callable[..., list[tuple[Any, ...]]]
-OPENERS = 3
+OPENERS = 2
 IDS = [f"5d3c9d0e-0b7c-4c55-9f1a-00000000000{number}" for number in (1, 2, 3, 4)]
 
 
