@@ -90,9 +90,13 @@ def store_errors(url: sa.URL, verb: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
+        advice = (
+            "check that the disk has room, that you may write there and that the file is a PocketCLIP store"
+            if url.get_backend_name() == "sqlite"
+            else "check that the server runs, that the database is there and that you may write to it"
+        )
         raise StoreError(
-            f"cannot {verb} the store {shown(url)}: {reason(error)}; check that the disk has room, "
-            "that you may write there and that the file is a PocketCLIP store, or choose another with --store"
+            f"cannot {verb} the store {shown(url)}: {reason(error)}; {advice}, or choose another with --store"
         ) from error
 
 
