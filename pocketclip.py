@@ -6,6 +6,7 @@ from benchmark.cli import bench_command
 from benchmark.compare_cli import compare_command
 from benchmark.eval_cli import eval_command
 from benchmark.report_cli import report_command
+from benchmark.results_cli import results_app
 from benchmark.verify_cli import verify_command
 from export.bundle_cli import bundle_command, selftest_command
 from export.cli import classify_command, export_command
@@ -31,6 +32,7 @@ app.command("eval", no_args_is_help=True)(eval_command)
 app.command("bench", no_args_is_help=True)(bench_command)
 app.command("compare", no_args_is_help=True)(compare_command)
 app.command("report")(report_command)
+app.add_typer(results_app, name="results")
 
 
 def main() -> None:

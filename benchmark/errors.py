@@ -81,6 +81,22 @@ class StoreError(BenchmarkError):
     exit_code = 2
 
 
+class RecordConflictError(RecordError):
+    """Records to be added have the ids of stored ones and other content."""
+
+
+class ResultsFileError(BenchmarkError):
+    """A file of results cannot be read, or is of a form that cannot be imported."""
+
+    exit_code = 2
+
+
+class FilterError(BenchmarkError):
+    """A filter of results makes no sense."""
+
+    exit_code = 2
+
+
 class EvaluationError(BenchmarkError):
     """An evaluation is asked for that cannot be: what is judged and the baseline do not fit."""
 

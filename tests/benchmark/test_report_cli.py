@@ -64,6 +64,7 @@ def test_markdown_and_json_are_printed_by_default(report: Report, store: str, tm
 def test_baseline_is_compared(report: Report, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("benchmark.compare")
     module.__dict__.update(compare_records=lambda baseline, candidate: Same(), judge_family=list)
+    # Records made up by the store's fixture have too few launches for real verdicts.
     monkeypatch.setitem(sys.modules, "benchmark.compare", module)
     text = report("--store", store, "--format", "md", "--baseline", "v1").stdout
     assert "#### Against v1" in text

@@ -1,0 +1,223 @@
+"""The command `results`: what a store holds as a table or a file, and records of other machines taken in.
+
+Heavy imports live inside the functions: `--help` must not wait for numpy or SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.cli import DEFAULT_STORE, StoreOption
+from benchmark.errors import BenchmarkError, FilterError, RecordConflictError, ResultsFileError
+from models import command_line
+
+if TYPE_CHECKING:
+    from benchmark.results.files import FileFormat
+    from benchmark.store import Additions, RecordText
+
+results_app = command_line.new_app(
+    "results",
+    "Lists records, all or those that fit every filter, oldest first, and writes them to files.\n\n"
+    "JSON and CSV files hold whole records, every sample with them; `import` reads them again.",
+)
+_FORMATS = ("table", "json", "jsonl", "csv", "samples")
+
+
+@results_app.callback(invoke_without_command=True, no_args_is_help=False)
+def results_command(
+    context: typer.Context,
+    model: Annotated[str | None, typer.Option("--model", help="Of this model.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Of this target, e.g. onnx.")] = None,
+    precision: Annotated[str | None, typer.Option("--precision", help="Of this precision, e.g. int8-static.")] = None,
+    scheme: Annotated[str | None, typer.Option("--scheme", help="Of this form, as the table names it.")] = None,
+    tower: Annotated[str | None, typer.Option("--tower", help="image or text.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="Measured on the device of this name.")] = None,
+    instance: Annotated[
+        str | None, typer.Option("--instance", help="Measured on this one of the devices of a name.")
+    ] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="With this tag.")] = None,
+    status: Annotated[str | None, typer.Option("--status", help="measured, counted, parity-only or failed.")] = None,
+    valid: Annotated[
+        bool | None,
+        typer.Option("--valid/--invalid", help="Benchmarks that met their preconditions, or that did not."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="No older than 30m, 12h, 7d, 2w, or a date or time (UTC).")
+    ] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="benchmark, accuracy or retrieval.")] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="table (default), json, jsonl, csv (a row a record) or samples (CSV, a row a steady sample).",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write to this file; its name (.json, .jsonl, .csv) tells the format."),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Lists records and writes them to files."""
+    if context.invoked_subcommand is not None:
+        _refuse_options_before(context)
+        return
+    chosen = _format(form, out)
+
+    from datetime import UTC, datetime
+
+    from benchmark.records import Status
+    from benchmark.results.filters import parse_since
+    from benchmark.store import RecordFilter, open_store
+    from export.precision import Precision, TargetName, Tower
+
+    wanted = RecordFilter(
+        kind=kind if kind is None else _kind(kind),
+        model=model,
+        target=target and command_line.parse_choice(TargetName, "--target", target),
+        precision=precision and command_line.parse_choice(Precision, "--precision", precision),
+        scheme=scheme,
+        tower=tower and command_line.parse_choice(Tower, "--tower", tower),
+        device=device,
+        instance=instance,
+        status=status and command_line.parse_choice(Status, "--status", status),
+        tag=tag,
+        valid=valid,
+        since=None if since is None else parse_since(since, datetime.now(UTC)),
+    )
+    with open_store(store, create=False) as opened:
+        texts, total = opened.texts(wanted), opened.count()
+    if chosen is None:
+        _print_table(texts)
+    else:
+        _write(texts, chosen, out)
+    if not texts:
+        command_line.note(f"no record fits; there are {total} in {_shown(store)}")
+    elif out is not None:
+        command_line.note(f"wrote {out}; {len(texts)} of {total} records fit")
+
+
+@results_app.command("import", no_args_is_help=True)
+def import_command(
+    file: Annotated[list[Path], typer.Argument(help="Files that `results --out` wrote: .json, .jsonl or .csv.")],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Adds the records of files to the store: all of them, or none where one cannot be read.
+
+    Records that are already there are passed over. One whose id is stored with other content is reported and left out.
+    """
+    from benchmark.results.files import read_results
+    from benchmark.store import open_store
+
+    with _nothing_added():
+        # Read before the store is opened: damaged files must not make one.
+        texts = [text for path in file for text in read_results(path)]
+        with open_store(store) as opened:
+            found = opened.add(texts)
+    _report([str(path) for path in file], found, store)
+
+
+@results_app.command("merge", no_args_is_help=True)
+def merge_command(
+    source: Annotated[list[str], typer.Argument(help="Stores of other machines: SQLite files or SQLAlchemy URLs.")],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Adds the records of other stores to the one of --store: all of them, or none where one cannot be read.
+
+    The other stores are left as they are, also those of older versions. Records that are already there are passed
+    over. One whose id is stored with other content is reported and left out.
+    """
+    from benchmark.store import check_texts, open_store, read_texts
+
+    with _nothing_added():
+        texts = [text for each in source for text in check_texts(read_texts(each))]
+        with open_store(store) as opened:
+            found = opened.add(texts)
+    _report([_shown(each) for each in source], found, store)
+
+
+def _refuse_options_before(context: typer.Context) -> None:
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        # By name: Typer's enum is not click's.
+        if source is not None and source.name == "COMMANDLINE":
+            command = f"results {context.invoked_subcommand}"
+            advice = f"write it behind: {command} ... --store" if name == "store" else f"{command} takes --store alone"
+            raise FilterError(f"{parameter.opts[0]} has no effect before a command: {advice}")
+
+
+def _format(form: str | None, out: Path | None) -> FileFormat | None:
+    """The format to write, None for the table."""
+    from benchmark.results.files import FileFormat, format_of
+    from models.errors import choices
+
+    if form is not None and form not in _FORMATS:
+        raise ResultsFileError(f"--format {form!r} is unknown; choose among: {choices(_FORMATS)}")
+    if form == "table" or (form is None and out is None):
+        if out is not None:
+            raise ResultsFileError(f"--format table is for the terminal; for {out} choose json, jsonl, csv or samples")
+        return None
+    return FileFormat(form) if form is not None else format_of(out or Path())
+
+
+def _kind(name: str) -> str:
+    from benchmark.store.codec import KINDS
+    from models.errors import choices
+
+    if name not in KINDS:
+        raise FilterError(f"--kind {name!r} is unknown; choose among: {choices(KINDS)}")
+    return name
+
+
+def _print_table(texts: list[RecordText]) -> None:
+    from benchmark.results.table import results_table
+    from benchmark.store.codec import decode
+
+    if texts:
+        command_line.console().print(results_table([decode(text) for text in texts]))
+
+
+def _write(texts: list[RecordText], form: FileFormat, out: Path | None) -> None:
+    from benchmark.results.files import render
+    from models import atomic
+
+    content = render(texts, form)
+    if out is None:
+        typer.echo(content, nl=False)
+    else:
+        atomic.write_text(out, content)
+
+
+@contextmanager
+def _nothing_added() -> Iterator[None]:
+    try:
+        yield
+    except BenchmarkError as error:
+        raise type(error)(f"{error}; nothing was added") from error
+
+
+def _report(sources: list[str], found: Additions, store: str) -> None:
+    for source in dict.fromkeys(sources):
+        added, present, conflicts = (
+            sum(text.origin == source for text in texts) for texts in (found.added, found.present, found.conflicts)
+        )
+        command_line.note(f"{source}: {added} added, {present} already there, {conflicts} in conflict")
+    for text in found.conflicts:
+        command_line.note(f"conflict: {text.named} is not what {_shown(store)} holds under that id")
+    if found.conflicts:
+        raise RecordConflictError(
+            f"{len(found.conflicts)} records have the ids of stored ones and other content; the stored ones were kept. "
+            "Records never change: one of the two was altered; export both to see which, and leave that one out"
+        )
+
+
+def _shown(store: str) -> str:
+    from benchmark.store.database import location_name
+
+    return location_name(store)

@@ -1,0 +1,20 @@
+"""The append-only store of records: one table with indexed identity columns and the whole record as JSON.
+
+SQLite by default, in WAL mode with full syncs: a record is in the store once `append` returns, whatever
+happens to the process afterwards. PostgreSQL and any other database work by their SQLAlchemy URL.
+"""
+
+from benchmark.store.codec import Record, RecordText, check_texts
+from benchmark.store.database import DEFAULT_STORE, Additions, RecordFilter, Store, open_store, read_texts
+
+__all__ = [
+    "DEFAULT_STORE",
+    "Additions",
+    "Record",
+    "RecordFilter",
+    "RecordText",
+    "Store",
+    "check_texts",
+    "open_store",
+    "read_texts",
+]

@@ -1,0 +1,237 @@
+"""Opens stores, appends to them, reads them by filters and takes in the records of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
+from benchmark.errors import RecordError, StoreError
+from benchmark.records import BenchmarkRecord
+from benchmark.store.codec import Record, RecordText, decode, encode
+from benchmark.store.location import (
+    check_file,
+    make_engine,
+    parse_location,
+    shown,
+    sqlite_file,
+    store_errors,
+    writer,
+)
+from benchmark.store.revisions import NEWEST, migrate, read_revision
+from benchmark.store.table import RECORDS, microseconds, row_of
+
+DEFAULT_STORE = "results/pocketclip.sqlite"
+
+_BATCH = 200
+_ATTEMPTS = 3
+_TEXT_COLUMNS = (RECORDS.c.record_id, RECORDS.c.kind, RECORDS.c.schema_version, RECORDS.c.document)
+
+
+@dataclass(frozen=True)
+class RecordFilter:
+    """Which records to read; None takes all. The names are those of the columns.
+
+    `scheme`, `instance`, `tag` and `valid` are of benchmarks alone; `valid` is whether nothing forbids to rank one.
+    `since` needs a time zone; records made then or later fit.
+    """
+
+    record_id: str | None = None
+    kind: str | None = None
+    model: str | None = None
+    target: str | None = None
+    precision: str | None = None
+    scheme: str | None = None
+    tower: str | None = None
+    device: str | None = None
+    instance: str | None = None
+    status: str | None = None
+    tag: str | None = None
+    valid: bool | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Additions:
+    """What became of records that were to be added. Those in conflict have the id of a stored one and other content."""
+
+    added: tuple[RecordText, ...]
+    present: tuple[RecordText, ...]
+    conflicts: tuple[RecordText, ...]
+
+
+class Store:
+    """Records in a database. Use `open_store`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._writer = writer(engine)
+
+    def append(self, record: Record) -> None:
+        """Adds a record; one that is already there is left as it is.
+
+        Raises:
+            RecordError: the record does not follow its own schema, or its id belongs to another record.
+            StoreError: the database cannot be written.
+        """
+        if self.add([encode(record)]).conflicts:
+            raise RecordError(f"record {record.record_id} is already stored with other content: records never change")
+
+    def add(self, texts: Iterable[RecordText]) -> Additions:
+        """Adds records as they were written, all in one transaction; what is stored is never changed.
+
+        Raises:
+            RecordVersionError: one was written by a newer version of PocketCLIP; nothing is added.
+            RecordError: one cannot be read; nothing is added.
+            StoreError: the database cannot be written; nothing is added.
+        """
+        rows = [(text, row_of(decode(text), text)) for text in texts]
+        with store_errors(self._engine.url, "write"):
+            for attempt in range(1, _ATTEMPTS + 1):
+                try:
+                    return self._add(rows)
+                except IntegrityError:
+                    # Where reading does not lock, another process may have added one since we looked.
+                    if attempt == _ATTEMPTS:
+                        raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def records(self, wanted: RecordFilter | None = None) -> list[Record]:
+        """The records that fit, oldest first.
+
+        Raises:
+            RecordVersionError: one was written by a newer version of PocketCLIP.
+            RecordError: one cannot be read.
+            StoreError: the database cannot be read.
+        """
+        return [decode(text) for text in self.texts(wanted)]
+
+    def texts(self, wanted: RecordFilter | None = None) -> list[RecordText]:
+        """The records that fit as they were written, oldest first.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        query = sa.select(*_TEXT_COLUMNS)
+        for item in fields(RecordFilter):
+            value = getattr(wanted, item.name) if wanted else None
+            if value is not None:
+                query = query.where(_condition(item.name, value))
+        with store_errors(self._engine.url, "read"), self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(RECORDS.c.created_us, RECORDS.c.sequence)).all()
+        return [RecordText(*row) for row in rows]
+
+    def count(self) -> int:
+        """How many records there are; raises `StoreError` where the database cannot be read."""
+        with store_errors(self._engine.url, "read"), self._engine.connect() as connection:
+            return connection.execute(sa.select(sa.func.count()).select_from(RECORDS)).scalar_one()
+
+    def benchmarks(self) -> list[BenchmarkRecord]:
+        """All benchmark records, oldest first; see `records`."""
+        found = self.records(RecordFilter(kind="benchmark"))
+        return [record for record in found if isinstance(record, BenchmarkRecord)]
+
+    def accuracies(self) -> list[AccuracyRecord]:
+        """All accuracy records, oldest first; see `records`."""
+        found = self.records(RecordFilter(kind="accuracy"))
+        return [record for record in found if isinstance(record, AccuracyRecord)]
+
+    def retrievals(self) -> list[RetrievalRecord]:
+        """All retrieval records, oldest first; see `records`."""
+        found = self.records(RecordFilter(kind="retrieval"))
+        return [record for record in found if isinstance(record, RetrievalRecord)]
+
+    def find(self, record_id: str) -> Record | None:
+        """The record of that id, None where there is none; raises as `records` does."""
+        found = self.records(RecordFilter(record_id=record_id))
+        return found[0] if found else None
+
+    def close(self) -> None:
+        """Lets go of the database."""
+        self._engine.dispose()
+
+    def _add(self, rows: list[tuple[RecordText, dict[str, Any]]]) -> Additions:
+        added: list[RecordText] = []
+        present: list[RecordText] = []
+        conflicts: list[RecordText] = []
+        with self._writer.begin() as connection:
+            for text, row in rows:
+                stored = connection.execute(
+                    sa.select(*_TEXT_COLUMNS).where(RECORDS.c.record_id == text.record_id)
+                ).one_or_none()
+                if stored is None:
+                    connection.execute(RECORDS.insert().values(row))
+                    added.append(text)
+                elif decode(RecordText(*stored)) == decode(text):
+                    present.append(text)
+                else:
+                    conflicts.append(text)
+        return Additions(tuple(added), tuple(present), tuple(conflicts))
+
+
+@contextmanager
+def open_store(location: str, *, create: bool = True) -> Iterator[Store]:
+    """Opens a store by a file name (SQLite) or an SQLAlchemy URL; `create` makes one where there is none.
+
+    A store of an older revision is brought to the newest first.
+
+    Raises:
+        StoreError: it cannot be opened, there is none, or a newer version of PocketCLIP made it.
+    """
+    url = parse_location(location)
+    file = sqlite_file(url)
+    if file is not None:
+        check_file(file, create=create)
+    engine = make_engine(url)
+    store = Store(engine)
+    try:
+        with store_errors(url, "open"):
+            with engine.connect() as connection:
+                revision = read_revision(connection)
+            if revision is None and not create:
+                raise StoreError(f"{shown(url)} holds no records; measure something with `bench` first")
+            if revision != NEWEST:
+                migrate(engine)
+        yield store
+    finally:
+        store.close()
+
+
+def read_texts(location: str) -> Iterator[RecordText]:
+    """The records of a store of any revision in the order they were added, the store left as it is.
+
+    Raises:
+        StoreError: it cannot be read, there is none, or a newer version of PocketCLIP made it.
+    """
+    url = parse_location(location)
+    file = sqlite_file(url)
+    if file is not None:
+        check_file(file, create=False)
+    engine = make_engine(url, read_only=True)
+    try:
+        with store_errors(url, "read"), engine.connect() as connection:
+            if read_revision(connection) is None:
+                raise StoreError(f"{shown(url)} holds no records: it is no PocketCLIP store")
+            # These columns are in every revision.
+            query = sa.select(*_TEXT_COLUMNS).order_by(RECORDS.c.sequence)
+            for row in connection.execution_options(yield_per=_BATCH).execute(query):
+                yield RecordText(*row, origin=location_name(location))
+    finally:
+        engine.dispose()
+
+
+def location_name(location: str) -> str:
+    """A store's location as messages show it: without its password."""
+    return shown(parse_location(location))
+
+
+def _condition(name: str, value: Any) -> sa.ColumnElement[bool]:
+    if name == "since":
+        return RECORDS.c.created_us >= microseconds(value)
+    return RECORDS.c[name] == value

@@ -1,0 +1,1 @@
+"""Migrations of the store, run by Alembic within the transaction of `benchmark.store.revisions.migrate`."""

@@ -1,0 +1,12 @@
+"""Read by Alembic: where migrations run. The connection and its transaction are the caller's."""
+
+from alembic import context
+
+from benchmark.store.revisions import VERSION_TABLE
+from benchmark.store.table import METADATA
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=METADATA, version_table=VERSION_TABLE
+)
+with context.begin_transaction():
+    context.run_migrations()
