@@ -1,0 +1,124 @@
+"""Records as CSV, in two forms.
+
+One row a record: what identifies it, its figures, and in the last column, `document`, the whole record as JSON. The
+figures are for spreadsheets and data frames; `document` makes the file whole, so that it can be imported again.
+
+One row a steady sample (long form): what identifies the record, launch and iteration, counted from 0, and
+`inference_ns`. It is for analysis alone: what else a record holds is not in it, so that it cannot be imported.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+
+from benchmark.errors import RecordError, ResultsFileError
+from benchmark.records import BenchmarkRecord
+from benchmark.results.figures import Cell, identity_cells, measured_cells
+from benchmark.store import RecordText
+from benchmark.store.codec import decode, text_of
+
+DOCUMENT = "document"
+SAMPLE = "inference_ns"
+
+_IDENTITY = (
+    *("record_id", "kind", "created_at", "model", "target", "precision", "scheme", "tower"),
+    *("device", "instance", "tag"),
+)
+_FIGURES = (
+    *("status", "reason", "valid", "invalid", "runtime", "runtime_version", "threads", "launches", "samples"),
+    *("p50_ns", "p90_ns", "p95_ns", "p99_ns", "load_ns", "first_inference_ns", "peak_bytes", "instructions"),
+    *("model_size_bytes", "cosine_min"),
+    *("dataset", "split", "accuracy", "accuracy_low", "accuracy_high", "top5_accuracy"),
+    *("recall_at_1_image_to_text", "recall_at_1_text_to_image"),
+)
+RECORD_COLUMNS = (*_IDENTITY, *_FIGURES, DOCUMENT)
+SAMPLE_COLUMNS = (*_IDENTITY, "valid", "runtime", "runtime_version", "threads", "launch", "iteration", SAMPLE)
+
+
+def to_csv(texts: Iterable[RecordText]) -> str:
+    """One row a record. Raises as `decode` does."""
+    rows: list[Mapping[str, Cell]] = []
+    for text in texts:
+        record = decode(text)
+        rows.append({**identity_cells(record), **measured_cells(record), DOCUMENT: text.text})
+    return _table(RECORD_COLUMNS, rows)
+
+
+def to_samples_csv(texts: Iterable[RecordText]) -> str:
+    """One row a steady sample; records without launches have none. Raises as `decode` does."""
+    return _table(SAMPLE_COLUMNS, _sample_rows(texts))
+
+
+def from_csv(content: bytes, origin: str) -> list[RecordText]:
+    """The records of a file with one row a record, from its column `document`.
+
+    Raises:
+        ResultsFileError: it is no such file.
+        RecordError: a row's document is no record, or not the one that its other columns name.
+    """
+    # The default is 128 KiB, which a record of many samples exceeds.
+    usual = csv.field_size_limit(sys.maxsize)
+    try:
+        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        _check_columns(reader.fieldnames or (), origin)
+        return [_text_of_row(row, origin, f"row {number}") for number, row in enumerate(reader, start=1)]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ResultsFileError(f"{origin} is not CSV: {error}; it is damaged or was cut off: export it again") from error
+    finally:
+        csv.field_size_limit(usual)
+
+
+def _check_columns(names: Iterable[str], origin: str) -> None:
+    names = set(names)
+    if DOCUMENT in names and "record_id" in names:
+        return
+    if SAMPLE in names:
+        raise ResultsFileError(
+            f"{origin} holds samples alone, from which no record can be made again; "
+            "import a .json, .jsonl or .csv file that `pocketclip results --out FILE` wrote"
+        )
+    raise ResultsFileError(
+        f"{origin} has no columns 'record_id' and {DOCUMENT!r}; `pocketclip results --out FILE.csv` writes them"
+    )
+
+
+def _text_of_row(row: Mapping[str, str | None], origin: str, place: str) -> RecordText:
+    where = f"{origin}, {place}: record {row['record_id']}"
+    try:
+        content = json.loads(row[DOCUMENT] or "")
+    except (ValueError, RecursionError) as error:
+        raise RecordError(
+            f"{where}: its document is not JSON: {error}; spreadsheets cut cells after 32767 characters: "
+            "import the file as it was exported"
+        ) from error
+    text = text_of(content, origin=origin, place=place)
+    for name, value in identity_cells(decode(text)).items():
+        if name in row and (row[name] or "") != (value or ""):
+            raise RecordError(
+                f"{where}: {name} is {row[name]!r}, its document says {value!r}; records never change: "
+                "import the file as it was exported"
+            )
+    return text
+
+
+def _sample_rows(texts: Iterable[RecordText]) -> Iterator[Mapping[str, Cell]]:
+    for text in texts:
+        record = decode(text)
+        if not isinstance(record, BenchmarkRecord):
+            continue
+        common = {**identity_cells(record), **measured_cells(record)}
+        for launch, each in enumerate(record.launches):
+            for iteration, sample in enumerate(each.steady_ns):
+                yield {**common, "launch": launch, "iteration": iteration, SAMPLE: sample}
+
+
+def _table(columns: tuple[str, ...], rows: Iterable[Mapping[str, Cell]]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, restval=None, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()

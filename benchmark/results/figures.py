@@ -1,0 +1,122 @@
+"""What tables and CSV rows say of a record, derived from it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
+from benchmark.formatting import milliseconds, percent, three_digits
+from benchmark.records import BenchmarkRecord, Status
+from benchmark.statistics import PERCENTILES, median_first_inference_ns, median_load_ns, median_peak_bytes
+from benchmark.store import Record
+from models.evaluation.retrieval import Direction
+
+Cell = str | int | float | bool | None
+
+
+def identity_cells(record: Record) -> dict[str, Cell]:
+    """What identifies a record and what was judged; the same names for all kinds, None where one has no such thing."""
+    cells: dict[str, Cell] = {
+        "record_id": record.record_id,
+        "kind": record.kind,
+        "created_at": record.created_at,
+        "model": None,
+        "target": None,
+        "precision": None,
+        "scheme": None,
+        "tower": None,
+        "device": None,
+        "instance": None,
+        "tag": None,
+    }
+    if isinstance(record, BenchmarkRecord):
+        return cells | {
+            "model": record.artifact.model,
+            "target": record.artifact.target.value,
+            "precision": record.artifact.precision.value,
+            "scheme": record.artifact.scheme or None,
+            "tower": record.artifact.tower.value,
+            "device": record.device.name,
+            "instance": record.device.instance,
+            "tag": record.tag,
+        }
+    return cells | {
+        "model": record.model,
+        "target": None if record.target is None else record.target.value,
+        "precision": record.precision.value,
+    }
+
+
+def measured_cells(record: Record) -> dict[str, Cell]:
+    """The figures of a record; names of kinds differ. See `benchmark_cells` and `evaluation_cells`."""
+    return benchmark_cells(record) if isinstance(record, BenchmarkRecord) else evaluation_cells(record)
+
+
+def benchmark_cells(record: BenchmarkRecord) -> dict[str, Cell]:
+    """Figures of a benchmark: times of the steady samples of all launches in ns, medians over launches of the rest.
+
+    Memory is the peak over the baseline. Counted records have instructions in the place of times.
+    """
+    pooled = [value for launch in record.launches for value in launch.steady_ns]
+    percentiles = map(float, np.percentile(pooled, PERCENTILES)) if pooled else [None] * len(PERCENTILES)
+    return {
+        "status": record.status.value,
+        "reason": record.reason,
+        "valid": not record.invalid,
+        "invalid": " ".join(each.code for each in record.invalid) or None,
+        "runtime": record.runtime.name,
+        "runtime_version": record.runtime.version,
+        "threads": record.settings.threads,
+        "launches": len(record.launches),
+        "samples": len(pooled),
+        **{f"p{percent}_ns": value for percent, value in zip(PERCENTILES, percentiles, strict=True)},
+        "load_ns": median_load_ns(record),
+        "first_inference_ns": median_first_inference_ns(record),
+        "peak_bytes": median_peak_bytes(record),
+        "instructions": median_instructions(record),
+        "model_size_bytes": record.artifact.model_size_bytes,
+        "cosine_min": None if record.golden_check is None else record.golden_check.cosine_min,
+    }
+
+
+def evaluation_cells(record: AccuracyRecord | RetrievalRecord) -> dict[str, Cell]:
+    """Figures of an accuracy or a retrieval: shares in [0, 1], accuracy with its interval (95 %)."""
+    cells: dict[str, Cell] = {"dataset": record.dataset, "split": record.split}
+    if isinstance(record, AccuracyRecord):
+        return cells | {
+            "accuracy": record.accuracy,
+            "accuracy_low": record.accuracy_low,
+            "accuracy_high": record.accuracy_high,
+            "top5_accuracy": record.top5_accuracy,
+        }
+    first = {each.direction: each.recall for each in record.recalls if each.k == 1}
+    return cells | {f"recall_at_1_{direction.value.replace('-', '_')}": first.get(direction) for direction in Direction}
+
+
+def headline(record: Record) -> str:
+    """The one figure that matters most, with its unit; what was not measured has none."""
+    if isinstance(record, BenchmarkRecord):
+        if record.status is Status.MEASURED:
+            pooled = [value for launch in record.launches for value in launch.steady_ns]
+            return milliseconds(float(np.median(pooled)))
+        instructions = median_instructions(record)
+        return "" if instructions is None else f"{three_digits(instructions / 1e6)} M instr."
+    if isinstance(record, AccuracyRecord):
+        return percent(record.accuracy)
+    first = record.recalls[0]
+    return f"{percent(first.recall)} R@{first.k}"
+
+
+def standing(record: Record) -> str:
+    """How far a record came, or what forbids to rank it."""
+    if not isinstance(record, BenchmarkRecord):
+        return record.kind
+    codes = ", ".join(each.code for each in record.invalid)
+    return f"invalid: {codes}" if codes else record.status.value
+
+
+def median_instructions(record: BenchmarkRecord) -> float | None:
+    """Instructions of one inference, the median over all counted ones; None where none were counted."""
+    if record.instructions is None:
+        return None
+    return float(np.median([count for process in record.instructions.per_inference for count in process]))

@@ -1,0 +1,73 @@
+"""Files of results by their format: which ones there are, writing and reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+
+from benchmark.errors import ResultsFileError
+from benchmark.results import csv_files, json_files
+from benchmark.store import RecordText, check_texts
+from models.errors import choices
+
+
+class FileFormat(StrEnum):
+    """How records are written outside the store. `samples` is CSV with one row a steady sample."""
+
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    SAMPLES = "samples"
+
+
+_WRITERS: dict[FileFormat, Callable[[Iterable[RecordText]], str]] = {
+    FileFormat.JSON: json_files.to_json,
+    FileFormat.JSONL: json_files.to_jsonl,
+    FileFormat.CSV: csv_files.to_csv,
+    FileFormat.SAMPLES: csv_files.to_samples_csv,
+}
+_READERS: dict[str, Callable[[bytes, str], Iterable[RecordText]]] = {
+    ".json": json_files.from_json,
+    ".jsonl": json_files.from_jsonl,
+    ".csv": csv_files.from_csv,
+}
+
+
+def format_of(path: Path) -> FileFormat:
+    """The format that a file's name asks for.
+
+    Raises:
+        ResultsFileError: the name ends otherwise.
+    """
+    _check_suffix(path)
+    return FileFormat(path.suffix.removeprefix("."))
+
+
+def render(texts: Iterable[RecordText], form: FileFormat) -> str:
+    """The content of a file of results; raises as `store.codec.decode` does where a record cannot be read."""
+    return _WRITERS[form](texts)
+
+
+def read_results(path: Path) -> Iterator[RecordText]:
+    """The records of a file, each once it has been read whole.
+
+    Raises:
+        ResultsFileError: it cannot be read, or is of a form that cannot be imported.
+        RecordError: an entry is no record or a damaged one; the message names it.
+        RecordVersionError: a newer version of PocketCLIP wrote one.
+    """
+    _check_suffix(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ResultsFileError(f"cannot read {path}: {error.strerror or error}") from error
+    yield from check_texts(_READERS[path.suffix](content, str(path)))
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix not in _READERS:
+        raise ResultsFileError(
+            f"{path} does not say its format; end its name in one of {choices(_READERS)} "
+            "(stores are taken in by `pocketclip results merge`)"
+        )
