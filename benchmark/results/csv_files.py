@@ -67,7 +67,9 @@ def from_csv(content: bytes, origin: str) -> list[RecordText]:
         _check_columns(reader.fieldnames or (), origin)
         return [_text_of_row(row, origin, f"row {number}") for number, row in enumerate(reader, start=1)]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ResultsFileError(f"{origin} is not CSV: {error}; it is damaged or was cut off: export it again") from error
+        raise ResultsFileError(
+            f"{origin} is not CSV: {error}; it is damaged or was cut off: export it again"
+        ) from error
     finally:
         csv.field_size_limit(usual)
 

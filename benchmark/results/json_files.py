@@ -19,7 +19,7 @@ FORMAT_VERSION = 1
 
 
 def to_json(texts: Iterable[RecordText]) -> str:
-    """The document of records, one a line, so that it can be searched and compared by lines. Raises as `decode` does."""
+    """The document of records, one a line, so that lines can be searched and compared. Raises as `decode` does."""
     records = ",\n".join(_one_line(text) for text in check_texts(texts))
     return f'{{"format": "{FORMAT}", "format_version": {FORMAT_VERSION}, "records": [\n{records}\n]}}\n'
 

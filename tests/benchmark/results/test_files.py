@@ -205,8 +205,12 @@ def test_what_is_no_file_of_results(tmp_path: Path, name: str, content: bytes | 
 
 def test_csv_that_was_edited_is_refused(texts: list[RecordText], tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
-    path.write_text(render(texts, FileFormat.CSV).replace("benchmark,2026-03-01T00:00:00.000000+00:00", "benchmark,1.3.26"))
-    with pytest.raises(RecordError, match=r"row 2: record .*: created_at is '1\.3\.26', its document says '2026-03-01T"):
+    path.write_text(
+        render(texts, FileFormat.CSV).replace("benchmark,2026-03-01T00:00:00.000000+00:00", "benchmark,1.3.26")
+    )
+    with pytest.raises(
+        RecordError, match=r"row 2: record .*: created_at is '1\.3\.26', its document says '2026-03-01T"
+    ):
         list(read_results(path))
 
 

@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from benchmark.errors import FilterError, RecordConflictError, RecordError, RecordVersionError, ResultsFileError, StoreError
+from benchmark.errors import (
+    FilterError,
+    RecordConflictError,
+    RecordError,
+    RecordVersionError,
+    ResultsFileError,
+    StoreError,
+)
 from benchmark.store import RecordText, open_store
 from benchmark.store.codec import decode, encode
 from models.errors import ConfigError, StorageError
@@ -148,7 +155,9 @@ def test_damage_leaves_the_store_as_it_was(
 ) -> None:
     new, bad = encode(make.benchmark()), encode(make.benchmark())
     bad = replace(bad, text=bad.text.replace('"steady_ns": [', '"steady_ns": [-1, '))
-    good_source, bad_source = (str(tmp_path / f"{name}.{'jsonl' if command == 'import' else 'sqlite'}") for name in "gb")
+    good_source, bad_source = (
+        str(tmp_path / f"{name}.{'jsonl' if command == 'import' else 'sqlite'}") for name in "gb"
+    )
     if command == "import":
         Path(good_source).write_text(new.text)
         Path(bad_source).write_text(bad.text)
