@@ -33,7 +33,7 @@ from benchmark.records import (
     utc_now,
 )
 from benchmark.statistics import interval_share, launch_medians
-from benchmark.validity import judge_launches
+from benchmark.validity import Invalidity, InvalidityCode, gates_for, judge_launches
 from export.artifact import Artifact
 from models.errors import PocketClipError
 
@@ -123,16 +123,22 @@ def _launches_in_turns(
 ) -> Iterator[Measurement]:
     """Launches each in turn, every other turn in the opposite order; yields a measurement once it is done."""
     waiting, forward = list(measurements), True
+    gates = gates_for(device.facts().logical_cores)
+    patience, told = plan.cooldown_seconds, set[InvalidityCode]()
+
+    def tell(found: Invalidity) -> None:
+        if found.code not in told:
+            told.add(found.code)
+            watch.note(f"waiting for the device, up to {plan.cooldown_seconds:g} s: {found.reason}; {found.fix}")
+
     while waiting:
         for measurement in list(waiting if forward else reversed(waiting)):
             label = measurement.artifact.label
             if len(measurement.launches) >= measurement.settings.launches:
                 watch.more(1)
-            wait_until_fit(
-                device.state,
-                plan.cooldown_seconds,
-                on_wait=lambda found: watch.note(f"waiting up to {plan.cooldown_seconds:g} s: {found.reason}"),
-            )
+            unfit = wait_until_fit(device.state, patience, gates=gates, on_wait=tell)
+            # What did not become fit once is not waited for before every launch.
+            patience = 0.0 if unfit else plan.cooldown_seconds
             measurement.launch(runner)
             watch.advance(label)
             if not measurement.done:
@@ -196,7 +202,7 @@ class Measurement:
         found = replace(
             found,
             preparation=measure_preparation(self.artifact) if here else None,
-            invalid=judge_launches(self.launches),
+            invalid=judge_launches(self.launches, gates_for(self.device.logical_cores)),
         )
         if note is None or not self.needs_more_passes:
             return found

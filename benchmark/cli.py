@@ -116,9 +116,11 @@ def bench_command(
             raise
     command_line.console().print(results_table(finished))
     failed = [record for record in finished if record.status is Status.FAILED]
-    for record in finished:
-        for reason in record.invalid:
-            command_line.note(f"not ranked: {_label(record)}: {reason.code}: {reason.reason}; {reason.fix}")
+    for code in dict.fromkeys(reason.code for record in finished for reason in record.invalid):
+        first, *others = [reason for record in finished for reason in record.invalid if reason.code is code]
+        command_line.note(
+            f"not ranked: {1 + len(others)} of {len(finished)} records: {code}: {first.reason}; {first.fix}"
+        )
     for record in failed:
         command_line.note(f"failed: {_label(record)}: {record.reason}")
     if failed:
@@ -156,7 +158,8 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
     from benchmark.records import Status
 
     table = Table(
-        caption="medians over launches; memory is the peak over what imports took",
+        caption="medians over launches; memory is the peak over what imports took"
+        + ("; * not to be ranked" if any(record.invalid for record in records) else ""),
         caption_justify="left",
         # Ten columns in 80 characters.
         box=box.SIMPLE_HEAD,
@@ -171,6 +174,8 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
     for record in sorted(records, key=lambda item: item.artifact.rank):
         if record.status is Status.MEASURED:
             cells = [Text(formatting.without_unit(cell)) for cell in formatting.timings(record)]
+            if record.invalid:
+                cells[0].append("*", "yellow")
         else:
             worded = "failed" if record.status is Status.FAILED else "untimed"
             cells = [Text(worded, "red" if record.status is Status.FAILED else "dim"), *[Text("")] * 4]

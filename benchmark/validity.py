@@ -69,6 +69,13 @@ class Gates:
 
 
 GATES = Gates()
+# Of all cores, what other programs may keep busy: on two a quarter of one, on sixteen two.
+_OTHERS_SHARE = 1 / 8
+
+
+def gates_for(logical_cores: int) -> Gates:
+    """The gates of a machine with so many cores."""
+    return Gates(others_busy_cores=max(GATES.others_busy_cores, _OTHERS_SHARE * logical_cores))
 
 
 def invalidity(code: InvalidityCode, reason: str) -> Invalidity:
@@ -139,7 +146,7 @@ def judge_launch(launch: Launch, gates: Gates = GATES) -> list[Invalidity]:
 
 
 def _busy(cores: float, gates: Gates) -> Invalidity:
-    reason = f"other programs took {cores:.2f} cores, at most {gates.others_busy_cores} wanted"
+    reason = f"other programs took {cores:.2f} cores, at most {gates.others_busy_cores:.2f} wanted"
     return invalidity(InvalidityCode.BUSY, reason)
 
 
