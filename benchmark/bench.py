@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.agent_runner import AgentRun, Runner
+from benchmark.agent_runner import AgentRun, CountedRun, Runner
 from benchmark.devices import Device
-from benchmark.errors import AgentError, MeasurementError, TransportError
+from benchmark.errors import (
+    AgentError,
+    BenchmarkError,
+    CountingError,
+    DeviceUnsupportedError,
+    MeasurementError,
+    TransportError,
+)
 from benchmark.golden_check import check_outputs
 from benchmark.launch_records import Launch
+from benchmark.profile_records import InstructionCounts
 from benchmark.records import (
     ArtifactIdentity,
     BenchmarkRecord,
@@ -29,6 +38,8 @@ from export.artifact import Artifact
 from models.errors import PocketClipError
 
 ACCELERATOR = "cpu"
+# Counts of one model that differ by more between processes are no measure of it.
+REPEATABLE = 0.001
 
 Append = Callable[[BenchmarkRecord], None]
 Watch = Callable[[str], None]
@@ -92,6 +103,7 @@ class _Measurement:
     device: DeviceFacts
     settings: RunSettings
     launches: list[Launch] = field(default_factory=list[Launch])
+    counted: list[CountedRun] = field(default_factory=list[CountedRun])
     checks: list[GoldenCheck] = field(default_factory=list[GoldenCheck])
     failed: bool = False
 
@@ -104,15 +116,25 @@ class _Measurement:
         try:
             run = runner.run(self.artifact, runtime, self.settings, timeout_seconds=timeout_seconds)
             self.checks.append(check_outputs(self.artifact, run.outputs))
-        except (AgentError, MeasurementError, TransportError) as error:
+        except (AgentError, CountingError, DeviceUnsupportedError, MeasurementError, TransportError) as error:
             self.failed = True
             return self._record(
-                Status.FAILED, str(error), RuntimeFacts(runtime, None, ACCELERATOR, None), runner.agent_sha256
+                Status.FAILED, _reason(error), RuntimeFacts(runtime, None, ACCELERATOR, None), runner.agent_sha256
             )
-        self.launches.append(run.launch)
-        if len(self.launches) < self.settings.launches:
+        if run.launch is not None:
+            self.launches.append(run.launch)
+        if run.counted is not None:
+            self.counted.append(run.counted)
+        if len(self.checks) < self.settings.launches:
             return None
-        return self._record(Status.MEASURED, None, _runtime_facts(runtime, run), runner.agent_sha256)
+        facts = _runtime_facts(runtime, run)
+        if not self.counted:
+            return self._record(Status.MEASURED, None, facts, runner.agent_sha256)
+        differ = counts_differ(self.counted)
+        if differ is not None:
+            self.failed = True
+            return self._record(Status.FAILED, differ, facts, runner.agent_sha256)
+        return self._record(Status.COUNTED, None, facts, runner.agent_sha256)
 
     def parity_only(self, reason: str) -> BenchmarkRecord:
         """Compares outputs in this process, by whatever executes the format here, and times nothing."""
@@ -157,6 +179,7 @@ class _Measurement:
             tool_version=tool_version(),
             record_id=new_record_id(),
             created_at=utc_now(),
+            instructions=_instruction_counts(self.counted) if status is Status.COUNTED else None,
         )
 
 
@@ -169,6 +192,27 @@ def _run_golden_inputs(artifact: Artifact) -> npt.NDArray[np.generic]:
         return np.concatenate([session.run([inputs[i : i + 1]])[0].reshape(1, -1) for i in range(len(inputs))])
     finally:
         session.close()
+
+
+def counts_differ(runs: Sequence[CountedRun]) -> str | None:
+    """Why counts of several processes are no measure of the model, with a code; None where they repeat."""
+    means = [statistics.mean(run.instructions) for run in runs]
+    spread = (max(means) - min(means)) / statistics.median(means)
+    if spread <= REPEATABLE:
+        return None
+    return (
+        f"counts-differ: instructions differ by {100 * spread:.2f} % between {len(runs)} processes, "
+        f"at most {100 * REPEATABLE:g} % allowed; see what else the runtime does, and run it again"
+    )
+
+
+def _instruction_counts(runs: Sequence[CountedRun]) -> InstructionCounts:
+    return InstructionCounts(runs[0].cpu, tuple(run.instructions for run in runs), runs[0].warmup_inferences)
+
+
+def _reason(error: BenchmarkError) -> str:
+    # What the agent reports begins with a code of its own.
+    return f"{error.code}: {error}" if error.code else str(error)
 
 
 def _runtime_facts(runtime: str, run: AgentRun) -> RuntimeFacts:

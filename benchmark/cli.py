@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 # Repeated here because `benchmark.store` brings SQLAlchemy with it; a test keeps the two equal.
 DEFAULT_STORE = "results/pocketclip.sqlite"
 
+DevicesOption = Annotated[
+    Path | None,
+    typer.Option("--devices", help="Your table of devices, laid over ours (default: POCKETCLIP_DEVICES)."),
+]
 StoreOption = Annotated[
     str, typer.Option("--store", help="Where records are kept: a SQLite file or an SQLAlchemy URL.")
 ]
@@ -46,25 +50,33 @@ def bench_command(
         int, typer.Option("--launches", min=1, help="Processes per artefact, interleaved between artefacts.")
     ] = 3,
     timeout: Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds that one launch may take.")] = 300.0,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0.0, help="Seconds to wait for a device that another bench holds.")
+    ] = 0.0,
+    devices: DevicesOption = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Measures artefacts on a device: latency, load, memory and parity, every sample kept."""
     from benchmark.bench import BenchmarkPlan, run_plan
     from benchmark.devices import open_device
+    from benchmark.devices.leases import lease
+    from benchmark.devices.table import load_table
     from benchmark.errors import FailedArtifactsError
     from benchmark.records import RunSettings, Status
     from benchmark.store import open_store
     from export.artifact import find_artifacts
 
-    chosen = open_device(device)
-    plan = BenchmarkPlan(
-        tuple(find_artifacts(artifact)),
-        RunSettings(threads=threads, iterations=iterations, minimum_seconds=min_seconds, launches=launches),
-        timeout,
-    )
+    chosen = open_device(device, load_table(devices), say=command_line.note)
+    settings = RunSettings(threads=threads, iterations=iterations, minimum_seconds=min_seconds, launches=launches)
+    plan = BenchmarkPlan(tuple(find_artifacts(artifact)), chosen.settings(settings), timeout)
     finished: list[BenchmarkRecord] = []
     # Opened before the first launch: a store that cannot be written must not cost a measurement.
-    with open_store(store) as records, command_line.progress() as progress:
+    with (
+        lease(chosen.lease_key, name=device, wait_seconds=wait),
+        open_store(store) as records,
+        command_line.progress() as progress,
+    ):
+        chosen.check()
         _warn_if_busy(chosen)
         task = progress.add_task("launching", total=len(plan.artifacts) * launches)
 
@@ -128,11 +140,14 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
         table.add_column(name, no_wrap=name != "model", overflow="fold")
     for name in ("size\nMB", "parity", "p50\nms", "p90\nms", "load\nms", "first\nms", "peak\nMB"):
         table.add_column(name, justify="right", no_wrap=True)
+    counted = any(record.status is Status.COUNTED for record in records)
+    if counted:
+        table.add_column("million\ninstr.", justify="right", no_wrap=True)
     for record in sorted(records, key=lambda item: item.artifact.rank):
         if record.status is Status.MEASURED:
             cells = [Text(formatting.without_unit(cell)) for cell in formatting.timings(record)]
         else:
-            worded = "failed" if record.status is Status.FAILED else "untimed"
+            worded = {Status.FAILED: "failed", Status.COUNTED: "counted"}.get(record.status, "untimed")
             cells = [Text(worded, "red" if record.status is Status.FAILED else "dim"), *[Text("")] * 4]
         identity = record.artifact
         table.add_row(
@@ -143,8 +158,17 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
             formatting.without_unit(formatting.megabytes(identity.model_size_bytes)),
             _parity_cell(record),
             *cells,
+            *((_millions(record),) if counted else ()),
         )
     return table
+
+
+def _millions(record: BenchmarkRecord) -> str:
+    import statistics
+
+    if record.instructions is None:
+        return ""
+    return f"{statistics.median(map(statistics.mean, record.instructions.per_inference)) / 1e6:.2f}"
 
 
 def _parity_cell(record: BenchmarkRecord) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from benchmark.agent import memory
 from export import runtimes
 
-JOB_VERSION = 1
+JOB_VERSION = 2
 _FIELDS = (
     "runtime",
     "model_path",

@@ -1,0 +1,69 @@
+"""The machine that this process runs on, as a device."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmark import host
+from benchmark.agent_archive import build_agent
+from benchmark.agent_runner import AgentRunner, Runner
+from benchmark.devices.device import DeviceState, untimed_on
+from benchmark.records import DeviceFacts, RunSettings
+from benchmark.transport.local import LocalTransport
+from export.precision import TargetName
+from models.atomic import storage_errors
+
+
+class HostDevice:
+    """The machine that this process runs on."""
+
+    def __init__(
+        self,
+        name: str = "host",
+        *,
+        python: Sequence[str] = (sys.executable,),
+        agent: bytes | None = None,
+        platform: str = sys.platform,
+    ) -> None:
+        self._name = name
+        self._python = tuple(python)
+        self._agent = agent
+        self._platform = platform
+
+    @property
+    def lease_key(self) -> str:
+        return "host"
+
+    def check(self) -> None:
+        pass
+
+    def settings(self, asked: RunSettings) -> RunSettings:
+        return asked
+
+    def facts(self) -> DeviceFacts:
+        return host.host_facts(self._name)
+
+    def state(self) -> DeviceState:
+        return DeviceState(host.load_average())
+
+    def untimed_reason(self, target: TargetName) -> str | None:
+        system = {"linux": "Linux", "win32": "Windows"}.get(self._platform, self._platform)
+        return untimed_on(target, system, core_ml=self._platform == "darwin")
+
+    @contextmanager
+    def open_runner(self) -> Iterator[Runner]:
+        with storage_errors(Path(tempfile.gettempdir())):
+            # Errors at removal (a file that an orphan still writes) must not hide what was measured.
+            folder = tempfile.TemporaryDirectory(prefix="pocketclip-bench-", ignore_cleanup_errors=True)
+        with folder as name:
+            yield AgentRunner(
+                LocalTransport(),
+                workspace=Path(name, "device").as_posix(),
+                scratch=Path(name),
+                python=self._python,
+                agent=build_agent() if self._agent is None else self._agent,
+            )
