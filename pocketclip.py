@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmark.cli import bench_command, report_command
+from benchmark.devices_cli import devices_app
 from benchmark.eval_cli import eval_command
 from benchmark.verify_cli import verify_command
 from export.bundle_cli import bundle_command, selftest_command
@@ -27,6 +28,7 @@ app.command("verify", no_args_is_help=True)(verify_command)
 app.command("classify", no_args_is_help=True)(classify_command)
 app.command("eval", no_args_is_help=True)(eval_command)
 app.command("bench", no_args_is_help=True)(bench_command)
+app.add_typer(devices_app, name="devices")
 app.command("report")(report_command)
 
 
