@@ -48,10 +48,10 @@ Say = Callable[[str], object]
 
 @document
 class _Running:
-    """The phone's first process, and when it started: numbers of processes are used again."""
+    """The phone's first process, and when it started, in ticks since boot: numbers of processes are used again."""
 
     pid: int
-    process_started: float
+    start_ticks: int
     root: str
     started_at: str
 
@@ -79,18 +79,11 @@ class Phone:
 
     def running(self) -> int | None:
         """The number of its first process, None where it does not run."""
-        import psutil
-
         path = self.state / "phone.json"
         if not path.is_file():
             return None
         found = documents.read(_Running, path, error=EmulatorError)
-        try:
-            alive = psutil.Process(found.pid)
-            same = abs(alive.create_time() - found.process_started) < 1 and alive.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return None
-        return found.pid if same else None
+        return found.pid if _start_ticks(found.pid) == found.start_ticks else None
 
     def start(self) -> None:
         """Starts it and waits until adb lists it; nothing where it runs already.
@@ -188,10 +181,7 @@ class Phone:
             time.sleep(0.1)
 
     def _note(self, pid: int) -> None:
-        import psutil
-
-        started = psutil.Process(pid).create_time()
-        running = _Running(pid, started, self.root.name, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        running = _Running(pid, _start_ticks(pid) or 0, self.root.name, time.strftime("%Y-%m-%dT%H:%M:%S%z"))
         atomic.write_text(self.state / "phone.json", json.dumps(documents.to_builtin(running)))
 
     def _last_words(self) -> str:
@@ -218,6 +208,16 @@ def _program(name: str, package: str) -> str:
             f"the emulated phone needs the program {name}; on Debian or Ubuntu: apt-get install {package}"
         )
     return found
+
+
+def _start_ticks(pid: int) -> int | None:
+    """When a process started, whatever is done to the clock since; None where it has ended."""
+    try:
+        _, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+    except OSError:
+        return None
+    fields = rest.split()
+    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def _end(pid: int) -> None:

@@ -89,16 +89,21 @@ class EmulatedDevice:
     def untimed_reason(self, target: TargetName) -> str | None:
         return untimed_on(target, "the emulated phone")
 
+    def _start(self) -> bool:
+        try:
+            self.phone.start()
+        except EmulatorError as error:
+            self._say(f"{error}; counting without its adbd, by a change of root alone")
+            return False
+        return True
+
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:
         """Counts through adb; the phone is started first where it does not run, and then stopped at the end."""
         self.check()
         emulator = ensure_root(self._say, self.phone.root.parent)
         started = self.phone.running() is None
-        try:
-            self.phone.start()
-        except EmulatorError as error:
-            self._say(f"{error}; counting without its adbd, by a change of root alone")
+        if not self._start():
             yield CountingRunner(emulator)
             return
         transport = self.phone.transport(self.entry.name)

@@ -103,7 +103,8 @@ def machine_state(transport: ShellTransport) -> MachineState:
 
 
 def _ask(transport: ShellTransport, probes: dict[str, str]) -> dict[str, str]:
-    lines = [f"echo '{_SECTION}{name}'; {{ {probe}; }} 2>/dev/null" for name, probe in probes.items()]
+    # Each in a shell of its own: a dot before a file that is missing ends the shell.
+    lines = [f"echo '{_SECTION}{name}'; ( {probe} ) 2>/dev/null" for name, probe in probes.items()]
     execution = transport.shell("\n".join([*lines, "true"]))
     if execution.exit_code != 0:
         raise TransportError(f"{transport.label} does not say what it is: {execution.describe()}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,16 +118,32 @@ def run_adb(
 
     Raises:
         MissingProgramError: adb is not installed.
+        DeviceDisconnectedError: that server has ended.
     """
     environment = {name: value for name, value in os.environ.items() if name != "ANDROID_SERIAL"}
-    if server is not None:
-        environment["ADB_SERVER_SOCKET"] = server
     if shutil.which(program) is None:
         raise MissingProgramError(f"this needs the program adb, not installed here; {_INSTALL}")
+    if server is not None:
+        environment["ADB_SERVER_SOCKET"] = server
+        _check_server(server)
     try:
         return run_client([program, *arguments], environment=environment, timeout_seconds=timeout_seconds)
     except OSError as error:
         raise MissingProgramError(f"cannot start {program}: {error.strerror or error}; {_INSTALL}") from error
+
+
+def _check_server(server: str) -> None:
+    """Whether a server of its own still listens: adb would start another in its place, which reaches nothing."""
+    kind, _, path = server.partition(":")
+    if kind != "localfilesystem":
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError as error:
+            raise DeviceDisconnectedError(
+                f"the device's adb server has ended ({path}: {error.strerror or error}); start the device again"
+            ) from error
 
 
 def adb_devices(*, server: str | None = None, program: str = "adb") -> list[AdbDevice]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+_DRAIN_SECONDS = 2.0
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -56,7 +58,11 @@ def run_client(
             return Ended(process.returncode, out or b"", err or b"")
         except subprocess.TimeoutExpired:
             _kill_group(process.pid)
-            out, err = process.communicate()
+            try:
+                out, err = process.communicate(timeout=_DRAIN_SECONDS)
+            except subprocess.TimeoutExpired as undrained:
+                # A helper that left the session (a shared connection of ssh) still holds the pipes.
+                out, err = undrained.output, undrained.stderr
             return Ended(None, out or b"", err or b"")
         except BaseException:
             _kill_group(process.pid)
