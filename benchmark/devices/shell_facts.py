@@ -28,7 +28,8 @@ _PROBES: dict[str, str] = {
     "system": "uname -s",
     "kernel": "uname -r",
     "machine": "uname -m",
-    "cores": "nproc",
+    # `nproc` alone heeds OMP_NUM_THREADS.
+    "cores": "nproc --all || nproc",
     "cpuinfo": "cat /proc/cpuinfo",
     "memory": "grep MemTotal /proc/meminfo",
     "load": "cat /proc/loadavg",

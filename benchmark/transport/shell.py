@@ -30,8 +30,8 @@ from benchmark.transport.client import Ended
 ENDING = "POCKETCLIP-ENDED"
 NO_SPACE = "No space left on device"
 _PID_FILE = ".pocketclip-pid"
-_SHORT_SECONDS = 30.0
 _SLOWEST_BYTES_PER_SECOND = 200_000
+_TRANSFER_SECONDS = 60.0
 _POLL_SECONDS = 1.0
 # How long a device that went away is waited for, to remove our folder there.
 _LEAVE_SECONDS = 10.0
@@ -42,7 +42,7 @@ _SUPERVISED = """\
 cd {folder} && {{
 if command -v setsid >/dev/null 2>&1; then setsid {command} </dev/null & else {command} </dev/null & fi
 p=$!; echo $p > {pid}; wait $p; }}"""
-_KILL = "p=$(cat {pid} 2>/dev/null) && {{ kill -9 -- -$p || kill -9 $p; }} 2>/dev/null; rm -f {pid}"
+_KILL = "p=$(cat {pid} 2>/dev/null) && {{ kill -9 -$p || kill -9 -- -$p || kill -9 $p; }} 2>/dev/null; rm -f {pid}"
 _DIGEST = "if command -v sha256sum >/dev/null 2>&1; then sha256sum < {path}; else wc -c < {path}; fi"
 
 
@@ -52,6 +52,8 @@ class ShellTransport(ABC):
     def __init__(self, label: str) -> None:
         """`label` names the device in messages."""
         self.label = label
+        # For what takes a moment on a device that is well.
+        self.short_seconds = 30.0
         self._unended: str | None = None
 
     @abstractmethod
@@ -78,14 +80,15 @@ class ShellTransport(ABC):
             TransportError: the device does not answer.
         """
 
-    def shell(self, line: str, *, timeout_seconds: float = _SHORT_SECONDS) -> Execution:
-        """Runs one line in the device's shell and waits for its end or the time limit.
+    def shell(self, line: str, *, timeout_seconds: float | None = None) -> Execution:
+        """Runs one line in the device's shell and waits for its end or the time limit, by default `short_seconds`.
 
         Raises:
             TransportError: the device does not answer, or went away before the line had ended.
         """
         number = secrets.token_hex(8)
-        ended = self._run_line(f"{line}\nprintf '\\n%s %s %s\\n' {ENDING} {number} $?", timeout_seconds)
+        limit = self.short_seconds if timeout_seconds is None else timeout_seconds
+        ended = self._run_line(f"{line}\nprintf '\\n%s %s %s\\n' {ENDING} {number} $?", limit)
         stdout, stderr = ended.stdout.decode(errors="replace"), ended.stderr.decode(errors="replace")
         if ended.exit_code is None:
             return Execution(None, stdout, stderr)
@@ -195,7 +198,7 @@ class ShellTransport(ABC):
         execution = self.shell(line)
         if execution.exit_code is None:
             raise TransportTimeoutError(
-                f"{self.label} did not {what} within {_SHORT_SECONDS:g} s; see whether it is busy or hangs"
+                f"{self.label} did not {what} within {self.short_seconds:g} s; see whether it is busy or hangs"
             )
         if execution.exit_code:
             words = execution.stderr.strip()
@@ -257,4 +260,4 @@ def _length(described: str) -> int:
 
 
 def _transfer_seconds(size_bytes: int) -> float:
-    return 2 * _SHORT_SECONDS + size_bytes / _SLOWEST_BYTES_PER_SECOND
+    return _TRANSFER_SECONDS + size_bytes / _SLOWEST_BYTES_PER_SECOND

@@ -114,7 +114,7 @@ def test_an_agent_that_fails_in_every_way(
     phone: Phone, measure: Callable[..., list[BenchmarkRecord]], build_artifact: BuildArtifact, workspaces: Workspaces
 ) -> None:
     faults = ("none", "segv", "out-of-memory", "hang", "nan", "truncated", "flipped", "foreign", "clock-jump", "none")
-    records = measure(*faulty(build_artifact, *faults), timeout=15)
+    records = measure(*faulty(build_artifact, *faults), timeout=10)
     first, *bad, jumped, last = records
     assert [record.status for record in (first, jumped, last)] == [Status.MEASURED] * 3
     codes = [(record.reason or "").partition(":")[0] for record in bad]

@@ -99,7 +99,7 @@ def test_mistakes_name_file_and_key(own: Path, text: str, words: str) -> None:
 
 
 def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(DeviceTableError, match="cannot read the table of devices .*none.toml: No such file"):
+    with pytest.raises(DeviceTableError, match=r"cannot read the table of devices .*none\.toml: No such file"):
         load_table(tmp_path / "none.toml")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(DeviceTableError, match="is not TOML"):

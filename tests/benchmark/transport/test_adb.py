@@ -108,9 +108,7 @@ def test_a_device_that_works(fake_adb: FakeAdb, tmp_path: Path) -> None:
     assert not Path(folder).exists()
 
 
-def test_a_device_without_sha256sum_is_compared_by_length(
-    fake_adb: FakeAdb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_device_without_sha256sum_is_compared_by_length(fake_adb: FakeAdb, tmp_path: Path) -> None:
     script = HERE.replace('sh -c "$2"', 'sh -c "$(echo "$2" | sed \'s/sha256sum/no-such-sum/g\')"')
     transport = AdbTransport("X", "pixel7", program=fake_adb(script))
     (tmp_path / "file").write_text("content")
@@ -130,11 +128,11 @@ def test_no_space(fake_adb: FakeAdb, tmp_path: Path) -> None:
     assert caught.value.exit_code == 16
 
 
-def test_a_device_that_does_not_answer(fake_adb: FakeAdb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmark.transport.shell._SHORT_SECONDS", 0.2)
+def test_a_device_that_does_not_answer(fake_adb: FakeAdb, tmp_path: Path) -> None:
     transport = AdbTransport("X", "pixel7", program=fake_adb("sleep 60"))
+    transport.short_seconds = 0.2
     (tmp_path / "file").write_text("content")
-    with pytest.raises(TransportTimeoutError, match="did not make .* within 0.2 s"):
+    with pytest.raises(TransportTimeoutError, match=r"did not make .* within 0\.2 s"):
         transport.push(tmp_path / "file", f"{tmp_path}/there/file")
 
 
@@ -149,7 +147,7 @@ def test_connecting_believes_the_list_alone(fake_adb: FakeAdb) -> None:
     failing = fake_adb(
         'case "$1" in connect) echo failed to connect to 1.2.3.4:5555;; devices) echo List of devices attached;; esac'
     )
-    with pytest.raises(DeviceNotFoundError, match="no adbd answers at 1.2.3.4:5555: adb says 'failed to connect"):
+    with pytest.raises(DeviceNotFoundError, match=r"no adbd answers at 1\.2\.3\.4:5555: adb says 'failed to connect"):
         adb_connect("1.2.3.4:5555", program=failing)
     offline = fake_adb(
         'case "$1" in connect) echo already connected to 1.2.3.4:5555;;\n'

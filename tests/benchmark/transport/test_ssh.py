@@ -44,7 +44,7 @@ def test_files_go_there_and_back(transport: SshTransport, tmp_path: Path) -> Non
     with transport.workspace(str(tmp_path)) as folder:
         transport.push(tmp_path / "some file'", f"{folder}/a b/it's")
         transport.pull(f"{folder}/a b/it's", tmp_path / "back")
-        with pytest.raises(TransportError, match="cannot read .*nothing: exit code"):
+        with pytest.raises(TransportError, match=r"cannot read .*nothing: exit code"):
             transport.pull(f"{folder}/nothing", tmp_path / "none")
     assert (tmp_path / "back").read_bytes() == content
     assert not Path(folder).exists()
@@ -91,14 +91,14 @@ def test_a_connection_that_breaks_is_no_success(transport: SshTransport, tmp_pat
 
 def test_who_does_not_let_us_in(server: Any, tmp_path: Path) -> None:
     strangers = [option for option in server.options if "known_hosts" not in option.lower()]
-    strangers = strangers[:-1] + ["-o", f"UserKnownHostsFile={tmp_path / 'none'}"]
+    strangers = [*strangers[:-1], "-o", f"UserKnownHostsFile={tmp_path / 'none'}"]
     unknown = SshTransport("127.0.0.1", "board", options=[*strangers, "-o", "StrictHostKeyChecking=yes"])
-    with pytest.raises(DeviceUnauthorizedError, match="Host key verification failed.*log in once by hand"):
+    with pytest.raises(DeviceUnauthorizedError, match=r"Host key verification failed.*log in once by hand"):
         unknown.shell("true")
     keyless = ["/dev/null" if "user" in Path(word).name and "known" not in word else word for word in server.options]
-    with pytest.raises(DeviceUnauthorizedError, match="Permission denied.*ssh-copy-id"):
+    with pytest.raises(DeviceUnauthorizedError, match=r"Permission denied.*ssh-copy-id"):
         SshTransport("127.0.0.1", "board", options=keyless).shell("true")
-    with pytest.raises(DeviceNotFoundError, match="Connection refused.*see whether sshd runs there"):
+    with pytest.raises(DeviceNotFoundError, match=r"Connection refused.*see whether sshd runs there"):
         SshTransport("127.0.0.1", "board", options=["-F", "none", "-p", "1"]).shell("true")
     with pytest.raises(MissingProgramError, match="apt-get install openssh-client"):
         SshTransport("127.0.0.1", "board", program="no-such-ssh").shell("true")
@@ -115,6 +115,7 @@ def entry(server: Any, tmp_path: Path, **changes: Any) -> DeviceEntry:
     return DeviceEntry("board", "a board", TransportName.SSH, **(values | changes))
 
 
+@pytest.mark.slow
 def test_an_artefact_is_measured_on_a_board(
     server: Any, transport: SshTransport, build_artifact: Callable[..., Artifact], tmp_path: Path
 ) -> None:
@@ -133,6 +134,7 @@ def test_an_artefact_is_measured_on_a_board(
     assert not list(tmp_path.glob("pocketclip-*"))
 
 
+@pytest.mark.slow
 def test_the_doctor_looks_at_a_board(server: Any, tmp_path: Path) -> None:
     findings = {each.precondition: each for each in examine(entry(server, tmp_path))}
     assert {"ssh", "what it is", "files arrive whole", "space", "Python"} <= set(findings)
@@ -178,7 +180,7 @@ def test_an_environment_is_made_once(sshd: Callable[..., Any], tmp_path: Path, m
     again = BoardEnvironment(board, sys.executable, given=False, say=said.append)
     assert again.python("onnxruntime") == (python,)
     assert len(said) == 1 and said[0].startswith("setting up numpy==")
-    with pytest.raises(DeviceUnsupportedError, match="cannot set up the runtime on board.*check its network"):
+    with pytest.raises(DeviceUnsupportedError, match=r"cannot set up the runtime on board.*check its network"):
         again.python("litert")
     # What was interrupted is made anew.
     Path(python).parents[1].joinpath(".pocketclip-ready").unlink()
