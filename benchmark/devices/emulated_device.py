@@ -31,6 +31,7 @@ class EmulatedDevice:
     def __init__(
         self, entry: DeviceEntry, phone: Phone, *, say: Say, reconnect_seconds: float = RECONNECT_SECONDS
     ) -> None:
+        """`reconnect_seconds` is how long a phone that went away is waited for."""
         self.entry = entry
         self.phone = phone
         self._say = say
@@ -108,7 +109,7 @@ class EmulatedDevice:
             return
         transport = self.phone.transport(self.entry.name)
         try:
-            counter = ShellCounter(transport, emulator, WORKSPACES)
+            counter = ShellCounter(transport, emulator, self.entry.workspace or WORKSPACES)
             yield ResumingRunner(
                 CountingRunner(counter), transport, say=self._say, wait_seconds=self._reconnect_seconds
             )

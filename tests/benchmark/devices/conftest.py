@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from benchmark.arm64.root import root_folder
 from benchmark.errors import EmulatorError
 
 CACHE = Path(os.environ["POCKETCLIP_USER_CACHE"])
+
+# Folders of ours are made below it, apart from those of a bench that may run at the same time.
+PHONE_FOLDER = f"/data/local/tmp/tests-{os.getpid()}"
 
 # Does what the first line of the model file says; measures nothing, but answers as the real agent would.
 SCRIPTED_AGENT = """
@@ -77,11 +81,20 @@ def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
             found.start()
         except EmulatorError as error:
             pytest.skip(f"the emulated phone does not start here: {error}")
+        folder = found.root / PHONE_FOLDER.lstrip("/")
+        folder.mkdir(exist_ok=True)
         yield found
         found.stop()
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
-def workspaces(phone: Phone) -> Callable[[], list[Path]]:
+def phone_folder(phone: Phone) -> str:
+    """The folder of the phone below which these tests keep theirs."""
+    return PHONE_FOLDER
+
+
+@pytest.fixture
+def workspaces(phone: Phone, phone_folder: str) -> Callable[[], list[Path]]:
     """The folders of ours on the phone, as this machine sees them."""
-    return lambda: list((phone.root / "data/local/tmp").glob("pocketclip-*"))
+    return lambda: list((phone.root / phone_folder.lstrip("/")).glob("pocketclip-*"))

@@ -72,8 +72,10 @@ def test_the_phones_life(phone: Phone) -> None:
 
 
 @pytest.mark.slow
-def test_a_bench_counts_instructions(phone: Phone, build_artifact: BuildArtifact) -> None:
-    device = EmulatedDevice(ENTRY, phone, say=lambda _: None)
+def test_a_bench_counts_instructions(
+    phone: Phone, phone_folder: str, workspaces: Callable[[], list[Path]], build_artifact: BuildArtifact
+) -> None:
+    device = EmulatedDevice(replace(ENTRY, workspace=phone_folder), phone, say=lambda _: None)
     device.check()
     settings = device.settings(RunSettings(launches=2))
     plan = BenchmarkPlan((build_artifact("good"), build_artifact("bad", model_bytes=b"no model")), settings)
@@ -88,4 +90,4 @@ def test_a_bench_counts_instructions(phone: Phone, build_artifact: BuildArtifact
     assert [len(process) for process in good.instructions.per_inference] == [2, 2]
     assert good.golden_check.samples == 4 and good.golden_check.max_abs < 1e-4
     assert (good.runtime.version or "").startswith("onnxruntime ")
-    assert not list((phone.root / "data/local/tmp").glob("pocketclip-*"))
+    assert workspaces() == []

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmark.arm64.phone import ADDRESS, WORKSPACES, Phone
+from benchmark.arm64.phone import ADDRESS, Phone
 from benchmark.bench import BenchmarkPlan, run_plan
 from benchmark.devices.shell_device import ShellDevice
 from benchmark.devices.table import DeviceEntry, Match, TransportName
@@ -35,18 +35,18 @@ ENTRY = DeviceEntry("phone", "a phone", TransportName.ADB, Match(serial=ADDRESS)
 
 
 @pytest.fixture
-def measure(phone: Phone, scripted_agent: bytes) -> Callable[..., list[BenchmarkRecord]]:
+def measure(phone: Phone, phone_folder: str, scripted_agent: bytes) -> Callable[..., list[BenchmarkRecord]]:
     """Runs a plan on the phone; records that were kept before an exception are in `stored`."""
 
     def run(
         *artifacts: Artifact,
         transport: AdbTransport | None = None,
-        workspace: str = WORKSPACES,
+        workspace: str | None = None,
         reconnect_seconds: float = 30,
         timeout: float = 60,
         stored: list[BenchmarkRecord] | None = None,
     ) -> list[BenchmarkRecord]:
-        entry = DeviceEntry("phone", "a phone", TransportName.ADB, ENTRY.match, workspace=workspace)
+        entry = DeviceEntry("phone", "a phone", TransportName.ADB, ENTRY.match, workspace=workspace or phone_folder)
         device = ShellDevice(
             entry,
             transport or phone.transport("phone"),
@@ -186,16 +186,16 @@ def test_unplugged_between_push_and_run(
 
 
 @pytest.fixture
-def small_disk(phone: Phone) -> Iterator[str]:
+def small_disk(phone: Phone, phone_folder: str) -> Iterator[str]:
     """A folder of the phone with room for 256 kB."""
-    folder = phone.root / "data/local/tmp/small"
+    folder = phone.root / phone_folder.lstrip("/") / "small"
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], capture_output=True)
     if mounted.returncode:
         folder.rmdir()
         pytest.skip("no small disk can be made here: mounting a tmpfs is not allowed")
     # A file system mounted later is seen by the phone, which has no mounts of its own.
-    yield f"{WORKSPACES}/small"
+    yield f"{phone_folder}/small"
     subprocess.run(["umount", str(folder)], check=True)
     folder.rmdir()
 
@@ -263,7 +263,7 @@ def test_interrupted_at_every_stage(
     assert phone.transport().shell("true").exit_code == 0
 
 
-def test_files_that_arrive_damaged_are_refused(phone: Phone, tmp_path: Path) -> None:
+def test_files_that_arrive_damaged_are_refused(phone: Phone, phone_folder: str, tmp_path: Path) -> None:
     class Damaging(AdbTransport):
         def _send(self, local: Path, remote: str, timeout_seconds: float) -> None:
             damaged = tmp_path / "damaged"
@@ -276,7 +276,7 @@ def test_files_that_arrive_damaged_are_refused(phone: Phone, tmp_path: Path) -> 
 
     (tmp_path / "file").write_bytes(b"content")
     damaging = Damaging(ADDRESS, "phone", server=phone.server)
-    with phone.transport().workspace(WORKSPACES) as folder:
+    with phone.transport().workspace(phone_folder) as folder:
         with pytest.raises(TransferError, match="altered or truncated on its way"):
             damaging.push(tmp_path / "file", f"{folder}/file")
         assert phone.transport().shell(f"test -e {folder}/file").exit_code == 1
