@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmark.cli import bench_command
 from benchmark.compare_cli import compare_command
+from benchmark.devices_cli import devices_app
 from benchmark.eval_cli import eval_command
 from benchmark.report_cli import report_command
 from benchmark.results_cli import results_app
@@ -30,6 +31,7 @@ app.command("verify", no_args_is_help=True)(verify_command)
 app.command("classify", no_args_is_help=True)(classify_command)
 app.command("eval", no_args_is_help=True)(eval_command)
 app.command("bench", no_args_is_help=True)(bench_command)
+app.add_typer(devices_app, name="devices")
 app.command("compare", no_args_is_help=True)(compare_command)
 app.command("report")(report_command)
 app.add_typer(results_app, name="results")

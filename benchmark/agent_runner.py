@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,15 @@ import numpy.typing as npt
 
 from benchmark.agent.__main__ import RESULT_LINE
 from benchmark.agent_archive import digest
-from benchmark.errors import AgentError, MeasurementError, TransportError
+from benchmark.errors import (
+    AgentError,
+    DeviceDisconnectedError,
+    DeviceFullError,
+    DeviceOfflineError,
+    MeasurementError,
+    TransferError,
+    TransportError,
+)
 from benchmark.launch_records import Launch
 from benchmark.protocol import RESULT_VERSION, AgentResult, InputFile, Job, OutputFile
 from benchmark.records import RunSettings
@@ -25,12 +34,25 @@ from models import documents
 
 @dataclass(frozen=True)
 class AgentRun:
-    """What one launch brought back, verified. `outputs` is `(samples, values)`."""
+    """What one launch brought back, verified. `outputs` is `(samples, values)`.
 
-    launch: Launch
+    A device whose time means nothing gives no `launch`, but `counted` instead.
+    """
+
+    launch: Launch | None
     outputs: npt.NDArray[np.generic]
     runtime_version: str | None
     accelerator_observed: str | None
+    counted: CountedRun | None = None
+
+
+@dataclass(frozen=True)
+class CountedRun:
+    """Instructions of each inference of one process, after `warmup_inferences` that are not among them."""
+
+    cpu: str
+    instructions: tuple[int, ...]
+    warmup_inferences: int
 
 
 class Runner(Protocol):
@@ -52,17 +74,21 @@ class Runner(Protocol):
         ...
 
 
+Python = Sequence[str] | Callable[[str], Sequence[str]]
+
+
 class AgentRunner:
     """Pushes the agent and each artefact once, then starts one process per launch."""
 
-    def __init__(
-        self, transport: Transport, *, workspace: str, scratch: Path, python: Sequence[str], agent: bytes
-    ) -> None:
-        """`workspace` is an empty folder of the device, `scratch` one of this machine."""
+    def __init__(self, transport: Transport, *, workspace: str, scratch: Path, python: Python, agent: bytes) -> None:
+        """`workspace` is an empty folder of the device, `scratch` one of this machine.
+
+        `python` starts Python on the device; where that depends on the runtime, a function of its name.
+        """
         self._transport = transport
         self._workspace = workspace
         self._scratch = scratch
-        self._python = tuple(python)
+        self._python = python
         self._agent = agent
         self._pushed: set[str] = set()
         self._launches = itertools.count(1)
@@ -77,6 +103,7 @@ class AgentRunner:
         folder = f"{self._workspace}/launch-{next(self._launches)}"
         golden = artifact.manifest.golden.inputs
         job = Job(
+            job_id=str(uuid.uuid4()),
             runtime=runtime,
             model_path=f"{model_folder}/{artifact.manifest.entry_point}",
             inputs=(InputFile(f"{model_folder}/{golden.file}", golden.dtype, golden.shape),),
@@ -91,22 +118,36 @@ class AgentRunner:
         self._push_bytes(json.dumps(documents.to_builtin(job)).encode(), f"{folder}/job.json")
         result_path = f"{folder}/result.json"
         execution = self._transport.execute(
-            [*self._python, agent_path, f"{folder}/job.json", result_path],
+            [
+                *(self._python(runtime) if callable(self._python) else self._python),
+                agent_path,
+                f"{folder}/job.json",
+                result_path,
+            ],
             folder=folder,
             timeout_seconds=timeout_seconds,
         )
         if execution.exit_code is None:
             raise AgentError(
                 f"the measuring agent took longer than {timeout_seconds:g} s: {execution.describe()}; "
-                "give it longer with --timeout, or fewer --iterations"
+                "give it longer with --timeout, or fewer --iterations",
+                "agent-hung",
             )
-        result = _parse_result(self._pull(result_path, execution), execution)
+        result = _parse_result(self._pull(result_path, execution), execution, job.job_id)
         if result.failure is not None:
             raise MeasurementError(f"{result.failure.code}: {result.failure.message}")
         if result.launch is None or result.outputs is None:
             raise AgentError("the measuring agent reports success without a launch or outputs")
-        outputs = parse_outputs(self._pull(result.outputs.path, execution), result.outputs)
+        if result.outputs.path != job.outputs_path:
+            raise AgentError(
+                f"the outputs are said to be in {result.outputs.path}, wanted {job.outputs_path}", "result-foreign"
+            )
+        outputs = parse_outputs(self._pull(job.outputs_path, execution), result.outputs)
         return AgentRun(result.launch, outputs, result.runtime_version, result.accelerator_observed)
+
+    def forget_pushed(self) -> None:
+        """Makes the next launch push everything anew: the device may have lost it."""
+        self._pushed.clear()
 
     def _push_agent(self) -> str:
         path = f"{self._workspace}/agent.pyz"
@@ -136,9 +177,22 @@ class AgentRunner:
         try:
             self._transport.pull(remote, local)
             return local.read_bytes()
+        except (DeviceDisconnectedError, DeviceOfflineError, TransferError):
+            raise
         except (TransportError, OSError) as error:
             name = remote.rpartition("/")[2]
-            raise AgentError(f"the measuring agent left no {name}: {execution.describe()}") from error
+            raise AgentError(
+                f"the measuring agent left no {name}: {execution.describe()}", ending_code(execution)
+            ) from error
+
+
+def ending_code(execution: Execution) -> str:
+    """The code of an agent that left no result."""
+    if "No space left on device" in execution.stderr:
+        return DeviceFullError.code
+    if execution.signal_name == "SIGKILL":
+        return "agent-killed"
+    return "result-missing" if execution.signal_name is None else "agent-crashed"
 
 
 def check_announced(content: bytes, execution: Execution) -> None:
@@ -150,7 +204,8 @@ def check_announced(content: bytes, execution: Execution) -> None:
     announced = [line.split() for line in execution.stdout.splitlines() if line.startswith(RESULT_LINE + " ")]
     if not announced:
         raise AgentError(
-            f"the measuring agent ended before it announced its result: {execution.describe()}; run it again"
+            f"the measuring agent ended before it announced its result: {execution.describe()}; run it again",
+            ending_code(execution),
         )
     actual = [RESULT_LINE, str(len(content)), digest(content)]
     if announced[-1] != actual:
@@ -158,16 +213,39 @@ def check_announced(content: bytes, execution: Execution) -> None:
         how = "truncated" if str(len(content)) != length else "altered"
         raise AgentError(
             f"the measuring agent's result is {how}: it announced {length} bytes, {len(content)} arrived"
-            f"{'' if how == 'truncated' else ' with another SHA-256'}; run it again"
+            f"{'' if how == 'truncated' else ' with another SHA-256'}; run it again",
+            f"result-{how}",
         )
 
 
-def _parse_result(content: bytes, execution: Execution) -> AgentResult:
+def _parse_result(content: bytes, execution: Execution, job_id: str) -> AgentResult:
     check_announced(content, execution)
-    result = documents.parse(AgentResult, content, source="the measuring agent's result", error=AgentError)
-    if result.result_version != RESULT_VERSION:
-        raise AgentError(f"the agent wrote result version {result.result_version}, wanted {RESULT_VERSION}")
+    result = documents.parse(AgentResult, content, source="the measuring agent's result", error=ResultError)
+    check_identity(result.result_version, result.job_id, job_id)
     return result
+
+
+def check_identity(version: int, found: str | None, wanted: str) -> None:
+    """Whether a result has our version and is that of our job.
+
+    Raises:
+        AgentError: it is another's.
+    """
+    if version != RESULT_VERSION:
+        raise AgentError(f"the agent wrote result version {version}, wanted {RESULT_VERSION}", "result-invalid")
+    if found != wanted:
+        raise AgentError(
+            f"the result is that of another job ({found}, wanted {wanted}): something else writes to the workspace; "
+            "see that one bench alone uses the device, and run it again",
+            "result-foreign",
+        )
+
+
+class ResultError(AgentError):
+    """A result cannot be read."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "result-invalid")
 
 
 def parse_outputs(content: bytes, expected: OutputFile) -> npt.NDArray[np.generic]:
@@ -177,8 +255,10 @@ def parse_outputs(content: bytes, expected: OutputFile) -> npt.NDArray[np.generi
         AgentError: they are not those that the result describes.
     """
     if digest(content) != expected.sha256:
-        raise AgentError(f"the outputs arrived altered or truncated ({len(content)} bytes); run it again")
+        raise AgentError(
+            f"the outputs arrived altered or truncated ({len(content)} bytes); run it again", "result-altered"
+        )
     try:
         return np.frombuffer(content, np.dtype(expected.dtype).newbyteorder("<")).reshape(expected.shape)
     except (TypeError, ValueError) as error:
-        raise AgentError(f"the outputs do not fit their description: {error}") from error
+        raise AgentError(f"the outputs do not fit their description: {error}", "result-invalid") from error

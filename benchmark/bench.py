@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,14 +11,22 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.agent_runner import AgentRun, Runner
+from benchmark.agent_runner import AgentRun, CountedRun, Runner
 from benchmark.cooldown import wait_until_fit
 from benchmark.devices import Device
-from benchmark.errors import AgentError, MeasurementError, ProfilingError, TransportError
+from benchmark.errors import (
+    AgentError,
+    BenchmarkError,
+    CountingError,
+    DeviceUnsupportedError,
+    MeasurementError,
+    ProfilingError,
+    TransportError,
+)
 from benchmark.golden_check import check_outputs
-from benchmark.launch_records import Launch
+from benchmark.launch_records import Launch, MachineState
 from benchmark.preparation import measure_preparation
-from benchmark.profile_records import OpProfile
+from benchmark.profile_records import InstructionCounts, OpProfile
 from benchmark.profiling.op_profile import profile_artifact
 from benchmark.records import (
     ArtifactIdentity,
@@ -38,6 +47,8 @@ from export.artifact import Artifact
 from models.errors import PocketClipError
 
 ACCELERATOR = "cpu"
+# Counts of one model that differ by more between processes are no measure of it.
+REPEATABLE = 0.001
 
 Append = Callable[[BenchmarkRecord], None]
 
@@ -134,9 +145,9 @@ def _launches_in_turns(
     while waiting:
         for measurement in list(waiting if forward else reversed(waiting)):
             label = measurement.artifact.label
-            if len(measurement.launches) >= measurement.settings.launches:
+            if measurement.finished >= measurement.settings.launches:
                 watch.more(1)
-            unfit = wait_until_fit(device.state, patience, gates=gates, on_wait=tell)
+            unfit = wait_until_fit(lambda: _state(device), patience, gates=gates, on_wait=tell)
             # What did not become fit once is not waited for before every launch.
             patience = 0.0 if unfit else plan.cooldown_seconds
             measurement.launch(runner)
@@ -144,7 +155,7 @@ def _launches_in_turns(
             if not measurement.done:
                 continue
             # Those that a failure made needless.
-            for _ in range(len(measurement.launches) + 1, measurement.settings.launches):
+            for _ in range(measurement.finished + 1, measurement.settings.launches):
                 watch.advance(label)
             waiting.remove(measurement)
             yield measurement
@@ -160,17 +171,23 @@ class Measurement:
     settings: RunSettings
     plan: BenchmarkPlan
     launches: list[Launch] = field(default_factory=list[Launch])
+    counted: list[CountedRun] = field(default_factory=list[CountedRun])
     checks: list[GoldenCheck] = field(default_factory=list[GoldenCheck])
     failed: str | None = None
     runtime: RuntimeFacts | None = None
     started: float = field(default_factory=lambda: time.monotonic())
 
     @property
+    def finished(self) -> int:
+        """Launches that came to their end."""
+        return len(self.launches) + len(self.counted)
+
+    @property
     def done(self) -> bool:
         """Whether there is nothing more to launch."""
         if self.failed is not None:
             return True
-        if len(self.launches) < self.settings.launches:
+        if self.finished < self.settings.launches:
             return False
         until, budget = self.settings.until_share, self.settings.budget_seconds
         if until is None or (budget is not None and time.monotonic() - self.started >= budget):
@@ -182,7 +199,10 @@ class Measurement:
         """One launch; where it fails, `failed` says why."""
         run = self._run(runner, replace(self.settings, sustained_seconds=None), self.plan.timeout_seconds)
         if run is not None:
-            self.launches.append(run.launch)
+            if run.launch is not None:
+                self.launches.append(run.launch)
+            if run.counted is not None:
+                self.counted.append(run.counted)
             self.runtime = _runtime_facts(self._runtime_name(), run)
 
     @property
@@ -196,6 +216,10 @@ class Measurement:
             runtime = self.runtime or RuntimeFacts(self._runtime_name(), None, ACCELERATOR, None)
             return self._record(Status.FAILED, self.failed, runtime, runner.agent_sha256)
         assert self.runtime is not None  # set by each launch that succeeds
+        if self.counted:
+            differ = counts_differ(self.counted)
+            status = Status.COUNTED if differ is None else Status.FAILED
+            return self._record(status, differ, self.runtime, runner.agent_sha256)
         found = self._record(Status.MEASURED, None, self.runtime, runner.agent_sha256)
         # This computer's; what it takes on a phone, its app measures.
         here = self.device.kind is DeviceKind.HOST
@@ -233,8 +257,8 @@ class Measurement:
             run = runner.run(self.artifact, self._runtime_name(), settings, timeout_seconds=timeout_seconds)
             self.checks.append(check_outputs(self.artifact, run.outputs))
             return run
-        except (AgentError, MeasurementError, TransportError) as error:
-            self.failed = str(error)
+        except (AgentError, CountingError, DeviceUnsupportedError, MeasurementError, TransportError) as error:
+            self.failed = _reason(error)
             return None
 
     def _runtime_name(self) -> str:
@@ -287,7 +311,16 @@ class Measurement:
             record_id=new_record_id(),
             created_at=utc_now(),
             tag=self.plan.tag,
+            instructions=_instruction_counts(self.counted) if status is Status.COUNTED else None,
         )
+
+
+def _state(device: Device) -> MachineState:
+    try:
+        return device.state()
+    except BenchmarkError:
+        # A device that went away is the launch's business, which waits for it and says what became of it.
+        return MachineState(utc_now())
 
 
 def _run_golden_inputs(artifact: Artifact) -> npt.NDArray[np.generic]:
@@ -299,6 +332,27 @@ def _run_golden_inputs(artifact: Artifact) -> npt.NDArray[np.generic]:
         return np.concatenate([session.run([inputs[i : i + 1]])[0].reshape(1, -1) for i in range(len(inputs))])
     finally:
         session.close()
+
+
+def counts_differ(runs: Sequence[CountedRun]) -> str | None:
+    """Why counts of several processes are no measure of the model, with a code; None where they repeat."""
+    means = [statistics.mean(run.instructions) for run in runs]
+    spread = (max(means) - min(means)) / statistics.median(means)
+    if spread <= REPEATABLE:
+        return None
+    return (
+        f"counts-differ: instructions differ by {100 * spread:.2f} % between {len(runs)} processes, "
+        f"at most {100 * REPEATABLE:g} % allowed; see what else the runtime does, and run it again"
+    )
+
+
+def _instruction_counts(runs: Sequence[CountedRun]) -> InstructionCounts:
+    return InstructionCounts(runs[0].cpu, tuple(run.instructions for run in runs), runs[0].warmup_inferences)
+
+
+def _reason(error: BenchmarkError) -> str:
+    # What the agent reports begins with a code of its own.
+    return f"{error.code}: {error}" if error.code else str(error)
 
 
 def _runtime_facts(runtime: str, run: AgentRun) -> RuntimeFacts:

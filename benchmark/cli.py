@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 # Repeated here because `benchmark.store` brings SQLAlchemy with it; a test keeps the two equal.
 DEFAULT_STORE = "results/pocketclip.sqlite"
 
+DevicesOption = Annotated[
+    Path | None,
+    typer.Option("--devices", help="Your table of devices, laid over ours (default: POCKETCLIP_DEVICES)."),
+]
 StoreOption = Annotated[
     str, typer.Option("--store", help="Where records are kept: a SQLite file or an SQLAlchemy URL.")
 ]
@@ -67,39 +71,52 @@ def bench_command(
         str | None, typer.Option("--tag", help="A name for these records, e.g. a release: a baseline.")
     ] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds that one launch may take.")] = 300.0,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0.0, help="Seconds to wait for a device that another bench holds.")
+    ] = 0.0,
+    devices: DevicesOption = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Measures artefacts on a device: latency, load, memory and parity, every sample kept."""
     from benchmark.bench import BenchmarkPlan, run_plan
     from benchmark.devices import open_device
+    from benchmark.devices.leases import lease
+    from benchmark.devices.table import load_table
     from benchmark.errors import FailedArtifactsError
     from benchmark.option_values import parse_cores, parse_duration_s, parse_share, parse_threads
     from benchmark.records import RunSettings, Status
     from benchmark.store import open_store
     from export.artifact import find_artifacts
 
-    chosen = open_device(device)
-    logical_cores = chosen.facts().logical_cores
-    settings = RunSettings(
-        iterations=iterations,
-        minimum_seconds=min_seconds,
-        launches=launches,
-        cores=parse_cores(cores, logical_cores) if cores else None,
-        until_share=parse_share("--until", until) if until else None,
-        budget_seconds=parse_duration_s("--budget", budget) if until else None,
-        sustained_seconds=parse_duration_s("--sustained", sustained) if sustained else None,
-    )
-    plan = BenchmarkPlan(
-        artifacts=tuple(find_artifacts(artifact)),
-        settings=tuple(replace(settings, threads=each) for each in parse_threads(threads, logical_cores)),
-        timeout_seconds=timeout,
-        cooldown_seconds=cooldown,
-        profile=profile,
-        tag=tag,
-    )
+    chosen = open_device(device, load_table(devices), say=command_line.note)
     finished: list[BenchmarkRecord] = []
     # Opened before the first launch: a store that cannot be written must not cost a measurement.
-    with open_store(store) as records, command_line.progress() as progress:
+    with (
+        lease(chosen.lease_key, name=device, wait_seconds=wait),
+        open_store(store) as records,
+        command_line.progress() as progress,
+    ):
+        chosen.check()
+        logical_cores = chosen.facts().logical_cores
+        settings = RunSettings(
+            iterations=iterations,
+            minimum_seconds=min_seconds,
+            launches=launches,
+            cores=parse_cores(cores, logical_cores) if cores else None,
+            until_share=parse_share("--until", until) if until else None,
+            budget_seconds=parse_duration_s("--budget", budget) if until else None,
+            sustained_seconds=parse_duration_s("--sustained", sustained) if sustained else None,
+        )
+        plan = BenchmarkPlan(
+            artifacts=tuple(find_artifacts(artifact)),
+            settings=tuple(
+                chosen.settings(replace(settings, threads=each)) for each in parse_threads(threads, logical_cores)
+            ),
+            timeout_seconds=timeout,
+            cooldown_seconds=cooldown,
+            profile=profile,
+            tag=tag,
+        )
         total = len(plan.artifacts) * len(plan.settings) * launches
         watch = _ProgressWatch(progress, progress.add_task("launching", total=total))
 
@@ -171,13 +188,16 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
         table.add_column(name, no_wrap=name != "model", overflow="fold")
     for name in ("size\nMB", "parity", "p50\nms", "p90\nms", "load\nms", "first\nms", "peak\nMB"):
         table.add_column(name, justify="right", no_wrap=True)
+    counted = any(record.status is Status.COUNTED for record in records)
+    if counted:
+        table.add_column("million\ninstr.", justify="right", no_wrap=True)
     for record in sorted(records, key=lambda item: item.artifact.rank):
         if record.status is Status.MEASURED:
             cells = [Text(formatting.without_unit(cell)) for cell in formatting.timings(record)]
             if record.invalid:
                 cells[0].append("*", "yellow")
         else:
-            worded = "failed" if record.status is Status.FAILED else "untimed"
+            worded = {Status.FAILED: "failed", Status.COUNTED: "counted"}.get(record.status, "untimed")
             cells = [Text(worded, "red" if record.status is Status.FAILED else "dim"), *[Text("")] * 4]
         identity = record.artifact
         table.add_row(
@@ -188,8 +208,17 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
             formatting.without_unit(formatting.megabytes(identity.model_size_bytes)),
             _parity_cell(record),
             *cells,
+            *((_millions(record),) if counted else ()),
         )
     return table
+
+
+def _millions(record: BenchmarkRecord) -> str:
+    import statistics
+
+    if record.instructions is None:
+        return ""
+    return f"{statistics.median(map(statistics.mean, record.instructions.per_inference)) / 1e6:.2f}"
 
 
 def _parity_cell(record: BenchmarkRecord) -> str:

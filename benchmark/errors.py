@@ -1,4 +1,8 @@
-"""The errors of `benchmark`. Exit codes: 2 where the user can put it right, 1 where the work failed."""
+"""The errors of `benchmark`.
+
+Exit codes: 2 where the user can put it right, 1 where the work failed; those of devices have one each, from 10 on, so
+that a script can tell a phone to be unlocked from one to be charged. `code` is the same for records and messages.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ from models.errors import PocketClipError
 
 
 class BenchmarkError(PocketClipError):
-    """Root of the errors of `benchmark`."""
+    """Root of the errors of `benchmark`. `code` is for programs; empty where no record ever holds the error."""
+
+    code: str = ""
 
 
 class OptionError(BenchmarkError):
@@ -21,12 +27,111 @@ class UnknownDeviceError(BenchmarkError):
     exit_code = 2
 
 
+class DeviceTableError(BenchmarkError):
+    """A table of devices cannot be read or holds a mistake."""
+
+    exit_code = 2
+
+
+class DeviceUnsupportedError(BenchmarkError):
+    """The device is known, and what is asked of it cannot be done there (yet)."""
+
+    exit_code = 2
+    code = "device-unsupported"
+
+
+class DeviceUnfitError(BenchmarkError):
+    """Preconditions of a device are not met."""
+
+
 class TransportError(BenchmarkError):
-    """A file cannot be moved to or from a device."""
+    """A file cannot be moved to or from a device, or nothing can be started there."""
+
+    code = "transport-failed"
+
+
+class MissingProgramError(TransportError):
+    """The program that reaches the device (`adb`, `ssh`) is not installed here."""
+
+    exit_code = 10
+    code = "program-missing"
+
+
+class DeviceNotFoundError(TransportError):
+    """No device that fits is attached, or the host does not answer."""
+
+    exit_code = 11
+    code = "device-not-found"
+
+
+class DeviceUnauthorizedError(TransportError):
+    """The device, or the host behind it, does not let this computer in."""
+
+    exit_code = 12
+    code = "device-unauthorized"
+
+
+class DeviceOfflineError(TransportError):
+    """The device is attached and does not answer."""
+
+    exit_code = 13
+    code = "device-offline"
+
+
+class AmbiguousDeviceError(TransportError):
+    """Several attached devices fit."""
+
+    exit_code = 14
+    code = "device-ambiguous"
+
+
+class DeviceDisconnectedError(TransportError):
+    """The device went away in the middle."""
+
+    exit_code = 15
+    code = "device-disconnected"
+
+
+class DeviceFullError(TransportError):
+    """The device has no space left."""
+
+    exit_code = 16
+    code = "device-full"
+
+
+class DeviceBusyError(BenchmarkError):
+    """Another process measures on the device."""
+
+    exit_code = 17
+    code = "device-busy"
+
+
+class TransferError(TransportError):
+    """A file arrived truncated or altered."""
+
+    exit_code = 18
+    code = "transfer-damaged"
+
+
+class TransportTimeoutError(TransportError):
+    """The device took too long to answer."""
+
+    exit_code = 19
+    code = "transport-timeout"
 
 
 class AgentError(BenchmarkError):
-    """The measuring agent crashed, timed out, or left no result, a truncated one or an altered one."""
+    """The measuring agent crashed, timed out, or left no result, a truncated one or an altered one.
+
+    Codes: `agent-crashed`, `agent-killed` (often for memory), `agent-hung`, `agent-failed`, `result-missing`,
+    `result-truncated`, `result-altered`, `result-invalid`, `result-foreign` (of another job).
+    """
+
+    code = "agent-failed"
+
+    def __init__(self, message: str, code: str = "agent-failed") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class MeasurementError(BenchmarkError):
@@ -45,6 +150,8 @@ class EmulatorError(BenchmarkError):
 
 class CountingError(BenchmarkError):
     """Instructions cannot be counted, or the counts are not what they should be."""
+
+    code = "counting-failed"
 
 
 class RecordError(BenchmarkError):

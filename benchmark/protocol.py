@@ -2,7 +2,7 @@
 
 Version history:
   job 1, result 1: first versions.
-  job 2: cores, sustained_seconds.
+  job 2, result 2: job_id, by which a result is known to be that of the job; cores, sustained_seconds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from benchmark.records import WarmupRule
 from models.documents import document
 
 JOB_VERSION = 2
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 
 
 @document
@@ -28,6 +28,7 @@ class InputFile:
 class Job:
     """What the agent shall measure in one process."""
 
+    job_id: str
     runtime: str
     model_path: str
     inputs: tuple[InputFile, ...]
@@ -67,6 +68,7 @@ class AgentResult:
     """What the agent found: a failure, or a launch and the outputs that came of it."""
 
     result_version: int
+    job_id: str | None
     python_version: str
     failure: Failure | None
     runtime_version: str | None = None

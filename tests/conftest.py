@@ -39,6 +39,10 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["POCKETCLIP_CACHE"] = tempfile.mkdtemp(prefix="pocketclip-tests-")
     atexit.register(shutil.rmtree, os.environ["POCKETCLIP_CACHE"], ignore_errors=True)
 
+# Processes of pytest-xdist bench on one machine at the same time: each has leases of its own.
+os.environ["POCKETCLIP_LEASES"] = tempfile.mkdtemp(prefix="pocketclip-leases-")
+atexit.register(shutil.rmtree, os.environ["POCKETCLIP_LEASES"], ignore_errors=True)
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -14,7 +14,7 @@ from typing import Callable
 
 from benchmark.agent.measurement import JobFailure, measure
 
-RESULT_VERSION = 1
+RESULT_VERSION = 2
 RESULT_LINE = "POCKETCLIP-RESULT"
 
 
@@ -25,8 +25,11 @@ def main(arguments: list[str], measure: Callable[[dict], dict] = measure) -> int
         return 2
     job_path, result_path = arguments
     result = {"result_version": RESULT_VERSION, "failure": None, "python_version": sys.version.split()[0]}
+    result["job_id"] = None
     try:
-        result.update(measure(_read_job(job_path)))
+        job = _read_job(job_path)
+        result["job_id"] = job.get("job_id") if isinstance(job, dict) else None
+        result.update(measure(job))
     except JobFailure as failure:
         result["failure"] = {"code": failure.code, "message": str(failure)}
     content = json.dumps(result, allow_nan=False).encode()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +19,21 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.agent_archive import build_counting_agent
-from benchmark.agent_runner import check_announced, parse_outputs
+from benchmark.agent_runner import ResultError, check_announced, check_identity, ending_code, parse_outputs
 from benchmark.arm64.count_records import CountRecord, CountReport
-from benchmark.arm64.emulator import PYTHON, Counts, Emulator
+from benchmark.arm64.emulator import PYTHON, Counter, Counts, Emulator
 from benchmark.arm64.pins import PINS, Pins
 from benchmark.comparison.candidates import Candidate
-from benchmark.errors import AgentError, CountingError, MeasurementError, TransportError
+from benchmark.errors import (
+    AgentError,
+    CountingError,
+    DeviceDisconnectedError,
+    DeviceOfflineError,
+    MeasurementError,
+    TransportError,
+)
 from benchmark.golden_check import cosines
-from benchmark.protocol import JOB_VERSION, RESULT_VERSION, Failure, InputFile, OutputFile
+from benchmark.protocol import JOB_VERSION, Failure, InputFile, OutputFile
 from benchmark.transport import Execution
 from export.budgets import Budget
 from models import documents
@@ -34,12 +42,16 @@ from models.documents import document
 
 @dataclass(frozen=True)
 class CountSettings:
-    """How often to infer: `warmup` inferences are not counted; `processes` times the whole."""
+    """How often to infer: `warmup` inferences are not counted; `processes` times the whole.
+
+    With `every_sample`, samples that no counted inference has met are run at the end, uncounted.
+    """
 
     warmup: int = 1
     counted: int = 2
     processes: int = 2
     timeout_seconds: float = 1800.0
+    every_sample: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,11 +65,13 @@ class ProcessCount:
 
 @document
 class _CountJob:
+    job_id: str
     runtime: str
     model_path: str
     inputs: tuple[InputFile, ...]
     threads: int
     inferences: int
+    every_sample: bool
     outputs_path: str
     job_version: int = JOB_VERSION
 
@@ -65,6 +79,7 @@ class _CountJob:
 @document
 class _CountResult:
     result_version: int
+    job_id: str | None
     python_version: str
     failure: Failure | None
     runtime_version: str | None = None
@@ -111,32 +126,35 @@ def count_candidate(candidate: Candidate, emulator: Emulator, settings: CountSet
     )
 
 
-def run_process(candidate: Candidate, emulator: Emulator, settings: CountSettings) -> ProcessCount:
-    """One process of the phone; see `count_candidate`."""
+def run_process(candidate: Candidate, counter: Counter, settings: CountSettings) -> ProcessCount:
+    """One process of a phone; see `count_candidate`."""
     inferences = settings.warmup + settings.counted
-    samples = np.ascontiguousarray(candidate.inputs[:inferences])
-    with emulator.workspace() as folder, tempfile.TemporaryDirectory(prefix="pocketclip-count-") as scratch:
-        here = _Parcels(emulator, folder, Path(scratch))
+    samples = np.ascontiguousarray(candidate.inputs[: None if settings.every_sample else inferences])
+    with counter.workspace() as folder, tempfile.TemporaryDirectory(prefix="pocketclip-count-") as scratch:
+        here = _Parcels(counter, folder, Path(scratch))
         here.send("counting.pyz", build_counting_agent())
         here.send("inputs.bin", samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes())
         for file in candidate.files:
-            emulator.push(file, f"{folder}/model/{file.name}")
+            counter.push(file, f"{folder}/model/{file.name}")
         job = _CountJob(
+            job_id=str(uuid.uuid4()),
             runtime=candidate.runtime,
             model_path=f"{folder}/model/{candidate.files[0].name}",
             inputs=(InputFile(f"{folder}/inputs.bin", samples.dtype.name, samples.shape),),
             threads=1,
             inferences=inferences,
+            every_sample=settings.every_sample,
             outputs_path=f"{folder}/outputs.bin",
         )
         here.send("job.json", json.dumps(documents.to_builtin(job)).encode())
         command = [PYTHON, f"{folder}/counting.pyz", f"{folder}/job.json", f"{folder}/result.json"]
-        execution, counts = emulator.count(command, folder=folder, timeout_seconds=settings.timeout_seconds)
+        execution, counts = counter.count(command, folder=folder, timeout_seconds=settings.timeout_seconds)
         if execution.exit_code is None:
             raise AgentError(
-                f"{candidate.name} took longer than {settings.timeout_seconds:g} s; give it longer with --timeout"
+                f"{candidate.name} took longer than {settings.timeout_seconds:g} s; give it longer with --timeout",
+                "agent-hung",
             )
-        result = _result(here, execution)
+        result = _result(here, execution, job.job_id)
         if result.failure is not None:
             raise MeasurementError(f"{result.failure.code}: {result.failure.message}")
         if result.outputs is None or counts is None:
@@ -205,29 +223,32 @@ def make_report(records: Sequence[CountRecord], settings: CountSettings, pins: P
 class _Parcels:
     """Small files to and from a folder of the phone."""
 
-    def __init__(self, emulator: Emulator, folder: str, scratch: Path) -> None:
-        self._emulator = emulator
+    def __init__(self, counter: Counter, folder: str, scratch: Path) -> None:
+        self._counter = counter
         self._folder = folder
         self._scratch = scratch
 
     def send(self, name: str, content: bytes) -> None:
         (self._scratch / name).write_bytes(content)
-        self._emulator.push(self._scratch / name, f"{self._folder}/{name}")
+        self._counter.push(self._scratch / name, f"{self._folder}/{name}")
 
     def fetch(self, name: str, execution: Execution) -> bytes:
         try:
-            self._emulator.pull(f"{self._folder}/{name}", self._scratch / name)
+            self._counter.pull(f"{self._folder}/{name}", self._scratch / name)
+        except (DeviceDisconnectedError, DeviceOfflineError):
+            raise
         except TransportError as error:
-            raise AgentError(f"the counting agent left no {name}: {execution.describe()}") from error
+            raise AgentError(
+                f"the counting agent left no {name}: {execution.describe()}", ending_code(execution)
+            ) from error
         return (self._scratch / name).read_bytes()
 
 
-def _result(parcels: _Parcels, execution: Execution) -> _CountResult:
+def _result(parcels: _Parcels, execution: Execution, job_id: str) -> _CountResult:
     content = parcels.fetch("result.json", execution)
     check_announced(content, execution)
-    result = documents.parse(_CountResult, content, source="the counting agent's result", error=AgentError)
-    if result.result_version != RESULT_VERSION:
-        raise AgentError(f"the agent wrote result version {result.result_version}, wanted {RESULT_VERSION}")
+    result = documents.parse(_CountResult, content, source="the counting agent's result", error=ResultError)
+    check_identity(result.result_version, result.job_id, job_id)
     return result
 
 

@@ -7,9 +7,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from benchmark.agent.counting import MARK
 from benchmark.errors import CountingError, EmulatorError
@@ -17,6 +18,9 @@ from benchmark.transport import Execution, LocalTransport
 from models.atomic import storage_errors
 
 PYTHON = "/usr/bin/python3"
+
+# Below it lie the programs in whose places there are launchers; see `launch.c`.
+PROGRAMS_FOLDER = "arm64"
 
 # The seed of hashes changes how many steps Python takes; threads (ONNX Runtime's telemetry has four) lose counts.
 _ENVIRONMENT = {
@@ -28,6 +32,28 @@ _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "PYTHONHASHSEED": "0",
 }
+
+
+class Counter(Protocol):
+    """A phone whose programs' instructions are counted, by files of its own."""
+
+    cpu: str
+
+    def workspace(self) -> AbstractContextManager[str]:
+        """An empty folder of the phone, by its path there, removed at the end."""
+        ...
+
+    def push(self, local: Path, remote: str) -> None:
+        """Copies a file into the phone; see `benchmark.transport.Transport`."""
+        ...
+
+    def pull(self, remote: str, local: Path) -> None:
+        """Copies a file out of the phone; see `benchmark.transport.Transport`."""
+        ...
+
+    def count(self, command: Sequence[str], *, folder: str, timeout_seconds: float) -> tuple[Execution, Counts | None]:
+        """Runs an arm64 program and counts its instructions; see `Emulator.count`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -87,12 +113,30 @@ class Emulator:
             CountingError: the counts are not those of a whole run.
         """
         path = f"{folder}/counts-{next(self._names)}"
-        plugin = ("-plugin", f"{self._plugin},out={path},mark={MARK}")
-        execution = self._run(command, plugin, timeout_seconds)
+        execution = self._run(command, self.counting_options(path), timeout_seconds)
         written = self._inside(path)
         if not written.is_file():
             return execution, None
         return execution, parse_counts(written.read_text())
+
+    def counting_options(self, path: str) -> tuple[str, ...]:
+        """QEMU's options by which a program's instructions are counted, into that file of the phone."""
+        return ("-plugin", f"{self._plugin},out={path},mark={MARK}")
+
+    def arguments(self, command: Sequence[str], options: Sequence[str] = ()) -> list[str]:
+        """The command by which QEMU, started inside the phone, runs an arm64 program: environment first."""
+        program = self._program(command[0])
+        words = ["env", "-i", *(f"{name}={value}" for name, value in _ENVIRONMENT.items())]
+        words += [f"/{self.FOLDER}/ld.so", "--library-path", f"/{self.FOLDER}/lib", f"/{self.FOLDER}/qemu-aarch64"]
+        return [*words, "-cpu", self.cpu, *options, "-0", command[0], program, *command[1:]]
+
+    def _program(self, path: str) -> str:
+        """Where the arm64 file of a program lies: a launcher may stand in its place."""
+        here = Path(os.path.realpath(self._inside(path)))
+        below = here.relative_to(self.root.resolve()) if here.is_relative_to(self.root.resolve()) else None
+        if below is not None and (self.root / PROGRAMS_FOLDER / below).is_file():
+            return f"/{PROGRAMS_FOLDER}/{below.as_posix()}"
+        return path
 
     def _run(self, command: Sequence[str], options: Sequence[str], timeout_seconds: float) -> Execution:
         # From outside, ONNX Runtime would see this machine's /sys and crash: hence the change of root.
@@ -103,9 +147,10 @@ class Emulator:
             raise EmulatorError(
                 "the emulated phone needs the program chroot; on Debian or Ubuntu: apt-get install coreutils"
             )
-        wrapped = ["env", "-i", *(f"{name}={value}" for name, value in _ENVIRONMENT.items())]
-        wrapped += [chroot, str(self.root), f"/{self.FOLDER}/ld.so", "--library-path", f"/{self.FOLDER}/lib"]
-        wrapped += [f"/{self.FOLDER}/qemu-aarch64", "-cpu", self.cpu, *options, *command]
+        # `env` comes first: the phone's own would need the launcher.
+        environment = 2 + len(_ENVIRONMENT)
+        words = self.arguments(command, options)
+        wrapped = [*words[:environment], chroot, str(self.root), *words[environment:]]
         return self._local.execute(wrapped, folder=str(self.root), timeout_seconds=timeout_seconds)
 
     def _inside(self, remote: str) -> Path:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+LAUNCHER_SOURCE = Path(__file__).parent / "launch.c"
 
 # Dotprod and fp16, as a Pixel's cores. QEMU's own default, `max`, selects SVE kernels, which take minutes or crash.
 _CPU = "cortex-a76"
@@ -48,12 +51,20 @@ class Pins:
     `qemu_packages` for the emulator: a release whose user mode takes the counting plugin. `wheels` maps
     distributions to versions, installed without their dependencies: only what the runtimes import is here. `removed`
     are files of the wheels that would import more, below the folder of wheels; `files` what the root gets besides,
-    by path.
+    by path. `programs` are those that adbd and its shell start, by path: each gets a launcher in its place (see
+    `launch.c`, whose hash is `launcher_sha256`).
     """
 
     cpu: str = _CPU
     suite: str = "trixie"
-    packages: tuple[str, ...] = ("libgomp1", "libpython3.13-stdlib", "libstdc++6", "python3-minimal")
+    packages: tuple[str, ...] = (
+        "adbd",
+        "busybox",
+        "libgomp1",
+        "libpython3.13-stdlib",
+        "libstdc++6",
+        "python3-minimal",
+    )
     qemu_suite: str = "bookworm"
     qemu_packages: tuple[str, ...] = ("qemu-user",)
     python: str = "3.13"
@@ -76,6 +87,12 @@ class Pins:
     # It imports ExecuTorch's compiler, which no phone has.
     removed: tuple[str, ...] = ("executorch/exir/__init__.py",)
     files: dict[str, str] = field(default_factory=_processor_files)
+    programs: tuple[str, ...] = (
+        "usr/bin/busybox",
+        "usr/bin/python3.13",
+        "usr/lib/android-sdk/platform-tools/adbd",
+    )
+    launcher_sha256: str = field(default_factory=lambda: hashlib.sha256(LAUNCHER_SOURCE.read_bytes()).hexdigest())
 
     @property
     def key(self) -> str:

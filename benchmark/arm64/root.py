@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.arm64.emulator import PYTHON, Emulator
-from benchmark.arm64.pins import PINS, Pins
+from benchmark.arm64.emulator import PROGRAMS_FOLDER, PYTHON, Emulator
+from benchmark.arm64.pins import LAUNCHER_SOURCE, PINS, Pins
 from benchmark.errors import EmulatorError
 from export.runtimes import RUNTIMES
 from models import atomic
@@ -107,8 +107,11 @@ def _make(root: Path, pins: Pins, say: Say) -> None:
     for path, content in pins.files.items():
         atomic.write_text(root / path, content)
     (root / "tmp").chmod(0o1777)
+    # Where a phone lets its shell write.
+    (root / "data/local/tmp").mkdir(parents=True)
     say(f"making the emulated arm64 phone: 2 of 4, QEMU of Debian {pins.qemu_suite}")
     _install_emulator(root, pins)
+    _install_launchers(root, pins)
     say(f"making the emulated arm64 phone: 3 of 4, {len(pins.wheels)} wheels for aarch64")
     _install_wheels(root, pins)
     emulator = Emulator(root, _plugin(root), pins.cpu)
@@ -145,6 +148,28 @@ def _install_emulator(root: Path, pins: Pins) -> None:
                     shutil.copy2(library, goal / "lib", follow_symlinks=False)
         shutil.copy2(source / "lib" / _HOST_LIBRARIES / "ld-linux-x86-64.so.2", goal / "ld.so")
         shutil.copy2(source / "usr/bin/qemu-aarch64", goal)
+
+
+def _install_launchers(root: Path, pins: Pins) -> None:
+    launcher = root / Emulator.FOLDER / "launch"
+    _run_tool(
+        ["gcc", "-std=gnu11", "-O2", "-static", f'-DCPU="{pins.cpu}"', "-o", str(launcher), str(LAUNCHER_SOURCE)],
+        "build the launcher of the phone's programs",
+        f"on Debian or Ubuntu: {_PACKAGES_TO_INSTALL}",
+    )
+    for name in pins.programs:
+        goal = root / PROGRAMS_FOLDER / name
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        (root / name).rename(goal)
+        os.link(launcher, root / name)
+    emulator = Emulator(root, launcher, pins.cpu)
+    listed = emulator.execute(["/usr/bin/busybox", "--list"], folder="/", timeout_seconds=_IMPORT_TIMEOUT_S)
+    if listed.exit_code != 0:
+        raise EmulatorError(f"the emulated phone's shell does not start: {listed.describe()}")
+    for applet in listed.stdout.split():
+        path = root / "usr/bin" / applet
+        if not (path.exists() or path.is_symlink()):
+            path.symlink_to("busybox")
 
 
 def _install_wheels(root: Path, pins: Pins) -> None:

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from benchmark import formatting
 from benchmark.arm64.count_records import CountRecord, ratio
+from benchmark.bench import REPEATABLE
 from benchmark.comparison.candidates import PLAIN
 from export.precision import Precision
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
-
-# A count that differs by more between processes is no measure of the model.
-REPEATABLE = 0.001
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ def test_real_agent_measures_every_phase(build_artifact: Callable[..., Artifact]
     result = run(artifact)
     elapsed = time.monotonic_ns() - started
     launch = result.launch
+    assert launch is not None
     assert len(launch.steady_ns) == 6
     assert len(launch.warmup_ns) >= 15
     phases = (
@@ -142,7 +143,7 @@ def test_damaged_result_is_refused(
     build_artifact: Callable[..., Artifact], fake_agent: FakeAgent, damage: str, word: str
 ) -> None:
     agent = fake_agent(
-        "content = json.dumps({'result_version': 1}).encode()\n"
+        "content = json.dumps({'result_version': 2}).encode()\n"
         f"open(result_path, 'wb').write({damage})\nannounce(content)"
     )
     with pytest.raises(AgentError, match=f"result is {word}: it announced 21 bytes"):
@@ -151,7 +152,7 @@ def test_damaged_result_is_refused(
 
 def test_result_of_another_format_is_refused(build_artifact: Callable[..., Artifact], fake_agent: FakeAgent) -> None:
     agent = fake_agent(
-        "content = b'{\"result_version\": 1}'\nopen(result_path, 'wb').write(content)\nannounce(content)"
+        "content = b'{\"result_version\": 2}'\nopen(result_path, 'wb').write(content)\nannounce(content)"
     )
     with pytest.raises(AgentError, match="result is not a valid AgentResult"):
         run(build_artifact(), agent)

@@ -34,6 +34,7 @@ class ScriptedDevice:
     """Runs nothing: launches come from a maker, and artefacts in `broken` fail in the given launch."""
 
     agent_sha256 = "f" * 64
+    lease_key = "scripted"
 
     def __init__(self, launch: Callable[[], Launch], broken: dict[str, int] | None = None) -> None:
         self.launch = launch
@@ -46,6 +47,12 @@ class ScriptedDevice:
 
     def state(self) -> MachineState:
         return next(self.states)
+
+    def check(self) -> None:
+        pass
+
+    def settings(self, asked: RunSettings) -> RunSettings:
+        return asked
 
     def untimed_reason(self, target: TargetName) -> str | None:
         return HostDevice(platform="linux").untimed_reason(target)
@@ -101,7 +108,7 @@ def test_one_record_per_artefact_with_all_launches(make: Any, build_artifact: Bu
 def test_failure_is_recorded_at_once_and_the_rest_goes_on(make: Any, build_artifact: BuildArtifact) -> None:
     device = ScriptedDevice(lambda: make.launch(1.0), broken={"a": 2})
     first, second = execute(device, (build_artifact("a"), build_artifact("b")))
-    assert (first.status, first.reason) == (Status.FAILED, "it was ended by SIGSEGV")
+    assert (first.status, first.reason) == (Status.FAILED, "agent-failed: it was ended by SIGSEGV")
     assert len(first.launches) == 1
     assert second.status is Status.MEASURED
     assert device.started == ["a", "b", "b", "a", "b"]

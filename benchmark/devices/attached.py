@@ -1,0 +1,111 @@
+"""Which of the known devices are attached now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmark.arm64.phone import find_phone
+from benchmark.devices.table import DeviceEntry, TransportName
+from benchmark.errors import (
+    AmbiguousDeviceError,
+    BenchmarkError,
+    DeviceNotFoundError,
+    DeviceOfflineError,
+    DeviceUnauthorizedError,
+    MissingProgramError,
+)
+from benchmark.transport.adb import AdbDevice, adb_devices
+
+READY = "device"
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A device that is there, known (`name`) or not. `state` is in words."""
+
+    name: str | None
+    transport: TransportName
+    identity: str
+    state: str
+
+
+def find_adb_device(entry: DeviceEntry, listed: list[AdbDevice]) -> AdbDevice:
+    """The attached device that is meant.
+
+    Raises:
+        DeviceNotFoundError, AmbiguousDeviceError: none fits, or several do.
+        DeviceUnauthorizedError, DeviceOfflineError: it is there and cannot be used.
+    """
+    fitting = [device for device in listed if entry.match.fits(device.serial, device.model)]
+    # Adb tells no model of a device that does not let us in: one such device may be the one that is meant.
+    silent = [device for device in listed if device.state != READY]
+    if not fitting and entry.match.serial is None and len(silent) == 1:
+        fitting = silent
+    if not fitting:
+        seen = ", ".join(f"{each.serial} ({each.model or each.state})" for each in listed) or "none"
+        raise DeviceNotFoundError(
+            f"{entry.name} is not attached (adb lists: {seen}); plug it in, unlock it and turn USB debugging on"
+        )
+    if len(fitting) > 1:
+        serials = ", ".join(each.serial for each in fitting)
+        raise AmbiguousDeviceError(
+            f"several attached devices fit {entry.name}: {serials}; name one in your table of devices: "
+            f'[{entry.name}] with match = {{ serial = "{fitting[0].serial}" }}'
+        )
+    (found,) = fitting
+    if found.state in ("unauthorized", "authorizing", "no permissions"):
+        raise DeviceUnauthorizedError(
+            f"{entry.name} ({found.serial}) does not let this computer in: adb says {found.state!r}; "
+            + (
+                "give your user the right to use it (udev rules, group plugdev)"
+                if found.state == "no permissions"
+                else "unlock it and allow USB debugging for this computer"
+            )
+        )
+    if found.state != READY:
+        raise DeviceOfflineError(
+            f"{entry.name} ({found.serial}) does not answer: adb says {found.state!r}; "
+            "unplug it and plug it in again, or `adb reconnect`"
+        )
+    return found
+
+
+def list_attached(table: Mapping[str, DeviceEntry]) -> tuple[list[Attached], list[str]]:
+    """What is attached, known or not, and in words what could not be asked for."""
+    found: list[Attached] = []
+    notes: list[str] = []
+    for entry in table.values():
+        if entry.transport is TransportName.LOCAL:
+            found.append(Attached(entry.name, entry.transport, "this computer", "ready"))
+        elif entry.transport is TransportName.EMULATOR:
+            found.append(Attached(entry.name, entry.transport, "emulated", _emulator_state()))
+        elif entry.transport is TransportName.SSH:
+            found.append(Attached(entry.name, entry.transport, entry.match.host or "", "configured"))
+    try:
+        for device in adb_devices():
+            found.append(Attached(_name_of(device, table), TransportName.ADB, device.serial, _worded(device)))
+    except MissingProgramError as error:
+        notes.append(f"phones are not listed: {error}")
+    except BenchmarkError as error:
+        notes.append(str(error))
+    return found, notes
+
+
+def _emulator_state() -> str:
+    phone = find_phone()
+    if not phone.created:
+        return "not created"
+    return "running" if phone.running() is not None else "created, not running"
+
+
+def _name_of(device: AdbDevice, table: Mapping[str, DeviceEntry]) -> str | None:
+    for entry in table.values():
+        if entry.transport is TransportName.ADB and entry.match.fits(device.serial, device.model):
+            return entry.name
+    return None
+
+
+def _worded(device: AdbDevice) -> str:
+    state = "ready" if device.state == READY else device.state
+    return f"{state}, {device.model}" if device.model else state

@@ -1,0 +1,61 @@
+"""What every device offers, whatever it is reached by."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from benchmark.agent_runner import Runner
+from benchmark.launch_records import MachineState
+from benchmark.records import DeviceFacts, RunSettings
+from export.precision import TargetName
+
+
+class Device(Protocol):
+    """A machine that can measure."""
+
+    @property
+    def lease_key(self) -> str:
+        """The machine itself, whatever names it has: one bench at a time may hold it."""
+        ...
+
+    def check(self) -> None:
+        """Whether it can measure at all.
+
+        Raises:
+            BenchmarkError: it cannot; the message says why and what to do.
+        """
+        ...
+
+    def settings(self, asked: RunSettings) -> RunSettings:
+        """What of the settings asked for the device carries out.
+
+        Raises:
+            DeviceUnsupportedError: one of them makes no sense there.
+        """
+        ...
+
+    def facts(self) -> DeviceFacts:
+        """What the machine is."""
+        ...
+
+    def state(self) -> MachineState:
+        """What may disturb a measurement right now; it may take a second."""
+        ...
+
+    def untimed_reason(self, target: TargetName) -> str | None:
+        """Why the device cannot run a format's own runtime, so that nothing may be timed; else None."""
+        ...
+
+    def open_runner(self) -> AbstractContextManager[Runner]:
+        """A runner with a workspace of its own, which is removed at the end."""
+        ...
+
+
+def untimed_on(target: TargetName, system: str, *, core_ml: bool = False) -> str | None:
+    """Why a format is not timed on a system, in the words of records; else None."""
+    if target is TargetName.EXECUTORCH_COREML:
+        return f"ExecuTorch's Core ML delegate on {system}: parity only"
+    if target is TargetName.COREML and not core_ml:
+        return f"Core ML on {system}: parity only"
+    return None

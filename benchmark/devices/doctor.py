@@ -1,0 +1,186 @@
+"""The preconditions of a device, one after the other: each met or not, and what to do about it."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from benchmark import host
+from benchmark.arm64.phone import Phone, find_phone
+from benchmark.arm64.root import check_host
+from benchmark.devices.attached import find_adb_device
+from benchmark.devices.host_device import HostDevice
+from benchmark.devices.opening import ios_message
+from benchmark.devices.shell_device import ShellDevice
+from benchmark.devices.table import DeviceEntry, TransportName
+from benchmark.errors import BenchmarkError
+from benchmark.launch_records import MachineState
+from benchmark.transport.adb import AdbTransport, adb_devices
+from benchmark.transport.shell import ShellTransport
+from benchmark.transport.ssh import SshTransport
+from benchmark.validity import gates_for, judge_state
+
+LEAST_FREE_BYTES = 500_000_000
+
+Outcome = TypeVar("Outcome")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A precondition: `detail` is what was found; `fix` what to do where it is not met, else None."""
+
+    precondition: str
+    detail: str
+    fix: str | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether the device may be used as far as this goes."""
+        return self.fix is None
+
+
+def examine(entry: DeviceEntry) -> Iterator[Finding]:
+    """Checks a device; what cannot be checked for an earlier failure is left out."""
+    yield from _EXAMINATIONS[entry.transport](entry)
+
+
+def _local(entry: DeviceEntry) -> Iterator[Finding]:
+    facts = host.host_facts(entry.name)
+    yield Finding("what it is", f"{facts.cpu}, {facts.logical_cores} cores, {facts.os}")
+    yield from _fitness(HostDevice(entry.name).state(), facts.logical_cores)
+
+
+def _emulator(entry: DeviceEntry) -> Iterator[Finding]:
+    phone = find_phone()
+    finding, _ = _try("this computer", check_host, lambda _: "Linux on x86-64, with the rights of root")
+    yield finding
+    if not finding.met:
+        return
+    create = f"make it with `pocketclip devices create {entry.name}`"
+    yield Finding("created", str(phone.root) if phone.created else "no", None if phone.created else create)
+    if not phone.created:
+        return
+    started = phone.running() is None
+    finding, _ = _try("starts", phone.start, lambda _: "adbd answers" if started else "runs already")
+    yield finding
+    if not finding.met:
+        return
+    try:
+        yield from _running_phone(entry, phone)
+    finally:
+        if started:
+            phone.stop()
+
+
+def _running_phone(entry: DeviceEntry, phone: Phone) -> Iterator[Finding]:
+    transport = phone.transport(entry.name)
+    yield from _files(transport, "/data/local/tmp")
+    finding, _ = _try("Python", lambda: _told(transport, "python3 --version"), str)
+    yield finding
+
+
+def _adb(entry: DeviceEntry) -> Iterator[Finding]:
+    finding, listed = _try("adb", adb_devices, lambda found: f"{len(found)} devices attached")
+    yield finding
+    if listed is None:
+        return
+    finding, found = _try("attached", lambda: find_adb_device(entry, listed), lambda each: each.serial)
+    yield finding
+    if found is None:
+        return
+    transport = AdbTransport(found.serial, entry.name)
+    yield from _shell_device(ShellDevice(entry, transport, found.serial, say=lambda _: None))
+
+
+def _ssh(entry: DeviceEntry) -> Iterator[Finding]:
+    host_name = entry.match.host or ""
+    transport = SshTransport(host_name, entry.name, options=entry.ssh)
+    finding, answer = _try("ssh", lambda: transport.shell("true"), lambda _: f"{host_name} lets us in")
+    yield finding
+    if answer is not None:
+        yield from _shell_device(ShellDevice(entry, transport, host_name, say=lambda _: None))
+    transport.close()
+
+
+def _ios(entry: DeviceEntry) -> Iterator[Finding]:
+    yield Finding("a way to iPhones", ios_message(entry.name), "measure on another device until then")
+
+
+def _shell_device(device: ShellDevice) -> Iterator[Finding]:
+    finding, facts = _try("what it is", device.facts, lambda each: f"{each.cpu}, {each.os}")
+    yield finding
+    if facts is None:
+        return
+    yield from _files(device.transport, device.workspaces)
+    finding, state = _try("state", device.state, lambda _: "told")
+    if state is None:
+        yield finding
+    else:
+        yield from _fitness(state, facts.logical_cores)
+    finding, _ = _try("Python", device.check, lambda _: f"{device.entry.python} answers")
+    yield finding
+
+
+def _fitness(state: MachineState, logical_cores: int) -> Iterator[Finding]:
+    found = judge_state(state, gates_for(logical_cores))
+    yield from (Finding(str(each.code), each.reason, each.fix) for each in found)
+    if not found:
+        yield Finding("cool, idle, at full speed", "nothing speaks against it")
+
+
+def _files(transport: ShellTransport, parent: str) -> Iterator[Finding]:
+    finding, _ = _try("files arrive whole", lambda: _round_trip(transport, parent), lambda _: "there and back")
+    yield finding
+    finding, free = _try("space", lambda: _free_bytes(transport, parent), lambda found: f"{found / 1e9:.1f} GB free")
+    if free is not None and free < LEAST_FREE_BYTES:
+        finding = Finding("space", finding.detail, f"free {LEAST_FREE_BYTES / 1e9:.1f} GB on it, in {parent}")
+    yield finding
+
+
+def _round_trip(transport: ShellTransport, parent: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="pocketclip-doctor-") as name, transport.workspace(parent) as folder:
+        sent, back = Path(name, "sent"), Path(name, "back")
+        sent.write_bytes(secrets.token_bytes(1 << 20))
+        transport.push(sent, f"{folder}/probe")
+        transport.pull(f"{folder}/probe", back)
+
+
+def _free_bytes(transport: ShellTransport, parent: str) -> int:
+    # `df` wants /proc/mounts, which the emulated phone has not.
+    blocks, size = _told(transport, f"stat -f -c '%a %S' {shlex.quote(parent)}").split()
+    return int(blocks) * int(size)
+
+
+def _told(transport: ShellTransport, line: str) -> str:
+    execution = transport.shell(line)
+    if execution.exit_code != 0:
+        raise BenchmarkError(f"`{line}` fails there: {execution.describe()}")
+    return execution.stdout.strip()
+
+
+def _try(
+    precondition: str, action: Callable[[], Outcome], worded: Callable[[Outcome], str]
+) -> tuple[Finding, Outcome | None]:
+    try:
+        outcome = action()
+    except BenchmarkError as error:
+        # Our messages end with what to do.
+        detail, _, fix = str(error).rpartition("; ")
+        if not detail or fix.startswith(("stderr: ", "nothing on stderr")):
+            detail, fix = str(error), "see what the device says there"
+        return Finding(precondition, detail, fix), None
+    return Finding(precondition, worded(outcome)), outcome
+
+
+_EXAMINATIONS: dict[TransportName, Callable[[DeviceEntry], Iterator[Finding]]] = {
+    TransportName.LOCAL: _local,
+    TransportName.EMULATOR: _emulator,
+    TransportName.ADB: _adb,
+    TransportName.SSH: _ssh,
+    TransportName.IOS: _ios,
+}

@@ -1,0 +1,81 @@
+"""From a device's name to a device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NoReturn
+
+from benchmark.devices.attached import find_adb_device
+from benchmark.devices.device import Device
+from benchmark.devices.host_device import HostDevice
+from benchmark.devices.table import DeviceEntry, TransportName, find_entry, load_table
+from benchmark.errors import DeviceUnsupportedError
+from benchmark.transport.adb import AdbTransport, adb_devices
+from benchmark.transport.ssh import SshTransport
+
+Say = Callable[[str], object]
+
+
+def open_device(name: str, table: Mapping[str, DeviceEntry] | None = None, *, say: Say = lambda _: None) -> Device:
+    """The device of that name, found among those attached.
+
+    Args:
+        name: its name in the table.
+        table: the known devices; by default `load_table()`.
+        say: told in words what goes on while it is used.
+
+    Raises:
+        UnknownDeviceError: there is none; the message lists those that exist.
+        DeviceUnsupportedError: nothing can measure there yet.
+        TransportError: it is not attached, or does not let us in.
+    """
+    entry = find_entry(name, load_table() if table is None else table)
+    return _OPENERS[entry.transport](entry, say)
+
+
+def _local(entry: DeviceEntry, say: Say) -> Device:
+    return HostDevice(entry.name)
+
+
+def _emulated(entry: DeviceEntry, say: Say) -> Device:
+    from benchmark.arm64.phone import find_phone
+    from benchmark.devices.emulated_device import EmulatedDevice
+
+    return EmulatedDevice(entry, find_phone(), say=say)
+
+
+def _adb(entry: DeviceEntry, say: Say) -> Device:
+    from benchmark.devices.shell_device import ShellDevice
+
+    found = find_adb_device(entry, adb_devices())
+    # A device that adb reaches over the network has an address for a serial.
+    address = found.serial if ":" in found.serial else None
+    return ShellDevice(entry, AdbTransport(found.serial, entry.name, address=address), found.serial, say=say)
+
+
+def _ssh(entry: DeviceEntry, say: Say) -> Device:
+    from benchmark.devices.shell_device import ShellDevice
+
+    host = entry.match.host or ""
+    return ShellDevice(entry, SshTransport(host, entry.name, options=entry.ssh), host, say=say)
+
+
+def _ios(entry: DeviceEntry, say: Say) -> NoReturn:
+    raise DeviceUnsupportedError(ios_message(entry.name))
+
+
+def ios_message(name: str) -> str:
+    """What is said of every iPhone."""
+    return (
+        f"{name} is an iPhone, and PocketCLIP's way to iPhones (the app and its runner) is not built yet: "
+        "nothing can be measured there; artefacts for it are proven by `pocketclip verify`"
+    )
+
+
+_OPENERS: dict[TransportName, Callable[[DeviceEntry, Say], Device]] = {
+    TransportName.LOCAL: _local,
+    TransportName.EMULATOR: _emulated,
+    TransportName.ADB: _adb,
+    TransportName.SSH: _ssh,
+    TransportName.IOS: _ios,
+}

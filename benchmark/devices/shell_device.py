@@ -1,0 +1,111 @@
+"""A phone or a board that adb or ssh reaches, measured by the agent in a Python of its own."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmark.agent_archive import build_agent
+from benchmark.agent_runner import AgentRunner, Runner
+from benchmark.devices import shell_facts
+from benchmark.devices.device import untimed_on
+from benchmark.devices.environment import BoardEnvironment
+from benchmark.devices.table import DeviceEntry, TransportName
+from benchmark.errors import DeviceUnsupportedError
+from benchmark.launch_records import MachineState
+from benchmark.records import DeviceFacts, RunSettings
+from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
+from benchmark.transport.shell import ShellTransport
+from export.precision import TargetName
+from models.atomic import storage_errors
+
+_WORKSPACES = {TransportName.ADB: "/data/local/tmp", TransportName.SSH: "/tmp"}
+
+Say = Callable[[str], object]
+
+
+class ShellDevice:
+    """A device with a POSIX shell, and, to be measured on, a Python."""
+
+    def __init__(
+        self,
+        entry: DeviceEntry,
+        transport: ShellTransport,
+        identity: str,
+        *,
+        say: Say,
+        agent: bytes | None = None,
+        reconnect_seconds: float = RECONNECT_SECONDS,
+    ) -> None:
+        """`identity` is the serial number or the host; `agent` another program than ours, for tests."""
+        self.entry = entry
+        self.transport = transport
+        self._identity = identity
+        self._say = say
+        self._agent = agent
+        self._reconnect_seconds = reconnect_seconds
+        own = entry.transport is TransportName.SSH and entry.environment == "own"
+        self.environment = BoardEnvironment(transport, entry.python, given=not own, say=say)
+
+    @property
+    def lease_key(self) -> str:
+        return f"{self.entry.transport}-{self._identity}"
+
+    @property
+    def workspaces(self) -> str:
+        """The folder of the device below which workspaces are made."""
+        return self.entry.workspace or _WORKSPACES[self.entry.transport]
+
+    def check(self) -> None:
+        """Whether a Python is there.
+
+        Raises:
+            DeviceUnsupportedError: there is none, and nothing else can measure there yet.
+            TransportError: the device does not answer.
+        """
+        if self.entry.transport is TransportName.ADB and not self.has_python():
+            raise DeviceUnsupportedError(
+                f"{self.entry.name} is attached and ready, but it has no Python with numpy that its shell may run, and "
+                "PocketCLIP's app for Android is not built yet: nothing can be measured there; "
+                "measure on emulator-arm64, on a board or on host, or name such a Python as `python` in your table"
+            )
+        self.environment.check()
+
+    def has_python(self) -> bool:
+        """Whether the device's shell can start a Python with numpy."""
+        return self.transport.shell(f"{shlex.quote(self.entry.python)} -c 'import numpy'").exit_code == 0
+
+    def settings(self, asked: RunSettings) -> RunSettings:
+        return asked
+
+    def facts(self) -> DeviceFacts:
+        return shell_facts.device_facts(self.transport, self.entry)
+
+    def state(self) -> MachineState:
+        return shell_facts.machine_state(self.transport)
+
+    def untimed_reason(self, target: TargetName) -> str | None:
+        return untimed_on(target, "Android" if self.entry.transport is TransportName.ADB else "Linux")
+
+    @contextmanager
+    def open_runner(self) -> Iterator[Runner]:
+        with storage_errors(Path(tempfile.gettempdir())):
+            scratch = tempfile.TemporaryDirectory(prefix="pocketclip-bench-", ignore_cleanup_errors=True)
+        with scratch as name, self.transport.workspace(self.workspaces) as workspace:
+            runner = AgentRunner(
+                self.transport,
+                workspace=workspace,
+                scratch=Path(name),
+                python=self.environment.python,
+                agent=build_agent() if self._agent is None else self._agent,
+            )
+            yield ResumingRunner(
+                runner,
+                self.transport,
+                say=self._say,
+                on_return=runner.forget_pushed,
+                wait_seconds=self._reconnect_seconds,
+            )

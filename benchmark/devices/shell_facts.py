@@ -1,0 +1,126 @@
+"""What a device with a shell says of itself: one line of shell, parsed. What it does not tell is None."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from benchmark.devices.table import DeviceEntry, TransportName
+from benchmark.errors import TransportError
+from benchmark.host import instance_id, parse_cpu_name, parse_isa
+from benchmark.launch_records import MachineState
+from benchmark.records import DeviceFacts, DeviceKind
+from benchmark.transport.shell import ShellTransport
+
+_SECTION = "#POCKETCLIP "
+
+# Sections by name; a device without a program answers an empty one. Android's own names come first.
+_PROBES: dict[str, str] = {
+    "model": "getprop ro.product.model",
+    "android": "getprop ro.build.version.release",
+    "soc": "getprop ro.soc.model",
+    "serial": "getprop ro.serialno",
+    "virtual": "getprop ro.boot.qemu; getprop ro.kernel.qemu",
+    "release": ". /etc/os-release && echo $PRETTY_NAME",
+    "machine-id": "cat /etc/machine-id",
+    "board": "tr -d '\\000' < /proc/device-tree/model",
+    "system": "uname -s",
+    "kernel": "uname -r",
+    "machine": "uname -m",
+    # `nproc` alone heeds OMP_NUM_THREADS.
+    "cores": "nproc --all || nproc",
+    "cpuinfo": "cat /proc/cpuinfo",
+    "memory": "grep MemTotal /proc/meminfo",
+    "load": "cat /proc/loadavg",
+}
+_STATE_PROBES: dict[str, str] = {
+    "load": _PROBES["load"],
+    "battery": "dumpsys battery",
+    "thermal": "dumpsys thermalservice",
+    "power-saver": "settings get global low_power",
+    "clocks": "cat /sys/devices/system/cpu/cpu*/cpufreq/scaling_cur_freq",
+    "clock-limits": "cat /sys/devices/system/cpu/cpu*/cpufreq/cpuinfo_max_freq",
+    "zones": "cat /sys/class/thermal/thermal_zone*/temp",
+}
+
+
+def device_facts(transport: ShellTransport, entry: DeviceEntry) -> DeviceFacts:
+    """What the device is.
+
+    Raises:
+        TransportError: it does not answer.
+    """
+    told = _ask(transport, _PROBES)
+    cpuinfo = told["cpuinfo"]
+    android = told["android"]
+    system = f"Android {android}" if android else told["release"] or told["system"] or "unknown"
+    kernel = " ".join(filter(None, (told["system"], told["kernel"])))
+    kind = DeviceKind.PHONE if entry.transport is TransportName.ADB else DeviceKind.BOARD
+    if "1" in told["virtual"].split():
+        kind = DeviceKind.EMULATED
+    clusters = " + ".join(f"{each.count}x {each.core}" for each in entry.cores)
+    identity = told["serial"] or told["machine-id"]
+    return DeviceFacts(
+        name=entry.name,
+        kind=kind,
+        os=f"{system}, {kernel}" if kernel and kernel not in system else system,
+        machine=told["machine"] or "unknown",
+        cpu=clusters or parse_cpu_name(cpuinfo) or told["board"] or told["machine"] or "unknown",
+        isa=parse_isa(cpuinfo),
+        logical_cores=int(told["cores"]) if told["cores"].isdecimal() and int(told["cores"]) else 1,
+        memory_bytes=_kilobytes(told["memory"]),
+        soc=entry.soc or told["soc"] or None,
+        instance=instance_id(identity) if identity else None,
+    )
+
+
+def machine_state(transport: ShellTransport) -> MachineState:
+    """What may disturb a measurement there right now."""
+    told = _ask(transport, _STATE_PROBES)
+    battery = dict(re.findall(r"^\s*([A-Za-z ]+): (\S+)", told["battery"], re.MULTILINE))
+    level = battery.get("level", "")
+    clocks = _whole_numbers(told["clocks"])
+    zones = [value / 1000 for value in _whole_numbers(told["zones"]) if 0 < value < 200_000]
+    thermal = re.search(r"Thermal Status: (\d+)", told["thermal"])
+    return MachineState(
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        load_average=_first_number(told["load"]),
+        clock_khz=tuple(sorted(clocks, reverse=True)),
+        clock_limit_khz=max(_whole_numbers(told["clock-limits"]), default=None),
+        temperature_celsius=max(zones, default=None),
+        thermal_status=int(thermal[1]) if thermal else None,
+        battery_percent=int(level) if level.isdecimal() and int(level) <= 100 else None,
+        charging="true" in (battery.get(f"{source} powered") for source in ("AC", "USB", "Wireless"))
+        if battery
+        else None,
+        power_saver={"0": False, "1": True}.get(told["power-saver"]),
+    )
+
+
+def _ask(transport: ShellTransport, probes: dict[str, str]) -> dict[str, str]:
+    # Each in a shell of its own: a dot before a file that is missing ends the shell.
+    lines = [f"echo '{_SECTION}{name}'; ( {probe} ) 2>/dev/null" for name, probe in probes.items()]
+    execution = transport.shell("\n".join([*lines, "true"]))
+    if execution.exit_code != 0:
+        raise TransportError(f"{transport.label} does not say what it is: {execution.describe()}")
+    told = dict.fromkeys(probes, "")
+    for part in f"\n{execution.stdout}".split(f"\n{_SECTION}")[1:]:
+        name, _, content = part.partition("\n")
+        told[name] = content.strip()
+    return told
+
+
+def _kilobytes(line: str) -> int | None:
+    found = re.search(r"(\d+) kB", line)
+    return int(found[1]) * 1024 if found else None
+
+
+def _first_number(text: str) -> float | None:
+    try:
+        return float(text.split()[0])
+    except (IndexError, ValueError):
+        return None
+
+
+def _whole_numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split() if word.isdecimal()]

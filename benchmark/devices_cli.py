@@ -1,0 +1,116 @@
+"""`pocketclip devices`: what is attached and known, what a device lacks, and the emulated phone's life.
+
+Heavy imports live inside the functions: `--help` must not wait for them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.cli import DevicesOption
+from models import command_line
+
+if TYPE_CHECKING:
+    from benchmark.arm64.phone import Phone
+
+NameArgument = Annotated[str, typer.Argument(help="A device's name; `pocketclip devices` lists them.")]
+
+devices_app = typer.Typer(help="Lists devices, checks them, and keeps the emulated phone.")
+
+
+@devices_app.callback(invoke_without_command=True)
+def devices_command(context: typer.Context, devices: DevicesOption = None) -> None:
+    """Lists what is attached and what is known."""
+    context.obj = devices
+    if context.invoked_subcommand is not None:
+        return
+    from rich import box
+    from rich.table import Table
+
+    from benchmark.devices.attached import list_attached
+    from benchmark.devices.table import load_table
+
+    table = load_table(devices)
+    found, notes = list_attached(table)
+    attached = Table(title="attached", title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for heading in ("device", "by", "identity", "state"):
+        attached.add_column(heading, overflow="fold")
+    for each in found:
+        attached.add_row(each.name or "(not known)", each.transport, each.identity, each.state)
+    known = Table(title="known", title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for heading in ("name", "device", "by", "SoC", "cores"):
+        known.add_column(heading, overflow="fold")
+    for entry in table.values():
+        cores = " + ".join(f"{cluster.count}x {cluster.core}" for cluster in entry.cores)
+        known.add_row(entry.name, entry.title, entry.transport, entry.soc or "", cores)
+    console = command_line.console()
+    console.print(attached)
+    console.print()
+    console.print(known)
+    for note in notes:
+        command_line.note(note)
+
+
+@devices_app.command("doctor", no_args_is_help=True)
+def doctor_command(context: typer.Context, name: NameArgument) -> None:
+    """Checks a device's preconditions and says what to do about those that are not met."""
+    from benchmark.devices.doctor import examine
+    from benchmark.devices.table import find_entry, load_table
+    from benchmark.errors import DeviceUnfitError
+
+    failed = 0
+    for finding in examine(find_entry(name, load_table(context.obj))):
+        failed += not finding.met
+        print(f"{'ok' if finding.met else 'failed':<7} {finding.precondition}: {finding.detail}", flush=True)
+        if finding.fix is not None:
+            print(f"        fix: {finding.fix}", flush=True)
+    if failed:
+        raise DeviceUnfitError(f"{name}: {failed} of its preconditions are not met; see above")
+
+
+@devices_app.command("create", no_args_is_help=True)
+def create_command(context: typer.Context, name: NameArgument) -> None:
+    """Makes the emulated phone, once; about 250 MB come from the network."""
+    from benchmark.arm64.root import ensure_root
+
+    _phone(context, name)
+    print(ensure_root(command_line.note).root)
+
+
+@devices_app.command("start", no_args_is_help=True)
+def start_command(context: typer.Context, name: NameArgument) -> None:
+    """Starts the emulated phone, and prints how adb reaches it."""
+    phone = _phone(context, name)
+    phone.start()
+    print(f"ADB_SERVER_SOCKET={phone.server}")
+    command_line.note(f"{name} runs; with that variable, `adb shell` is a shell in it")
+
+
+@devices_app.command("stop", no_args_is_help=True)
+def stop_command(context: typer.Context, name: NameArgument) -> None:
+    """Stops the emulated phone and all that runs in it."""
+    command_line.note(f"{name} is stopped" if _phone(context, name).stop() else f"{name} did not run")
+
+
+@devices_app.command("delete", no_args_is_help=True)
+def delete_command(context: typer.Context, name: NameArgument) -> None:
+    """Stops the emulated phone and removes it from the cache."""
+    command_line.note(f"{name} is deleted" if _phone(context, name).delete() else f"there was no {name}")
+
+
+def _phone(context: typer.Context, name: str) -> Phone:
+    from benchmark.arm64.phone import find_phone
+    from benchmark.devices.table import TransportName, find_entry, load_table
+    from benchmark.errors import DeviceUnsupportedError
+    from models.errors import choices
+
+    table = load_table(context.obj)
+    if find_entry(name, table).transport is not TransportName.EMULATOR:
+        emulated = [entry.name for entry in table.values() if entry.transport is TransportName.EMULATOR]
+        raise DeviceUnsupportedError(
+            f"{name} is no emulated phone, so that it cannot be made, started, stopped or deleted; "
+            f"choose from: {choices(emulated)}"
+        )
+    return find_phone()

@@ -1,0 +1,8 @@
+"""Ways to a device: push, pull, execute. The host is a device too, reached by copying."""
+
+from __future__ import annotations
+
+from benchmark.transport.base import Execution, Transport
+from benchmark.transport.local import LocalTransport
+
+__all__ = ["Execution", "LocalTransport", "Transport"]

@@ -1,0 +1,205 @@
+"""Android's debug bridge through the real `adb` program. Its exit code proves nothing: see `ShellTransport`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.errors import (
+    AmbiguousDeviceError,
+    DeviceDisconnectedError,
+    DeviceNotFoundError,
+    DeviceOfflineError,
+    DeviceUnauthorizedError,
+    MissingProgramError,
+    TransportError,
+    TransportTimeoutError,
+)
+from benchmark.transport.client import Ended, run_client
+from benchmark.transport.shell import NO_SPACE, ShellTransport
+
+_SERVER_SECONDS = 30.0
+_INSTALL = "on Debian or Ubuntu: apt-get install adb; elsewhere: Android's platform tools"
+
+# Tails of adb's own messages (29 to 34), most telling first -> what they mean and what to do.
+_FAULTS: tuple[tuple[str, type[TransportError], str], ...] = (
+    ("unauthorized", DeviceUnauthorizedError, "unlock it and allow USB debugging for this computer"),
+    ("still authorizing", DeviceUnauthorizedError, "unlock it and allow USB debugging for this computer"),
+    ("device offline", DeviceOfflineError, "unplug it and plug it in again, or `adb reconnect`"),
+    ("device still connecting", DeviceOfflineError, "wait a moment and run it again"),
+    ("more than one", AmbiguousDeviceError, "name one with its serial in your table of devices"),
+    ("no devices/emulators found", DeviceNotFoundError, "plug the device in and turn USB debugging on"),
+    ("cannot connect to daemon", DeviceOfflineError, "start adb's server with `adb start-server`"),
+    ("failed to check server version", DeviceOfflineError, "start adb's server with `adb start-server`"),
+)
+_GONE = "it was unplugged, turned off or its adbd ended; plug it in again"
+_SERVER_DOWN = ("cannot connect to daemon", "failed to check server version")
+
+
+@dataclass(frozen=True)
+class AdbDevice:
+    """A line of `adb devices -l`. `state` is adb's word: `device` where it is ready; `model` only then."""
+
+    serial: str
+    state: str
+    model: str | None = None
+
+
+class AdbTransport(ShellTransport):
+    """A device that adb reaches by its serial number.
+
+    `server` is the socket of an adb server of its own, e.g. `localfilesystem:/run/adb.sock`; by default the user's.
+    With `address`, `reconnect` connects over the network first.
+    """
+
+    def __init__(
+        self, serial: str, label: str, *, server: str | None = None, address: str | None = None, program: str = "adb"
+    ) -> None:
+        super().__init__(label)
+        self.serial = serial
+        self._server = server
+        self._address = address
+        self._program = program
+
+    def reconnect(self) -> None:
+        if self._address is not None:
+            adb_connect(self._address, server=self._server, program=self._program)
+        ended = self._adb(["get-state"], _SERVER_SECONDS)
+        if ended.exit_code != 0 or ended.stdout.strip() != b"device":
+            raise self._fault(_words(ended), "reach it")
+
+    def _run_line(self, line: str, timeout_seconds: float) -> Ended:
+        return self._adb(["shell", line], timeout_seconds)
+
+    def _send(self, local: Path, remote: str, timeout_seconds: float) -> None:
+        self._transfer(["push", str(local), remote], f"take {remote}", timeout_seconds)
+
+    def _receive(self, remote: str, local: Path, timeout_seconds: float) -> None:
+        self._transfer(["pull", remote, str(local)], f"give {remote}", timeout_seconds)
+
+    def _transfer(self, arguments: Sequence[str], what: str, timeout_seconds: float) -> None:
+        ended = self._adb(arguments, timeout_seconds)
+        if ended.exit_code is None:
+            raise TransportTimeoutError(f"{self.label} did not {what} within {timeout_seconds:.0f} s")
+        if ended.exit_code:
+            words = _words(ended)
+            raise self.full(what) if NO_SPACE in words else self._fault(words, what)
+
+    def _adb(self, arguments: Sequence[str], timeout_seconds: float) -> Ended:
+        return run_adb(
+            ["-s", self.serial, *arguments],
+            timeout_seconds=timeout_seconds,
+            server=self._server,
+            program=self._program,
+        )
+
+    def _fault(self, words: str, what: str) -> TransportError:
+        for tail, kind, fix in _FAULTS:
+            if tail in words:
+                return kind(f"{self.label} cannot {what}: adb says {_last_line(words)!r}; {fix}")
+        if "No such file or directory" in words or "Permission denied" in words or "Read-only" in words:
+            return TransportError(f"{self.label} cannot {what}: adb says {_last_line(words)!r}")
+        said = f"adb says {_last_line(words)!r}" if words.strip() else "the connection ended in the middle"
+        return DeviceDisconnectedError(f"{self.label} went away ({what}): {said}; {_GONE}")
+
+
+def run_adb(
+    arguments: Sequence[str],
+    *,
+    timeout_seconds: float = _SERVER_SECONDS,
+    server: str | None = None,
+    program: str = "adb",
+) -> Ended:
+    """Runs adb once, through the server of that socket.
+
+    Raises:
+        MissingProgramError: adb is not installed.
+        DeviceDisconnectedError: that server has ended.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "ANDROID_SERIAL"}
+    if shutil.which(program) is None:
+        raise MissingProgramError(f"this needs the program adb, not installed here; {_INSTALL}")
+    if server is not None:
+        environment["ADB_SERVER_SOCKET"] = server
+        _check_server(server)
+    try:
+        return run_client([program, *arguments], environment=environment, timeout_seconds=timeout_seconds)
+    except OSError as error:
+        raise MissingProgramError(f"cannot start {program}: {error.strerror or error}; {_INSTALL}") from error
+
+
+def _check_server(server: str) -> None:
+    """Whether a server of its own still listens: adb would start another in its place, which reaches nothing."""
+    kind, _, path = server.partition(":")
+    if kind != "localfilesystem":
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError as error:
+            raise DeviceDisconnectedError(
+                f"the device's adb server has ended ({path}: {error.strerror or error}); start the device again"
+            ) from error
+
+
+def adb_devices(*, server: str | None = None, program: str = "adb") -> list[AdbDevice]:
+    """The attached devices, in any state.
+
+    Raises:
+        MissingProgramError: adb is not installed.
+        DeviceOfflineError: its server does not start.
+    """
+    ended = run_adb(["devices", "-l"], server=server, program=program)
+    if ended.exit_code != 0:
+        raise DeviceOfflineError(
+            f"adb lists no devices: {_last_line(_words(ended)) or 'it does not answer'}; "
+            "restart its server: `adb kill-server`, then `adb start-server`"
+        )
+    return parse_adb_devices(ended.stdout.decode(errors="replace"))
+
+
+def parse_adb_devices(text: str) -> list[AdbDevice]:
+    """The lines of `adb devices -l`; what adb says of its server besides is left out."""
+    _, heading, listed = text.partition("List of devices attached")
+    found: list[AdbDevice] = []
+    for line in listed.splitlines() if heading else ():
+        serial, *rest = line.split() or [""]
+        if not serial or not rest:
+            continue
+        # "no permissions (user in plugdev group; ...); see [http://...]" is a state of several words.
+        state = "no permissions" if rest[:2] == ["no", "permissions"] else rest[0]
+        properties = dict(word.split(":", 1) for word in rest[1:] if ":" in word and not word.startswith("["))
+        model = properties.get("model")
+        found.append(AdbDevice(serial, state, model.replace("_", " ") if model else None))
+    return found
+
+
+def adb_connect(address: str, *, server: str | None = None, program: str = "adb") -> None:
+    """Connects to a device over the network; a stale connection is given up first.
+
+    Raises:
+        DeviceNotFoundError: nothing answers there. Adb's exit code and words do not tell, so its list is asked.
+    """
+    said = ""
+    for _ in range(2):
+        ended = run_adb(["connect", address], server=server, program=program)
+        said = _last_line(_words(ended))
+        states = {device.serial: device.state for device in adb_devices(server=server, program=program)}
+        if states.get(address) == "device":
+            return
+        # "already connected" is what an offline device answers.
+        run_adb(["disconnect", address], server=server, program=program)
+    raise DeviceNotFoundError(f"no adbd answers at {address}: adb says {said!r}; see whether the device is on")
+
+
+def _words(ended: Ended) -> str:
+    return "\n".join(part.decode(errors="replace").strip() for part in (ended.stdout, ended.stderr) if part.strip())
+
+
+def _last_line(words: str) -> str:
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    return lines[-1] if lines else ""

@@ -1,0 +1,263 @@
+"""What transports over a remote shell have in common: nothing is believed that the device did not say itself.
+
+A connection that breaks may look like a program that ended well with less output. So every command ends with a
+line of its own that carries a number made up for this call and the exit code, and every file is compared with its
+SHA-256 on the device, or with its length where the device has no `sha256sum`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+import shlex
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmark.errors import (
+    DeviceDisconnectedError,
+    DeviceFullError,
+    DeviceOfflineError,
+    TransferError,
+    TransportError,
+    TransportTimeoutError,
+)
+from benchmark.transport.base import Execution
+from benchmark.transport.client import Ended
+
+ENDING = "POCKETCLIP-ENDED"
+NO_SPACE = "No space left on device"
+_PID_FILE = ".pocketclip-pid"
+_SLOWEST_BYTES_PER_SECOND = 200_000
+_TRANSFER_SECONDS = 60.0
+_POLL_SECONDS = 1.0
+# How long a device that went away is waited for, to remove our folder there.
+_LEAVE_SECONDS = 10.0
+_WORKSPACE = "pocketclip-"
+
+# A session of its own, so that the program's helpers can be ended with it; not every shell has the word.
+_SUPERVISED = """\
+cd {folder} && {{
+if command -v setsid >/dev/null 2>&1; then setsid {command} </dev/null & else {command} </dev/null & fi
+p=$!; echo $p > {pid}; wait $p; }}"""
+_KILL = "p=$(cat {pid} 2>/dev/null) && {{ kill -9 -$p || kill -9 -- -$p || kill -9 $p; }} 2>/dev/null; rm -f {pid}"
+_DIGEST = "if command -v sha256sum >/dev/null 2>&1; then sha256sum < {path}; else wc -c < {path}; fi"
+
+
+class ShellTransport(ABC):
+    """A device with a POSIX shell. Subclasses say how a line and a file get there, and word what goes wrong."""
+
+    def __init__(self, label: str) -> None:
+        """`label` names the device in messages."""
+        self.label = label
+        # For what takes a moment on a device that is well.
+        self.short_seconds = 30.0
+        self._unended: str | None = None
+
+    @abstractmethod
+    def _run_line(self, line: str, timeout_seconds: float) -> Ended:
+        """Runs one line in the device's shell; the exit code is that of the client program and proves nothing."""
+
+    @abstractmethod
+    def _send(self, local: Path, remote: str, timeout_seconds: float) -> None:
+        """Copies a file to the device."""
+
+    @abstractmethod
+    def _receive(self, remote: str, local: Path, timeout_seconds: float) -> None:
+        """Copies a file from the device."""
+
+    @abstractmethod
+    def _fault(self, words: str, what: str) -> TransportError:
+        """The error that the client program's words stand for."""
+
+    @abstractmethod
+    def reconnect(self) -> None:
+        """Tries to make a broken connection anew.
+
+        Raises:
+            TransportError: the device does not answer.
+        """
+
+    def shell(self, line: str, *, timeout_seconds: float | None = None) -> Execution:
+        """Runs one line in the device's shell and waits for its end or the time limit, by default `short_seconds`.
+
+        Raises:
+            TransportError: the device does not answer, or went away before the line had ended.
+        """
+        number = secrets.token_hex(8)
+        limit = self.short_seconds if timeout_seconds is None else timeout_seconds
+        ended = self._run_line(f"{line}\nprintf '\\n%s %s %s\\n' {ENDING} {number} $?", limit)
+        stdout, stderr = ended.stdout.decode(errors="replace"), ended.stderr.decode(errors="replace")
+        if ended.exit_code is None:
+            return Execution(None, stdout, stderr)
+        stdout, code = split_ending(stdout, number)
+        if code is None:
+            raise self._fault(stderr or stdout, "run a program")
+        return Execution(code, stdout, stderr)
+
+    def execute(self, command: Sequence[str], *, folder: str, timeout_seconds: float) -> Execution:
+        """Runs a program in a folder; see `benchmark.transport.Transport`."""
+        line = _SUPERVISED.format(
+            folder=shlex.quote(folder), command=shlex.join(command), pid=shlex.quote(f"{folder}/{_PID_FILE}")
+        )
+        self._unended = folder
+        try:
+            execution = self.shell(line, timeout_seconds=timeout_seconds)
+        except (DeviceDisconnectedError, DeviceOfflineError):
+            # It may still run there: it is ended when the device is back.
+            raise
+        except BaseException:
+            self._end_program()
+            raise
+        if execution.exit_code is None:
+            self._end_program()
+        else:
+            self._unended = None
+        return execution
+
+    def push(self, local: Path, remote: str) -> None:
+        """Copies a file or folder; see `benchmark.transport.Transport`."""
+        for source, goal in _files(local, remote):
+            folder = goal.rpartition("/")[0]
+            self._checked(f"mkdir -p {shlex.quote(folder)}", f"make {folder}")
+            try:
+                self._send(source, goal, _transfer_seconds(_size(source)))
+                self._compare(source, goal, arrived=goal)
+            except (DeviceFullError, TransferError):
+                with contextlib.suppress(TransportError):
+                    self.shell(f"rm -f {shlex.quote(goal)}")
+                raise
+
+    def pull(self, remote: str, local: Path) -> None:
+        """Copies a file; see `benchmark.transport.Transport`. An interrupted copy leaves nothing here."""
+        described = self._checked(_DIGEST.format(path=shlex.quote(remote)), f"read {remote}")
+        partial = local.with_name(f"{local.name}.partial")
+        try:
+            self._receive(remote, partial, _transfer_seconds(_length(described)))
+            self._same(described, partial, remote)
+            partial.replace(local)
+        except OSError as error:
+            raise TransportError(f"cannot write {local}: {error.strerror or error}; free some space") from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def workspace(self, parent: str) -> Iterator[str]:
+        """An empty folder of the device below `parent`, removed at the end with all that still runs in it.
+
+        What a run that was killed left there more than a day ago is removed too.
+
+        Raises:
+            TransportError: the folder cannot be made.
+        """
+        folder = f"{parent}/{_WORKSPACE}{secrets.token_hex(6)}"
+        stale = (
+            f"find {shlex.quote(parent)} -maxdepth 1 -name '{_WORKSPACE}*' -mtime +0 -exec rm -rf {{}} + 2>/dev/null"
+        )
+        self._checked(f"{stale}\nmkdir -p {shlex.quote(folder)}", f"make {folder}")
+        try:
+            yield folder
+        finally:
+            # What was measured must not be lost to a device that is away by now.
+            with contextlib.suppress(TransportError):
+                try:
+                    self.remove(folder)
+                except (DeviceDisconnectedError, DeviceOfflineError):
+                    if self.wait_until_back(_LEAVE_SECONDS):
+                        self.remove(folder)
+
+    def remove(self, folder: str) -> None:
+        """Removes a folder with all that is in it, and ends what still runs in it."""
+        self._end_program()
+        self._checked(f"rm -rf {shlex.quote(folder)}", f"remove {folder}")
+
+    def wait_until_back(self, timeout_seconds: float) -> bool:
+        """Waits until a device that went away answers again; ends what still runs there from before."""
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            try:
+                self.reconnect()
+                if self.shell("true").exit_code == 0:
+                    self._end_program()
+                    return True
+            except TransportError:
+                pass
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+
+    def _end_program(self) -> None:
+        folder, self._unended = self._unended, None
+        if folder is not None:
+            with contextlib.suppress(TransportError):
+                self.shell(_KILL.format(pid=shlex.quote(f"{folder}/{_PID_FILE}")))
+
+    def _checked(self, line: str, what: str) -> str:
+        execution = self.shell(line)
+        if execution.exit_code is None:
+            raise TransportTimeoutError(
+                f"{self.label} did not {what} within {self.short_seconds:g} s; see whether it is busy or hangs"
+            )
+        if execution.exit_code:
+            words = execution.stderr.strip()
+            if NO_SPACE in words:
+                raise self.full(what)
+            raise TransportError(f"{self.label} cannot {what}: {execution.describe()}")
+        return execution.stdout
+
+    def _compare(self, local: Path, remote: str, *, arrived: str) -> None:
+        self._same(self._checked(_DIGEST.format(path=shlex.quote(remote)), f"read {remote}"), local, arrived)
+
+    def _same(self, described: str, local: Path, name: str) -> None:
+        words = described.split()
+        by_hash = len(words) > 0 and len(words[0]) == 64
+        actual = hash_file(local) if by_hash else str(_size(local))
+        if words[:1] != [actual]:
+            raise TransferError(
+                f"{name} arrived {'altered or ' if by_hash else ''}truncated on its way to or from {self.label}; "
+                "try another cable or port, and run it again"
+            )
+
+    def full(self, what: str) -> DeviceFullError:
+        """The error of a device without space."""
+        return DeviceFullError(f"{self.label} cannot {what}: no space left there; free some and run it again")
+
+
+def split_ending(stdout: str, number: str) -> tuple[str, int | None]:
+    """The output of a line without its last line, and the exit code in that; None where the line is missing."""
+    body, found, last = stdout.rpartition(f"\n{ENDING} {number} ")
+    if not found or not last.endswith("\n") or not last.strip().isdecimal():
+        return stdout, None
+    return body, int(last)
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file as hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _files(local: Path, remote: str) -> Iterator[tuple[Path, str]]:
+    if local.is_dir():
+        for path in sorted(local.rglob("*")):
+            if path.is_file():
+                yield path, f"{remote}/{path.relative_to(local).as_posix()}"
+    elif local.is_file():
+        yield local, remote
+    else:
+        raise TransportError(f"cannot copy {local} to {remote}: there is no such file")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _length(described: str) -> int:
+    words = described.split()
+    return int(words[0]) if words and words[0].isdecimal() and len(words[0]) < 20 else 0
+
+
+def _transfer_seconds(size_bytes: int) -> float:
+    return _TRANSFER_SECONDS + size_bytes / _SLOWEST_BYTES_PER_SECOND

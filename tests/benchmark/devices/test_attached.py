@@ -1,0 +1,151 @@
+"""Which attached device a name means, and what an attached device says of itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmark.devices import open_device
+from benchmark.devices.attached import find_adb_device, list_attached
+from benchmark.devices.doctor import examine
+from benchmark.devices.shell_facts import device_facts, machine_state
+from benchmark.devices.table import BUILT_IN, find_entry, load_table
+from benchmark.errors import (
+    AmbiguousDeviceError,
+    DeviceNotFoundError,
+    DeviceOfflineError,
+    DeviceUnauthorizedError,
+    DeviceUnsupportedError,
+    TransportError,
+)
+from benchmark.records import DeviceKind
+from benchmark.transport.adb import AdbDevice, AdbTransport
+from benchmark.validity import judge_state
+
+TABLE = load_table(BUILT_IN)
+PIXEL = find_entry("pixel7", TABLE)
+READY = AdbDevice("A1", "device", "Pixel 7")
+OTHER = AdbDevice("B2", "device", "SM S911B")
+
+# What a Pixel 7 answers; programs that it has and this machine has not are functions of the shell.
+PHONE = r"""
+getprop() { case "$1" in
+  ro.product.model) echo "Pixel 7";; ro.build.version.release) echo 14;; ro.soc.model) echo GS201;;
+  ro.serialno) echo A1;; esac; }
+dumpsys() { case "$1" in
+  battery) printf 'Current Battery Service state:\n  AC powered: false\n  USB powered: true\n  level: LEVEL\n';;
+  thermalservice) printf 'IsStatusOverride: false\nThermal Status: 3\nCached temperatures:\n';; esac; }
+settings() { echo 1; }
+"""
+ADB = """case "$1" in
+devices) printf 'List of devices attached\\nA1 device usb:1 model:Pixel_7 transport_id:1\\n';;
+-s) shift 2; case "$1" in
+  shell) {{ cat {phone}; printf '%s\\n' "$2"; }} | sh;;
+  push|pull) cp "$2" "$3";;
+  get-state) echo device;; esac;;
+esac
+"""
+
+
+@pytest.fixture
+def pixel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AdbTransport:
+    """An adb that has a Pixel 7 attached, whose files are this machine's."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tmp_path / "phone").write_text(PHONE.replace("LEVEL", "12"))
+    (tools / "adb").write_text("#!/bin/sh\n" + ADB.format(phone=tmp_path / "phone"))
+    (tools / "adb").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    return AdbTransport("A1", "pixel7")
+
+
+def test_a_device_is_found_by_model_or_serial() -> None:
+    assert find_adb_device(PIXEL, [OTHER, READY]) is READY
+    assert find_adb_device(find_entry("galaxy-s23", TABLE), [OTHER, READY]) is OTHER
+
+
+@contextmanager
+def refused(kind: type[TransportError], *words: str) -> Iterator[None]:
+    with pytest.raises(kind) as caught:
+        yield
+    for each in words:
+        assert each in str(caught.value)
+
+
+def test_devices_that_cannot_be_used() -> None:
+    with refused(DeviceNotFoundError, "pixel7 is not attached (adb lists: none)", "turn USB debugging on"):
+        find_adb_device(PIXEL, [])
+    with refused(DeviceNotFoundError, "adb lists: B2 (SM S911B)"):
+        find_adb_device(PIXEL, [OTHER])
+    with refused(AmbiguousDeviceError, "fit pixel7: A1, A2", '[pixel7] with match = { serial = "A1" }'):
+        find_adb_device(PIXEL, [READY, AdbDevice("A2", "device", "Pixel 7")])
+    # Without a right to it adb tells no model: the one that is there may be meant.
+    with refused(DeviceUnauthorizedError, "pixel7 (A1)", "'unauthorized'; unlock it"):
+        find_adb_device(PIXEL, [AdbDevice("A1", "unauthorized"), OTHER])
+    with refused(DeviceUnauthorizedError, "udev rules"):
+        find_adb_device(PIXEL, [AdbDevice("A1", "no permissions")])
+    with refused(DeviceOfflineError, "'offline'; unplug it"):
+        find_adb_device(PIXEL, [AdbDevice("A1", "offline")])
+    with refused(DeviceNotFoundError, "A1 (offline), A2 (offline)"):
+        find_adb_device(PIXEL, [AdbDevice("A1", "offline"), AdbDevice("A2", "offline")])
+
+
+def test_what_a_phone_says_of_itself(pixel: AdbTransport) -> None:
+    facts = device_facts(pixel, PIXEL)
+    assert (facts.name, facts.kind, facts.soc) == ("pixel7", DeviceKind.PHONE, "Google Tensor G2")
+    assert facts.os.startswith("Android 14, Linux")
+    assert facts.cpu == "2x Cortex-X1 + 2x Cortex-A78 + 4x Cortex-A55"
+    assert facts.logical_cores == os.cpu_count()
+    assert (facts.memory_bytes or 0) > 1 << 28
+    assert facts.instance is not None and "A1" not in facts.instance
+
+
+def test_the_state_of_a_phone_is_judged(pixel: AdbTransport, tmp_path: Path) -> None:
+    state = machine_state(pixel)
+    assert (state.battery_percent, state.charging, state.thermal_status, state.power_saver) == (12, True, 3, True)
+    assert {each.code for each in judge_state(state)} >= {"power-saver"}
+    phone = tmp_path / "phone"
+    phone.write_text(PHONE.replace("LEVEL", "90").replace("Status: 3", "Status: 0").replace("echo 1", "echo 0"))
+    assert "power-saver" not in {each.code for each in judge_state(machine_state(pixel))}
+
+
+def test_a_phone_without_python_is_found_checked_and_told(pixel: AdbTransport, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(f'[pixel7]\npython = "/no/python3"\nworkspace = "{tmp_path}"\n')
+    table = load_table(tmp_path / "own.toml")
+    device = open_device("pixel7", table)
+    assert device.lease_key == "adb-A1"
+    with pytest.raises(DeviceUnsupportedError) as caught:
+        device.check()
+    assert "pixel7 is attached and ready" in str(caught.value)
+    assert "PocketCLIP's app for Android is not built yet" in str(caught.value)
+    findings = {each.precondition: each for each in examine(table["pixel7"])}
+    assert findings["attached"].met and findings["files arrive whole"].met
+    assert not findings["Python"].met and not findings["power-saver"].met
+
+
+def test_iphones_say_what_is_missing() -> None:
+    with pytest.raises(DeviceUnsupportedError, match=r"the app and its runner.* is not built yet"):
+        open_device("iphone15", TABLE)
+    (finding,) = examine(TABLE["iphone15"])
+    assert not finding.met and "not built yet" in finding.detail
+
+
+def test_what_is_attached_is_listed(pixel: AdbTransport) -> None:
+    found, notes = list_attached(TABLE)
+    assert notes == []
+    by_name = {each.name: each for each in found}
+    assert (by_name["pixel7"].identity, by_name["pixel7"].state) == ("A1", "ready, Pixel 7")
+    assert by_name["host"].state == "ready"
+    assert by_name["emulator-arm64"].state == "not created"
+    assert by_name["raspberry-pi-5"].state == "configured"
+
+
+def test_a_machine_without_adb_lists_the_rest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found, notes = list_attached(TABLE)
+    assert [each.name for each in found][:2] == ["host", "emulator-arm64"]
+    assert len(notes) == 1 and "apt-get install adb" in notes[0]
