@@ -85,6 +85,19 @@ class Watch(Protocol):
         ...
 
 
+class SilentWatch:
+    """A watch that shows nothing."""
+
+    def advance(self, label: str) -> None:
+        pass
+
+    def more(self, launches: int) -> None:
+        pass
+
+    def note(self, message: str) -> None:
+        pass
+
+
 def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watch) -> list[BenchmarkRecord]:
     """Measures every artefact; each record goes to `append` the moment its last launch ends.
 

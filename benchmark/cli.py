@@ -89,6 +89,7 @@ def bench_command(
     from export.artifact import find_artifacts
 
     chosen = open_device(device, load_table(devices), say=command_line.note)
+    artifacts = tuple(find_artifacts(artifact))
     finished: list[BenchmarkRecord] = []
     # Opened before the first launch: a store that cannot be written must not cost a measurement.
     with (
@@ -108,7 +109,7 @@ def bench_command(
             sustained_seconds=parse_duration_s("--sustained", sustained) if sustained else None,
         )
         plan = BenchmarkPlan(
-            artifacts=tuple(find_artifacts(artifact)),
+            artifacts=artifacts,
             settings=tuple(
                 chosen.settings(replace(settings, threads=each)) for each in parse_threads(threads, logical_cores)
             ),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
-from unittest.mock import MagicMock
 
 import jsonschema
 import pytest
 
 from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
-from benchmark.bench import BenchmarkPlan, run_plan
+from benchmark.bench import BenchmarkPlan, SilentWatch, run_plan
 from benchmark.devices import HostDevice
 from benchmark.record_schemas import FOLDER, SCHEMAS, schema_text
 from benchmark.records import BenchmarkRecord, RunSettings
@@ -36,7 +35,7 @@ def test_committed_schema_is_up_to_date(name: str) -> None:
 def test_measured_record_validates(build_artifact: Callable[..., Artifact]) -> None:
     settings = RunSettings(iterations=3, launches=1, sustained_seconds=0.05)
     plan = BenchmarkPlan((build_artifact(),), (settings,), cooldown_seconds=0, profile=True, tag="1.0")
-    records = run_plan(plan, HostDevice(), append=lambda record: None, watch=MagicMock())
+    records = run_plan(plan, HostDevice(), append=lambda record: None, watch=SilentWatch())
     content = documents.to_builtin(records[0])
     assert content["status"] == "measured"
     assert content["profile"] and content["sustained"]["minutes"]

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.agent_runner import CountedRun
 from benchmark.arm64.phone import Phone
-from benchmark.bench import BenchmarkPlan, counts_differ, run_plan
+from benchmark.bench import BenchmarkPlan, SilentWatch, counts_differ, run_plan
 from benchmark.devices.emulated_device import MOST_COUNTED, EmulatedDevice
 from benchmark.devices.table import DeviceEntry, TransportName
 from benchmark.errors import DeviceUnsupportedError, EmulatorError
@@ -78,8 +78,8 @@ def test_a_bench_counts_instructions(
     device = EmulatedDevice(replace(ENTRY, workspace=phone_folder), phone, say=lambda _: None)
     device.check()
     settings = device.settings(RunSettings(launches=2))
-    plan = BenchmarkPlan((build_artifact("good"), build_artifact("bad", model_bytes=b"no model")), settings)
-    records = run_plan(plan, device, append=lambda _: None, watch=lambda _: None)
+    plan = BenchmarkPlan((build_artifact("good"), build_artifact("bad", model_bytes=b"no model")), (settings,))
+    records = run_plan(plan, device, append=lambda _: None, watch=SilentWatch())
     bad, good = sorted(records, key=lambda record: record.status is Status.COUNTED)
     assert (bad.status, (bad.reason or "")[:12]) == (Status.FAILED, "load-failed:")
     assert good.status is Status.COUNTED and good.reason is None

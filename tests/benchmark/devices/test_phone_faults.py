@@ -18,13 +18,13 @@ import psutil
 import pytest
 
 from benchmark.arm64.phone import ADDRESS, Phone
-from benchmark.bench import BenchmarkPlan, run_plan
+from benchmark.bench import BenchmarkPlan, SilentWatch, run_plan
 from benchmark.devices.shell_device import ShellDevice
 from benchmark.devices.table import DeviceEntry, Match, TransportName
 from benchmark.errors import DeviceDisconnectedError, DeviceFullError, TransferError
 from benchmark.records import BenchmarkRecord, RunSettings, Status
 from benchmark.transport.adb import AdbTransport, run_adb
-from benchmark.validity import InvalidityCode, judge_launches
+from benchmark.validity import InvalidityCode
 from export.artifact import Artifact
 
 pytestmark = pytest.mark.slow
@@ -55,9 +55,9 @@ def measure(phone: Phone, phone_folder: str, scripted_agent: bytes) -> Callable[
             agent=scripted_agent,
             reconnect_seconds=reconnect_seconds,
         )
-        plan = BenchmarkPlan(artifacts, RunSettings(iterations=3, launches=1), timeout)
+        plan = BenchmarkPlan(artifacts, (RunSettings(iterations=3, launches=1),), timeout)
         kept = [] if stored is None else stored
-        run_plan(plan, device, append=kept.append, watch=lambda _: None)
+        run_plan(plan, device, append=kept.append, watch=SilentWatch())
         return kept
 
     return run
@@ -131,8 +131,8 @@ def test_an_agent_that_fails_in_every_way(
     assert "SIGSEGV" in (bad[0].reason or "")
     assert "memory ran out" in (bad[1].reason or "")
     assert "give it longer with --timeout" in (bad[2].reason or "")
-    assert InvalidityCode.CLOCK_JUMP in [each.code for each in judge_launches(jumped.launches)]
-    assert judge_launches(last.launches) == ()
+    assert [each.code for each in jumped.invalid] == [InvalidityCode.CLOCK_JUMP]
+    assert last.rankable
     assert_clean(phone, workspaces)
 
 

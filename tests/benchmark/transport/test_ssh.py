@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmark.bench import BenchmarkPlan, run_plan
+from benchmark.bench import BenchmarkPlan, SilentWatch, run_plan
 from benchmark.devices.doctor import examine
 from benchmark.devices.environment import BoardEnvironment
 from benchmark.devices.shell_device import ShellDevice
@@ -122,10 +122,10 @@ def test_an_artefact_is_measured_on_a_board(
     device = ShellDevice(entry(server, tmp_path), transport, "127.0.0.1", say=lambda _: None)
     device.check()
     (record,) = run_plan(
-        BenchmarkPlan((build_artifact(),), RunSettings(iterations=3, launches=2)),
+        BenchmarkPlan((build_artifact(),), (RunSettings(iterations=3, launches=2),), cooldown_seconds=0),
         device,
         append=lambda _: None,
-        watch=lambda _: None,
+        watch=SilentWatch(),
     )
     assert record.reason is None
     assert record.status is Status.MEASURED
