@@ -16,7 +16,9 @@ from benchmark.devices.table import DeviceEntry, TransportName
 from benchmark.errors import DeviceUnsupportedError, EmulatorError
 from benchmark.records import DeviceKind, RunSettings, Status
 from benchmark.transport.adb import adb_devices
-from export.artifact import Artifact
+from export.artifact import Artifact, load_artifact
+from export.job import ExportResult
+from export.precision import TargetName, Tower
 
 BuildArtifact = Callable[..., Artifact]
 ENTRY = DeviceEntry("emulator-arm64", "emulated", TransportName.EMULATOR)
@@ -91,3 +93,21 @@ def test_a_bench_counts_instructions(
     assert good.golden_check.samples == 4 and good.golden_check.max_abs < 1e-4
     assert (good.runtime.version or "").startswith("onnxruntime ")
     assert workspaces() == []
+
+
+@pytest.mark.slow
+def test_the_shipped_model_runs_on_arms_kernels(
+    phone: Phone, phone_folder: str, nano_exports: dict[tuple[str, str, str], ExportResult]
+) -> None:
+    device = EmulatedDevice(replace(ENTRY, workspace=phone_folder), phone, say=lambda _: None)
+    targets = (TargetName.ONNX, TargetName.EXECUTORCH, TargetName.TFLITE)
+    artifacts = tuple(load_artifact(nano_exports[target, "fp32", Tower.IMAGE].folder) for target in targets)
+    plan = BenchmarkPlan(artifacts, (device.settings(RunSettings(launches=2)),))
+    records = run_plan(plan, device, append=lambda _: None, watch=SilentWatch())
+    assert [record.reason for record in records] == [None] * 3
+    for record in records:
+        assert record.instructions is not None and record.golden_check is not None
+        counts = [count for process in record.instructions.per_inference for count in process]
+        assert max(counts) / min(counts) < 1.001
+        assert 1e6 < min(counts) < 1e8
+        assert record.golden_check.max_abs < 1e-4
