@@ -33,9 +33,11 @@ def test_onnx_runtime_names_every_node(build_artifact: Callable[..., Artifact]) 
 def test_ops_add_up_to_the_inference(nano_exports: NanoExports, target: TargetName) -> None:
     artifact = load_artifact(nano_exports[target, "fp32", Tower.TEXT].folder)
     found = profile_artifact(artifact, TARGETS[target].runtime)
-    summed = sum(each.total_ns for each in found.ops) / len(found.inference_ns)
+    # ExecuTorch's times are medians of what leaving an op out saves, the others' are sums over all inferences.
+    by_ablation = target is TargetName.EXECUTORCH
+    whole = statistics.median(found.inference_ns) * 30 if by_ablation else sum(found.inference_ns)
     # Not equal: the profiler's own work and the gaps between ops belong to none.
-    assert 0.4 < summed / statistics.median(found.inference_ns) < 1.7
+    assert 0.3 < sum(each.total_ns for each in found.ops) / whole < (3 if by_ablation else 1.05)
     delegates = {each.delegate for each in found.ops}
     if target is TargetName.ONNX:
         assert delegates == {None} and share_outside_delegates(found) == 1
