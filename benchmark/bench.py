@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,14 +40,12 @@ from benchmark.records import (
     tool_version,
     utc_now,
 )
-from benchmark.statistics import interval_share, launch_medians
+from benchmark.statistics import REPEATABLE_SHARE, interval_share, launch_medians, summarize_counts
 from benchmark.validity import Invalidity, InvalidityCode, gates_for, judge_launches
 from export.artifact import Artifact
 from models.errors import PocketClipError
 
 ACCELERATOR = "cpu"
-# Counts of one model that differ by more between processes are no measure of it.
-REPEATABLE = 0.001
 
 Append = Callable[[BenchmarkRecord], None]
 
@@ -349,13 +346,12 @@ def _run_golden_inputs(artifact: Artifact) -> npt.NDArray[np.generic]:
 
 def counts_differ(runs: Sequence[CountedRun]) -> str | None:
     """Why counts of several processes are no measure of the model, with a code; None where they repeat."""
-    means = [statistics.mean(run.instructions) for run in runs]
-    spread = (max(means) - min(means)) / statistics.median(means)
-    if spread <= REPEATABLE:
+    counts = summarize_counts([run.instructions for run in runs])
+    if counts.spread_share is None or counts.repeatable:
         return None
     return (
-        f"counts-differ: instructions differ by {100 * spread:.2f} % between {len(runs)} processes, "
-        f"at most {100 * REPEATABLE:g} % allowed; see what else the runtime does, and run it again"
+        f"counts-differ: instructions differ by {100 * counts.spread_share:.2f} % between {counts.processes} "
+        f"processes, at most {100 * REPEATABLE_SHARE:g} % allowed; see what else the runtime does, and run it again"
     )
 
 

@@ -215,11 +215,11 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
 
 
 def _millions(record: BenchmarkRecord) -> str:
-    import statistics
+    from benchmark.statistics import summarize_counts
 
     if record.instructions is None:
         return ""
-    return f"{statistics.median(map(statistics.mean, record.instructions.per_inference)) / 1e6:.2f}"
+    return f"{summarize_counts(record.instructions.per_inference).per_inference / 1e6:.2f}"
 
 
 def _parity_cell(record: BenchmarkRecord) -> str:

@@ -7,9 +7,8 @@ them) of the ratio of medians, and Mann-Whitney's test of the launches' medians,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -19,13 +18,16 @@ import numpy.typing as npt
 from benchmark.errors import IncomparableError
 from benchmark.launch_records import Launch
 from benchmark.records import BenchmarkRecord, Status
-from benchmark.statistics import launch_medians, minimum_detectable_effect
+from benchmark.statistics import (
+    REPEATABLE_SHARE,
+    launch_medians,
+    median_instructions,
+    minimum_detectable_effect,
+)
 
 LEVEL = 0.05
 # Four launches a side are the fewest whose ranks alone may reach the 5 % level (two-sided p = 2/70).
 MINIMUM_LAUNCHES = 4
-# Counts of instructions repeat to within this; a larger change is none of chance.
-COUNT_TOLERANCE = 0.001
 _RESAMPLES = 4000
 _SEED = 0
 # More of a launch adds nothing to a median that the launches' own spread does not drown.
@@ -153,8 +155,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _judged(comparison: Comparison, adjusted: float | None = None) -> Comparison:
-    from dataclasses import replace
-
     p_value = comparison.p_value if adjusted is None else adjusted
     interval = comparison.interval
     if p_value is None or interval is None:
@@ -170,18 +170,13 @@ def _judged(comparison: Comparison, adjusted: float | None = None) -> Comparison
 
 
 def _compare_counts(baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> Comparison:
-    first, second = (_median_count(record) for record in (baseline, candidate))
-    ratio = second / first
-    if abs(ratio - 1) <= COUNT_TOLERANCE:
-        verdict, reason = Verdict.CANNOT_TELL, f"within {COUNT_TOLERANCE:.1%}, to which counts repeat"
+    assert baseline.instructions is not None and candidate.instructions is not None  # counted records have them
+    ratio = median_instructions(candidate.instructions) / median_instructions(baseline.instructions)
+    if abs(ratio - 1) <= REPEATABLE_SHARE:
+        verdict, reason = Verdict.CANNOT_TELL, f"within {REPEATABLE_SHARE:.1%}, to which counts repeat"
     else:
         verdict, reason = (Verdict.SLOWER if ratio > 1 else Verdict.FASTER), None
-    return Comparison(baseline, candidate, verdict, ratio, None, None, None, COUNT_TOLERANCE, reason)
-
-
-def _median_count(record: BenchmarkRecord) -> float:
-    assert record.instructions is not None  # a counted record has them
-    return float(np.median([count for process in record.instructions.per_inference for count in process]))
+    return Comparison(baseline, candidate, verdict, ratio, None, None, None, REPEATABLE_SHARE, reason)
 
 
 def _resampled_medians(launches: Sequence[Launch], random: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -205,8 +200,3 @@ def _name(record: BenchmarkRecord) -> str:
     identity = record.artifact
     tag = f" ({record.tag})" if record.tag else ""
     return f"record {record.record_id[:8]}, {identity.model} {identity.scheme} {identity.tower}{tag},"
-
-
-def smallest_p(first: int, second: int) -> float:
-    """The smallest two-sided p that the ranks of so many launches can have."""
-    return 2 / math.comb(first + second, first)

@@ -114,10 +114,10 @@ def _p50(record: BenchmarkRecord | None) -> str:
 
 def _outside(record: BenchmarkRecord | None) -> tuple[str, str]:
     """Calls outside delegates in an inference, and their share of the time by op; empty without delegates."""
-    from benchmark.profiling.op_profile import share_outside_delegates
+    from benchmark.statistics import delegates, share_outside_delegates
 
     profile = None if record is None else record.profile
-    if profile is None or all(each.delegate is None for each in profile.ops):
+    if profile is None or not delegates(profile):
         return "", ""
     inferences, total = len(profile.inference_ns), sum(each.total_ns for each in profile.ops)
     outside: dict[str, int] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from benchmark.launch_records import Launch
+from benchmark.profile_records import InstructionCounts, OpProfile
 from benchmark.records import BenchmarkRecord
 
 PERCENTILES = (50, 90, 95, 99)
 # Below this many launches a bootstrap over launches says nothing: the resamples are too few and too alike.
 MINIMUM_LAUNCHES_FOR_INTERVAL = 5
+# Counts of instructions that are further apart than this are no measure; a larger change is none of chance.
+REPEATABLE_SHARE = 0.001
 _RESAMPLES = 2000
 _SEED = 0
 
@@ -69,6 +73,11 @@ def summarize_latency(launches: Sequence[Launch]) -> LatencySummary:
 def launch_medians(launches: Sequence[Launch]) -> tuple[float, ...]:
     """The median of each launch's steady samples."""
     return tuple(float(np.median(launch.steady_ns)) for launch in launches)
+
+
+def p50_ns(launches: Sequence[Launch]) -> float:
+    """The median of the steady samples of all launches, without the intervals of `summarize_latency`, which cost."""
+    return float(np.median(np.concatenate([np.asarray(launch.steady_ns, np.float64) for launch in launches])))
 
 
 def minimum_detectable_effect(baseline: Sequence[float], candidate: Sequence[float]) -> float | None:
@@ -131,3 +140,45 @@ def median_peak_bytes(record: BenchmarkRecord) -> float | None:
 
 def _median(values: Sequence[int]) -> float | None:
     return float(np.median(values)) if values else None
+
+
+@dataclass(frozen=True)
+class CountSummary:
+    """Instructions per inference: the median over processes of each one's mean.
+
+    `spread_share` is the range of those means as a share of it, None for one process.
+    """
+
+    per_inference: float
+    spread_share: float | None
+    processes: int
+    inferences: int
+
+    @property
+    def repeatable(self) -> bool | None:
+        """Whether the processes agree, None where there is one alone."""
+        return None if self.spread_share is None else self.spread_share <= REPEATABLE_SHARE
+
+
+def summarize_counts(per_inference: Sequence[Sequence[int]]) -> CountSummary:
+    """Summarises counts of instructions: a row for each process, at least one, in it one for each inference."""
+    means = [statistics.mean(process) for process in per_inference]
+    middle = float(statistics.median(means))
+    spread = None if len(means) < 2 else (max(means) - min(means)) / middle if middle else 0.0
+    return CountSummary(middle, spread, len(means), sum(map(len, per_inference)))
+
+
+def median_instructions(counts: InstructionCounts) -> float:
+    """Instructions of one inference: the median over all counted ones, whatever their process."""
+    return float(np.median([count for process in counts.per_inference for count in process]))
+
+
+def delegates(profile: OpProfile) -> list[str]:
+    """The delegates that ran something, by name."""
+    return sorted({node.delegate for node in profile.ops if node.delegate is not None})
+
+
+def share_outside_delegates(profile: OpProfile) -> float:
+    """The share of the ops' time that the runtime's own kernels took."""
+    total = sum(node.total_ns for node in profile.ops)
+    return sum(node.total_ns for node in profile.ops if node.delegate is None) / total if total else 0.0

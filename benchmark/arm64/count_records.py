@@ -6,9 +6,9 @@ Schema history:
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
+from benchmark.statistics import summarize_counts
 from models.documents import document
 
 SCHEMA_VERSION = 1
@@ -42,15 +42,12 @@ class CountRecord:
     @property
     def instructions(self) -> float | None:
         """Per inference: the mean of each process, and of these the median."""
-        return statistics.median(map(statistics.mean, self.processes)) if self.processes else None
+        return summarize_counts(self.processes).per_inference if self.processes else None
 
     @property
     def spread(self) -> float | None:
         """Largest difference between processes, as a share of the count; None where there was one."""
-        if len(self.processes) < 2 or self.instructions is None:
-            return None
-        means = [statistics.mean(counts) for counts in self.processes]
-        return (max(means) - min(means)) / self.instructions
+        return summarize_counts(self.processes).spread_share if self.processes else None
 
 
 @document

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from benchmark import formatting
 from benchmark.arm64.count_records import CountRecord, ratio
-from benchmark.bench import REPEATABLE
 from benchmark.comparison.candidates import PLAIN
+from benchmark.statistics import REPEATABLE_SHARE
 from export.precision import Precision
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ def faults(records: Sequence[CountRecord]) -> Iterator[str]:
             yield f"{record.name}: {record.failure}"
         for missed in record.misses:
             yield f"{record.name}: {missed}"
-        if record.spread is not None and record.spread > REPEATABLE:
+        if record.spread is not None and record.spread > REPEATABLE_SHARE:
             yield (
                 f"{record.name}: counts differ by {100 * record.spread:.2f} % between processes, "
-                f"at most {100 * REPEATABLE:g} % allowed; count more inferences with --counted"
+                f"at most {100 * REPEATABLE_SHARE:g} % allowed; count more inferences with --counted"
             )
 
 

@@ -52,9 +52,3 @@ def profile_artifact(artifact: Artifact, runtime: str, *, threads: int = 1, infe
     return documents.parse(
         OpProfile, done.stdout.strip().splitlines()[-1], source=f"the profile of {artifact.label}", error=ProfilingError
     )
-
-
-def share_outside_delegates(profile: OpProfile) -> float:
-    """The share of the ops' time that no delegate took."""
-    total = sum(each.total_ns for each in profile.ops)
-    return sum(each.total_ns for each in profile.ops if each.delegate is None) / total if total else 0.0

@@ -2,52 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark import statistics
 from benchmark.launch_records import Launch
-from benchmark.profile_records import InstructionCounts, OpProfile, Preparation
-
-# Repeated counts that are further apart than this are no measure.
-REPEATABLE_SHARE = 0.001
-
-
-def p50_ns(launches: Sequence[Launch]) -> float:
-    """The median of the steady samples of all launches, without the intervals of `summarize_latency`, which cost."""
-    return float(np.median(np.concatenate([np.asarray(launch.steady_ns, np.float64) for launch in launches])))
-
-
-def launch_medians_ns(launches: Sequence[Launch]) -> list[float]:
-    """The median of each launch's steady samples."""
-    return [float(np.median(launch.steady_ns)) for launch in launches]
-
-
-@dataclass(frozen=True)
-class CountSummary:
-    """Instructions per inference: the median over processes of each one's mean.
-
-    `spread_share` is the range of those means as a share of it, None for one process.
-    """
-
-    per_inference: float
-    spread_share: float | None
-    processes: int
-    inferences: int
-
-    @property
-    def repeatable(self) -> bool | None:
-        """Whether the processes agree, None where there is one alone."""
-        return None if self.spread_share is None else self.spread_share <= REPEATABLE_SHARE
-
-
-def summarize_counts(counts: InstructionCounts) -> CountSummary:
-    """Summarises the counts of all processes."""
-    means = [float(np.mean(process)) for process in counts.per_inference]
-    middle = float(np.median(means))
-    spread = None if len(means) < 2 else (max(means) - min(means)) / middle if middle else 0.0
-    return CountSummary(middle, spread, len(means), sum(len(process) for process in counts.per_inference))
+from benchmark.profile_records import OpProfile, Preparation
+from benchmark.statistics import delegates
 
 
 @dataclass(frozen=True)
@@ -89,18 +51,9 @@ def top_ops(profile: OpProfile, most: int) -> list[OpShare]:
     ]
 
 
-def delegates(profile: OpProfile) -> list[str]:
-    """The delegates that ran something, by name."""
-    return sorted({node.delegate for node in profile.ops if node.delegate is not None})
-
-
 def share_outside_delegates(profile: OpProfile) -> float | None:
     """Share of the ops' time that the runtime's own kernels took; None where no delegate ran."""
-    if not delegates(profile):
-        return None
-    whole = sum(node.total_ns for node in profile.ops)
-    outside = sum(node.total_ns for node in profile.ops if node.delegate is None)
-    return outside / whole if whole else 0.0
+    return statistics.share_outside_delegates(profile) if delegates(profile) else None
 
 
 def share_between_ops(profile: OpProfile) -> float | None:

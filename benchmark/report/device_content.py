@@ -8,7 +8,7 @@ from benchmark import formatting
 from benchmark.records import BenchmarkRecord, DeviceKind, Status
 from benchmark.report import device_tables
 from benchmark.report.comparison import compare_device
-from benchmark.report.derived import summarize_counts, summarize_minutes
+from benchmark.report.derived import summarize_minutes
 from benchmark.report.distributions import draw_distributions
 from benchmark.report.headline import pytorch
 from benchmark.report.material import Material
@@ -20,6 +20,7 @@ from benchmark.report.scatter import describe_point, draw_scatter
 from benchmark.report.selection import ModelSelection, is_invalid
 from benchmark.report.sustained import describe_minute, draw_sustained, sustained_minutes, trend
 from benchmark.report.table import Figure, Table
+from benchmark.statistics import summarize_counts
 from export.precision import TargetName
 
 WIDE, NARROW = 960, 342
@@ -105,7 +106,7 @@ def _instead(record: BenchmarkRecord) -> str:
         codes = ", ".join(dict.fromkeys(str(each.code) for each in record.invalid))
         return f"invalid run ({codes}): not ranked, see below"
     if record.instructions is not None:
-        count = summarize_counts(record.instructions).per_inference
+        count = summarize_counts(record.instructions.per_inference).per_inference
         return f"{device_tables.millions(count)} million instructions per inference, on an emulated core"
     if record.device.kind == DeviceKind.EMULATED:
         return "emulated: its time means nothing"

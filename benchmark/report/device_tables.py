@@ -10,16 +10,11 @@ from benchmark import formatting
 from benchmark.formatting import UNKNOWN
 from benchmark.records import BenchmarkRecord, Status
 from benchmark.report.comparison import BaselineComparison, Compared
-from benchmark.report.derived import (
-    REPEATABLE_SHARE,
-    launch_medians_ns,
-    p50_ns,
-    summarize_counts,
-    summarize_preparation,
-)
+from benchmark.report.derived import summarize_preparation
 from benchmark.report.names import artifact_name
 from benchmark.report.pairs import Place, Standing, is_timed
 from benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
+from benchmark.statistics import REPEATABLE_SHARE, launch_medians, p50_ns, summarize_counts
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -145,7 +140,7 @@ def counts_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | No
     for record in records:
         if record.instructions is None:
             continue
-        counts = summarize_counts(record.instructions)
+        counts = summarize_counts(record.instructions.per_inference)
         apart = counts.repeatable is False
         rows.append(
             make_row(
@@ -320,8 +315,8 @@ def _comparison_row(compared: Compared) -> Row:
 
 def _median(record: BenchmarkRecord) -> str:
     if record.instructions is not None:
-        return f"{millions(summarize_counts(record.instructions).per_inference)} M instructions"
-    return formatting.milliseconds(float(np.median(launch_medians_ns(record.launches))))
+        return f"{millions(summarize_counts(record.instructions.per_inference).per_inference)} M instructions"
+    return formatting.milliseconds(float(np.median(launch_medians(record.launches))))
 
 
 def change(ratio: float) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 from benchmark.formatting import milliseconds
 from benchmark.records import BenchmarkRecord
 from benchmark.report import svg
-from benchmark.report.derived import launch_medians_ns, p50_ns
 from benchmark.report.names import conditions, precision_name
 from benchmark.report.pairs import is_timed
+from benchmark.statistics import launch_medians, p50_ns
 
 _BOX, _BOX_GAP, _ROW_GAP = 7.0, 3.0, 14.0
 _NARROW = 500
@@ -41,7 +41,7 @@ def draw_distributions(records: Sequence[BenchmarkRecord], width: int) -> str | 
         identity = record.artifact
         ran = conditions(record)
         label = f"{identity.target} {precision_name(identity)} {identity.tower}" + (f", {ran}" if ran else "")
-        medians = launch_medians_ns(record.launches)
+        medians = launch_medians(record.launches)
         p50 = milliseconds(p50_ns(record.launches))
         apart = f"launches {100 * (max(medians) - min(medians)) / (float(np.median(medians)) or 1):.1f} % apart"
         boxes = shares[record.record_id]

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from benchmark.accuracy_records import AccuracyRecord
 from benchmark.records import BenchmarkRecord, DeviceKind, Status
-from benchmark.report.derived import p50_ns
 from benchmark.report.names import TARGET_NAMES, conditions, precision_name, scheme_name
+from benchmark.statistics import p50_ns
 from export.precision import Precision, TargetName
 
 # More than this many percentage points lost against PyTorch is an alarm.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from benchmark import formatting
 from benchmark.records import BenchmarkRecord
-from benchmark.report.derived import OpShare, delegates, share_between_ops, share_outside_delegates, top_ops
+from benchmark.report.derived import OpShare, share_between_ops, share_outside_delegates, top_ops
 from benchmark.report.names import artifact_name
 from benchmark.report.table import Cell, Column, Table, make_row, text_column
+from benchmark.statistics import delegates
 
 MOST_OPS = 8
 

@@ -18,10 +18,8 @@ from benchmark.launch_records import Launch
 from benchmark.records import BenchmarkRecord, tool_version
 from benchmark.report.comparison import Compared, compare_device
 from benchmark.report.derived import (
-    delegates,
     share_between_ops,
     share_outside_delegates,
-    summarize_counts,
     summarize_minutes,
     summarize_preparation,
     top_ops,
@@ -33,9 +31,11 @@ from benchmark.report.profile_tables import MOST_OPS
 from benchmark.report.selection import ModelSelection
 from benchmark.report.sustained import sustained_minutes
 from benchmark.statistics import (
+    delegates,
     median_first_inference_ns,
     median_load_ns,
     median_peak_bytes,
+    summarize_counts,
     summarize_latency,
 )
 from models import documents
@@ -132,7 +132,7 @@ def _artifact(record: BenchmarkRecord) -> Json:
     timed = is_timed(record)
     counts = None
     if record.instructions is not None:
-        summary = summarize_counts(record.instructions)
+        summary = summarize_counts(record.instructions.per_inference)
         counts = {"cpu": record.instructions.cpu, **asdict(summary), "repeatable": summary.repeatable}
     return _identity(record) | {
         "model_size_bytes": record.artifact.model_size_bytes,

@@ -7,7 +7,14 @@ import numpy as np
 from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
 from benchmark.formatting import milliseconds, percent, three_digits
 from benchmark.records import BenchmarkRecord, Status
-from benchmark.statistics import PERCENTILES, median_first_inference_ns, median_load_ns, median_peak_bytes
+from benchmark.statistics import (
+    PERCENTILES,
+    median_first_inference_ns,
+    median_instructions,
+    median_load_ns,
+    median_peak_bytes,
+    p50_ns,
+)
 from benchmark.store import Record
 from models.evaluation.retrieval import Direction
 
@@ -73,7 +80,7 @@ def benchmark_cells(record: BenchmarkRecord) -> dict[str, Cell]:
         "load_ns": median_load_ns(record),
         "first_inference_ns": median_first_inference_ns(record),
         "peak_bytes": median_peak_bytes(record),
-        "instructions": median_instructions(record),
+        "instructions": None if record.instructions is None else median_instructions(record.instructions),
         "model_size_bytes": record.artifact.model_size_bytes,
         "cosine_min": None if record.golden_check is None else record.golden_check.cosine_min,
     }
@@ -97,10 +104,9 @@ def headline(record: Record) -> str:
     """The one figure that matters most, with its unit; what was not measured has none."""
     if isinstance(record, BenchmarkRecord):
         if record.status is Status.MEASURED:
-            pooled = [value for launch in record.launches for value in launch.steady_ns]
-            return milliseconds(float(np.median(pooled)))
-        instructions = median_instructions(record)
-        return "" if instructions is None else f"{three_digits(instructions / 1e6)} M instr."
+            return milliseconds(p50_ns(record.launches))
+        counts = record.instructions
+        return "" if counts is None else f"{three_digits(median_instructions(counts) / 1e6)} M instr."
     if isinstance(record, AccuracyRecord):
         return percent(record.accuracy)
     first = record.recalls[0]
@@ -113,10 +119,3 @@ def standing(record: Record) -> str:
         return record.kind
     codes = ", ".join(each.code for each in record.invalid)
     return f"invalid: {codes}" if codes else record.status.value
-
-
-def median_instructions(record: BenchmarkRecord) -> float | None:
-    """Instructions of one inference, the median over all counted ones; None where none were counted."""
-    if record.instructions is None:
-        return None
-    return float(np.median([count for process in record.instructions.per_inference for count in process]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,6 @@ from benchmark.compare import (
     judge_family,
     rank_test,
     ratio_interval,
-    smallest_p,
 )
 from benchmark.errors import IncomparableError
 from benchmark.launch_records import Launch, MachineState
@@ -25,6 +25,12 @@ from benchmark.records import BenchmarkRecord, DeviceKind, LoadMode, Status
 from benchmark.statistics import minimum_detectable_effect
 from benchmark.validity import InvalidityCode, invalidity
 from export.precision import Tower
+
+
+def smallest_p(first: int, second: int) -> float:
+    """The smallest two-sided p that the ranks of so many launches can have."""
+    return 2 / math.comb(first + second, first)
+
 
 NOW = MachineState("2026-03-01T00:00:00+00:00")
 

@@ -13,6 +13,7 @@ from benchmark.statistics import (
     median_first_inference_ns,
     median_load_ns,
     median_peak_bytes,
+    summarize_counts,
     summarize_latency,
 )
 
@@ -64,3 +65,19 @@ def test_medians_over_launches(make: Any) -> None:
     unknown = replace(record, launches=tuple(replace(launch, peak_bytes=None) for launch in record.launches))
     assert median_peak_bytes(record) is not None
     assert median_peak_bytes(unknown) is None
+
+
+def test_counts_take_the_median_of_processes_and_their_range() -> None:
+    summary = summarize_counts(((1000, 1002), (999, 999), (1011, 1011)))
+    assert (summary.per_inference, summary.processes, summary.inferences) == (1001, 3, 6)
+    assert summary.spread_share == pytest.approx(12 / 1001)
+    assert summary.repeatable is False
+
+
+def test_counts_within_a_thousandth_are_repeatable() -> None:
+    assert summarize_counts(((483_639_977,), (483_640_191,))).repeatable is True
+
+
+def test_one_process_tells_no_spread() -> None:
+    summary = summarize_counts(((7, 8),))
+    assert (summary.spread_share, summary.repeatable) == (None, None)

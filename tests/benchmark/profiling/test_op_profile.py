@@ -11,7 +11,8 @@ import pytest
 from benchmark.errors import ProfilingError
 from benchmark.profiling import executorch_profile, litert_profile
 from benchmark.profiling.onnxruntime_profile import parse_events
-from benchmark.profiling.op_profile import profile_artifact, share_outside_delegates
+from benchmark.profiling.op_profile import profile_artifact
+from benchmark.statistics import share_outside_delegates
 from export.artifact import Artifact, load_artifact
 from export.job import ExportResult
 from export.precision import TargetName, Tower

@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 
 from benchmark.launch_records import MachineState, Minute
-from benchmark.profile_records import InstructionCounts, OpProfile, OpTime, Preparation, PreparationStep
+from benchmark.profile_records import OpProfile, OpTime, Preparation, PreparationStep
 from benchmark.report.derived import (
-    delegates,
     share_between_ops,
     share_outside_delegates,
-    summarize_counts,
     summarize_minutes,
     summarize_preparation,
     top_ops,
 )
+from benchmark.statistics import delegates
 
 
 def profile(*ops: tuple[str, str | None, int], inference_ns: int = 1000) -> OpProfile:
@@ -26,22 +25,6 @@ def profile(*ops: tuple[str, str | None, int], inference_ns: int = 1000) -> OpPr
         (inference_ns,),
         tuple(OpTime(f"{op}_{index}", op, delegate, 2, total) for index, (op, delegate, total) in enumerate(ops)),
     )
-
-
-def test_counts_take_the_median_of_processes_and_their_range() -> None:
-    summary = summarize_counts(InstructionCounts("cortex-a76", ((1000, 1002), (999, 999), (1011, 1011)), 3))
-    assert (summary.per_inference, summary.processes, summary.inferences) == (1001, 3, 6)
-    assert summary.spread_share == pytest.approx(12 / 1001)
-    assert summary.repeatable is False
-
-
-def test_counts_within_a_thousandth_are_repeatable() -> None:
-    assert summarize_counts(InstructionCounts("cortex-a76", ((483_639_977,), (483_640_191,)), 3)).repeatable is True
-
-
-def test_one_process_tells_no_spread() -> None:
-    summary = summarize_counts(InstructionCounts("cortex-a76", ((7, 8),), 1))
-    assert (summary.spread_share, summary.repeatable) == (None, None)
 
 
 def test_ops_are_summed_by_kind_and_delegate() -> None:
