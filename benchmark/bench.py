@@ -41,7 +41,7 @@ from benchmark.records import (
     utc_now,
 )
 from benchmark.statistics import REPEATABLE_SHARE, interval_share, launch_medians, summarize_counts
-from benchmark.validity import Invalidity, InvalidityCode, gates_for, judge_launches
+from benchmark.validity import Gates, Invalidity, InvalidityCode, gates_for, judge_launches
 from export.artifact import Artifact
 from models.errors import PocketClipError
 
@@ -123,7 +123,8 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
     deferred: list[Measurement] = []
     with device.open_runner() as runner:
         try:
-            for measurement in _launches_in_turns(timed, runner, device, plan, watch):
+            gates = gates_for(facts.logical_cores)
+            for measurement in _launches_in_turns(timed, runner, device, gates, plan, watch):
                 if measurement.needs_more_passes:
                     deferred.append(measurement)
                 else:
@@ -140,11 +141,15 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
 
 
 def _launches_in_turns(
-    measurements: Sequence[Measurement], runner: Runner, device: Device, plan: BenchmarkPlan, watch: Watch
+    measurements: Sequence[Measurement],
+    runner: Runner,
+    device: Device,
+    gates: Gates,
+    plan: BenchmarkPlan,
+    watch: Watch,
 ) -> Iterator[Measurement]:
     """Launches each in turn, every other turn in the opposite order; yields a measurement once it is done."""
     waiting, forward = list(measurements), True
-    gates = gates_for(device.facts().logical_cores)
     patience, told = plan.cooldown_seconds, set[InvalidityCode]()
 
     def tell(found: Invalidity) -> None:
@@ -157,9 +162,11 @@ def _launches_in_turns(
             label = measurement.artifact.label
             if measurement.finished >= measurement.settings.launches:
                 watch.more(1)
-            unfit = wait_until_fit(lambda: _state(device), patience, gates=gates, on_wait=tell)
-            # What did not become fit once is not waited for before every launch.
-            patience = 0.0 if unfit else plan.cooldown_seconds
+            # Looking takes a moment of its own, in vain where nothing is waited for.
+            if plan.cooldown_seconds:
+                unfit = wait_until_fit(lambda: _state(device), patience, gates=gates, on_wait=tell)
+                # What did not become fit once is not waited for before every launch.
+                patience = 0.0 if unfit else plan.cooldown_seconds
             measurement.launch(runner)
             watch.advance(label)
             if not measurement.done:

@@ -22,6 +22,8 @@ PYTHON = "/usr/bin/python3"
 # Below it lie the programs in whose places there are launchers; see `launch.c`.
 PROGRAMS_FOLDER = "arm64"
 
+_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
 # The seed of hashes changes how many steps Python takes; threads (ONNX Runtime's telemetry has four) lose counts.
 _ENVIRONMENT = {
     "HOME": "/tmp",
@@ -140,13 +142,7 @@ class Emulator:
 
     def _run(self, command: Sequence[str], options: Sequence[str], timeout_seconds: float) -> Execution:
         # From outside, ONNX Runtime would see this machine's /sys and crash: hence the change of root.
-        chroot = shutil.which(
-            "chroot", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-        )
-        if chroot is None:
-            raise EmulatorError(
-                "the emulated phone needs the program chroot; on Debian or Ubuntu: apt-get install coreutils"
-            )
+        chroot = host_program("chroot", "coreutils")
         # `env` comes first: the phone's own would need the launcher.
         environment = 2 + len(_ENVIRONMENT)
         words = self.arguments(command, options)
@@ -155,6 +151,20 @@ class Emulator:
 
     def _inside(self, remote: str) -> Path:
         return self.root / remote.lstrip("/")
+
+
+def host_program(name: str, package: str) -> str:
+    """The path of a program of this machine's that the phone needs, also where only root's path has it.
+
+    Raises:
+        EmulatorError: it is not installed; the message names Debian's package.
+    """
+    found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS)))
+    if found is None:
+        raise EmulatorError(
+            f"the emulated phone needs the program {name}; on Debian or Ubuntu: apt-get install {package}"
+        )
+    return found
 
 
 def parse_counts(text: str) -> Counts:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from benchmark.arm64.emulator import host_program
 from benchmark.arm64.root import check_host, root_folder
 from benchmark.errors import EmulatorError, TransportError
 from benchmark.transport.adb import AdbTransport, adb_connect
@@ -38,7 +39,6 @@ _STOP_SECONDS = 10.0
 # What the kernel takes for the name of a socket, its final zero included.
 _LONGEST_SOCKET = 107
 _TOOLS = {"adb": "adb", "unshare": "util-linux", "chroot": "coreutils"}
-_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 # As init does on a phone: adbd is started again when it ends.
 _INIT = f"ifconfig lo up; while :; do {_ADBD}; sleep 1; done"
@@ -96,7 +96,7 @@ class Phone:
             raise EmulatorError(
                 "there is no emulated phone yet; make it with `pocketclip devices create emulator-arm64`"
             )
-        programs = {name: _program(name, package) for name, package in _TOOLS.items()}
+        programs = {name: host_program(name, package) for name, package in _TOOLS.items()}
         socket = self.state / "adb.sock"
         if len(os.fsencode(socket)) > _LONGEST_SOCKET:
             raise EmulatorError(
@@ -199,15 +199,6 @@ class Phone:
 def find_phone(cache: Path | None = None) -> Phone:
     """The emulated phone of the user's cache; it need not exist."""
     return Phone(root_folder(cache), user_cache() / "emulator-arm64")
-
-
-def _program(name: str, package: str) -> str:
-    found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS)))
-    if found is None:
-        raise EmulatorError(
-            f"the emulated phone needs the program {name}; on Debian or Ubuntu: apt-get install {package}"
-        )
-    return found
 
 
 def _start_ticks(pid: int) -> int | None:

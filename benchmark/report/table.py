@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmark.formatting import UNKNOWN
 from export.precision import TargetName
@@ -82,15 +81,8 @@ def make_row(*values: str | Cell, target: TargetName | None = None, alarm: bool 
 def without_empty_columns(table: Table) -> Table:
     """The table without columns in which no row has a value."""
     kept = [index for index in range(len(table.columns)) if any(row.cells[index].text != UNKNOWN for row in table.rows)]
-    return Table(
-        table.name,
-        table.title,
-        table.caption,
-        tuple(table.columns[index] for index in kept),
-        tuple(Row(_pick(row.cells, kept), row.target, row.alarm) for row in table.rows),
-        table.note,
+    return replace(
+        table,
+        columns=tuple(table.columns[index] for index in kept),
+        rows=tuple(replace(row, cells=tuple(row.cells[index] for index in kept)) for row in table.rows),
     )
-
-
-def _pick(cells: Sequence[Cell], kept: Sequence[int]) -> tuple[Cell, ...]:
-    return tuple(cells[index] for index in kept)

@@ -17,16 +17,15 @@ from benchmark.errors import (
     DeviceUnauthorizedError,
     MissingProgramError,
     TransportError,
-    TransportTimeoutError,
 )
 from benchmark.transport.client import Ended, run_client
-from benchmark.transport.shell import NO_SPACE, ShellTransport
+from benchmark.transport.shell import NO_SPACE, Fault, ShellTransport, known_fault, last_line
 
 _SERVER_SECONDS = 30.0
 _INSTALL = "on Debian or Ubuntu: apt-get install adb; elsewhere: Android's platform tools"
 
 # Tails of adb's own messages (29 to 34), most telling first -> what they mean and what to do.
-_FAULTS: tuple[tuple[str, type[TransportError], str], ...] = (
+_FAULTS: tuple[Fault, ...] = (
     ("unauthorized", DeviceUnauthorizedError, "unlock it and allow USB debugging for this computer"),
     ("still authorizing", DeviceUnauthorizedError, "unlock it and allow USB debugging for this computer"),
     ("device offline", DeviceOfflineError, "unplug it and plug it in again, or `adb reconnect`"),
@@ -37,7 +36,6 @@ _FAULTS: tuple[tuple[str, type[TransportError], str], ...] = (
     ("failed to check server version", DeviceOfflineError, "start adb's server with `adb start-server`"),
 )
 _GONE = "it was unplugged, turned off or its adbd ended; plug it in again"
-_SERVER_DOWN = ("cannot connect to daemon", "failed to check server version")
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class AdbTransport(ShellTransport):
     def _transfer(self, arguments: Sequence[str], what: str, timeout_seconds: float) -> None:
         ended = self._adb(arguments, timeout_seconds)
         if ended.exit_code is None:
-            raise TransportTimeoutError(f"{self.label} did not {what} within {timeout_seconds:.0f} s")
+            raise self.late(what, timeout_seconds)
         if ended.exit_code:
             words = _words(ended)
             raise self.full(what) if NO_SPACE in words else self._fault(words, what)
@@ -98,12 +96,13 @@ class AdbTransport(ShellTransport):
         )
 
     def _fault(self, words: str, what: str) -> TransportError:
-        for tail, kind, fix in _FAULTS:
-            if tail in words:
-                return kind(f"{self.label} cannot {what}: adb says {_last_line(words)!r}; {fix}")
+        message = f"{self.label} cannot {what}: adb says {last_line(words)!r}"
+        known = known_fault(_FAULTS, words, message)
+        if known is not None:
+            return known
         if "No such file or directory" in words or "Permission denied" in words or "Read-only" in words:
-            return TransportError(f"{self.label} cannot {what}: adb says {_last_line(words)!r}")
-        said = f"adb says {_last_line(words)!r}" if words.strip() else "the connection ended in the middle"
+            return TransportError(message)
+        said = f"adb says {last_line(words)!r}" if words.strip() else "the connection ended in the middle"
         return DeviceDisconnectedError(f"{self.label} went away ({what}): {said}; {_GONE}")
 
 
@@ -156,7 +155,7 @@ def adb_devices(*, server: str | None = None, program: str = "adb") -> list[AdbD
     ended = run_adb(["devices", "-l"], server=server, program=program)
     if ended.exit_code != 0:
         raise DeviceOfflineError(
-            f"adb lists no devices: {_last_line(_words(ended)) or 'it does not answer'}; "
+            f"adb lists no devices: {last_line(_words(ended)) or 'it does not answer'}; "
             "restart its server: `adb kill-server`, then `adb start-server`"
         )
     return parse_adb_devices(ended.stdout.decode(errors="replace"))
@@ -187,7 +186,7 @@ def adb_connect(address: str, *, server: str | None = None, program: str = "adb"
     said = ""
     for _ in range(2):
         ended = run_adb(["connect", address], server=server, program=program)
-        said = _last_line(_words(ended))
+        said = last_line(_words(ended))
         states = {device.serial: device.state for device in adb_devices(server=server, program=program)}
         if states.get(address) == "device":
             return
@@ -198,8 +197,3 @@ def adb_connect(address: str, *, server: str | None = None, program: str = "adb"
 
 def _words(ended: Ended) -> str:
     return "\n".join(part.decode(errors="replace").strip() for part in (ended.stdout, ended.stderr) if part.strip())
-
-
-def _last_line(words: str) -> str:
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
-    return lines[-1] if lines else ""

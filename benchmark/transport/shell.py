@@ -37,6 +37,9 @@ _POLL_SECONDS = 1.0
 _LEAVE_SECONDS = 10.0
 _WORKSPACE = "pocketclip-"
 
+# What a client program says -> what it means and what to do.
+Fault = tuple[str, type[TransportError], str]
+
 # A session of its own, so that the program's helpers can be ended with it; not every shell has the word.
 _SUPERVISED = """\
 cd {folder} && {{
@@ -220,9 +223,23 @@ class ShellTransport(ABC):
                 "try another cable or port, and run it again"
             )
 
+    def late(self, what: str, timeout_seconds: float) -> TransportTimeoutError:
+        """The error of a copy that did not end in time."""
+        return TransportTimeoutError(f"{self.label} did not {what} within {timeout_seconds:.0f} s")
+
     def full(self, what: str) -> DeviceFullError:
         """The error of a device without space."""
         return DeviceFullError(f"{self.label} cannot {what}: no space left there; free some and run it again")
+
+
+def known_fault(faults: Sequence[Fault], words: str, message: str) -> TransportError | None:
+    """The error that a client program's words stand for, the first that fits, with its fix behind the message."""
+    return next((kind(f"{message}; {fix}") for tail, kind, fix in faults if tail in words), None)
+
+
+def last_line(words: str) -> str:
+    """The last line that is not empty; empty where there is none."""
+    return next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "")
 
 
 def split_ending(stdout: str, number: str) -> tuple[str, int | None]:

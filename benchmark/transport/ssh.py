@@ -16,16 +16,15 @@ from benchmark.errors import (
     DeviceUnauthorizedError,
     MissingProgramError,
     TransportError,
-    TransportTimeoutError,
 )
 from benchmark.transport.client import Ended, run_client
-from benchmark.transport.shell import NO_SPACE, ShellTransport
+from benchmark.transport.shell import NO_SPACE, Fault, ShellTransport, known_fault, last_line
 
 _CONNECT_SECONDS = 10
 _PERSIST_SECONDS = 60
 
 # Words of OpenSSH's client -> what they mean and what to do.
-_FAULTS: tuple[tuple[str, type[TransportError], str], ...] = (
+_FAULTS: tuple[Fault, ...] = (
     ("Host key verification failed", DeviceUnauthorizedError, "log in once by hand to see and accept its host key"),
     ("REMOTE HOST IDENTIFICATION", DeviceUnauthorizedError, "its host key has changed: find out why"),
     ("Permission denied", DeviceUnauthorizedError, "give it your key with `ssh-copy-id`"),
@@ -75,7 +74,7 @@ class SshTransport(ShellTransport):
 
     def _check_transfer(self, ended: Ended, what: str, timeout_seconds: float) -> None:
         if ended.exit_code is None:
-            raise TransportTimeoutError(f"{self.label} did not {what} within {timeout_seconds:.0f} s")
+            raise self.late(what, timeout_seconds)
         words = ended.stderr.decode(errors="replace")
         if ended.exit_code == 0:
             return
@@ -107,11 +106,7 @@ class SshTransport(ShellTransport):
         return run_client(command, timeout_seconds=timeout_seconds, stdin=stdin, stdout=stdout)
 
     def _fault(self, words: str, what: str) -> TransportError:
-        lines = [line.strip() for line in words.splitlines() if line.strip()]
-        said = f"ssh says {lines[-1]!r}" if lines else "the connection ended in the middle"
-        for tail, kind, fix in _FAULTS:
-            if tail in words:
-                return kind(f"{self.label} cannot {what}: {said}; {fix}")
-        return DeviceDisconnectedError(
+        said = f"ssh says {last_line(words)!r}" if words.strip() else "the connection ended in the middle"
+        return known_fault(_FAULTS, words, f"{self.label} cannot {what}: {said}") or DeviceDisconnectedError(
             f"{self.label} went away ({what}): {said}; see whether it is on and in this network"
         )
