@@ -59,7 +59,8 @@ perf: setup
 matrix: setup
 	-$(BIN)/pocketclip export --model pocketclip_nano --target all --quantize all --tower both --out $(OUT)
 	-$(BIN)/pocketclip export --model mobileclip_s0 --target all --quantize all --tower both --out $(OUT)
-	$(BIN)/pocketclip bench --artifact $(OUT)/pocketclip_nano --artifact $(OUT)/mobileclip_s0 --iterations 15 --profile --store $(STORE)
+	$(BIN)/pocketclip bench --artifact $(OUT)/pocketclip_nano --artifact $(OUT)/mobileclip_s0 --launches 1 --iterations 15 \
+	  --profile --store $(STORE)
 	$(BIN)/python -m benchmark.matrix $(OUT)/pocketclip_nano $(OUT)/mobileclip_s0 --store $(STORE) --out docs/matrix.md
 
 perf-arm64: setup

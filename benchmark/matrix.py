@@ -36,8 +36,9 @@ on this computer (one thread), and writes this page. Sizes are those of the mode
 PyTorch in fp32 on 256 scenes and 11 photographs; lint codes are explained in [lint.md](lint.md). Core ML's values are
 proven by the reference executor, which has no latency of its own. *Ops outside* and *time outside* are what no delegate
 runs of XNNPACK's formats: calls in an inference, their share of the ops' measured time, and the costliest by op (from a
-pass of its own; see [method.md](method.md)). `mobileclip_s0` has fresh weights, since none could
-be fetched where this was made: its embeddings lie close together, and its top-1 says little."""
+pass of its own; see [method.md](method.md)). A time with * was measured beside other programs and may not be ranked.
+`mobileclip_s0` has fresh weights, since none could be fetched where this was made: its embeddings lie close together,
+and its top-1 says little."""
 # Of the ops outside, those that are named, and from what share of the time.
 _NAMED_OPS = 3
 _LEAST_SHARE = 0.001
@@ -73,10 +74,13 @@ def table(artifacts: Sequence[Artifact], records: dict[str, BenchmarkRecord]) ->
     ordered = sorted(artifacts, key=_rank)
     name = ordered[0].manifest.model.name
     passed = sum(each.manifest.parity is not None and each.manifest.parity.passed for each in ordered)
+    timed = [records[each.manifest.sha256] for each in ordered if each.manifest.sha256 in records]
+    machines = dict.fromkeys(f"{record.device.cpu} ({record.device.logical_cores} cores)" for record in timed)
+    timed_on = f" Timed on {', '.join(machines)}." if machines else ""
     lines = [
         f"## {name}",
         "",
-        f"{passed} of {len(ordered)} artefacts are within their budgets.",
+        f"{passed} of {len(ordered)} artefacts are within their budgets.{timed_on}",
         "",
         f"| {' | '.join(HEADINGS)} |",
         "|" + "---|" * len(HEADINGS),
@@ -109,7 +113,7 @@ def _p50(record: BenchmarkRecord | None) -> str:
 
     if record is None or record.status is not Status.MEASURED:
         return formatting.UNKNOWN
-    return formatting.without_unit(formatting.timings(record)[0])
+    return formatting.without_unit(formatting.timings(record)[0]) + ("*" if record.invalid else "")
 
 
 def _outside(record: BenchmarkRecord | None) -> tuple[str, str]:
