@@ -19,22 +19,31 @@ from models.reinforce_cli import reinforce_command
 from models.train_cli import train_command
 
 app = command_line.new_app("pocketclip", "CLIP-style image-text models on phones: train, export, prove, measure.")
-app.command("models")(models_command)
-app.command("train")(train_command)
-app.command("reinforce", no_args_is_help=True)(reinforce_command)
-app.command("export", no_args_is_help=True)(export_command)
-app.command("inspect", no_args_is_help=True)(inspect_command)
-app.command("bundle", no_args_is_help=True)(bundle_command)
-app.command("selftest", no_args_is_help=True)(selftest_command)
-app.command("lint", no_args_is_help=True)(lint_command)
-app.command("verify", no_args_is_help=True)(verify_command)
-app.command("classify", no_args_is_help=True)(classify_command)
-app.command("eval", no_args_is_help=True)(eval_command)
-app.command("bench", no_args_is_help=True)(bench_command)
-app.add_typer(devices_app, name="devices")
-app.command("compare", no_args_is_help=True)(compare_command)
-app.command("report")(report_command)
-app.add_typer(results_app, name="results")
+
+# In the order of the work; the words stand in `pocketclip --help`, within 80 columns.
+_COMMANDS = (
+    ("models", models_command, "Shows the models: parameters, GFLOPs, memory."),
+    ("train", train_command, "Trains a model."),
+    ("reinforce", reinforce_command, "Makes reinforced shards of image-caption data."),
+    ("export", export_command, "Converts towers for runtimes, and proves each artefact."),
+    ("inspect", inspect_command, "Prints what a Core ML package holds."),
+    ("lint", lint_command, "Checks a model or an artefact against rules."),
+    ("verify", verify_command, "Compares every form of a model with PyTorch, rung by rung."),
+    ("bundle", bundle_command, "Makes one folder with all that an application needs."),
+    ("selftest", selftest_command, "Checks a bundle and runs it."),
+    ("classify", classify_command, "Ranks labels for a photograph."),
+    ("eval", eval_command, "Judges accuracy on data sets."),
+    ("bench", bench_command, "Measures artefacts on a device."),
+    ("compare", compare_command, "Says what is faster, slower, or cannot be told."),
+    ("report", report_command, "Writes a report as one HTML file."),
+)
+# Those that do something useful without an option.
+_ALONE = frozenset({"models", "train", "report"})
+
+for _name, _command, _summary in _COMMANDS:
+    app.command(_name, short_help=_summary, no_args_is_help=_name not in _ALONE)(_command)
+app.add_typer(devices_app, name="devices", short_help="Lists devices, checks them, keeps the emulated phone.")
+app.add_typer(results_app, name="results", short_help="Lists, imports and merges records.")
 
 
 def main() -> None:

@@ -127,7 +127,10 @@ def test_failed_artefact_ends_with_1_and_the_others_are_kept(build_artifact: Bui
         assert sorted(record.status for record in store.benchmarks()) == [Status.FAILED, Status.MEASURED]
 
 
-def test_interrupt_keeps_finished_records(build_artifact: BuildArtifact, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupt_keeps_finished_records(
+    build_artifact: BuildArtifact, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     # The first artefact fails at once, so its record is finished while the second one still runs.
     bad, slow = build_artifact("a-bad", model_bytes=b"no model"), build_artifact("b-slow")
     store = tmp_path / "s.sqlite"
@@ -143,9 +146,9 @@ def test_interrupt_keeps_finished_records(build_artifact: BuildArtifact, tmp_pat
             time.sleep(0.1)
         time.sleep(0.5)
         assert process.poll() is None
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, stderr = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "interrupted; 1 of 2 records are kept" in stderr
     assert "Traceback" not in stderr
     assert len(_stored(store)) == 1

@@ -171,6 +171,28 @@ def test_interrupted_export_keeps_finished_artefacts_whole(tmp_path: Path) -> No
     assert not [path for path in tmp_path.rglob(".*") if path.is_dir()]
 
 
+def test_terminated_export_ends_its_workers(tmp_path: Path) -> None:
+    import psutil
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pocketclip", "export", "--target", "onnx", "--out", str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    parent = psutil.Process(process.pid)
+    deadline = time.monotonic() + 120
+    workers: list[psutil.Process] = []
+    while not workers and time.monotonic() < deadline:
+        workers = [child for child in parent.children() if "spawn_main" in " ".join(child.cmdline())]
+        time.sleep(0.05)
+    process.terminate()
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "Traceback" not in stderr
+    assert workers
+    assert not psutil.wait_procs(workers, timeout=15)[1]
+
+
 @pytest.mark.slow
 def test_killed_worker_costs_no_finished_work(tmp_path: Path) -> None:
     import psutil
