@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 
 from benchmark.errors import MeasurementError
 from benchmark.perf.comparison_records import PerfRecord
+from benchmark.worker_call import call_worker
 from export.runtimes import runtime_version
 
 
@@ -78,13 +77,13 @@ def time_group(group: TimedGroup, settings: TimingSettings) -> PerfRecord:
 
 
 def _run_process(job: dict[str, object], group: TimedGroup, timeout: float) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmark.perf.timing_worker"]
     what = f"timing {group.model} {group.tower} with {group.runtime}"
-    try:
-        done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, timeout=timeout)
-    except subprocess.TimeoutExpired as error:
-        raise MeasurementError(f"{what} took more than {timeout:.0f} s; try fewer --rounds") from error
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise MeasurementError(f"{what} ended with code {done.returncode}: {last}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    line = call_worker(
+        "benchmark.perf.timing_worker",
+        job,
+        what=what,
+        error=MeasurementError,
+        timeout_seconds=timeout,
+        hint="try fewer --rounds",
+    )
+    return json.loads(line)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import numpy as np
 from benchmark.errors import ProfilingError
 from benchmark.profile_records import OpProfile
 from benchmark.profiling.worker import PROFILERS
+from benchmark.worker_call import call_worker
 from export.artifact import Artifact
 from models import documents
 
@@ -41,14 +39,11 @@ def profile_artifact(artifact: Artifact, runtime: str, *, threads: int = 1, infe
             "warmup": _WARMUP,
             "inferences": inferences,
         }
-        command = [sys.executable, "-m", "benchmark.profiling.worker"]
-        try:
-            done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, timeout=_TIMEOUT_S)
-        except subprocess.TimeoutExpired as error:
-            raise ProfilingError(f"profiling {artifact.label} took more than {_TIMEOUT_S:.0f} s") from error
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ProfilingError(f"profiling {artifact.label} ended with code {done.returncode}: {last}")
-    return documents.parse(
-        OpProfile, done.stdout.strip().splitlines()[-1], source=f"the profile of {artifact.label}", error=ProfilingError
-    )
+        found = call_worker(
+            "benchmark.profiling.worker",
+            job,
+            what=f"profiling {artifact.label}",
+            error=ProfilingError,
+            timeout_seconds=_TIMEOUT_S,
+        )
+    return documents.parse(OpProfile, found, source=f"the profile of {artifact.label}", error=ProfilingError)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,6 +16,7 @@ from benchmark.devices import HostDevice
 from benchmark.errors import MeasurementError
 from benchmark.records import BenchmarkRecord, RunSettings
 from benchmark.statistics import launch_interval
+from benchmark.worker_call import call_worker
 from export import targets
 from export.artifact import Artifact
 
@@ -111,31 +110,21 @@ def _judge(baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> Comparison:
 def _bare_loop(artifact: Artifact, settings: TrialSettings) -> float:
     """The median of a loop that does nothing but call the runtime, in a process of its own."""
     manifest = artifact.manifest
-    program = _BARE_LOOP.format(
-        runtime=targets.runtime_name(manifest.target),
-        model=str(artifact.folder / manifest.entry_point),
-        inputs=str(artifact.folder / manifest.golden.inputs.file),
-        dtype=manifest.golden.inputs.dtype,
-        shape=manifest.golden.inputs.shape,
-        iterations=settings.iterations,
+    golden = manifest.golden.inputs
+    job = {
+        "runtime": targets.runtime_name(manifest.target),
+        "model": str(artifact.folder / manifest.entry_point),
+        "inputs": str(artifact.folder / golden.file),
+        "dtype": golden.dtype,
+        "shape": golden.shape,
+        "iterations": settings.iterations,
+    }
+    median = call_worker(
+        "benchmark.trials.bare_loop",
+        job,
+        what="the bare loop",
+        error=MeasurementError,
+        timeout_seconds=settings.timeout_seconds,
+        hint="try fewer --iterations",
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise MeasurementError(f"the bare loop ended with code {done.returncode}: {done.stderr.strip()[-300:]}")
-    return float(done.stdout.strip().splitlines()[-1])
-
-
-_BARE_LOOP = """\
-import time
-import numpy as np
-from export import runtimes
-samples = np.fromfile({inputs!r}, {dtype!r}).reshape({shape!r})
-session = runtimes.open_session({runtime!r}, {model!r}, 1)
-times = []
-for index in range(40 + {iterations}):
-    sample = samples[index % len(samples)][None]
-    started = time.perf_counter_ns()
-    session.run([sample])
-    times.append(time.perf_counter_ns() - started)
-print(sorted(times[40:])[{iterations} // 2])
-"""
+    return float(median)
