@@ -1,0 +1,46 @@
+package org.pocketclip.core.selftest
+
+import org.pocketclip.core.bundle.Bundle
+import org.pocketclip.core.runtime.InferenceRuntime
+import org.pocketclip.core.runtime.LoadOptions
+
+/** Which side of its bound a value must be on. */
+enum class Limit { AT_LEAST, AT_MOST }
+
+/**
+ * One comparison.
+ *
+ * @property part `image`, `text` or `labels`.
+ * @property samples how many were compared.
+ * @property value the worst; null where nothing could be measured: [note] says why.
+ * @property basis why the bound is what it is.
+ */
+data class Check(
+    val part: String,
+    val name: String,
+    val samples: Int,
+    val value: Double?,
+    val limit: Limit,
+    val bound: Double,
+    val basis: String,
+    val note: String? = null,
+) {
+    /** Whether the value was measured and is on the right side of its bound. */
+    val passed: Boolean
+        get() = value != null && if (limit == Limit.AT_LEAST) value >= bound else value <= bound
+}
+
+/** What a self-test found. */
+data class SelfTestReport(val bundleSha256: String, val model: String, val checks: List<Check>) {
+    val passed: Boolean get() = checks.all { it.passed }
+}
+
+/** Runs preprocessing, tokenizer, both towers and label ranking on a bundle's golden data. */
+class SelfTest(private val bundle: Bundle, private val runtimes: List<InferenceRuntime>) {
+    /**
+     * Runs all checks; towers that give what they should not are failed checks.
+     *
+     * @throws org.pocketclip.core.ExecutionException a tower cannot be loaded or run at all.
+     */
+    fun run(options: LoadOptions = LoadOptions(), progress: (String) -> Unit = {}): SelfTestReport = TODO("follows")
+}

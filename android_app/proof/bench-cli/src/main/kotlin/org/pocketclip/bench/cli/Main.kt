@@ -1,0 +1,3 @@
+package org.pocketclip.bench.cli
+
+fun main() = println("to follow")
