@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmark.errors import PocketClipError, RecordError, RecordVersionError, ResultsFileError
-from benchmark.records import BenchmarkRecord, Status
+from benchmark.records import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord, Status
 from benchmark.results.csv_files import RECORD_COLUMNS, SAMPLE_COLUMNS
 from benchmark.results.files import FileFormat, format_of, read_results, render
 from benchmark.statistics import summarize_latency
