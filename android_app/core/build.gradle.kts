@@ -16,7 +16,6 @@ dependencies {
     implementation(libs.jsoup)
 
     testImplementation(libs.junit.jupiter)
-    testRuntimeOnly(libs.junit.platform.launcher)
 }
 
 tasks.test {

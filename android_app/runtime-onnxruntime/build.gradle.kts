@@ -40,6 +40,5 @@ dependencies {
     implementation(libs.onnxruntime.android)
 
     testImplementation(libs.junit.jupiter)
-    testRuntimeOnly(libs.junit.platform.launcher)
     testRuntimeOnly(libs.onnxruntime.jvm)
 }
