@@ -357,7 +357,7 @@ def test_a_phone_that_is_unfit(phone: TestPhone, measure: Measure, artifacts: tu
     good = {"power_saver": False, "battery_percent": 88, "charging": True, "thermal_status": 0, "debuggable": False}
 
     def next_state(_: object = None) -> None:
-        phone.alter_services(**(good | next(states)))
+        phone.alter_services(**(good | next(states, {})))
 
     next_state()
     *refused, measured = measure(*artifacts, artifacts[0], append=next_state)
