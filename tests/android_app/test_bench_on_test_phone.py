@@ -7,7 +7,6 @@ code, other records kept, the rest measured, our folder on the phone gone, every
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
