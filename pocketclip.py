@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmark.app_cli import app_app
 from benchmark.cli import bench_command
 from benchmark.compare_cli import compare_command
 from benchmark.devices_cli import devices_app
@@ -43,6 +44,7 @@ _ALONE = frozenset({"models", "train", "report"})
 for _name, _command, _summary in _COMMANDS:
     app.command(_name, short_help=_summary, no_args_is_help=_name not in _ALONE)(_command)
 app.add_typer(devices_app, name="devices", short_help="Lists devices, checks them, keeps the emulated phone.")
+app.add_typer(app_app, name="app", short_help="Builds the applications for phones.")
 app.add_typer(results_app, name="results", short_help="Lists, imports and merges records.")
 
 
