@@ -246,7 +246,7 @@ class Measurement:
         )
         if note is None or not self.needs_more_passes:
             return found
-        return replace(found, sustained=self._sustained(runner, note), profile=self._profile(note) if here else None)
+        return replace(found, sustained=self._sustained(runner, note), profile=self._profile(note))
 
     def _sustained(self, runner: Runner, note: Callable[[str], object]) -> Launch | None:
         seconds = self.settings.sustained_seconds
@@ -261,6 +261,9 @@ class Measurement:
 
     def _profile(self, note: Callable[[str], object]) -> OpProfile | None:
         if not self.plan.profile:
+            return None
+        if self.device.kind is not DeviceKind.HOST:
+            note(f"no profile: time by op is found on host alone, not on {self.device.name}")
             return None
         try:
             return profile_artifact(self.artifact, self._runtime_name(), threads=self.settings.threads)
