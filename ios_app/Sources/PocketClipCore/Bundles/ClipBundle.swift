@@ -55,6 +55,15 @@ public struct ClipBundle: Sendable {
         return tensor
     }
 
+    /// The pixels of a golden image.
+    public func image(_ golden: GoldenImage) throws -> PackedImage {
+        let pixels = try tensor(golden.pixels)
+        guard case .uint8(let bytes) = pixels.values else {
+            throw PocketClipError.bundle(.tensor(file: golden.pixels.file, reason: "is not uint8"))
+        }
+        return try PackedImage(width: pixels.shape[1], height: pixels.shape[0], bytes: bytes)
+    }
+
     /// The tower's model file or package folder.
     public func modelURL(_ tower: BundledTower) -> URL {
         folder.appendingPathComponent(tower.entryPoint)
