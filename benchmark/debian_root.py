@@ -1,4 +1,4 @@
-"""Debian root file systems in the cache: made once, whole or not at all, by one process at a time."""
+"""Root file systems of Debian packages, made once and kept in the cache: what phones without hardware run in."""
 
 from __future__ import annotations
 
@@ -8,31 +8,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmark.errors import EmulatorError
 from models import atomic
-from models.errors import PocketClipError
 
-PACKAGES_TO_INSTALL = "apt-get install mmdebstrap debian-archive-keyring gcc libc6-dev"
 _LAST_LINES = 3
 
 
-def extract(
-    suite: str,
-    architecture: str,
-    packages: Sequence[str],
-    folder: Path,
-    *,
-    error: type[PocketClipError],
-    variant: str = "extract",
+def extract_debian(
+    suite: str, architecture: str, packages: Sequence[str], folder: Path, variant: str = "extract"
 ) -> None:
-    """Fetches packages with what they depend on into `folder`, which is empty or absent.
+    """Packages of a Debian release, unpacked into a folder that is empty or absent.
 
-    Args:
-        suite: Debian's release.
-        architecture: Debian's name of the processor's.
-        packages: what is wanted, without dependencies.
-        folder: becomes the root.
-        error: raised where it fails; the message says what to do.
-        variant: mmdebstrap's; `extract` only unpacks, `minbase` configures, too.
+    Nothing of them runs, unless another of mmdebstrap's variants is asked for, such as `minbase`.
+
+    Raises:
+        EmulatorError: mmdebstrap is missing or fails.
     """
     run_tool(
         [
@@ -46,28 +36,27 @@ def extract(
         ],
         f"fetch Debian {suite} for {architecture}",
         "check the network and that debian-archive-keyring knows this release",
-        error=error,
     )
 
 
-def run_tool(command: Sequence[str], what: str, fix: str, *, error: type[PocketClipError]) -> None:
-    """Runs a program to its end.
+def run_tool(command: Sequence[str], what: str, fix: str) -> None:
+    """Runs a program of this machine to its end; `what` and `fix` are for the message where it fails.
 
     Raises:
-        error: it is missing or fails; the message has `what` was wanted, its last lines and the `fix`.
+        EmulatorError: it is missing or fails.
     """
     try:
         ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    except OSError as caught:
-        raise error(f"cannot {what}: {command[0]}: {caught.strerror or caught}; {fix}") from caught
+    except OSError as error:
+        raise EmulatorError(f"cannot {what}: {command[0]}: {error.strerror or error}; {fix}") from error
     if ended.returncode:
         lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()][-_LAST_LINES:]
-        raise error(f"cannot {what}: {' | '.join(lines) or f'exit code {ended.returncode}'}; {fix}")
+        raise EmulatorError(f"cannot {what}: {' | '.join(lines) or f'exit code {ended.returncode}'}; {fix}")
 
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Holds back other processes that want to make the same folder."""
+    """Holds back other processes that want to make the same root."""
     with atomic.storage_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = folder.with_name(f".{folder.name}.lock").open("w")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmark.arm64.emulator import PROGRAMS_FOLDER, PYTHON, Emulator
 from benchmark.arm64.pins import LAUNCHER_SOURCE, PINS, Pins
-from benchmark.debian_root import PACKAGES_TO_INSTALL, extract, only_one, run_tool
+from benchmark.debian_root import extract_debian, only_one, run_tool
 from benchmark.errors import EmulatorError
 from export.runtimes import RUNTIMES
 from models import atomic
@@ -28,6 +28,7 @@ PLUGIN_SOURCE = Path(__file__).parent / "count.c"
 # Where Debian's Python looks for what pip installed.
 WHEELS_FOLDER = "usr/local/lib/python{python}/dist-packages"
 _HOST_LIBRARIES = "x86_64-linux-gnu"
+_PACKAGES_TO_INSTALL = "apt-get install mmdebstrap debian-archive-keyring gcc libc6-dev"
 _IMPORT_TIMEOUT_S = 600.0
 
 EMULATED_RUNTIMES: tuple[str, ...] = tuple(name for name in RUNTIMES if name != "coreml")
@@ -85,7 +86,7 @@ def _check_tools() -> None:
     if missing:
         raise EmulatorError(
             f"making the emulated phone needs {' and '.join(missing)}, not installed here; "
-            f"on Debian or Ubuntu: {PACKAGES_TO_INSTALL}"
+            f"on Debian or Ubuntu: {_PACKAGES_TO_INSTALL}"
         )
     if importlib.util.find_spec("pip") is None:
         raise EmulatorError(
@@ -96,7 +97,7 @@ def _check_tools() -> None:
 def _make(root: Path, pins: Pins, say: Say) -> None:
     say(f"making the emulated arm64 phone, once: 1 of 4, Debian {pins.suite}")
     # mmdebstrap wants the folder to be empty or absent.
-    extract(pins.suite, "arm64", pins.packages, root, error=EmulatorError)
+    extract_debian(pins.suite, "arm64", pins.packages, root)
     for name in ("bin", "lib", "sbin"):
         if not (root / name).exists():
             (root / name).symlink_to(f"usr/{name}")
@@ -119,7 +120,7 @@ def _make(root: Path, pins: Pins, say: Say) -> None:
 def _install_emulator(root: Path, pins: Pins) -> None:
     with tempfile.TemporaryDirectory(prefix="pocketclip-qemu-") as name:
         source = Path(name) / "root"
-        extract(pins.qemu_suite, "amd64", pins.qemu_packages, source, error=EmulatorError)
+        extract_debian(pins.qemu_suite, "amd64", pins.qemu_packages, source)
         goal = root / Emulator.FOLDER
         (goal / "lib").mkdir(parents=True)
         for libraries in (source / "lib" / _HOST_LIBRARIES, source / "usr" / "lib" / _HOST_LIBRARIES):
@@ -135,8 +136,7 @@ def _install_launchers(root: Path, pins: Pins) -> None:
     run_tool(
         ["gcc", "-std=gnu11", "-O2", "-static", f'-DCPU="{pins.cpu}"', "-o", str(launcher), str(LAUNCHER_SOURCE)],
         "build the launcher of the phone's programs",
-        f"on Debian or Ubuntu: {PACKAGES_TO_INSTALL}",
-        error=EmulatorError,
+        f"on Debian or Ubuntu: {_PACKAGES_TO_INSTALL}",
     )
     for name in pins.programs:
         goal = root / PROGRAMS_FOLDER / name
@@ -159,9 +159,7 @@ def _install_wheels(root: Path, pins: Pins) -> None:
     command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={pins.python}"]
     command += [f"--platform={name}" for name in pins.platforms]
     command += [f"{name}=={version}" for name, version in pins.wheels.items()]
-    run_tool(
-        command, "fetch the runtimes' wheels for aarch64", "check the network and pip's index", error=EmulatorError
-    )
+    run_tool(command, "fetch the runtimes' wheels for aarch64", "check the network and pip's index")
     for name in pins.removed:
         (folder / name).unlink()
 
@@ -200,7 +198,6 @@ def build_plugin(plugin: Path) -> None:
         run_tool(
             ["gcc", "-std=c11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-o", str(built), str(PLUGIN_SOURCE)],
             "build the counting plugin",
-            f"on Debian or Ubuntu: {PACKAGES_TO_INSTALL}",
-            error=EmulatorError,
+            f"on Debian or Ubuntu: {_PACKAGES_TO_INSTALL}",
         )
         atomic.write_bytes(plugin, built.read_bytes())

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmark.debian_root import PACKAGES_TO_INSTALL, extract, only_one
-from benchmark.errors import BenchmarkError
+from benchmark.debian_root import extract_debian, only_one
+from benchmark.errors import EmulatorError
 from models import atomic
 from models.user_cache import user_cache
 
@@ -27,10 +27,8 @@ from models.user_cache import user_cache
 WORK = "/work"
 
 
-class ToolchainError(BenchmarkError):
+class ToolchainError(EmulatorError):
     """Swift cannot be had on this machine; the message says what to do."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ def ensure_toolchain(say: Callable[[str], object], cache: Path | None = None) ->
         cache: folder of the roots; by default the user's.
 
     Raises:
-        ToolchainError: this machine lacks something, or a package cannot be fetched.
+        EmulatorError: this machine lacks something, or a package cannot be fetched.
         StorageError: the cache cannot be written.
     """
     check_host()
@@ -146,12 +144,12 @@ def ensure_toolchain(say: Callable[[str], object], cache: Path | None = None) ->
     with only_one(folder):
         if not folder.is_dir():
             if shutil.which("mmdebstrap") is None:
-                raise ToolchainError(f"the Swift toolchain needs mmdebstrap; {PACKAGES_TO_INSTALL}")
+                raise ToolchainError(
+                    "the Swift toolchain needs mmdebstrap; apt-get install mmdebstrap debian-archive-keyring"
+                )
             say(f"making the root with Swift, once: Debian {PINS.suite}")
             with atomic.new_directory(folder) as root:
-                extract(
-                    PINS.suite, PINS.architecture, PINS.packages, root, error=ToolchainError, variant=PINS.variant
-                )
+                extract_debian(PINS.suite, PINS.architecture, PINS.packages, root, PINS.variant)
                 (root / WORK.strip("/")).mkdir()
                 proven = Toolchain(root).run(["swift", "--version"], mounts={})
                 if proven.returncode:
@@ -162,5 +160,5 @@ def ensure_toolchain(say: Callable[[str], object], cache: Path | None = None) ->
 if __name__ == "__main__":
     try:
         print(ensure_toolchain(print).run(["swift", "--version"], mounts={}).stdout.strip())
-    except BenchmarkError as error:
+    except EmulatorError as error:
         sys.exit(f"error: {error}")
