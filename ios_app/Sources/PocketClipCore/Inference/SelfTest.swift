@@ -217,3 +217,19 @@ public struct SelfTest: Sendable {
         }.max() ?? 0
     }
 }
+
+extension SelfTestReport: JSONWritable {
+    public var json: JSONValue {
+        .object(["bundle_sha256": bundleSha256.json, "model": model.json, "passed": passed.json, "checks": checks.json])
+    }
+}
+
+extension Check: JSONWritable {
+    public var json: JSONValue {
+        .object([
+            "part": part.json, "name": name.json, "samples": samples.json, "value": value.json,
+            "limit": limit.rawValue.json, "bound": bound.json, "basis": basis.json, "note": note.json,
+            "passed": passed.json,
+        ])
+    }
+}
