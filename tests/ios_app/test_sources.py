@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import plistlib
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,63 +16,80 @@ from tests.ios_app.conftest import IN_REPOSITORY, IN_SHARED, IOS_APP, STUBS, Swi
 
 # In the order in which they import each other.
 STUB_MODULES = (
-    "Darwin", "CoreML", "UIKit", "CoreGraphics", "ImageIO", "UniformTypeIdentifiers", "SwiftUI", "PhotosUI", "AVFoundation",
-)  # fmt: skip
+    "Darwin",
+    "CoreML",
+    "UIKit",
+    "CoreGraphics",
+    "ImageIO",
+    "UniformTypeIdentifiers",
+    "SwiftUI",
+    "PhotosUI",
+    "AVFoundation",
+)
 _COMPILER = "swiftc -parse-as-library"
 _MODULES = "/work/modules"
+_STRICT = f"{_COMPILER} -swift-version 6 -I {_MODULES}"
 
 
-def _type_check_script(app: str = "App/*.swift", core_ml: str = "Sources/PocketClipCoreML/*.swift") -> str:
-    """Builds the stubs, then checks runner, program and app against them."""
-    # A module that fails to be made leaves one that can be used: so it begins in an empty folder.
-    steps = ["set -e", f"mkdir {_MODULES}", f"cp {IN_SHARED}/modules/* {_MODULES}"]
+@pytest.fixture(scope="module")
+def modules(swift_build: SwiftBuild, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled stubs, the package's libraries, and the Core ML runner, checked against the stubs."""
+    # A module that fails to be made leaves one that can be used: so the folder is new.
+    folder = tmp_path_factory.mktemp("modules")
+    steps = ["set -e", f"cp {IN_SHARED}/modules/* {_MODULES}"]
     for name in STUB_MODULES:
-        source = f"{IN_REPOSITORY}/tests/ios_app/stubs/{name}.swift"
         steps.append(
             f"{_COMPILER} -emit-module -module-name {name} -swift-version 5 -suppress-warnings -I {_MODULES} "
-            f"-emit-module-path {_MODULES}/{name}.swiftmodule {source}"
+            f"-emit-module-path {_MODULES}/{name}.swiftmodule {IN_REPOSITORY}/tests/ios_app/stubs/{name}.swift"
         )
-    strict = f"{_COMPILER} -swift-version 6 -I {_MODULES}"
-    steps += [
-        f"{strict} -emit-module -module-name PocketClipCoreML -emit-module-path {_MODULES}/PocketClipCoreML.swiftmodule "
-        + core_ml,
-        f"{strict} -typecheck -module-name pocketclip_bench Sources/pocketclip-bench/*.swift",
-        f"{strict} -typecheck -module-name PocketCLIP {app}",
-    ]
-    return "\n".join(steps)
+    steps.append(
+        f"{_STRICT} -emit-module -module-name PocketClipCoreML -emit-module-path "
+        f"{_MODULES}/PocketClipCoreML.swiftmodule Sources/PocketClipCoreML/*.swift"
+    )
+    made = swift_build.run(["sh", "-c", "\n".join(steps)], mounts={folder: _MODULES})
+    assert made.returncode == 0, made.stderr[-6000:]
+    assert "warning:" not in made.stderr, made.stderr[-6000:]
+    return folder
 
 
 def test_every_stub_is_used() -> None:
     assert {path.stem for path in STUBS.glob("*.swift")} == set(STUB_MODULES)
 
 
-def test_core_ml_runner_and_app_fit_the_stubs(swift_build: SwiftBuild) -> None:
-    checked = swift_build.run(["sh", "-c", _type_check_script()])
+@pytest.mark.parametrize(
+    ("module", "sources"), [("PocketCLIP", "App/*.swift"), ("pocketclip_bench", "Sources/pocketclip-bench/*.swift")]
+)
+def test_app_and_program_fit_the_stubs(swift_build: SwiftBuild, modules: Path, module: str, sources: str) -> None:
+    command = ["sh", "-c", f"{_STRICT} -typecheck -module-name {module} {sources}"]
+    checked = swift_build.run(command, mounts={modules: _MODULES})
     assert checked.returncode == 0, checked.stderr[-6000:]
     assert "warning:" not in checked.stderr, checked.stderr[-6000:]
 
 
-@pytest.mark.parametrize(
-    ("file", "found", "wrong", "message"),
-    [
-        ("App/TryView.swift", "model.liveRate", "model.liveSpeed", "has no member 'liveSpeed'"),
-        ("App/CameraFeed.swift", "receiver.queue.async { running", "receiver.queue.async { [session] in _ = session; running", "data race"),
-    ],
-    ids=["a property that is not there", "what may not leave the main actor"],
-)  # fmt: skip
-def test_the_check_finds(
-    swift_build: SwiftBuild, tmp_path: Path, file: str, found: str, wrong: str, message: str
-) -> None:
-    source = (IOS_APP / file).read_text()
-    assert found in source
-    (tmp_path / Path(file).name).write_text(source.replace(found, wrong, 1))
-    others = " ".join(
-        shlex.quote(f"App/{path.name}") for path in (IOS_APP / "App").glob("*.swift") if path.name != Path(file).name
-    )
-    script = _type_check_script(app=f"/work/changed/{Path(file).name} {others}")
-    checked = swift_build.run(["sh", "-c", script], mounts={tmp_path: "/work/changed"})
+def test_the_check_finds_faults(swift_build: SwiftBuild, modules: Path, tmp_path: Path) -> None:
+    """A property that is not there, and what only the main actor may do: so the check above means something."""
+    faults = {
+        "TryView.swift": ("model.liveRate", "model.liveSpeed", "'liveSpeed'"),
+        "HeadlessView.swift": (
+            "Task { @MainActor in line = said }",
+            "line = said",
+            "main actor-isolated property 'line'",
+        ),
+    }
+    sources = []
+    for path in sorted((IOS_APP / "App").glob("*.swift")):
+        sources.append(f"App/{path.name}")
+        if path.name in faults:
+            found, wrong, _ = faults[path.name]
+            text = path.read_text()
+            assert found in text
+            (tmp_path / path.name).write_text(text.replace(found, wrong, 1))
+            sources[-1] = f"/work/changed/{path.name}"
+    command = ["sh", "-c", f"{_STRICT} -typecheck -module-name PocketCLIP {' '.join(sources)}"]
+    checked = swift_build.run(command, mounts={modules: _MODULES, tmp_path: "/work/changed"})
     assert checked.returncode != 0
-    assert message in checked.stderr, checked.stderr[-3000:]
+    for _, _, message in faults.values():
+        assert message in checked.stderr, checked.stderr[-3000:]
 
 
 def test_style(swift_build: SwiftBuild) -> None:

@@ -1,4 +1,4 @@
-"""The package's own tests, and the records that they write: goldens, hostile bundles, statistics, measuring, screens."""
+"""The package's own tests and the records they write: goldens, hostile bundles, statistics, measuring, screens."""
 
 from __future__ import annotations
 
