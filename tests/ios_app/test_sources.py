@@ -73,7 +73,7 @@ def test_the_check_finds_faults(swift_build: SwiftBuild, modules: Path, tmp_path
         "HeadlessView.swift": (
             "Task { @MainActor in line = said }",
             "line = said",
-            "main actor-isolated property 'line'",
+            "isolated property 'line'",
         ),
     }
     sources = []
