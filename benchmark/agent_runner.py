@@ -209,15 +209,24 @@ def check_announced(content: bytes, execution: Execution) -> None:
             f"the measuring agent ended before it announced its result: {execution.describe()}; run it again",
             ending_code(execution),
         )
-    actual = [RESULT_LINE, str(len(content)), digest(content)]
-    if announced[-1] != actual:
-        length = announced[-1][1] if len(announced[-1]) > 1 else "an unknown number of"
-        how = "truncated" if str(len(content)) != length else "altered"
-        raise AgentError(
-            f"the measuring agent's result is {how}: it announced {length} bytes, {len(content)} arrived"
-            f"{'' if how == 'truncated' else ' with another SHA-256'}; run it again",
-            f"result-{how}",
-        )
+    check_arrived(content, announced[-1][1:], "the measuring agent")
+
+
+def check_arrived(content: bytes, announced: Sequence[str], who: str) -> None:
+    """Compares a result with the length and SHA-256 that were announced for it.
+
+    Raises:
+        AgentError: another length (`result-truncated`) or the same with another hash (`result-altered`).
+    """
+    if list(announced) == [str(len(content)), digest(content)]:
+        return
+    length = announced[0] if announced else "an unknown number of"
+    how = "truncated" if str(len(content)) != length else "altered"
+    raise AgentError(
+        f"{who}'s result is {how}: it announced {length} bytes, {len(content)} arrived"
+        f"{'' if how == 'truncated' else ' with another SHA-256'}; run it again",
+        f"result-{how}",
+    )
 
 
 def _parse_result(content: bytes, execution: Execution, job_id: str) -> AgentResult:

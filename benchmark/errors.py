@@ -124,7 +124,8 @@ class AgentError(BenchmarkError):
     """The measuring agent crashed, timed out, or left no result, a truncated one or an altered one.
 
     Codes: `agent-crashed`, `agent-killed` (often for memory), `agent-hung`, `agent-failed`, `result-missing`,
-    `result-truncated`, `result-altered`, `result-invalid`, `result-foreign` (of another job).
+    `result-truncated`, `result-altered`, `result-invalid`, `result-foreign` (of another job); of an app `app-crashed`,
+    `app-killed`, `app-hung`, `app-failed`.
     """
 
     code = "agent-failed"
@@ -136,6 +137,70 @@ class AgentError(BenchmarkError):
 
 class MeasurementError(BenchmarkError):
     """The measuring agent ran to its end and reports, by a code, that it could not measure."""
+
+
+class ScreenLockedError(MeasurementError):
+    """A phone is locked, so that no app measures there as it would in use."""
+
+    exit_code = 20
+    code = "screen-locked"
+
+
+class AppMissingError(BenchmarkError):
+    """The app that measures on phones is not built, or what builds it is not installed."""
+
+    exit_code = 21
+    code = "app-missing"
+
+
+class AppSignatureError(BenchmarkError):
+    """The app on the phone was signed with another key than the one to be installed."""
+
+    exit_code = 22
+    code = "app-signature"
+
+
+class AppInstallError(BenchmarkError):
+    """A phone refuses to install the app for another reason: its user, its makers or its rules."""
+
+    exit_code = 23
+    code = "install-refused"
+
+
+class AbiMismatchError(BenchmarkError):
+    """The app has no code for the phone's processor."""
+
+    exit_code = 24
+    code = "abi-mismatch"
+
+
+class AndroidVersionError(BenchmarkError):
+    """The phone's Android is too old for the app."""
+
+    exit_code = 25
+    code = "android-too-old"
+
+
+class InstrumentationMissingError(AgentError):
+    """The app on the phone has no way in for the harness."""
+
+    exit_code = 26
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "app-incomplete")
+
+
+class AppOutdatedError(AgentError):
+    """The app on the phone speaks another version of the protocol."""
+
+    exit_code = 27
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "app-outdated")
+
+
+class AppBuildError(BenchmarkError):
+    """The build of an app failed."""
 
 
 class ProfilingError(BenchmarkError):

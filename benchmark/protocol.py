@@ -82,8 +82,8 @@ class AgentResult:
     result_version: int
     job_id: str | None
     platform: str
-    app_version: str | None
     failure: Failure | None
+    app_version: str | None = None
     runtime_version: str | None = None
     accelerator_observed: str | None = None
     launch: Launch | None = None

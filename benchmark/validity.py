@@ -39,7 +39,8 @@ class Invalidity:
     fix: Annotated[str, MinLen(1)]
 
 
-_FIXES: dict[InvalidityCode, str] = {
+# What to do about each.
+FIXES: dict[InvalidityCode, str] = {
     InvalidityCode.BUSY: "stop other programs on the device, or wait, and measure again",
     InvalidityCode.STOLEN: "use a machine whose processors are not shared, or measure when its neighbours are quiet",
     InvalidityCode.HOT: "let the device cool down, out of its case and off the charger, and measure again",
@@ -80,7 +81,7 @@ def gates_for(logical_cores: int) -> Gates:
 
 def invalidity(code: InvalidityCode, reason: str) -> Invalidity:
     """An entry with the fix of its code."""
-    return Invalidity(code, reason, _FIXES[code])
+    return Invalidity(code, reason, FIXES[code])
 
 
 def judge_state(state: MachineState, gates: Gates = GATES) -> list[Invalidity]:

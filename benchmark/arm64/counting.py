@@ -81,8 +81,8 @@ class _CountResult:
     result_version: int
     job_id: str | None
     platform: str
-    app_version: str | None
     failure: Failure | None
+    app_version: str | None = None
     runtime_version: str | None = None
     outputs: OutputFile | None = None
 

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from benchmark.devices.attached import find_adb_device
 from benchmark.devices.device import Device
 from benchmark.devices.host_device import HostDevice
 from benchmark.devices.table import DeviceEntry, TransportName, find_entry, load_table
 from benchmark.errors import DeviceUnsupportedError
-from benchmark.transport.adb import AdbTransport, adb_devices
+from benchmark.transport.adb import AdbDevice, AdbTransport, adb_devices
 from benchmark.transport.ssh import SshTransport
+
+if TYPE_CHECKING:
+    from benchmark.devices.android_app_device import AndroidAppDevice
+    from benchmark.devices.shell_device import ShellDevice
 
 Say = Callable[[str], object]
 
 
-def open_device(name: str, table: Mapping[str, DeviceEntry] | None = None, *, say: Say = lambda _: None) -> Device:
+def open_device(
+    name: str,
+    table: Mapping[str, DeviceEntry] | None = None,
+    *,
+    say: Say = lambda _: None,
+    app: Path | None = None,
+) -> Device:
     """The device of that name, found among those attached.
 
     Args:
         name: its name in the table.
         table: the known devices; by default `load_table()`.
         say: told in words what goes on while it is used.
+        app: the measuring app's package, for phones that one measures on; by default the one that was built.
 
     Raises:
         UnknownDeviceError: there is none; the message lists those that exist.
@@ -30,37 +42,52 @@ def open_device(name: str, table: Mapping[str, DeviceEntry] | None = None, *, sa
         TransportError: it is not attached, or does not let us in.
     """
     entry = find_entry(name, load_table() if table is None else table)
-    return _OPENERS[entry.transport](entry, say)
+    return _OPENERS[entry.transport](entry, say, app)
 
 
-def _local(entry: DeviceEntry, say: Say) -> Device:
+def _local(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
     return HostDevice(entry.name)
 
 
-def _emulated(entry: DeviceEntry, say: Say) -> Device:
+def _emulated(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
     from benchmark.arm64.phone import find_phone
     from benchmark.devices.emulated_device import EmulatedDevice
 
     return EmulatedDevice(entry, find_phone(), say=say)
 
 
-def _adb(entry: DeviceEntry, say: Say) -> Device:
+def _adb(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
+    return open_adb_device(entry, find_adb_device(entry, adb_devices(server=entry.server)), say=say, app=app)
+
+
+def open_adb_device(
+    entry: DeviceEntry, found: AdbDevice, *, say: Say, app: Path | None = None
+) -> AndroidAppDevice | ShellDevice:
+    """The device that adb lists, with what measures there: the agent, or the app.
+
+    Raises:
+        TransportError: it does not answer.
+    """
+    from benchmark.devices.android_app_device import AndroidAppDevice
     from benchmark.devices.shell_device import ShellDevice
 
-    found = find_adb_device(entry, adb_devices())
     # A device that adb reaches over the network has an address for a serial.
     address = found.serial if ":" in found.serial else None
-    return ShellDevice(entry, AdbTransport(found.serial, entry.name, address=address), found.serial, say=say)
+    transport = AdbTransport(found.serial, entry.name, server=entry.server, address=address)
+    by_agent = ShellDevice(entry, transport, found.serial, say=say)
+    if entry.runner == "agent" or (entry.runner is None and app is None and by_agent.has_python()):
+        return by_agent
+    return AndroidAppDevice(entry, transport, found.serial, say=say, app=app)
 
 
-def _ssh(entry: DeviceEntry, say: Say) -> Device:
+def _ssh(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
     from benchmark.devices.shell_device import ShellDevice
 
     host = entry.match.host or ""
     return ShellDevice(entry, SshTransport(host, entry.name, options=entry.ssh), host, say=say)
 
 
-def _ios(entry: DeviceEntry, say: Say) -> NoReturn:
+def _ios(entry: DeviceEntry, say: Say, app: Path | None) -> NoReturn:
     raise DeviceUnsupportedError(ios_message(entry.name))
 
 
@@ -72,7 +99,7 @@ def ios_message(name: str) -> str:
     )
 
 
-_OPENERS: dict[TransportName, Callable[[DeviceEntry, Say], Device]] = {
+_OPENERS: dict[TransportName, Callable[[DeviceEntry, Say, Path | None], Device]] = {
     TransportName.LOCAL: _local,
     TransportName.EMULATOR: _emulated,
     TransportName.ADB: _adb,

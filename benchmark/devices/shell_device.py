@@ -63,14 +63,13 @@ class ShellDevice:
         """Whether a Python is there.
 
         Raises:
-            DeviceUnsupportedError: there is none, and nothing else can measure there yet.
+            DeviceUnsupportedError: there is none.
             TransportError: the device does not answer.
         """
         if self.entry.transport is TransportName.ADB and not self.has_python():
             raise DeviceUnsupportedError(
-                f"{self.entry.name} is attached and ready, but it has no Python with numpy that its shell may run, and "
-                "PocketCLIP's app for Android is not built yet: nothing can be measured there; "
-                "measure on emulator-arm64, on a board or on host, or name such a Python as `python` in your table"
+                f"{self.entry.name} is attached and ready, but it has no Python with numpy that its shell may run; "
+                'name one as `python` in your table of devices, or let the app measure: runner = "app"'
             )
         self.environment.check()
 

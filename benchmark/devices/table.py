@@ -62,7 +62,11 @@ class CoreCluster:
 
 @document
 class DeviceEntry:
-    """A known device. `environment` says whether a board's Python is to be furnished by us or has all it needs."""
+    """A known device. `environment` says whether a board's Python is to be furnished by us or has all it needs.
+
+    `runner` is what measures on a phone: the `app`, or the Python `agent`; by default the agent where the phone's shell
+    has a Python with numpy, else the app. `server` is an adb server of its own, as `ADB_SERVER_SOCKET` has it.
+    """
 
     name: Text
     title: Text
@@ -73,6 +77,8 @@ class DeviceEntry:
     workspace: Annotated[str, MinLen(2)] | None = None
     python: Text = "python3"
     environment: Literal["own", "given"] = "own"
+    runner: Literal["app", "agent"] | None = None
+    server: Text | None = None
     ssh: tuple[Text, ...] = ()
 
 

@@ -1,0 +1,144 @@
+"""An Android phone that the measuring app measures on."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from benchmark.agent_runner import Runner
+from benchmark.devices import shell_facts
+from benchmark.devices.android.properties import AndroidFacts, android_facts, parse_properties
+from benchmark.devices.device import untimed_on
+from benchmark.devices.table import DeviceEntry
+from benchmark.errors import DeviceUnsupportedError
+from benchmark.launch_records import MachineState
+from benchmark.phone_app.android_app import SHARED, AndroidApp, ask_facts, clear_leftovers, stop
+from benchmark.phone_app.apk import Apk, find_apk
+from benchmark.phone_app.app_runner import AppRunner
+from benchmark.phone_app.installing import WORKSPACES, check_fits, ensure_installed
+from benchmark.phone_app.steady import check_unlocked, put_back_leftovers, steady
+from benchmark.records import DeviceFacts, RunSettings
+from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
+from benchmark.transport.shell import ShellTransport
+from export.precision import TargetName
+from models.atomic import storage_errors
+from models.errors import choices
+
+ACCELERATORS = ("cpu", "xnnpack", "nnapi", "gpu")
+
+Say = Callable[[str], object]
+
+
+class AndroidAppDevice:
+    """An Android phone, with the measuring app on it or to be installed."""
+
+    def __init__(
+        self,
+        entry: DeviceEntry,
+        transport: ShellTransport,
+        identity: str,
+        *,
+        say: Say,
+        app: Path | None = None,
+        reconnect_seconds: float = RECONNECT_SECONDS,
+    ) -> None:
+        """`identity` is the serial number; `app` an APK, by default the one that `find_apk` finds."""
+        self.entry = entry
+        self.transport = transport
+        self._identity = identity
+        self._say = say
+        self._app = app
+        self._reconnect_seconds = reconnect_seconds
+
+    @property
+    def lease_key(self) -> str:
+        return f"{self.entry.transport}-{self._identity}"
+
+    @cached_property
+    def android(self) -> AndroidFacts:
+        """What the phone says of itself, asked once."""
+        return android_facts(parse_properties(self.transport.shell("getprop").stdout))
+
+    @cached_property
+    def apk(self) -> Apk:
+        """The app on this computer."""
+        return find_apk(self._app)
+
+    def check(self) -> None:
+        """Whether the phone is one that the app runs on, and unlocked. What an earlier bench left changed is put back.
+
+        Raises:
+            DeviceUnsupportedError: it is no Android phone.
+            AppMissingError: the app is not built.
+            AndroidVersionError, AbiMismatchError: the app cannot run there.
+            ScreenLockedError: someone must unlock it.
+            TransportError: it does not answer.
+        """
+        self.check_android()
+        self.put_back_leftovers()
+        check_unlocked(self.transport)
+
+    def put_back_leftovers(self) -> None:
+        """Puts back what an earlier bench left changed on the phone; the user is told."""
+        put_back_leftovers(self.transport, self._identity, self._say)
+
+    def check_android(self) -> None:
+        """Whether the app can run on the phone; see `check`."""
+        if self.android.release is None:
+            raise DeviceUnsupportedError(
+                f"{self.entry.name} answers adb and is no Android phone (it has no `getprop`): no app runs there; "
+                'give it a Python with numpy and the runtime, and runner = "agent" in your table of devices'
+            )
+        check_fits(self.apk, self.android.abis, self.android.api_level, self.entry.name)
+
+    def settings(self, asked: RunSettings) -> RunSettings:
+        """All that is asked for, where Android has the accelerator.
+
+        Raises:
+            DeviceUnsupportedError: it has not.
+        """
+        if asked.accelerator not in ACCELERATORS:
+            raise DeviceUnsupportedError(
+                f"--accelerator {asked.accelerator!r} is none of Android's; choose among: {choices(ACCELERATORS)}"
+            )
+        return asked
+
+    def facts(self) -> DeviceFacts:
+        return self._facts
+
+    @cached_property
+    def _facts(self) -> DeviceFacts:
+        return shell_facts.device_facts(self.transport, self.entry)
+
+    def state(self) -> MachineState:
+        return shell_facts.machine_state(self.transport)
+
+    def untimed_reason(self, target: TargetName) -> str | None:
+        return untimed_on(target, "Android")
+
+    @contextmanager
+    def open_runner(self) -> Iterator[Runner]:
+        """The app, installed and ready; at the end its folder is removed and every setting is as it was."""
+        with storage_errors(Path(tempfile.gettempdir())):
+            scratch = tempfile.TemporaryDirectory(prefix="pocketclip-bench-", ignore_cleanup_errors=True)
+        with scratch as name, steady(self.transport, self._identity, self.android.api_level, self._say):
+            ensure_installed(self.transport, self.apk, say=self._say)
+            clear_leftovers(self.transport)
+            # First of all: the app makes its shared folder itself.
+            with self.transport.workspace(WORKSPACES) as folder:
+                told = ask_facts(self.transport, folder, Path(name))
+            with self.transport.workspace(SHARED) as folder:
+                app = AndroidApp(self.transport, self.apk, told, folder, Path(name))
+                try:
+                    yield ResumingRunner(
+                        AppRunner(app),
+                        self.transport,
+                        say=self._say,
+                        on_return=app.forget_sent,
+                        wait_seconds=self._reconnect_seconds,
+                    )
+                finally:
+                    stop(self.transport)

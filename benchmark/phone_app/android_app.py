@@ -1,0 +1,308 @@
+"""The measuring app on an Android phone, driven through `am instrument`: a process of its own for each call.
+
+Requests, inputs and answers lie in the app's folder on the shared storage, where adb may write too; models are moved
+from there to the app's internal storage, by their hash, and stay for the next bench.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import shlex
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from benchmark.agent_runner import ResultError, check_arrived, check_identity
+from benchmark.devices.android.exit_info import Ending, parse_exits
+from benchmark.devices.android.instrumentation import RESULT_OK, Instrumented, parse_instrumentation
+from benchmark.errors import (
+    AgentError,
+    BenchmarkError,
+    DeviceDisconnectedError,
+    DeviceFullError,
+    DeviceOfflineError,
+    InstrumentationMissingError,
+    TransferError,
+    TransportError,
+)
+from benchmark.phone_app.apk import PACKAGE, Apk
+from benchmark.phone_app.app_protocol import (
+    AppFacts,
+    ForgetAnswer,
+    ForgetRequest,
+    SentFile,
+    StageAnswer,
+    StageRequest,
+    check_versions,
+)
+from benchmark.phone_app.app_runner import failure_error
+from benchmark.phone_app.installing import SPARE_BYTES
+from benchmark.phone_app.steady import wake
+from benchmark.protocol import AgentResult, Failure, Job
+from benchmark.transport.shell import ShellTransport
+from export.artifact import Artifact
+from export.manifest import FileEntry
+from models import documents
+
+SHARED = f"/sdcard/Android/data/{PACKAGE}/files"
+COMPONENT = f"{PACKAGE}/{PACKAGE}.BenchInstrumentation"
+
+_FACTS_SECONDS = 60.0
+_SLOWEST_BYTES_PER_SECOND = 20_000_000
+_RESULT = "pocketclip"
+
+Answer = TypeVar("Answer")
+
+
+class AndroidApp:
+    """A `PhoneApp` that is installed; `folder` is one of ours, empty, below the app's shared folder."""
+
+    def __init__(self, transport: ShellTransport, apk: Apk, facts: AppFacts, folder: str, scratch: Path) -> None:
+        """`facts` are those of now; `scratch` is an empty folder of this computer."""
+        self._transport = transport
+        self._apk = apk
+        self._folder = folder
+        self._scratch = scratch
+        self._facts: AppFacts | None = facts
+        self._stored: set[str] = set(facts.models)
+        self._sent: set[str] = set()
+        self._wanted: set[str] = set()
+        self._numbers = itertools.count(1)
+
+    @property
+    def label(self) -> str:
+        return self._transport.label
+
+    @property
+    def sha256(self) -> str:
+        return self._apk.sha256
+
+    def facts(self) -> AppFacts:
+        if self._facts is None:
+            self._facts = ask_facts(self._transport, self._folder, self._scratch)
+            self._stored = set(self._facts.models)
+        return self._facts
+
+    def put_model(self, artifact: Artifact) -> str:
+        manifest = artifact.manifest
+        self._wanted.add(manifest.sha256)
+        self.facts()
+        if manifest.sha256 not in self._stored:
+            self._make_room(manifest.model_size_bytes)
+            self._stage(artifact)
+            self._stored.add(manifest.sha256)
+        return f"models/{manifest.sha256}/{manifest.entry_point}"
+
+    def put_inputs(self, artifact: Artifact) -> str:
+        file = artifact.manifest.golden.inputs.file
+        entry = next(each for each in artifact.manifest.files if each.path == file)
+        path = f"{self._relative}/inputs-{entry.sha256[:16]}.bin"
+        if path not in self._sent:
+            self._transport.push(artifact.folder / file, f"{SHARED}/{path}")
+            self._sent.add(path)
+        return path
+
+    def new_folder(self) -> str:
+        return f"{self._relative}/launch-{next(self._numbers)}"
+
+    def measure(self, job: Job, folder: str, *, timeout_seconds: float) -> AgentResult:
+        """One launch; see `PhoneApp`.
+
+        Raises:
+            ScreenLockedError: someone locked the phone since it was looked at last.
+        """
+        wake(self._transport)
+        content = self._ask("measure", folder, job, timeout_seconds)
+        check_versions(content, self.label)
+        result = documents.parse(AgentResult, content, source="the app's result", error=ResultError)
+        check_identity(result.result_version, result.job_id, job.job_id)
+        return result
+
+    def fetch(self, path: str) -> bytes:
+        return fetch(self._transport, f"{SHARED}/{path}", self._scratch)
+
+    def forget_sent(self) -> None:
+        stop(self._transport)
+        # A phone that was turned off and on may have lost it.
+        self._transport.shell(f"mkdir -p {shlex.quote(self._folder)}")
+        self._facts = None
+        self._sent.clear()
+
+    @property
+    def _relative(self) -> str:
+        return PurePosixPath(self._folder).relative_to(SHARED).as_posix()
+
+    def _make_room(self, size_bytes: int) -> None:
+        """Room for a model on its way and where it stays; what no bench of now wants is removed for it."""
+        # The files are there twice for a moment.
+        need = 2 * size_bytes + SPARE_BYTES
+        free = self.facts().free_bytes
+        others = sorted(self._stored - self._wanted)
+        if free is not None and free < need and others:
+            self._remove(others)
+            self._facts = None
+            free = self.facts().free_bytes
+        if free is not None and free < need:
+            raise DeviceFullError(
+                f"{self.label} has no room for the model: {free / 1e6:.0f} MB are free, {need / 1e6:.0f} MB needed; "
+                "free some space there and run it again"
+            )
+
+    def _stage(self, artifact: Artifact) -> None:
+        manifest = artifact.manifest
+        folder = f"{self._relative}/{manifest.sha256[:16]}"
+        try:
+            for entry in manifest.model_files:
+                self._transport.push(artifact.folder / entry.path, f"{SHARED}/{folder}/{entry.path}")
+            request = StageRequest(manifest.sha256, folder, tuple(_sent(entry) for entry in manifest.model_files))
+            seconds = _FACTS_SECONDS + manifest.model_size_bytes / _SLOWEST_BYTES_PER_SECOND
+            content = self._ask("stage", f"{self._relative}/stage-{next(self._numbers)}", request, seconds)
+        finally:
+            # Also after a failure: half of a model must not fill the phone.
+            with contextlib.suppress(TransportError):
+                self._transport.shell(f"rm -rf {shlex.quote(f'{SHARED}/{folder}')}")
+        answer = documents.parse(StageAnswer, content, source="the app's answer to `stage`", error=ResultError)
+        self._accept(answer.staged, answer.failure, "store the model")
+        # There is less room now.
+        self._facts = None
+
+    def _remove(self, models: list[str]) -> None:
+        folder = f"{self._relative}/forget-{next(self._numbers)}"
+        content = self._ask("forget", folder, ForgetRequest(tuple(models)), _FACTS_SECONDS)
+        answer = documents.parse(ForgetAnswer, content, source="the app's answer to `forget`", error=ResultError)
+        self._accept(answer.failure is None, answer.failure, "remove models")
+
+    def _accept(self, done: bool, failure: Failure | None, what: str) -> None:
+        if done:
+            return
+        if failure is None:
+            raise AgentError(f"the app on {self.label} did not {what}, and says nothing of why", "app-failed")
+        if failure.code == "model-altered":
+            raise TransferError(
+                f"a file arrived altered on {self.label}: {failure.message}; try another cable or port, "
+                "and run it again"
+            )
+        raise failure_error(failure, self.label)
+
+    def _ask(self, action: str, folder: str, request: object, timeout_seconds: float) -> bytes:
+        local = self._scratch / "request.json"
+        local.write_text(json.dumps(documents.to_builtin(request), allow_nan=False))
+        self._transport.push(local, f"{SHARED}/{folder}/request.json")
+        announced = instrument(
+            self._transport,
+            ["-e", "action", action, "-e", "request", f"{folder}/request.json"],
+            folder=self._folder,
+            timeout_seconds=timeout_seconds,
+        )
+        content = fetch(self._transport, f"{SHARED}/{folder}/result.json", self._scratch)
+        check_arrived(content, announced.split(), "the app")
+        return content
+
+
+def ask_facts(transport: ShellTransport, folder: str, scratch: Path) -> AppFacts:
+    """What the app is and has; it makes its shared folder where that was missing. `folder` is one of ours on the phone.
+
+    Raises:
+        InstrumentationMissingError: the app has no such way in.
+        AppOutdatedError: it speaks another version.
+        AgentError: it crashed, or its answer cannot be trusted.
+        TransportError: the phone went away.
+    """
+    announced = instrument(transport, ["-e", "action", "facts"], folder=folder, timeout_seconds=_FACTS_SECONDS)
+    content = fetch(transport, f"{SHARED}/facts/result.json", scratch)
+    check_arrived(content, announced.split(), "the app")
+    check_versions(content, transport.label)
+    return documents.parse(AppFacts, content, source="the app's facts", error=ResultError)
+
+
+def instrument(transport: ShellTransport, arguments: list[str], *, folder: str, timeout_seconds: float) -> str:
+    """Runs the app once; what it announced of its answer: `<bytes> <sha256>`.
+
+    Raises:
+        AgentError: it crashed, was killed, hung or announced nothing.
+        InstrumentationMissingError: there is no such app, or it has no such way in.
+        TransportError: the phone went away.
+    """
+    command = ["am", "instrument", "-w", "-r", *arguments, COMPONENT]
+    try:
+        execution = transport.execute(command, folder=folder, timeout_seconds=timeout_seconds)
+    except (DeviceDisconnectedError, DeviceOfflineError):
+        raise
+    except BaseException:
+        stop(transport)
+        raise
+    if execution.exit_code is None:
+        stop(transport)
+        raise AgentError(
+            f"the app took longer than {timeout_seconds:g} s on {transport.label}; "
+            "give it longer with --timeout, or fewer --iterations",
+            "app-hung",
+        )
+    told = parse_instrumentation(execution.stdout, execution.stderr)
+    announced = told.results.get(_RESULT)
+    if told.code == RESULT_OK and announced is not None:
+        return announced.strip()
+    if told.crashed:
+        raise _crash_error(transport, told)
+    if "error" in told.results:
+        raise AgentError(f"the app on {transport.label} refuses: {told.results['error']}", "app-failed")
+    if told.fault is not None:
+        raise InstrumentationMissingError(
+            f"the app on {transport.label} cannot be started: {told.fault}; it is an old or another build: build it "
+            "anew with `pocketclip app build android`"
+        )
+    raise AgentError(
+        f"the app on {transport.label} ended before it announced its answer: {execution.describe()}; run it again",
+        "result-missing",
+    )
+
+
+def _crash_error(transport: ShellTransport, told: Instrumented) -> AgentError:
+    """Whether it crashed by itself or was killed, as far as the phone tells (Android 11 and later)."""
+    exits = parse_exits(transport.shell(f"dumpsys activity exit-info {PACKAGE}").stdout)
+    last = exits[0] if exits else None
+    why = f"{told.crash.splitlines()[0].rstrip('.')}" + (f" ({last.worded})" if last else "")
+    if last is not None and last.ending is Ending.KILLED:
+        return AgentError(
+            f"the app was killed on {transport.label}: {why}, often a sign that memory ran out; "
+            "close other apps, leave the phone alone, and run it again",
+            "app-killed",
+        )
+    return AgentError(
+        f"the app crashed on {transport.label}: {why}; `adb logcat -b crash` has the stack", "app-crashed"
+    )
+
+
+def stop(transport: ShellTransport) -> None:
+    """Ends the app, however far it is; a phone that is away has ended it or will be asked again."""
+    with contextlib.suppress(BenchmarkError):
+        transport.shell(f"am force-stop {PACKAGE}")
+
+
+def clear_leftovers(transport: ShellTransport) -> None:
+    """Ends what a killed bench left running and removes its folders; the caller holds the phone's lease."""
+    stop(transport)
+    transport.shell(f"rm -rf {SHARED}/pocketclip-*")
+
+
+def fetch(transport: ShellTransport, remote: str, scratch: Path) -> bytes:
+    """A file that the app wrote.
+
+    Raises:
+        AgentError: there is none.
+        TransportError: the phone went away, or the file arrived altered.
+    """
+    local = scratch / "incoming"
+    try:
+        transport.pull(remote, local)
+        return local.read_bytes()
+    except (DeviceDisconnectedError, DeviceOfflineError, TransferError):
+        raise
+    except (TransportError, OSError) as error:
+        name = remote.rpartition("/")[2]
+        raise AgentError(f"the app left no {name}: {error}", "result-missing") from error
+
+
+def _sent(entry: FileEntry) -> SentFile:
+    return SentFile(entry.path, entry.size_bytes, entry.sha256)

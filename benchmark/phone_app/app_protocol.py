@@ -1,0 +1,91 @@
+"""What an app answers besides results: facts about itself, and which models it stores. Versions are those of jobs."""
+
+from __future__ import annotations
+
+import json
+
+from benchmark.errors import AppOutdatedError
+from benchmark.protocol import JOB_VERSION, RESULT_VERSION, Failure
+from models.documents import document
+
+
+@document
+class AppFacts:
+    """An app on a phone.
+
+    `runtimes` are those that it has, with their versions; None for one that cannot be loaded there. `accelerators` is
+    what each of them offers, `models` the hashes of the artefacts that are stored, `free_bytes` the room for others.
+    """
+
+    app_version: str | None
+    platform: str
+    result_version: int
+    job_version: int
+    runtimes: dict[str, str | None]
+    accelerators: dict[str, tuple[str, ...]]
+    models: tuple[str, ...]
+    free_bytes: int | None
+    debuggable: bool | None
+
+
+@document
+class SentFile:
+    """A file that was sent: its path below the folder (POSIX), size and hash."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@document
+class StageRequest:
+    """Asks to store the files of a folder, below the folder that app and computer share, as one artefact's model."""
+
+    artifact_sha256: str
+    folder: str
+    files: tuple[SentFile, ...]
+
+
+@document
+class StageAnswer:
+    """Whether all of them are stored; if not, none is."""
+
+    staged: bool
+    failure: Failure | None = None
+
+
+@document
+class ForgetRequest:
+    """Asks to remove stored models."""
+
+    artifact_sha256: tuple[str, ...]
+
+
+@document
+class ForgetAnswer:
+    """Which of them were there."""
+
+    forgotten: tuple[str, ...]
+    failure: Failure | None = None
+
+
+def check_versions(content: bytes, label: str) -> None:
+    """Whether an answer is of our versions, before it is read strictly: an older one has other fields.
+
+    Raises:
+        AppOutdatedError: it is of another.
+    """
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        return
+    if not isinstance(answer, dict):
+        return
+    for name, ours in (("result_version", RESULT_VERSION), ("job_version", JOB_VERSION)):
+        found = answer.get(name, ours)
+        if found != ours:
+            # The app's own build may be old though its file is new here: named by what it says itself.
+            raise AppOutdatedError(
+                f"the app on {label} (version {answer.get('app_version') or 'unknown'}) has {name} {found!r}, "
+                f"this PocketCLIP has {ours}: build both from one version, the app with `pocketclip app build`"
+            )

@@ -1,0 +1,100 @@
+"""Measures by a phone's app, a process of its own for each launch; believes only what it can verify."""
+
+from __future__ import annotations
+
+import uuid
+
+from benchmark.agent_runner import AgentRun, parse_outputs
+from benchmark.errors import AgentError, DeviceFullError, MeasurementError
+from benchmark.phone_app.app import PhoneApp
+from benchmark.phone_app.app_protocol import AppFacts
+from benchmark.protocol import Failure, InputFile, Job
+from benchmark.records import CPU, RunSettings
+from benchmark.validity import FIXES, InvalidityCode
+from export.artifact import Artifact
+from models.errors import choices
+
+# What an app refuses or breaks off for, and what to do about it.
+_FIXES: dict[str, str] = {
+    "low-battery": FIXES[InvalidityCode.LOW_BATTERY],
+    "power-saver": FIXES[InvalidityCode.POWER_SAVER],
+    "thermal": FIXES[InvalidityCode.HOT],
+    "debuggable": "install a release build: `pocketclip app build android`",
+    "runtime-missing": "build the app with this runtime, or measure another target",
+    "accelerator-missing": "choose another --accelerator, or none",
+    "model-altered": "try another cable or port, and run it again",
+    "load-failed": "see whether the app's version of the runtime reads this file",
+}
+
+
+class AppRunner:
+    """A `Runner` for phones; see `benchmark.agent_runner`."""
+
+    def __init__(self, app: PhoneApp) -> None:
+        self._app = app
+
+    @property
+    def agent_sha256(self) -> str:
+        return self._app.sha256
+
+    def run(self, artifact: Artifact, runtime: str, settings: RunSettings, *, timeout_seconds: float) -> AgentRun:
+        """One launch of one artefact.
+
+        Raises:
+            MeasurementError: the app reports a failure, or has not what is asked for.
+            AgentError, TransportError: as `PhoneApp.measure`.
+        """
+        check_offer(self._app.facts(), runtime, settings.accelerator, self._app.label)
+        model_path = self._app.put_model(artifact)
+        golden = artifact.manifest.golden.inputs
+        inputs = InputFile(self._app.put_inputs(artifact), golden.dtype, golden.shape)
+        folder = self._app.new_folder()
+        job = Job(
+            job_id=str(uuid.uuid4()),
+            runtime=runtime,
+            model_path=model_path,
+            inputs=(inputs,),
+            threads=settings.threads,
+            warmup=settings.warmup,
+            iterations=settings.iterations,
+            minimum_seconds=settings.minimum_seconds,
+            sustained_seconds=settings.sustained_seconds,
+            cores=settings.cores,
+            accelerator=settings.accelerator,
+            load_mode=settings.load_mode,
+            outputs_path=f"{folder}/outputs.bin",
+        )
+        result = self._app.measure(job, folder, timeout_seconds=timeout_seconds)
+        if result.failure is not None:
+            raise failure_error(result.failure, self._app.label)
+        if result.launch is None or result.outputs is None:
+            raise AgentError("the app reports success without a launch or outputs", "result-invalid")
+        if result.outputs.path != job.outputs_path:
+            raise AgentError(
+                f"the outputs are said to be in {result.outputs.path}, wanted {job.outputs_path}", "result-foreign"
+            )
+        outputs = parse_outputs(self._app.fetch(job.outputs_path), result.outputs)
+        return AgentRun(result.launch, outputs, result.runtime_version, result.accelerator_observed)
+
+
+def check_offer(facts: AppFacts, runtime: str, accelerator: str, label: str) -> None:
+    """Whether the app has a runtime and, with it, an accelerator: asked before anything is sent.
+
+    Raises:
+        MeasurementError: it has not.
+    """
+    if facts.runtimes.get(runtime) is None:
+        usable = [name for name, version in facts.runtimes.items() if version is not None]
+        raise failure_error(Failure("runtime-missing", f"the app has no {runtime}, but {choices(usable)}"), label)
+    offered = facts.accelerators.get(runtime, ())
+    if accelerator not in (CPU, *offered):
+        words = f"the app's {runtime} has no {accelerator} on this phone, but {choices(offered)}"
+        raise failure_error(Failure("accelerator-missing", words), label)
+
+
+def failure_error(failure: Failure, label: str) -> MeasurementError | DeviceFullError:
+    """The error of what an app reports, with its code first and what to do last."""
+    if failure.code == "no-space":
+        return DeviceFullError(f"{label}: {failure.message}; free some space there and run it again")
+    fix = _FIXES.get(failure.code)
+    return MeasurementError(f"{failure.code}: {failure.message}" + (f"; {fix}" if fix else ""))
