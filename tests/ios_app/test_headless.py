@@ -14,7 +14,8 @@ import pytest
 
 from benchmark.agent_runner import ResultError, check_announced, parse_outputs
 from benchmark.golden_check import check_outputs
-from benchmark.protocol import RESULT_VERSION, AgentResult, InputFile, Job
+from benchmark.phone_app.app_protocol import AppFacts
+from benchmark.protocol import JOB_VERSION, RESULT_VERSION, AgentResult, InputFile, Job
 from benchmark.records import LoadMode, WarmupRule
 from benchmark.transport import Execution
 from export.artifact import Artifact, load_artifact
@@ -136,14 +137,12 @@ def test_a_sustained_run(phone: Phone) -> None:
 
 
 def test_facts(phone: Phone) -> None:
-    facts = json.loads(phone.start({"job_version": 3, "action": "facts"}))
-    assert facts["job_version"] == 3 and facts["result_version"] == RESULT_VERSION
-    assert facts["accelerators"] == {"coreml": ["all", "cpu+ane", "cpu+gpu", "cpu"]}
-    assert facts["free_bytes"] > 0
-    assert set(facts) == {
-        "app_version", "platform", "result_version", "job_version", "runtimes", "accelerators", "models", "free_bytes",
-        "debuggable",
-    }  # fmt: skip
+    content = phone.start({"job_version": JOB_VERSION, "action": "facts"})
+    facts = documents.parse(AppFacts, content, source="facts", error=ResultError)
+    assert (facts.job_version, facts.result_version) == (JOB_VERSION, RESULT_VERSION)
+    assert facts.app_version == "0.1.0"
+    assert facts.accelerators == {"coreml": ("all", "cpu+ane", "cpu+gpu", "cpu")}
+    assert facts.free_bytes
 
 
 @pytest.mark.parametrize(

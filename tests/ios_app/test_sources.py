@@ -181,3 +181,22 @@ def test_privacy_manifest_and_assets_are_read() -> None:
     assert privacy["NSPrivacyCollectedDataTypes"] == []
     for path in (IOS_APP / "App/Assets.xcassets").rglob("Contents.json"):
         assert json.loads(path.read_text())["info"]["version"] == 1
+
+
+def test_the_table_of_types_names_what_exists() -> None:
+    """docs/app-types.md: what stands in the columns of Swift and Kotlin is declared in their cores."""
+    repository = IOS_APP.parent
+    declared = {}
+    for column, (folder, suffix) in {1: ("ios_app/Sources", "swift"), 2: ("android_app/core/src/main", "kt")}.items():
+        text = "\n".join(path.read_text() for path in (repository / folder).rglob(f"*.{suffix}"))
+        # Looked for at every place: Kotlin says `enum class` and `fun interface`.
+        kinds = "struct|class|enum|actor|protocol|object|interface|func|fun"
+        declared[column] = set(re.findall(rf"(?=\b(?:{kinds}) (\w+))", text))
+    rows = [line.split("|")[1:-1] for line in (repository / "docs/app-types.md").read_text().splitlines()]
+    rows = [row for row in rows if len(row) == 4 and "`" in row[1]]
+    assert len(rows) > 20
+    for row in rows:
+        for column, names in declared.items():
+            for named in re.findall(r"`([\w.]+)", row[column]):
+                parts = [part for part in named.split(".") if part[0].isupper()] or [named.rpartition(".")[2]]
+                assert parts[0] in names, f"{named} of the row {row[0].strip()!r} is not declared"
