@@ -50,7 +50,8 @@ enum ImageDecoding {
         guard let provider = CGDataProvider(data: Data(image.bytes) as CFData),
             let made = CGImage(
                 width: image.width, height: image.height, bitsPerComponent: 8, bitsPerPixel: 24,
-                bytesPerRow: image.width * 3, space: CGColorSpace(name: CGColorSpace.sRGB) ?? CGColorSpaceCreateDeviceRGB(),
+                bytesPerRow: image.width * 3,
+                space: CGColorSpace(name: CGColorSpace.sRGB) ?? CGColorSpaceCreateDeviceRGB(),
                 bitmapInfo: CGBitmapInfo(rawValue: CGImageAlphaInfo.none.rawValue), provider: provider, decode: nil,
                 shouldInterpolate: true, intent: .defaultIntent)
         else { return nil }

@@ -21,7 +21,8 @@ struct MeasureView: View {
                         Toggle(accelerator.title, isOn: contains(accelerator, in: $model.accelerators))
                     }
                     Stepper(
-                        "\(model.settings.iterations) inferences", value: $model.settings.iterations, in: 20...1000, step: 20)
+                        "\(model.settings.iterations) inferences", value: $model.settings.iterations, in: 20...1000,
+                        step: 20)
                 }
                 Section { control }
                 ForEach(model.rows) { MeasuredSection(row: $0) }

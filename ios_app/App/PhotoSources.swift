@@ -3,7 +3,6 @@ import PhotosUI
 import PocketClipCore
 import SwiftUI
 
-
 /// Photos that were picked from the library: the app sees these and no other.
 struct PickedPhotos: PhotoSource {
     let name = "picked photos"

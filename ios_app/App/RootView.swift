@@ -66,8 +66,10 @@ struct BundlePicker: View {
             Image(systemName: "shippingbox")
                 .font(.largeTitle)
                 .accessibilityHidden(true)
-            Text("A bundle holds the model. Make one with pocketclip bundle from Core ML artefacts and choose its folder.")
-                .multilineTextAlignment(.center)
+            Text(
+                "A bundle holds the model. Make one with pocketclip bundle from Core ML artefacts and choose its folder."
+            )
+            .multilineTextAlignment(.center)
             if let message {
                 Text(message)
                     .foregroundStyle(.red)

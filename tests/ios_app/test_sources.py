@@ -26,7 +26,7 @@ STUB_MODULES = (
     "PhotosUI",
     "AVFoundation",
 )
-_COMPILER = "swiftc -parse-as-library"
+_COMPILER = "swiftc -parse-as-library -whole-module-optimization"
 _MODULES = "/work/modules"
 _STRICT = f"{_COMPILER} -swift-version 6 -I {_MODULES}"
 

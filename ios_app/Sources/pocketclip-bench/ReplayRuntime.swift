@@ -49,7 +49,8 @@ import PocketClipCore
                 let tensor = Tensor(shape: outputs.shape, type: .float32, littleEndian: stored)
             else {
                 throw PocketClipError.model(
-                    .load(path: model.lastPathComponent, reason: "\(outputs.file) does not hold \(outputs.shape) floats"))
+                    .load(
+                        path: model.lastPathComponent, reason: "\(outputs.file) does not hold \(outputs.shape) floats"))
             }
             rows = tensor.samples
         }

@@ -114,7 +114,8 @@ final class BundleTests: XCTestCase {
     }
 
     func testTensorsThatAreNotFiniteOrOfAnotherSize() throws {
-        builder.set("labels.bin", Tensor(shape: [9], values: .float32([1, 0, 0, 0, .infinity, 0, 0, 0, 1])).littleEndian)
+        builder.set(
+            "labels.bin", Tensor(shape: [9], values: .float32([1, 0, 0, 0, .infinity, 0, 0, 0, 1])).littleEndian)
         try builder.write()
         assertFault("NaN or infinite")
         builder.set("labels.bin", Data(count: 35))
@@ -123,7 +124,8 @@ final class BundleTests: XCTestCase {
     }
 
     func testPartsThatDoNotFit() throws {
-        try assertUnfit("templates", ["name": "t", "texts": ["no place"], "articles": "as-written"], "no place for the label")
+        try assertUnfit(
+            "templates", ["name": "t", "texts": ["no place"], "articles": "as-written"], "no place for the label")
         try assertUnfit("templates", ["name": "t", "texts": [], "articles": "as-written"], "no prompt templates")
         try assertUnfit(
             "preprocess",

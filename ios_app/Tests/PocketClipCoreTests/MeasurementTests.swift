@@ -6,7 +6,9 @@ import XCTest
 final class MeasurementTests: XCTestCase {
     private let samples = (1...3).map { Tensor(shape: [1, 3], values: .float32([Float($0), 0, 1])) }
 
-    private func request(_ iterations: Int = 20, minimumSeconds: Double = 0, sustained: Double? = nil) -> MeasurementRequest {
+    private func request(_ iterations: Int = 20, minimumSeconds: Double = 0, sustained: Double? = nil)
+        -> MeasurementRequest
+    {
         MeasurementRequest(
             load: LoadRequest(model: URL(fileURLWithPath: "/m"), modelSha256: "0"), samples: samples,
             iterations: iterations, minimumSeconds: minimumSeconds, sustainedSeconds: sustained)
