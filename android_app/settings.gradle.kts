@@ -1,0 +1,23 @@
+pluginManagement {
+    repositories {
+        google()
+        mavenCentral()
+    }
+}
+
+dependencyResolutionManagement {
+    repositoriesMode.set(RepositoriesMode.FAIL_ON_PROJECT_REPOS)
+    repositories {
+        google()
+        mavenCentral()
+    }
+}
+
+rootProject.name = "PocketCLIP"
+
+include(":core")
+include(":runtime-executorch")
+include(":runtime-onnxruntime")
+include(":runtime-litert")
+include(":app")
+include(":bench")
