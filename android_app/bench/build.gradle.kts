@@ -49,11 +49,6 @@ android {
     testOptions {
         unitTests.isIncludeAndroidResources = true
     }
-    lint {
-        warningsAsErrors = true
-        // Newer versions appear without anything changing here.
-        disable += setOf("GradleDependency", "NewerVersionAvailable", "AndroidGradlePluginVersion")
-    }
 }
 
 kotlin {
