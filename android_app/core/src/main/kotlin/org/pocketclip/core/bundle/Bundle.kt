@@ -1,23 +1,48 @@
 package org.pocketclip.core.bundle
 
 import java.io.File
+import java.io.IOException
+import java.io.RandomAccessFile
+import java.nio.ByteOrder
+import org.pocketclip.core.BundleCorruptException
+import org.pocketclip.core.Hashing
+import org.pocketclip.core.runtime.ElementType
 import org.pocketclip.core.runtime.ModelFile
 import org.pocketclip.core.runtime.Tensor
 
 /** A bundle on disk that passed every check. */
 class Bundle internal constructor(val folder: File, val manifest: Manifest) {
     /** One hash over paths and contents of all files: the bundle's identity. */
-    val sha256: String get() = TODO("follows")
+    val sha256: String get() = Hashing.sha256(manifest.files)
 
     /** A tower's model file, or the package folder of formats that are folders. */
     fun modelFile(tower: BundledTower): ModelFile = ModelFile(File(folder, tower.entryPoint))
 
+    /** Bytes of a tower's model files, weights beside them included. */
+    fun modelSizeBytes(tower: BundledTower): Long {
+        val place = tower.entryPoint.substringBefore('/') + "/"
+        return manifest.files.filter { it.path.startsWith(place) }.sumOf { it.sizeBytes }
+    }
+
     /**
      * The values of a stored tensor.
      *
-     * @throws org.pocketclip.core.BundleCorruptException it was altered since the bundle was opened.
+     * @throws BundleCorruptException it was altered since the bundle was opened.
      */
-    fun tensor(stored: StoredTensor): Tensor = TODO("follows")
+    fun tensor(stored: StoredTensor): Tensor = read(folder, stored)
+
+    /** Values of a stored tensor of uint8, uint16 or int32, as numbers; throws as [tensor]. */
+    fun integers(stored: StoredTensor): IntArray = integers(tensor(stored))
+
+    /** Rows of a stored tensor of float32 (N, ...), each flattened; throws as [tensor]. */
+    fun rows(stored: StoredTensor): List<FloatArray> {
+        val values = tensor(stored).floats()
+        val width = values.size / stored.shape[0]
+        return List(stored.shape[0]) { values.copyOfRange(it * width, (it + 1) * width) }
+    }
+
+    /** Samples of a stored tensor (N, ...), each a tensor of batch 1; throws as [tensor]. */
+    fun samples(stored: StoredTensor): List<Tensor> = split(tensor(stored))
 
     companion object {
         /**
@@ -26,7 +51,7 @@ class Bundle internal constructor(val folder: File, val manifest: Manifest) {
          *
          * @throws org.pocketclip.core.BundleException there is none, or it is newer, malformed, hostile or corrupt.
          */
-        fun open(folder: File): Bundle = TODO("follows")
+        fun open(folder: File): Bundle = BundleReader(folder).open()
 
         /**
          * Unpacks a zip with a bundle into a folder that does not exist yet, and opens it: whole or not at all.
@@ -38,9 +63,70 @@ class Bundle internal constructor(val folder: File, val manifest: Manifest) {
          * @throws org.pocketclip.core.BundleException as [open], or the zip is none.
          * @throws org.pocketclip.core.MachineException the folder exists, or cannot be written.
          */
-        fun unpack(zip: File, folder: File, maximumBytes: Long = MAXIMUM_UNPACKED_BYTES): Bundle = TODO("follows")
+        fun unpack(zip: File, folder: File, maximumBytes: Long = MAXIMUM_UNPACKED_BYTES): Bundle =
+            BundleArchive(zip).unpack(folder, maximumBytes)
 
         /** More than any model that a phone could hold in memory. */
         const val MAXIMUM_UNPACKED_BYTES = 4L shl 30
+
+        /** Splits a tensor (N, ...) into N of batch 1. */
+        fun split(tensor: Tensor): List<Tensor> {
+            val shape = listOf(1) + tensor.shape.drop(1)
+            val length = tensor.data.capacity() / tensor.shape[0]
+            return List(tensor.shape[0]) { place ->
+                val part = tensor.bytes().apply { position(place * length).limit((place + 1) * length) }
+                Tensor.allocate(tensor.type, shape).apply { bytes().put(part) }
+            }
+        }
+
+        internal fun integers(tensor: Tensor): IntArray = when (tensor.type) {
+            ElementType.INT32 -> tensor.ints()
+            ElementType.UINT16 -> tensor.bytes().asShortBuffer().let { buffer ->
+                IntArray(tensor.size) { buffer.get(it).toInt() and 0xFFFF }
+            }
+            ElementType.UINT8 -> tensor.bytes().let { buffer -> IntArray(tensor.size) { buffer.get(it).toInt() and 0xFF } }
+            ElementType.FLOAT32 -> throw IllegalArgumentException("the tensor holds float32, not whole numbers")
+        }
+
+        internal fun read(folder: File, stored: StoredTensor): Tensor {
+            val file = File(folder, stored.file)
+            if (stored.shape.any { it < 1 }) {
+                throw BundleCorruptException("$file has the shape ${stored.shape}; every side must be at least 1")
+            }
+            val wanted = try {
+                Math.multiplyExact(Tensor.count(stored.shape), stored.dtype.bytes.toLong())
+            } catch (error: ArithmeticException) {
+                throw BundleCorruptException("$file has the impossible shape ${stored.shape}", error)
+            }
+            if (file.length() != wanted || wanted > Int.MAX_VALUE) {
+                throw BundleCorruptException(
+                    "$file has ${file.length()} bytes; ${stored.dtype.id} ${stored.shape} takes $wanted; make the bundle again",
+                )
+            }
+            val tensor = Tensor.allocate(stored.dtype, stored.shape)
+            try {
+                RandomAccessFile(file, "r").use { opened ->
+                    val target = tensor.bytes()
+                    while (target.hasRemaining()) {
+                        if (opened.channel.read(target) < 0) throw IOException("it ended early")
+                    }
+                }
+            } catch (error: IOException) {
+                throw BundleCorruptException("$file cannot be read (${error.message}); copy the bundle again", error)
+            }
+            if (stored.dtype == ElementType.FLOAT32) checkFinite(tensor, file)
+            return tensor
+        }
+
+        private fun checkFinite(tensor: Tensor, file: File) {
+            val values = tensor.bytes().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
+            while (values.hasRemaining()) {
+                if (!values.get().isFinite()) {
+                    throw BundleCorruptException(
+                        "$file holds NaN or infinite values; make the bundle again from sound artefacts",
+                    )
+                }
+            }
+        }
     }
 }

@@ -1,9 +1,17 @@
 package org.pocketclip.core.inference
 
+import org.pocketclip.core.RuntimeMissingException
 import org.pocketclip.core.bundle.Bundle
+import org.pocketclip.core.bundle.BundledTower
+import org.pocketclip.core.image.ImageInput
 import org.pocketclip.core.image.RgbImage
+import org.pocketclip.core.ranking.Prompts
+import org.pocketclip.core.ranking.Ranking
 import org.pocketclip.core.runtime.InferenceRuntime
 import org.pocketclip.core.runtime.LoadOptions
+import org.pocketclip.core.runtime.Session
+import org.pocketclip.core.runtime.Tensor
+import org.pocketclip.core.tokenizer.BundleTokenizer
 
 /**
  * A normalised embedding and what it took.
@@ -15,9 +23,9 @@ import org.pocketclip.core.runtime.LoadOptions
 class Embedding(val values: FloatArray, val preparationNs: Long, val inferenceNs: Long)
 
 /** A bundle's image tower with what feeds it. Used by one thread at a time. */
-class ImageEncoder private constructor() : AutoCloseable {
+class ImageEncoder private constructor(private val input: ImageInput, private val session: Session) : AutoCloseable {
     /** What the runtime says has executed the tower. */
-    val acceleratorObserved: String? get() = TODO("follows")
+    val acceleratorObserved: String? get() = session.acceleratorObserved
 
     /**
      * Embeds an upright image.
@@ -25,9 +33,9 @@ class ImageEncoder private constructor() : AutoCloseable {
      * @throws org.pocketclip.core.InferenceException the runtime failed.
      * @throws org.pocketclip.core.NonFiniteException the tower gave NaN or infinity.
      */
-    fun encode(image: RgbImage): Embedding = TODO("follows")
+    fun encode(image: RgbImage): Embedding = embed(session) { input.of(image) }
 
-    override fun close(): Unit = TODO("follows")
+    override fun close() = session.close()
 
     companion object {
         /**
@@ -35,31 +43,77 @@ class ImageEncoder private constructor() : AutoCloseable {
          *
          * @throws org.pocketclip.core.ExecutionException as [InferenceRuntime.load], or none of them is the bundle's.
          */
-        fun open(bundle: Bundle, runtimes: List<InferenceRuntime>, options: LoadOptions = LoadOptions()): ImageEncoder =
-            TODO("follows")
+        fun open(bundle: Bundle, runtimes: List<InferenceRuntime>, options: LoadOptions = LoadOptions()): ImageEncoder {
+            val tower = bundle.manifest.image
+            return ImageEncoder(ImageInput(bundle.manifest.preprocess, tower.input), load(bundle, tower, runtimes, options))
+        }
     }
 }
 
 /** A bundle's text tower with what feeds it. Used by one thread at a time. */
-class TextEncoder private constructor() : AutoCloseable {
+class TextEncoder private constructor(
+    private val tokenizer: BundleTokenizer,
+    private val prompts: Prompts,
+    private val session: Session,
+) : AutoCloseable {
     /** What the runtime says has executed the tower. */
-    val acceleratorObserved: String? get() = TODO("follows")
+    val acceleratorObserved: String? get() = session.acceleratorObserved
 
     /** Embeds a sentence as it is; throws as [ImageEncoder.encode]. */
-    fun encode(sentence: String): Embedding = TODO("follows")
+    fun encode(sentence: String): Embedding = embed(session) { tokenizer.input(sentence) }
 
     /**
      * Embeds a label: the normalised mean over its prompts; throws as [encode].
      *
      * @param templates so many of the bundle's are used at most; 1 is fast.
      */
-    fun encodeLabel(label: String, templates: Int = Int.MAX_VALUE): FloatArray = TODO("follows")
+    fun encodeLabel(label: String, templates: Int = Int.MAX_VALUE): FloatArray =
+        Prompts.mean(prompts.of(label, templates).map { encode(it).values })
 
-    override fun close(): Unit = TODO("follows")
+    override fun close() = session.close()
 
     companion object {
-        /** As [ImageEncoder.open]. */
-        fun open(bundle: Bundle, runtimes: List<InferenceRuntime>, options: LoadOptions = LoadOptions()): TextEncoder =
-            TODO("follows")
+        /**
+         * As [ImageEncoder.open].
+         *
+         * @throws org.pocketclip.core.BundleException the tokenizer's data does not fit together.
+         */
+        fun open(bundle: Bundle, runtimes: List<InferenceRuntime>, options: LoadOptions = LoadOptions()): TextEncoder {
+            val tokenizer = tokenizer(bundle)
+            return TextEncoder(
+                tokenizer,
+                Prompts(bundle.manifest.templates),
+                load(bundle, bundle.manifest.text, runtimes, options),
+            )
+        }
+
+        /** A bundle's tokenizer alone; throws as [open]. */
+        fun tokenizer(bundle: Bundle): BundleTokenizer {
+            val spec = bundle.manifest.tokenizer
+            return BundleTokenizer(spec, bundle.integers(spec.merges), spec.keptIds?.let(bundle::integers))
+        }
     }
+}
+
+/** Opens a tower of a bundle; throws as [ImageEncoder.open]. */
+internal fun load(
+    bundle: Bundle,
+    tower: BundledTower,
+    runtimes: List<InferenceRuntime>,
+    options: LoadOptions,
+): Session {
+    val runtime = runtimes.firstOrNull { it.name == tower.runtime } ?: throw RuntimeMissingException(
+        "the bundle needs ${tower.runtime}, this application has ${runtimes.joinToString { it.name }.ifEmpty { "no runtime" }}; " +
+            "make the bundle for one of these",
+    )
+    return runtime.load(bundle.modelFile(tower), options)
+}
+
+private inline fun embed(session: Session, prepare: () -> Tensor): Embedding {
+    val started = System.nanoTime()
+    val input = prepare()
+    val prepared = System.nanoTime()
+    val output = session.run(input)
+    val finished = System.nanoTime()
+    return Embedding(Ranking.normalized(output), prepared - started, finished - prepared)
 }
