@@ -48,6 +48,10 @@ object Documents {
         return value?.takeUnless { it.isString }?.content?.toIntOrNull()
     }
 
+    /** The text in a field of an object; null where there is none. */
+    fun text(tree: JsonElement, field: String): String? =
+        ((tree as? JsonObject)?.get(field) as? JsonPrimitive)?.takeIf { it.isString }?.content
+
     private inline fun <T> guarded(source: String, action: () -> T): T = try {
         action()
     } catch (error: SerializationException) {

@@ -1,8 +1,25 @@
 package org.pocketclip.core.bench
 
 import java.io.File
+import java.io.IOException
+import java.util.Locale
+import kotlinx.serialization.KSerializer
+import org.pocketclip.core.Documents
+import org.pocketclip.core.ExecutionException
+import org.pocketclip.core.Hashing
+import org.pocketclip.core.InputException
+import org.pocketclip.core.MachineException
 import org.pocketclip.core.machine.Machine
 import org.pocketclip.core.machine.SystemServices
+import org.pocketclip.core.records.AgentResult
+import org.pocketclip.core.records.AppFacts
+import org.pocketclip.core.records.FailureCode
+import org.pocketclip.core.records.ForgetAnswer
+import org.pocketclip.core.records.ForgetRequest
+import org.pocketclip.core.records.JOB_VERSION
+import org.pocketclip.core.records.RESULT_VERSION
+import org.pocketclip.core.records.StageAnswer
+import org.pocketclip.core.records.StageRequest
 import org.pocketclip.core.runtime.InferenceRuntime
 
 /**
@@ -65,5 +82,103 @@ class BenchProgram(
      * @throws org.pocketclip.core.MachineException the answer cannot be written.
      * @throws org.pocketclip.core.InputException there is no such action, or it lacks its request: nothing was done.
      */
-    fun run(action: String, request: String?): Answer = TODO("follows")
+    fun run(action: String, request: String?): Answer {
+        val kind = Action.entries.firstOrNull { it.id == action }
+            ?: throw InputException("no action is called '$action'; choose from ${Action.entries.joinToString { it.id }}")
+        if (kind == Action.FACTS) return answer(File(external, Action.FACTS.id), write(AppFacts.serializer(), facts()))
+        val file = requestFile(kind, request)
+        val content = when (kind) {
+            Action.STAGE -> write(StageAnswer.serializer(), stage(file))
+            Action.FORGET -> write(ForgetAnswer.serializer(), forget(file))
+            else -> write(AgentResult.serializer(), measure(file))
+        }
+        return answer(checkNotNull(file.parentFile), content)
+    }
+
+    private enum class Action {
+        FACTS,
+        STAGE,
+        FORGET,
+        MEASURE,
+        ;
+
+        val id: String get() = name.lowercase(Locale.ROOT)
+    }
+
+    private val shared = Folder(external)
+    private val store = ModelStore(internal)
+
+    private fun facts(): AppFacts {
+        val versions = runtimes.associate { runtime -> runtime.name to attempt { runtime.prepare(); runtime.version ?: runtime.name } }
+        val loaded = runtimes.filter { versions[it.name] != null }
+        return AppFacts(
+            appVersion = application.version,
+            platform = application.platform,
+            resultVersion = RESULT_VERSION,
+            jobVersion = JOB_VERSION,
+            runtimes = versions,
+            accelerators = loaded.associate { runtime -> runtime.name to runtime.accelerators.map { it.id }.sorted() },
+            models = store.stored(),
+            freeBytes = store.freeBytes(),
+            debuggable = application.debuggable,
+        )
+    }
+
+    private fun stage(file: File): StageAnswer = try {
+        Staging(shared, store).stage(read(StageRequest.serializer(), file))
+        StageAnswer(staged = true)
+    } catch (error: Exception) {
+        StageAnswer(staged = false, failureOf(error))
+    }
+
+    private fun forget(file: File): ForgetAnswer = try {
+        val identities = read(ForgetRequest.serializer(), file).artifactSha256
+        // All of them are looked at before the first is removed.
+        identities.forEach(store::folder)
+        ForgetAnswer(identities.filter(store::remove))
+    } catch (error: Exception) {
+        ForgetAnswer(emptyList(), failureOf(error))
+    }
+
+    private fun measure(file: File): AgentResult =
+        MeasureAction(shared, Folder(internal), store, runtimes, machine, services, application, debuggableAllowed, progress)
+            .run(file)
+
+    private fun requestFile(action: Action, request: String?): File {
+        if (request == null) throw InputException("${action.id} needs a request: a path below the external folder")
+        try {
+            return shared.file(request).also {
+                if ('/' !in request) throw InputException("the request '$request' must lie in a folder of its own")
+            }
+        } catch (error: RequestFailure) {
+            throw InputException("${FailureCode.PATH_OUTSIDE.id}: ${error.message}", error)
+        }
+    }
+
+    private fun <T> read(serializer: KSerializer<T>, file: File): T {
+        if (!file.isFile) bad("there is no request ${file.name}")
+        return Documents.read(serializer, file.readText(), file.name)
+    }
+
+    private fun <T> write(serializer: KSerializer<T>, value: T): ByteArray = Documents.write(serializer, value).toByteArray()
+
+    private fun answer(folder: File, content: ByteArray): Answer {
+        val file = File(folder, RESULT_NAME)
+        try {
+            Hashing.writeWhole(file, content)
+        } catch (error: IOException) {
+            throw MachineException("cannot write the answer $file: ${error.message}", error)
+        }
+        return Answer(file, content.size.toLong(), Hashing.sha256(content))
+    }
+
+    private fun attempt(action: () -> String): String? = try {
+        action()
+    } catch (ignored: ExecutionException) {
+        null
+    }
+
+    private companion object {
+        const val RESULT_NAME = "result.json"
+    }
 }

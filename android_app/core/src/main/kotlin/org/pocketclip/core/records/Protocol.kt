@@ -117,6 +117,10 @@ enum class FailureCode {
     /** The storage is full. */
     @SerialName("no-space")
     NO_SPACE,
+    ;
+
+    /** As documents write it. */
+    val id: String get() = name.lowercase(java.util.Locale.ROOT).replace('_', '-')
 }
 
 /** What was found: a failure, or a launch and the outputs that came of it. */

@@ -1,46 +1,192 @@
 package org.pocketclip.core.selftest
 
+import kotlin.math.abs
+import org.pocketclip.core.NonFiniteException
 import org.pocketclip.core.bundle.Bundle
+import org.pocketclip.core.bundle.BundledTower
+import org.pocketclip.core.bundle.GoldenRanking
+import org.pocketclip.core.bundle.Tolerance
+import org.pocketclip.core.image.ImageInput
+import org.pocketclip.core.image.RgbImage
+import org.pocketclip.core.inference.TextEncoder
+import org.pocketclip.core.inference.load
+import org.pocketclip.core.ranking.Prompts
+import org.pocketclip.core.ranking.Ranking
+import org.pocketclip.core.runtime.ElementType
 import org.pocketclip.core.runtime.InferenceRuntime
 import org.pocketclip.core.runtime.LoadOptions
-
-/** Which side of its bound a value must be on. */
-enum class Limit { AT_LEAST, AT_MOST }
+import org.pocketclip.core.runtime.Session
+import org.pocketclip.core.runtime.Tensor
+import org.pocketclip.core.tokenizer.BundleTokenizer
 
 /**
- * One comparison.
+ * Runs preprocessing, tokenizer, both towers and label ranking on a bundle's golden data.
  *
- * @property part `image`, `text` or `labels`.
- * @property samples how many were compared.
- * @property value the worst; null where nothing could be measured: [note] says why.
- * @property basis why the bound is what it is.
+ * The golden outputs were computed elsewhere: a phone's runtime and processor are always others, so that `other` of the
+ * tolerances holds, and `reference`, the stricter one.
  */
-data class Check(
-    val part: String,
-    val name: String,
-    val samples: Int,
-    val value: Double?,
-    val limit: Limit,
-    val bound: Double,
-    val basis: String,
-    val note: String? = null,
-) {
-    /** Whether the value was measured and is on the right side of its bound. */
-    val passed: Boolean
-        get() = value != null && if (limit == Limit.AT_LEAST) value >= bound else value <= bound
-}
-
-/** What a self-test found. */
-data class SelfTestReport(val bundleSha256: String, val model: String, val checks: List<Check>) {
-    val passed: Boolean get() = checks.all { it.passed }
-}
-
-/** Runs preprocessing, tokenizer, both towers and label ranking on a bundle's golden data. */
 class SelfTest(private val bundle: Bundle, private val runtimes: List<InferenceRuntime>) {
+    private val manifest = bundle.manifest
+    private val end = manifest.endToEnd
+
     /**
      * Runs all checks; towers that give what they should not are failed checks.
      *
+     * @param progress called with a few words before each part.
      * @throws org.pocketclip.core.ExecutionException a tower cannot be loaded or run at all.
+     * @throws org.pocketclip.core.BundleException the tokenizer's data does not fit together.
      */
-    fun run(options: LoadOptions = LoadOptions(), progress: (String) -> Unit = {}): SelfTestReport = TODO("follows")
+    fun run(options: LoadOptions = LoadOptions(), progress: (String) -> Unit = {}): SelfTestReport {
+        progress("image tower")
+        val images = imageChecks(options)
+        progress("text tower")
+        return SelfTestReport(bundle.sha256, manifest.model.name, images + textChecks(options))
+    }
+
+    private fun imageChecks(options: LoadOptions): List<Check> = buildList {
+        val input = ImageInput(manifest.preprocess, manifest.image.input)
+        val inputs = end.images.map { input.of(image(it.pixels.shape, bundle.tensor(it.pixels))) }
+        val error = inputs.zip(bundle.samples(end.preprocessed)).maxOf { (found, wanted) -> steps(found, wanted, input) }
+        add(
+            Check(
+                IMAGE, "preprocessing, steps of 8 bits", inputs.size, error, Limit.AT_MOST, end.pixelTolerance,
+                "the rounding of a resampling filter",
+            ),
+        )
+        val tower = manifest.image
+        load(bundle, tower, runtimes, options).use { session ->
+            addAll(towerChecks(IMAGE, tower, session))
+            val found = embedded(session, inputs)
+            val wanted = bundle.rows(end.imageEmbeddings)
+            addAll(comparison(IMAGE, "photographs", found, wanted, tower.tolerances.other, basis(tower)))
+            addAll(rankingChecks(found, wanted, tower.tolerances.other, basis(tower)))
+        }
+    }
+
+    private fun rankingChecks(found: Embedded, golden: List<FloatArray>, tolerance: Tolerance, basis: String): List<Check> {
+        val labels = manifest.labels?.let { bundle.rows(it.embeddings) } ?: return emptyList()
+        return end.images.withIndex().mapNotNull { (place, image) ->
+            val ranking = image.ranking ?: return@mapNotNull null
+            val cosines = labels.map { Ranking.cosine(golden[place], it) }
+            val order = found.rows?.let { rows -> Ranking.rank(rows[place], labels, 1.0).map { it.place } }
+            rankingCheck(image.name, ranking, order, cosines, tolerance, basis)
+        }
+    }
+
+    /**
+     * How far apart the golden cosines of labels are that stand in each other's places; 0 where the order is the same.
+     *
+     * An embedding that moves by d changes each cosine by at most d, so labels may change places where their golden cosines
+     * are within 2 d of each other.
+     */
+    private fun rankingCheck(
+        name: String,
+        golden: GoldenRanking,
+        order: List<Int>?,
+        cosines: List<Double>,
+        tolerance: Tolerance,
+        basis: String,
+    ): Check {
+        val bound = 2 * kotlin.math.sqrt(2 * maxOf(0.0, 1 - tolerance.cosineMin))
+        // The golden order too: labels or their embeddings may not be those that it was made with.
+        val value = order?.let { places ->
+            golden.places.indices.maxOfOrNull { rank ->
+                val stands = golden.cosines[rank]
+                maxOf(abs(cosines[places[rank]] - stands), abs(cosines[golden.places[rank]] - stands))
+            } ?: 0.0
+        }
+        val note = if (value == null) "there is no embedding to rank" else null
+        return Check("labels", "order for $name", golden.places.size, value, Limit.AT_MOST, bound, basis, note)
+    }
+
+    private fun textChecks(options: LoadOptions): List<Check> = buildList {
+        val tokenizer = TextEncoder.tokenizer(bundle)
+        val golden = bundle.samples(end.tokenIds)
+        val wrong = end.sentences.indices.filter { !tokenizer.ids(end.sentences[it]).contentEquals(golden[it].ints()) }
+        add(
+            Check(
+                TEXT, "sentences with other ids", end.sentences.size, wrong.size.toDouble(), Limit.AT_MOST, 0.0,
+                "ids are exact", wrong.firstOrNull()?.let { "first: '${end.sentences[it]}'" },
+            ),
+        )
+        val tower = manifest.text
+        load(bundle, tower, runtimes, options).use { session ->
+            addAll(towerChecks(TEXT, tower, session))
+            val wanted = bundle.rows(end.sentenceEmbeddings)
+            addAll(comparison(TEXT, "sentences", embedded(session, golden), wanted, tower.tolerances.other, basis(tower)))
+            addAll(labelChecks(session, tokenizer, tower))
+        }
+    }
+
+    private fun labelChecks(session: Session, tokenizer: BundleTokenizer, tower: BundledTower): List<Check> {
+        val labels = manifest.labels ?: return emptyList()
+        val names = labels.names.take(LABELS_REPEATED)
+        val prompts = Prompts(manifest.templates)
+        val repeated = names.map { name -> embedded(session, prompts.of(name).map(tokenizer::input)) }
+        val failed = repeated.firstOrNull { it.rows == null }
+        val found = failed ?: Embedded(repeated.map { Prompts.mean(checkNotNull(it.rows)) }, null)
+        val stored = bundle.rows(labels.embeddings).take(names.size)
+        return comparison(TEXT, "label embeddings", found, stored, tower.tolerances.other, basis(tower))
+    }
+
+    private fun towerChecks(part: String, tower: BundledTower, session: Session): List<Check> {
+        val found = embedded(session, bundle.samples(tower.golden.inputs))
+        val outputs = bundle.rows(tower.golden.outputs).map(Ranking::normalized)
+        val checks = comparison(part, "golden outputs", found, outputs, tower.tolerances.other, basis(tower))
+        val budget = tower.tolerances.reference ?: return checks
+        val reference = bundle.rows(tower.golden.reference).map(Ranking::normalized)
+        return checks + comparison(part, "PyTorch's outputs", found, reference, budget, "budget of ${tower.precision}")
+    }
+
+    /** Normalised embeddings, or what went wrong. */
+    private class Embedded(val rows: List<FloatArray>?, val fault: String?)
+
+    private fun embedded(session: Session, inputs: List<Tensor>): Embedded = try {
+        Embedded(inputs.map { Ranking.normalized(session.run(it)) }, null)
+    } catch (error: NonFiniteException) {
+        Embedded(null, error.message)
+    }
+
+    private fun comparison(
+        part: String,
+        name: String,
+        found: Embedded,
+        wanted: List<FloatArray>,
+        tolerance: Tolerance,
+        basis: String,
+    ): List<Check> {
+        val rows = found.rows
+        val misfit = rows?.firstOrNull { it.size != wanted[0].size }
+        val note = found.fault ?: misfit?.let { "an embedding has ${it.size} values, not ${wanted[0].size}" }
+        val pairs = if (rows == null || misfit != null) null else rows.zip(wanted)
+        val cosine = pairs?.minOf { (first, second) -> Ranking.cosine(first, second) }
+        val error = pairs?.maxOf { (first, second) -> first.indices.maxOf { abs(first[it].toDouble() - second[it]) } }
+        return listOf(
+            Check(part, "$name: cosine", wanted.size, cosine, Limit.AT_LEAST, tolerance.cosineMin, basis, note),
+            Check(part, "$name: error", wanted.size, error, Limit.AT_MOST, tolerance.maxAbs, basis, note),
+        )
+    }
+
+    private fun steps(found: Tensor, wanted: Tensor, input: ImageInput): Double {
+        val (first, second) = values(found) to values(wanted)
+        return first.indices.maxOf { abs(first[it] - second[it]) / input.stepSizes[input.channel(it)] }
+    }
+
+    private fun values(tensor: Tensor): DoubleArray = when (tensor.type) {
+        ElementType.FLOAT32 -> tensor.floats().let { floats -> DoubleArray(floats.size) { floats[it].toDouble() } }
+        else -> Bundle.integers(tensor).let { whole -> DoubleArray(whole.size) { whole[it].toDouble() } }
+    }
+
+    private fun image(shape: List<Int>, pixels: Tensor): RgbImage =
+        RgbImage(shape[1], shape[0], ByteArray(pixels.size).also { pixels.bytes().get(it) })
+
+    private fun basis(tower: BundledTower): String = "other runtime or processor: twice the budget of ${tower.precision}"
+
+    private companion object {
+        const val IMAGE = "image"
+        const val TEXT = "text"
+
+        // So many labels are embedded again, each through all templates.
+        const val LABELS_REPEATED = 2
+    }
 }
