@@ -16,6 +16,7 @@ dependencyResolutionManagement {
 rootProject.name = "PocketCLIP"
 
 include(":core")
+include(":machine")
 include(":runtime-executorch")
 include(":runtime-onnxruntime")
 include(":runtime-litert")

@@ -69,6 +69,7 @@ kotlin {
 
 dependencies {
     implementation(project(":core"))
+    implementation(project(":machine"))
     implementation(project(":runtime-executorch"))
     implementation(project(":runtime-onnxruntime"))
     implementation(project(":runtime-litert"))

@@ -1,13 +1,12 @@
 package org.pocketclip.bench
 
 import android.content.Context
-import android.content.pm.ApplicationInfo
-import android.os.Build
-import java.io.File
 import org.pocketclip.core.MachineException
-import org.pocketclip.core.bench.Application
 import org.pocketclip.core.bench.BenchProgram
+import org.pocketclip.core.machine.LinuxMachine
 import org.pocketclip.core.runtime.InferenceRuntime
+import org.pocketclip.machine.AndroidServices
+import org.pocketclip.machine.installedApplication
 import org.pocketclip.runtime.executorch.ExecuTorch
 import org.pocketclip.runtime.litert.LiteRt
 import org.pocketclip.runtime.onnxruntime.OnnxRuntime
@@ -32,18 +31,8 @@ object BenchComponents {
             runtimes = runtimes(),
             machine = LinuxMachine(services),
             services = services,
-            application = application(context),
+            application = installedApplication(context),
             progress = progress,
-        )
-    }
-
-    /** What this build is. */
-    fun application(context: Context): Application {
-        val info = context.packageManager.getPackageInfo(context.packageName, 0)
-        return Application(
-            version = info.versionName,
-            platform = "Android ${Build.VERSION.RELEASE} (API ${Build.VERSION.SDK_INT})",
-            debuggable = context.applicationInfo.flags and ApplicationInfo.FLAG_DEBUGGABLE != 0,
         )
     }
 }

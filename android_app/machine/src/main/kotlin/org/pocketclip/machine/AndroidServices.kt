@@ -1,4 +1,4 @@
-package org.pocketclip.bench
+package org.pocketclip.machine
 
 import android.content.Context
 import android.content.Intent
@@ -9,7 +9,11 @@ import android.os.PowerManager
 import org.pocketclip.core.machine.Conditions
 import org.pocketclip.core.machine.SystemServices
 
-/** What Android says of charge and heat; what a version of it does not tell is null. */
+/**
+ * What Android says of charge and heat; what a version of it does not tell is null.
+ *
+ * The battery's temperature is not taken: it would go before that of the processor, which /sys tells on some phones.
+ */
 class AndroidServices(private val context: Context) : SystemServices {
     private val power = context.getSystemService(Context.POWER_SERVICE) as PowerManager
 
@@ -22,7 +26,6 @@ class AndroidServices(private val context: Context) : SystemServices {
             powerSaver = power.isPowerSaveMode,
             thermalStatus = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.Q) power.currentThermalStatus else null,
             thermalHeadroom = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) headroom() else null,
-            temperatureCelsius = battery?.temperatureCelsius(),
         )
     }
 
@@ -40,9 +43,6 @@ class AndroidServices(private val context: Context) : SystemServices {
     /** Whether power comes in: `full` on a charger counts, `not charging` on one too, as the battery does not run down. */
     private fun Intent.charging(): Boolean? =
         getIntExtra(BatteryManager.EXTRA_PLUGGED, UNKNOWN).takeIf { it >= 0 }?.let { it != 0 }
-
-    private fun Intent.temperatureCelsius(): Double? =
-        getIntExtra(BatteryManager.EXTRA_TEMPERATURE, Int.MIN_VALUE).takeIf { it != Int.MIN_VALUE }?.let { it / 10.0 }
 
     private companion object {
         const val UNKNOWN = -1
