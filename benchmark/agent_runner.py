@@ -113,6 +113,8 @@ class AgentRunner:
             minimum_seconds=settings.minimum_seconds,
             sustained_seconds=settings.sustained_seconds,
             cores=settings.cores,
+            accelerator=settings.accelerator,
+            load_mode=settings.load_mode,
             outputs_path=f"{folder}/outputs.bin",
         )
         self._push_bytes(json.dumps(documents.to_builtin(job)).encode(), f"{folder}/job.json")

@@ -45,8 +45,6 @@ from benchmark.validity import Gates, Invalidity, InvalidityCode, gates_for, jud
 from export.artifact import Artifact
 from models.errors import PocketClipError
 
-ACCELERATOR = "cpu"
-
 Append = Callable[[BenchmarkRecord], None]
 
 
@@ -220,7 +218,7 @@ class Measurement:
                 self.launches.append(run.launch)
             if run.counted is not None:
                 self.counted.append(run.counted)
-            self.runtime = _runtime_facts(self._runtime_name(), run)
+            self.runtime = _runtime_facts(self._runtime_name(), self.settings, run)
 
     @property
     def needs_more_passes(self) -> bool:
@@ -230,7 +228,7 @@ class Measurement:
     def record(self, runner: Runner, note: Callable[[str], object] | None = None) -> BenchmarkRecord:
         """The record of a measurement that is done; with `note`, told of failures, also what needs more passes."""
         if self.failed is not None:
-            runtime = self.runtime or RuntimeFacts(self._runtime_name(), None, ACCELERATOR, None)
+            runtime = self.runtime or RuntimeFacts(self._runtime_name(), None, self.settings.accelerator, None)
             return self._record(Status.FAILED, self.failed, runtime, runner.agent_sha256)
         assert self.runtime is not None  # set by each launch that succeeds
         if self.counted:
@@ -289,7 +287,7 @@ class Measurement:
         from export import targets
 
         target = self.artifact.manifest.target
-        runtime = RuntimeFacts(targets.runtime_name(target), None, ACCELERATOR, None)
+        runtime = RuntimeFacts(targets.runtime_name(target), None, self.settings.accelerator, None)
         try:
             executed_by = targets.load_target(target).executed_by()
             self.checks.append(check_outputs(self.artifact, _run_golden_inputs(self.artifact)))
@@ -371,8 +369,8 @@ def _reason(error: BenchmarkError) -> str:
     return f"{error.code}: {error}" if error.code else str(error)
 
 
-def _runtime_facts(runtime: str, run: AgentRun) -> RuntimeFacts:
-    return RuntimeFacts(runtime, run.runtime_version, ACCELERATOR, run.accelerator_observed)
+def _runtime_facts(runtime: str, settings: RunSettings, run: AgentRun) -> RuntimeFacts:
+    return RuntimeFacts(runtime, run.runtime_version, settings.accelerator, run.accelerator_observed)
 
 
 def _worst(checks: list[GoldenCheck]) -> GoldenCheck:

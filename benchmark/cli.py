@@ -48,6 +48,13 @@ def bench_command(
     iterations: Annotated[
         int, typer.Option("--iterations", min=1, help="Steady inferences per launch, at least.")
     ] = 100,
+    accelerator: Annotated[
+        str,
+        typer.Option("--accelerator", help="cpu; on phones also xnnpack, nnapi, gpu (Android), all, cpu+ane, cpu+gpu."),
+    ] = "cpu",
+    load_mode: Annotated[
+        str, typer.Option("--load-mode", help="How the model is loaded: file; on Android phones also mmap, memory.")
+    ] = "file",
     min_seconds: Annotated[
         float,
         typer.Option("--min-seconds", min=0.0, help="Seconds of steady inferences per launch, at least."),
@@ -83,8 +90,8 @@ def bench_command(
     from benchmark.devices.leases import lease
     from benchmark.devices.table import load_table
     from benchmark.errors import FailedArtifactsError
-    from benchmark.option_values import parse_cores, parse_duration_s, parse_share, parse_threads
-    from benchmark.records import RunSettings, Status
+    from benchmark.option_values import parse_accelerator, parse_cores, parse_duration_s, parse_share, parse_threads
+    from benchmark.records import LoadMode, RunSettings, Status
     from benchmark.store import open_store
     from export.artifact import find_artifacts
 
@@ -107,6 +114,8 @@ def bench_command(
             until_share=parse_share("--until", until) if until else None,
             budget_seconds=parse_duration_s("--budget", budget) if until else None,
             sustained_seconds=parse_duration_s("--sustained", sustained) if sustained else None,
+            accelerator=parse_accelerator(accelerator),
+            load_mode=command_line.parse_choice(LoadMode, "--load-mode", load_mode),
         )
         plan = BenchmarkPlan(
             artifacts=artifacts,

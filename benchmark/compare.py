@@ -104,6 +104,7 @@ def check_comparable(baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> N
             ("threads", baseline.settings.threads, candidate.settings.threads),
             ("cores", baseline.settings.cores, candidate.settings.cores),
             ("load mode", baseline.settings.load_mode, candidate.settings.load_mode),
+            ("accelerator", baseline.settings.accelerator, candidate.settings.accelerator),
             ("schema", _schema(baseline), _schema(candidate)),
             ("what was measured", baseline.status, candidate.status),
         )

@@ -22,8 +22,9 @@ class MachineState:
 
     `clock_khz` are the clocks of the cores that run now, the fastest first; `clock_limit_khz` is the highest that any
     of them may have. `temperature_celsius` is that of the hottest sensor of the processor. `thermal_status` is
-    Android's (0 none, 1 light, 2 moderate, ... 6 shutdown) or Apple's (0 nominal to 3 critical). `others_busy_cores` is
-    what other programs take of the processors' time just then, in that of one core.
+    Android's (0 none, 1 light, 2 moderate, ... 6 shutdown) or Apple's (0 nominal to 3 critical); `thermal_headroom` is
+    Android's forecast: at 1.0 the device throttles severely. `others_busy_cores` is what other programs take of the
+    processors' time just then, in that of one core.
     """
 
     at: Text
@@ -32,6 +33,7 @@ class MachineState:
     clock_limit_khz: Count | None = None
     temperature_celsius: float | None = None
     thermal_status: Count | None = None
+    thermal_headroom: Annotated[float, Ge(0.0)] | None = None
     battery_percent: Annotated[int, Ge(0), Le(100)] | None = None
     charging: bool | None = None
     power_saver: bool | None = None
@@ -59,7 +61,8 @@ class Launch:
 
     While the steady inferences ran: `others_busy_cores` is the processor time that other programs took in that of one
     core, `stolen_share` what the hypervisor gave to other machines, `energy_joules` what the processor's package took.
-    `clock_jump_ns` is how far the wall clock went beyond the monotonic one during the launch.
+    `during` are states between blocks of them, in order, each taken outside the timed sections; empty where none were
+    taken. `clock_jump_ns` is how far the wall clock went beyond the monotonic one during the launch.
     """
 
     started_at: Text
@@ -87,6 +90,7 @@ class Launch:
     energy_joules: Annotated[float, Ge(0.0)] | None = None
     clock_jump_ns: int | None = None
     minutes: tuple[Minute, ...] = ()
+    during: tuple[MachineState, ...] = ()
 
     @property
     def peak_over_baseline_bytes(self) -> int | None:

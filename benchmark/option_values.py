@@ -1,10 +1,14 @@
-"""What users write for options of measuring: durations, shares, numbers of threads, sets of cores."""
+"""What users write for options of measuring: durations, shares, numbers of threads, sets of cores, accelerators."""
 
 from __future__ import annotations
 
 import re
 
 from benchmark.errors import OptionError
+from models.errors import choices
+
+# Of all platforms; which of them a device has, the device says.
+ACCELERATORS = ("cpu", "xnnpack", "nnapi", "gpu", "all", "cpu+ane", "cpu+gpu")
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -70,3 +74,14 @@ def parse_cores(text: str, logical_cores: int) -> tuple[int, ...]:
             raise OptionError(f"--cores {text!r}: the device has the cores 0 to {logical_cores - 1}, {part!r} is none")
         cores.update(range(first, last + 1))
     return tuple(sorted(cores))
+
+
+def parse_accelerator(text: str) -> str:
+    """An accelerator that some device has.
+
+    Raises:
+        OptionError: none of that name is known.
+    """
+    if text not in ACCELERATORS:
+        raise OptionError(f"--accelerator {text!r} is unknown; choose among: {choices(ACCELERATORS)}")
+    return text

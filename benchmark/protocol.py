@@ -1,18 +1,19 @@
-"""The files that pass between the harness and the measuring agent: a job goes in, a result comes out.
+"""The files between the harness and what measures (the Python agent, an app): a job goes in, a result comes out.
 
 Version history:
   job 1, result 1: first versions.
   job 2, result 2: job_id, by which a result is known to be that of the job; cores, sustained_seconds.
+  job 3, result 3: accelerator, load_mode; python_version became platform, and app_version came with the apps.
 """
 
 from __future__ import annotations
 
 from benchmark.launch_records import Launch
-from benchmark.records import WarmupRule
+from benchmark.records import LoadMode, WarmupRule
 from models.documents import document
 
-JOB_VERSION = 2
-RESULT_VERSION = 2
+JOB_VERSION = 3
+RESULT_VERSION = 3
 
 
 @document
@@ -26,7 +27,11 @@ class InputFile:
 
 @document
 class Job:
-    """What the agent shall measure in one process."""
+    """What shall be measured in one process.
+
+    `accelerator` is the one asked for: `cpu` everywhere; `xnnpack`, `nnapi`, `gpu` on Android; `all`, `cpu+ane`,
+    `cpu+gpu` on iPhones. Paths of an app's job are relative to the app's own folder.
+    """
 
     job_id: str
     runtime: str
@@ -38,6 +43,8 @@ class Job:
     minimum_seconds: float
     sustained_seconds: float | None
     cores: tuple[int, ...] | None
+    accelerator: str
+    load_mode: LoadMode
     outputs_path: str
     job_version: int = JOB_VERSION
 
@@ -56,7 +63,9 @@ class OutputFile:
 class Failure:
     """Why nothing was measured.
 
-    Codes: `bad-job`, `runtime-missing`, `load-failed`, `inference-failed`, `non-finite-output`.
+    Codes: `bad-job`, `runtime-missing`, `accelerator-missing`, `load-failed`, `inference-failed`,
+    `non-finite-output`; of apps also `low-battery`, `power-saver`, `thermal`, `debuggable`, `model-altered`,
+    `path-outside`, `no-space`.
     """
 
     code: str
@@ -65,11 +74,15 @@ class Failure:
 
 @document
 class AgentResult:
-    """What the agent found: a failure, or a launch and the outputs that came of it."""
+    """What was found: a failure, or a launch and the outputs that came of it.
+
+    `platform` is what the program runs on, e.g. `Python 3.11.7`, `Android 15 (API 35)`; `app_version` is an app's own.
+    """
 
     result_version: int
     job_id: str | None
-    python_version: str
+    platform: str
+    app_version: str | None
     failure: Failure | None
     runtime_version: str | None = None
     accelerator_observed: str | None = None

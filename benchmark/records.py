@@ -7,6 +7,7 @@ Schema history:
   benchmark 1: first version.
   benchmark 2: artefact.scheme, device.soc and .instance, settings.cores and what limits a run, more of launches,
     status `counted`, preparation, profile, instructions, invalid, tag.
+  benchmark 3: settings.accelerator, more load modes, launch.during, thermal_headroom of a machine's state.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ from export.parity_report import ParityReport
 from export.precision import Precision, TargetName, Tower
 from models.documents import document
 
-BENCHMARK_SCHEMA_VERSION = 2
+BENCHMARK_SCHEMA_VERSION = 3
+
+# The accelerator that every device has.
+CPU = "cpu"
 
 Positive = Annotated[int, Ge(1)]
 Cosine = Annotated[float, Ge(-1.001), Le(1.001)]
@@ -56,9 +60,15 @@ class DeviceKind(StrEnum):
 
 
 class LoadMode(StrEnum):
-    """How the runtime gets the model: `file`, it opens the file by its path and may map it into memory."""
+    """How the runtime gets the model.
+
+    `file`: it opens the file by its path and may map it into memory. `mmap`: it maps the file. `memory`: the whole file
+    is read first.
+    """
 
     FILE = "file"
+    MMAP = "mmap"
+    MEMORY = "memory"
 
 
 @document
@@ -134,7 +144,7 @@ class RunSettings:
     Each launch takes at least `iterations` steady inferences and at least `minimum_seconds` of them. There are
     `launches` of them; with `until_share`, more, until the 95 % interval of the median is no wider than that share of
     it, or `budget_seconds` are over. `cores` are those that the process may use; None leaves it to the system.
-    With `sustained_seconds`, one more launch goes on for that long.
+    With `sustained_seconds`, one more launch goes on for that long. `accelerator` is the one asked for, as in a job.
     """
 
     threads: Positive = 1
@@ -147,6 +157,7 @@ class RunSettings:
     until_share: Annotated[float, Gt(0.0)] | None = None
     budget_seconds: Annotated[float, Gt(0.0)] | None = None
     sustained_seconds: Annotated[float, Gt(0.0)] | None = None
+    accelerator: Text = CPU
 
 
 @document
@@ -194,7 +205,7 @@ class BenchmarkRecord:
     invalid: tuple[Invalidity, ...] = ()
     tag: str | None = None
     kind: Literal["benchmark"] = "benchmark"
-    schema_version: Literal[2] = BENCHMARK_SCHEMA_VERSION
+    schema_version: Literal[3] = BENCHMARK_SCHEMA_VERSION
 
     @property
     def rankable(self) -> bool:
@@ -254,3 +265,9 @@ def upgrade_benchmark_v1(content: Mapping[str, Any]) -> dict[str, Any]:
         "artifact": {**artifact, "scheme": f"{artifact['target']}-{artifact['precision']}"},
         "schema_version": 2,
     }
+
+
+def upgrade_benchmark_v2(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of schema 2 in the form of schema 3: what was asked for was in the runtime's facts alone."""
+    asked = content["runtime"]["accelerator_requested"]
+    return {**content, "settings": {**content["settings"], "accelerator": asked}, "schema_version": 3}

@@ -40,6 +40,9 @@ def results_command(
     instance: Annotated[
         str | None, typer.Option("--instance", help="Measured on this one of the devices of a name.")
     ] = None,
+    accelerator: Annotated[
+        str | None, typer.Option("--accelerator", help="With this accelerator asked for, e.g. nnapi.")
+    ] = None,
     tag: Annotated[str | None, typer.Option("--tag", help="With this tag.")] = None,
     status: Annotated[str | None, typer.Option("--status", help="measured, counted, parity-only or failed.")] = None,
     valid: Annotated[
@@ -71,6 +74,7 @@ def results_command(
 
     from datetime import UTC, datetime
 
+    from benchmark.option_values import parse_accelerator
     from benchmark.records import Status
     from benchmark.results.filters import parse_since
     from benchmark.store import RecordFilter, open_store
@@ -85,6 +89,7 @@ def results_command(
         tower=tower and command_line.parse_choice(Tower, "--tower", tower),
         device=device,
         instance=instance,
+        accelerator=accelerator and parse_accelerator(accelerator),
         status=status and command_line.parse_choice(Status, "--status", status),
         tag=tag,
         valid=valid,

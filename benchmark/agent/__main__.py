@@ -14,7 +14,7 @@ from typing import Callable
 
 from benchmark.agent.measurement import JobFailure, measure
 
-RESULT_VERSION = 2
+RESULT_VERSION = 3
 RESULT_LINE = "POCKETCLIP-RESULT"
 
 
@@ -24,8 +24,8 @@ def main(arguments: list[str], measure: Callable[[dict], dict] = measure) -> int
         print(f"usage: python {os.path.basename(sys.argv[0])} JOB.json RESULT.json", file=sys.stderr)
         return 2
     job_path, result_path = arguments
-    result = {"result_version": RESULT_VERSION, "failure": None, "python_version": sys.version.split()[0]}
-    result["job_id"] = None
+    result = {"result_version": RESULT_VERSION, "job_id": None, "failure": None, "app_version": None}
+    result["platform"] = f"Python {sys.version.split()[0]}"
     try:
         job = _read_job(job_path)
         result["job_id"] = job.get("job_id") if isinstance(job, dict) else None

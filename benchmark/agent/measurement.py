@@ -20,7 +20,9 @@ import numpy as np
 from benchmark.agent import machine, memory
 from export import runtimes
 
-JOB_VERSION = 2
+JOB_VERSION = 3
+# What the runtimes' Python packages are opened with here.
+ACCELERATOR, LOAD_MODE = "cpu", "file"
 _MINUTE_NS = 60 * 10**9
 _FIELDS = (
     "runtime",
@@ -32,6 +34,8 @@ _FIELDS = (
     "minimum_seconds",
     "sustained_seconds",
     "cores",
+    "accelerator",
+    "load_mode",
     "outputs_path",
 )
 
@@ -48,9 +52,11 @@ def measure(job: dict) -> dict:
     """Runs a job and returns the result's fields.
 
     Raises:
-        JobFailure: `bad-job`, `runtime-missing`, `load-failed`, `inference-failed` or `non-finite-output`.
+        JobFailure: `bad-job`, `accelerator-missing`, `runtime-missing`, `load-failed`, `inference-failed` or
+            `non-finite-output`.
     """
     check_job(job, _FIELDS)
+    _check_way(job)
     samples = read_samples(job["inputs"])
     runtime = job["runtime"]
     clocks = time_ns(), perf_counter_ns()
@@ -85,6 +91,8 @@ def measure(job: dict) -> dict:
     launch["steady_ns"] = _steady(infer, job["iterations"], job["minimum_seconds"])
     launch.update(disturbance.finish())
     launch["after"] = machine.state()
+    # Between blocks an app looks at its phone, which heats up; here the state before and after is enough.
+    launch["during"] = []
     launch["minutes"] = _sustain(infer, job["sustained_seconds"])
     gc.enable()
 
@@ -207,6 +215,13 @@ def check_job(job: dict, wanted: Sequence[str]) -> None:
     if job["runtime"] not in runtimes.RUNTIMES:
         known = ", ".join(runtimes.RUNTIMES)
         raise JobFailure("bad-job", f"no runtime is called {job['runtime']!r}; choose from {known}")
+
+
+def _check_way(job: dict) -> None:
+    if job["accelerator"] != ACCELERATOR:
+        raise JobFailure("accelerator-missing", f"this agent has {ACCELERATOR} alone, got {job['accelerator']!r}")
+    if job["load_mode"] != LOAD_MODE:
+        raise JobFailure("bad-job", f"this agent loads by {LOAD_MODE} alone, got {job['load_mode']!r}")
 
 
 def read_samples(files: list) -> list:

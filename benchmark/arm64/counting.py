@@ -80,7 +80,8 @@ class _CountJob:
 class _CountResult:
     result_version: int
     job_id: str | None
-    python_version: str
+    platform: str
+    app_version: str | None
     failure: Failure | None
     runtime_version: str | None = None
     outputs: OutputFile | None = None

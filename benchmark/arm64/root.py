@@ -6,21 +6,19 @@ that they load and leaves their compiled Python files behind.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.arm64.emulator import PROGRAMS_FOLDER, PYTHON, Emulator
 from benchmark.arm64.pins import LAUNCHER_SOURCE, PINS, Pins
+from benchmark.debian_root import extract_debian, only_one, run_tool
 from benchmark.errors import EmulatorError
 from export.runtimes import RUNTIMES
 from models import atomic
@@ -32,7 +30,6 @@ WHEELS_FOLDER = "usr/local/lib/python{python}/dist-packages"
 _HOST_LIBRARIES = "x86_64-linux-gnu"
 _PACKAGES_TO_INSTALL = "apt-get install mmdebstrap debian-archive-keyring gcc libc6-dev"
 _IMPORT_TIMEOUT_S = 600.0
-_LAST_LINES = 3
 
 EMULATED_RUNTIMES: tuple[str, ...] = tuple(name for name in RUNTIMES if name != "coreml")
 
@@ -76,7 +73,7 @@ def ensure_root(say: Say, cache: Path | None = None, pins: Pins = PINS) -> Emula
     """
     check_host()
     folder = root_folder(cache, pins)
-    with _only_one(folder):
+    with only_one(folder):
         if not folder.is_dir():
             _check_tools()
             with atomic.new_directory(folder) as root:
@@ -100,7 +97,7 @@ def _check_tools() -> None:
 def _make(root: Path, pins: Pins, say: Say) -> None:
     say(f"making the emulated arm64 phone, once: 1 of 4, Debian {pins.suite}")
     # mmdebstrap wants the folder to be empty or absent.
-    _extract(pins.suite, "arm64", pins.packages, root)
+    extract_debian(pins.suite, "arm64", pins.packages, root)
     for name in ("bin", "lib", "sbin"):
         if not (root / name).exists():
             (root / name).symlink_to(f"usr/{name}")
@@ -120,26 +117,10 @@ def _make(root: Path, pins: Pins, say: Say) -> None:
         _prove(emulator, runtime, pins)
 
 
-def _extract(suite: str, architecture: str, packages: Sequence[str], folder: Path) -> None:
-    _run_tool(
-        [
-            "mmdebstrap",
-            "--quiet",
-            "--variant=extract",
-            f"--architecture={architecture}",
-            f"--include={','.join(packages)}",
-            suite,
-            str(folder),
-        ],
-        f"fetch Debian {suite} for {architecture}",
-        "check the network and that debian-archive-keyring knows this release",
-    )
-
-
 def _install_emulator(root: Path, pins: Pins) -> None:
     with tempfile.TemporaryDirectory(prefix="pocketclip-qemu-") as name:
         source = Path(name) / "root"
-        _extract(pins.qemu_suite, "amd64", pins.qemu_packages, source)
+        extract_debian(pins.qemu_suite, "amd64", pins.qemu_packages, source)
         goal = root / Emulator.FOLDER
         (goal / "lib").mkdir(parents=True)
         for libraries in (source / "lib" / _HOST_LIBRARIES, source / "usr" / "lib" / _HOST_LIBRARIES):
@@ -152,7 +133,7 @@ def _install_emulator(root: Path, pins: Pins) -> None:
 
 def _install_launchers(root: Path, pins: Pins) -> None:
     launcher = root / Emulator.FOLDER / "launch"
-    _run_tool(
+    run_tool(
         ["gcc", "-std=gnu11", "-O2", "-static", f'-DCPU="{pins.cpu}"', "-o", str(launcher), str(LAUNCHER_SOURCE)],
         "build the launcher of the phone's programs",
         f"on Debian or Ubuntu: {_PACKAGES_TO_INSTALL}",
@@ -178,7 +159,7 @@ def _install_wheels(root: Path, pins: Pins) -> None:
     command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={pins.python}"]
     command += [f"--platform={name}" for name in pins.platforms]
     command += [f"{name}=={version}" for name, version in pins.wheels.items()]
-    _run_tool(command, "fetch the runtimes' wheels for aarch64", "check the network and pip's index")
+    run_tool(command, "fetch the runtimes' wheels for aarch64", "check the network and pip's index")
     for name in pins.removed:
         (folder / name).unlink()
 
@@ -214,30 +195,9 @@ def build_plugin(plugin: Path) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="pocketclip-plugin-") as name:
         built = Path(name) / "count.so"
-        _run_tool(
+        run_tool(
             ["gcc", "-std=c11", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-o", str(built), str(PLUGIN_SOURCE)],
             "build the counting plugin",
             f"on Debian or Ubuntu: {_PACKAGES_TO_INSTALL}",
         )
         atomic.write_bytes(plugin, built.read_bytes())
-
-
-def _run_tool(command: Sequence[str], what: str, fix: str) -> None:
-    try:
-        ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise EmulatorError(f"cannot {what}: {command[0]}: {error.strerror or error}; {fix}") from error
-    if ended.returncode:
-        lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()][-_LAST_LINES:]
-        raise EmulatorError(f"cannot {what}: {' | '.join(lines) or f'exit code {ended.returncode}'}; {fix}")
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Holds back other processes that want to make the same root."""
-    with atomic.storage_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = folder.with_name(f".{folder.name}.lock").open("w")
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

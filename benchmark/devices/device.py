@@ -6,8 +6,9 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from benchmark.agent_runner import Runner
+from benchmark.errors import DeviceUnsupportedError
 from benchmark.launch_records import MachineState
-from benchmark.records import DeviceFacts, RunSettings
+from benchmark.records import CPU, DeviceFacts, LoadMode, RunSettings
 from export.precision import TargetName
 
 
@@ -50,6 +51,24 @@ class Device(Protocol):
     def open_runner(self) -> AbstractContextManager[Runner]:
         """A runner with a workspace of its own, which is removed at the end."""
         ...
+
+
+def require_python_agent(asked: RunSettings, name: str) -> RunSettings:
+    """The settings where the Python agent carries them out: it opens a model's file and computes on processors alone.
+
+    Raises:
+        DeviceUnsupportedError: another accelerator or another load mode is asked for.
+    """
+    if asked.accelerator != CPU:
+        raise DeviceUnsupportedError(
+            f"--accelerator {asked.accelerator!r} is for phones that an app measures; {name} takes {CPU} alone"
+        )
+    if asked.load_mode is not LoadMode.FILE:
+        raise DeviceUnsupportedError(
+            f"--load-mode {str(asked.load_mode)!r} is for phones that an app measures; {name} takes "
+            f"{LoadMode.FILE} alone"
+        )
+    return asked
 
 
 def untimed_on(target: TargetName, system: str, *, core_ml: bool = False) -> str | None:

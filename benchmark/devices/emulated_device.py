@@ -11,7 +11,7 @@ from benchmark.arm64.counting_runner import CountingRunner, ShellCounter
 from benchmark.arm64.phone import WORKSPACES, Phone
 from benchmark.arm64.pins import PINS
 from benchmark.arm64.root import ensure_root
-from benchmark.devices.device import untimed_on
+from benchmark.devices.device import require_python_agent, untimed_on
 from benchmark.devices.table import DeviceEntry
 from benchmark.errors import DeviceUnsupportedError, EmulatorError
 from benchmark.host import parse_isa
@@ -68,7 +68,11 @@ class EmulatedDevice:
                 f"{self.entry.name} counts instructions, which are the same each time on its one core: "
                 "leave --until, --sustained and --cores out"
             )
-        return replace(asked, iterations=min(asked.iterations, MOST_COUNTED), minimum_seconds=0.0)
+        return replace(
+            require_python_agent(asked, self.entry.name),
+            iterations=min(asked.iterations, MOST_COUNTED),
+            minimum_seconds=0.0,
+        )
 
     def facts(self) -> DeviceFacts:
         return DeviceFacts(

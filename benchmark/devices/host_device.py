@@ -13,7 +13,7 @@ from benchmark import host
 from benchmark.agent import machine
 from benchmark.agent_archive import build_agent
 from benchmark.agent_runner import AgentRunner, Runner
-from benchmark.devices.device import untimed_on
+from benchmark.devices.device import require_python_agent, untimed_on
 from benchmark.errors import MeasurementError
 from benchmark.launch_records import MachineState
 from benchmark.records import DeviceFacts, RunSettings
@@ -47,7 +47,7 @@ class HostDevice:
         pass
 
     def settings(self, asked: RunSettings) -> RunSettings:
-        return asked
+        return require_python_agent(asked, self._name)
 
     def facts(self) -> DeviceFacts:
         return host.host_facts(self._name)

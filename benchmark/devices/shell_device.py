@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmark.agent_archive import build_agent
 from benchmark.agent_runner import AgentRunner, Runner
 from benchmark.devices import shell_facts
-from benchmark.devices.device import untimed_on
+from benchmark.devices.device import require_python_agent, untimed_on
 from benchmark.devices.environment import BoardEnvironment
 from benchmark.devices.table import DeviceEntry, TransportName
 from benchmark.errors import DeviceUnsupportedError
@@ -79,7 +79,7 @@ class ShellDevice:
         return self.transport.shell(f"{shlex.quote(self.entry.python)} -c 'import numpy'").exit_code == 0
 
     def settings(self, asked: RunSettings) -> RunSettings:
-        return asked
+        return require_python_agent(asked, self.entry.name)
 
     def facts(self) -> DeviceFacts:
         return shell_facts.device_facts(self.transport, self.entry)

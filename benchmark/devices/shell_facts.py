@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+from benchmark.devices.android.power import parse_battery, parse_power_saver
+from benchmark.devices.android.properties import android_facts, parse_properties
+from benchmark.devices.android.thermal import parse_thermal
 from benchmark.devices.table import DeviceEntry, TransportName
 from benchmark.errors import TransportError
 from benchmark.host import instance_id, parse_cpu_name, parse_isa
@@ -16,11 +19,7 @@ _SECTION = "#POCKETCLIP "
 
 # Sections by name; a device without a program answers an empty one. Android's own names come first.
 _PROBES: dict[str, str] = {
-    "model": "getprop ro.product.model",
-    "android": "getprop ro.build.version.release",
-    "soc": "getprop ro.soc.model",
-    "serial": "getprop ro.serialno",
-    "virtual": "getprop ro.boot.qemu; getprop ro.kernel.qemu",
+    "properties": "getprop",
     "release": ". /etc/os-release && echo $PRETTY_NAME",
     "machine-id": "cat /etc/machine-id",
     "board": "tr -d '\\000' < /proc/device-tree/model",
@@ -52,14 +51,14 @@ def device_facts(transport: ShellTransport, entry: DeviceEntry) -> DeviceFacts:
     """
     told = _ask(transport, _PROBES)
     cpuinfo = told["cpuinfo"]
-    android = told["android"]
-    system = f"Android {android}" if android else told["release"] or told["system"] or "unknown"
+    android = android_facts(parse_properties(told["properties"]))
+    system = f"Android {android.release}" if android.release else told["release"] or told["system"] or "unknown"
     kernel = " ".join(filter(None, (told["system"], told["kernel"])))
     kind = DeviceKind.PHONE if entry.transport is TransportName.ADB else DeviceKind.BOARD
-    if "1" in told["virtual"].split():
+    if android.emulated:
         kind = DeviceKind.EMULATED
     clusters = " + ".join(f"{each.count}x {each.core}" for each in entry.cores)
-    identity = told["serial"] or told["machine-id"]
+    identity = android.serial or told["machine-id"]
     return DeviceFacts(
         name=entry.name,
         kind=kind,
@@ -69,7 +68,7 @@ def device_facts(transport: ShellTransport, entry: DeviceEntry) -> DeviceFacts:
         isa=parse_isa(cpuinfo),
         logical_cores=int(told["cores"]) if told["cores"].isdecimal() and int(told["cores"]) else 1,
         memory_bytes=_kilobytes(told["memory"]),
-        soc=entry.soc or told["soc"] or None,
+        soc=entry.soc or android.soc,
         instance=instance_id(identity) if identity else None,
     )
 
@@ -77,23 +76,21 @@ def device_facts(transport: ShellTransport, entry: DeviceEntry) -> DeviceFacts:
 def machine_state(transport: ShellTransport) -> MachineState:
     """What may disturb a measurement there right now."""
     told = _ask(transport, _STATE_PROBES)
-    battery = dict(re.findall(r"^\s*([A-Za-z ]+): (\S+)", told["battery"], re.MULTILINE))
-    level = battery.get("level", "")
+    battery = parse_battery(told["battery"])
     clocks = _whole_numbers(told["clocks"])
     zones = [value / 1000 for value in _whole_numbers(told["zones"]) if 0 < value < 200_000]
-    thermal = re.search(r"Thermal Status: (\d+)", told["thermal"])
+    thermal = parse_thermal(told["thermal"])
     return MachineState(
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         load_average=_first_number(told["load"]),
         clock_khz=tuple(sorted(clocks, reverse=True)),
         clock_limit_khz=max(_whole_numbers(told["clock-limits"]), default=None),
-        temperature_celsius=max(zones, default=None),
-        thermal_status=int(thermal[1]) if thermal else None,
-        battery_percent=int(level) if level.isdecimal() and int(level) <= 100 else None,
-        charging="true" in (battery.get(f"{source} powered") for source in ("AC", "USB", "Wireless"))
-        if battery
-        else None,
-        power_saver={"0": False, "1": True}.get(told["power-saver"]),
+        # What Android calls the processor's sensors; zones of a bare /sys may be a battery's or a charger's.
+        temperature_celsius=thermal.processor_celsius or max(zones, default=None),
+        thermal_status=thermal.status,
+        battery_percent=battery.percent,
+        charging=battery.charging,
+        power_saver=parse_power_saver(told["power-saver"]) if told["power-saver"] else None,
     )
 
 

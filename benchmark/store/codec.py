@@ -15,7 +15,7 @@ from benchmark.accuracy_records import (
     upgrade_accuracy_v1,
 )
 from benchmark.errors import RecordError, RecordVersionError
-from benchmark.records import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord, upgrade_benchmark_v1
+from benchmark.records import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord, upgrade_benchmark_v1, upgrade_benchmark_v2
 from models import documents
 
 Record = BenchmarkRecord | AccuracyRecord | RetrievalRecord
@@ -31,6 +31,7 @@ KINDS: dict[str, tuple[type[Record], int]] = {
 _UPGRADES: dict[tuple[str, int], Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     ("accuracy", 1): upgrade_accuracy_v1,
     ("benchmark", 1): upgrade_benchmark_v1,
+    ("benchmark", 2): upgrade_benchmark_v2,
 }
 
 

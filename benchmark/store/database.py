@@ -38,8 +38,8 @@ _TEXT_COLUMNS = (RECORDS.c.record_id, RECORDS.c.kind, RECORDS.c.schema_version, 
 class RecordFilter:
     """Which records to read; None takes all. The names are those of the columns.
 
-    `scheme`, `instance`, `tag` and `valid` are of benchmarks alone; `valid` is whether nothing forbids to rank one.
-    `since` needs a time zone; records made then or later fit.
+    `scheme`, `instance`, `accelerator`, `tag` and `valid` are of benchmarks alone; `valid` is whether nothing
+    forbids to rank one. `since` needs a time zone; records made then or later fit.
     """
 
     record_id: str | None = None
@@ -52,6 +52,7 @@ class RecordFilter:
     device: str | None = None
     instance: str | None = None
     status: str | None = None
+    accelerator: str | None = None
     tag: str | None = None
     valid: bool | None = None
     since: datetime | None = None

@@ -3,6 +3,7 @@
 Revision history (each is a file in `migrations/versions`):
   0001: first version; stores of that time do not name their revision.
   0002: columns created_us, scheme, instance, tag and valid, filled from the documents.
+  0003: column accelerator, filled from the documents.
 
 An up-to-date store is told by one query; Alembic is imported only where there is something to do.
 """
@@ -19,7 +20,7 @@ from benchmark.store.location import shown, writer
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 NEWEST = REVISIONS[-1]
 # A name of our own: the database may hold another program's migrations too.
 VERSION_TABLE = "pocketclip_revision"

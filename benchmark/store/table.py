@@ -14,7 +14,8 @@ METADATA = sa.MetaData()
 
 # The document alone is the truth; the other columns repeat what filters need. `created_us` are microseconds since
 # 1970 in UTC: texts of ISO 8601 sort by the rules of a database's language. `valid` is whether a benchmark met its
-# preconditions, `instance` tells devices of one name apart; both are empty for other kinds.
+# preconditions, `instance` tells devices of one name apart, `accelerator` is the one asked for; all are empty for other
+# kinds.
 RECORDS = sa.Table(
     "records",
     METADATA,
@@ -35,6 +36,7 @@ RECORDS = sa.Table(
     sa.Column("instance", sa.String(200), index=True),
     sa.Column("tag", sa.String(200), index=True),
     sa.Column("valid", sa.Boolean, index=True),
+    sa.Column("accelerator", sa.String(32), index=True),
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,6 +69,7 @@ def row_of(record: Record, written: RecordText) -> dict[str, Any]:
             "status": record.status.value,
             "tag": record.tag,
             "valid": not record.invalid,
+            "accelerator": record.settings.accelerator,
         }
     return common | {
         "model": record.model,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from benchmark.agent_runner import AgentRun
 from benchmark.devices import HostDevice
 from benchmark.errors import AgentError, MeasurementError
 from benchmark.golden_check import check_outputs
-from benchmark.records import RunSettings
+from benchmark.records import LoadMode, RunSettings
 from export.artifact import Artifact
 
 FakeAgent = Callable[[str], bytes]
@@ -98,6 +100,20 @@ def test_unknown_runtime_is_a_bad_job(build_artifact: Callable[..., Artifact]) -
         pytest.raises(MeasurementError, match="bad-job: no runtime is called 'abacus'; choose from onnxruntime"),
     ):
         runner.run(build_artifact(), "abacus", SETTINGS, timeout_seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"accelerator": "nnapi"}, "accelerator-missing: this agent has cpu alone, got 'nnapi'"),
+        ({"load_mode": LoadMode.MEMORY}, "bad-job: this agent loads by file alone, got 'memory'"),
+    ],
+)
+def test_what_only_an_app_can_do_is_refused(
+    build_artifact: Callable[..., Artifact], changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(MeasurementError, match=message):
+        run(build_artifact(), settings=replace(SETTINGS, **changes))
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV"])

@@ -84,6 +84,23 @@ def test_bad_requests_end_with_2_and_one_line(arguments: tuple[str, ...], messag
     assert stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--accelerator", "abacus"), "--accelerator 'abacus' is unknown; choose among: cpu, xnnpack, nnapi, gpu, all"),
+        (("--accelerator", "nnapi"), "--accelerator 'nnapi' is for phones that an app measures; host takes cpu alone"),
+        (("--load-mode", "mmap"), "--load-mode 'mmap' is for phones that an app measures; host takes file alone"),
+        (("--load-mode", "tape"), "--load-mode 'tape' is unknown; choose among: file, mmap, memory"),
+    ],
+)
+def test_ways_that_the_host_has_not(
+    build_artifact: BuildArtifact, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    arguments = ("--artifact", str(build_artifact().folder), "--store", str(tmp_path / "s.sqlite"), *options)
+    found = invoke(*arguments)
+    assert message in str(found.exception)
+
+
 def test_corrupt_artefact_is_not_measured(build_artifact: BuildArtifact, tmp_path: Path) -> None:
     artifact = build_artifact()
     content = bytearray(artifact.model_path.read_bytes())

@@ -47,7 +47,8 @@ launch = {
 }
 result = {
     "result_version": job["job_version"], "job_id": "another" if fault == "foreign" else job["job_id"],
-    "python_version": "3", "failure": None, "runtime_version": "scripted 1", "accelerator_observed": None,
+    "platform": "Python 3", "app_version": None, "failure": None,
+    "runtime_version": "scripted 1", "accelerator_observed": None,
     "launch": launch,
     "outputs": {
         "path": job["outputs_path"], "dtype": "float32", "shape": [4, 8], "sha256": hashlib.sha256(outputs).hexdigest(),

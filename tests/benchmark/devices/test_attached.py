@@ -33,9 +33,8 @@ OTHER = AdbDevice("B2", "device", "SM S911B")
 
 # What a Pixel 7 answers; programs that it has and this machine has not are functions of the shell.
 PHONE = r"""
-getprop() { case "$1" in
-  ro.product.model) echo "Pixel 7";; ro.build.version.release) echo 14;; ro.soc.model) echo GS201;;
-  ro.serialno) echo A1;; esac; }
+getprop() { printf '[%s]\n' "ro.product.model]: [Pixel 7" "ro.build.version.release]: [14" \
+  "ro.soc.model]: [GS201" "ro.serialno]: [A1"; }
 dumpsys() { case "$1" in
   battery) printf 'Current Battery Service state:\n  AC powered: false\n  USB powered: true\n  level: LEVEL\n';;
   thermalservice) printf 'IsStatusOverride: false\nThermal Status: 3\nCached temperatures:\n';; esac; }

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmark.errors import PocketClipError, RecordError, RecordVersionError, ResultsFileError
-from benchmark.records import BenchmarkRecord, Status
+from benchmark.records import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord, Status
 from benchmark.results.csv_files import RECORD_COLUMNS, SAMPLE_COLUMNS
 from benchmark.results.files import FileFormat, format_of, read_results, render
 from benchmark.statistics import summarize_latency
@@ -124,8 +124,8 @@ def change(record: dict[str, Any], path: str, value: Any) -> None:
         ("golden_check.max_abs", float("nan"), RecordError, "holds NaN or infinity"),
         ("launches.0.load_ns", -5, RecordError, r"is not a valid BenchmarkRecord: launches\.0\.load_ns"),
         ("launches.0.steady_ns", [], RecordError, r"launches\.0\.steady_ns"),
-        ("kind", "energy", RecordVersionError, "is of kind 'energy', schema version 2; this version reads benchmark"),
-        ("schema_version", 3, RecordVersionError, "schema version 3; this version reads benchmark up to 2"),
+        ("kind", "energy", RecordVersionError, "is of kind 'energy', schema version 3; this version reads benchmark"),
+        ("schema_version", 4, RecordVersionError, "schema version 4; this version reads benchmark up to 3"),
     ],
 )
 @pytest.mark.parametrize("form", WHOLE)
@@ -215,7 +215,7 @@ def test_csv_that_was_edited_is_refused(texts: list[RecordText], tmp_path: Path)
 
 
 def test_damaged_record_is_not_exported(texts: list[RecordText]) -> None:
-    damaged = RecordText(texts[1].record_id, "benchmark", 2, "{")
+    damaged = RecordText(texts[1].record_id, "benchmark", BENCHMARK_SCHEMA_VERSION, "{")
     for form in FileFormat:
         with pytest.raises(RecordError, match=f"record {texts[1].record_id} is not a valid"):
             render([texts[0], damaged], form)

@@ -131,7 +131,18 @@ def first_version(location: str, execute: Callable[..., list[tuple[object, ...]]
 
     The dump is of its SQLite file; PostgreSQL gets the table that the same code made there.
     """
-    dump = (DATA / "first-version.sql").read_text()
+    return restored("first-version", location, execute)
+
+
+@pytest.fixture
+def second_version(location: str, execute: Callable[..., list[tuple[object, ...]]]) -> str:
+    """A store of revision 0002: a phone's benchmark, one that may not be ranked, a failed one, a retrieval."""
+    return restored("second-version", location, execute)
+
+
+def restored(name: str, location: str, execute: Callable[..., list[tuple[object, ...]]]) -> str:
+    """Makes the store of a dump."""
+    dump = (DATA / f"{name}.sql").read_text()
     if "://" not in location:
         with sqlite3.connect(location) as database:
             database.executescript(dump)
@@ -141,12 +152,14 @@ def first_version(location: str, execute: Callable[..., list[tuple[object, ...]]
         cursor = database.execute("SELECT * FROM records ORDER BY sequence")
         names = [column[0] for column in cursor.description]
         rows = cursor.fetchall()
-    for statement in (DATA / "first-version.postgresql.sql").read_text().split(";\n"):
+    for statement in (DATA / f"{name}.postgresql.sql").read_text().split(";\n"):
         if statement.strip():
             execute(statement)
     for row in rows:
         values = dict(zip(names, row, strict=True))
         del values["sequence"]
+        if values.get("valid") is not None:
+            values["valid"] = bool(values["valid"])
         execute(
             f"INSERT INTO records ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})", **values
         )

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from benchmark.accuracy_records import AccuracyRecord
+from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
 from benchmark.errors import RecordError, StoreError
-from benchmark.records import BenchmarkRecord
+from benchmark.records import BenchmarkRecord, new_record_id
 from benchmark.store import RecordFilter, open_store, read_texts
 from benchmark.store.revisions import MIGRATIONS, NEWEST, REVISIONS, VERSION_TABLE
 from benchmark.store.table import METADATA
@@ -65,9 +66,27 @@ def test_first_version_is_read_as_today(first_version: str, make: Any, execute: 
     assert isinstance(benchmark, BenchmarkRecord) and isinstance(failed, BenchmarkRecord)
     assert isinstance(accuracy, AccuracyRecord) and isinstance(torch, AccuracyRecord)
     assert [record.record_id for record in (benchmark, accuracy, failed, torch)] == IDS
-    assert (benchmark.schema_version, benchmark.artifact.scheme, benchmark.invalid) == (2, "tflite-int8-static", ())
+    assert (benchmark.schema_version, benchmark.artifact.scheme, benchmark.invalid) == (3, "tflite-int8-static", ())
+    assert benchmark.settings.accelerator == "cpu"
     assert [len(launch.steady_ns) for launch in benchmark.launches] == [8, 8]
     assert accuracy.comparison is not None and torch.comparison is None
+    after = execute("SELECT record_id, document FROM records ORDER BY sequence")
+    assert after[:4] == before and len(after) == 5
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_second_version_is_read_as_today(second_version: str, make: Any, execute: Execute, create: bool) -> None:
+    before = execute("SELECT record_id, document FROM records ORDER BY sequence")
+    with open_store(second_version, create=create) as store:
+        phone, text, failed, retrieval = store.records()
+        store.append(replace(phone, record_id=new_record_id(), settings=replace(phone.settings, accelerator="nnapi")))
+        assert store.records(RecordFilter(accelerator="cpu")) == [phone, text, failed]
+        assert len(store.records(RecordFilter(accelerator="nnapi"))) == 1
+        assert store.records(RecordFilter(tag="v1"))[0] == phone
+    assert isinstance(phone, BenchmarkRecord) and isinstance(retrieval, RetrievalRecord)
+    assert (phone.schema_version, phone.settings.accelerator, phone.device.soc) == (3, "cpu", "Google Tensor G2")
+    assert [launch.during for launch in phone.launches] == [(), ()]
+    assert phone.launches[0].before is not None and phone.launches[0].before.thermal_headroom is None
     after = execute("SELECT record_id, document FROM records ORDER BY sequence")
     assert after[:4] == before and len(after) == 5
 
@@ -84,7 +103,9 @@ def test_migration_fills_from_records_of_schema_2(first_version: str, make: Any,
     """The first table was in use when records of schema 2 came."""
     record = make.benchmark()
     content = documents.to_builtin(record)
+    del content["settings"]["accelerator"]
     content["artifact"]["scheme"], content["device"]["instance"], content["tag"] = "onnx-fp32-passes", "b7", "v1"
+    content["schema_version"] = 2
     content["invalid"] = [{"code": "busy", "reason": "other programs took 2 cores", "fix": "stop them"}]
     row = {
         "record_id": record.record_id,

@@ -35,7 +35,8 @@ def result(files: Files, **changes: Any) -> bytes:
         "peak_before_load_bytes": None, "peak_bytes": None, "end_bytes": None, "peak_reset": False,
     }  # fmt: skip
     content = {
-        "result_version": 2, "job_id": job["job_id"], "python_version": "3", "failure": None, "launch": launch,
+        "result_version": 3, "job_id": job["job_id"], "platform": "Python 3", "app_version": None, "failure": None,
+        "launch": launch,
         "outputs": {
             "path": job["outputs_path"], "dtype": "float32", "shape": [4, 8],
             "sha256": hashlib.sha256(outputs).hexdigest(),

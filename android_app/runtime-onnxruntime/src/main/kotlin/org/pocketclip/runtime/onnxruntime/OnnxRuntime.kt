@@ -1,0 +1,139 @@
+package org.pocketclip.runtime.onnxruntime
+
+import ai.onnxruntime.OrtEnvironment
+import ai.onnxruntime.OrtException
+import ai.onnxruntime.OrtLoggingLevel
+import ai.onnxruntime.OrtProvider
+import ai.onnxruntime.OrtSession
+import ai.onnxruntime.providers.NNAPIFlags
+import java.io.File
+import java.io.IOException
+import java.util.EnumSet
+import org.pocketclip.core.AcceleratorMissingException
+import org.pocketclip.core.LoadException
+import org.pocketclip.core.RuntimeMissingException
+import org.pocketclip.core.runtime.Accelerator
+import org.pocketclip.core.runtime.InferenceRuntime
+import org.pocketclip.core.runtime.LoadMode
+import org.pocketclip.core.runtime.LoadOptions
+import org.pocketclip.core.runtime.ModelFile
+import org.pocketclip.core.runtime.Session
+import org.pocketclip.core.worded
+
+/** ONNX Runtime with its own kernels, XNNPACK's and NNAPI: what of these the library was built with. */
+class OnnxRuntime : InferenceRuntime {
+    override val name: String = "onnxruntime"
+
+    override val version: String? get() = "$name ${environment().version}"
+
+    override val accelerators: Set<Accelerator>
+        get() {
+            environment()
+            val built = OrtEnvironment.getAvailableProviders()
+            return PROVIDERS.filterValues { it in built }.keys
+        }
+
+    override val loadModes: Set<LoadMode> = setOf(LoadMode.FILE, LoadMode.MEMORY)
+
+    override fun prepare() {
+        environment()
+    }
+
+    override fun load(model: ModelFile, options: LoadOptions): Session {
+        val environment = environment()
+        check(options)
+        val session = try {
+            sessionOptions(options).use { open(environment, model.path, options, it) }
+        } catch (error: OrtException) {
+            throw LoadException("onnxruntime cannot load the model: ${worded(error)}", error)
+        } catch (error: IOException) {
+            throw LoadException("onnxruntime cannot load the model: ${worded(error)}", error)
+        }
+        return try {
+            OnnxSession(environment, session) { observed(environment, model.path, options) }
+        } catch (error: OrtException) {
+            session.close()
+            throw LoadException("onnxruntime cannot tell what the model takes: ${worded(error)}", error)
+        } catch (error: LoadException) {
+            session.close()
+            throw error
+        }
+    }
+
+    private fun check(options: LoadOptions) {
+        val built = accelerators
+        if (options.accelerator !in built) {
+            throw AcceleratorMissingException(
+                "this build of onnxruntime has no ${options.accelerator.id}; it has ${built.joinToString { it.id }}",
+            )
+        }
+        if (options.loadMode !in loadModes) {
+            throw LoadException(
+                "onnxruntime cannot load by ${options.loadMode.id}; choose from ${loadModes.joinToString { it.id }}",
+            )
+        }
+    }
+
+    private fun open(
+        environment: OrtEnvironment,
+        path: File,
+        options: LoadOptions,
+        prepared: OrtSession.SessionOptions,
+    ): OrtSession = when (options.loadMode) {
+        LoadMode.MEMORY -> environment.createSession(path.readBytes(), prepared)
+        else -> environment.createSession(path.path, prepared)
+    }
+
+    private fun sessionOptions(options: LoadOptions): OrtSession.SessionOptions {
+        val made = OrtSession.SessionOptions()
+        try {
+            made.setInterOpNumThreads(1)
+            made.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR)
+            made.setIntraOpNumThreads(options.threads)
+            when (options.accelerator) {
+                Accelerator.XNNPACK -> {
+                    // XNNPACK has threads of its own: the runtime's would only take turns with them.
+                    made.setIntraOpNumThreads(1)
+                    made.addConfigEntry("session.intra_op.allow_spinning", "0")
+                    made.addXnnpack(mapOf("intra_op_num_threads" to options.threads.toString()))
+                }
+                // Without the flag NNAPI may take its own reference code for the processor, unasked.
+                Accelerator.NNAPI -> made.addNnapi(EnumSet.of(NNAPIFlags.CPU_DISABLED))
+                Accelerator.CPU, Accelerator.GPU -> Unit
+            }
+            return made
+        } catch (error: OrtException) {
+            made.close()
+            if (options.accelerator == Accelerator.CPU) throw error
+            throw AcceleratorMissingException("onnxruntime cannot use ${options.accelerator.id}: ${worded(error)}", error)
+        }
+    }
+
+    private fun observed(environment: OrtEnvironment, path: File, options: LoadOptions): String? =
+        // No other provider is registered then.
+        if (options.accelerator == Accelerator.CPU) {
+            Accelerator.CPU.id
+        } else {
+            sessionOptions(options).use { ProviderProbe(environment).observed(path, it) }
+        }
+
+    private fun environment(): OrtEnvironment = try {
+        OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR, "pocketclip")
+    } catch (error: LinkageError) {
+        throw RuntimeMissingException(
+            "onnxruntime's native library is not in this application, or not for this processor: ${worded(error)}",
+            error,
+        )
+    } catch (error: IllegalStateException) {
+        // The environment exists already, made by other code with a level of its own.
+        OrtEnvironment.getEnvironment()
+    }
+
+    private companion object {
+        val PROVIDERS = mapOf(
+            Accelerator.CPU to OrtProvider.CPU,
+            Accelerator.XNNPACK to OrtProvider.XNNPACK,
+            Accelerator.NNAPI to OrtProvider.NNAPI,
+        )
+    }
+}

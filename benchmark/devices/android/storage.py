@@ -1,0 +1,22 @@
+"""`df -k` and `stat -f`: how much room a folder's file system has."""
+
+from __future__ import annotations
+
+import re
+
+
+def parse_free_bytes(text: str) -> int | None:
+    """Free bytes, from either program; None where the words are neither's.
+
+    `df -k FOLDER` (toybox, busybox) has a heading and a line, which a long name of a device breaks in two;
+    `stat -f -c '%a %S' FOLDER` is two numbers, free blocks and their size.
+    """
+    words = text.split()
+    if len(words) == 2 and all(word.isdecimal() for word in words):
+        return int(words[0]) * int(words[1])
+    lines = text.strip().splitlines()
+    if len(lines) < 2 or not re.search(r"\bAvailable\b|\bFree\b", lines[0]):
+        return None
+    # Size, used, free, then the share in use: the device's name before them may hold anything.
+    found = re.search(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s+/\S*\s*$", "\n".join(lines[1:]))
+    return int(found[3]) * 1024 if found else None
