@@ -1,0 +1,108 @@
+package org.pocketclip.app
+
+import java.io.File
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.test.TestScope
+import kotlinx.coroutines.test.UnconfinedTestDispatcher
+import kotlinx.coroutines.test.runTest
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
+import org.junit.Rule
+import org.junit.Test
+import org.junit.rules.TemporaryFolder
+import org.pocketclip.app.bundles.BundleState
+import org.pocketclip.app.measure.MeasurePresenter
+import org.pocketclip.app.measure.RunState
+import org.pocketclip.app.measure.Tower
+import org.pocketclip.core.Documents
+import org.pocketclip.core.records.AgentResult
+import org.pocketclip.core.records.Failure
+import org.pocketclip.core.records.FailureCode
+import org.pocketclip.core.records.Launch
+import org.pocketclip.core.records.MachineState
+import org.pocketclip.core.runtime.Accelerator
+
+/** A result as the measuring process writes it. */
+fun resultFile(folder: File, failure: Failure? = null): File {
+    val state = MachineState(at = "2026-01-01T00:00:00Z", thermalStatus = 1)
+    val launch = Launch(
+        startedAt = state.at, loadAverage = null, importNs = 1, loadNs = 7_000_000, firstInferenceNs = 1, warmupNs = listOf(1),
+        warmupStationary = true, steadyNs = List(11) { 1_000_000L * (it + 1) }, baselineBytes = 10_000_000, loadedBytes = null,
+        peakBeforeLoadBytes = 11_000_000, peakBytes = 22_500_000, endBytes = null, peakReset = true, before = state, after = state,
+    )
+    val result = AgentResult(
+        3, "id", "Android 15 (API 35)", failure, acceleratorObserved = null, launch = launch.takeIf { failure == null },
+    )
+    return File(folder, "result.json").apply { writeText(Documents.write(AgentResult.serializer(), result)) }
+}
+
+@OptIn(ExperimentalCoroutinesApi::class)
+class MeasurePresenterTest {
+    @get:Rule
+    val folder = TemporaryFolder()
+
+    private val measurer = FakeMeasurer()
+    private val bundle = MutableStateFlow<BundleState>(BundleState.Ready(FakeEngine()))
+
+    private fun presenting(test: suspend TestScope.(MeasurePresenter) -> Unit) = runTest(UnconfinedTestDispatcher()) {
+        val presenter = MeasurePresenter(
+            backgroundScope, UnconfinedTestDispatcher(testScheduler), bundle, { folder.root },
+            { listOf(Accelerator.CPU, Accelerator.XNNPACK) }, measurer, debugBuild = false,
+        )
+        test(presenter)
+    }
+
+    @Test
+    fun `the chosen towers are measured one after the other`() = presenting { presenter ->
+        presenter.setAccelerator(Accelerator.XNNPACK)
+        presenter.setThreads(2)
+        presenter.run()
+        assertEquals(RunState.Running(Tower.IMAGE, null), presenter.state.value.run)
+        measurer.say("loaded; warming up")
+        assertEquals(RunState.Running(Tower.IMAGE, "loaded; warming up"), presenter.state.value.run)
+        measurer.answer.complete(resultFile(folder.root))
+        assertEquals(listOf(Tower.IMAGE, Tower.TEXT), measurer.requests.map { it.tower })
+        assertEquals(setOf(Accelerator.XNNPACK), measurer.requests.map { it.accelerator }.toSet())
+        val row = presenter.state.value.rows.first()
+        assertEquals(6e6, row.p50Ns, 0.0)
+        assertEquals(10e6, row.p90Ns, 0.0)
+        assertEquals(7_000_000L, row.loadNs)
+        assertEquals(12_500_000L, row.peakBytes)
+        assertEquals(1, row.thermalStatus)
+        assertNull("nothing is claimed that the runtime does not say", row.acceleratorObserved)
+        assertEquals(RunState.Idle, presenter.state.value.run)
+    }
+
+    @Test
+    fun `a refusal ends the run with its code, and rows before it are kept`() = presenting { presenter ->
+        presenter.choose(Tower.TEXT, false)
+        measurer.answer.complete(resultFile(folder.root))
+        presenter.run()
+        measurer.answer = CompletableDeferred(resultFile(folder.newFolder(), Failure(FailureCode.LOW_BATTERY, "charge it")))
+        presenter.run()
+        assertEquals(RunState.Failed("low-battery", "charge it"), presenter.state.value.run)
+        assertEquals(1, presenter.state.value.rows.size)
+    }
+
+    @Test
+    fun `a second run does not begin while one is under way, and a cancelled one ends`() = presenting { presenter ->
+        presenter.run()
+        presenter.run()
+        assertEquals(1, measurer.requests.size)
+        presenter.cancel()
+        assertEquals(RunState.Idle, presenter.state.value.run)
+        measurer.answer.complete(resultFile(folder.root))
+        assertTrue(presenter.state.value.rows.isEmpty())
+    }
+
+    @Test
+    fun `a result that is none is a failure in words`() = presenting { presenter ->
+        val file = folder.newFile().apply { writeText("{\"half") }
+        measurer.answer.complete(file)
+        presenter.run()
+        assertTrue(file.name in (presenter.state.value.run as RunState.Failed).message)
+    }
+}
