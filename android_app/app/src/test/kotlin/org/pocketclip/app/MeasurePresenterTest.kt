@@ -16,27 +16,42 @@ import org.junit.rules.TemporaryFolder
 import org.pocketclip.app.bundles.BundleState
 import org.pocketclip.app.measure.MeasurePresenter
 import org.pocketclip.app.measure.RunState
-import org.pocketclip.app.measure.Tower
-import org.pocketclip.core.Documents
-import org.pocketclip.core.records.AgentResult
-import org.pocketclip.core.records.Failure
-import org.pocketclip.core.records.FailureCode
+import org.pocketclip.core.records.ArtifactIdentity
+import org.pocketclip.core.records.BenchmarkRecord
+import org.pocketclip.core.records.DeviceFacts
+import org.pocketclip.core.records.DeviceKind
+import org.pocketclip.core.records.GoldenCheck
+import org.pocketclip.core.records.Invalidity
 import org.pocketclip.core.records.Launch
 import org.pocketclip.core.records.MachineState
+import org.pocketclip.core.records.RunSettings
+import org.pocketclip.core.records.RuntimeFacts
+import org.pocketclip.core.records.Status
+import org.pocketclip.core.records.Tower
 import org.pocketclip.core.runtime.Accelerator
 
-/** A result as the measuring process writes it. */
-fun resultFile(folder: File, failure: Failure? = null): File {
+/** A record as the measuring process writes it; failed where there is a [reason]. */
+fun recordFile(folder: File, reason: String? = null, invalid: List<Invalidity> = emptyList()): File {
     val state = MachineState(at = "2026-01-01T00:00:00Z", thermalStatus = 1)
     val launch = Launch(
         startedAt = state.at, loadAverage = null, importNs = 1, loadNs = 7_000_000, firstInferenceNs = 1, warmupNs = listOf(1),
         warmupStationary = true, steadyNs = List(11) { 1_000_000L * (it + 1) }, baselineBytes = 10_000_000, loadedBytes = null,
         peakBeforeLoadBytes = 11_000_000, peakBytes = 22_500_000, endBytes = null, peakReset = true, before = state, after = state,
     )
-    val result = AgentResult(
-        3, "id", "Android 15 (API 35)", failure, acceleratorObserved = null, launch = launch.takeIf { failure == null },
+    val sha256 = "a".repeat(64)
+    val record = BenchmarkRecord(
+        ArtifactIdentity("fake", Tower.IMAGE, "onnx", "fp32", sha256, sha256, 1, "none"),
+        DeviceFacts("phone", DeviceKind.PHONE, "Android 15 (API 35)", "aarch64", "cpu", listOf("neon"), 8, null),
+        RuntimeFacts("onnxruntime", "1", "cpu", null),
+        RunSettings(),
+        if (reason == null) Status.MEASURED else Status.FAILED,
+        reason,
+        listOf(launch).takeIf { reason == null }.orEmpty(),
+        parity = null,
+        goldenCheck = GoldenCheck(1, 1.0, 0.0, 1.0),
+        agentSha256 = null, toolVersion = "0.1.0", recordId = "id", createdAt = state.at, invalid = invalid,
     )
-    return File(folder, "result.json").apply { writeText(Documents.write(AgentResult.serializer(), result)) }
+    return File(folder, "id.json").apply { writeText(record.toJson()) }
 }
 
 @OptIn(ExperimentalCoroutinesApi::class)
@@ -63,9 +78,9 @@ class MeasurePresenterTest {
         assertEquals(RunState.Running(Tower.IMAGE, null), presenter.state.value.run)
         measurer.say("loaded; warming up")
         assertEquals(RunState.Running(Tower.IMAGE, "loaded; warming up"), presenter.state.value.run)
-        measurer.answer.complete(resultFile(folder.root))
+        measurer.answer.complete(recordFile(folder.root))
         assertEquals(listOf(Tower.IMAGE, Tower.TEXT), measurer.requests.map { it.tower })
-        assertEquals(setOf(Accelerator.XNNPACK), measurer.requests.map { it.accelerator }.toSet())
+        assertEquals(setOf("xnnpack" to 2), measurer.requests.map { it.settings.accelerator to it.settings.threads }.toSet())
         val row = presenter.state.value.rows.first()
         assertEquals(6e6, row.p50Ns, 0.0)
         assertEquals(10e6, row.p90Ns, 0.0)
@@ -77,13 +92,13 @@ class MeasurePresenterTest {
     }
 
     @Test
-    fun `a refusal ends the run with its code, and rows before it are kept`() = presenting { presenter ->
+    fun `a failed record ends the run with its reason, and rows before it are kept`() = presenting { presenter ->
         presenter.choose(Tower.TEXT, false)
-        measurer.answer.complete(resultFile(folder.root))
+        measurer.answer.complete(recordFile(folder.root))
         presenter.run()
-        measurer.answer = CompletableDeferred(resultFile(folder.newFolder(), Failure(FailureCode.LOW_BATTERY, "charge it")))
+        measurer.answer = CompletableDeferred(recordFile(folder.newFolder(), "onnxruntime refuses it"))
         presenter.run()
-        assertEquals(RunState.Failed("low-battery", "charge it"), presenter.state.value.run)
+        assertEquals(RunState.Failed("onnxruntime refuses it"), presenter.state.value.run)
         assertEquals(1, presenter.state.value.rows.size)
     }
 
@@ -94,7 +109,7 @@ class MeasurePresenterTest {
         assertEquals(1, measurer.requests.size)
         presenter.cancel()
         assertEquals(RunState.Idle, presenter.state.value.run)
-        measurer.answer.complete(resultFile(folder.root))
+        measurer.answer.complete(recordFile(folder.root))
         assertTrue(presenter.state.value.rows.isEmpty())
     }
 

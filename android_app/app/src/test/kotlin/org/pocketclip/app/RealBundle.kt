@@ -12,7 +12,7 @@ object RealBundle {
     val folder: File
         get() {
             val path = System.getProperty("pocketclip.bundle").orEmpty()
-            assumeTrue("-Dpocketclip.bundle=FOLDER gives a bundle of ONNX towers", path.isNotEmpty())
+            assumeTrue("-Dpocketclip.bundle=FOLDER gives a bundle of ONNX towers", File(path, "bundle.json").isFile)
             return File(path)
         }
 

@@ -1,6 +1,5 @@
 package org.pocketclip.app
 
-import android.content.Context
 import android.os.Bundle as Extras
 import android.os.Handler
 import android.os.Looper
@@ -25,12 +24,12 @@ import org.pocketclip.app.bundles.BundleState
 import org.pocketclip.app.classify.ResultState
 import org.pocketclip.app.measure.MeasureRequest
 import org.pocketclip.app.measure.MeasureService
-import org.pocketclip.app.measure.Tower
 import org.pocketclip.app.photos.PhotoReader
 import org.pocketclip.core.Documents
 import org.pocketclip.core.bundle.Bundle
-import org.pocketclip.core.records.AgentResult
-import org.pocketclip.core.runtime.Accelerator
+import org.pocketclip.core.records.BenchmarkRecord
+import org.pocketclip.core.records.RunSettings
+import org.pocketclip.core.records.Tower
 import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
@@ -43,7 +42,7 @@ class RealApplication : PocketClipApplication() {
         object : AppContainer(this@RealApplication) {
             override val io: CoroutineDispatcher = Dispatchers.Unconfined
             override val compute: CoroutineDispatcher = Dispatchers.Unconfined
-            override val photoReader = PhotoReader { uri -> RealBundle.image(Bundle.open(RealBundle.folder), uri.toInt()) }
+            override val photoReader = PhotoReader { uri -> RealBundle.image(Bundle.open(RealBundle.folder), uri.substringAfterLast('/').toInt()) }
         }
     }
 }
@@ -67,7 +66,7 @@ class RealInferenceTest {
         val state = container.bundles.state.value
         assertTrue("$state", state is BundleState.Ready)
         golden.endToEnd.images.forEachIndexed { place, image ->
-            container.classify.choosePhoto("$place")
+            container.classify.choosePhoto("file:///none/$place")
             val found = (container.classify.state.value.result as ResultState.Ranked).found
             val expected = image.ranking!!
             assertEquals(expected.places.map { golden.labels!!.names[it] }, found.labels.map { it.name }.take(expected.places.size))
@@ -83,7 +82,6 @@ class RealInferenceTest {
 
     @Test
     fun `the measuring service measures the same towers and leaves a record`() {
-        val context: Context = RuntimeEnvironment.getApplication()
         val service = Robolectric.buildService(MeasureService::class.java).create().get()
         for (tower in Tower.entries) {
             val answers = mutableListOf<Pair<Int, String>>()
@@ -92,17 +90,17 @@ class RealInferenceTest {
                     answers += code to data.getString(MeasureService.TEXT).orEmpty()
                 }
             }
-            val request = MeasureRequest(RealBundle.folder.path, tower, Accelerator.CPU, threads = 1, iterations = 3, minimumSeconds = 0.0)
+            val request = MeasureRequest(RealBundle.folder.path, tower, RunSettings(iterations = 3))
             service.carryOut(Documents.write(MeasureRequest.serializer(), request), receiver)
             shadowOf(Looper.getMainLooper()).idle()
             val (code, path) = answers.last()
             assertEquals("$answers", MeasureService.DONE, code)
-            val result = Documents.read(AgentResult.serializer(), File(path).readText(), path)
-            assertNull("${result.failure}", result.failure)
-            assertTrue(result.launch!!.steadyNs.size >= 3)
+            val record = Documents.read(BenchmarkRecord.serializer(), File(path).readText(), path)
+            assertNull(record.reason)
+            assertTrue(record.launches.single().steadyNs.size >= 3)
+            assertTrue("the outputs are those at export", record.goldenCheck!!.exportedCosineMin > 0.9999)
+            assertEquals("Android 15 (API 35)", record.device.os)
             assertTrue(answers.any { it.first == MeasureService.PROGRESS })
         }
-        val left = File(context.filesDir, "measuring").walkTopDown().filter { it.isFile }.map { it.extension }.toSet()
-        assertEquals("models are not kept", setOf("json"), left)
     }
 }

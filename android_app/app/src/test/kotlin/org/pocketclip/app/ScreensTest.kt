@@ -10,8 +10,8 @@ import androidx.compose.ui.test.assertCountEquals
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.hasClickAction
 import androidx.compose.ui.test.hasText
+import androidx.compose.ui.test.isSelectable
 import androidx.compose.ui.test.junit4.createEmptyComposeRule
-import androidx.compose.ui.test.onAllNodesWithText
 import androidx.compose.ui.test.onNodeWithContentDescription
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
@@ -28,6 +28,8 @@ import org.junit.rules.TemporaryFolder
 import org.junit.runner.RunWith
 import org.pocketclip.app.bundles.BundleSource
 import org.pocketclip.app.search.FolderPhoto
+import org.pocketclip.core.records.Invalidity
+import org.pocketclip.core.records.Tower
 import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
@@ -64,6 +66,8 @@ class ScreensTest {
         importBundle()
         compose.onNodeWithText("PocketCLIP · fake").assertIsDisplayed()
     }
+
+    private fun tab(title: String) = compose.onNode(hasText(title) and isSelectable())
 
     private fun turn(controller: ActivityController<MainActivity>) {
         val before = controller.get()
@@ -112,8 +116,8 @@ class ScreensTest {
         compose.onNodeWithContentDescription("Most likely green, ", substring = true).performScrollTo().assertIsDisplayed()
         compose.onNodeWithText("Image tower 2.50 ms, and 1.00 ms to prepare the photo").assertExists()
         compose.onNodeWithText("Labels embedded in 3.00 ms").assertExists()
-        compose.onNode(hasText("Labels")).performTextReplacement("red thing, blue thing")
-        compose.onNodeWithContentDescription("Most likely blue thing, ", substring = true).assertExists()
+        compose.onNode(hasText("Labels")).performTextReplacement("red thing, blue and green")
+        compose.onNodeWithContentDescription("Most likely blue and green, ", substring = true).assertExists()
         compose.onNodeWithText("Labels were embedded before").assertExists()
     }
 
@@ -152,15 +156,14 @@ class ScreensTest {
     @Test
     fun `turned in the middle of a measurement, it goes on, and the screen is the same`() {
         val controller = ready()
-        compose.onNodeWithText("Measure").performClick()
-        compose.onAllNodesWithText("Measure").assertCountEquals(2)
-        container.measure.choose(org.pocketclip.app.measure.Tower.TEXT, false)
+        tab("Measure").performClick()
+        container.measure.choose(Tower.TEXT, false)
         container.measure.run()
         container.measurer.say("loaded; warming up")
         compose.onNodeWithText("Image tower: loaded; warming up").assertExists()
         turn(controller)
         compose.onNodeWithText("Image tower: loaded; warming up").assertExists()
-        container.measurer.answer.complete(resultFile(temporary.root))
+        container.measurer.answer.complete(recordFile(temporary.root))
         compose.onNodeWithText("p50 6.00 ms").assertExists()
         compose.onNodeWithText("p90 10.00 ms").assertExists()
         compose.onNodeWithText("load 7.00 ms").assertExists()
@@ -171,19 +174,23 @@ class ScreensTest {
     }
 
     @Test
-    fun `a refused measurement shows its code`() {
+    fun `a failed measurement says why, and a time that may not be compared says so`() {
         ready()
-        compose.onNodeWithText("Measure").performClick()
-        val failure = org.pocketclip.core.records.Failure(org.pocketclip.core.records.FailureCode.POWER_SAVER, "power saving is on; turn it off")
-        container.measurer.answer.complete(resultFile(temporary.root, failure))
+        tab("Measure").performClick()
+        container.measure.choose(Tower.TEXT, false)
+        container.measurer.answer.complete(recordFile(temporary.root, "onnxruntime refuses it"))
         container.measure.run()
-        compose.onNodeWithText("Not measured (power-saver): power saving is on; turn it off").assertExists()
+        compose.onNodeWithText("Not measured: onnxruntime refuses it").assertExists()
+        val condition = Invalidity("power-saver", "power saving is on", "Turn it off")
+        container.measurer.answer = CompletableDeferred(recordFile(temporary.root, invalid = listOf(condition)))
+        container.measure.run()
+        compose.onNodeWithText("Not to be compared (power-saver): power saving is on. Turn it off").assertExists()
     }
 
     @Test
     fun `a folder is indexed, cancelled, resumed and searched, also when it is turned meanwhile`() {
         val controller = ready()
-        compose.onNodeWithText("Search").performClick()
+        tab("Search").performClick()
         compose.onNodeWithText("Choose a folder").assertIsDisplayed()
         container.photoFolder.photos = listOf("red", "green", "blue").map { FolderPhoto("file:///none/$it", "$it.jpg", 1) }
         val gate = CompletableDeferred<Unit>()
@@ -206,7 +213,7 @@ class ScreensTest {
     @Test
     fun `a folder that may not be read any more is said`() {
         ready()
-        compose.onNodeWithText("Search").performClick()
+        tab("Search").performClick()
         container.photoFolder.refused = true
         container.search.chooseFolder("content://folder")
         compose.onNode(hasText("The folder may not be read any more", substring = true)).assertIsDisplayed()
@@ -218,7 +225,7 @@ class ScreensTest {
         RuntimeEnvironment.setQualifiers("+night")
         assertNotEquals(day, RuntimeEnvironment.getApplication().getColor(R.color.background))
         ready()
-        for (screen in listOf("Search", "Measure", "Try")) compose.onNodeWithText(screen).performClick().assertIsDisplayed()
+        for (screen in listOf("Search", "Measure", "Try")) tab(screen).performClick().assertIsDisplayed()
     }
 
     @Test
@@ -234,7 +241,7 @@ class ScreensTest {
     fun `everything that can be pressed has words for TalkBack`() {
         ready()
         for (screen in listOf("Search", "Measure", "Try")) {
-            compose.onNodeWithText(screen).performClick()
+            tab(screen).performClick()
             val pressed = compose.onAllNodes(hasClickAction()).fetchSemanticsNodes()
             assertTrue(pressed.size > 3)
             for (node in pressed) {

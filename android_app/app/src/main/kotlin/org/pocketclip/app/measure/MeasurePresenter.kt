@@ -16,7 +16,9 @@ import org.pocketclip.app.bundles.TowerSummary
 import org.pocketclip.core.Documents
 import org.pocketclip.core.PocketClipException
 import org.pocketclip.core.measuring.Statistics
-import org.pocketclip.core.records.AgentResult
+import org.pocketclip.core.records.BenchmarkRecord
+import org.pocketclip.core.records.RunSettings
+import org.pocketclip.core.records.Tower
 import org.pocketclip.core.runtime.Accelerator
 
 /** The screen Measure without its views. A run goes on while the phone is turned or another screen is shown. */
@@ -85,34 +87,36 @@ class MeasurePresenter(
     }
 
     private suspend fun measure(choice: Choice, asked: MeasureState, folder: File): RunState.Failed? {
-        val request = MeasureRequest(folder.path, choice.tower, asked.accelerator, asked.threads)
+        val settings = RunSettings(
+            threads = asked.threads, iterations = ITERATIONS, minimumSeconds = MINIMUM_SECONDS, accelerator = asked.accelerator.id,
+        )
         try {
-            val file = measurer.measure(request) { words ->
+            val file = measurer.measure(MeasureRequest(folder.path, choice.tower, settings)) { words ->
                 current.update { if (it.run is RunState.Running) it.copy(run = RunState.Running(choice.tower, words)) else it }
             }
-            val result = withContext(io) { Documents.read(AgentResult.serializer(), file.readText(), file.name) }
-            result.failure?.let { return RunState.Failed(codeOf(it.code), it.message) }
-            val row = row(choice, asked, result, file) ?: return RunState.Failed(NO_LAUNCH, "the result holds no launch; try again")
-            current.update { it.copy(rows = it.rows + row) }
+            val record = withContext(io) { Documents.read(BenchmarkRecord.serializer(), file.readText(), file.name) }
+            record.reason?.let { return RunState.Failed(it) }
+            current.update { it.copy(rows = it.rows + row(choice, asked, record, file)) }
             return null
         } catch (error: PocketClipException) {
-            return RunState.Failed(NO_LAUNCH, error.message.orEmpty())
+            return RunState.Failed(error.message.orEmpty())
         }
     }
 
-    private fun row(choice: Choice, asked: MeasureState, result: AgentResult, file: File): MeasuredRow? {
-        val launch = result.launch ?: return null
-        val latency = Statistics.summarize(listOf(launch))
+    private fun row(choice: Choice, asked: MeasureState, record: BenchmarkRecord, file: File): MeasuredRow {
+        val launch = record.launches.first()
+        val latency = Statistics.summarize(record.launches)
         return MeasuredRow(
             choice = choice,
             accelerator = asked.accelerator,
             threads = asked.threads,
-            acceleratorObserved = result.acceleratorObserved,
+            acceleratorObserved = record.runtime.acceleratorObserved,
             p50Ns = latency.p50Ns,
             p90Ns = latency.p90Ns,
             loadNs = launch.loadNs,
             peakBytes = launch.peakOverBaselineBytes,
             thermalStatus = launch.after?.thermalStatus,
+            invalid = record.invalid,
             record = file.path,
         )
     }
@@ -122,10 +126,9 @@ class MeasurePresenter(
         return listOf(choice(Tower.IMAGE, summary.image), choice(Tower.TEXT, summary.text))
     }
 
-    private fun codeOf(code: org.pocketclip.core.records.FailureCode): String = code.name.lowercase(java.util.Locale.ROOT).replace('_', '-')
-
     private companion object {
         const val MOST_THREADS = 8
-        const val NO_LAUNCH = "not-measured"
+        const val ITERATIONS = 50
+        const val MINIMUM_SECONDS = 2.0
     }
 }

@@ -12,10 +12,10 @@ import kotlin.concurrent.thread
 import org.pocketclip.app.AppContainer
 import org.pocketclip.core.Documents
 import org.pocketclip.core.PocketClipException
-import org.pocketclip.core.bench.BenchProgram
 import org.pocketclip.core.machine.LinuxMachine
 import org.pocketclip.core.worded
 import org.pocketclip.machine.AndroidServices
+import org.pocketclip.machine.androidDevice
 import org.pocketclip.machine.installedApplication
 
 /**
@@ -49,29 +49,19 @@ class MeasureService : Service() {
     /** Runs the request and tells the receiver how it ended. */
     internal fun carryOut(request: String, receiver: ResultReceiver) {
         try {
-            val measurement = TowerMeasurement(File(filesDir, FOLDER)) { folder -> program(folder, receiver) }
-            val file = measurement.run(Documents.read(MeasureRequest.serializer(), request, "the request"))
+            val measurement = TowerMeasurement(
+                File(filesDir, FOLDER), AppContainer.runtimes(), LinuxMachine(AndroidServices(this)), androidDevice(this),
+                installedApplication(this).version ?: "unknown",
+            )
+            val file = measurement.run(Documents.read(MeasureRequest.serializer(), request, "the request")) { words ->
+                receiver.send(PROGRESS, Bundle().apply { putString(TEXT, words) })
+            }
             receiver.send(DONE, Bundle().apply { putString(TEXT, file.path) })
         } catch (error: PocketClipException) {
             receiver.send(FAILED, Bundle().apply { putString(TEXT, worded(error)) })
         } catch (error: java.io.IOException) {
             receiver.send(FAILED, Bundle().apply { putString(TEXT, worded(error)) })
         }
-    }
-
-    private fun program(folder: File, receiver: ResultReceiver): BenchProgram {
-        val services = AndroidServices(this)
-        return BenchProgram(
-            external = folder,
-            internal = folder,
-            runtimes = AppContainer.runtimes(),
-            machine = LinuxMachine(services),
-            services = services,
-            application = installedApplication(this),
-            // The screen says that it is a debug build.
-            debuggableAllowed = true,
-            progress = { words -> receiver.send(PROGRESS, Bundle().apply { putString(TEXT, words) }) },
-        )
     }
 
     private fun receiver(intent: Intent): ResultReceiver? =

@@ -1,5 +1,7 @@
 package org.pocketclip.app.measure
 
+import org.pocketclip.core.records.Invalidity
+import org.pocketclip.core.records.Tower
 import org.pocketclip.core.runtime.Accelerator
 
 /** A tower that can be measured. */
@@ -11,7 +13,8 @@ data class Choice(val tower: Tower, val runtime: String, val precision: String, 
  * @property acceleratorObserved what the runtime says has executed the model; null where it does not say.
  * @property peakBytes above what the process took before the load; null where the system cannot tell.
  * @property thermalStatus Android's, at the end: 0 none, 1 light and so on; null below Android 10.
- * @property record file with the whole result.
+ * @property invalid why the times may not be ranked, e.g. a battery that runs low; empty where they may.
+ * @property record file with the whole record.
  */
 data class MeasuredRow(
     val choice: Choice,
@@ -23,6 +26,7 @@ data class MeasuredRow(
     val loadNs: Long,
     val peakBytes: Long?,
     val thermalStatus: Int?,
+    val invalid: List<Invalidity>,
     val record: String,
 )
 
@@ -44,6 +48,6 @@ sealed interface RunState {
     /** [words] say what the measuring process does; null before it said anything. */
     data class Running(val tower: Tower, val words: String?) : RunState
 
-    /** It was refused or failed; rows of towers before it are kept. */
-    data class Failed(val code: String, val message: String) : RunState
+    /** It failed; rows of towers before it are kept. */
+    data class Failed(val message: String) : RunState
 }

@@ -45,7 +45,7 @@ import org.pocketclip.app.measure.MeasurePresenter
 import org.pocketclip.app.measure.MeasureState
 import org.pocketclip.app.measure.MeasuredRow
 import org.pocketclip.app.measure.RunState
-import org.pocketclip.app.measure.Tower
+import org.pocketclip.core.records.Tower
 
 /** Latency, load and memory of the bundle's towers on this phone. */
 @Composable
@@ -115,7 +115,7 @@ private fun Run(presenter: MeasurePresenter, state: MeasureState) {
             OutlinedButton(onClick = presenter::cancel) { Text(stringResource(R.string.cancel)) }
         }
         is RunState.Failed -> {
-            Message(stringResource(R.string.measure_failed, run.code, run.message))
+            Message(stringResource(R.string.measure_failed, run.message))
             Start(presenter, state)
         }
         RunState.Idle -> Start(presenter, state)
@@ -146,6 +146,13 @@ private fun Measured(row: MeasuredRow) {
                 Text(stringResource(R.string.measure_load, milliseconds(row.loadNs)))
                 Text(stringResource(R.string.measure_memory, row.peakBytes?.let { megabytes(it) } ?: stringResource(R.string.not_told)))
                 Text(stringResource(R.string.measure_thermal, thermal(row.thermalStatus)))
+            }
+            // A time that may not be ranked is never shown without saying so.
+            for (condition in row.invalid) {
+                Text(
+                    stringResource(R.string.measure_invalid, condition.code, condition.reason, condition.fix),
+                    color = MaterialTheme.colorScheme.error,
+                )
             }
         }
     }
