@@ -33,9 +33,7 @@ LABELS = (
 
 def write_fixtures(image_artifact: Path, text_artifact: Path, folder: Path) -> None:
     """Writes `bundle/`, embeddings of the golden images and captions, rankings, and a tower of other weights."""
-    write_bundle(
-        BundleRequest(load_artifact(image_artifact), load_artifact(text_artifact), LABELS), folder / "bundle"
-    )
+    write_bundle(BundleRequest(load_artifact(image_artifact), load_artifact(text_artifact), LABELS), folder / "bundle")
     bundle = read_bundle(folder / "bundle")
     manifest = bundle.manifest
     with closing(open_model(manifest.image.target, bundle.model_path(manifest.image))) as session:
