@@ -58,6 +58,11 @@ kotlin {
     jvmToolchain(17)
 }
 
+// The desktop library has the same classes with natives of a PC: unit tests run models with it.
+configurations.matching { it.name.endsWith("UnitTestRuntimeClasspath") }.configureEach {
+    exclude(group = "com.microsoft.onnxruntime", module = "onnxruntime-android")
+}
+
 dependencies {
     implementation(project(":core"))
     implementation(project(":machine"))
@@ -69,6 +74,5 @@ dependencies {
     testImplementation(libs.hamcrest.library)
     testImplementation(libs.junit4)
     testImplementation(libs.robolectric)
-    // Desktop natives, so that tests run real inference.
     testRuntimeOnly(libs.onnxruntime.jvm)
 }

@@ -70,7 +70,10 @@ open class AppContainer(protected val context: Context) {
 
     /** What a runtime offers here; nothing where it cannot be loaded. */
     private fun accelerators(runtime: String): List<Accelerator> = try {
-        runtimes.firstOrNull { it.name == runtime }?.let { it.prepare(); it.accelerators.sorted() }.orEmpty()
+        runtimes.firstOrNull { it.name == runtime }?.let {
+            it.prepare()
+            it.accelerators.sorted()
+        }.orEmpty()
     } catch (_: ExecutionException) {
         emptyList()
     }

@@ -82,7 +82,10 @@ class ClassifyPresenterTest {
         var reads = 0
         val blue = RgbImage(1, 1, byteArrayOf(0, 0, 100))
         repeat(5) {
-            presenter.frame { reads++; blue }
+            presenter.frame {
+                reads++
+                blue
+            }
             now += 200_000_000
         }
         assertEquals("pixels of dropped frames are not even read", 1, reads)
@@ -90,7 +93,10 @@ class ClassifyPresenterTest {
         gate.complete(Unit)
         assertEquals("blue", presenter.best())
         presenter.stopCamera()
-        presenter.frame { reads++; blue }
+        presenter.frame {
+            reads++
+            blue
+        }
         assertEquals(1, reads)
         assertEquals(CameraState.Off, presenter.state.value.camera)
     }

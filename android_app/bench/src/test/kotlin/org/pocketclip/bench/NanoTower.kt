@@ -40,7 +40,10 @@ class NanoTower private constructor(private val external: File, private val bund
         return "$name/job.json"
     }
 
-    private fun write(path: String, text: String) = File(external, path).run { parentFile!!.mkdirs(); writeText(text) }
+    private fun write(path: String, text: String) = File(external, path).run {
+        parentFile!!.mkdirs()
+        writeText(text)
+    }
 
     companion object {
         /** Skips the test where no bundle was given by the system property `pocketclip.bundle`. */

@@ -31,8 +31,11 @@ class AndroidServices(private val context: Context) : SystemServices {
 
     /** Forecast for now; NaN, which it is where the device has none or was asked less than a second ago, is null. */
     private fun headroom(): Double? =
-        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.R) null
-        else power.getThermalHeadroom(0).takeIf(Float::isFinite)?.toDouble()
+        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.R) {
+            null
+        } else {
+            power.getThermalHeadroom(0).takeIf(Float::isFinite)?.toDouble()
+        }
 
     private fun Intent.percent(): Int? {
         val level = getIntExtra(BatteryManager.EXTRA_LEVEL, UNKNOWN)

@@ -93,7 +93,9 @@ class BundleStore(private val folder: File, private val maximumBytes: Long = Bun
         var found = false
         for (file in source.files()) {
             if (!SAFE.matches(file.path) || file.path.split('/').any { it == "." || it == ".." }) {
-                throw BundleHostileException("the folder holds '${file.path.take(80)}', a name that no bundle has; choose the bundle's own folder")
+                throw BundleHostileException(
+                    "the folder holds '${file.path.take(80)}', a name that no bundle has; choose the bundle's own folder",
+                )
             }
             found = found || file.path == BUNDLE_NAME
             val place = File(target, file.path)

@@ -37,7 +37,8 @@ class ClassifyPresenter(
             bundle.collect { state ->
                 if (state is BundleState.Ready) {
                     // Labels that were typed are kept when another bundle comes.
-                    current.update { if (it.labelText.isEmpty()) it.copy(labelText = LabelText.join(state.engine.summary.labels)) else it }
+                    val own = LabelText.join(state.engine.summary.labels)
+                    current.update { if (it.labelText.isEmpty()) it.copy(labelText = own) else it }
                     classifyAgain()
                 }
             }
@@ -102,7 +103,10 @@ class ClassifyPresenter(
         }
         scope.launch {
             try {
-                read()?.let { image = it; classify() }
+                read()?.let {
+                    image = it
+                    classify()
+                }
             } catch (error: PocketClipException) {
                 current.update { it.copy(result = ResultState.Failed(error.message.orEmpty())) }
             } finally {

@@ -42,8 +42,11 @@ class FrameGate(val framesPerSecond: Int) {
 
     /** Frames a second over the last ones; null before there are two. */
     fun measuredPerSecond(): Double? =
-        if (finished.size < 2 || finished.last() == finished.first()) null
-        else (finished.size - 1) * 1e9 / (finished.last() - finished.first())
+        if (finished.size < 2 || finished.last() == finished.first()) {
+            null
+        } else {
+            (finished.size - 1) * 1e9 / (finished.last() - finished.first())
+        }
 
     private companion object {
         const val WINDOW = 10

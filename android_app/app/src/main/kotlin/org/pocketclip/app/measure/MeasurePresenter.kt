@@ -88,7 +88,10 @@ class MeasurePresenter(
 
     private suspend fun measure(choice: Choice, asked: MeasureState, folder: File): RunState.Failed? {
         val settings = RunSettings(
-            threads = asked.threads, iterations = ITERATIONS, minimumSeconds = MINIMUM_SECONDS, accelerator = asked.accelerator.id,
+            threads = asked.threads,
+            iterations = ITERATIONS,
+            minimumSeconds = MINIMUM_SECONDS,
+            accelerator = asked.accelerator.id,
         )
         try {
             val file = measurer.measure(MeasureRequest(folder.path, choice.tower, settings)) { words ->

@@ -22,7 +22,10 @@ class ProcessMeasurer(private val context: Context, private val limitMs: Long = 
         withTimeout(limitMs) { answer(request, progress) }
     } catch (error: TimeoutCancellationException) {
         // A process that was killed for memory tells nobody.
-        throw MachineException("the measuring process gave no answer in ${limitMs / 1000} s; close other apps and try again", error)
+        throw MachineException(
+            "the measuring process gave no answer in ${limitMs / 1000} s; close other apps and try again",
+            error,
+        )
     }
 
     private suspend fun answer(request: MeasureRequest, progress: (String) -> Unit): File =

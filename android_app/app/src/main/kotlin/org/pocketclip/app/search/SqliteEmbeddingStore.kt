@@ -61,7 +61,9 @@ class SqliteEmbeddingStore(context: Context, name: String? = FILE) :
         val database = writableDatabase
         database.beginTransaction()
         try {
-            for (document in gone) database.delete("embedding", "$WHERE AND document = ?", arrayOf(folder, bundleSha256, document))
+            for (document in gone) {
+                database.delete("embedding", "$WHERE AND document = ?", arrayOf(folder, bundleSha256, document))
+            }
             database.setTransactionSuccessful()
         } finally {
             database.endTransaction()
@@ -81,11 +83,16 @@ class SqliteEmbeddingStore(context: Context, name: String? = FILE) :
             }
         }
 
-    private fun bytes(values: FloatArray): ByteArray =
-        ByteBuffer.allocate(values.size * Float.SIZE_BYTES).order(ByteOrder.LITTLE_ENDIAN).apply { asFloatBuffer().put(values) }.array()
+    private fun bytes(values: FloatArray): ByteArray {
+        val buffer = ByteBuffer.allocate(values.size * Float.SIZE_BYTES).order(ByteOrder.LITTLE_ENDIAN)
+        buffer.asFloatBuffer().put(values)
+        return buffer.array()
+    }
 
-    private fun floats(bytes: ByteArray): FloatArray =
-        FloatArray(bytes.size / Float.SIZE_BYTES).also { ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(it) }
+    private fun floats(bytes: ByteArray): FloatArray {
+        val buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
+        return FloatArray(buffer.remaining()).also(buffer::get)
+    }
 
     private companion object {
         const val FILE = "embeddings.sqlite"

@@ -42,7 +42,10 @@ import org.pocketclip.app.bundles.BundleState
 fun BundleGate(container: AppContainer, bundle: BundleState, content: @Composable () -> Unit) {
     when (bundle) {
         is BundleState.Ready -> content()
-        BundleState.Loading -> Notice(stringResource(R.string.bundle_loading_title), stringResource(R.string.bundle_loading_text)) {
+        BundleState.Loading -> Notice(
+            stringResource(R.string.bundle_loading_title),
+            stringResource(R.string.bundle_loading_text),
+        ) {
             CircularProgressIndicator()
         }
         BundleState.None -> Notice(stringResource(R.string.bundle_none_title), stringResource(R.string.bundle_none_text)) {
@@ -87,8 +90,14 @@ fun ImportMenu(container: AppContainer) {
         Icon(painterResource(R.drawable.ic_import), stringResource(R.string.import_other))
     }
     DropdownMenu(expanded = open, onDismissRequest = { open = false }) {
-        DropdownMenuItem(text = { Text(stringResource(R.string.import_zip)) }, onClick = { open = false; zip() })
-        DropdownMenuItem(text = { Text(stringResource(R.string.import_folder)) }, onClick = { open = false; folder() })
+        DropdownMenuItem(text = { Text(stringResource(R.string.import_zip)) }, onClick = {
+            open = false
+            zip()
+        })
+        DropdownMenuItem(text = { Text(stringResource(R.string.import_folder)) }, onClick = {
+            open = false
+            folder()
+        })
     }
 }
 

@@ -74,7 +74,9 @@ private fun Choices(presenter: MeasurePresenter, state: MeasureState, enabled: B
         val chosen = choice.tower in state.chosen
         Row(
             // The whole row is one switch, as TalkBack reads it.
-            Modifier.fillMaxWidth().toggleable(chosen, enabled, Role.Checkbox) { presenter.choose(choice.tower, it) }.padding(vertical = 8.dp),
+            Modifier.fillMaxWidth().toggleable(chosen, enabled, Role.Checkbox) {
+                presenter.choose(choice.tower, it)
+            }.padding(vertical = 8.dp),
             verticalAlignment = Alignment.CenterVertically,
             horizontalArrangement = Arrangement.spacedBy(8.dp),
         ) {
@@ -144,7 +146,8 @@ private fun Measured(row: MeasuredRow) {
                 Text(stringResource(R.string.measure_p50, milliseconds(row.p50Ns)))
                 Text(stringResource(R.string.measure_p90, milliseconds(row.p90Ns)))
                 Text(stringResource(R.string.measure_load, milliseconds(row.loadNs)))
-                Text(stringResource(R.string.measure_memory, row.peakBytes?.let { megabytes(it) } ?: stringResource(R.string.not_told)))
+                val memory = row.peakBytes?.let { megabytes(it) } ?: stringResource(R.string.not_told)
+                Text(stringResource(R.string.measure_memory, memory))
                 Text(stringResource(R.string.measure_thermal, thermal(row.thermalStatus)))
             }
             // A time that may not be ranked is never shown without saying so.

@@ -1,8 +1,8 @@
 package org.pocketclip.app.ui
 
 import android.content.ContentResolver
-import android.graphics.ImageDecoder
 import android.graphics.BitmapFactory
+import android.graphics.ImageDecoder
 import android.net.Uri
 import android.os.Build
 import androidx.compose.foundation.Image

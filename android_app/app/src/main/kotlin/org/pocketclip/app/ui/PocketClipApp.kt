@@ -74,5 +74,8 @@ fun PocketClipApp(container: AppContainer) {
 
 @Composable
 private fun title(bundle: BundleState): String =
-    if (bundle is BundleState.Ready) stringResource(R.string.title_with_model, bundle.engine.summary.model)
-    else stringResource(R.string.app_name)
+    if (bundle is BundleState.Ready) {
+        stringResource(R.string.title_with_model, bundle.engine.summary.model)
+    } else {
+        stringResource(R.string.app_name)
+    }

@@ -7,6 +7,7 @@ import androidx.activity.compose.rememberLauncherForActivityResult
 import androidx.activity.result.contract.ActivityResultContracts.OpenDocumentTree
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.PaddingValues
 import androidx.compose.foundation.layout.aspectRatio
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
@@ -14,7 +15,6 @@ import androidx.compose.foundation.lazy.grid.GridCells
 import androidx.compose.foundation.lazy.grid.GridItemSpan
 import androidx.compose.foundation.lazy.grid.LazyVerticalGrid
 import androidx.compose.foundation.lazy.grid.items
-import androidx.compose.foundation.layout.PaddingValues
 import androidx.compose.foundation.text.KeyboardActions
 import androidx.compose.foundation.text.KeyboardOptions
 import androidx.compose.material3.Button
@@ -51,7 +51,9 @@ fun SearchScreen(presenter: SearchPresenter) {
     val state by presenter.state.collectAsStateWithLifecycle()
     val context = LocalContext.current
     val picker = rememberLauncherForActivityResult(OpenDocumentTree()) { tree: Uri? ->
-        if (tree != null) { if (keepAccess(context, tree)) presenter.chooseFolder("$tree") else presenter.folderRefused() }
+        if (tree != null) {
+            if (keepAccess(context, tree)) presenter.chooseFolder("$tree") else presenter.folderRefused()
+        }
     }
     LazyVerticalGrid(
         GridCells.Adaptive(minSize = 120.dp),
@@ -90,7 +92,8 @@ private fun Index(presenter: SearchPresenter, index: IndexState, pick: () -> Uni
         }
         is IndexState.Complete -> {
             Text(
-                pluralStringResource(R.plurals.search_complete, index.progress.done, index.progress.done) + unreadable(index.progress),
+                pluralStringResource(R.plurals.search_complete, index.progress.done, index.progress.done) +
+                    unreadable(index.progress),
                 Modifier.semantics { liveRegion = LiveRegionMode.Polite },
             )
             OutlinedButton(onClick = presenter::resume) { Text(stringResource(R.string.search_again)) }
@@ -119,7 +122,10 @@ private fun Progress(progress: IndexProgress) {
 
 @Composable
 private fun unreadable(progress: IndexProgress): String =
-    if (progress.unreadable == 0) "" else pluralStringResource(R.plurals.search_unreadable, progress.unreadable, progress.unreadable)
+    when (val count = progress.unreadable) {
+        0 -> ""
+        else -> pluralStringResource(R.plurals.search_unreadable, count, count)
+    }
 
 @Composable
 private fun Query(presenter: SearchPresenter, state: SearchState) {

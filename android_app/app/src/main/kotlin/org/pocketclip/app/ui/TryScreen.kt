@@ -99,13 +99,19 @@ private fun Sources(presenter: ClassifyPresenter, state: ClassifyState) {
         Button(onClick = { gallery.launch(PickVisualMediaRequest(PickVisualMedia.ImageOnly)) }) {
             Text(stringResource(R.string.photo_from_gallery))
         }
-        OutlinedButton(onClick = { live = false; permission.launch(Manifest.permission.CAMERA) }) {
+        OutlinedButton(onClick = {
+            live = false
+            permission.launch(Manifest.permission.CAMERA)
+        }) {
             Text(stringResource(R.string.photo_from_camera))
         }
         if (state.camera is CameraState.Live) {
             OutlinedButton(onClick = presenter::stopCamera) { Text(stringResource(R.string.camera_stop)) }
         } else {
-            OutlinedButton(onClick = { live = true; permission.launch(Manifest.permission.CAMERA) }) {
+            OutlinedButton(onClick = {
+                live = true
+                permission.launch(Manifest.permission.CAMERA)
+            }) {
                 Text(stringResource(R.string.camera_start))
             }
         }
@@ -123,14 +129,19 @@ private fun Picture(presenter: ClassifyPresenter, state: ClassifyState) {
             )
             val measured = camera.measuredPerSecond
             Text(
-                if (measured == null) stringResource(R.string.camera_rate_asked, camera.framesPerSecond)
-                else stringResource(R.string.camera_rate, camera.framesPerSecond, measured, camera.dropped),
+                if (measured == null) {
+                    stringResource(R.string.camera_rate_asked, camera.framesPerSecond)
+                } else {
+                    stringResource(R.string.camera_rate, camera.framesPerSecond, measured, camera.dropped)
+                },
                 style = MaterialTheme.typography.bodySmall,
             )
         }
         CameraState.PermissionRefused -> PermissionRefused()
         is CameraState.Failed -> Message(stringResource(R.string.camera_failed, camera.message))
-        CameraState.Off -> state.photo?.let { Photo(it, stringResource(R.string.photo_description), Modifier.fillMaxWidth().height(240.dp)) }
+        CameraState.Off -> state.photo?.let {
+            Photo(it, stringResource(R.string.photo_description), Modifier.fillMaxWidth().height(240.dp))
+        }
     }
 }
 
@@ -170,7 +181,10 @@ private fun Ranking(found: Classified) {
     val spoken = stringResource(R.string.result_best, best.name, percent(best.ranked.probability))
     Column(
         // The best one is read when it changes; the rows can be gone through.
-        Modifier.semantics { liveRegion = LiveRegionMode.Polite; contentDescription = spoken },
+        Modifier.semantics {
+            liveRegion = LiveRegionMode.Polite
+            contentDescription = spoken
+        },
         verticalArrangement = Arrangement.spacedBy(8.dp),
     ) {
         found.labels.take(SHOWN).forEach { Bar(it) }

@@ -43,7 +43,10 @@ class ExecuTorch : InferenceRuntime {
     @Synchronized
     override fun prepare() {
         if (prepared) return
-        backends = linked { ExecuTorchRuntime.getRuntime(); ExecuTorchRuntime.getRegisteredBackends().toSet() }
+        backends = linked {
+            ExecuTorchRuntime.getRuntime()
+            ExecuTorchRuntime.getRegisteredBackends().toSet()
+        }
         prepared = true
     }
 
