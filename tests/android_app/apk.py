@@ -1,7 +1,7 @@
 """Assembles a real, signed APK of what the Maven reactor compiled: what Gradle does, by the same tools without Gradle.
 
-Kotlin's and Java's classes go through D8, resources and manifest were linked by aapt2 in the reactor, native libraries come
-from the AARs that can be had; then zipalign and apksigner with a key that is thrown away.
+Classes go through D8, resources and manifest were linked by aapt2 in the reactor, native libraries come from the AARs
+that can be had; then zipalign and apksigner with a key that is thrown away.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Application:
         return f"org.pocketclip.{self.name}"
 
 
-# The GPU delegate needs tensorflow-lite-gpu-api, which the registry here does not serve: an APK without it says so in words.
+# The GPU delegate needs tensorflow-lite-gpu-api, which Maven Central lacks: an APK without it says so in words.
 BENCH = Application("bench", ("tensorflow-lite-2", "tensorflow-lite-api"))
 APP = Application("app", ("",), left_out=("tensorflow-lite-gpu",))
 
@@ -57,21 +57,26 @@ def assemble(application: Application, proof: Path, out: Path, cache: Path) -> P
         subprocess.CalledProcessError: a tool refuses what it is given; its output is in the error.
     """
     module = proof / "android" / application.name / "target"
-    libraries = _library_jars(application, proof, module)
+    # What both have is dexed once, by itself.
+    shared = _library_jars(BENCH, proof)
+    further = [jar for jar in _library_jars(application, proof) if jar not in shared]
     out.mkdir(parents=True, exist_ok=True)
     program = out / f"{application.name}-classes.jar"
     _jar(_class_folders(application, proof), program)
     tools = proof / "android" / "app" / "target" / "tools"
-    dexed = [_dexed_libraries(libraries, tools, cache), _dex([program], libraries, tools, out / f"{application.name}-dex")]
+    dexed = [_dex([program], [*shared, *further], tools, out / f"{application.name}-dex")]
+    dexed.append(_dexed_libraries(shared, [], tools, cache))
+    if further:
+        dexed.append(_dexed_libraries(further, shared, tools, cache))
     unsigned = out / f"{application.name}-unsigned.apk"
     shutil.copy(module / "resources.ap_", unsigned)
     with zipfile.ZipFile(unsigned, "a") as apk:
         # The program first: its classes are wanted first.
-        for place, dex in enumerate(dex for folder in reversed(dexed) for dex in sorted(folder.glob("*.dex"))):
-            apk.write(dex, "classes.dex" if place == 0 else f"classes{place + 1}.dex", zipfile.ZIP_DEFLATED)
+        for place, dex in enumerate(dex for folder in dexed for dex in sorted(folder.glob("*.dex"))):
+            _add(apk, "classes.dex" if place == 0 else f"classes{place + 1}.dex", dex, zipfile.ZIP_DEFLATED)
         for name, library in _native_libraries(application, proof):
             # Stored: they are mapped from the APK as they are.
-            apk.write(library, name, zipfile.ZIP_STORED)
+            _add(apk, name, library, zipfile.ZIP_STORED)
     aligned = out / f"{application.name}-aligned.apk"
     _run("zipalign", "-f", "-p", "4", unsigned, aligned)
     signed = out / f"{application.name}.apk"
@@ -96,11 +101,15 @@ def _exploded(application: Application, proof: Path) -> list[Path]:
     ]
 
 
-def _library_jars(application: Application, proof: Path, module: Path) -> list[Path]:
+def _library_jars(application: Application, proof: Path) -> list[Path]:
+    android = proof / "android"
     jars = [folder / "classes.jar" for folder in _exploded(application, proof)]
     if application is APP:
-        jars += (proof / "android" / "aars" / "target" / "jars").glob("*.jar")
-    return sorted(jar for jar in [*jars, *(module / "lib").glob("*.jar")] if jar.is_file())
+        jars += (android / "aars" / "target" / "jars").glob("*.jar")
+    # Both have the same versions: one copy of each stands for all.
+    own = {jar.name: jar for name in ("app", "bench") for jar in (android / name / "target" / "lib").glob("*.jar")}
+    wanted = {jar.name for jar in (android / application.name / "target" / "lib").glob("*.jar")}
+    return sorted(jar for jar in [*jars, *(own[name] for name in wanted)] if jar.is_file())
 
 
 def _native_libraries(application: Application, proof: Path) -> Iterable[tuple[str, Path]]:
@@ -114,10 +123,15 @@ def _jar(folders: list[Path], target: Path) -> None:
     with zipfile.ZipFile(target, "w") as jar:
         for folder in folders:
             for file in sorted(folder.rglob("*.class")):
-                jar.write(file, file.relative_to(folder).as_posix())
+                _add(jar, file.relative_to(folder).as_posix(), file, zipfile.ZIP_STORED)
 
 
-def _dexed_libraries(jars: list[Path], tools: Path, cache: Path) -> Path:
+def _add(archive: zipfile.ZipFile, name: str, file: Path, compression: int) -> None:
+    # Without the file's time: AARs have some from before 1980, which a zip cannot hold.
+    archive.writestr(zipfile.ZipInfo(name), file.read_bytes(), compression)
+
+
+def _dexed_libraries(jars: list[Path], classpath: list[Path], tools: Path, cache: Path) -> Path:
     digest = hashlib.sha256((tools / "r8.jar").stat().st_size.to_bytes(8, "little"))
     for jar in jars:
         digest.update(f"{jar.parent.name}/{jar.name} {jar.stat().st_size}\n".encode())
@@ -125,7 +139,7 @@ def _dexed_libraries(jars: list[Path], tools: Path, cache: Path) -> Path:
     if not folder.is_dir():
         partial = folder.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
-        _dex(jars, [], tools, partial)
+        _dex(jars, classpath, tools, partial)
         partial.rename(folder)
     return folder
 
@@ -145,7 +159,8 @@ def _key(folder: Path) -> Path:
     key = folder / "throwaway.p12"
     if not key.is_file():
         _run(
-            "keytool", "-genkeypair", "-keystore", key, "-storetype", "PKCS12", "-storepass", "throwaway", "-alias", "key",
+            "keytool", "-genkeypair", "-keystore", key, "-storetype", "PKCS12", "-storepass", "throwaway",
+            "-alias", "key",
             "-keyalg", "EC", "-dname", "CN=PocketCLIP tests", "-validity", "2",
         )  # fmt: skip
     return key

@@ -10,7 +10,9 @@ from .maven_build import Build, has_resource_compiler
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1200),
-    pytest.mark.skipif(not has_resource_compiler(), reason="aapt2 or unzip is not installed: apt-get install aapt unzip"),
+    pytest.mark.skipif(
+        not has_resource_compiler(), reason="aapt2 or unzip is not installed: apt-get install aapt unzip"
+    ),
 ]
 
 # What each module must at least have run, so that tests which vanish are missed.

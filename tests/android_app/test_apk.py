@@ -41,8 +41,18 @@ EXPORTED = {
     },
 }
 CLASSES = {
-    "bench": ("bench/BenchInstrumentation", "bench/MeasuringService", "core/bench/BenchProgram", "runtime/litert/LiteRt"),
-    "app": ("app/MainActivity", "app/measure/MeasureService", "core/inference/Classifier", "runtime/executorch/ExecuTorch"),
+    "bench": (
+        "bench/BenchInstrumentation",
+        "bench/MeasuringService",
+        "core/bench/BenchProgram",
+        "runtime/litert/LiteRt",
+    ),
+    "app": (
+        "app/MainActivity",
+        "app/measure/MeasureService",
+        "core/inference/Classifier",
+        "runtime/executorch/ExecuTorch",
+    ),
 }
 LIBRARIES = {
     "bench": {"libtensorflowlite_jni.so"},
@@ -60,7 +70,9 @@ def apks(proof: Build, session_folder: Path) -> dict[str, Path]:
     with FileLock(session_folder / "apks.lock"):
         if not (out / "done").is_file():
             for application in APPLICATIONS.values():
-                assert (proof.proof / "android" / application.name / "target" / "classes").is_dir(), proof.output[-4000:]
+                assert (proof.proof / "android" / application.name / "target" / "classes").is_dir(), proof.output[
+                    -4000:
+                ]
                 apk.assemble(application, proof.proof, out, cache)
             (out / "done").touch()
     return {name: out / f"{name}.apk" for name in APPLICATIONS}
@@ -137,7 +149,9 @@ def test_the_dex_files_hold_the_classes(apks: dict[str, Path], name: str, tmp_pa
         archive.extractall(tmp_path, dexes)
     for each in dexes:
         assert "Checksum verified" in _out("dexdump", "-c", tmp_path / each)
-    dumped = subprocess.run(["dexdump", str(tmp_path / "classes.dex")], check=True, capture_output=True, text=True).stdout
+    dumped = subprocess.run(
+        ["dexdump", str(tmp_path / "classes.dex")], check=True, capture_output=True, text=True
+    ).stdout
     classes = set(re.findall(r"Class descriptor  : '([^']+)'", dumped))
     for wanted in CLASSES[name]:
         assert f"Lorg/pocketclip/{wanted};" in classes
@@ -158,7 +172,7 @@ def test_native_libraries_are_for_the_phones_and_stored_as_they_are(apks: dict[s
             assert head[:4] == b"\x7fELF"
             assert int.from_bytes(head[18:20], "little") == machines[abi]
             assert entry.compress_type == zipfile.ZIP_STORED
-    assert found == {abi: LIBRARIES[name] for abi in machines}
+    assert found == dict.fromkeys(machines, LIBRARIES[name])
     assert not LIBRARIES[name] & NOT_TO_BE_HAD
 
 

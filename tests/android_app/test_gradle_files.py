@@ -19,7 +19,7 @@ NAMESPACE = "{http://maven.apache.org/POM/4.0.0}"
 
 
 def test_every_module_has_its_folder_and_every_folder_is_a_module() -> None:
-    assert MODULES == [*dict.fromkeys(MODULES)]
+    assert [*dict.fromkeys(MODULES)] == MODULES
     assert {path.parent.name for path in SOURCES.glob("*/build.gradle.kts")} == set(MODULES)
     for module in MODULES:
         assert (SOURCES / module / "src" / "main").is_dir(), module
@@ -91,7 +91,9 @@ def test_libraries_come_from_google_and_central_alone() -> None:
         line.split("=", 1) for line in (SOURCES / "gradle/wrapper/gradle-wrapper.properties").read_text().splitlines()
     )
     assert re.fullmatch(r"[0-9a-f]{64}", wrapper["distributionSha256Sum"])
-    assert re.fullmatch(r"https\\://services\.gradle\.org/distributions/gradle-[\d.]+-bin\.zip", wrapper["distributionUrl"])
+    assert re.fullmatch(
+        r"https\\://services\.gradle\.org/distributions/gradle-[\d.]+-bin\.zip", wrapper["distributionUrl"]
+    )
 
 
 @pytest.mark.slow
