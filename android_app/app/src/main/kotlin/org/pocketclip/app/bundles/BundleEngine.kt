@@ -1,0 +1,90 @@
+package org.pocketclip.app.bundles
+
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.withContext
+import org.pocketclip.core.bundle.Bundle
+import org.pocketclip.core.bundle.BundledTower
+import org.pocketclip.core.image.RgbImage
+import org.pocketclip.core.inference.Classifier
+import org.pocketclip.core.inference.ImageEncoder
+import org.pocketclip.core.inference.TextEncoder
+import org.pocketclip.core.runtime.InferenceRuntime
+import org.pocketclip.core.runtime.LoadOptions
+
+/** The towers of an opened bundle. [compute] must run one thing at a time: sessions belong to one thread each moment. */
+class BundleEngine private constructor(
+    private val bundle: Bundle,
+    private val images: ImageEncoder,
+    private val texts: TextEncoder,
+    private val compute: CoroutineDispatcher,
+) : Engine {
+    private val classifier = Classifier(bundle, images) { texts }
+    private val known: MutableSet<String> = bundle.manifest.labels?.names.orEmpty().toMutableSet()
+    private var closed = false
+
+    override val summary = summary(bundle)
+
+    override suspend fun classify(image: RgbImage, labels: List<String>): Classified = onModels {
+        val started = System.nanoTime()
+        val embedded = classifier.labels(labels)
+        val textNs = System.nanoTime() - started
+        val allKnown = !known.addAll(labels)
+        val found = classifier.classify(image, embedded)
+        Classified(found.labels, found.image.preparationNs, found.image.inferenceNs, if (allKnown) null else textNs)
+    }
+
+    override suspend fun embed(image: RgbImage): FloatArray = onModels { images.encode(image).values }
+
+    override suspend fun embed(sentence: String): FloatArray = onModels { texts.encode(sentence).values }
+
+    private suspend fun <T> onModels(action: () -> T): T = withContext(compute) {
+        check(!closed) { "the bundle is closed" }
+        action()
+    }
+
+    /** Frees the models once what runs has finished. */
+    override fun close() {
+        compute.dispatch(kotlin.coroutines.EmptyCoroutineContext) {
+            if (!closed) {
+                closed = true
+                images.close()
+                texts.close()
+            }
+        }
+    }
+
+    companion object {
+        /**
+         * Loads both towers.
+         *
+         * @throws org.pocketclip.core.ExecutionException a runtime or an accelerator is missing, or refuses a model.
+         */
+        fun open(
+            bundle: Bundle,
+            runtimes: List<InferenceRuntime>,
+            compute: CoroutineDispatcher,
+            options: LoadOptions = LoadOptions(),
+        ): BundleEngine {
+            val images = ImageEncoder.open(bundle, runtimes, options)
+            try {
+                return BundleEngine(bundle, images, TextEncoder.open(bundle, runtimes, options), compute)
+            } catch (error: Throwable) {
+                images.close()
+                throw error
+            }
+        }
+
+        private fun summary(bundle: Bundle): BundleSummary {
+            val manifest = bundle.manifest
+            fun tower(tower: BundledTower) = TowerSummary(tower.runtime, tower.precision, bundle.modelSizeBytes(tower))
+            return BundleSummary(
+                sha256 = bundle.sha256,
+                model = manifest.model.name,
+                image = tower(manifest.image),
+                text = tower(manifest.text),
+                labels = manifest.labels?.names.orEmpty(),
+                logitScale = manifest.model.logitScale,
+            )
+        }
+    }
+}

@@ -1,0 +1,50 @@
+package org.pocketclip.app.bundles
+
+import org.pocketclip.core.image.RgbImage
+import org.pocketclip.core.inference.RankedLabel
+
+/**
+ * What an image shows, best first.
+ *
+ * @property preparationNs resizing and normalising of the image.
+ * @property imageNs the image tower alone.
+ * @property textNs embeddings of labels that were not known yet; null where all of them were.
+ */
+data class Classified(val labels: List<RankedLabel>, val preparationNs: Long, val imageNs: Long, val textNs: Long?)
+
+/**
+ * What a screen says of a bundle.
+ *
+ * @property sha256 its identity, to which stored embeddings belong.
+ * @property labels that it brings with embeddings; empty where it has none.
+ */
+data class BundleSummary(
+    val sha256: String,
+    val model: String,
+    val image: TowerSummary,
+    val text: TowerSummary,
+    val labels: List<String>,
+    val logitScale: Double,
+)
+
+/** A tower's runtime and precision, and the size of its model. */
+data class TowerSummary(val runtime: String, val precision: String, val sizeBytes: Long)
+
+/** A bundle with both towers loaded. Suspending functions may be called from anywhere: one runs at a time. */
+interface Engine : AutoCloseable {
+    val summary: BundleSummary
+
+    /**
+     * Ranks labels for an upright image.
+     *
+     * @throws org.pocketclip.core.InputException labels are empty or repeated.
+     * @throws org.pocketclip.core.ExecutionException a tower failed.
+     */
+    suspend fun classify(image: RgbImage, labels: List<String>): Classified
+
+    /** The normalised embedding of an upright image; throws as [classify]. */
+    suspend fun embed(image: RgbImage): FloatArray
+
+    /** The normalised embedding of a sentence; throws as [classify]. */
+    suspend fun embed(sentence: String): FloatArray
+}

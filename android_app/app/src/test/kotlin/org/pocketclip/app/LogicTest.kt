@@ -1,0 +1,67 @@
+package org.pocketclip.app
+
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.pocketclip.app.classify.FrameGate
+import org.pocketclip.app.classify.LabelText
+import org.pocketclip.app.photos.ContentPhotoReader
+
+class LogicTest {
+    @Test
+    fun `labels are what stands between commas and line ends`() {
+        assertEquals(listOf("a red circle", "犬", "x"), LabelText.parse(" a red circle ,,\n犬，a red circle、 x,"))
+        assertEquals(emptyList<String>(), LabelText.parse(" , \n"))
+    }
+
+    @Test
+    fun `frames come at no more than the rate, and never while one is worked on`() {
+        val gate = FrameGate(5)
+        // A camera with 30 frames a second for two seconds, each frame taking 20 ms of work.
+        var taken = 0
+        for (frame in 0 until 60) {
+            val now = frame * 1_000_000_000L / 30
+            if (gate.take(now)) {
+                taken++
+                gate.done(now + 20_000_000)
+            }
+        }
+        assertEquals(10, taken)
+        assertEquals(50L, gate.dropped)
+        assertEquals(5.0, gate.measuredPerSecond()!!, 0.1)
+    }
+
+    @Test
+    fun `work slower than the rate drops frames in place of queueing them`() {
+        val gate = FrameGate(10)
+        assertTrue(gate.take(0))
+        assertFalse("one is being worked on", gate.take(500_000_000))
+        gate.done(900_000_000)
+        assertTrue(gate.take(900_000_000))
+        gate.done(1_000_000_000)
+        // The nine that were missed are not made up for.
+        assertFalse(gate.take(1_000_000_000 - 50_000_000))
+        assertTrue(gate.take(1_000_000_000))
+    }
+
+    @Test
+    fun `nothing is claimed of a rate before there are two frames`() {
+        val gate = FrameGate(5)
+        assertNull(gate.measuredPerSecond())
+        gate.take(0)
+        gate.done(1)
+        assertNull(gate.measuredPerSecond())
+        assertThrows(IllegalArgumentException::class.java) { FrameGate(0) }
+    }
+
+    @Test
+    fun `large photos are read smaller, but never below what models resize from`() {
+        assertEquals(1, ContentPhotoReader.sampleSize(1024, 1024))
+        assertEquals(2, ContentPhotoReader.sampleSize(4000, 3000))
+        assertEquals(4, ContentPhotoReader.sampleSize(8000, 6000))
+        assertEquals(1, ContentPhotoReader.sampleSize(20_000, 900))
+    }
+}
