@@ -1,7 +1,7 @@
 """What `bench --artifact` measures: artefacts, and the two towers of bundles in the form of artefacts.
 
-A bundle keeps of an artefact what an app needs. So its golden samples are fewer, its proof is a summary, and its
-scheme is target and precision alone; the identity in records is the artefact's own.
+A bundle keeps of an artefact what an app needs. So its golden samples are fewer and its proof is a summary; the
+identity in records is the artefact's own.
 """
 
 from __future__ import annotations
@@ -26,15 +26,21 @@ from models.documents import document
 
 @document
 class BundledManifest(Manifest):
-    """The manifest of a tower that was taken from a bundle. `artifact_sha256` is the identity it had before."""
+    """The manifest of a tower that was taken from a bundle, with the identity and the scheme that it had before."""
 
     artifact_sha256: str = ""
+    artifact_scheme: str = ""
     bundled_parity: BundledParity | None = None
 
     @property
     def sha256(self) -> str:
         """The identity of the artefact that was bundled."""
         return self.artifact_sha256
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the artefact that was bundled; bundles of before it was kept tell target and precision."""
+        return self.artifact_scheme or f"{self.target}-{self.precision}"
 
 
 @contextmanager
@@ -105,6 +111,7 @@ def _artifact(bundle: OpenedBundle, tower: BundledTower, kind: Tower, folder: Pa
         parity=None,
         requires=tower.requires,
         artifact_sha256=tower.artifact_sha256,
+        artifact_scheme=tower.scheme,
         bundled_parity=None
         if parity is None
         else BundledParity(

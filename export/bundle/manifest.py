@@ -117,7 +117,8 @@ class BundledTower:
 
     `runtime` is `onnxruntime`, `coreml`, `executorch` or `litert`; `requires` words its oldest version or the oldest
     system, `minimum_ios` is that system's number where it is iOS. `normalized` says whether embeddings come out with
-    length 1; otherwise the host divides by it. `artifact_sha256` is the identity of the artefact it was taken from.
+    length 1; otherwise the host divides by it. `artifact_sha256` is the identity of the artefact it was taken from,
+    `scheme` its target and precision with what differs from the usual form, as in records.
     """
 
     target: TargetName
@@ -135,6 +136,7 @@ class BundledTower:
     executed_by: Execution
     tolerances: TowerTolerances
     golden: TowerGolden
+    scheme: str = ""
 
 
 @document

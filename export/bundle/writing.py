@@ -241,6 +241,7 @@ def _store_tower(artifact: Artifact, folder: Path) -> BundledTower:
             reference=_store_golden(artifact, manifest.golden.reference, folder, "reference"),
             outputs=_store_golden(artifact, manifest.golden.outputs, folder, "outputs"),
         ),
+        scheme=manifest.scheme,
     )
 
 

@@ -15,7 +15,7 @@ from benchmark.store.codec import decode, encode
 from export.artifact import Artifact
 from export.bundle.writing import BundleRequest, write_bundle
 from export.errors import ArtifactNotFoundError, BundleCorruptError
-from export.precision import Tower
+from export.precision import InstructionSet, Tower
 from tests.export.bundle.tiny_artifacts import LABELS, build_artifact
 
 
@@ -61,6 +61,15 @@ def test_records_of_a_bundle_are_those_of_its_artefacts(bundle: Path, towers: li
         )
         assert record.parity.passed
         assert decode(encode(record)) == record
+
+
+def test_what_differs_from_the_usual_form_stays_told(towers: list[Artifact], tmp_path: Path) -> None:
+    # One for other processors than a phone's has this in its scheme.
+    image = Artifact(towers[0].folder, replace(towers[0].manifest, instruction_set=InstructionSet.X86_64))
+    written = write_bundle(BundleRequest(image, towers[1], LABELS), tmp_path / "other.bundle")
+    assert written.image.scheme == "onnx-fp32-x86_64"
+    with measurable_artifacts([tmp_path / "other.bundle"]) as found:
+        assert [each.manifest.scheme for each in found] == ["onnx-fp32-x86_64", towers[1].manifest.scheme]
 
 
 def test_a_bundle_beside_its_own_artefact_is_measured_once(bundle: Path, towers: list[Artifact]) -> None:

@@ -137,6 +137,8 @@ public struct BundledTower: Equatable, Sendable {
     public let executedBy: Execution
     public let tolerances: TowerTolerances
     public let golden: TowerGolden
+    /// Target and precision with what differs from the usual form, as in records.
+    public let scheme: String
 
     /// The files of the model alone.
     public func modelFiles(of manifest: BundleManifest) -> [FileEntry] {

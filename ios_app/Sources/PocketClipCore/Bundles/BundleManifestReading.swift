@@ -123,6 +123,7 @@ extension BundledTower: JSONReadable {
             known: [
                 "target", "precision", "runtime", "requires", "minimum_ios", "entry_point", "input", "output",
                 "normalized", "versions", "artifact_sha256", "parity", "executed_by", "tolerances", "golden",
+                "scheme",
             ])
         target = try fields["target"]
         precision = try fields["precision"]
@@ -139,6 +140,8 @@ extension BundledTower: JSONReadable {
         executedBy = try fields["executed_by"]
         tolerances = try fields["tolerances"]
         golden = try fields["golden"]
+        let scheme: String? = try fields.optional("scheme")
+        self.scheme = scheme.flatMap { $0.isEmpty ? nil : $0 } ?? "\(target)-\(precision)"
     }
 }
 

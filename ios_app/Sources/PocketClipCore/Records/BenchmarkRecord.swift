@@ -17,6 +17,7 @@ public struct ArtifactIdentity: Equatable, Sendable {
     public let sha256: String
     public let weightsSha256: String
     public let modelSizeBytes: Int
+    public let scheme: String
 
     /// Of a tower of a bundle.
     public init(_ tower: Tower, of manifest: BundleManifest) {
@@ -28,6 +29,7 @@ public struct ArtifactIdentity: Equatable, Sendable {
         sha256 = bundled.artifactSha256
         weightsSha256 = manifest.model.weightsSha256
         modelSizeBytes = bundled.modelFiles(of: manifest).reduce(0) { $0 + $1.sizeBytes }
+        scheme = bundled.scheme
     }
 }
 

@@ -66,7 +66,11 @@ data class ParitySummary(
 @Serializable
 data class TowerGolden(val inputs: StoredTensor, val reference: StoredTensor, val outputs: StoredTensor)
 
-/** One tower: its model file or package folder, what runs it, what it takes and gives. */
+/**
+ * One tower: its model file or package folder, what runs it, what it takes and gives.
+ *
+ * @property scheme target and precision with what differs from the usual form; empty in the oldest bundles.
+ */
 @Serializable
 data class BundledTower(
     val target: String,
@@ -84,6 +88,7 @@ data class BundledTower(
     @SerialName("executed_by") val executedBy: Execution,
     val tolerances: TowerTolerances,
     val golden: TowerGolden,
+    val scheme: String = "",
 )
 
 /** How an image that is no square becomes one: its centre, or the whole of it squeezed. */

@@ -146,7 +146,7 @@ class TowerBenchmark(
             sha256 = bundled.artifactSha256,
             weightsSha256 = bundle.manifest.model.weightsSha256,
             modelSizeBytes = bundle.modelSizeBytes(bundled),
-            scheme = "${bundled.target}-${bundled.precision}",
+            scheme = bundled.scheme.ifEmpty { "${bundled.target}-${bundled.precision}" },
         ),
         device = device,
         runtime = RuntimeFacts(bundled.runtime, version, settings.accelerator, observed),
