@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.agent_runner import AgentRun, CountedRun, Runner
+from benchmark.bundled_artifacts import BundledManifest
 from benchmark.cooldown import wait_until_fit
 from benchmark.devices import Device
 from benchmark.errors import (
@@ -319,7 +320,7 @@ class Measurement:
             status=status,
             reason=reason,
             launches=tuple(self.launches) if status is not Status.PARITY_ONLY else (),
-            parity=manifest.parity,
+            parity=manifest.bundled_parity if isinstance(manifest, BundledManifest) else manifest.parity,
             golden_check=_worst(self.checks) if self.checks else None,
             agent_sha256=agent_sha256,
             tool_version=tool_version(),

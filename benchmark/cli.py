@@ -36,7 +36,7 @@ StoreOption = Annotated[
 def bench_command(
     artifact: Annotated[
         list[Path],
-        typer.Option("--artifact", help="An artefact's folder, or a folder of artefacts; repeatable."),
+        typer.Option("--artifact", help="An artefact's folder, a folder of artefacts, or a bundle; repeatable."),
     ],
     device: Annotated[str, typer.Option("--device", help="The device that measures.")] = "host",
     threads: Annotated[
@@ -81,11 +81,16 @@ def bench_command(
     wait: Annotated[
         float, typer.Option("--wait", min=0.0, help="Seconds to wait for a device that another bench holds.")
     ] = 0.0,
+    app: Annotated[
+        Path | None,
+        typer.Option("--app", help="The measuring app for phones (default: POCKETCLIP_ANDROID_APK, or the one built)."),
+    ] = None,
     devices: DevicesOption = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Measures artefacts on a device: latency, load, memory and parity, every sample kept."""
     from benchmark.bench import BenchmarkPlan, run_plan
+    from benchmark.bundled_artifacts import measurable_artifacts
     from benchmark.devices import open_device
     from benchmark.devices.leases import lease
     from benchmark.devices.table import load_table
@@ -93,13 +98,12 @@ def bench_command(
     from benchmark.option_values import parse_accelerator, parse_cores, parse_duration_s, parse_share, parse_threads
     from benchmark.records import LoadMode, RunSettings, Status
     from benchmark.store import open_store
-    from export.artifact import find_artifacts
 
-    chosen = open_device(device, load_table(devices), say=command_line.note)
-    artifacts = tuple(find_artifacts(artifact))
+    chosen = open_device(device, load_table(devices), say=command_line.note, app=app)
     finished: list[BenchmarkRecord] = []
     # Opened before the first launch: a store that cannot be written must not cost a measurement.
     with (
+        measurable_artifacts(artifact) as artifacts,
         lease(chosen.lease_key, name=device, wait_seconds=wait),
         open_store(store) as records,
         command_line.progress() as progress,

@@ -7,7 +7,8 @@ Schema history:
   benchmark 1: first version.
   benchmark 2: artefact.scheme, device.soc and .instance, settings.cores and what limits a run, more of launches,
     status `counted`, preparation, profile, instructions, invalid, tag.
-  benchmark 3: settings.accelerator, more load modes, launch.during, thermal_headroom of a machine's state.
+  benchmark 3: settings.accelerator, more load modes, launch.during, thermal_headroom of a machine's state, a summary
+    for parity where a bundle's tower was measured.
 """
 
 from __future__ import annotations
@@ -161,6 +162,22 @@ class RunSettings:
 
 
 @document
+class BundledParity:
+    """What a bundle keeps of its artefact's `ParityReport`: agreement with PyTorch when it was exported."""
+
+    samples: Positive
+    cosine_mean: Cosine
+    cosine_min: Cosine
+    top1_agreement: Annotated[float, Ge(0.0), Le(1.0)]
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every budget was met."""
+        return not self.failures
+
+
+@document
 class GoldenCheck:
     """Outputs of this very run against the artefact's golden tensors, worst sample.
 
@@ -192,7 +209,7 @@ class BenchmarkRecord:
     status: Status
     reason: str | None
     launches: tuple[Launch, ...]
-    parity: ParityReport | None
+    parity: ParityReport | BundledParity | None
     golden_check: GoldenCheck | None
     agent_sha256: str | None
     tool_version: Text

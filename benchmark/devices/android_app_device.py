@@ -19,7 +19,7 @@ from benchmark.phone_app.android_app import SHARED, AndroidApp, ask_facts, stop
 from benchmark.phone_app.apk import Apk, find_apk
 from benchmark.phone_app.app_runner import AppRunner
 from benchmark.phone_app.installing import check_fits, ensure_installed
-from benchmark.phone_app.steady import put_back_leftovers, steady, wake
+from benchmark.phone_app.steady import check_unlocked, put_back_leftovers, steady
 from benchmark.records import DeviceFacts, RunSettings
 from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
 from benchmark.transport.shell import ShellTransport
@@ -79,13 +79,13 @@ class AndroidAppDevice:
         """
         self.check_android()
         put_back_leftovers(self.transport, self._identity, self._say)
-        wake(self.transport)
+        check_unlocked(self.transport)
 
     def check_android(self) -> None:
         """Whether the app can run on the phone; see `check`."""
         if self.android.release is None:
             raise DeviceUnsupportedError(
-                f"{self.entry.name} answers adb and is no Android phone (it has no `getprop`), so that no app runs there; "
+                f"{self.entry.name} answers adb and is no Android phone (it has no `getprop`): no app runs there; "
                 'give it a Python with numpy and the runtime, and runner = "agent" in your table of devices'
             )
         check_fits(self.apk, self.android.abis, self.android.api_level, self.entry.name)
@@ -123,9 +123,9 @@ class AndroidAppDevice:
         with scratch as name, steady(self.transport, self._identity, self.android.api_level, self._say):
             ensure_installed(self.transport, self.apk, say=self._say)
             # First of all: the app makes its shared folder itself.
-            ask_facts(self.transport, Path(name))
+            told = ask_facts(self.transport, Path(name))
             with self.transport.workspace(SHARED) as folder:
-                app = AndroidApp(self.transport, self.apk, folder, Path(name))
+                app = AndroidApp(self.transport, self.apk, told, folder, Path(name))
                 try:
                     yield ResumingRunner(
                         AppRunner(app),

@@ -58,14 +58,14 @@ Answer = TypeVar("Answer")
 class AndroidApp:
     """A `PhoneApp` that is installed; `folder` is one of ours, empty, below the app's shared folder."""
 
-    def __init__(self, transport: ShellTransport, apk: Apk, folder: str, scratch: Path) -> None:
-        """`scratch` is an empty folder of this computer."""
+    def __init__(self, transport: ShellTransport, apk: Apk, facts: AppFacts, folder: str, scratch: Path) -> None:
+        """`facts` are those of now; `scratch` is an empty folder of this computer."""
         self._transport = transport
         self._apk = apk
         self._folder = folder
         self._scratch = scratch
-        self._facts: AppFacts | None = None
-        self._stored: set[str] = set()
+        self._facts: AppFacts | None = facts
+        self._stored: set[str] = set(facts.models)
         self._sent: set[str] = set()
         self._wanted: set[str] = set()
         self._numbers = itertools.count(1)
@@ -164,8 +164,8 @@ class AndroidApp:
                 self._transport.shell(f"rm -rf {shlex.quote(f'{SHARED}/{folder}')}")
         answer = documents.parse(StageAnswer, content, source="the app's answer to `stage`", error=ResultError)
         self._accept(answer.staged, answer.failure, "store the model")
-        if self._facts is not None and self._facts.free_bytes is not None:
-            self._facts = None
+        # There is less room now.
+        self._facts = None
 
     def _remove(self, models: list[str]) -> None:
         folder = f"{self._relative}/forget-{next(self._numbers)}"
@@ -245,6 +245,8 @@ def instrument(transport: ShellTransport, arguments: list[str], *, folder: str, 
         return announced.strip()
     if told.crashed:
         raise _crash_error(transport, told)
+    if "error" in told.results:
+        raise AgentError(f"the app on {transport.label} refuses: {told.results['error']}", "app-failed")
     if told.fault is not None:
         raise InstrumentationMissingError(
             f"the app on {transport.label} cannot be started: {told.fault}; it is an old or another build: build it "

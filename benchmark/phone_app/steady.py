@@ -88,10 +88,10 @@ def steady(transport: ShellTransport, identity: str, api_level: int | None, say:
     file = undo_file(identity)
     put_back_leftovers(transport, identity, say)
     try:
+        wake(transport, file)
         _stay_on(transport, file)
         if api_level is not None and api_level >= _FIXED_PERFORMANCE_API:
             _fix_performance(transport, file, say)
-        wake(transport, file)
         yield
     finally:
         _restore_at_the_end(transport, file, say)
@@ -113,6 +113,11 @@ def wake(transport: ShellTransport, file: Path | None = None) -> None:
     if file is not None and re.search(r"mWakefulness=(Asleep|Dozing)", transport.shell("dumpsys power").stdout):
         _append(file, transport.label, UndoStep("the screen, off", "input keyevent KEYCODE_SLEEP"))
     transport.shell("input keyevent KEYCODE_WAKEUP; wm dismiss-keyguard")
+    check_unlocked(transport)
+
+
+def check_unlocked(transport: ShellTransport) -> None:
+    """Raises `ScreenLockedError` where someone must unlock the phone; a swipe is none."""
     if is_locked(transport):
         raise ScreenLockedError(
             f"{transport.label} is locked: Android slows down what runs behind a locked screen; "

@@ -8,13 +8,14 @@ import numpy as np
 
 from benchmark import formatting
 from benchmark.formatting import UNKNOWN
-from benchmark.records import BenchmarkRecord, Status
+from benchmark.records import BenchmarkRecord, BundledParity, Status
 from benchmark.report.comparison import BaselineComparison, Compared
 from benchmark.report.derived import summarize_preparation
 from benchmark.report.names import artifact_name
 from benchmark.report.pairs import Place, Standing, is_timed
 from benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
 from benchmark.statistics import REPEATABLE_SHARE, launch_medians, p50_ns, summarize_counts
+from export.parity_report import ParityReport
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -103,18 +104,26 @@ def parity_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | No
     return without_empty_columns(table)
 
 
+def _exported_cells(parity: ParityReport | BundledParity) -> list[str]:
+    """The proof of the export; a bundle keeps four figures of it."""
+    whole = parity if isinstance(parity, ParityReport) else None
+    return [
+        formatting.cosine(whole.multibranch_cosine_min) if whole else UNKNOWN,
+        formatting.cosine(parity.cosine_mean),
+        formatting.cosine(whole.cosine_p1) if whole else UNKNOWN,
+        formatting.cosine(parity.cosine_min),
+        f"{whole.max_abs:.1e}" if whole else UNKNOWN,
+        f"{whole.snr_db:.1f}" if whole else UNKNOWN,
+        formatting.percent(parity.top1_agreement),
+    ]
+
+
 def _parity_row(record: BenchmarkRecord) -> Row:
     parity, check = record.parity, record.golden_check
     exported = [UNKNOWN] * 7
     budget, missed = Cell("not judged", style="soft"), ""
     if parity is not None:
-        exported = [
-            formatting.cosine(parity.multibranch_cosine_min),
-            *(formatting.cosine(value) for value in (parity.cosine_mean, parity.cosine_p1, parity.cosine_min)),
-            f"{parity.max_abs:.1e}",
-            f"{parity.snr_db:.1f}",
-            formatting.percent(parity.top1_agreement),
-        ]
+        exported = _exported_cells(parity)
         budget = Cell("met", style="good") if parity.passed else Cell("missed", style="bad")
         missed = "; ".join(parity.failures)
     device = [UNKNOWN] * 3

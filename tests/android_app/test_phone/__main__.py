@@ -8,7 +8,7 @@ from pathlib import Path
 
 from models.errors import PocketClipError
 from tests.android_app.test_phone.apk import write_apk
-from tests.android_app.test_phone.bench_core import bench_jar
+from tests.android_app.test_phone.bench_core import ensure_core
 from tests.android_app.test_phone.phone import TestPhone, device_table, state_folder
 from tests.android_app.test_phone.root import ensure_root
 
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _start(devices: Path | None) -> int:
     phone = TestPhone(ensure_root(_say), state_folder())
     phone.start()
-    apk = write_apk(phone.state / "bench.apk", bench_jar())
+    apk = write_apk(phone.state / "bench.apk", ensure_core(_say))
     table = devices or phone.state / "devices.toml"
     table.write_text(device_table(phone))
     print(f"pocketclip bench --device test-phone --devices {table} --app {apk} --artifact ...")

@@ -11,7 +11,7 @@ from benchmark.phone_app.apk import PACKAGE
 
 def write_apk(
     path: Path,
-    jar: Path,
+    core: Path | None,
     *,
     version_code: int = 1,
     signer: str = "release",
@@ -19,7 +19,10 @@ def write_apk(
     abis: tuple[str, ...] = ("x86_64",),
     instrumentation: bool = True,
 ) -> Path:
-    """Writes one; the same arguments give the same bytes."""
+    """Writes one around the core of `ensure_core`; None makes one that can be installed and not started.
+
+    The same arguments give the same bytes.
+    """
     facts = {
         "package": PACKAGE,
         "version_code": version_code,
@@ -27,14 +30,16 @@ def write_apk(
         "min_sdk": min_sdk,
         "instrumentation": instrumentation,
     }
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         _add(archive, "AndroidManifest.xml", b"<manifest/>")
         _add(archive, "test-phone.json", json.dumps(facts).encode())
         for abi in abis:
             _add(archive, f"lib/{abi}/libbench.so", b"\x7fELF")
-        _add(archive, "assets/bench-cli.jar", jar.read_bytes())
+        for file in sorted(core.rglob("*")) if core is not None else ():
+            if file.is_file():
+                _add(archive, file.relative_to(core or file).as_posix(), file.read_bytes())
     return path
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), content)
+    archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED, 1)

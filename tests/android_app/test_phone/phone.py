@@ -50,7 +50,7 @@ PHONE: Mapping[str, Any] = {
     "fixed_performance": False,
     "fixed_performance_supported": True,
     "install_fault": None,
-    "answer_fault": None,
+    "answer_faults": [],
     "exits": [],
     "pid": None,
 }
@@ -154,7 +154,7 @@ class TestPhone(RootedPhone):
 
     def app(self) -> list[psutil.Process]:
         """The app's processes."""
-        return self.processes("-jar /data/app/")
+        return self.processes("org.pocketclip.bench.cli.MainKt")
 
     def kill_adbd(self) -> None:
         """Ends adbd, which init starts again a second later; what it had started goes on."""

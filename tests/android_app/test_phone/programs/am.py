@@ -1,7 +1,7 @@
 """`am instrument -w -r [-e NAME VALUE]... COMPONENT` and `am force-stop PACKAGE`.
 
-The instrumentation is the JVM build of the bench core, taken from the APK that is installed. Faults that no kill from
-outside can bring about are in the state's `answer_fault`: each is for the next answer alone.
+The instrumentation is the JVM build of the bench core, that of the APK that is installed. Faults that no kill from
+outside can bring about are in the state's `answer_faults`: each is for the next answer to its action.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,31 +39,33 @@ def instrument(arguments: list[str]) -> None:
         print(f"android.util.AndroidException: INSTRUMENTATION_FAILED: {arguments[-1]}", file=sys.stderr)
         sys.exit(1)
     os.makedirs(SHARED, exist_ok=True)
-    jar = f"{os.path.dirname(installed['path'])}/bench-cli.jar"
-    if not os.path.exists(jar):
-        with zipfile.ZipFile(installed["path"]) as archive, open(jar, "wb") as stream:
-            stream.write(archive.read("assets/bench-cli.jar"))
-    command = [JAVA, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-jar", jar]
+    app = os.path.dirname(installed["path"])
+    command = [JAVA, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Donnxruntime.native.path={app}/lib/x86_64"]
+    command += ["-cp", f"{app}/classes/*", "org.pocketclip.bench.cli.MainKt"]
     command += ["--external", SHARED, "--internal", INTERNAL, "--state", f"{FOLDER}/services.json", extras["action"]]
     command += [extras["request"]] if "request" in extras else []
     stop()
-    app = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     with changing() as state:
-        state["pid"] = app.pid
-    assert app.stdout is not None
+        state["pid"] = process.pid
+    assert process.stdout is not None
     lines = []
-    for line in app.stdout:
+    for line in process.stdout:
         # What the app announces is passed on at the end, once it is known that it ended well.
         if line.startswith(("INSTRUMENTATION_RESULT", "INSTRUMENTATION_CODE")):
             lines.append(line)
         else:
             print(line, end="", flush=True)
-    code = app.wait()
+    code = process.wait()
     with changing() as state:
         state["pid"] = None
-        fault, state["answer_fault"] = state["answer_fault"], None
+        meant = [each for each in state["answer_faults"] if each["action"] == extras["action"]]
+        fault = meant[0] if meant else None
+        state["answer_faults"] = [each for each in state["answer_faults"] if each is not fault]
         if code < 0:
-            state["exits"].append(_exit(app.pid, -code))
+            state["exits"].append(_exit(process.pid, -code))
     if code < 0:
         print("INSTRUMENTATION_RESULT: shortMsg=Process crashed.\nINSTRUMENTATION_CODE: 0")
         return

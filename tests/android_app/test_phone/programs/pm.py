@@ -56,6 +56,9 @@ def install(apk: str) -> None:
         folder = f"{APPS}/~~{digest[:12]}==/{facts['package']}-{digest[12:24]}=="
         os.makedirs(folder)
         shutil.copyfile(apk, f"{folder}/base.apk")
+        # As Android does: native code and what is compiled from the classes lie beside the APK.
+        with zipfile.ZipFile(apk) as archive:
+            archive.extractall(folder, [name for name in archive.namelist() if name.startswith(("lib/", "classes/"))])
         os.makedirs(f"{INTERNAL}/{facts['package']}/files", exist_ok=True)
         state["packages"][facts["package"]] = facts | {"path": f"{folder}/base.apk"}
     print("Success")
