@@ -14,8 +14,12 @@ from models import atomic
 _LAST_LINES = 3
 
 
-def extract_debian(suite: str, architecture: str, packages: Sequence[str], folder: Path) -> None:
-    """Packages of a Debian release, unpacked into a folder that is empty or absent; nothing of them runs.
+def extract_debian(
+    suite: str, architecture: str, packages: Sequence[str], folder: Path, variant: str = "extract"
+) -> None:
+    """Packages of a Debian release, unpacked into a folder that is empty or absent.
+
+    Nothing of them runs, unless another of mmdebstrap's variants is asked for, such as `minbase`.
 
     Raises:
         EmulatorError: mmdebstrap is missing or fails.
@@ -24,7 +28,7 @@ def extract_debian(suite: str, architecture: str, packages: Sequence[str], folde
         [
             "mmdebstrap",
             "--quiet",
-            "--variant=extract",
+            f"--variant={variant}",
             f"--architecture={architecture}",
             f"--include={','.join(packages)}",
             suite,

@@ -1,0 +1,23 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+let package = Package(
+    name: "PocketClip",
+    defaultLocalization: "en",
+    platforms: [.iOS(.v17), .macOS(.v14)],
+    products: [
+        .library(name: "PocketClipCore", targets: ["PocketClipCore"]),
+        .library(name: "PocketClipCoreML", targets: ["PocketClipCoreML"]),
+        .library(name: "PocketClipScreens", targets: ["PocketClipScreens"]),
+        .executable(name: "pocketclip-bench", targets: ["pocketclip-bench"]),
+    ],
+    targets: [
+        .target(name: "PocketClipCore"),
+        // Empty where there is no Core ML: every file of it is behind `canImport(CoreML)`.
+        .target(name: "PocketClipCoreML", dependencies: ["PocketClipCore"]),
+        .target(name: "PocketClipScreens", dependencies: ["PocketClipCore"]),
+        .executableTarget(name: "pocketclip-bench", dependencies: ["PocketClipCore", "PocketClipCoreML"]),
+        .testTarget(name: "PocketClipCoreTests", dependencies: ["PocketClipCore"]),
+        .testTarget(name: "PocketClipScreensTests", dependencies: ["PocketClipScreens"]),
+    ]
+)

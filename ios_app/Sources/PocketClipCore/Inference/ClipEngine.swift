@@ -1,0 +1,178 @@
+import Foundation
+
+/// A normalised embedding and what it took.
+public struct Embedding: Equatable, Sendable {
+    /// Of length 1 (D).
+    public let values: [Float]
+    /// Resizing or tokenising.
+    public let preparationNs: Int
+    /// The tower alone.
+    public let inferenceNs: Int
+}
+
+/// A label with its cosine and probability.
+public struct Guess: Equatable, Sendable, Identifiable {
+    public let label: String
+    public let cosine: Double
+    public let probability: Double
+
+    public var id: String { label }
+}
+
+/// What an image shows, the likeliest first, and what that took.
+public struct Classification: Equatable, Sendable {
+    public let guesses: [Guess]
+    public let image: Embedding
+    /// The median text tower's time of the labels that had to be embedded; nil where all were known.
+    public let textInferenceNs: Int?
+}
+
+/// Embeds images and sentences; what screens are written against.
+public protocol ClipEncoding: Sendable {
+    /// Identifies what makes the embeddings: those of different identities may not be compared.
+    var identity: String { get }
+    var logitScale: Double { get }
+    /// Labels that come with the model.
+    var storedLabels: [String] { get }
+
+    func embed(image: PackedImage) async throws -> Embedding
+    func embed(sentence: String) async throws -> Embedding
+    func classify(_ image: PackedImage, labels: [String]) async throws -> Classification
+}
+
+/// A bundle's two towers, each loaded when it is first needed; embeddings of labels are kept.
+public actor ClipEngine: ClipEncoding {
+    public nonisolated let bundle: ClipBundle
+    private let runtimes: [any ModelRuntime]
+    private let accelerator: Accelerator
+    private let clock = ContinuousClock()
+    private let preprocessor: ImagePreprocessor
+    private let tokenizer: Tokenizer
+    private var sessions: [Tower: any ModelSession] = [:]
+    private var known: [String: [Float]]
+
+    /// - Throws: `BundleError` where the bundle's data does not fit, or a tower's runtime is not among `runtimes`.
+    public init(_ bundle: ClipBundle, runtimes: [any ModelRuntime], accelerator: Accelerator = .all) throws {
+        self.bundle = bundle
+        self.runtimes = runtimes
+        self.accelerator = accelerator
+        for tower in [bundle.manifest.image, bundle.manifest.text] {
+            _ = try Self.runtime(for: tower, among: runtimes)
+        }
+        preprocessor = ImagePreprocessor(bundle.manifest)
+        tokenizer = try Tokenizer(bundle)
+        known = [:]
+        if let labels = bundle.manifest.labels {
+            let rows = try bundle.tensor(labels.embeddings).samples.map(\.floats)
+            known = Dictionary(zip(labels.names, rows)) { first, _ in first }
+        }
+    }
+
+    public nonisolated var identity: String { bundle.manifest.sha256 }
+    public nonisolated var logitScale: Double { bundle.manifest.model.logitScale }
+    public nonisolated var storedLabels: [String] { bundle.manifest.labels?.names ?? [] }
+
+    public func embed(image: PackedImage) async throws -> Embedding {
+        var input: Tensor?
+        let preparation = try clock.measure { input = try preprocessor(image) }
+        return try await embed(input!, .image, preparation)
+    }
+
+    /// Embeds a sentence as it is.
+    public func embed(sentence: String) async throws -> Embedding {
+        var input: Tensor?
+        let preparation = clock.measure { input = tokenizer(sentence) }
+        return try await embed(input!, .text, preparation)
+    }
+
+    /// Ranks labels for an upright image.
+    ///
+    /// - Throws: `LabelError.none` without labels, `ModelError` where a tower fails.
+    public func classify(_ image: PackedImage, labels: [String]) async throws -> Classification {
+        guard !labels.isEmpty else { throw PocketClipError.labels(.none) }
+        var taken: [Int] = []
+        for label in labels where known[label] == nil {
+            taken += try await embed(label: label)
+        }
+        let embedded = try await embed(image: image)
+        let ranked = Ranking.rank(
+            image: embedded.values, labels: labels.compactMap { known[$0] }, logitScale: logitScale)
+        let guesses = ranked.map {
+            Guess(label: labels[$0.place], cosine: $0.cosine, probability: $0.probability)
+        }
+        return Classification(
+            guesses: guesses, image: embedded, textInferenceNs: taken.isEmpty ? nil : taken.sorted()[taken.count / 2])
+    }
+
+    /// Frees both towers; they are loaded again when they are needed.
+    public func unload() {
+        sessions = [:]
+    }
+
+    /// The normalised mean over a label's prompts, kept; returns the text tower's times.
+    private func embed(label: String) async throws -> [Int] {
+        var rows: [[Float]] = []
+        var taken: [Int] = []
+        for prompt in bundle.manifest.templates.prompts(for: label) {
+            try Task.checkCancellation()
+            let embedded = try await embed(sentence: prompt)
+            rows.append(embedded.values)
+            taken.append(embedded.inferenceNs)
+        }
+        known[label] = try Self.mean(of: rows)
+        return taken
+    }
+
+    static func mean(of rows: [[Float]]) throws -> [Float] {
+        var sums = [Double](repeating: 0, count: rows.first?.count ?? 0)
+        for row in rows {
+            for (place, value) in row.enumerated() {
+                sums[place] += Double(value)
+            }
+        }
+        guard let mean = Vectors.normalized(sums.map { Float($0 / Double(rows.count)) }) else {
+            throw PocketClipError.model(.inference(reason: "a label's prompts cancel each other out"))
+        }
+        return mean
+    }
+
+    private func embed(_ input: Tensor, _ tower: Tower, _ preparation: Duration) async throws -> Embedding {
+        try await load(tower)
+        guard let session = sessions[tower] else {
+            throw PocketClipError.model(.inference(reason: "the \(tower.rawValue) tower was unloaded meanwhile"))
+        }
+        var values: [Float] = []
+        let inference = try clock.measure { values = try session.embed(input) }
+        return Embedding(
+            values: values, preparationNs: preparation.wholeNanoseconds, inferenceNs: inference.wholeNanoseconds)
+    }
+
+    private func load(_ tower: Tower) async throws {
+        guard sessions[tower] == nil else { return }
+        let chosen = bundle.manifest.tower(tower)
+        let request = LoadRequest(
+            model: bundle.modelURL(chosen), modelSha256: FileEntry.hash(of: chosen.modelFiles(of: bundle.manifest)),
+            accelerator: accelerator)
+        let runtime = try Self.runtime(for: chosen, among: runtimes)
+        try runtime.check(request)
+        try await runtime.prepare(request)
+        let session = try await runtime.load(request)
+        sessions[tower] = session
+    }
+
+    private static func runtime(
+        for tower: BundledTower, among runtimes: [any ModelRuntime]
+    ) throws -> any ModelRuntime {
+        guard let runtime = runtimes.first(where: { $0.name == tower.runtime }) else {
+            throw PocketClipError.bundle(.runtime(name: tower.runtime, available: runtimes.map(\.name)))
+        }
+        return runtime
+    }
+}
+
+extension Duration {
+    /// In whole nanoseconds.
+    public var wholeNanoseconds: Int {
+        Int(components.seconds) * 1_000_000_000 + Int(components.attoseconds / 1_000_000_000)
+    }
+}

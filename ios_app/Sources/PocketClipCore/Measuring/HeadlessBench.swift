@@ -1,0 +1,174 @@
+import Foundation
+
+/// The app without screens: reads `job.json`, measures, writes `result.json`, and says so in one line.
+///
+/// Exit codes do not survive every way to a phone, so whoever reads the result trusts that line alone.
+public struct HeadlessBench: Sendable {
+    /// The variable that starts an app headless where it is `1`.
+    public static let variable = "POCKETCLIP_BENCH"
+    public static let jobName = "job.json"
+    public static let resultName = "result.json"
+    public static let resultLine = "POCKETCLIP-RESULT"
+    // Apple's serious; fair, below it, is no reason.
+    private static let hottest = 1
+    private static let lowestBattery = 20
+
+    private let documents: URL
+    private let runtimes: [any ModelRuntime]
+    private let machine: any Machine
+    private let say: @Sendable (String) -> Void
+
+    /// - Parameters:
+    ///   - documents: the folder that jobs and paths are below.
+    ///   - runtimes: what the program has.
+    ///   - machine: what it runs on.
+    ///   - say: called with lines for standard output.
+    public init(
+        documents: URL, runtimes: [any ModelRuntime], machine: any Machine,
+        say: @escaping @Sendable (String) -> Void
+    ) {
+        self.documents = documents
+        self.runtimes = runtimes
+        self.machine = machine
+        self.say = say
+    }
+
+    /// Carries out the job; a measured failure is a result, too.
+    ///
+    /// - Throws: `StorageError` where the result cannot be written.
+    public func run() async throws {
+        let answer = await answer()
+        let content = try answer.text()
+        try AtomicFile.write(content, to: documents.appendingPathComponent(Self.resultName))
+        say("\(Self.resultLine) \(content.count) \(SHA256Digest.hex(of: content))")
+    }
+
+    private func answer() async -> JSONValue {
+        var result = AgentResult(platform: machine.platform, appVersion: machine.appVersion)
+        do {
+            let content = try readJob()
+            result.jobId = Self.jobId(in: content)
+            switch try HeadlessAction(parsing: content) {
+            case .facts: return facts().json
+            case .measure(let job): try await measure(job, into: &result)
+            }
+        } catch {
+            result.failure = JobFailure(error)
+            result.launch = nil
+            result.outputs = nil
+        }
+        return result.json
+    }
+
+    private func readJob() throws -> Data {
+        do {
+            return try Data(contentsOf: documents.appendingPathComponent(Self.jobName))
+        } catch {
+            throw PocketClipError.job(
+                JobFailure(.badJob, "cannot read \(Self.jobName): \(error.localizedDescription); copy it again"))
+        }
+    }
+
+    private static func jobId(in content: Data) -> String? {
+        guard case .object(let fields)? = try? JSONValue(parsing: content, source: jobName),
+            case .string(let id)? = fields["job_id"]
+        else { return nil }
+        return id
+    }
+
+    private func facts() -> AppFacts {
+        let free = try? FileManager.default.attributesOfFileSystem(forPath: documents.path)[.systemFreeSize]
+        return AppFacts(
+            appVersion: machine.appVersion, platform: machine.platform,
+            runtimes: Dictionary(runtimes.map { ($0.name, $0.version) }) { first, _ in first },
+            accelerators: Dictionary(runtimes.map { ($0.name, $0.accelerators.map(\.rawValue)) }) { first, _ in first },
+            models: [], freeBytes: (free as? NSNumber)?.intValue, debuggable: machine.isDebugBuild)
+    }
+
+    private func measure(_ job: Job, into result: inout AgentResult) async throws {
+        let request = try request(for: job)
+        try await checkConditions()
+        guard let runtime = runtimes.first(where: { $0.name == job.runtime }) else {
+            throw PocketClipError.job(
+                JobFailure(
+                    .runtimeMissing,
+                    "this app has no runtime \"\(job.runtime)\"; choose from \(runtimes.map(\.name).joined(separator: ", "))"
+                ))
+        }
+        let measured = try await Measurement(runtime: runtime, machine: machine, progress: say).run(request)
+        result.outputs = try OutputFile.write(
+            measured.outputs, to: SafePath.resolve(job.outputsPath, in: documents), named: job.outputsPath)
+        result.launch = measured.launch
+        result.runtimeVersion = measured.runtimeVersion
+        result.acceleratorObserved = measured.acceleratorObserved
+    }
+
+    private func request(for job: Job) throws -> MeasurementRequest {
+        let model = try SafePath.resolve(job.modelPath, in: documents)
+        _ = try SafePath.resolve(job.outputsPath, in: documents)
+        guard let input = job.inputs.first else {
+            throw PocketClipError.job(JobFailure(.badJob, "the job has no input"))
+        }
+        let inputURL = try SafePath.resolve(input.path, in: documents)
+        try ListedFiles.check(job.files, in: documents)
+        let own = job.files.filter { $0.path == job.modelPath || $0.path.hasPrefix(job.modelPath + "/") }
+        guard !own.isEmpty else {
+            throw PocketClipError.job(
+                JobFailure(.modelAltered, "the job lists no file of \"\(job.modelPath)\", so that none can be checked"))
+        }
+        if own.first?.path != job.modelPath {
+            let inside = own.map {
+                FileEntry(
+                    path: String($0.path.dropFirst(job.modelPath.count + 1)), sizeBytes: $0.sizeBytes, sha256: $0.sha256)
+            }
+            try ListedFiles.checkNothingElse(inside, besides: [], in: model)
+        }
+        guard let accelerator = Accelerator(rawValue: job.accelerator) else {
+            throw PocketClipError.model(
+                .accelerator(asked: job.accelerator, available: Accelerator.allCases.map(\.rawValue)))
+        }
+        return MeasurementRequest(
+            load: LoadRequest(
+                model: model, modelSha256: FileEntry.hash(of: own), accelerator: accelerator, loadMode: job.loadMode),
+            samples: try samples(of: input, at: inputURL), warmup: job.warmup, iterations: job.iterations,
+            minimumSeconds: job.minimumSeconds, sustainedSeconds: job.sustainedSeconds)
+    }
+
+    private func samples(of input: InputFile, at url: URL) throws -> [Tensor] {
+        guard let content = try? Data(contentsOf: url) else {
+            throw PocketClipError.job(JobFailure(.badJob, "cannot read the input \"\(input.path)\"; copy it again"))
+        }
+        guard let tensor = Tensor(shape: input.shape, type: input.type, littleEndian: content), !input.shape.isEmpty else {
+            throw PocketClipError.job(
+                JobFailure(
+                    .badJob,
+                    "the input \"\(input.path)\" has \(content.count) bytes, which are not \(input.shape) of "
+                        + input.type.rawValue))
+        }
+        guard tensor.isFinite else {
+            throw PocketClipError.job(JobFailure(.badJob, "the input \"\(input.path)\" holds NaN or infinity"))
+        }
+        return tensor.samples
+    }
+
+    private func checkConditions() async throws {
+        if machine.isDebugBuild {
+            throw PocketClipError.job(
+                JobFailure(.debuggable, "this app is a debug build, whose times mean little; build it in Release"))
+        }
+        let state = await machine.state()
+        if let status = state.thermalStatus, status > Self.hottest {
+            throw PocketClipError.job(
+                JobFailure(
+                    .thermal, "thermal state \(status), at most \(Self.hottest) wanted; let the device cool down"))
+        }
+        if let percent = state.batteryPercent, percent < Self.lowestBattery, state.charging != true {
+            throw PocketClipError.job(
+                JobFailure(
+                    .lowBattery, "battery at \(percent) %, at least \(Self.lowestBattery) wanted; charge the device"))
+        }
+        if state.powerSaver == true {
+            throw PocketClipError.job(JobFailure(.powerSaver, "the device saves power; turn Low Power Mode off"))
+        }
+    }
+}
