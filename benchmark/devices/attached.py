@@ -89,7 +89,25 @@ def list_attached(table: Mapping[str, DeviceEntry]) -> tuple[list[Attached], lis
         notes.append(f"phones are not listed: {error}")
     except BenchmarkError as error:
         notes.append(str(error))
+    _add_iphones(table, found, notes)
     return found, notes
+
+
+def _add_iphones(table: Mapping[str, DeviceEntry], found: list[Attached], notes: list[str]) -> None:
+    # Imported here: not everyone has iPhones.
+    from benchmark.devices.apple.ways import choose_way, fits
+
+    known = [entry for entry in table.values() if entry.transport is TransportName.IOS]
+    try:
+        for phone in choose_way().list_phones():
+            name = next((entry.name for entry in known if fits(entry, phone)), None)
+            state = "does not trust this computer" if phone.paired is False else "ready"
+            words = ", ".join(filter(None, (state if phone.connected else "not connected", phone.product, phone.os)))
+            found.append(Attached(name, TransportName.IOS, phone.udid, words))
+    except MissingProgramError as error:
+        notes.append(f"iPhones are not listed: {error}")
+    except BenchmarkError as error:
+        notes.append(str(error))
 
 
 def _emulator_state() -> str:

@@ -15,7 +15,6 @@ from benchmark.arm64.phone import Phone, find_phone
 from benchmark.arm64.root import check_host
 from benchmark.devices.attached import find_adb_device
 from benchmark.devices.host_device import HostDevice
-from benchmark.devices.opening import ios_message
 from benchmark.devices.shell_device import ShellDevice
 from benchmark.devices.table import DeviceEntry, TransportName
 from benchmark.errors import BenchmarkError
@@ -57,7 +56,7 @@ def _local(entry: DeviceEntry) -> Iterator[Finding]:
 
 def _emulator(entry: DeviceEntry) -> Iterator[Finding]:
     phone = find_phone()
-    finding, _ = _try("this computer", check_host, lambda _: "Linux on x86-64, with the rights of root")
+    finding, _ = attempt("this computer", check_host, lambda _: "Linux on x86-64, with the rights of root")
     yield finding
     if not finding.met:
         return
@@ -66,7 +65,7 @@ def _emulator(entry: DeviceEntry) -> Iterator[Finding]:
     if not phone.created:
         return
     started = phone.running() is None
-    finding, _ = _try("starts", phone.start, lambda _: "adbd answers" if started else "runs already")
+    finding, _ = attempt("starts", phone.start, lambda _: "adbd answers" if started else "runs already")
     yield finding
     if not finding.met:
         return
@@ -80,16 +79,16 @@ def _emulator(entry: DeviceEntry) -> Iterator[Finding]:
 def _running_phone(entry: DeviceEntry, phone: Phone) -> Iterator[Finding]:
     transport = phone.transport(entry.name)
     yield from _files(transport, "/data/local/tmp")
-    finding, _ = _try("Python", lambda: _told(transport, "python3 --version"), str)
+    finding, _ = attempt("Python", lambda: _told(transport, "python3 --version"), str)
     yield finding
 
 
 def _adb(entry: DeviceEntry) -> Iterator[Finding]:
-    finding, listed = _try("adb", adb_devices, lambda found: f"{len(found)} devices attached")
+    finding, listed = attempt("adb", adb_devices, lambda found: f"{len(found)} devices attached")
     yield finding
     if listed is None:
         return
-    finding, found = _try("attached", lambda: find_adb_device(entry, listed), lambda each: each.serial)
+    finding, found = attempt("attached", lambda: find_adb_device(entry, listed), lambda each: each.serial)
     yield finding
     if found is None:
         return
@@ -100,7 +99,7 @@ def _adb(entry: DeviceEntry) -> Iterator[Finding]:
 def _ssh(entry: DeviceEntry) -> Iterator[Finding]:
     host_name = entry.match.host or ""
     transport = SshTransport(host_name, entry.name, options=entry.ssh)
-    finding, answer = _try("ssh", lambda: transport.shell("true"), lambda _: f"{host_name} lets us in")
+    finding, answer = attempt("ssh", lambda: transport.shell("true"), lambda _: f"{host_name} lets us in")
     yield finding
     if answer is not None:
         yield from _shell_device(ShellDevice(entry, transport, host_name, say=lambda _: None))
@@ -108,21 +107,23 @@ def _ssh(entry: DeviceEntry) -> Iterator[Finding]:
 
 
 def _ios(entry: DeviceEntry) -> Iterator[Finding]:
-    yield Finding("a way to iPhones", ios_message(entry.name), "measure on another device until then")
+    from benchmark.devices.apple.iphone_doctor import examine_iphone
+
+    yield from examine_iphone(entry)
 
 
 def _shell_device(device: ShellDevice) -> Iterator[Finding]:
-    finding, facts = _try("what it is", device.facts, lambda each: f"{each.cpu}, {each.os}")
+    finding, facts = attempt("what it is", device.facts, lambda each: f"{each.cpu}, {each.os}")
     yield finding
     if facts is None:
         return
     yield from _files(device.transport, device.workspaces)
-    finding, state = _try("state", device.state, lambda _: "told")
+    finding, state = attempt("state", device.state, lambda _: "told")
     if state is None:
         yield finding
     else:
         yield from _fitness(state, facts.logical_cores)
-    finding, _ = _try("Python", device.check, lambda _: f"{device.entry.python} answers")
+    finding, _ = attempt("Python", device.check, lambda _: f"{device.entry.python} answers")
     yield finding
 
 
@@ -134,9 +135,9 @@ def _fitness(state: MachineState, logical_cores: int) -> Iterator[Finding]:
 
 
 def _files(transport: ShellTransport, parent: str) -> Iterator[Finding]:
-    finding, _ = _try("files arrive whole", lambda: _round_trip(transport, parent), lambda _: "there and back")
+    finding, _ = attempt("files arrive whole", lambda: _round_trip(transport, parent), lambda _: "there and back")
     yield finding
-    finding, free = _try("space", lambda: _free_bytes(transport, parent), lambda found: f"{found / 1e9:.1f} GB free")
+    finding, free = attempt("space", lambda: _free_bytes(transport, parent), lambda found: f"{found / 1e9:.1f} GB free")
     if free is not None and free < LEAST_FREE_BYTES:
         finding = Finding("space", finding.detail, f"free {LEAST_FREE_BYTES / 1e9:.1f} GB on it, in {parent}")
     yield finding
@@ -163,9 +164,10 @@ def _told(transport: ShellTransport, line: str) -> str:
     return execution.stdout.strip()
 
 
-def _try(
+def attempt(
     precondition: str, action: Callable[[], Outcome], worded: Callable[[Outcome], str]
 ) -> tuple[Finding, Outcome | None]:
+    """What came of an action in words, and its outcome; None, with the fix, where it failed."""
     try:
         outcome = action()
     except BenchmarkError as error:

@@ -77,7 +77,9 @@ class DevicectlPhone:
         arguments = [*command, *variables, "--device", self._identifier, bundle]
         ended = _run(arguments, timeout_seconds)
         if ended.exit_code not in (0, None):
-            known = fault_error(f"{ended.stderr}\n{ended.stdout}", program=PROGRAM, label=self.label, what="start the app")
+            known = fault_error(
+                f"{ended.stderr}\n{ended.stdout}", program=PROGRAM, label=self.label, what="start the app"
+            )
             if known is not None and not ANNOUNCED.search(ended.stdout):
                 raise known
         return ended
@@ -145,4 +147,6 @@ def _run(arguments: Sequence[str], timeout_seconds: float) -> Execution:
             enough=lambda line: ANNOUNCED.search(line) is not None,
         )
     except OSError as error:
-        raise MissingProgramError(f"cannot start xcrun: {error.strerror or error}; install Xcode 15 or later") from error
+        raise MissingProgramError(
+            f"cannot start xcrun: {error.strerror or error}; install Xcode 15 or later"
+        ) from error

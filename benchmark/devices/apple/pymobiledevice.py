@@ -60,10 +60,14 @@ class PymobilePhone:
         self._ask(["apps", "install", str(package)], "install the app", _INSTALL_SECONDS)
 
     def push(self, bundle: str, local: Path, remote: str) -> None:
-        self._ask(["apps", "push", bundle, str(local), f"/{remote}", "--documents"], f"take {remote}", _TRANSFER_SECONDS)
+        self._ask(
+            ["apps", "push", bundle, str(local), f"/{remote}", "--documents"], f"take {remote}", _TRANSFER_SECONDS
+        )
 
     def pull(self, bundle: str, remote: str, local: Path) -> None:
-        self._ask(["apps", "pull", bundle, f"/{remote}", str(local), "--documents"], f"give {remote}", _TRANSFER_SECONDS)
+        self._ask(
+            ["apps", "pull", bundle, f"/{remote}", str(local), "--documents"], f"give {remote}", _TRANSFER_SECONDS
+        )
 
     def launch(self, bundle: str, *, timeout_seconds: float) -> Execution:
         # Its stream goes on after the app's end: the lines say when there is nothing more to come.
@@ -111,7 +115,9 @@ def list_pymobiledevice() -> list[ListedPhone]:
     if ended.exit_code != 0:
         said = last_error(ended.stderr)
         if "failed to connect to usbmuxd" in said.lower():
-            raise MissingProgramError(f"{PROGRAM} needs usbmuxd, which does not run; apt-get install usbmuxd, or start it")
+            raise MissingProgramError(
+                f"{PROGRAM} needs usbmuxd, which does not run; apt-get install usbmuxd, or start it"
+            )
         raise refusal(said, program=PROGRAM, label="this computer", what="list its phones")
     return parse_devices(ended.stdout)
 

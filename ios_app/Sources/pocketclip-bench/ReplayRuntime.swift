@@ -15,8 +15,18 @@ import PocketClipCore
 
         func prepare(_ request: LoadRequest) async throws {}
 
+        func isFirstLoad(_ request: LoadRequest) -> Bool? {
+            !FileManager.default.fileExists(atPath: note(request).path)
+        }
+
         func load(_ request: LoadRequest) async throws -> sending any ModelSession {
-            try ReplaySession(ReplayFile(beside: request.model))
+            let file = try ReplayFile(beside: request.model)
+            try AtomicFile.write(Data(), to: note(request))
+            return ReplaySession(file)
+        }
+
+        private func note(_ request: LoadRequest) -> URL {
+            request.model.deletingPathExtension().appendingPathExtension("\(request.accelerator.rawValue).loaded")
         }
     }
 
