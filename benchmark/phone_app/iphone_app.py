@@ -47,6 +47,7 @@ DOCUMENTS = "Documents"
 SPARE_BYTES = 64_000_000
 
 _SHORT_SECONDS = 60.0
+_INPUTS = f"{FOLDER}/inputs"
 _EMPTY = ["0", hashlib.sha256(b"").hexdigest()]
 
 CompileModel = Callable[[Path, Path], Path]
@@ -65,7 +66,7 @@ class IPhoneApp:
         self._compile_model = compile_model
         self._facts: AppFacts | None = None
         self._files: dict[str, tuple[SentFile, ...]] = {}
-        self._arranged = False
+        self._folders: set[str] = set()
         self._numbers = itertools.count(1)
 
     @property
@@ -100,7 +101,7 @@ class IPhoneApp:
     def put_inputs(self, artifact: Artifact) -> str:
         file = artifact.manifest.golden.inputs.file
         source = artifact.folder / file
-        path = f"{FOLDER}/inputs/{hash_file(source)[:16]}.bin"
+        path = f"{_INPUTS}/{hash_file(source)[:16]}.bin"
         if path not in self._files:
             self._files[path] = self._push({path: source})
         return path
@@ -128,7 +129,7 @@ class IPhoneApp:
             self._phone.stop(self._package.bundle)
         self._facts = None
         self._files.clear()
-        self._arranged = False
+        self._folders.clear()
 
     def clean(self) -> None:
         """Removes what this bench left in Documents; a phone that is away keeps it until the next bench.
@@ -142,11 +143,12 @@ class IPhoneApp:
 
     def _push(self, files: Mapping[str, Path]) -> tuple[SentFile, ...]:
         """Sends files to paths below Documents, whose folders the app makes before."""
-        # What a bench that was killed left there is removed with the first of them.
-        stale = () if self._arranged else (FOLDER,)
-        folders = sorted({PurePosixPath(path).parent.as_posix() for path in files})
-        self._arrange(arrange_request(remove=stale, folders=folders))
-        self._arranged = True
+        folders = {PurePosixPath(path).parent.as_posix() for path in files} | {_INPUTS}
+        if not folders <= self._folders:
+            # What a bench that was killed left there is removed with the first of them.
+            stale = () if self._folders else (FOLDER,)
+            self._arrange(arrange_request(remove=stale, folders=sorted(folders)))
+            self._folders |= folders
         for path, local in files.items():
             self._phone.push(self._package.bundle, local, f"{DOCUMENTS}/{path}")
         return tuple(SentFile(path, local.stat().st_size, hash_file(local)) for path, local in files.items())
