@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmark.app_cli import app_app
 from benchmark.cli import bench_command
 from benchmark.compare_cli import compare_command
 from benchmark.devices_cli import devices_app
@@ -32,6 +33,7 @@ app.command("classify", no_args_is_help=True)(classify_command)
 app.command("eval", no_args_is_help=True)(eval_command)
 app.command("bench", no_args_is_help=True)(bench_command)
 app.add_typer(devices_app, name="devices")
+app.add_typer(app_app, name="app")
 app.command("compare", no_args_is_help=True)(compare_command)
 app.command("report")(report_command)
 app.add_typer(results_app, name="results")

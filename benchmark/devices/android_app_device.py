@@ -78,8 +78,12 @@ class AndroidAppDevice:
             TransportError: it does not answer.
         """
         self.check_android()
-        put_back_leftovers(self.transport, self._identity, self._say)
+        self.put_back_leftovers()
         check_unlocked(self.transport)
+
+    def put_back_leftovers(self) -> None:
+        """Puts back what an earlier bench left changed on the phone; the user is told."""
+        put_back_leftovers(self.transport, self._identity, self._say)
 
     def check_android(self) -> None:
         """Whether the app can run on the phone; see `check`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -84,11 +85,17 @@ def list_attached(table: Mapping[str, DeviceEntry]) -> tuple[list[Attached], lis
             found.append(Attached(entry.name, entry.transport, entry.match.host or "", "configured"))
     try:
         for device in adb_devices():
-            found.append(Attached(_name_of(device, table), TransportName.ADB, device.serial, _worded(device)))
+            found.append(Attached(_name_of(device, table, None), TransportName.ADB, device.serial, _worded(device)))
     except MissingProgramError as error:
         notes.append(f"phones are not listed: {error}")
     except BenchmarkError as error:
         notes.append(str(error))
+    for server in dict.fromkeys(entry.server for entry in table.values() if entry.server is not None):
+        # One that has ended has no devices.
+        with contextlib.suppress(BenchmarkError):
+            for device in adb_devices(server=server):
+                name = _name_of(device, table, server)
+                found.append(Attached(name, TransportName.ADB, device.serial, _worded(device)))
     _add_iphones(table, found, notes)
     return found, notes
 
@@ -117,9 +124,13 @@ def _emulator_state() -> str:
     return "running" if phone.running() is not None else "created, not running"
 
 
-def _name_of(device: AdbDevice, table: Mapping[str, DeviceEntry]) -> str | None:
+def _name_of(device: AdbDevice, table: Mapping[str, DeviceEntry], server: str | None) -> str | None:
     for entry in table.values():
-        if entry.transport is TransportName.ADB and entry.match.fits(device.serial, device.model):
+        if (
+            entry.transport is TransportName.ADB
+            and entry.server == server
+            and entry.match.fits(device.serial, device.model)
+        ):
             return entry.name
     return None
 

@@ -13,13 +13,20 @@ from typing import TypeVar
 from benchmark import host
 from benchmark.arm64.phone import Phone, find_phone
 from benchmark.arm64.root import check_host
+from benchmark.devices.android_app_device import AndroidAppDevice
 from benchmark.devices.attached import find_adb_device
 from benchmark.devices.host_device import HostDevice
+from benchmark.devices.leases import lease
+from benchmark.devices.opening import open_adb_device
 from benchmark.devices.shell_device import ShellDevice
 from benchmark.devices.table import DeviceEntry, TransportName
 from benchmark.errors import BenchmarkError
 from benchmark.launch_records import MachineState
-from benchmark.transport.adb import AdbTransport, adb_devices
+from benchmark.phone_app.apk import Apk
+from benchmark.phone_app.installing import WORKSPACES as APP_WORKSPACES
+from benchmark.phone_app.installing import installed_sha256
+from benchmark.phone_app.steady import check_unlocked
+from benchmark.transport.adb import adb_devices
 from benchmark.transport.shell import ShellTransport
 from benchmark.transport.ssh import SshTransport
 from benchmark.validity import gates_for, judge_state
@@ -84,7 +91,9 @@ def _running_phone(entry: DeviceEntry, phone: Phone) -> Iterator[Finding]:
 
 
 def _adb(entry: DeviceEntry) -> Iterator[Finding]:
-    finding, listed = attempt("adb", adb_devices, lambda found: f"{len(found)} devices attached")
+    finding, listed = attempt(
+        "adb", lambda: adb_devices(server=entry.server), lambda found: f"{len(found)} devices attached"
+    )
     yield finding
     if listed is None:
         return
@@ -92,8 +101,52 @@ def _adb(entry: DeviceEntry) -> Iterator[Finding]:
     yield finding
     if found is None:
         return
-    transport = AdbTransport(found.serial, entry.name)
-    yield from _shell_device(ShellDevice(entry, transport, found.serial, say=lambda _: None))
+    said: list[str] = []
+    finding, device = attempt("answers", lambda: open_adb_device(entry, found, say=said.append), lambda _: "its shell")
+    if device is None:
+        yield finding
+    elif isinstance(device, ShellDevice):
+        yield from _shell_device(device)
+    else:
+        yield from _app_device(device, said)
+
+
+def _app_device(device: AndroidAppDevice, said: list[str]) -> Iterator[Finding]:
+    """`said` is what the device tells while it is looked at."""
+    finding, facts = attempt("what it is", device.facts, lambda each: f"{each.cpu}, {each.os}")
+    yield finding
+    if facts is None:
+        return
+    finding, _ = attempt("free", lambda: _put_back(device), lambda _: "; ".join(said) or "no bench holds it")
+    yield finding
+    finding, apk = attempt("app", lambda: device.apk, lambda each: _compared(device, each))
+    yield finding
+    android = device.android
+    told = ", ".join([android.platform, *android.abis])
+    finding, _ = attempt("Android", device.check_android if apk else lambda: None, lambda _: told)
+    yield finding
+    finding, _ = attempt("unlocked", lambda: check_unlocked(device.transport), lambda _: "or locked by a swipe alone")
+    yield finding
+    yield from _files(device.transport, APP_WORKSPACES)
+    finding, state = attempt("state", device.state, lambda _: "told")
+    if state is None:
+        yield finding
+    else:
+        yield from _fitness(state, facts.logical_cores)
+
+
+def _put_back(device: AndroidAppDevice) -> None:
+    # Not under the hands of a bench that is at work there.
+    with lease(device.lease_key, name=device.entry.name):
+        device.put_back_leftovers()
+
+
+def _compared(device: AndroidAppDevice, apk: Apk) -> str:
+    found = installed_sha256(device.transport)
+    there = (
+        "not installed yet" if found is None else "installed" if found == apk.sha256 else "another build is installed"
+    )
+    return f"{apk.path.name}, {there}"
 
 
 def _ssh(entry: DeviceEntry) -> Iterator[Finding]:

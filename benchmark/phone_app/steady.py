@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmark.devices.android.keyguard import parse_locked
 from benchmark.devices.android.power import parse_stay_on
-from benchmark.errors import BenchmarkError, DeviceDisconnectedError, DeviceOfflineError, ScreenLockedError
+from benchmark.errors import BenchmarkError, ScreenLockedError
 from benchmark.host import instance_id
 from benchmark.transport.shell import ShellTransport
 from models import atomic, documents
@@ -25,8 +25,6 @@ _STAY_ON = "stay_on_while_plugged_in"
 _FIXED_PERFORMANCE = "cmd power set-fixed-performance-mode-enabled"
 # The first Android with a performance that can be fixed: 11.
 _FIXED_PERFORMANCE_API = 30
-# How long a phone that went away is waited for, to put its settings back.
-_LEAVE_SECONDS = 10.0
 
 Say = Callable[[str], object]
 
@@ -94,7 +92,7 @@ def steady(transport: ShellTransport, identity: str, api_level: int | None, say:
             _fix_performance(transport, file, say)
         yield
     finally:
-        _restore_at_the_end(transport, file, say)
+        restore(transport, file, say)
 
 
 def put_back_leftovers(transport: ShellTransport, identity: str, say: Say) -> None:
@@ -146,16 +144,6 @@ def _fix_performance(transport: ShellTransport, file: Path, say: Say) -> None:
     execution = transport.shell(f"{_FIXED_PERFORMANCE} true 2>&1")
     if execution.exit_code != 0 or "not supported" in execution.stdout.lower():
         say(f"{transport.label} cannot fix its performance: clocks change as they do in use")
-
-
-def _restore_at_the_end(transport: ShellTransport, file: Path, say: Say) -> None:
-    try:
-        transport.shell("true")
-    except (DeviceDisconnectedError, DeviceOfflineError):
-        transport.wait_until_back(_LEAVE_SECONDS)
-    except BenchmarkError:
-        pass
-    restore(transport, file, say)
 
 
 def _append(file: Path, label: str, step: UndoStep) -> None:

@@ -13,7 +13,7 @@ from typing import IO
 
 from benchmark.transport.base import Execution
 
-_DRAIN_SECONDS = 0.5
+_DRAIN_SECONDS = 0.2
 _CHUNK = 1 << 16
 
 

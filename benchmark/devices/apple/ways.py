@@ -18,7 +18,6 @@ from benchmark.devices.table import DeviceEntry
 from benchmark.errors import (
     AmbiguousDeviceError,
     DeviceNotFoundError,
-    DeviceOfflineError,
     DeviceUnauthorizedError,
     MissingProgramError,
 )
@@ -76,7 +75,6 @@ def find_phone(entry: DeviceEntry, listed: list[ListedPhone], way: WayName) -> L
 
     Raises:
         DeviceNotFoundError, AmbiguousDeviceError: none fits, or several do.
-        DeviceOfflineError: the program knows it, and it is not there.
         DeviceUnauthorizedError: it does not trust this computer.
     """
     fitting = [phone for phone in listed if fits(entry, phone)]
@@ -88,8 +86,8 @@ def find_phone(entry: DeviceEntry, listed: list[ListedPhone], way: WayName) -> L
             f'name, or a table of your own: [{entry.name}] with match = {{ udid = "..." }}'
         )
     if not there:
-        raise DeviceOfflineError(
-            f"{entry.name} ({fitting[0].udid}) is known to {way} and not connected; plug it in and unlock it"
+        raise DeviceNotFoundError(
+            f"{entry.name} ({fitting[0].udid}) is known to {way} and not attached; plug it in and unlock it"
         )
     if len(there) > 1:
         numbers = ", ".join(phone.udid for phone in there)

@@ -10,19 +10,22 @@ from pathlib import Path
 import pytest
 
 from benchmark.devices import open_device
+from benchmark.devices.android_app_device import AndroidAppDevice
 from benchmark.devices.attached import find_adb_device, list_attached
 from benchmark.devices.doctor import examine
+from benchmark.devices.shell_device import ShellDevice
 from benchmark.devices.shell_facts import device_facts, machine_state
 from benchmark.devices.table import BUILT_IN, find_entry, load_table
 from benchmark.errors import (
     AmbiguousDeviceError,
+    AppMissingError,
     DeviceNotFoundError,
     DeviceOfflineError,
     DeviceUnauthorizedError,
     DeviceUnsupportedError,
     TransportError,
 )
-from benchmark.records import DeviceKind
+from benchmark.records import DeviceKind, RunSettings
 from benchmark.transport.adb import AdbDevice, AdbTransport
 from benchmark.validity import judge_state
 
@@ -112,18 +115,43 @@ def test_the_state_of_a_phone_is_judged(pixel: AdbTransport, tmp_path: Path) -> 
     assert "power-saver" not in {each.code for each in judge_state(machine_state(pixel))}
 
 
-def test_a_phone_without_python_is_found_checked_and_told(pixel: AdbTransport, tmp_path: Path) -> None:
+def test_a_phone_without_python_is_measured_on_by_the_app(
+    pixel: AdbTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "own.toml").write_text(f'[pixel7]\npython = "/no/python3"\nworkspace = "{tmp_path}"\n')
     table = load_table(tmp_path / "own.toml")
+    monkeypatch.setenv("POCKETCLIP_ANDROID_APK", str(tmp_path / "bench.apk"))
     device = open_device("pixel7", table)
+    assert isinstance(device, AndroidAppDevice)
     assert device.lease_key == "adb-A1"
-    with pytest.raises(DeviceUnsupportedError) as caught:
+    with pytest.raises(
+        AppMissingError, match=r"there is no APK .*bench.apk; build it with `pocketclip app build android`"
+    ):
         device.check()
-    assert "pixel7 is attached and ready" in str(caught.value)
-    assert "PocketCLIP's app for Android is not built yet" in str(caught.value)
     findings = {each.precondition: each for each in examine(table["pixel7"])}
-    assert findings["attached"].met and findings["files arrive whole"].met
-    assert not findings["Python"].met and not findings["power-saver"].met
+    assert findings["attached"].met and findings["unlocked"].met and not findings["app"].met
+    assert not findings["power-saver"].met
+    with pytest.raises(DeviceUnsupportedError, match="'all' is none of Android's"):
+        device.settings(RunSettings(accelerator="all"))
+
+
+def test_who_measures_on_a_phone_may_be_chosen(pixel: AdbTransport, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('[pixel7]\npython = "/no/python3"\nrunner = "agent"\n')
+    device = open_device("pixel7", load_table(tmp_path / "own.toml"))
+    assert isinstance(device, ShellDevice)
+    with pytest.raises(DeviceUnsupportedError, match=r'no Python with numpy .*or let the app measure: runner = "app"'):
+        device.check()
+    with pytest.raises(DeviceUnsupportedError, match="--accelerator 'nnapi' is for phones that an app measures"):
+        device.settings(RunSettings(accelerator="nnapi"))
+    # An APK that is named is meant to be used.
+    assert isinstance(open_device("pixel7", TABLE, app=tmp_path / "bench.apk"), AndroidAppDevice)
+
+
+def test_no_phone_but_behind_adb(pixel: AdbTransport, tmp_path: Path) -> None:
+    (tmp_path / "phone").write_text("getprop() { echo 'sh: getprop: not found' >&2; return 127; }\n")
+    (tmp_path / "own.toml").write_text('[pixel7]\nrunner = "app"\n')
+    with pytest.raises(DeviceUnsupportedError, match=r'answers adb and is no Android phone.*runner = "agent"'):
+        open_device("pixel7", load_table(tmp_path / "own.toml")).check()
 
 
 def test_iphones_say_what_is_missing() -> None:

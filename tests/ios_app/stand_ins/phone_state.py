@@ -43,7 +43,7 @@ GOOD: dict[str, Any] = {
     "install_fault": None,
     "push_fault": None,
     "run_fault": None,
-    # How many starts of the app come before the fault.
+    # How many starts of the app come before the fault, which hits one alone.
     "run_fault_after": 0,
     # How many lists of devices a phone that went away is missing from; None: it stays away.
     "away_for": None,
@@ -235,7 +235,7 @@ class Phone:
             raise Refused("shows-screens")
         fault = self._due_fault(state)
         if fault == "disconnected":
-            self.change(attached=False, run_fault=None)
+            self.change(attached=False)
             raise Refused("disconnected")
         if fault in ("killed", "crashed"):
             say("loaded; warming up")
@@ -252,6 +252,7 @@ class Phone:
         if state["run_fault"] is not None and state["run_fault_after"] > 0:
             self.change(run_fault_after=state["run_fault_after"] - 1)
             return None
+        self.change(run_fault=None)
         return state["run_fault"]
 
     def _run(self, app: dict[str, Any]) -> list[str]:

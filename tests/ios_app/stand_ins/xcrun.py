@@ -183,7 +183,9 @@ def answer(phone: Phone, command: list[str], given: dict[str, str], rest: list[s
             return {"process": {"processIdentifier": int(given["--pid"])}}
         case ["device", "install", "app"]:
             app = phone.install(Path(rest[0]))
-            return {"installedApplications": [{"bundleID": app["bundle"], "installationURL": f"file://{app['place']}/"}]}
+            return {
+                "installedApplications": [{"bundleID": app["bundle"], "installationURL": f"file://{app['place']}/"}]
+            }
         case ["device", "copy", "to"]:
             phone.push(bundle, Path(given["--source"]), given["--destination"])
             return {"destination": given["--destination"]}
@@ -254,7 +256,9 @@ def main(arguments: list[str]) -> int:
         phone.compile(Path(arguments[2]), Path(arguments[3]))
         return 0
     if arguments[:1] != ["devicectl"]:
-        print(f'xcrun: error: unable to find utility "{arguments[0]}", not a developer tool or in PATH', file=sys.stderr)
+        print(
+            f'xcrun: error: unable to find utility "{arguments[0]}", not a developer tool or in PATH', file=sys.stderr
+        )
         return 72
     words = arguments[1:]
     size = 2 if words[0] == "list" else 3

@@ -8,8 +8,8 @@ import org.pocketclip.core.bundle.Interpolation
 data class Box(val left: Int, val top: Int, val width: Int, val height: Int)
 
 /**
- * Resizes packed RGB bit for bit as Pillow's `Image.resize` does: weights of 22 bits, horizontally first, each pass rounded
- * to 8 bits. When it shrinks, the filter's support grows by the scale.
+ * Resizes packed RGB bit for bit as Pillow 13's `Image.resize` does: weights of 22 bits, one pass for each side that changes,
+ * each rounded to 8 bits. When it shrinks, the filter's support grows by the scale.
  */
 internal object Resampling {
     private const val PRECISION = 32 - 8 - 2
@@ -20,49 +20,70 @@ internal object Resampling {
     fun resize(image: RgbImage, width: Int, height: Int, part: Box, filter: Interpolation): RgbImage {
         val kernel = Kernel.of(filter)
         val rows = if (height == image.height) null else Weights.of(image.height, height, part.top, part.height, kernel)
-        val first = rows?.first ?: part.top
-        val needed = rows?.let { it.last - it.first } ?: part.height
         val columns = if (width == image.width) null else Weights.of(image.width, width, part.left, part.width, kernel)
-        val narrow = horizontally(image, columns, part, first, needed)
-        if (rows == null) return RgbImage(part.width, part.height, narrow)
-        return RgbImage(part.width, part.height, vertically(narrow, rows, first, part.width))
+        val needed = Box(
+            columns?.first ?: part.left,
+            rows?.first ?: part.top,
+            columns?.let { it.last - it.first } ?: part.width,
+            rows?.let { it.last - it.first } ?: part.height,
+        )
+        val cut = cut(image, needed)
+        return if (verticalFirst(image, width, height)) {
+            horizontally(vertically(cut, rows, needed.top), columns, needed.left)
+        } else {
+            vertically(horizontally(cut, columns, needed.left), rows, needed.top)
+        }
     }
 
-    /** Rows `first` up to `first + count` of the image, each resized, or cut where there are no weights. */
-    private fun horizontally(image: RgbImage, weights: Weights?, part: Box, first: Int, count: Int): ByteArray {
-        val stride = image.width * RgbImage.CHANNELS
-        val made = ByteArray(count * part.width * RgbImage.CHANNELS)
-        if (weights == null) {
-            for (row in 0 until count) {
-                val from = (first + row) * stride + part.left * RgbImage.CHANNELS
-                val length = part.width * RgbImage.CHANNELS
-                image.pixels.copyInto(made, row * length, from, from + length)
-            }
-            return made
+    // Pillow's rule, to the letter: the order decides about the last bit.
+    private fun verticalFirst(image: RgbImage, width: Int, height: Int): Boolean {
+        val shrinks = image.height - height
+        return shrinks > 0 && shrinks > (image.width - width) * 2
+    }
+
+    private fun cut(image: RgbImage, box: Box): RgbImage {
+        if (box.width == image.width && box.height == image.height) return image
+        val length = box.width * RgbImage.CHANNELS
+        val made = ByteArray(box.height * length)
+        for (row in 0 until box.height) {
+            val from = ((box.top + row) * image.width + box.left) * RgbImage.CHANNELS
+            image.pixels.copyInto(made, row * length, from, from + length)
         }
+        return RgbImage(box.width, box.height, made)
+    }
+
+    /** The image resized across, whose first column is `first` of those that the weights know. */
+    private fun horizontally(image: RgbImage, weights: Weights?, first: Int): RgbImage {
+        if (weights == null) return image
+        val width = weights.starts.size
+        val stride = image.width * RgbImage.CHANNELS
+        val made = ByteArray(image.height * width * RgbImage.CHANNELS)
         var place = 0
-        for (row in first until first + count) {
-            for (column in 0 until part.width) {
-                val start = row * stride + weights.starts[column] * RgbImage.CHANNELS
+        for (row in 0 until image.height) {
+            for (column in 0 until width) {
+                val start = row * stride + (weights.starts[column] - first) * RgbImage.CHANNELS
                 sum(image.pixels, start, RgbImage.CHANNELS, weights, column, made, place)
                 place += RgbImage.CHANNELS
             }
         }
-        return made
+        return RgbImage(width, image.height, made)
     }
 
-    private fun vertically(pixels: ByteArray, weights: Weights, first: Int, width: Int): ByteArray {
-        val stride = width * RgbImage.CHANNELS
-        val made = ByteArray(weights.starts.size * stride)
+    /** The image resized downwards, whose first row is `first` of those that the weights know. */
+    private fun vertically(image: RgbImage, weights: Weights?, first: Int): RgbImage {
+        if (weights == null) return image
+        val height = weights.starts.size
+        val stride = image.width * RgbImage.CHANNELS
+        val made = ByteArray(height * stride)
         var place = 0
-        for (row in weights.starts.indices) {
+        for (row in 0 until height) {
             val start = (weights.starts[row] - first) * stride
-            for (column in 0 until width) {
-                sum(pixels, start + column * RgbImage.CHANNELS, stride, weights, row, made, place)
+            for (column in 0 until image.width) {
+                sum(image.pixels, start + column * RgbImage.CHANNELS, stride, weights, row, made, place)
                 place += RgbImage.CHANNELS
             }
         }
-        return made
+        return RgbImage(image.width, height, made)
     }
 
     /** The weighted sum of pixels `step` bytes apart. */

@@ -1,0 +1,98 @@
+package org.pocketclip.core.testing
+
+import java.io.File
+import kotlin.math.sin
+import org.pocketclip.core.AcceleratorMissingException
+import org.pocketclip.core.InferenceException
+import org.pocketclip.core.LoadException
+import org.pocketclip.core.RuntimeMissingException
+import org.pocketclip.core.bundle.Bundle
+import org.pocketclip.core.runtime.Accelerator
+import org.pocketclip.core.runtime.ElementType
+import org.pocketclip.core.runtime.InferenceRuntime
+import org.pocketclip.core.runtime.LoadMode
+import org.pocketclip.core.runtime.LoadOptions
+import org.pocketclip.core.runtime.ModelFile
+import org.pocketclip.core.runtime.Session
+import org.pocketclip.core.runtime.Tensor
+
+/**
+ * A runtime whose model is a formula, so that core is tested without native code.
+ *
+ * @param missing it cannot be loaded.
+ * @param alter changes what the formula gives; gets the number of the inference.
+ * @param beforeRun called before each inference.
+ */
+class FakeRuntime(
+    override val name: String = "onnxruntime",
+    private val missing: Boolean = false,
+    private val alter: (FloatArray, Int) -> FloatArray = { values, _ -> values },
+    private val beforeRun: (Int) -> Unit = {},
+) : InferenceRuntime {
+    var loads = 0
+        private set
+    var open = 0
+        private set
+    var inferences = 0
+        private set
+    var lastOptions: LoadOptions? = null
+        private set
+
+    override val version: String get() = "$name 9.9"
+    override val accelerators: Set<Accelerator> = setOf(Accelerator.CPU, Accelerator.XNNPACK)
+    override val loadModes: Set<LoadMode> = setOf(LoadMode.FILE)
+
+    override fun prepare() {
+        if (missing) throw RuntimeMissingException("$name is not in this application")
+    }
+
+    override fun load(model: ModelFile, options: LoadOptions): Session {
+        prepare()
+        if (options.accelerator !in accelerators) throw AcceleratorMissingException("no ${options.accelerator.id} here")
+        val content = if (model.path.isFile) model.path.readText() else throw LoadException("there is no ${model.path}")
+        if (!content.startsWith(CONTENT)) throw LoadException("${model.path.name} is no model")
+        loads++
+        open++
+        lastOptions = options
+        return FakeSession()
+    }
+
+    private inner class FakeSession : Session {
+        override val acceleratorObserved: String = "fake"
+
+        override fun run(input: Tensor): FloatArray {
+            beforeRun(inferences)
+            return alter(formula(input), inferences++)
+        }
+
+        override fun close() {
+            open--
+        }
+    }
+
+    companion object {
+        const val DIMENSION = 8
+        const val CONTENT = "a model"
+
+        fun writeModel(file: File) {
+            file.parentFile.mkdirs()
+            file.writeText(CONTENT)
+        }
+
+        /** Depends on every value of the input and on its place; not of length 1. */
+        fun formula(input: Tensor): FloatArray {
+            val values = when (input.type) {
+                ElementType.FLOAT32 -> input.floats()
+                else -> Bundle.integers(input).let { whole -> FloatArray(whole.size) { whole[it] / 100f } }
+            }
+            return FloatArray(DIMENSION) { row ->
+                var sum = 0.0
+                for (place in values.indices) sum += values[place] * sin(place * 0.37 * (row + 1) + row)
+                sum.toFloat()
+            }
+        }
+
+        /** What a session throws where it fails. */
+        fun failing(at: Int): (Int) -> Unit = { if (it == at) throw InferenceException("it broke") }
+    }
+}

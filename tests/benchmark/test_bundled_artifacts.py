@@ -1,0 +1,95 @@
+"""Towers of bundles in the form of artefacts: the same identity, what is left of the proof, measured as any other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmark.bench import BenchmarkPlan, SilentWatch, run_plan
+from benchmark.bundled_artifacts import measurable_artifacts
+from benchmark.devices import HostDevice
+from benchmark.records import BundledParity, RunSettings, Status
+from benchmark.store.codec import decode, encode
+from export.artifact import Artifact
+from export.bundle.writing import BundleRequest, write_bundle
+from export.errors import ArtifactNotFoundError, BundleCorruptError
+from export.precision import Tower
+from tests.export.bundle.tiny_artifacts import LABELS, build_artifact
+
+
+@pytest.fixture
+def towers(tmp_path: Path) -> list[Artifact]:
+    return [build_artifact(tmp_path / "artifacts", tower) for tower in Tower]
+
+
+@pytest.fixture
+def bundle(towers: list[Artifact], tmp_path: Path) -> Path:
+    write_bundle(BundleRequest(towers[0], towers[1], LABELS), tmp_path / "clip.bundle")
+    return tmp_path / "clip.bundle"
+
+
+def test_a_bundles_towers_are_its_artefacts(bundle: Path, towers: list[Artifact]) -> None:
+    with measurable_artifacts([bundle]) as found:
+        assert [each.label for each in found] == [each.label for each in towers]
+        for ours, theirs in zip(found, towers, strict=True):
+            assert ours.manifest.sha256 == theirs.manifest.sha256
+            assert ours.manifest.model_size_bytes == theirs.manifest.model_size_bytes
+            assert ours.model_path.read_bytes() == theirs.model_path.read_bytes()
+            golden = ours.manifest.golden
+            # A bundle keeps some of the samples.
+            assert 1 <= golden.inputs.shape[0] <= theirs.manifest.golden.inputs.shape[0]
+            assert ours.golden(golden.outputs).shape == golden.outputs.shape
+        folders = [each.folder for each in found]
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_records_of_a_bundle_are_those_of_its_artefacts(bundle: Path, towers: list[Artifact]) -> None:
+    def measured(*artifacts: Artifact):
+        plan = BenchmarkPlan(artifacts, (RunSettings(iterations=3, launches=1),), cooldown_seconds=0)
+        return run_plan(plan, HostDevice(), append=lambda record: None, watch=SilentWatch())
+
+    with measurable_artifacts([bundle]) as found:
+        ours = measured(*found)
+    theirs = measured(*towers)
+    assert [record.artifact for record in ours] == [record.artifact for record in theirs]
+    for record, other in zip(ours, theirs, strict=True):
+        assert record.status is Status.MEASURED and record.golden_check is not None
+        assert other.parity is not None and record.parity == BundledParity(
+            other.parity.samples, other.parity.cosine_mean, other.parity.cosine_min, other.parity.top1_agreement, ()
+        )
+        assert record.parity.passed
+        assert decode(encode(record)) == record
+
+
+def test_a_bundle_beside_its_own_artefact_is_measured_once(bundle: Path, towers: list[Artifact]) -> None:
+    with measurable_artifacts([bundle, towers[1].folder]) as found:
+        assert [each.manifest.tower for each in found] == [Tower.TEXT, Tower.IMAGE]
+        assert found[0].folder == towers[1].folder.resolve()
+
+
+def test_what_is_neither_artefact_nor_sound_bundle(bundle: Path, tmp_path: Path) -> None:
+    with (
+        pytest.raises(ArtifactNotFoundError, match="nothing does not exist"),
+        measurable_artifacts([tmp_path / "nothing"]),
+    ):
+        pass
+    (bundle / "image/model.onnx").write_bytes(b"x")
+    with (
+        pytest.raises(BundleCorruptError, match="the file is truncated or was replaced"),
+        measurable_artifacts([bundle]),
+    ):
+        pass
+
+
+def test_a_proof_that_failed_stays_failed(tmp_path: Path, towers: list[Artifact]) -> None:
+    report = towers[0].manifest.parity
+    assert report is not None
+    missed = build_artifact(
+        tmp_path / "missed", Tower.IMAGE, parity=replace(report, failures=("cosine 0.90, at least 0.99 wanted",))
+    )
+    write_bundle(BundleRequest(missed, towers[1], LABELS, allow_failed=True), tmp_path / "failed.bundle")
+    with measurable_artifacts([tmp_path / "failed.bundle"]) as found:
+        parity = found[0].manifest.bundled_parity  # type: ignore[attr-defined]
+        assert not parity.passed and parity.failures == ("cosine 0.90, at least 0.99 wanted",)
