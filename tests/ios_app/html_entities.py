@@ -1,4 +1,4 @@
-"""HTML's named characters as Swift source, from Python's own table: `python -m tests.ios_app.html_entities` writes it."""
+"""HTML's named characters as Swift source; `python -m tests.ios_app.html_entities` writes it from Python's own table."""
 
 from __future__ import annotations
 

@@ -102,10 +102,15 @@ enum BundleParts {
         guard input.shape == shape else {
             return "the image tower takes \(input.shape), its preprocessing makes \(shape)"
         }
-        let ranges = zip(preprocess.mean, preprocess.std).map { (low: (0 - $0) / $1, high: (1 - $0) / $1) }
         let isBytes = input.dtype == "uint8"
-        let low = isBytes ? 0 : ranges.map(\.low).min() ?? 0
-        let high = isBytes ? 255 : ranges.map(\.high).max() ?? 1
+        var low = 0.0
+        var high = 255.0
+        if !isBytes {
+            let lowest = zip(preprocess.mean, preprocess.std).map { mean, std -> Double in (0 - mean) / std }
+            let highest = zip(preprocess.mean, preprocess.std).map { mean, std -> Double in (1 - mean) / std }
+            low = lowest.min() ?? 0
+            high = highest.max() ?? 1
+        }
         guard abs(input.minimum - low) <= rounding, abs(input.maximum - high) <= rounding else {
             return "the image tower takes values from \(input.minimum) to \(input.maximum), "
                 + "its preprocessing makes \(low) to \(high)"

@@ -89,9 +89,7 @@ struct PortableSHA256 {
     private mutating func compress(_ block: UnsafeBufferPointer<UInt8>) {
         for index in 0..<16 {
             let place = index * 4
-            schedule[index] =
-                UInt32(block[place]) << 24 | UInt32(block[place + 1]) << 16 | UInt32(block[place + 2]) << 8
-                | UInt32(block[place + 3])
+            schedule[index] = block[place..<place + 4].reduce(0) { word, byte in word << 8 | UInt32(byte) }
         }
         for index in 16..<64 {
             let early = schedule[index - 15]

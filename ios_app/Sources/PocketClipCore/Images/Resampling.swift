@@ -1,4 +1,4 @@
-/// Antialiased resampling, bit by bit as Pillow's: weights of 22 fractional bits, rows first, rounded to 8 bits between.
+/// Antialiased resampling, bit by bit as Pillow 13's: weights of 22 fractional bits, rounded to 8 bits after each pass.
 enum Resampling {
     /// A part of the resized image.
     struct Window {
@@ -16,46 +16,58 @@ enum Resampling {
     ) throws -> PackedImage {
         let columns = Weights(from: image.width, to: width, range: window.left..<window.left + window.width, by: filter)
         let rows = Weights(from: image.height, to: height, range: window.top..<window.top + window.height, by: filter)
-        let used = rows.usedInputs
-        let narrowed = image.bytes.withUnsafeBufferPointer {
-            horizontally($0, inputWidth: image.width, rows: used, weights: columns)
-        }
-        let finished = narrowed.withUnsafeBufferPointer {
-            vertically($0, width: window.width, firstRow: used.lowerBound, weights: rows)
-        }
-        return try PackedImage(width: window.width, height: window.height, bytes: finished)
+        let stored = Block(bytes: image.bytes, columns: 0..<image.width, rows: 0..<image.height)
+        // Pillow begins with the rows where that saves most: heights that shrink by more than twice what widths do.
+        let beginsVertically = height < image.height && image.height - height > 2 * (image.width - width)
+        let finished =
+            beginsVertically
+            ? horizontally(vertically(stored, columns.usedInputs, rows), 0..<window.height, columns)
+            : vertically(horizontally(stored, rows.usedInputs, columns), 0..<window.width, rows)
+        return try PackedImage(width: window.width, height: window.height, bytes: finished.bytes)
     }
 
-    private static func horizontally(
-        _ input: UnsafeBufferPointer<UInt8>, inputWidth: Int, rows: Range<Int>, weights: Weights
-    ) -> [UInt8] {
+    /// Pixels of a part of an image; `columns` and `rows` are where it lies in that.
+    private struct Block {
+        let bytes: [UInt8]
+        let columns: Range<Int>
+        let rows: Range<Int>
+    }
+
+    /// Makes each of `rows` as long as there are weights.
+    private static func horizontally(_ input: Block, _ rows: Range<Int>, _ weights: Weights) -> Block {
         let width = weights.count
-        return [UInt8](unsafeUninitializedCapacity: rows.count * width * 3) { output, count in
-            for row in rows {
-                let source = row * inputWidth * 3
-                for column in 0..<width {
-                    let goal = ((row - rows.lowerBound) * width + column) * 3
-                    weights.apply(column, input, from: source, stride: 3, channels: output, at: goal)
+        let bytes = input.bytes.withUnsafeBufferPointer { source in
+            [UInt8](unsafeUninitializedCapacity: rows.count * width * 3) { output, count in
+                for row in rows {
+                    let start = ((row - input.rows.lowerBound) * input.columns.count - input.columns.lowerBound) * 3
+                    for column in 0..<width {
+                        let goal = ((row - rows.lowerBound) * width + column) * 3
+                        weights.apply(column, source, from: start, stride: 3, channels: output, at: goal)
+                    }
                 }
+                count = rows.count * width * 3
             }
-            count = rows.count * width * 3
         }
+        return Block(bytes: bytes, columns: 0..<width, rows: rows)
     }
 
-    private static func vertically(
-        _ input: UnsafeBufferPointer<UInt8>, width: Int, firstRow: Int, weights: Weights
-    ) -> [UInt8] {
+    /// Makes each of `columns` as high as there are weights.
+    private static func vertically(_ input: Block, _ columns: Range<Int>, _ weights: Weights) -> Block {
         let height = weights.count
-        return [UInt8](unsafeUninitializedCapacity: height * width * 3) { output, count in
-            for row in 0..<height {
-                for column in 0..<width {
-                    let goal = (row * width + column) * 3
-                    let source = column * 3 - firstRow * width * 3
-                    weights.apply(row, input, from: source, stride: width * 3, channels: output, at: goal)
+        let stride = input.columns.count * 3
+        let bytes = input.bytes.withUnsafeBufferPointer { source in
+            [UInt8](unsafeUninitializedCapacity: height * columns.count * 3) { output, count in
+                for row in 0..<height {
+                    for column in columns {
+                        let goal = (row * columns.count + column - columns.lowerBound) * 3
+                        let start = (column - input.columns.lowerBound) * 3 - input.rows.lowerBound * stride
+                        weights.apply(row, source, from: start, stride: stride, channels: output, at: goal)
+                    }
                 }
+                count = height * columns.count * 3
             }
-            count = height * width * 3
         }
+        return Block(bytes: bytes, columns: columns, rows: 0..<height)
     }
 
     /// What each output of one direction takes of which inputs.
