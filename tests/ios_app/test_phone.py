@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from export.artifact import Artifact
-from tests.ios_app.stand_ins.phone_state import GOOD, VARIABLE, Phone
+from tests.ios_app.stand_ins.phone_state import GOOD, SERVICES, VARIABLE, Phone
 
 STAND_INS = Path(__file__).parent / "stand_ins"
 BUNDLE = "org.pocketclip.PocketCLIP"
@@ -60,7 +60,7 @@ class TestIPhone:
         self.programs.mkdir()
         for name in ("xcrun", "pymobiledevice3"):
             script = self.programs / name
-            script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -E -s "{STAND_INS / name}.py" "$@"\n')
+            script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -E -s -S "{STAND_INS / name}.py" "$@"\n')
             script.chmod(0o755)
         self.table.write_text(
             "[test-iphone]\n"
@@ -86,6 +86,11 @@ class TestIPhone:
         hashes = [hashlib.sha256(row.astype(stored).tobytes()).hexdigest() for row in inputs]
         package = artifact.folder / artifact.manifest.entry_point
         self.phone.register(package, hashes, rows.tobytes(), list(rows.shape))
+
+    def reset(self) -> None:
+        """In good order again; the app stays as it is."""
+        self.phone.write(GOOD | {"app": self.phone.read()["app"]})
+        self.phone.set_services(**SERVICES)
 
     def left(self) -> list[str]:
         """What is in the app's Documents."""

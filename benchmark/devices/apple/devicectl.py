@@ -99,7 +99,7 @@ class DevicectlPhone:
         content, ended = _with_json([*arguments, "--device", self._identifier], timeout_seconds)
         if ended.exit_code is None:
             raise TransportTimeoutError(
-                f"{self.label} did not {what} within {timeout_seconds:g} s; unplug it, plug it in again and run it again"
+                f"{self.label} did not {what} within {timeout_seconds:g} s; unplug it, plug it in again, run it again"
             )
         if ended.exit_code:
             said = "\n".join(filter(None, (error_text(content), ended.stderr)))

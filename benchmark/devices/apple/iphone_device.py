@@ -130,7 +130,7 @@ class IPhoneDevice:
         )
 
     def state(self) -> MachineState:
-        """Charge, where the program tells it; how hot the phone is, only the app learns, which does not measure then."""
+        """Charge, where the program tells it; how hot the phone is, only the app learns, and refuses."""
         found = self.phone.state()
         return MachineState(utc_now(), battery_percent=found.battery_percent, charging=found.charging)
 

@@ -1,4 +1,4 @@
-"""An iPhone by `pymobiledevice3` (Linux, Windows, macOS), a program of its own: it is under the GPL, and not imported."""
+"""An iPhone by `pymobiledevice3` (Linux, Windows, macOS), a program of its own: it is GPL, and not imported."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class PymobilePhone:
         ended = _run([*arguments, "--udid", self.udid], timeout_seconds)
         if ended.exit_code is None:
             raise TransportTimeoutError(
-                f"{self.label} did not {what} within {timeout_seconds:g} s; unplug it, plug it in again and run it again"
+                f"{self.label} did not {what} within {timeout_seconds:g} s; unplug it, plug it in again, run it again"
             )
         if ended.exit_code:
             raise refusal(last_error(ended.stderr), program=PROGRAM, label=self.label, what=what)

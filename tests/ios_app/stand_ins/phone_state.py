@@ -5,18 +5,15 @@ The app is the Linux build of the headless core. Standard library alone: each ca
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import plistlib
-import shutil
-import subprocess
-import uuid
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+# Others are imported where they are needed: most calls need none, and each is a process.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 # Names the folder.
 VARIABLE = "TEST_IPHONE"
@@ -67,11 +64,11 @@ class Refused(Exception):
         self.fault = fault
 
 
-@dataclass
 class Phone:
     """The phone of a folder."""
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     @classmethod
     def of_environment(cls) -> Phone:
@@ -151,6 +148,9 @@ class Phone:
 
     def install(self, package: Path) -> dict[str, Any]:
         """Installs an app; its data stays."""
+        import plistlib
+        import uuid
+
         state = self.require()
         if state["install_fault"] is not None:
             raise Refused(state["install_fault"])
@@ -174,6 +174,8 @@ class Phone:
 
     def push(self, bundle: str, local: Path, remote: str) -> None:
         """Copies a file; folders are not made: on a phone they would belong to the system."""
+        import shutil
+
         goal = self.place(bundle, remote)
         if self.read()["push_fault"] is not None and goal.name != "job.json":
             raise Refused(self.read()["push_fault"])
@@ -183,6 +185,8 @@ class Phone:
 
     def pull(self, bundle: str, remote: str, local: Path) -> None:
         """Copies a file from there."""
+        import shutil
+
         source = self.place(bundle, remote)
         if not source.is_file():
             raise Refused("no-such-file")
@@ -190,6 +194,8 @@ class Phone:
 
     def remove(self, bundle: str, remote: str) -> None:
         """Removes a file or folder."""
+        import shutil
+
         goal = self.place(bundle, remote)
         if goal.is_dir():
             shutil.rmtree(goal)
@@ -212,6 +218,8 @@ class Phone:
 
     def compile(self, package: Path, folder: Path) -> None:
         """What stands for `coremlcompiler`: another folder, which replays the same outputs."""
+        import shutil
+
         compiled = folder / f"{package.stem}.mlmodelc"
         compiled.mkdir(parents=True)
         (compiled / "coremldata.bin").write_text(tree_key(package))
@@ -241,8 +249,10 @@ class Phone:
             say("loaded; warming up")
             return 9 if fault == "killed" else 11
         if fault == "hung":
+            import time
+
             say("loaded; warming up")
-            subprocess.run(["sleep", "600"], check=False)
+            time.sleep(600)
         lines = self._run(app)
         for line in self._spoil(fault, lines):
             say(line)
@@ -256,6 +266,8 @@ class Phone:
         return state["run_fault"]
 
     def _run(self, app: dict[str, Any]) -> list[str]:
+        import subprocess
+
         self._place_replay()
         command = json.loads((self.folder / "command.json").read_text())
         ended = subprocess.run(
@@ -278,6 +290,8 @@ class Phone:
         job = json.loads((self.documents / "job.json").read_text())
         if job.get("action") != "measure":
             return
+        import shutil
+
         model = self.documents / job["model_path"]
         known = self.folder / "replays" / tree_key(model)
         if known.is_dir():
@@ -285,6 +299,9 @@ class Phone:
             shutil.copyfile(known / "outputs.bin", model.with_name("outputs.bin"))
 
     def _spoil(self, fault: str | None, lines: list[str]) -> list[str]:
+        import hashlib
+        import uuid
+
         result = self.documents / "result.json"
         if fault == "silent":
             return lines[:-1]
@@ -309,6 +326,8 @@ class Phone:
 
 def tree_key(folder: Path) -> str:
     """A hash over a folder's files."""
+    import hashlib
+
     whole = hashlib.sha256()
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -317,6 +336,8 @@ def tree_key(folder: Path) -> str:
 
 
 def _info(package: Path) -> bytes:
+    import zipfile
+
     if package.is_dir():
         return (package / "Info.plist").read_bytes()
     with zipfile.ZipFile(package) as archive:

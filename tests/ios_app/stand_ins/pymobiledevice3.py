@@ -1,4 +1,4 @@
-"""A stand-in for `pymobiledevice3`: the commands that we use, JSON on stdout and a log on stderr as version 11 has them.
+"""A stand-in for `pymobiledevice3`: the commands that we use, JSON on stdout, a log on stderr, as version 11 has them.
 
 Written from its documentation and what it prints; nothing of it is in here.
 """
@@ -10,9 +10,12 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from phone_state import Phone, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Fault -> what is logged.
 FAULTS: dict[str, str] = {
@@ -80,9 +83,10 @@ def launch(phone: Phone, words: list[str], variables: list[str], stream: bool) -
         lambda line: log("INFO", str(line)) if stream else None,
     )
     print(f"Process launched with pid {phone.read()['pid']}", flush=True)
-    if ended is not None:
-        pid = phone.read()["pid"]
-        log("WARNING", f"Process with PID {pid} terminated with exit code None or crashing signal {ended}")
+    code = 0 if ended is None else None
+    log(
+        "WARNING", f"Process with PID {phone.read()['pid']} terminated with exit code {code} or crashing signal {ended}"
+    )
     while stream:
         signal.pause()
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from phone_state import Phone, Refused
 
-# Fault -> code and domain of the error, its words, and its causes as (code, domain, words).
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# Code and domain of an error and its words; faults have a list of them, each the cause of the one before.
 Cause = tuple[int, str, dict[str, str]]
 CORE = "com.apple.dt.CoreDeviceError"
 FAULTS: dict[str, list[Cause]] = {
@@ -265,22 +267,23 @@ def main(arguments: list[str]) -> int:
     command = words[:size]
     given, rest = options(words[size:], ("--console", "--terminate-existing", "--kill", "--auto-mount-ddis"))
     info = {"arguments": arguments, "commandType": ".".join(["devicectl", *command]), "jsonVersion": 2}
-    write: Callable[[dict[str, Any]], object] = lambda _: None
-    if "--json-output" in given:
-        write = lambda content: Path(given["--json-output"]).write_text(json.dumps({"info": info} | content, indent=2))
     try:
         if command == ["device", "process", "launch"]:
             return launch(phone, given, rest[0])
         result = answer(phone, command, given, rest)
     except Refused as refused:
-        info["outcome"] = "failed"
         causes = FAULTS[refused.fault]
-        write({"error": nested(causes)})
+        write(given, info | {"outcome": "failed"}, {"error": nested(causes)})
         print(printed(causes), file=sys.stderr)
         return 1
-    info["outcome"] = "success"
-    write({"result": result})
+    write(given, info | {"outcome": "success"}, {"result": result})
     return 0
+
+
+def write(given: dict[str, str], info: dict[str, Any], content: dict[str, Any]) -> None:
+    """The file of `--json-output`, where it is asked for."""
+    if "--json-output" in given:
+        Path(given["--json-output"]).write_text(json.dumps({"info": info} | content, indent=2))
 
 
 if __name__ == "__main__":
