@@ -15,9 +15,8 @@ from benchmark.arm64.phone import Phone, find_phone
 from benchmark.arm64.root import check_host
 from benchmark.devices.android_app_device import AndroidAppDevice
 from benchmark.devices.attached import find_adb_device
-from benchmark.devices.host_device import HostDevice
 from benchmark.devices.leases import lease
-from benchmark.devices.opening import open_adb_device
+from benchmark.devices.opening import local_device, open_adb_device
 from benchmark.devices.shell_device import ShellDevice
 from benchmark.devices.table import DeviceEntry, TransportName
 from benchmark.errors import BenchmarkError
@@ -58,7 +57,12 @@ def examine(entry: DeviceEntry) -> Iterator[Finding]:
 def _local(entry: DeviceEntry) -> Iterator[Finding]:
     facts = host.host_facts(entry.name)
     yield Finding("what it is", f"{facts.cpu}, {facts.logical_cores} cores, {facts.os}")
-    yield from _fitness(HostDevice(entry.name).state(), facts.logical_cores)
+    device = local_device(entry)
+    finding, _ = attempt("system", device.check, lambda _: facts.os)
+    if not finding.met:
+        yield finding
+        return
+    yield from _fitness(device.state(), facts.logical_cores)
 
 
 def _emulator(entry: DeviceEntry) -> Iterator[Finding]:

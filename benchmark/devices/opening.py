@@ -44,7 +44,16 @@ def open_device(
 
 
 def _local(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
-    return HostDevice(entry.name)
+    return local_device(entry)
+
+
+def local_device(entry: DeviceEntry) -> HostDevice:
+    """This computer as the device that an entry describes."""
+    if entry.system is None:
+        return HostDevice(entry.name)
+    from benchmark.devices.apple.mac_device import MacDevice
+
+    return MacDevice(entry.name)
 
 
 def _emulated(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
