@@ -15,10 +15,10 @@ from benchmark.devices.device import untimed_on
 from benchmark.devices.table import DeviceEntry
 from benchmark.errors import DeviceUnsupportedError
 from benchmark.launch_records import MachineState
-from benchmark.phone_app.android_app import SHARED, AndroidApp, ask_facts, stop
+from benchmark.phone_app.android_app import SHARED, AndroidApp, ask_facts, clear_leftovers, stop
 from benchmark.phone_app.apk import Apk, find_apk
 from benchmark.phone_app.app_runner import AppRunner
-from benchmark.phone_app.installing import check_fits, ensure_installed
+from benchmark.phone_app.installing import WORKSPACES, check_fits, ensure_installed
 from benchmark.phone_app.steady import check_unlocked, put_back_leftovers, steady
 from benchmark.records import DeviceFacts, RunSettings
 from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
@@ -126,8 +126,10 @@ class AndroidAppDevice:
             scratch = tempfile.TemporaryDirectory(prefix="pocketclip-bench-", ignore_cleanup_errors=True)
         with scratch as name, steady(self.transport, self._identity, self.android.api_level, self._say):
             ensure_installed(self.transport, self.apk, say=self._say)
+            clear_leftovers(self.transport)
             # First of all: the app makes its shared folder itself.
-            told = ask_facts(self.transport, Path(name))
+            with self.transport.workspace(WORKSPACES) as folder:
+                told = ask_facts(self.transport, folder, Path(name))
             with self.transport.workspace(SHARED) as folder:
                 app = AndroidApp(self.transport, self.apk, told, folder, Path(name))
                 try:

@@ -80,7 +80,7 @@ class AndroidApp:
 
     def facts(self) -> AppFacts:
         if self._facts is None:
-            self._facts = ask_facts(self._transport, self._scratch)
+            self._facts = ask_facts(self._transport, self._folder, self._scratch)
             self._stored = set(self._facts.models)
         return self._facts
 
@@ -189,6 +189,8 @@ class AndroidApp:
         local = self._scratch / "request.json"
         local.write_text(json.dumps(documents.to_builtin(request), allow_nan=False))
         self._transport.push(local, f"{SHARED}/{folder}/request.json")
+        # From Android 11 on, what the shell makes there is the shell's own: the app must be able to read and to answer.
+        self._transport.shell(f"chmod -R a+rwX {shlex.quote(self._folder)} 2>/dev/null; true")
         announced = instrument(
             self._transport,
             ["-e", "action", action, "-e", "request", f"{folder}/request.json"],
@@ -200,8 +202,8 @@ class AndroidApp:
         return content
 
 
-def ask_facts(transport: ShellTransport, scratch: Path) -> AppFacts:
-    """What the app is and has; it makes its shared folder where that was missing.
+def ask_facts(transport: ShellTransport, folder: str, scratch: Path) -> AppFacts:
+    """What the app is and has; it makes its shared folder where that was missing. `folder` is one of ours on the phone.
 
     Raises:
         InstrumentationMissingError: the app has no such way in.
@@ -209,7 +211,7 @@ def ask_facts(transport: ShellTransport, scratch: Path) -> AppFacts:
         AgentError: it crashed, or its answer cannot be trusted.
         TransportError: the phone went away.
     """
-    announced = instrument(transport, ["-e", "action", "facts"], folder="/data/local/tmp", timeout_seconds=60.0)
+    announced = instrument(transport, ["-e", "action", "facts"], folder=folder, timeout_seconds=_FACTS_SECONDS)
     content = fetch(transport, f"{SHARED}/facts/result.json", scratch)
     check_arrived(content, announced.split(), "the app")
     check_versions(content, transport.label)
@@ -278,6 +280,12 @@ def stop(transport: ShellTransport) -> None:
     """Ends the app, however far it is; a phone that is away has ended it or will be asked again."""
     with contextlib.suppress(BenchmarkError):
         transport.shell(f"am force-stop {PACKAGE}")
+
+
+def clear_leftovers(transport: ShellTransport) -> None:
+    """Ends what a killed bench left running and removes its folders; the caller holds the phone's lease."""
+    stop(transport)
+    transport.shell(f"rm -rf {SHARED}/pocketclip-*")
 
 
 def fetch(transport: ShellTransport, remote: str, scratch: Path) -> bytes:

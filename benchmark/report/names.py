@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benchmark.records import ArtifactIdentity, BenchmarkRecord, DeviceFacts, RunSettings
+from benchmark.records import ArtifactIdentity, BenchmarkRecord, DeviceFacts, LoadMode, RunSettings
 from export.precision import TargetName
 
 TARGET_NAMES: dict[TargetName, str] = {
@@ -42,6 +42,8 @@ def conditions(record: BenchmarkRecord) -> str:
         parts.append(f"cores {', '.join(str(core) for core in settings.cores)}")
     if accelerator != _USUAL_ACCELERATOR:
         parts.append(accelerator)
+    if settings.load_mode is not LoadMode.FILE:
+        parts.append(f"loaded by {settings.load_mode}")
     return ", ".join(parts)
 
 

@@ -193,7 +193,8 @@ def identity(record: BenchmarkRecord, labels: DeviceLabels) -> Hashable:
 
 def _operation(record: BenchmarkRecord) -> Hashable:
     settings = record.settings
-    return scheme(record.artifact), settings.threads, settings.cores, record.runtime.accelerator_requested
+    asked = record.runtime.accelerator_requested
+    return scheme(record.artifact), settings.threads, settings.cores, asked, settings.load_mode
 
 
 def _latest(records: Iterable[JudgedRecord], history: Sequence[BenchmarkRecord]) -> list[JudgedRecord]:

@@ -125,6 +125,7 @@ def _identity(record: BenchmarkRecord) -> Json:
         "threads": settings.threads,
         "cores": None if settings.cores is None else list(settings.cores),
         "accelerator_requested": record.runtime.accelerator_requested,
+        "load_mode": str(settings.load_mode),
     }
 
 

@@ -29,7 +29,8 @@ _IDENTITY = (
     *("device", "instance", "tag"),
 )
 _FIGURES = (
-    *("status", "reason", "valid", "invalid", "runtime", "runtime_version", "threads", "launches", "samples"),
+    *("status", "reason", "valid", "invalid", "runtime", "runtime_version", "threads"),
+    *("accelerator", "load_mode", "launches", "samples"),
     *("p50_ns", "p90_ns", "p95_ns", "p99_ns", "load_ns", "first_inference_ns", "peak_bytes", "instructions"),
     *("model_size_bytes", "cosine_min"),
     *("dataset", "split", "accuracy", "accuracy_low", "accuracy_high", "top5_accuracy"),

@@ -74,6 +74,8 @@ def benchmark_cells(record: BenchmarkRecord) -> dict[str, Cell]:
         "runtime": record.runtime.name,
         "runtime_version": record.runtime.version,
         "threads": record.settings.threads,
+        "accelerator": record.settings.accelerator,
+        "load_mode": record.settings.load_mode.value,
         "launches": len(record.launches),
         "samples": len(pooled),
         **{f"p{percent}_ns": value for percent, value in zip(PERCENTILES, percentiles, strict=True)},

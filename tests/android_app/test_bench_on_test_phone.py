@@ -45,7 +45,7 @@ from export.artifact import Artifact
 from export.bundle.writing import BundleRequest, write_bundle
 from export.job import ExportResult
 from export.precision import TargetName, Tower
-from tests.android_app.test_phone.apk import write_apk
+from tests.android_app.test_phone.apk import rewrite_apk, write_apk
 from tests.android_app.test_phone.bench_core import ensure_core
 from tests.android_app.test_phone.phone import TestPhone, device_table, running_phone
 from tests.android_app.test_phone.root import ensure_root
@@ -148,9 +148,9 @@ def assert_clean(phone: TestPhone) -> None:
     """Nothing of ours runs or lies on the phone but the app with its models; its settings are as they were."""
     assert phone.app() == []
     left = phone.transport().shell(
-        "ls /data/local/tmp /sdcard/Android/data/org.pocketclip.bench/files 2>/dev/null"
+        "ls -A /data/local/tmp /sdcard/Android/data/org.pocketclip.bench/files 2>/dev/null"
     ).stdout  # fmt: skip
-    assert "pocketclip-" not in left
+    assert "pocketclip" not in left.replace("org.pocketclip.bench", "")
     state = phone.read()
     assert state["settings"]["stay_on_while_plugged_in"] == "0"
     assert state["fixed_performance"] is False
@@ -235,7 +235,7 @@ def test_a_bundle_is_measured_beside_the_host(
 
 
 def test_what_the_phone_has_is_not_sent_again(
-    phone: TestPhone, measure: Measure, artifacts: tuple[Artifact, ...], core: Path, tmp_path: Path, said: list[str]
+    phone: TestPhone, measure: Measure, artifacts: tuple[Artifact, ...], apk: Path, tmp_path: Path, said: list[str]
 ) -> None:
     assert codes(measure(*artifacts[:2])) == ["measured"] * 2
     phone.reset()
@@ -245,7 +245,7 @@ def test_what_the_phone_has_is_not_sent_again(
     assert sum("action measure" in call for call in calls) == 2
     # Another build takes its place; the models stay.
     phone.reset()
-    newer = write_apk(tmp_path / "newer.apk", core, version_code=2)
+    newer = rewrite_apk(tmp_path / "newer.apk", apk, version_code=2)
     assert codes(measure(artifacts[0], app=newer)) == ["measured"]
     assert "updating the measuring app on test-phone" in said
     calls = phone.calls()
@@ -440,8 +440,14 @@ def test_adbd_killed_in_mid_run(
 
 
 def test_a_phone_that_stays_away(
-    phone: TestPhone, measure: Measure, artifacts: tuple[Artifact, ...], said: list[str]
+    phone: TestPhone,
+    measure: Measure,
+    artifacts: tuple[Artifact, ...],
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # It is not waited for at the end either.
+    monkeypatch.setattr("benchmark.transport.shell._LEAVE_SECONDS", 0.0)
     with once_measuring(phone, lambda _: run_adb(["kill-server"], server=phone.server)):
         records = measure(*artifacts[:3], settings=LONG, reconnect_seconds=1)
     assert codes(records) == ["device-disconnected"] * 3
@@ -498,7 +504,7 @@ def test_interrupted_in_mid_run(phone: TestPhone, measure: Measure, artifacts: t
 
 
 def test_what_a_killed_bench_left_is_put_back(
-    phone: TestPhone, apk: Path, artifacts: tuple[Artifact, ...], tmp_path: Path
+    phone: TestPhone, apk: Path, artifacts: tuple[Artifact, ...], tmp_path: Path, measure: Measure
 ) -> None:
     table = tmp_path / "devices.toml"
     table.write_text(device_table(phone))
@@ -515,7 +521,10 @@ def test_what_a_killed_bench_left_is_put_back(
     state = phone.read()
     assert (state["fixed_performance"], state["screen_on"]) == (False, False)
     assert not undo_file(ADDRESS).exists()
-    phone.transport().shell("am force-stop org.pocketclip.bench; rm -rf /sdcard/Android/data/*/files/pocketclip-*")
+    # It still measures, for nobody: the next bench ends it.
+    assert phone.app() != []
+    assert codes(measure(artifacts[1])) == ["measured"]
+    assert_clean(phone)
 
 
 def test_accelerators_are_asked_for_and_named(

@@ -108,7 +108,14 @@ def examples() -> dict[str, Any]:
     )
     record = BenchmarkRecord(
         artifact=ArtifactIdentity(
-            "pocketclip_nano", Tower.IMAGE, TargetName.ONNX, Precision.FP32, _IDENTITY, _IDENTITY, 2_100_000, "onnx-fp32"
+            "pocketclip_nano",
+            Tower.IMAGE,
+            TargetName.ONNX,
+            Precision.FP32,
+            _IDENTITY,
+            _IDENTITY,
+            2_100_000,
+            "onnx-fp32",
         ),
         device=DeviceFacts(
             "Pixel 7", DeviceKind.PHONE, "Android 15 (API 35)", "arm64-v8a", "Tensor G2", ("asimddp",), 8, 8 << 30

@@ -3,41 +3,51 @@
 from __future__ import annotations
 
 import json
+import shutil
+import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmark.phone_app.apk import PACKAGE
 
+# In the place of a manifest and a signature.
+FACTS = "test-phone.json"
+MANIFEST: Mapping[str, Any] = {
+    "package": PACKAGE,
+    "version_code": 1,
+    "signer": "release",
+    "min_sdk": 26,
+    "instrumentation": True,
+}
 
-def write_apk(
-    path: Path,
-    core: Path | None,
-    *,
-    version_code: int = 1,
-    signer: str = "release",
-    min_sdk: int = 26,
-    abis: tuple[str, ...] = ("x86_64",),
-    instrumentation: bool = True,
-) -> Path:
+
+def write_apk(path: Path, core: Path | None, **changes: Any) -> Path:
     """Writes one around the core of `ensure_core`; None makes one that can be installed and not started.
 
-    The same arguments give the same bytes.
+    `changes` are made to what the manifest says (see `MANIFEST`), and to `abis`. The same arguments give the same
+    bytes.
     """
-    facts = {
-        "package": PACKAGE,
-        "version_code": version_code,
-        "signer": signer,
-        "min_sdk": min_sdk,
-        "instrumentation": instrumentation,
-    }
+    facts = {**MANIFEST, **changes}
+    abis = facts.pop("abis", ("x86_64",))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         _add(archive, "AndroidManifest.xml", b"<manifest/>")
-        _add(archive, "test-phone.json", json.dumps(facts).encode())
+        _add(archive, FACTS, json.dumps(facts).encode())
         for abi in abis:
             _add(archive, f"lib/{abi}/libbench.so", b"\x7fELF")
         for file in sorted(core.rglob("*")) if core is not None else ():
             if file.is_file():
                 _add(archive, file.relative_to(core or file).as_posix(), file.read_bytes())
+    return path
+
+
+def rewrite_apk(path: Path, apk: Path, **changes: Any) -> Path:
+    """Another build of an APK, with other words in its manifest: of several entries of one name the last one counts."""
+    shutil.copyfile(apk, path)
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "a") as archive:
+        warnings.simplefilter("ignore", UserWarning)
+        _add(archive, FACTS, json.dumps({**MANIFEST, **changes}).encode())
     return path
 
 

@@ -21,7 +21,7 @@ from models import atomic
 from tests.android_app.test_phone.root import PROGRAMS_FOLDER
 
 PROGRAMS = Path(__file__).parent / "programs"
-ROOM_MEGABYTES = 512
+ROOM_MEGABYTES = 640
 
 # What a phone in good order says of itself.
 SERVICES: Mapping[str, Any] = {

@@ -22,6 +22,9 @@ PROGRAMS = ("am", "cmd", "dumpsys", "getprop", "input", "pm", "settings", "svc",
 PYTHON = "/usr/libexec/phone-python"
 PROGRAMS_FOLDER = "/system/lib/programs"
 
+# What those programs import.
+_MODULES = "collections.abc, contextlib, fcntl, hashlib, json, shutil, signal, subprocess, time, typing, zipfile"
+
 Say = Callable[[str], object]
 
 
@@ -39,7 +42,7 @@ class Pins:
         "zlib1g",
     )
     python: str = "python3.13"
-    form: int = 1
+    form: int = 2
 
     @property
     def key(self) -> str:
@@ -79,11 +82,7 @@ def _make(root: Path) -> None:
         if not (root / name).exists():
             (root / name).symlink_to(f"usr/{name}")
     # adbd starts /bin/sh; what busybox has by its own name, a phone has from toybox.
-    chroot = [host_program("chroot", "coreutils"), str(root), "/usr/bin/busybox", "--list"]
-    listed = subprocess.run(chroot, capture_output=True, text=True, check=False)
-    if listed.returncode:
-        raise EmulatorError(f"the test phone's shell does not start: {listed.stderr.strip()}")
-    for applet in listed.stdout.split():
+    for applet in _inside(root, "/usr/bin/busybox", "--list").split():
         path = root / "usr/bin" / applet
         if not (path.exists() or path.is_symlink()):
             path.symlink_to("busybox")
@@ -91,6 +90,8 @@ def _make(root: Path) -> None:
     python.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(root / "usr/bin" / PINS.python, python)
     (root / "usr/bin/python3").unlink()
+    # Compiled once: each call of a program is a process of its own.
+    _inside(root, PYTHON, "-S", "-c", f"import {_MODULES}")
     for name in ("data", "dev", "jvm", "proc", "state", "tmp", "system/bin", PROGRAMS_FOLDER.lstrip("/")):
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "sdcard").symlink_to("data/media/0")
@@ -98,3 +99,12 @@ def _make(root: Path) -> None:
         script = root / "system/bin" / name
         script.write_text(f'#!/bin/sh\nexec {PYTHON} -B -S {PROGRAMS_FOLDER}/{name}.py "$@"\n')
         script.chmod(0o755)
+
+
+def _inside(root: Path, *command: str) -> str:
+    """What a program of the root prints."""
+    chroot = [host_program("chroot", "coreutils"), str(root), *command]
+    ended = subprocess.run(chroot, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise EmulatorError(f"{command[0]} does not start in the test phone: {ended.stderr.strip()}")
+    return ended.stdout

@@ -9,7 +9,8 @@ import pytest
 
 from benchmark.accuracy_records import Side
 from benchmark.errors import ReportError
-from benchmark.records import Status
+from benchmark.records import LoadMode, Status
+from benchmark.report.names import conditions
 from benchmark.report.pairs import is_alarming
 from benchmark.report.selection import select
 from export.precision import Precision, TargetName, Tower
@@ -161,6 +162,19 @@ def test_accuracy_of_a_mixed_artefact_is_not_that_of_the_usual_one(make: Any) ->
     of_mixed = replace(make.accuracy(correct=1700), image_sha256="mixed-image", text_sha256="mixed-text")
     (selection,) = select([*usual, *mixed], [of_usual, of_mixed])
     assert [pair.accuracy for pair in selection.pairs("host")] == [of_usual, of_mixed]
+
+
+def test_another_way_to_run_an_artefact_does_not_replace_it(make: Any) -> None:
+    def asked(record: Any, accelerator: str, load_mode: LoadMode) -> Any:
+        settings = replace(record.settings, accelerator=accelerator, load_mode=load_mode)
+        runtime = replace(record.runtime, accelerator_requested=accelerator)
+        return replace(record, settings=settings, runtime=runtime)
+
+    ways = [("cpu", LoadMode.FILE), ("nnapi", LoadMode.FILE), ("cpu", LoadMode.MMAP)]
+    records = [asked(make.benchmark(), *way) for way in ways]
+    (selection,) = select(records, [])
+    assert set(selection.benchmarks) == set(records)
+    assert [conditions(record) for record in records] == ["", "nnapi", "loaded by mmap"]
 
 
 def test_two_machines_of_one_name_are_two_devices(make: Any) -> None:
