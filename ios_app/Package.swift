@@ -17,7 +17,8 @@ let package = Package(
         .target(name: "PocketClipCoreML", dependencies: ["PocketClipCore"]),
         .target(name: "PocketClipScreens", dependencies: ["PocketClipCore"]),
         .executableTarget(name: "pocketclip-bench", dependencies: ["PocketClipCore", "PocketClipCoreML"]),
-        .testTarget(name: "PocketClipCoreTests", dependencies: ["PocketClipCore"]),
-        .testTarget(name: "PocketClipScreensTests", dependencies: ["PocketClipScreens"]),
+        .target(name: "PocketClipTestSupport", dependencies: ["PocketClipCore"], path: "Tests/PocketClipTestSupport"),
+        .testTarget(name: "PocketClipCoreTests", dependencies: ["PocketClipCore", "PocketClipTestSupport"]),
+        .testTarget(name: "PocketClipScreensTests", dependencies: ["PocketClipScreens", "PocketClipTestSupport"]),
     ]
 )

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - that characters look like others is what these captions are for.
 """Two hundred captions that tokenizers get wrong, and a few that the apps' approximation of ftfy is not for."""
 
 from __future__ import annotations
@@ -131,9 +132,12 @@ _WRITTEN = (
 
 _PARTS = (
     "a photo of", "A", "the", "red", "Circle", "two", "BLUE", "squares", "it's", "they're", "I'll", "12", "3.5", "٣",
-    "naïve", "cafe\u0301", "東京", "狐", "собака", "قطة", "שלום", "बिल्ली", "γάτα", "Σ", "İ", "ß", "🚀", "👩\u200d🚀", "🇯🇵", "❤️",
-    "&amp;", "&lt;", "&eacute;", "&#233;", "&#x1F600;", "&copy", "ﬁ", "Ａ", "ﾀ", "“", "”", "’", "–", "…", "!", "?!", ",", ".",
-    "(", ")", "/", "-", "'s", "'", '"', "$", "%", "#", "@", "<start_of_text>", "<end_of_text>", "\t", "\n", "\u00a0", "\u200b",
+    "naïve", "cafe\u0301", "東京", "狐", "собака", "قطة", "שלום", "बिल्ली", "γάτα", "Σ", "İ", "ß",
+    "🚀", "👩\u200d🚀", "🇯🇵", "❤️",
+    "&amp;", "&lt;", "&eacute;", "&#233;", "&#x1F600;", "&copy", "ﬁ", "Ａ", "ﾀ",
+    "“", "”", "’", "–", "…", "!", "?!", ",", ".",
+    "(", ")", "/", "-", "'s", "'", '"', "$", "%", "#", "@", "<start_of_text>", "<end_of_text>",
+    "\t", "\n", "\u00a0", "\u200b",
 )  # fmt: skip
 
 # ftfy takes these for text that was decoded in a wrong way and mends it; the apps leave it as it is.

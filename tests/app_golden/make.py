@@ -22,12 +22,14 @@ from models.tokenizer import Tokenizer, load_tokenizer
 from tests.app_golden import protocol_examples
 from tests.app_golden.captions import LEFT_OUT, captions
 from tests.app_golden.images import SPECS, images, orientation_files, resized, tensor_specs, tower_input
+from tests.app_golden.onnx_models import onnx_models
 from tests.app_golden.statistics_cases import statistics_cases
 
 FOLDER = Path(__file__).parent
 REFERENCE = FOLDER.parent / "data" / "reference" / "tokenizer.golden.json"
 # The tower's input is kept of so many images, in every form.
 _INPUTS = 4
+_SUFFIXES = (".json", ".bin", ".rgb", ".onnx")
 
 
 def write_all(folder: Path) -> None:
@@ -36,6 +38,9 @@ def write_all(folder: Path) -> None:
     _write_image_goldens(folder)
     _write_json(folder / "orientations.json", orientation_files())
     _write_json(folder / "statistics.json", statistics_cases())
+    (folder / "onnx").mkdir(exist_ok=True)
+    for name, model in onnx_models().items():
+        (folder / "onnx" / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
     for name, document in protocol_examples.examples().items():
         _write(folder / "protocol" / name, documents.to_json(document))
 
@@ -134,12 +139,12 @@ def made_files(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix in (".json", ".bin", ".rgb")
+        if path.is_file() and path.suffix in _SUFFIXES
     }
 
 
 if __name__ == "__main__":
-    for stale in itertools.chain.from_iterable(FOLDER.rglob(f"*{suffix}") for suffix in (".json", ".bin", ".rgb")):
+    for stale in itertools.chain.from_iterable(FOLDER.rglob(f"*{suffix}") for suffix in _SUFFIXES):
         stale.unlink()
     write_all(FOLDER)
     found = made_files(FOLDER)

@@ -1,4 +1,4 @@
-"""HTML's named characters as Swift source; `python -m tests.ios_app.html_entities` writes it from Python's own table."""
+"""HTML's named characters as Swift source: `python -m tests.ios_app.html_entities` writes it from Python's table."""
 
 from __future__ import annotations
 

@@ -77,6 +77,7 @@ class Toolchain:
             steps.append(f"mkdir -p {self._at(goal)}")
             steps.append(f"mount --bind {shlex.quote(str(source))} {self._at(goal)}")
         steps += [f"mount -t proc proc {self._at('/proc')}", f"mount --rbind /dev {self._at('/dev')}"]
+        steps.append(f"mount -t tmpfs none {self._at('/tmp')}")
         variables = {"PATH": "/usr/bin:/bin", "HOME": WORK, "LANG": "C.UTF-8", **(environment or {})}
         inside = f"cd {shlex.quote(folder)} && exec {shlex.join(command)}"
         settings = shlex.join(["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in variables.items())])

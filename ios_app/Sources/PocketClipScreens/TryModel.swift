@@ -118,4 +118,5 @@ public final class TryModel {
             labels = []
             labelFault = message(of: error)
         }
-    }}
+    }
+}

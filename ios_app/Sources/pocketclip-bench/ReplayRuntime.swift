@@ -4,10 +4,13 @@ import PocketClipCore
 #if !canImport(CoreML)
     /// Gives the outputs that a reference executor computed before, for the inputs that it had: nothing runs here.
     ///
-    /// Beside `NAME.mlpackage` lies `NAME.replay.json`: `{"executed_by": text, "inputs_sha256": [one for each sample's
-    /// little-endian values], "outputs": {"file": path beside it, "shape": [samples, values]}}`. It waits for nothing,
-    /// so that its times mean nothing; the version of the runtime in results says so.
+    /// Beside `NAME.mlpackage` lies `NAME.replay.json`, or in a folder of replays one named for the hash over the
+    /// model's files: `{"executed_by": text, "inputs_sha256": [one for each sample's little-endian values], "outputs":
+    /// {"file": path beside it, "shape": [samples, values]}}`. It waits for nothing, so that its times mean nothing;
+    /// the version of the runtime in results says so.
     struct ReplayRuntime: ModelRuntime {
+        /// Replays for models that nothing may lie beside.
+        let folder: URL?
         let name = "coreml"
         let version: String? = "replay of the reference executor"
         let accelerators = Accelerator.allCases
@@ -20,13 +23,17 @@ import PocketClipCore
         }
 
         func load(_ request: LoadRequest) async throws -> sending any ModelSession {
-            let file = try ReplayFile(beside: request.model)
+            let own = folder?.appendingPathComponent("\(request.modelSha256).replay.json")
+            let beside = request.model.deletingPathExtension().appendingPathExtension("replay.json")
+            let file = try ReplayFile(at: own ?? beside, for: request.model)
             try AtomicFile.write(Data(), to: note(request))
             return ReplaySession(file)
         }
 
+        /// Stands for the system's caches, in which a model that was loaded before is ready.
         private func note(_ request: LoadRequest) -> URL {
-            request.model.deletingPathExtension().appendingPathExtension("\(request.accelerator.rawValue).loaded")
+            let name = "\(request.modelSha256)-\(request.accelerator.rawValue).loaded"
+            return (folder ?? request.model.deletingLastPathComponent()).appendingPathComponent(name)
         }
     }
 
@@ -36,14 +43,13 @@ import PocketClipCore
         let outputs: StoredOutputs
         private(set) var rows: [Tensor] = []
 
-        init(beside model: URL) throws {
-            let path = model.deletingPathExtension().appendingPathExtension("replay.json")
+        init(at path: URL, for model: URL) throws {
             guard FileManager.default.fileExists(atPath: model.path) else {
                 throw PocketClipError.model(.load(path: model.lastPathComponent, reason: "there is no such model"))
             }
             guard let content = try? Data(contentsOf: path) else {
                 throw PocketClipError.model(
-                    .load(path: model.lastPathComponent, reason: "\(path.lastPathComponent) is not beside it"))
+                    .load(path: model.lastPathComponent, reason: "there is no \(path.lastPathComponent)"))
             }
             do {
                 try self.init(parsing: content, source: path.lastPathComponent)
@@ -55,7 +61,8 @@ import PocketClipCore
                 let tensor = Tensor(shape: outputs.shape, type: .float32, littleEndian: stored)
             else {
                 throw PocketClipError.model(
-                    .load(path: model.lastPathComponent, reason: "\(outputs.file) does not hold \(outputs.shape) floats"))
+                    .load(
+                        path: model.lastPathComponent, reason: "\(outputs.file) does not hold \(outputs.shape) floats"))
             }
             rows = tensor.samples
         }

@@ -1,4 +1,4 @@
-// The part of UIKit that ios_app uses.
+// The part of UIKit (and SwiftUI's bridge to it) that ios_app uses.
 import Foundation
 
 @MainActor
@@ -14,3 +14,18 @@ open class UIDevice {
     open var batteryLevel: Float { fatalError() }
     open var batteryState: BatteryState { fatalError() }
 }
+
+@MainActor
+open class UIApplication {
+    open class var shared: UIApplication { fatalError() }
+    open var isIdleTimerDisabled: Bool = false
+}
+
+@MainActor
+open class UIView {
+    public init() {}
+    open class var layerClass: AnyClass { fatalError() }
+    open var layer: CALayer { fatalError() }
+}
+
+open class CALayer {}

@@ -97,7 +97,8 @@ enum BundleParts {
         }
         let shapes = ["NCHW": [1, 3, size, size], "NHWC": [1, size, size, 3]]
         guard let shape = shapes[input.layout], ["float32", "uint8"].contains(input.dtype) else {
-            return "the image tower takes \(input.dtype) in layout \(input.layout); float32 and uint8 in NCHW and NHWC are known"
+            return
+                "the image tower takes \(input.dtype) in layout \(input.layout); float32 and uint8 in NCHW and NHWC are known"
         }
         guard input.shape == shape else {
             return "the image tower takes \(input.shape), its preprocessing makes \(shape)"

@@ -82,7 +82,8 @@ public struct ClipBundle: Sendable {
     private func checkListed() throws {
         let listed = Set(manifest.files.map(\.path))
         for tower in [manifest.image, manifest.text] where tower.modelFiles(of: manifest).isEmpty {
-            throw PocketClipError.bundle(.unfit(reason: "the model \"\(tower.entryPoint)\" is not among the files listed"))
+            throw PocketClipError.bundle(
+                .unfit(reason: "the model \"\(tower.entryPoint)\" is not among the files listed"))
         }
         for tensor in manifest.tensors where !listed.contains(tensor.file) {
             throw PocketClipError.bundle(.unfit(reason: "the tensor \"\(tensor.file)\" is not among the files listed"))

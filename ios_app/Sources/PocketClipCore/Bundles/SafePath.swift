@@ -11,7 +11,9 @@ public enum SafePath {
         if bytes.first == UInt8(ascii: "/") || (letter && bytes.count > 1 && bytes[1] == UInt8(ascii: ":")) {
             return "is absolute"
         }
-        let loose = bytes.split(omittingEmptySubsequences: false) { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
+        let loose = bytes.split(omittingEmptySubsequences: false) {
+            $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\")
+        }
         if loose.contains(where: { $0.elementsEqual("..".utf8) }) {
             return "leaves the folder"
         }

@@ -8,6 +8,12 @@ public struct Embedding: Equatable, Sendable {
     public let preparationNs: Int
     /// The tower alone.
     public let inferenceNs: Int
+
+    public init(values: [Float], preparationNs: Int, inferenceNs: Int) {
+        self.values = values
+        self.preparationNs = preparationNs
+        self.inferenceNs = inferenceNs
+    }
 }
 
 /// A label with its cosine and probability.
@@ -17,6 +23,12 @@ public struct Guess: Equatable, Sendable, Identifiable {
     public let probability: Double
 
     public var id: String { label }
+
+    public init(label: String, cosine: Double, probability: Double) {
+        self.label = label
+        self.cosine = cosine
+        self.probability = probability
+    }
 }
 
 /// What an image shows, the likeliest first, and what that took.
@@ -25,6 +37,12 @@ public struct Classification: Equatable, Sendable {
     public let image: Embedding
     /// The median text tower's time of the labels that had to be embedded; nil where all were known.
     public let textInferenceNs: Int?
+
+    public init(guesses: [Guess], image: Embedding, textInferenceNs: Int?) {
+        self.guesses = guesses
+        self.image = image
+        self.textInferenceNs = textInferenceNs
+    }
 }
 
 /// Embeds images and sentences; what screens are written against.

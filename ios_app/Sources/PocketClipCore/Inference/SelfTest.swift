@@ -74,7 +74,8 @@ public struct SelfTest: Sendable {
         checks += try towerChecks("image", manifest.image, session)
         let wanted = try rows(end.imageEmbeddings)
         let embedded = embeddings(session, inputs)
-        checks += embeddingChecks("image", "photographs", embedded, wanted, manifest.image.tolerances.other, basis(manifest.image))
+        checks += embeddingChecks(
+            "image", "photographs", embedded, wanted, manifest.image.tolerances.other, basis(manifest.image))
         if let labels = manifest.labels {
             let labelRows = try rows(labels.embeddings)
             for (place, image) in end.images.enumerated() {
@@ -158,7 +159,8 @@ public struct SelfTest: Sendable {
             cosine = zip(rows, wanted).map { Vectors.cosine($0, $1) }.min()
             error = zip(rows, wanted).flatMap { zip($0, $1).map { abs(Double($0) - Double($1)) } }.max()
         case .success(let rows):
-            note = "there are \(rows.count) of \(rows.first?.count ?? 0) values, not \(wanted.count) of \(wanted.first?.count ?? 0)"
+            note =
+                "there are \(rows.count) of \(rows.first?.count ?? 0) values, not \(wanted.count) of \(wanted.first?.count ?? 0)"
         case .failure(let failure):
             note = (failure as? PocketClipError)?.message ?? "\(failure)"
         }
@@ -180,7 +182,8 @@ public struct SelfTest: Sendable {
         let bound = 2 * (2 * max(0, 1 - bundle.manifest.image.tolerances.other.cosineMin)).squareRoot()
         var value: Double?
         if let own {
-            let places = Ranking.rank(image: own, labels: labels, logitScale: 1).prefix(golden.places.count).map(\.place)
+            let places = Ranking.rank(image: own, labels: labels, logitScale: 1).prefix(golden.places.count).map(
+                \.place)
             let cosines = labels.map { Vectors.dot(wanted, $0) }
             let gaps = [places, golden.places].flatMap { stand in
                 zip(stand, golden.cosines).map { abs(cosines[$0] - $1) }
@@ -215,5 +218,21 @@ public struct SelfTest: Sendable {
             let step = isBytes ? 1 : 1 / (255 * manifest.preprocess.std[channel])
             return abs(Double(pair.0) - Double(pair.1)) / step
         }.max() ?? 0
+    }
+}
+
+extension SelfTestReport: JSONWritable {
+    public var json: JSONValue {
+        .object(["bundle_sha256": bundleSha256.json, "model": model.json, "passed": passed.json, "checks": checks.json])
+    }
+}
+
+extension Check: JSONWritable {
+    public var json: JSONValue {
+        .object([
+            "part": part.json, "name": name.json, "samples": samples.json, "value": value.json,
+            "limit": limit.rawValue.json, "bound": bound.json, "basis": basis.json, "note": note.json,
+            "passed": passed.json,
+        ])
     }
 }

@@ -127,7 +127,8 @@ public struct HeadlessBench: Sendable {
         if own.first?.path != job.modelPath {
             let inside = own.map {
                 FileEntry(
-                    path: String($0.path.dropFirst(job.modelPath.count + 1)), sizeBytes: $0.sizeBytes, sha256: $0.sha256)
+                    path: String($0.path.dropFirst(job.modelPath.count + 1)), sizeBytes: $0.sizeBytes, sha256: $0.sha256
+                )
             }
             try ListedFiles.checkNothingElse(inside, besides: [], in: model)
         }
@@ -146,7 +147,8 @@ public struct HeadlessBench: Sendable {
         guard let content = try? Data(contentsOf: url) else {
             throw PocketClipError.job(JobFailure(.badJob, "cannot read the input \"\(input.path)\"; copy it again"))
         }
-        guard let tensor = Tensor(shape: input.shape, type: input.type, littleEndian: content), !input.shape.isEmpty else {
+        guard let tensor = Tensor(shape: input.shape, type: input.type, littleEndian: content), !input.shape.isEmpty
+        else {
             throw PocketClipError.job(
                 JobFailure(
                     .badJob,

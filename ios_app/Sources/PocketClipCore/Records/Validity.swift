@@ -55,7 +55,8 @@ public struct Gates: Equatable, Sendable {
         var found: [Invalidity] = []
         if let degrees = state.temperatureCelsius, degrees > temperatureCelsius {
             found.append(
-                Invalidity(code: .hot, reason: "\(format(degrees, 0)) °C, at most \(format(temperatureCelsius, 0)) wanted"))
+                Invalidity(
+                    code: .hot, reason: "\(format(degrees, 0)) °C, at most \(format(temperatureCelsius, 0)) wanted"))
         } else if let status = state.thermalStatus, status > thermalStatus {
             found.append(Invalidity(code: .hot, reason: "thermal status \(status), at most \(thermalStatus) wanted"))
         }
@@ -82,7 +83,8 @@ public struct Gates: Equatable, Sendable {
             found.append(
                 Invalidity(
                     code: .stolen,
-                    reason: "the hypervisor took \(percent(share)) of the time, at most \(percent(stolenShare)) wanted"))
+                    reason: "the hypervisor took \(percent(share)) of the time, at most \(percent(stolenShare)) wanted")
+            )
         }
         if let fastest = launch.after?.clockKhz.max(), let limit = launch.after?.clockLimitKhz, limit > 0 {
             let share = Double(fastest) / Double(limit)
@@ -90,7 +92,8 @@ public struct Gates: Equatable, Sendable {
                 found.append(
                     Invalidity(
                         code: .throttled,
-                        reason: "the clock was at \(percent(share)) of its limit, at least \(percent(clockShare)) wanted"))
+                        reason:
+                            "the clock was at \(percent(share)) of its limit, at least \(percent(clockShare)) wanted"))
             }
         }
         if !launch.warmupStationary {
@@ -125,7 +128,9 @@ public struct Gates: Equatable, Sendable {
             }
         }
         return order.compactMap { code in
-            guard let found = byCode[code], let first = found.first, 2 * found.count >= launches.count else { return nil }
+            guard let found = byCode[code], let first = found.first, 2 * found.count >= launches.count else {
+                return nil
+            }
             return Invalidity(
                 code: code, reason: "\(first.reason) (in \(found.count) of \(launches.count) launches)")
         }
@@ -133,7 +138,8 @@ public struct Gates: Equatable, Sendable {
 
     private func busy(_ cores: Double) -> Invalidity {
         Invalidity(
-            code: .busy, reason: "other programs took \(format(cores, 2)) cores, at most \(format(othersBusyCores, 2)) wanted")
+            code: .busy,
+            reason: "other programs took \(format(cores, 2)) cores, at most \(format(othersBusyCores, 2)) wanted")
     }
 
     private func format(_ value: Double, _ digits: Int) -> String {

@@ -92,7 +92,8 @@ struct MergeTable: Sendable {
 
     init(_ merges: Tensor) throws {
         guard case .uint16(let parts) = merges.values, merges.shape == [CLIPVocabulary.mergeCount, 2] else {
-            throw PocketClipError.bundle(.unfit(reason: "the merges are not \(CLIPVocabulary.mergeCount) pairs of uint16"))
+            throw PocketClipError.bundle(
+                .unfit(reason: "the merges are not \(CLIPVocabulary.mergeCount) pairs of uint16"))
         }
         for (place, part) in parts.enumerated() where Int(part) >= CLIPVocabulary.byteTokens + place / 2 {
             throw PocketClipError.bundle(.unfit(reason: "merge \(place / 2) is made of an id that comes after it"))

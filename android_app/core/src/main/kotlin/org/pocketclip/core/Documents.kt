@@ -93,7 +93,8 @@ object Documents {
         is JsonNull -> null
         is JsonPrimitive -> {
             val quoted = found.isString && !(wanted as JsonPrimitive).isString
-            if (quoted) "${place.removePrefix(".")} is text (\"${found.content}\") where a number or truth value belongs" else null
+            val field = place.removePrefix(".")
+            if (quoted) "$field is text (\"${found.content}\") where a number or truth value belongs" else null
         }
     }
 

@@ -109,7 +109,7 @@ class BenchProgram(
     private val store = ModelStore(internal)
 
     private fun facts(): AppFacts {
-        val versions = runtimes.associate { runtime -> runtime.name to attempt { runtime.prepare(); runtime.version ?: runtime.name } }
+        val versions = runtimes.associate { it.name to version(it) }
         val loaded = runtimes.filter { versions[it.name] != null }
         return AppFacts(
             appVersion = application.version,
@@ -172,8 +172,10 @@ class BenchProgram(
         return Answer(file, content.size.toLong(), Hashing.sha256(content))
     }
 
-    private fun attempt(action: () -> String): String? = try {
-        action()
+    /** Null where it cannot be loaded. */
+    private fun version(runtime: InferenceRuntime): String? = try {
+        runtime.prepare()
+        runtime.version ?: runtime.name
     } catch (ignored: ExecutionException) {
         null
     }

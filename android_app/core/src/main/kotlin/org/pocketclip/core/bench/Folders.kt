@@ -19,7 +19,10 @@ internal class Folder(val root: File) {
             )
         }
         SafePaths.link(root, path)?.let {
-            throw RequestFailure(FailureCode.PATH_OUTSIDE, "the path ${SafePaths.quoted(path)} goes through a link, ${it.name}; push the file itself")
+            throw RequestFailure(
+                FailureCode.PATH_OUTSIDE,
+                "the path ${SafePaths.quoted(path)} goes through a link, ${it.name}; push the file itself",
+            )
         }
         return File(root, path)
     }

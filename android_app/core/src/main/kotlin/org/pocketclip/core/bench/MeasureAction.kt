@@ -11,8 +11,8 @@ import org.pocketclip.core.machine.Machine
 import org.pocketclip.core.machine.SystemServices
 import org.pocketclip.core.measuring.Clocks
 import org.pocketclip.core.measuring.Measured
-import org.pocketclip.core.measuring.MeasuringPlan
 import org.pocketclip.core.measuring.Measurement
+import org.pocketclip.core.measuring.MeasuringPlan
 import org.pocketclip.core.records.AgentResult
 import org.pocketclip.core.records.FailureCode
 import org.pocketclip.core.records.InputFile
@@ -47,7 +47,10 @@ internal class MeasureAction(
             jobId = Documents.text(tree, "job_id")
             val version = Documents.wholeNumber(tree, "job_version")
             if (version != JOB_VERSION) {
-                bad("this application takes jobs of version $JOB_VERSION, got ${version ?: "none"}; install the application that belongs to the harness")
+                bad(
+                    "this application takes jobs of version $JOB_VERSION, got ${version ?: "none"}; " +
+                        "install the application that belongs to the harness",
+                )
             }
             measure(Documents.read(Job.serializer(), text(request), request.name))
         } catch (error: Exception) {
@@ -125,7 +128,8 @@ internal class MeasureAction(
         internal.file(job.modelPath)
         val parts = job.modelPath.split('/')
         if (parts.size < 3 || parts[0] != ModelStore.FOLDER) {
-            bad("the model's path must be ${ModelStore.FOLDER}/<artifact_sha256>/<entry point>, got ${SafePaths.quoted(job.modelPath)}")
+            val path = SafePaths.quoted(job.modelPath)
+            bad("the model's path must be ${ModelStore.FOLDER}/<artifact_sha256>/<entry point>, got $path")
         }
         store.folder(parts[1])
         return parts[1]

@@ -68,7 +68,8 @@ internal class BundleArchive(private val zip: File) {
     private fun root(entries: List<ZipEntry>): String {
         if (entries.any { it.name == BUNDLE_NAME }) return ""
         val root = entries.firstOrNull()?.name?.substringBefore('/', "").orEmpty()
-        if (root.isNotEmpty() && entries.all { it.name.startsWith("$root/") } && entries.any { it.name == "$root/$BUNDLE_NAME" }) {
+        val alone = root.isNotEmpty() && entries.all { it.name.startsWith("$root/") }
+        if (alone && entries.any { it.name == "$root/$BUNDLE_NAME" }) {
             return "$root/"
         }
         throw BundleMissingException(
@@ -82,7 +83,9 @@ internal class BundleArchive(private val zip: File) {
         }
         val total = manifest.files.sumOf { it.sizeBytes }
         if (total > maximumBytes) {
-            throw BundleHostileException("$zip holds $total bytes, more than the $maximumBytes that are allowed; do not use this bundle")
+            throw BundleHostileException(
+                "$zip holds $total bytes, more than the $maximumBytes that are allowed; do not use this bundle",
+            )
         }
         val free = partial.absoluteFile.parentFile?.usableSpace ?: 0
         if (total > free) throw MachineException("$zip needs $total bytes, $free are free; remove something and try again")
@@ -96,14 +99,18 @@ internal class BundleArchive(private val zip: File) {
             val name = entry.name.removePrefix(root)
             val known = name == BUNDLE_NAME || name in listed || (entry.isDirectory && (name in folders || name.isEmpty()))
             if (!known) {
-                throw BundleHostileException("$zip holds ${SafePaths.quoted(entry.name)}, which its manifest does not list; do not use this bundle")
+                throw BundleHostileException(
+                    "$zip holds ${SafePaths.quoted(entry.name)}, which its manifest does not list; do not use this bundle",
+                )
             }
             if (!seen.add(name)) {
                 throw BundleHostileException("$zip holds ${SafePaths.quoted(entry.name)} twice; do not use this bundle")
             }
         }
         val missing = listed.firstOrNull { it !in seen } ?: return
-        throw BundleCorruptException("$zip lacks ${SafePaths.quoted(missing)}, which its manifest lists; copy it again, or make it again")
+        throw BundleCorruptException(
+            "$zip lacks ${SafePaths.quoted(missing)}, which its manifest lists; copy it again, or make it again",
+        )
     }
 
     private fun extract(archive: ZipFile, root: String, entry: FileEntry, partial: File) {
@@ -115,7 +122,9 @@ internal class BundleArchive(private val zip: File) {
             throw BundleCorruptException("${entry.path} in $zip is damaged (${error.message}); copy it again", error)
         }
         if (found == null || found.sizeBytes != entry.sizeBytes || found.sha256 != entry.sha256) {
-            throw BundleCorruptException("${entry.path} in $zip is not what its manifest lists; copy it again, or make it again")
+            throw BundleCorruptException(
+                "${entry.path} in $zip is not what its manifest lists; copy it again, or make it again",
+            )
         }
     }
 

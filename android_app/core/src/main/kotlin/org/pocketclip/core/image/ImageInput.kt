@@ -103,7 +103,8 @@ class ImageInput(private val preprocess: PreprocessSpec, private val spec: Tenso
             )
         }
         val low = if (bytes) 0.0 else preprocess.mean.indices.minOf { (0 - preprocess.mean[it]) / preprocess.std[it] }
-        val high = if (bytes) HIGHEST.toDouble() else preprocess.mean.indices.maxOf { (1 - preprocess.mean[it]) / preprocess.std[it] }
+        val high =
+            if (bytes) HIGHEST.toDouble() else preprocess.mean.indices.maxOf { (1 - preprocess.mean[it]) / preprocess.std[it] }
         if (abs(spec.minimum - low) > ROUNDING || abs(spec.maximum - high) > ROUNDING) {
             throw BundleMalformedException(
                 "the image tower takes values from ${spec.minimum} to ${spec.maximum}, its preprocessing makes $low to $high; " +

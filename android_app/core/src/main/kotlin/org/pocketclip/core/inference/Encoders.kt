@@ -103,8 +103,8 @@ internal fun load(
     options: LoadOptions,
 ): Session {
     val runtime = runtimes.firstOrNull { it.name == tower.runtime } ?: throw RuntimeMissingException(
-        "the bundle needs ${tower.runtime}, this application has ${runtimes.joinToString { it.name }.ifEmpty { "no runtime" }}; " +
-            "make the bundle for one of these",
+        "the bundle needs ${tower.runtime}, this application has " +
+            "${runtimes.joinToString { it.name }.ifEmpty { "no runtime" }}; make the bundle for one of these",
     )
     return runtime.load(bundle.modelFile(tower), options)
 }

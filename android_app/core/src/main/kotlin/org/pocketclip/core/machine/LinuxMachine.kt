@@ -83,8 +83,12 @@ class LinuxMachine(
             val name = LinuxFiles.text(File(zone, "type")).orEmpty().lowercase(Locale.ROOT)
             val value = LinuxFiles.number(File(zone, "temp"))
             val processor = PROCESSOR_SENSORS.any { it in name } && OTHER_SENSORS.none { it in name }
-            // Some kernels count in degrees, most in thousandths.
-            if (!processor || value == null || value <= 0) null else if (value > 1000) value / 1000.0 else value.toDouble()
+            when {
+                !processor || value == null || value <= 0 -> null
+                // Some kernels count in degrees, most in thousandths.
+                value > 1000 -> value / 1000.0
+                else -> value.toDouble()
+            }
         }.maxOrNull()
 
     private fun battery(): Pair<Int?, Boolean?> {

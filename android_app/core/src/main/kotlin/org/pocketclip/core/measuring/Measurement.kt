@@ -51,7 +51,8 @@ interface Clocks {
     object System : Clocks {
         override fun nanoTime(): Long = java.lang.System.nanoTime()
 
-        override fun wallNs(): Long = java.time.Instant.now().let { Math.addExact(it.epochSecond * 1_000_000_000L, it.nano.toLong()) }
+        override fun wallNs(): Long =
+            java.time.Instant.now().let { it.epochSecond * 1_000_000_000L + it.nano }
     }
 }
 
@@ -188,4 +189,3 @@ class Measurement(
         val MOMENT: DateTimeFormatter = DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ssxxx", Locale.ROOT)
     }
 }
-

@@ -62,7 +62,9 @@ class TowerBenchmark(
         val runtime = runtimes.firstOrNull { it.name == bundled.runtime }
         return try {
             if (runtime == null) {
-                throw RuntimeMissingException("the application has no ${bundled.runtime}; it has ${runtimes.joinToString { it.name }}")
+                throw RuntimeMissingException(
+                    "the application has no ${bundled.runtime}; it has ${runtimes.joinToString { it.name }}",
+                )
             }
             val measurement = Measurement(runtime, machine, progress = progress, cancelled = cancelled)
             val measured = measurement.run(plan(bundled, settings, sustainedSeconds = null))
@@ -100,8 +102,8 @@ class TowerBenchmark(
         golden: GoldenCheck,
     ): BenchmarkRecord {
         val wrong = if (golden.exportedCosineMin < SAME_OUTPUTS_COSINE) {
-            "golden-mismatch: outputs differ from those at export (cosine ${"%.4f".format(Locale.ROOT, golden.exportedCosineMin)}, " +
-                "at least $SAME_OUTPUTS_COSINE wanted): this device or runtime version computes something else"
+            "golden-mismatch: outputs differ from those at export (cosine " +
+                "${"%.4f".format(Locale.ROOT, golden.exportedCosineMin)}, at least $SAME_OUTPUTS_COSINE wanted): this device or runtime version computes something else"
         } else {
             null
         }

@@ -24,7 +24,9 @@ class BundleTokenizer(private val spec: TokenizerSpec, merges: IntArray, keptIds
         IntArray(FIRST_MERGE + pairs.size + specials.size) { DROPPED }.also { places ->
             ids.forEachIndexed { place, id -> places[checked(id, places.size)] = place }
             if ((0 until FIRST_MERGE).any { places[it] == DROPPED }) {
-                throw BundleMalformedException("the vocabulary lacks ids of bytes: not every text could be written; make the bundle again")
+                throw BundleMalformedException(
+                    "the vocabulary lacks ids of bytes: not every text could be written; make the bundle again",
+                )
             }
             specials.values.filter { places[checked(it, places.size)] == DROPPED }.forEach {
                 throw BundleMalformedException("the vocabulary lacks the special id $it; make the bundle again")
@@ -93,7 +95,9 @@ class BundleTokenizer(private val spec: TokenizerSpec, merges: IntArray, keptIds
 
     private fun checked(id: Int, limit: Int): Int {
         if (id !in 0 until limit) {
-            throw BundleMalformedException("the tokenizer's data names the id $id where ids end at ${limit - 1}; make the bundle again")
+            throw BundleMalformedException(
+                "the tokenizer's data names the id $id where ids end at ${limit - 1}; make the bundle again",
+            )
         }
         return id
     }

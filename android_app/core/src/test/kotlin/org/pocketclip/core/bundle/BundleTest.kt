@@ -156,7 +156,12 @@ class BundleTest {
         made
         val file = File(folder, "golden/image_outputs.bin")
         val whole = file.readBytes()
-        file.writeBytes(whole.copyOf().also { it[2] = 0x80.toByte(); it[3] = 0x7F })
+        file.writeBytes(
+            whole.copyOf().also {
+                it[2] = 0x80.toByte()
+                it[3] = 0x7F
+            },
+        )
         made.edit { it }
         refused<BundleCorruptException>("NaN or infinite")
         file.writeBytes(whole.copyOf(whole.size - 4))

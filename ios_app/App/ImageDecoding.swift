@@ -1,0 +1,60 @@
+import CoreGraphics
+import Foundation
+import ImageIO
+import PocketClipCore
+import SwiftUI
+
+/// From image files to packed RGB, and back to what screens show.
+enum ImageDecoding {
+    /// Decodes a file's content on another thread; upright, as its EXIF orientation says, without transparency.
+    ///
+    /// - Throws: `ImageError`.
+    static func decoded(_ content: Data, named name: String) async throws -> PackedImage {
+        try await Task.detached { try decode(content, named: name) }.value
+    }
+
+    static func decode(_ content: Data, named name: String) throws -> PackedImage {
+        guard let source = CGImageSourceCreateWithData(content as CFData, nil),
+            let image = CGImageSourceCreateImageAtIndex(source, 0, nil)
+        else {
+            throw PocketClipError.image(.undecodable(name: name, reason: "the system does not know its format"))
+        }
+        let properties = CGImageSourceCopyPropertiesAtIndex(source, 0, nil) as? [CFString: Any]
+        let orientation = properties?[kCGImagePropertyOrientation] as? Int ?? 1
+        return try packed(image, named: name).upright(orientation: orientation)
+    }
+
+    /// The pixels of an image, in sRGB.
+    static func packed(_ image: CGImage, named name: String) throws -> PackedImage {
+        let (width, height) = (image.width, image.height)
+        guard
+            let context = CGContext(
+                data: nil, width: width, height: height, bitsPerComponent: 8, bytesPerRow: width * 4,
+                space: CGColorSpace(name: CGColorSpace.sRGB) ?? CGColorSpaceCreateDeviceRGB(),
+                bitmapInfo: CGImageAlphaInfo.noneSkipLast.rawValue)
+        else {
+            throw PocketClipError.image(.undecodable(name: name, reason: "\(width) x \(height) pixels do not fit"))
+        }
+        context.draw(image, in: CGRect(x: 0, y: 0, width: width, height: height))
+        guard let pixels = context.data else {
+            throw PocketClipError.image(.undecodable(name: name, reason: "it has no pixels"))
+        }
+        return try PackedImage(
+            width: width, height: height,
+            fourByte: UnsafeRawBufferPointer(start: pixels, count: context.bytesPerRow * height),
+            bytesPerRow: context.bytesPerRow, order: (0, 1, 2))
+    }
+
+    /// What screens show of packed pixels; nil where the system cannot make it.
+    @MainActor static func picture(of image: PackedImage) -> Image? {
+        guard let provider = CGDataProvider(data: Data(image.bytes) as CFData),
+            let made = CGImage(
+                width: image.width, height: image.height, bitsPerComponent: 8, bitsPerPixel: 24,
+                bytesPerRow: image.width * 3,
+                space: CGColorSpace(name: CGColorSpace.sRGB) ?? CGColorSpaceCreateDeviceRGB(),
+                bitmapInfo: CGBitmapInfo(rawValue: CGImageAlphaInfo.none.rawValue), provider: provider, decode: nil,
+                shouldInterpolate: true, intent: .defaultIntent)
+        else { return nil }
+        return Image(decorative: made, scale: 1)
+    }
+}

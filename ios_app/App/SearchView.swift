@@ -1,0 +1,105 @@
+import Foundation
+import PhotosUI
+import PocketClipCore
+import PocketClipScreens
+import SwiftUI
+
+/// Finds photos by a sentence.
+struct SearchView: View {
+    @Bindable var model: SearchModel
+    @State private var picked: [PhotosPickerItem] = []
+    @State private var isPickingFolder = false
+    @State private var source: (any PhotoSource)?
+
+    var body: some View {
+        NavigationStack {
+            VStack {
+                status
+                ScrollView {
+                    LazyVGrid(columns: [GridItem(.adaptive(minimum: 100))]) {
+                        ForEach(model.hits) { hit in
+                            HitView(hit: hit, source: source)
+                        }
+                    }
+                }
+            }
+            .padding(.horizontal)
+            .navigationTitle("Search")
+            .searchable(text: $model.sentence, prompt: "Describe a photo")
+            .onSubmit(of: .search) { Task { await model.search() } }
+            .toolbar {
+                Menu("Photos", systemImage: "photo.on.rectangle") {
+                    PhotosPicker(
+                        "Choose photos", selection: $picked, matching: .images, photoLibrary: .shared())
+                    Button("Choose a folder") { isPickingFolder = true }
+                }
+            }
+            .onChange(of: picked) { choose(PickedPhotos(picked)) }
+            .fileImporter(isPresented: $isPickingFolder, allowedContentTypes: [.folder]) { result in
+                if case .success(let url) = result {
+                    choose(FolderPhotos(url))
+                }
+            }
+        }
+    }
+
+    @ViewBuilder private var status: some View {
+        switch model.state {
+        case .none:
+            Text("Choose photos or a folder. Their embeddings stay on this device.").foregroundStyle(.secondary)
+        case .indexing(let progress):
+            ProgressView(value: Double(progress.done), total: Double(max(1, progress.total))) {
+                Text("\(progress.done) of \(progress.total) photos")
+            }
+            Button("Pause") { model.cancel() }
+        case .paused(let indexed):
+            Text("Paused; \(indexed) photos can be found.")
+            Button("Continue") { model.resume() }
+        case .ready(let indexed, let skipped):
+            Text("\(indexed) photos can be found.")
+            if skipped > 0 {
+                Text("\(skipped) could not be read.").foregroundStyle(.secondary)
+            }
+        case .failed(let message):
+            Text(message).foregroundStyle(.red)
+        }
+        if let fault = model.searchFault {
+            Text(fault).foregroundStyle(.red)
+        }
+    }
+
+    private func choose(_ chosen: any PhotoSource) {
+        source = chosen
+        model.choose(chosen)
+    }
+}
+
+private struct HitView: View {
+    let hit: SearchHit
+    let source: (any PhotoSource)?
+    @State private var picture: Image?
+
+    var body: some View {
+        VStack {
+            if let picture {
+                picture.resizable().scaledToFill().frame(width: 100, height: 100).clipped()
+            } else {
+                ProgressView().frame(width: 100, height: 100)
+            }
+            Text(hit.cosine, format: .number.precision(.fractionLength(3)))
+                .font(.caption)
+                .monospacedDigit()
+        }
+        .accessibilityElement(children: .ignore)
+        .accessibilityLabel("Photo, similarity \(similarity)")
+        .task {
+            if let image = try? await source?.image(of: hit.photo) {
+                picture = ImageDecoding.picture(of: image)
+            }
+        }
+    }
+
+    private var similarity: String {
+        hit.cosine.formatted(.number.precision(.fractionLength(2)))
+    }
+}

@@ -1,0 +1,234 @@
+import PocketClipCore
+import PocketClipTestSupport
+import XCTest
+
+@testable import PocketClipScreens
+
+/// The screens' states, driven as the views drive them.
+@MainActor
+final class ScreensTests: XCTestCase {
+    private static let goldens = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("tests/app_golden", isDirectory: true)
+
+    private func bundleFolder(in temporary: TemporaryFolder) throws -> URL {
+        let builder = try BundleBuilder(in: temporary.url, goldens: Self.goldens)
+        try builder.write()
+        return builder.folder
+    }
+
+    func testBundles() async throws {
+        let temporary = try TemporaryFolder()
+        let source = try bundleFolder(in: temporary)
+        let documents = temporary.url.appendingPathComponent("Documents")
+        try FileManager.default.createDirectory(at: documents, withIntermediateDirectories: true)
+        let model = BundleModel(library: BundleLibrary(folder: documents), runtimes: [FakeRuntime()])
+        await model.refresh()
+        XCTAssertEqual(model.state, .absent)
+        await model.add(from: source)
+        XCTAssertEqual(model.state, .ready(name: "clip.bundle"))
+        XCTAssertEqual(model.names, ["clip.bundle"])
+        await model.runSelfTest()
+        guard case .finished(let report) = model.selfTest else { return XCTFail("\(model.selfTest)") }
+        XCTAssertTrue(report.passed)
+        // What is damaged is neither copied nor opened.
+        try Data("x".utf8).write(to: source.appendingPathComponent("labels.bin"))
+        await model.add(from: source)
+        guard case .failed(let message) = model.state else { return XCTFail("\(model.state)") }
+        XCTAssertTrue(message.contains("labels.bin"), message)
+        await model.open("clip.bundle")
+        XCTAssertEqual(model.state, .ready(name: "clip.bundle"))
+        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: documents.path), ["clip.bundle"])
+    }
+
+    func testABundleOfAnotherRuntime() async throws {
+        let temporary = try TemporaryFolder()
+        _ = try bundleFolder(in: temporary)
+        let model = BundleModel(library: BundleLibrary(folder: temporary.url), runtimes: [])
+        await model.refresh()
+        guard case .failed(let message) = model.state else { return XCTFail("\(model.state)") }
+        XCTAssertTrue(message.contains("--target coreml"), message)
+    }
+
+    func testTrying() async throws {
+        let engine = ScriptedEngine()
+        let model = TryModel(engine: engine)
+        XCTAssertEqual(model.labels, ["a cat", "a dog"])
+        XCTAssertEqual(model.state, .empty)
+        await model.choose(try grey())
+        guard case .result(let first) = model.state else { return XCTFail("\(model.state)") }
+        XCTAssertEqual(first.guesses.map(\.label), ["a cat", "a dog"])
+        model.labelText = "a cow, a cow"
+        XCTAssertTrue(model.labelFault?.contains("more than once") == true)
+        await model.classify()
+        XCTAssertEqual(model.state, .empty)
+        model.labelText = "a cow"
+        XCTAssertNil(model.labelFault)
+        await engine.fail(.model(.nonFinite(output: 0, sample: nil)))
+        await model.classify()
+        guard case .failed(let message) = model.state else { return XCTFail("\(model.state)") }
+        XCTAssertTrue(message.contains("NaN"), message)
+    }
+
+    func testTheCamera() async throws {
+        let engine = ScriptedEngine()
+        let model = TryModel(engine: engine)
+        await model.frame(try grey())
+        XCTAssertEqual(model.state, .empty, "the camera does not run")
+        model.startLive()
+        await engine.wait(milliseconds: 5)
+        for _ in 0..<4 {
+            await model.frame(try grey())
+        }
+        let rate = try XCTUnwrap(model.liveRate)
+        XCTAssertTrue((1...200).contains(rate), "\(rate)")
+        // An image that comes while another is worked on is dropped.
+        let before = await engine.classified
+        let image = try grey()
+        async let one: Void = model.frame(image)
+        async let two: Void = model.frame(image)
+        _ = await (one, two)
+        let after = await engine.classified
+        XCTAssertEqual(after, before + 1)
+        await engine.fail(.model(.inference(reason: "gone")))
+        await model.frame(try grey())
+        XCTAssertFalse(model.isLive)
+        XCTAssertNil(model.liveRate)
+    }
+
+    func testSearching() async throws {
+        let temporary = try TemporaryFolder()
+        let model = SearchModel(engine: ScriptedEngine(), folder: temporary.url, most: 3)
+        model.choose(GreyPhotos(count: 30))
+        await model.finishIndexing()
+        XCTAssertEqual(model.state, .ready(indexed: 30, skipped: 0))
+        model.sentence = "bright"
+        await model.search()
+        XCTAssertEqual(model.hits.count, 3)
+        model.sentence = "  "
+        await model.search()
+        XCTAssertEqual(model.hits, [])
+    }
+
+    func testPausingAndGoingOn() async throws {
+        let temporary = try TemporaryFolder()
+        let engine = ScriptedEngine()
+        await engine.wait(milliseconds: 5)
+        let model = SearchModel(engine: engine, folder: temporary.url)
+        model.choose(GreyPhotos(count: 60))
+        try await Task.sleep(for: .milliseconds(60))
+        model.cancel()
+        await model.finishIndexing()
+        guard case .paused(let indexed) = model.state else { return XCTFail("\(model.state)") }
+        XCTAssertTrue((1..<60).contains(indexed), "\(indexed)")
+        let embedded = await engine.embedded
+        model.resume()
+        await model.finishIndexing()
+        XCTAssertEqual(model.state, .ready(indexed: 60, skipped: 0))
+        let all = await engine.embedded
+        XCTAssertLessThanOrEqual(all - embedded, 60 - indexed + 1, "what was done is kept")
+    }
+
+    func testMeasuring() async throws {
+        let temporary = try TemporaryFolder()
+        let bundle = try ClipBundle(opening: bundleFolder(in: temporary))
+        let model = MeasureModel(
+            bundle: bundle, runtimes: [FakeRuntime(accelerators: [.all, .cpu])], machine: FakeMachine())
+        XCTAssertEqual(model.available, [.all, .cpu])
+        model.settings.iterations = 5
+        model.accelerators = [.all, .cpu, .cpuAndGPU]
+        model.start()
+        await model.finish()
+        XCTAssertEqual(model.state, .finished)
+        XCTAssertEqual(model.rows.map(\.id), ["image-all", "image-cpu", "text-all", "text-cpu"])
+        XCTAssertEqual(model.rows.map(\.record.status), [.measured, .measured, .measured, .measured])
+        XCTAssertEqual(model.rows[0].latency.samples, 5)
+        let file = try model.exportRecords()
+        let records = try JSONValue(parsing: Data(contentsOf: file), source: "records")
+        guard case .array(let all) = records else { return XCTFail("no list") }
+        XCTAssertEqual(all.count, 4)
+        if let folder = ProcessInfo.processInfo.environment["POCKETCLIP_RECORDS"] {
+            let goal = URL(fileURLWithPath: folder).appendingPathComponent("measured.json")
+            try AtomicFile.write(Data(contentsOf: file), to: goal)
+        }
+    }
+
+    func testMeasuringWhatFails() async throws {
+        let temporary = try TemporaryFolder()
+        let bundle = try ClipBundle(opening: bundleFolder(in: temporary))
+        let broken = MeasureModel(bundle: bundle, runtimes: [FakeRuntime(.load)], machine: FakeMachine())
+        broken.start()
+        await broken.finish()
+        guard case .failed(let message) = broken.state else { return XCTFail("\(broken.state)") }
+        XCTAssertTrue(message.contains("image tower on all") && message.contains("it is no model"), message)
+        let other = MeasureModel(bundle: bundle, runtimes: [FakeRuntime(.otherModel)], machine: FakeMachine())
+        other.settings.iterations = 1
+        other.start()
+        await other.finish()
+        XCTAssertEqual(other.rows.map(\.record.status), [.failed, .failed])
+        XCTAssertTrue(other.rows[0].record.reason?.contains("golden-mismatch") == true)
+        let slow = MeasureModel(
+            bundle: bundle, runtimes: [FakeRuntime(delay: .seconds(60))], machine: FakeMachine())
+        slow.start()
+        try await Task.sleep(for: .milliseconds(20))
+        slow.cancel()
+        await slow.finish()
+        XCTAssertEqual(slow.state, .idle)
+        slow.towers = []
+        slow.start()
+        guard case .failed(let words) = slow.state else { return XCTFail("\(slow.state)") }
+        XCTAssertTrue(words.contains("choose"), words)
+    }
+
+    private func grey() throws -> PackedImage {
+        try PackedImage(width: 4, height: 4, bytes: [UInt8](repeating: 9, count: 48))
+    }
+}
+
+/// An engine that gives what a test says.
+private actor ScriptedEngine: ClipEncoding {
+    nonisolated let identity = "scripted"
+    nonisolated let logitScale = 10.0
+    nonisolated let storedLabels = ["a cat", "a dog"]
+    private(set) var classified = 0
+    private(set) var embedded = 0
+    private var failure: PocketClipError?
+    private var milliseconds = 0
+
+    func fail(_ failure: PocketClipError) { self.failure = failure }
+    func wait(milliseconds: Int) { self.milliseconds = milliseconds }
+
+    func embed(image: PackedImage) async throws -> Embedding {
+        embedded += 1
+        try await Task.sleep(for: .milliseconds(milliseconds))
+        let shade = Double(image.bytes[0]) / 255
+        return Embedding(
+            values: [Float(shade), Float((1 - shade * shade).squareRoot())], preparationNs: 1, inferenceNs: 1)
+    }
+
+    func embed(sentence: String) async throws -> Embedding {
+        Embedding(values: [1, 0], preparationNs: 1, inferenceNs: 1)
+    }
+
+    func classify(_ image: PackedImage, labels: [String]) async throws -> Classification {
+        classified += 1
+        try await Task.sleep(for: .milliseconds(milliseconds))
+        if let failure { throw failure }
+        let guesses = labels.map { Guess(label: $0, cosine: 0.5, probability: 1 / Double(labels.count)) }
+        return Classification(guesses: guesses, image: try await embed(image: image), textInferenceNs: nil)
+    }
+}
+
+private struct GreyPhotos: PhotoSource {
+    let name = "greys"
+    let count: Int
+
+    func photos() async throws -> [PhotoReference] {
+        (0..<count).map { PhotoReference(id: "\($0)", version: "") }
+    }
+
+    func image(of photo: PhotoReference) async throws -> PackedImage {
+        let shade = UInt8((Int(photo.id) ?? 0) * 4 % 256)
+        return try PackedImage(width: 2, height: 2, bytes: [UInt8](repeating: shade, count: 12))
+    }
+}
