@@ -24,6 +24,7 @@ MEMBERS: dict[str, Path | None] = {
     "__main__.py": _AGENT / "__main__.py",
     "benchmark/__init__.py": None,
     "benchmark/agent/__init__.py": None,
+    "benchmark/agent/core_ml.py": _AGENT / "core_ml.py",
     "benchmark/agent/machine.py": _AGENT / "machine.py",
     "benchmark/agent/measurement.py": _AGENT / "measurement.py",
     "benchmark/agent/memory.py": _AGENT / "memory.py",

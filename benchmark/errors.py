@@ -283,3 +283,24 @@ class ReportError(BenchmarkError):
 
 class FailedArtifactsError(BenchmarkError):
     """A benchmark ran to its end and some of its artefacts failed."""
+
+
+class DeveloperModeError(TransportError):
+    """An iPhone's developer mode is off, so that no app of ours can be started there."""
+
+    exit_code = 28
+    code = "developer-mode-off"
+
+
+class DeveloperImageError(TransportError):
+    """An iPhone's developer disk image is not mounted and cannot be."""
+
+    exit_code = 29
+    code = "image-not-mounted"
+
+
+class AppSigningError(BenchmarkError):
+    """An iPhone refuses an app for its signature: unsigned, not for this phone, or of a developer it does not trust."""
+
+    exit_code = 30
+    code = "app-signing"

@@ -54,7 +54,9 @@ class Launch:
 
     Import, load (opening the model) and first inference are no part of `steady_ns`. `file_cache_dropped` says that the
     model's pages were out of memory when it was loaded (a cold load); `reload_ns` is a second load by the same process
-    at the end, its file in memory (a warm one). `baseline_bytes` is the resident memory after imports and before the
+    at the end, its file in memory (a warm one). `first_load` is true where `load_ns` is the first load since the model
+    or the app was installed, in which the system may make the model ready (Apple's Neural Engine: some seconds); None
+    where nobody knows. `baseline_bytes` is the resident memory after imports and before the
     load; `peak_bytes` starts at that point where `peak_reset` is true, else it also covers what came before
     (`peak_before_load_bytes`). `proportional_bytes` (PSS) counts pages shared with other processes in part,
     `file_mapped_bytes` those that the system may drop and read again; both after the steady inferences.
@@ -91,6 +93,7 @@ class Launch:
     clock_jump_ns: int | None = None
     minutes: tuple[Minute, ...] = ()
     during: tuple[MachineState, ...] = ()
+    first_load: bool | None = None
 
     @property
     def peak_over_baseline_bytes(self) -> int | None:

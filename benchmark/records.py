@@ -7,8 +7,8 @@ Schema history:
   benchmark 1: first version.
   benchmark 2: artefact.scheme, device.soc and .instance, settings.cores and what limits a run, more of launches,
     status `counted`, preparation, profile, instructions, invalid, tag.
-  benchmark 3: settings.accelerator, more load modes, launch.during, thermal_headroom of a machine's state, a summary
-    for parity where a bundle's tower was measured.
+  benchmark 3: settings.accelerator, more load modes, launch.during and .first_load, thermal_headroom of a
+    machine's state, a summary for parity where a bundle's tower was measured.
 """
 
 from __future__ import annotations

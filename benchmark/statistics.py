@@ -123,8 +123,17 @@ def interval_share(medians: Sequence[float]) -> float | None:
 
 
 def median_load_ns(record: BenchmarkRecord) -> float | None:
-    """Median over launches of the time to open the model."""
-    return _median([launch.load_ns for launch in record.launches])
+    """Median over launches of the time to open the model.
+
+    A first load after installation is another thing: it counts only where there is no other.
+    """
+    later = [launch.load_ns for launch in record.launches if launch.first_load is not True]
+    return _median(later) if later else median_first_load_ns(record)
+
+
+def median_first_load_ns(record: BenchmarkRecord) -> float | None:
+    """Median of the first loads after installation, where the system may make the model ready; None without any."""
+    return _median([launch.load_ns for launch in record.launches if launch.first_load])
 
 
 def median_first_inference_ns(record: BenchmarkRecord) -> float | None:

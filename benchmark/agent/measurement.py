@@ -17,7 +17,7 @@ from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 
-from benchmark.agent import machine, memory
+from benchmark.agent import core_ml, machine, memory
 from export import runtimes
 
 JOB_VERSION = 3
@@ -77,7 +77,7 @@ def measure(job: dict) -> dict:
     launch["peak_before_load_bytes"] = memory.peak_bytes()
 
     launch["file_cache_dropped"] = machine.drop_file_cache(job["model_path"])
-    session, launch["load_ns"] = _timed(lambda: load(runtime, job["model_path"], job["threads"]))
+    session, launch["load_ns"] = _timed(lambda: load(runtime, job["model_path"], job["threads"], job["accelerator"]))
     launch["loaded_bytes"] = memory.resident_bytes()
 
     infer = _Inference(session, samples)
@@ -104,7 +104,7 @@ def measure(job: dict) -> dict:
     outputs = write_outputs(job["outputs_path"], infer.outputs)
     accelerator = getattr(session, "accelerator", None)
     # Only now: a second copy of the model must not count as memory of the first.
-    again, launch["reload_ns"] = _timed(lambda: load(runtime, job["model_path"], job["threads"]))
+    again, launch["reload_ns"] = _timed(lambda: load(runtime, job["model_path"], job["threads"], job["accelerator"]))
     again.close()
     launch["clock_jump_ns"] = (time_ns() - clocks[0]) - (perf_counter_ns() - clocks[1])
     return {
@@ -218,8 +218,12 @@ def check_job(job: dict, wanted: Sequence[str]) -> None:
 
 
 def _check_way(job: dict) -> None:
-    if job["accelerator"] != ACCELERATOR:
-        raise JobFailure("accelerator-missing", f"this agent has {ACCELERATOR} alone, got {job['accelerator']!r}")
+    offered = tuple(core_ml.COMPUTE_UNITS) if job["runtime"] == "coreml" else (ACCELERATOR,)
+    if job["accelerator"] not in offered:
+        raise JobFailure(
+            "accelerator-missing",
+            f"this agent has {', '.join(offered)} alone, got {job['accelerator']!r}",
+        )
     if job["load_mode"] != LOAD_MODE:
         raise JobFailure("bad-job", f"this agent loads by {LOAD_MODE} alone, got {job['load_mode']!r}")
 
@@ -250,9 +254,11 @@ def import_runtime(runtime: str) -> None:
         raise JobFailure("runtime-missing", f"cannot import {runtime}: {worded(error)}") from error
 
 
-def load(runtime: str, path: str, threads: int) -> runtimes.Session:
+def load(runtime: str, path: str, threads: int, accelerator: str = ACCELERATOR) -> runtimes.Session:
     """Loads a model file; a failure is a `JobFailure`."""
     try:
+        if runtime == "coreml":
+            return core_ml.CoreMLUnitsSession(path, accelerator)
         return runtimes.open_session(runtime, path, threads)
     except Exception as error:
         raise JobFailure("load-failed", f"{runtime} cannot load the model: {worded(error)}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -78,6 +79,8 @@ def list_attached(table: Mapping[str, DeviceEntry]) -> tuple[list[Attached], lis
     notes: list[str] = []
     for entry in table.values():
         if entry.transport is TransportName.LOCAL:
+            if entry.system == "macOS" and sys.platform != "darwin":
+                continue
             found.append(Attached(entry.name, entry.transport, "this computer", "ready"))
         elif entry.transport is TransportName.EMULATOR:
             found.append(Attached(entry.name, entry.transport, "emulated", _emulator_state()))
@@ -96,7 +99,25 @@ def list_attached(table: Mapping[str, DeviceEntry]) -> tuple[list[Attached], lis
             for device in adb_devices(server=server):
                 name = _name_of(device, table, server)
                 found.append(Attached(name, TransportName.ADB, device.serial, _worded(device)))
+    _add_iphones(table, found, notes)
     return found, notes
+
+
+def _add_iphones(table: Mapping[str, DeviceEntry], found: list[Attached], notes: list[str]) -> None:
+    from benchmark.devices.apple.ways import choose_way, fits
+
+    known = [entry for entry in table.values() if entry.transport is TransportName.IOS]
+    try:
+        for phone in choose_way().list_phones():
+            name = next((entry.name for entry in known if fits(entry, phone)), None)
+            state = "does not trust this computer" if phone.paired is False else "ready"
+            words = ", ".join(filter(None, (state if phone.connected else "not connected", phone.product, phone.os)))
+            found.append(Attached(name, TransportName.IOS, phone.udid, words))
+    except MissingProgramError:
+        # Not everyone has iPhones: who asks for one is told what to install.
+        pass
+    except BenchmarkError as error:
+        notes.append(str(error))
 
 
 def _emulator_state() -> str:

@@ -15,9 +15,8 @@ from benchmark.arm64.phone import Phone, find_phone
 from benchmark.arm64.root import check_host
 from benchmark.devices.android_app_device import AndroidAppDevice
 from benchmark.devices.attached import find_adb_device
-from benchmark.devices.host_device import HostDevice
 from benchmark.devices.leases import lease
-from benchmark.devices.opening import ios_message, open_adb_device
+from benchmark.devices.opening import local_device, open_adb_device
 from benchmark.devices.shell_device import ShellDevice
 from benchmark.devices.table import DeviceEntry, TransportName
 from benchmark.errors import BenchmarkError
@@ -58,12 +57,17 @@ def examine(entry: DeviceEntry) -> Iterator[Finding]:
 def _local(entry: DeviceEntry) -> Iterator[Finding]:
     facts = host.host_facts(entry.name)
     yield Finding("what it is", f"{facts.cpu}, {facts.logical_cores} cores, {facts.os}")
-    yield from _fitness(HostDevice(entry.name).state(), facts.logical_cores)
+    device = local_device(entry)
+    finding, _ = attempt("system", device.check, lambda _: facts.os)
+    if not finding.met:
+        yield finding
+        return
+    yield from _fitness(device.state(), facts.logical_cores)
 
 
 def _emulator(entry: DeviceEntry) -> Iterator[Finding]:
     phone = find_phone()
-    finding, _ = _try("this computer", check_host, lambda _: "Linux on x86-64, with the rights of root")
+    finding, _ = attempt("this computer", check_host, lambda _: "Linux on x86-64, with the rights of root")
     yield finding
     if not finding.met:
         return
@@ -72,7 +76,7 @@ def _emulator(entry: DeviceEntry) -> Iterator[Finding]:
     if not phone.created:
         return
     started = phone.running() is None
-    finding, _ = _try("starts", phone.start, lambda _: "adbd answers" if started else "runs already")
+    finding, _ = attempt("starts", phone.start, lambda _: "adbd answers" if started else "runs already")
     yield finding
     if not finding.met:
         return
@@ -86,23 +90,23 @@ def _emulator(entry: DeviceEntry) -> Iterator[Finding]:
 def _running_phone(entry: DeviceEntry, phone: Phone) -> Iterator[Finding]:
     transport = phone.transport(entry.name)
     yield from _files(transport, "/data/local/tmp")
-    finding, _ = _try("Python", lambda: _told(transport, "python3 --version"), str)
+    finding, _ = attempt("Python", lambda: _told(transport, "python3 --version"), str)
     yield finding
 
 
 def _adb(entry: DeviceEntry) -> Iterator[Finding]:
-    finding, listed = _try(
+    finding, listed = attempt(
         "adb", lambda: adb_devices(server=entry.server), lambda found: f"{len(found)} devices attached"
     )
     yield finding
     if listed is None:
         return
-    finding, found = _try("attached", lambda: find_adb_device(entry, listed), lambda each: each.serial)
+    finding, found = attempt("attached", lambda: find_adb_device(entry, listed), lambda each: each.serial)
     yield finding
     if found is None:
         return
     said: list[str] = []
-    finding, device = _try("answers", lambda: open_adb_device(entry, found, say=said.append), lambda _: "its shell")
+    finding, device = attempt("answers", lambda: open_adb_device(entry, found, say=said.append), lambda _: "its shell")
     if device is None:
         yield finding
     elif isinstance(device, ShellDevice):
@@ -113,22 +117,22 @@ def _adb(entry: DeviceEntry) -> Iterator[Finding]:
 
 def _app_device(device: AndroidAppDevice, said: list[str]) -> Iterator[Finding]:
     """`said` is what the device tells while it is looked at."""
-    finding, facts = _try("what it is", device.facts, lambda each: f"{each.cpu}, {each.os}")
+    finding, facts = attempt("what it is", device.facts, lambda each: f"{each.cpu}, {each.os}")
     yield finding
     if facts is None:
         return
-    finding, _ = _try("free", lambda: _put_back(device), lambda _: "; ".join(said) or "no bench holds it")
+    finding, _ = attempt("free", lambda: _put_back(device), lambda _: "; ".join(said) or "no bench holds it")
     yield finding
-    finding, apk = _try("app", lambda: device.apk, lambda each: _compared(device, each))
+    finding, apk = attempt("app", lambda: device.apk, lambda each: _compared(device, each))
     yield finding
     android = device.android
     told = ", ".join([android.platform, *android.abis])
-    finding, _ = _try("Android", device.check_android if apk else lambda: None, lambda _: told)
+    finding, _ = attempt("Android", device.check_android if apk else lambda: None, lambda _: told)
     yield finding
-    finding, _ = _try("unlocked", lambda: check_unlocked(device.transport), lambda _: "or locked by a swipe alone")
+    finding, _ = attempt("unlocked", lambda: check_unlocked(device.transport), lambda _: "or locked by a swipe alone")
     yield finding
     yield from _files(device.transport, APP_WORKSPACES)
-    finding, state = _try("state", device.state, lambda _: "told")
+    finding, state = attempt("state", device.state, lambda _: "told")
     if state is None:
         yield finding
     else:
@@ -152,7 +156,7 @@ def _compared(device: AndroidAppDevice, apk: Apk) -> str:
 def _ssh(entry: DeviceEntry) -> Iterator[Finding]:
     host_name = entry.match.host or ""
     transport = SshTransport(host_name, entry.name, options=entry.ssh)
-    finding, answer = _try("ssh", lambda: transport.shell("true"), lambda _: f"{host_name} lets us in")
+    finding, answer = attempt("ssh", lambda: transport.shell("true"), lambda _: f"{host_name} lets us in")
     yield finding
     if answer is not None:
         yield from _shell_device(ShellDevice(entry, transport, host_name, say=lambda _: None))
@@ -160,21 +164,23 @@ def _ssh(entry: DeviceEntry) -> Iterator[Finding]:
 
 
 def _ios(entry: DeviceEntry) -> Iterator[Finding]:
-    yield Finding("a way to iPhones", ios_message(entry.name), "measure on another device until then")
+    from benchmark.devices.apple.iphone_doctor import examine_iphone
+
+    yield from examine_iphone(entry)
 
 
 def _shell_device(device: ShellDevice) -> Iterator[Finding]:
-    finding, facts = _try("what it is", device.facts, lambda each: f"{each.cpu}, {each.os}")
+    finding, facts = attempt("what it is", device.facts, lambda each: f"{each.cpu}, {each.os}")
     yield finding
     if facts is None:
         return
     yield from _files(device.transport, device.workspaces)
-    finding, state = _try("state", device.state, lambda _: "told")
+    finding, state = attempt("state", device.state, lambda _: "told")
     if state is None:
         yield finding
     else:
         yield from _fitness(state, facts.logical_cores)
-    finding, _ = _try("Python", device.check, lambda _: f"{device.entry.python} answers")
+    finding, _ = attempt("Python", device.check, lambda _: f"{device.entry.python} answers")
     yield finding
 
 
@@ -186,9 +192,9 @@ def _fitness(state: MachineState, logical_cores: int) -> Iterator[Finding]:
 
 
 def _files(transport: ShellTransport, parent: str) -> Iterator[Finding]:
-    finding, _ = _try("files arrive whole", lambda: _round_trip(transport, parent), lambda _: "there and back")
+    finding, _ = attempt("files arrive whole", lambda: _round_trip(transport, parent), lambda _: "there and back")
     yield finding
-    finding, free = _try("space", lambda: _free_bytes(transport, parent), lambda found: f"{found / 1e9:.1f} GB free")
+    finding, free = attempt("space", lambda: _free_bytes(transport, parent), lambda found: f"{found / 1e9:.1f} GB free")
     if free is not None and free < LEAST_FREE_BYTES:
         finding = Finding("space", finding.detail, f"free {LEAST_FREE_BYTES / 1e9:.1f} GB on it, in {parent}")
     yield finding
@@ -215,9 +221,10 @@ def _told(transport: ShellTransport, line: str) -> str:
     return execution.stdout.strip()
 
 
-def _try(
+def attempt(
     precondition: str, action: Callable[[], Outcome], worded: Callable[[Outcome], str]
 ) -> tuple[Finding, Outcome | None]:
+    """What came of an action in words, and its outcome; None, with the fix, where it failed."""
     try:
         outcome = action()
     except BenchmarkError as error:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from benchmark.devices.attached import find_adb_device
 from benchmark.devices.device import Device
 from benchmark.devices.host_device import HostDevice
 from benchmark.devices.table import DeviceEntry, TransportName, find_entry, load_table
-from benchmark.errors import DeviceUnsupportedError
 from benchmark.transport.adb import AdbDevice, AdbTransport, adb_devices
 from benchmark.transport.ssh import SshTransport
 
@@ -38,7 +37,6 @@ def open_device(
 
     Raises:
         UnknownDeviceError: there is none; the message lists those that exist.
-        DeviceUnsupportedError: nothing can measure there yet.
         TransportError: it is not attached, or does not let us in.
     """
     entry = find_entry(name, load_table() if table is None else table)
@@ -46,7 +44,16 @@ def open_device(
 
 
 def _local(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
-    return HostDevice(entry.name)
+    return local_device(entry)
+
+
+def local_device(entry: DeviceEntry) -> HostDevice:
+    """This computer as the device that an entry describes."""
+    if entry.system is None:
+        return HostDevice(entry.name)
+    from benchmark.devices.apple.mac_device import MacDevice
+
+    return MacDevice(entry.name)
 
 
 def _emulated(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
@@ -87,16 +94,12 @@ def _ssh(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
     return ShellDevice(entry, SshTransport(host, entry.name, options=entry.ssh), host, say=say)
 
 
-def _ios(entry: DeviceEntry, say: Say, app: Path | None) -> NoReturn:
-    raise DeviceUnsupportedError(ios_message(entry.name))
+def _ios(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
+    from benchmark.devices.apple.iphone_device import IPhoneDevice
+    from benchmark.devices.apple.ways import choose_way, find_phone
 
-
-def ios_message(name: str) -> str:
-    """What is said of every iPhone."""
-    return (
-        f"{name} is an iPhone, and PocketCLIP's way to iPhones (the app and its runner) is not built yet: "
-        "nothing can be measured there; artefacts for it are proven by `pocketclip verify`"
-    )
+    way = choose_way(entry.way)
+    return IPhoneDevice(entry, find_phone(entry, way.list_phones(), way.name), way, say=say, app=app)
 
 
 _OPENERS: dict[TransportName, Callable[[DeviceEntry, Say, Path | None], Device]] = {

@@ -66,6 +66,8 @@ class DeviceEntry:
 
     `runner` is what measures on a phone: the `app`, or the Python `agent`; by default the agent where the phone's shell
     has a Python with numpy, else the app. `server` is an adb server of its own, as `ADB_SERVER_SOCKET` has it.
+    `way` is the program that reaches an iPhone; by default Apple's on a Mac, else the other. Times of an `emulated` one
+    mean nothing. `system` is what this computer must have to be the device, where it is reached by copying.
     """
 
     name: Text
@@ -80,6 +82,9 @@ class DeviceEntry:
     runner: Literal["app", "agent"] | None = None
     server: Text | None = None
     ssh: tuple[Text, ...] = ()
+    way: Literal["devicectl", "pymobiledevice3"] | None = None
+    emulated: bool = False
+    system: Literal["macOS"] | None = None
 
 
 def load_table(path: Path | None = None) -> dict[str, DeviceEntry]:

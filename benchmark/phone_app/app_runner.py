@@ -19,7 +19,7 @@ _FIXES: dict[str, str] = {
     "low-battery": FIXES[InvalidityCode.LOW_BATTERY],
     "power-saver": FIXES[InvalidityCode.POWER_SAVER],
     "thermal": FIXES[InvalidityCode.HOT],
-    "debuggable": "install a release build: `pocketclip app build android`",
+    "debuggable": "install a release build: `pocketclip app build`",
     "runtime-missing": "build the app with this runtime, or measure another target",
     "accelerator-missing": "choose another --accelerator, or none",
     "model-altered": "try another cable or port, and run it again",

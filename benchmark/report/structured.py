@@ -33,6 +33,7 @@ from benchmark.report.sustained import sustained_minutes
 from benchmark.statistics import (
     delegates,
     median_first_inference_ns,
+    median_first_load_ns,
     median_load_ns,
     median_peak_bytes,
     summarize_counts,
@@ -143,6 +144,7 @@ def _artifact(record: BenchmarkRecord) -> Json:
         "ranked": timed,
         "latency": _latency(record.launches) if timed else None,
         "load_median_ns": median_load_ns(record) if timed else None,
+        "first_load_median_ns": median_first_load_ns(record) if timed else None,
         "first_inference_median_ns": median_first_inference_ns(record) if timed else None,
         "peak_over_baseline_median_bytes": median_peak_bytes(record) if timed else None,
         "parity": None if record.parity is None else {**content["parity"], "passed": record.parity.passed},

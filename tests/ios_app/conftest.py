@@ -1,4 +1,4 @@
-"""The Swift package, built once for all tests of a session, and what its programs are given."""
+"""The Swift package, built once for all tests of a session, what its programs are given, and test iPhones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,10 @@ import pytest
 from filelock import FileLock
 
 from benchmark.errors import EmulatorError
+from export.artifact import Artifact
+from export.precision import Precision, TargetName, Tower
+from tests.export.bundle.tiny_artifacts import build_artifact
+from tests.ios_app.test_phone import WAYS, TestIPhone
 from tests.ios_app.toolchain import PINS, Toolchain, ensure_toolchain
 
 REPOSITORY = Path(__file__).parents[2]
@@ -39,6 +43,8 @@ FLAGS = (
 )
 PROGRAM = "pocketclip-bench"
 TESTS = "PocketClipPackageTests.xctest"
+
+MakePhone = Callable[[str], TestIPhone]
 
 
 @dataclass(frozen=True)
@@ -118,3 +124,59 @@ def write_replay(path: Path, inputs: Sequence[bytes], outputs: bytes, values: in
             }
         )
     )
+
+
+@pytest.fixture(scope="session")
+def core(swift_build: SwiftBuild) -> list[str]:
+    """The command that starts the headless program outside of the root that it was built in."""
+    root = swift_build.toolchain.root
+    libraries = ("usr/lib/x86_64-linux-gnu", "usr/libexec/swift/lib/swift/linux")
+    paths = ":".join(str(root / each) for each in libraries)
+    return [str(root / "lib64/ld-linux-x86-64.so.2"), "--library-path", paths, str(swift_build.shared / PROGRAM)]
+
+
+@pytest.fixture
+def make_phone(core: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakePhone:
+    """Makes a test iPhone that this process and those that it starts reach by the program of that name."""
+
+    def make(way: str) -> TestIPhone:
+        phone = TestIPhone(tmp_path / f"iphone-{way}", way)
+        phone.root.mkdir()
+        phone.make(core)
+        for name, value in phone.environment.items():
+            monkeypatch.setenv(name, value)
+        return phone
+
+    return make
+
+
+@pytest.fixture(params=WAYS)
+def iphone(request: pytest.FixtureRequest, make_phone: MakePhone) -> TestIPhone:
+    """A test iPhone in good order, by each of the programs in turn."""
+    return make_phone(request.param)
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def kept_iphone(
+    request: pytest.FixtureRequest, core: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> TestIPhone:
+    """The same for all tests of a module, so that the app is installed once: see `used_iphone`."""
+    phone = TestIPhone(tmp_path_factory.mktemp("iphone") / "phone", request.param)
+    phone.root.mkdir()
+    phone.make(core)
+    return phone
+
+
+@pytest.fixture
+def used_iphone(kept_iphone: TestIPhone, monkeypatch: pytest.MonkeyPatch) -> TestIPhone:
+    """A test iPhone in good order, which other tests may have used and put the app on."""
+    for name, value in kept_iphone.environment.items():
+        monkeypatch.setenv(name, value)
+    kept_iphone.reset()
+    return kept_iphone
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """A small Core ML artefact; nothing may write to it."""
+    return build_artifact(tmp_path_factory.mktemp("tiny"), Tower.IMAGE, TargetName.COREML, Precision.FP16)

@@ -23,11 +23,14 @@
             _ = try await cache.compiled(request)
         }
 
+        public func isFirstLoad(_ request: LoadRequest) -> Bool? { cache.isFirstLoad(request) }
+
         /// The first load after a compilation prepares the model for the Neural Engine; later ones find that done.
         public func load(_ request: LoadRequest) async throws -> sending any ModelSession {
             let url = try await cache.compiled(request)
             do {
                 let model = try await MLModel.load(contentsOf: url, configuration: configuration(request.accelerator))
+                cache.noteLoad(request)
                 return try CoreMLSession(model, compiledAt: url, accelerator: request.accelerator)
             } catch let error as PocketClipError {
                 throw error

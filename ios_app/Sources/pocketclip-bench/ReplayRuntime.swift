@@ -18,10 +18,22 @@ import PocketClipCore
 
         func prepare(_ request: LoadRequest) async throws {}
 
+        func isFirstLoad(_ request: LoadRequest) -> Bool? {
+            !FileManager.default.fileExists(atPath: note(request).path)
+        }
+
         func load(_ request: LoadRequest) async throws -> sending any ModelSession {
             let own = folder?.appendingPathComponent("\(request.modelSha256).replay.json")
             let beside = request.model.deletingPathExtension().appendingPathExtension("replay.json")
-            return try ReplaySession(ReplayFile(at: own ?? beside, for: request.model))
+            let file = try ReplayFile(at: own ?? beside, for: request.model)
+            try AtomicFile.write(Data(), to: note(request))
+            return ReplaySession(file)
+        }
+
+        /// Stands for the system's caches, in which a model that was loaded before is ready.
+        private func note(_ request: LoadRequest) -> URL {
+            let name = "\(request.modelSha256)-\(request.accelerator.rawValue).loaded"
+            return (folder ?? request.model.deletingLastPathComponent()).appendingPathComponent(name)
         }
     }
 

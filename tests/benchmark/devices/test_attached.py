@@ -23,6 +23,7 @@ from benchmark.errors import (
     DeviceOfflineError,
     DeviceUnauthorizedError,
     DeviceUnsupportedError,
+    MissingProgramError,
     TransportError,
 )
 from benchmark.records import DeviceKind, RunSettings
@@ -154,11 +155,12 @@ def test_no_phone_but_behind_adb(pixel: AdbTransport, tmp_path: Path) -> None:
         open_device("pixel7", load_table(tmp_path / "own.toml")).check()
 
 
-def test_iphones_say_what_is_missing() -> None:
-    with pytest.raises(DeviceUnsupportedError, match=r"the app and its runner.* is not built yet"):
+def test_iphones_say_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingProgramError, match=r"no program here reaches iPhones .*; .*install"):
         open_device("iphone15", TABLE)
     (finding,) = examine(TABLE["iphone15"])
-    assert not finding.met and "not built yet" in finding.detail
+    assert not finding.met and "install" in str(finding.fix)
 
 
 def test_what_is_attached_is_listed(pixel: AdbTransport) -> None:

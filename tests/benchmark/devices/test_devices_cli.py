@@ -26,7 +26,8 @@ def test_what_is_known_is_listed(pocketclip: Run) -> None:
         (("devices", "start", "pixel7"), 2, "pixel7 is no emulated phone"),
         (("devices", "--devices", "/no/table.toml"), 2, "cannot read the table of devices /no/table.toml"),
         (("devices", "start", "emulator-arm64"), 2, "emulated phone"),
-        (("bench", "--device", "iphone15", "--artifact", "x"), 2, "is not built yet"),
+        (("bench", "--device", "iphone15", "--artifact", "x"), 10, "no program here reaches iPhones"),
+        (("bench", "--device", "mac", "--artifact", "x"), 2, "Core ML runs on Apple's systems alone"),
     ],
 )
 def test_bad_requests_end_with_one_line(

@@ -51,6 +51,10 @@ public protocol ModelRuntime: Sendable {
     /// - Throws: `ModelError`.
     func prepare(_ request: LoadRequest) async throws
 
+    /// Whether the next load is the first since the model or the app was installed, which may take the system far longer
+    /// than those after it; nil where the runtime does not know.
+    func isFirstLoad(_ request: LoadRequest) -> Bool?
+
     /// Opens a model that was prepared.
     ///
     /// - Throws: `ModelError`.
@@ -77,6 +81,8 @@ public protocol BoundInput {
 }
 
 extension ModelRuntime {
+    public func isFirstLoad(_ request: LoadRequest) -> Bool? { nil }
+
     /// - Throws: `ModelError.accelerator` where a request asks for what this runtime or device does not have.
     func check(_ request: LoadRequest) throws {
         guard accelerators.contains(request.accelerator) else {

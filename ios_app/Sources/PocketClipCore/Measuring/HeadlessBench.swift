@@ -35,29 +35,37 @@ public struct HeadlessBench: Sendable {
 
     /// Carries out the job; a measured failure is a result, too.
     ///
+    /// Where the job removes the result's file, none is written, and an empty one is announced.
+    ///
     /// - Throws: `StorageError` where the result cannot be written.
     public func run() async throws {
-        let answer = await answer()
-        let content = try answer.text()
-        try AtomicFile.write(content, to: documents.appendingPathComponent(Self.resultName))
+        let (answer, isWritten) = await answer()
+        let content = isWritten ? try answer.text() : Data()
+        if isWritten {
+            try AtomicFile.write(content, to: documents.appendingPathComponent(Self.resultName))
+        }
         say("\(Self.resultLine) \(content.count) \(SHA256Digest.hex(of: content))")
     }
 
-    private func answer() async -> JSONValue {
+    /// What is answered, and whether it is to be written.
+    private func answer() async -> (JSONValue, Bool) {
         var result = AgentResult(platform: machine.platform, appVersion: machine.appVersion)
         do {
             let content = try readJob()
             result.jobId = Self.jobId(in: content)
             switch try HeadlessAction(parsing: content) {
-            case .facts: return facts().json
+            case .facts: return (facts().json, true)
             case .measure(let job): try await measure(job, into: &result)
+            case .arrange(let arrangement):
+                try arrangement.carryOut(in: documents)
+                return (result.json, !arrangement.remove.contains(Self.resultName))
             }
         } catch {
             result.failure = JobFailure(error)
             result.launch = nil
             result.outputs = nil
         }
-        return result.json
+        return (result.json, true)
     }
 
     private func readJob() throws -> Data {

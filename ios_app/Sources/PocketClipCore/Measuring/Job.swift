@@ -10,6 +10,7 @@ public enum ProtocolVersion {
 public enum HeadlessAction: Equatable, Sendable {
     case facts
     case measure(Job)
+    case arrange(Arrangement)
 
     /// Reads `job.json`.
     ///
@@ -29,8 +30,9 @@ public enum HeadlessAction: Equatable, Sendable {
             switch fields["action"] {
             case .string("facts"): self = .facts
             case .string("measure"): self = .measure(try Job(json: json, at: "job.json"))
+            case .string("arrange"): self = .arrange(try Arrangement(json: json, at: "job.json"))
             default:
-                throw misfit("job.json.action", fields["action"] ?? .null, "\"facts\" or \"measure\"")
+                throw misfit("job.json.action", fields["action"] ?? .null, "\"facts\", \"measure\" or \"arrange\"")
             }
         } catch PocketClipError.document(let error) {
             throw PocketClipError.job(JobFailure(.badJob, error.message))
@@ -61,6 +63,44 @@ public struct Job: Equatable, Sendable {
     public let accelerator: String
     public let loadMode: LoadMode
     public let outputsPath: String
+}
+
+/// Files and folders to remove, which need not be there, and then folders to make. Paths are below the app's Documents.
+///
+/// What is copied to a phone belongs to the system, in folders that the app may not write to unless it made them itself.
+public struct Arrangement: Equatable, Sendable {
+    public let remove: [String]
+    public let folders: [String]
+
+    /// - Throws: `BundleError` for a path that leaves the folder, `StorageError`.
+    func carryOut(in documents: URL) throws {
+        let manager = FileManager.default
+        let gone = try remove.map { try SafePath.resolve($0, in: documents) }
+        let made = try folders.map { try SafePath.resolve($0, in: documents) }
+        for place in gone where manager.fileExists(atPath: place.path) {
+            do {
+                try manager.removeItem(at: place)
+            } catch {
+                throw AtomicFile.worded(error, path: place.lastPathComponent)
+            }
+        }
+        for place in made {
+            do {
+                try manager.createDirectory(at: place, withIntermediateDirectories: true)
+            } catch {
+                throw AtomicFile.worded(error, path: place.lastPathComponent)
+            }
+        }
+    }
+}
+
+extension Arrangement: JSONReadable {
+    public init(json: JSONValue, at place: String) throws {
+        let fields = try JSONFields(
+            json, at: place, known: ["job_version", "action", "job_id", "remove", "folders"])
+        remove = try fields["remove"]
+        folders = try fields["folders"]
+    }
 }
 
 extension InputFile: JSONReadable {

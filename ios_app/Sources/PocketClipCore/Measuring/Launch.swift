@@ -33,13 +33,15 @@ public struct Minute: Equatable, Sendable {
 
 /// What one launch took, in the order in which it happened; `benchmark/launch_records.py` words each field.
 ///
-/// On Apple's systems `importNs` is the time to compile the package: next to nothing once that is done, and `loadNs` of
-/// the launch that compiled it is the first load after installation. `reloadNs` is a load from the system's caches.
+/// On Apple's systems `importNs` is the time to compile the package: next to nothing once that is done. Where
+/// `firstLoad` is true, `loadNs` is the first load after installation, in which the system makes the model ready for the
+/// Neural Engine; else, and always in `reloadNs`, it is a load from the system's caches.
 public struct Launch: Equatable, Sendable {
     public var startedAt = Moments.utcText()
     public var loadAverage: Double?
     public var importNs = 0
     public var loadNs = 0
+    public var firstLoad: Bool?
     public var firstInferenceNs = 0
     public var warmupNs: [Int] = []
     public var warmupStationary = false
@@ -114,7 +116,7 @@ extension Launch: JSONWritable {
     public var json: JSONValue {
         .object([
             "started_at": startedAt.json, "load_average": loadAverage.json, "import_ns": importNs.json,
-            "load_ns": loadNs.json, "first_inference_ns": firstInferenceNs.json, "warmup_ns": warmupNs.json,
+            "load_ns": loadNs.json, "first_load": firstLoad.json, "first_inference_ns": firstInferenceNs.json, "warmup_ns": warmupNs.json,
             "warmup_stationary": warmupStationary.json, "steady_ns": steadyNs.json,
             "baseline_bytes": baselineBytes.json, "loaded_bytes": loadedBytes.json,
             "peak_before_load_bytes": peakBeforeLoadBytes.json, "peak_bytes": peakBytes.json,

@@ -72,6 +72,7 @@ public struct Measurement: Sendable {
         launch.baselineBytes = baseline.resident
         launch.peakBeforeLoadBytes = baseline.peak
         launch.fileCacheDropped = machine.dropFileCache(of: request.load.model)
+        launch.firstLoad = runtime.isFirstLoad(request.load)
         let loading = Moments.monotonicNanoseconds()
         let session = try await runtime.load(request.load)
         launch.loadNs = Moments.monotonicNanoseconds() - loading

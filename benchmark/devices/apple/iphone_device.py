@@ -1,0 +1,188 @@
+"""An iPhone that the app measures on."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from benchmark.agent_runner import Runner
+from benchmark.devices.apple.faults import DEVELOPER_MODE, IMAGE, TRUST, UNLOCK
+from benchmark.devices.apple.phone import ApplePhone, ListedPhone, PhoneState
+from benchmark.devices.apple.ways import Way, find_phone
+from benchmark.devices.device import untimed_on
+from benchmark.devices.table import DeviceEntry
+from benchmark.errors import (
+    BenchmarkError,
+    DeveloperImageError,
+    DeveloperModeError,
+    DeviceUnauthorizedError,
+    DeviceUnsupportedError,
+    ScreenLockedError,
+)
+from benchmark.host import instance_id
+from benchmark.launch_records import MachineState
+from benchmark.phone_app.app_runner import AppRunner
+from benchmark.phone_app.iphone_app import IPhoneApp
+from benchmark.phone_app.iphone_installing import ensure_installed
+from benchmark.phone_app.iphone_package import IPhonePackage, find_package
+from benchmark.records import DeviceFacts, DeviceKind, LoadMode, RunSettings, utc_now
+from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
+from export.precision import TargetName
+from models.atomic import storage_errors
+from models.errors import choices
+
+ACCELERATORS = ("all", "cpu+ane", "cpu+gpu", "cpu")
+
+# Every iPhone since the X (2017) has two fast cores and four slow ones.
+_CORES = 6
+_POLL_SECONDS = 1.0
+
+Say = Callable[[str], object]
+
+
+class IPhoneDevice:
+    """An iPhone, with the app on it or to be installed."""
+
+    def __init__(
+        self,
+        entry: DeviceEntry,
+        found: ListedPhone,
+        way: Way,
+        *,
+        say: Say,
+        app: Path | None = None,
+        reconnect_seconds: float = RECONNECT_SECONDS,
+    ) -> None:
+        """`app` is the app's package, by default the one that `find_package` finds."""
+        self.entry = entry
+        self.phone: ApplePhone = way.open_phone(found, entry.name)
+        self._found = found
+        self._way = way
+        self._say = say
+        self._app = app
+        self._reconnect_seconds = reconnect_seconds
+
+    @property
+    def lease_key(self) -> str:
+        return f"{self.entry.transport}-{self._found.udid}"
+
+    @cached_property
+    def package(self) -> IPhonePackage:
+        """The app on this computer."""
+        return find_package(self._app)
+
+    def check(self) -> None:
+        """Whether the phone can be measured on, and the app is at hand. The developer image is mounted if need be.
+
+        Raises:
+            AppMissingError, AppSigningError: there is no app that could be installed.
+            ScreenLockedError, DeveloperModeError, DeveloperImageError, DeviceUnauthorizedError: the phone is not ready.
+            TransportError: it does not answer.
+        """
+        _ = self.package
+        state = self.phone.state()
+        problem = next(iter(problems(state, self.entry.name)), None)
+        if isinstance(problem, DeveloperImageError):
+            self._say(f"mounting the developer disk image on {self.entry.name}")
+            self.phone.mount_image()
+        elif problem is not None:
+            raise problem
+
+    def settings(self, asked: RunSettings) -> RunSettings:
+        """All that is asked for, where Core ML has it.
+
+        Raises:
+            DeviceUnsupportedError: it has not.
+        """
+        if asked.accelerator not in ACCELERATORS:
+            raise DeviceUnsupportedError(
+                f"--accelerator {asked.accelerator!r} is none of Core ML's; choose among: {choices(ACCELERATORS)}"
+            )
+        if asked.load_mode is not LoadMode.FILE:
+            raise DeviceUnsupportedError(
+                f"--load-mode {str(asked.load_mode)!r} cannot be chosen on iPhones: Core ML takes {LoadMode.FILE} alone"
+            )
+        if asked.threads != 1 or asked.cores is not None:
+            raise DeviceUnsupportedError(
+                "--threads and --cores cannot be chosen on iPhones: Core ML schedules its own threads, and iOS places "
+                "them; leave both out, and choose an --accelerator"
+            )
+        return asked
+
+    def facts(self) -> DeviceFacts:
+        clusters = " + ".join(f"{each.count}x {each.core}" for each in self.entry.cores)
+        cores = sum(each.count for each in self.entry.cores)
+        return DeviceFacts(
+            name=self.entry.name,
+            kind=DeviceKind.EMULATED if self.entry.emulated else DeviceKind.PHONE,
+            os=self._found.os or "iOS",
+            machine="arm64",
+            cpu=clusters or self._found.product or "Apple",
+            isa=("neon", "fp16"),
+            logical_cores=cores or _CORES,
+            memory_bytes=None,
+            soc=self.entry.soc,
+            instance=instance_id(self._found.udid),
+        )
+
+    def state(self) -> MachineState:
+        """Charge, where the program tells it; how hot the phone is, only the app learns, and refuses."""
+        found = self.phone.state()
+        return MachineState(utc_now(), battery_percent=found.battery_percent, charging=found.charging)
+
+    def untimed_reason(self, target: TargetName) -> str | None:
+        return untimed_on(target, "iOS", core_ml=True)
+
+    @contextmanager
+    def open_runner(self) -> Iterator[Runner]:
+        """The app, installed and ready; at the end its Documents are as they were."""
+        with storage_errors(Path(tempfile.gettempdir())):
+            scratch = tempfile.TemporaryDirectory(prefix="pocketclip-bench-", ignore_cleanup_errors=True)
+        with scratch as name:
+            ensure_installed(self.phone, self.package, say=self._say)
+            app = IPhoneApp(self.phone, self.package, Path(name), compile_model=self._way.compile_model)
+            try:
+                # First of all: whether it starts, and speaks our version.
+                app.facts()
+                yield ResumingRunner(
+                    AppRunner(app),
+                    self,
+                    say=self._say,
+                    on_return=app.forget_sent,
+                    wait_seconds=self._reconnect_seconds,
+                )
+            finally:
+                try:
+                    app.clean()
+                except BenchmarkError as error:
+                    # What was measured must not be lost to it; the next bench removes it first.
+                    self._say(f"{self.entry.name} keeps files of this bench until the next one: {error}")
+
+    def wait_until_back(self, timeout_seconds: float) -> bool:
+        """Whether the phone answers again within that time."""
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            try:
+                find_phone(self.entry, self._way.list_phones(), self._way.name)
+                self.phone.state()
+                return True
+            except BenchmarkError:
+                if time.monotonic() >= deadline:
+                    return False
+            time.sleep(_POLL_SECONDS)
+
+
+def problems(state: PhoneState, label: str) -> Iterator[BenchmarkError]:
+    """What of a phone's state forbids to measure, the first to be put right first."""
+    if state.paired is False:
+        yield DeviceUnauthorizedError(f"{label} does not trust this computer; {TRUST}")
+    if state.locked:
+        yield ScreenLockedError(f"{label} is locked, and iOS starts no app then; {UNLOCK}")
+    if state.developer_mode is False:
+        yield DeveloperModeError(f"{label} has its developer mode off; {DEVELOPER_MODE}")
+    if state.image_mounted is False:
+        yield DeveloperImageError(f"{label} has no developer disk image mounted; {IMAGE}")

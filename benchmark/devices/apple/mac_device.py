@@ -1,0 +1,56 @@
+"""A Mac, which runs Core ML itself through coremltools."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from benchmark.devices.device import untimed_on
+from benchmark.devices.host_device import HostDevice
+from benchmark.errors import DeviceUnsupportedError
+from benchmark.records import CPU, LoadMode, RunSettings
+from export.precision import TargetName
+from models.errors import choices
+
+ACCELERATORS = ("all", "cpu+ane", "cpu+gpu", CPU)
+
+
+class MacDevice(HostDevice):
+    """This computer, where it is a Mac."""
+
+    def __init__(
+        self, name: str = "mac", *, python: Sequence[str] = (sys.executable,), platform: str = sys.platform
+    ) -> None:
+        super().__init__(name, python=python, platform=platform)
+
+    def check(self) -> None:
+        """Whether this is a Mac.
+
+        Raises:
+            DeviceUnsupportedError: it is not.
+        """
+        if self._platform != "darwin":
+            raise DeviceUnsupportedError(
+                f"{self._name} is this computer where it is a Mac: Core ML runs on Apple's systems alone; run this on "
+                "a Mac, or use --device host, which proves a Core ML model's outputs and times the other formats"
+            )
+
+    def settings(self, asked: RunSettings) -> RunSettings:
+        """All that is asked for, where Core ML has it.
+
+        Raises:
+            DeviceUnsupportedError: it has not.
+        """
+        if asked.accelerator not in ACCELERATORS:
+            raise DeviceUnsupportedError(
+                f"--accelerator {asked.accelerator!r} is none of Core ML's; choose among: {choices(ACCELERATORS)}"
+            )
+        if asked.load_mode is not LoadMode.FILE:
+            raise DeviceUnsupportedError(
+                f"--load-mode {str(asked.load_mode)!r} is for phones that an app measures; {self._name} takes "
+                f"{LoadMode.FILE} alone"
+            )
+        return asked
+
+    def untimed_reason(self, target: TargetName) -> str | None:
+        return untimed_on(target, "macOS", core_ml=True)

@@ -1,0 +1,44 @@
+"""What an iPhone's app is asked by the file `job.json` in its Documents, one start of the app for each.
+
+`facts` and `measure` are as for Android. `arrange` makes folders and removes what lies in Documents: what the app made
+itself it may write to and remove, and devicectl has no means to. Paths are below Documents.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from benchmark.phone_app.app_protocol import SentFile
+from benchmark.protocol import JOB_VERSION, Job
+from models import documents
+
+JOB = "job.json"
+RESULT = "result.json"
+# Ours below Documents, of one bench at a time.
+FOLDER = "pocketclip-bench"
+
+
+def facts_request() -> dict[str, Any]:
+    """Asks what the app is and has."""
+    return {"action": "facts", "job_version": JOB_VERSION, "job_id": str(uuid.uuid4())}
+
+
+def measure_request(job: Job, files: Sequence[SentFile]) -> dict[str, Any]:
+    """Asks to measure; the app compares `files`, all of the model's and the inputs, with their hashes first."""
+    return {"action": "measure", **documents.to_builtin(job), "files": [documents.to_builtin(each) for each in files]}
+
+
+def arrange_request(*, remove: Sequence[str] = (), folders: Sequence[str] = ()) -> dict[str, Any]:
+    """Asks to remove files and folders first, which need not be there, and then to make folders.
+
+    Where the answer's own file is among what is removed, the app writes none, and announces an empty one.
+    """
+    return {
+        "action": "arrange",
+        "job_version": JOB_VERSION,
+        "job_id": str(uuid.uuid4()),
+        "remove": list(remove),
+        "folders": list(folders),
+    }

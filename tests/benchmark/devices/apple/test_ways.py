@@ -1,0 +1,151 @@
+"""Which program reaches iPhones, reading a program while it runs, the app as a package, and Macs."""
+
+from __future__ import annotations
+
+import os
+import plistlib
+import sys
+import time
+import types
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.agent.core_ml import COMPUTE_UNITS, CoreMLUnitsSession
+from benchmark.devices.apple.mac_device import ACCELERATORS, MacDevice
+from benchmark.devices.apple.phone import ListedPhone
+from benchmark.devices.apple.watched import run_watched
+from benchmark.devices.apple.ways import WayName, choose_way, find_phone, fits
+from benchmark.devices.opening import open_device
+from benchmark.devices.table import DeviceEntry, Match, TransportName, load_table
+from benchmark.errors import AppMissingError, AppSigningError, DeviceUnsupportedError, MissingProgramError
+from benchmark.phone_app.iphone_package import IPhonePackage, find_package
+from benchmark.records import RunSettings
+from export.precision import TargetName
+
+PHONE = ListedPhone("00008130-000A", "core", "iPhone16,1", "Jo's", "iOS 18.1", True, True)
+ENTRY = DeviceEntry("my-phone", "mine", TransportName.IOS, Match(products=("iPhone16,1",)))
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def put(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+
+
+def test_the_program_to_use(programs: Path) -> None:
+    for platform, fix in (("darwin", "Xcode 15"), ("linux", "pipx install pymobiledevice3")):
+        with pytest.raises(MissingProgramError, match=fix):
+            choose_way(platform=platform)
+    put(programs, "pymobiledevice3")
+    assert choose_way(platform="darwin").name is WayName.PYMOBILEDEVICE3
+    put(programs, "xcrun")
+    assert choose_way(platform="darwin").name is WayName.DEVICECTL
+    assert choose_way(platform="linux").name is WayName.PYMOBILEDEVICE3
+    assert choose_way("devicectl", platform="linux").compile_model is not None
+    assert choose_way("pymobiledevice3", platform="darwin").compile_model is None
+
+
+def test_the_phone_that_is_meant() -> None:
+    assert find_phone(ENTRY, [replace(PHONE, udid="other", connected=False), PHONE], WayName.DEVICECTL) == PHONE
+    by_number = replace(ENTRY, match=Match(udid="00008130000a"))
+    assert fits(by_number, PHONE) and not fits(by_number, replace(PHONE, udid="00008130-000B"))
+    assert not fits(ENTRY, replace(PHONE, product=None))
+
+
+def test_a_program_is_read_while_it_runs() -> None:
+    def run(code: str, seconds: float = 10.0) -> tuple[int | None, str, float]:
+        started = time.monotonic()
+        ended = run_watched(
+            [sys.executable, "-S", "-u", "-c", code],
+            timeout_seconds=seconds,
+            environment=os.environ,
+            enough=lambda line: line == "enough",
+        )
+        return ended.exit_code, ended.stdout, time.monotonic() - started
+
+    assert run("print('enough'); raise SystemExit(3)")[:2] == (3, "enough\n")
+    code, said, took = run("import time; print('enough'); time.sleep(60)", 30.0)
+    assert (code, said) == (0, "enough\n") and took < 20
+    code, said, _ = run("import time; print('not enough'); print('enou', end='', flush=True); time.sleep(60)", 1.5)
+    assert (code, said) == (None, "not enough\nenou")
+    assert run("import os; os.close(1); os.close(2); raise SystemExit(0)")[:2] == (0, "")
+
+
+def test_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POCKETCLIP_IOS_APP", raising=False)
+    with pytest.raises(AppMissingError, match="pocketclip app build ios"):
+        find_package(checkout=tmp_path)
+    info = plistlib.dumps({"CFBundleIdentifier": "org.example.clip"})
+    archive = tmp_path / "clip.ipa"
+    with zipfile.ZipFile(archive, "w") as content:
+        content.writestr("Payload/Clip.app/Info.plist", info)
+    with pytest.raises(AppSigningError, match="is not signed"):
+        find_package(archive)
+    with zipfile.ZipFile(archive, "a") as content:
+        content.writestr("Payload/Clip.app/_CodeSignature/CodeResources", b"files")
+    assert find_package(archive).bundle == "org.example.clip"
+    built = tmp_path / "ios_app/build/Build/Products/Release-iphoneos/Clip.app"
+    (built / "_CodeSignature").mkdir(parents=True)
+    (built / "_CodeSignature" / "CodeResources").write_text("files")
+    (built / "Info.plist").write_bytes(info)
+    package = find_package(checkout=tmp_path)
+    before = package.sha256
+    (built / "Clip").write_text("code")
+    assert IPhonePackage(built).sha256 != before
+    (built / "Info.plist").write_bytes(b"no plist")
+    with pytest.raises(AppMissingError, match="is no iPhone app"):
+        find_package(built)
+
+
+def test_a_mac_is_needed_for_core_ml() -> None:
+    device = open_device("mac", load_table())
+    assert isinstance(device, MacDevice)
+    if sys.platform != "darwin":
+        with pytest.raises(DeviceUnsupportedError, match="run this on a Mac, or use --device host"):
+            device.check()
+    mac = MacDevice(platform="darwin")
+    mac.check()
+    assert mac.untimed_reason(TargetName.COREML) is None
+    assert tuple(COMPUTE_UNITS) == ACCELERATORS
+    for accelerator in ACCELERATORS:
+        asked = RunSettings(accelerator=accelerator)
+        assert mac.settings(asked) == asked
+    with pytest.raises(DeviceUnsupportedError, match="none of Core ML's"):
+        mac.settings(RunSettings(accelerator="nnapi"))
+
+
+def test_core_ml_gets_the_units_that_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Core ML itself runs on no Linux: what coremltools is asked for is looked at, by its real names."""
+    import coremltools
+
+    asked: list[object] = []
+
+    class Model:
+        def __init__(self, path: str, compute_units: object) -> None:
+            asked.append(compute_units)
+
+        def get_spec(self) -> types.SimpleNamespace:
+            named = [types.SimpleNamespace(name="x")]
+            return types.SimpleNamespace(description=types.SimpleNamespace(input=named, output=named))
+
+        def predict(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return {"x": inputs["x"] * 2}
+
+    monkeypatch.setattr(coremltools.models, "MLModel", Model)
+    for accelerator in COMPUTE_UNITS:
+        session = CoreMLUnitsSession("model.mlpackage", accelerator)
+        assert session.run([np.ones(2)])[0].tolist() == [2.0, 2.0]
+        session.close()
+    units = coremltools.ComputeUnit
+    assert asked == [units.ALL, units.CPU_AND_NE, units.CPU_AND_GPU, units.CPU_ONLY]
