@@ -66,6 +66,7 @@ _WRITTEN = (
     "ÅNGSTRÖM Å Å ΩΩ KK",
     "GROSSE STRAẞE und große Straße",
     "ΟΔΥΣΣΕΥΣ και ΣΑΣ, τέλος Σ.",
+    "6Σ u6Σ aΣ aΣ6 aΣ. aΣ.b aΣ'Α Α·Σ Α\u0301Σ\u0301 Σ ΣΣ",
     "İstanbul ve ISPARTA, ığdır",
     "Łódź, Žižkov, Ğ, ș, đ, ð, þ, æ, ø, œ",
     "Ǆep ǅep ǆep, ŉ",

@@ -1,7 +1,6 @@
 package org.pocketclip.core.tokenizer
 
 import java.text.Normalizer
-import java.util.Locale
 import org.pocketclip.core.bundle.Cleaning
 
 /**
@@ -29,7 +28,7 @@ internal object TextCleaning {
             Cleaning.FTFY -> fix(cleaned)
             Cleaning.HTML_UNESCAPE -> CharacterReferences.unescape(cleaned)
             Cleaning.COLLAPSE_WHITESPACE -> collapse(cleaned)
-            Cleaning.LOWER -> cleaned.lowercase(Locale.ROOT)
+            Cleaning.LOWER -> LowerCase.of(cleaned)
         }
     }
 

@@ -4,6 +4,7 @@ import java.io.File
 import java.io.RandomAccessFile
 import java.nio.file.Files
 import java.nio.file.Path
+import kotlin.random.Random
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -208,6 +209,28 @@ class BundleTest {
             refused<BundleMalformedException>(word)
             TestBundle(folder).write()
         }
+    }
+
+    @Test
+    fun `whatever stands in a manifest, it is refused in words or it is sound`() {
+        made
+        val whole = json.readText()
+        val values = Regex("(?<=:|,|\\[)(-?[0-9][0-9.eE+-]*|\"[^\"]*\"|null|true|false)(?=,|]|\\})").findAll(whole).toList()
+        assertTrue(values.size > 400)
+        val odd = listOf("-1", "0", "2147483647", "9223372036854775807", "1e308", "0.5", "\"\"", "\"../x\"", "null", "[]", "{}", "true")
+        val random = Random(12)
+        var refusals = 0
+        repeat(250) {
+            val value = values.random(random)
+            json.writeText(whole.replaceRange(value.range, odd.random(random)))
+            try {
+                Bundle.open(folder)
+            } catch (error: BundleException) {
+                assertTrue(error.message.orEmpty().length > 20)
+                refusals++
+            }
+        }
+        assertTrue(refusals > 125, "$refusals")
     }
 
     private fun Manifest.withRanking(change: (GoldenRanking) -> GoldenRanking): Manifest =
