@@ -112,7 +112,7 @@ final class MeasurementTests: XCTestCase {
         for (key, value, words) in [
             ("job_version", JSONValue.integer(2), "version 3, got 2"), ("iterations", 0, "at least one iteration"),
             ("cores", [0], "no cores"), ("surprise", 1, "surprise"), ("threads", "1", "a whole number wanted"),
-            ("action", "stage", "\"facts\" or \"measure\""), ("load_mode", "magic", "one of file"),
+            ("action", "stage", "\"facts\", \"measure\" or \"arrange\""), ("load_mode", "magic", "one of file"),
         ] {
             var odd = fields
             odd[key] = value
@@ -142,5 +142,37 @@ private final class Growing: BoundInput {
         usleep(microseconds)
         microseconds = min(microseconds * 2, 20_000)
         return input
+    }
+
+    func testArranging() async throws {
+        let folder = try TemporaryFolder()
+        let place = { (name: String) in folder.url.appendingPathComponent(name) }
+        let exists = { (name: String) in FileManager.default.fileExists(atPath: place(name).path) }
+        let bench = HeadlessBench(documents: folder.url, runtimes: [FakeRuntime()], machine: FakeMachine()) { _ in }
+        func arrange(remove: [String], folders: [String] = []) async throws {
+            let job: JSONValue = [
+                "job_version": 3, "action": "arrange", "job_id": "a", "remove": remove.json, "folders": folders.json,
+            ]
+            try AtomicFile.write(job.text(), to: place("job.json"))
+            try await bench.run()
+        }
+        try AtomicFile.write(Data("mine".utf8), to: place("holiday.txt"))
+        try AtomicFile.write(Data("old".utf8), to: place("bench/old/model.bin"))
+        try await arrange(remove: ["bench", "missing"], folders: ["bench/new/deep"])
+        XCTAssertTrue(exists("bench/new/deep") && !exists("bench/old") && exists("holiday.txt"))
+        XCTAssertNil(try failureCode(of: place("result.json")))
+        try await arrange(remove: ["bench", "../outside"])
+        XCTAssertTrue(exists("bench"), "nothing is removed before all paths are known to be safe")
+        XCTAssertEqual(try failureCode(of: place("result.json")), "path-outside")
+        // Its own answer last: none is left.
+        try await arrange(remove: ["bench", "job.json", "result.json"])
+        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.url.path), ["holiday.txt"])
+    }
+
+    private func failureCode(of result: URL) throws -> String? {
+        guard case .object(let fields) = try JSONValue(parsing: Data(contentsOf: result), source: "result"),
+            case .object(let failure)? = fields["failure"], case .string(let code)? = failure["code"]
+        else { return nil }
+        return code
     }
 }

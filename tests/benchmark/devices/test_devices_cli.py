@@ -27,7 +27,6 @@ def test_what_is_known_is_listed(pocketclip: Run) -> None:
         (("devices", "--devices", "/no/table.toml"), 2, "cannot read the table of devices /no/table.toml"),
         (("devices", "start", "emulator-arm64"), 2, "emulated phone"),
         (("bench", "--device", "iphone15", "--artifact", "x"), 10, "no program here reaches iPhones"),
-        (("bench", "--device", "mac", "--artifact", "x"), 2, "Core ML runs on Apple's systems alone"),
     ],
 )
 def test_bad_requests_end_with_one_line(

@@ -116,8 +116,8 @@ extension Launch: JSONWritable {
     public var json: JSONValue {
         .object([
             "started_at": startedAt.json, "load_average": loadAverage.json, "import_ns": importNs.json,
-            "load_ns": loadNs.json, "first_load": firstLoad.json, "first_inference_ns": firstInferenceNs.json, "warmup_ns": warmupNs.json,
-            "warmup_stationary": warmupStationary.json, "steady_ns": steadyNs.json,
+            "load_ns": loadNs.json, "first_load": firstLoad.json, "first_inference_ns": firstInferenceNs.json,
+            "warmup_ns": warmupNs.json, "warmup_stationary": warmupStationary.json, "steady_ns": steadyNs.json,
             "baseline_bytes": baselineBytes.json, "loaded_bytes": loadedBytes.json,
             "peak_before_load_bytes": peakBeforeLoadBytes.json, "peak_bytes": peakBytes.json,
             "end_bytes": endBytes.json, "peak_reset": peakReset.json, "file_cache_dropped": fileCacheDropped.json,

@@ -44,6 +44,7 @@ data class Launch(
     @SerialName("clock_jump_ns") val clockJumpNs: Long? = null,
     val minutes: List<Minute> = emptyList(),
     val during: List<MachineState> = emptyList(),
+    @SerialName("first_load") val firstLoad: Boolean? = null,
 ) {
     /** Memory the model cost at most, or null where the system cannot tell it from earlier peaks. */
     val peakOverBaselineBytes: Long?
