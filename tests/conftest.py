@@ -107,7 +107,8 @@ def _export_nano(out: Path) -> dict[tuple[str, str, str], ExportResult]:
     from export.workers import LOG_NAME, run_jobs
     from models.registry import load_config
 
-    out.mkdir()
+    # It stands where an earlier try failed.
+    out.mkdir(exist_ok=True)
     jobs = [
         ExportJob(load_config("pocketclip_nano"), None, target, precision, tower, out)
         for target, entry in TARGETS.items()

@@ -118,12 +118,15 @@ def user_table() -> Path | None:
 
 
 def find_entry(name: str, table: Mapping[str, DeviceEntry]) -> DeviceEntry:
-    """The device of that name.
+    """The device of that name; `iphone15pro` finds `iphone15-pro`.
 
     Raises:
         UnknownDeviceError: there is none; the message lists those that exist.
     """
     if name not in table:
+        alike = [known for known in table if _without_dashes(known) == _without_dashes(name)]
+        if len(alike) == 1:
+            return table[alike[0]]
         raise UnknownDeviceError(
             f"there is no device {name!r}; choose from: {choices(table)}; or add it to your table of devices, "
             "~/.config/pocketclip/devices.toml"
@@ -162,6 +165,10 @@ def _entry(name: str, values: dict[str, Any], path: Path) -> DeviceEntry:
             f"got {dataclasses.asdict(entry.match)}"
         )
     return entry
+
+
+def _without_dashes(name: str) -> str:
+    return name.replace("-", "").lower()
 
 
 def _plain(model: str) -> str:

@@ -106,6 +106,13 @@ def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
         load_table(tmp_path / "binary")
 
 
+@pytest.mark.parametrize(
+    ("asked", "name"), [("iphone15pro", "iphone15-pro"), ("Pixel7", "pixel7"), ("pixel7", "pixel7")]
+)
+def test_a_name_is_found_without_its_dashes(asked: str, name: str) -> None:
+    assert find_entry(asked, load_table(BUILT_IN)).name == name
+
+
 def test_an_unknown_name_lists_those_that_exist() -> None:
     with pytest.raises(UnknownDeviceError, match="there is no device 'pixel'; choose from: host, emulator-arm64, "):
         find_entry("pixel", load_table(BUILT_IN))
