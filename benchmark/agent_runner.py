@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from benchmark.errors import (
     TransportError,
 )
 from benchmark.launch_records import Launch
-from benchmark.protocol import RESULT_VERSION, AgentResult, InputFile, Job, OutputFile
+from benchmark.protocol import RESULT_VERSION, AgentResult, InputFile, OutputFile, new_job
 from benchmark.records import RunSettings
 from benchmark.transport import Execution, Transport
 from export.artifact import Artifact
@@ -102,19 +101,11 @@ class AgentRunner:
         model_folder = self._push_artifact(artifact)
         folder = f"{self._workspace}/launch-{next(self._launches)}"
         golden = artifact.manifest.golden.inputs
-        job = Job(
-            job_id=str(uuid.uuid4()),
+        job = new_job(
+            settings,
             runtime=runtime,
             model_path=f"{model_folder}/{artifact.manifest.entry_point}",
-            inputs=(InputFile(f"{model_folder}/{golden.file}", golden.dtype, golden.shape),),
-            threads=settings.threads,
-            warmup=settings.warmup,
-            iterations=settings.iterations,
-            minimum_seconds=settings.minimum_seconds,
-            sustained_seconds=settings.sustained_seconds,
-            cores=settings.cores,
-            accelerator=settings.accelerator,
-            load_mode=settings.load_mode,
+            inputs=InputFile(f"{model_folder}/{golden.file}", golden.dtype, golden.shape),
             outputs_path=f"{folder}/outputs.bin",
         )
         self._push_bytes(json.dumps(documents.to_builtin(job)).encode(), f"{folder}/job.json")

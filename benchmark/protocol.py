@@ -8,8 +8,10 @@ Version history:
 
 from __future__ import annotations
 
+import uuid
+
 from benchmark.launch_records import Launch
-from benchmark.records import LoadMode, WarmupRule
+from benchmark.records import LoadMode, RunSettings, WarmupRule
 from models.documents import document
 
 JOB_VERSION = 3
@@ -47,6 +49,25 @@ class Job:
     load_mode: LoadMode
     outputs_path: str
     job_version: int = JOB_VERSION
+
+
+def new_job(settings: RunSettings, *, runtime: str, model_path: str, inputs: InputFile, outputs_path: str) -> Job:
+    """A job with an identity of its own, for one launch."""
+    return Job(
+        job_id=str(uuid.uuid4()),
+        runtime=runtime,
+        model_path=model_path,
+        inputs=(inputs,),
+        threads=settings.threads,
+        warmup=settings.warmup,
+        iterations=settings.iterations,
+        minimum_seconds=settings.minimum_seconds,
+        sustained_seconds=settings.sustained_seconds,
+        cores=settings.cores,
+        accelerator=settings.accelerator,
+        load_mode=settings.load_mode,
+        outputs_path=outputs_path,
+    )
 
 
 @document

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-
 from benchmark.agent_runner import AgentRun, parse_outputs
 from benchmark.errors import AgentError, DeviceFullError, MeasurementError
 from benchmark.phone_app.app import PhoneApp
 from benchmark.phone_app.app_protocol import AppFacts
-from benchmark.protocol import Failure, InputFile, Job
+from benchmark.protocol import Failure, InputFile, new_job
 from benchmark.records import CPU, RunSettings
 from benchmark.validity import FIXES, InvalidityCode
 from export.artifact import Artifact
@@ -49,19 +47,11 @@ class AppRunner:
         golden = artifact.manifest.golden.inputs
         inputs = InputFile(self._app.put_inputs(artifact), golden.dtype, golden.shape)
         folder = self._app.new_folder()
-        job = Job(
-            job_id=str(uuid.uuid4()),
+        job = new_job(
+            settings,
             runtime=runtime,
             model_path=model_path,
-            inputs=(inputs,),
-            threads=settings.threads,
-            warmup=settings.warmup,
-            iterations=settings.iterations,
-            minimum_seconds=settings.minimum_seconds,
-            sustained_seconds=settings.sustained_seconds,
-            cores=settings.cores,
-            accelerator=settings.accelerator,
-            load_mode=settings.load_mode,
+            inputs=inputs,
             outputs_path=f"{folder}/outputs.bin",
         )
         result = self._app.measure(job, folder, timeout_seconds=timeout_seconds)
