@@ -347,9 +347,7 @@ def test_nano_from_package_to_record(
     make_phone: MakePhone, nano_exports: dict[tuple[str, str, str], Any], tmp_path: Path, pocketclip: Run
 ) -> None:
     iphone = make_phone("devicectl")
-    image, text = (
-        load_artifact(nano_exports[TargetName.COREML, Precision.FP16, tower].artifact.folder) for tower in Tower
-    )
+    image, text = (load_artifact(nano_exports[TargetName.COREML, Precision.FP16, tower].folder) for tower in Tower)
     labels = ("a red circle", "a blue square")
     bundle = tmp_path / "nano.bundle"
     write_bundle(BundleRequest(image, text, labels), bundle)
