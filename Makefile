@@ -34,6 +34,8 @@ $(VENV)/.pins-$(PINS):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@# Else every process compiles torch anew wherever PYTHONDONTWRITEBYTECODE is set; some files are templates, no Python.
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 	@rm -f $(VENV)/.pins-* && echo "$(CURDIR)" > $(VENV)/.project && touch $@
 
 demo: setup

@@ -26,12 +26,14 @@ def inspect_command(
     from export.converter_noise import quiet_loggers
 
     quiet_loggers()
-    from export.coreml_reference import load_program
-    from export.coreml_reference.inspection import inspect
-    from export.coreml_reference.neural_engine import predict
-
     with tempfile.TemporaryDirectory() as scratch:
-        program = load_program(_package(path, Path(scratch)))
+        # Before Core ML's tools are imported, which takes seconds: what is wrong with the path is known at once.
+        package = _package(path, Path(scratch))
+        from export.coreml_reference import load_program
+        from export.coreml_reference.inspection import inspect
+        from export.coreml_reference.neural_engine import predict
+
+        program = load_program(package)
         inspection, predictions = inspect(program), predict(program)
         _print(path, program, inspection)
         console = command_line.console()
@@ -50,15 +52,20 @@ def _package(path: Path, scratch: Path) -> Path:
     """The `.mlpackage` that is meant: the path itself, or what an artefact holds.
 
     Raises:
-        ArtifactError: the artefact is for another target.
+        ArtifactNotFoundError: there is no such path.
+        ArtifactError: it is neither, or the artefact is for another target.
     """
     from export.artifact import load_artifact
-    from export.errors import ArtifactError
+    from export.errors import ArtifactError, ArtifactNotFoundError
     from export.manifest import MANIFEST_NAME
     from export.precision import TargetName
 
-    if path.suffix == ".mlpackage" or not (path / MANIFEST_NAME).is_file():
+    if not path.exists():
+        raise ArtifactNotFoundError(f"{path} does not exist; export the model first")
+    if path.suffix == ".mlpackage":
         return path
+    if not (path / MANIFEST_NAME).is_file():
+        raise ArtifactError(f"{path} is no .mlpackage folder, and holds no artefact; name one of them")
     artifact = load_artifact(path)
     if artifact.manifest.target is TargetName.COREML:
         return artifact.model_path

@@ -153,7 +153,7 @@ def test_interrupt_keeps_finished_records(
     store = tmp_path / "s.sqlite"
     with start(
         "--artifact", str(bad.folder), "--artifact", str(slow.folder),
-        "--min-seconds", "60", "--store", str(store),
+        "--min-seconds", "60", "--cooldown", "0", "--store", str(store),
         TMPDIR=str(tmp_path),
     ) as process:  # fmt: skip
         deadline = time.monotonic() + 60

@@ -152,7 +152,7 @@ def test_facts(phone: Phone) -> None:
         ({"surprise": 1}, "bad-job", "surprise"),
         ({"iterations": 0}, "bad-job", "at least one iteration"),
         ({"cores": [0]}, "bad-job", "no cores"),
-        ({"action": "stage"}, "bad-job", '"facts" or "measure"'),
+        ({"action": "stage"}, "bad-job", '"facts", "measure" or "arrange"'),
         ({"inputs": []}, "bad-job", "one input"),
         ({"runtime": "litert"}, "runtime-missing", "choose from coreml"),
         ({"accelerator": "nnapi"}, "accelerator-missing", "cpu+ane"),

@@ -76,7 +76,7 @@ def test_an_error_in_the_block_frees_the_device() -> None:
 def test_two_benches_ask_for_one_device(build_artifact: Callable[..., Artifact], tmp_path: Path) -> None:
     def bench(*more: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "benchmark", "--artifact", str(artifact.folder), "--launches", "1"]
-        command += ["--iterations", "3", "--store", str(tmp_path / f"{len(more)}.sqlite"), *more]
+        command += ["--iterations", "3", "--cooldown", "0", "--store", str(tmp_path / f"{len(more)}.sqlite"), *more]
         return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     artifact = build_artifact()
