@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from benchmark import cli
 from benchmark.errors import FailedArtifactsError, StoreError
-from benchmark.records import Status
+from benchmark.records import DeviceKind, Status
 from benchmark.store import open_store
 from export.artifact import Artifact
 from export.errors import ArtifactCorruptError, ManifestError
@@ -198,6 +198,13 @@ def test_table_shows_no_latency_for_what_was_not_timed(make: Any) -> None:
     for column in table.columns[6:]:
         assert [str(cell) for cell in column.cells] == ["", ""]
     assert [str(cell) for cell in table.columns[5].cells] == ["failed", "untimed"]
+
+
+def test_table_shows_no_latency_of_an_emulated_device(make: Any) -> None:
+    record = make.benchmark()
+    emulated = replace(record, device=replace(record.device, kind=DeviceKind.EMULATED))
+    table = cli.results_table([emulated])
+    assert [str(cell) for column in table.columns[5:10] for cell in column.cells] == ["emulated", "", "", "", ""]
 
 
 def test_table_fits_80_columns(make: Any) -> None:
