@@ -26,9 +26,9 @@ IOS_APP = REPOSITORY / "ios_app"
 STUBS = Path(__file__).parent / "stubs"
 
 # Where the folders are in the toolchain's root.
-IN_REPOSITORY = "/work/repository"
-IN_BUILD = "/work/build"
-IN_SHARED = "/work/shared"
+IN_REPOSITORY = "/mnt/repository"
+IN_BUILD = "/mnt/build"
+IN_SHARED = "/mnt/shared"
 
 # Debian's libswiftObservation refers to a function that no library has and nothing calls.
 FLAGS = (
@@ -71,7 +71,7 @@ class SwiftBuild:
 
     def bench(self, *arguments: str, mounts: Mapping[Path, str]) -> subprocess.CompletedProcess[str]:
         """Runs the headless program."""
-        return self.run([f"{IN_SHARED}/{PROGRAM}", *arguments], mounts=mounts, folder="/work")
+        return self.run([f"{IN_SHARED}/{PROGRAM}", *arguments], mounts=mounts, folder="/mnt")
 
 
 @pytest.fixture(scope="session")
@@ -88,8 +88,10 @@ def swift_build(tmp_path_factory: pytest.TempPathFactory) -> SwiftBuild:
     base = tmp_path_factory.getbasetemp()
     session = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     shared = session / f"swift-{_sources_sha256()}"
-    build = SwiftBuild(toolchain, cache / f"swift-build-{PINS.key}", shared)
-    with FileLock(cache / f".swift-build-{PINS.key}.lock"):
+    # Its module cache belongs to the path that it was built at.
+    scratch = cache / f"swift-build-{PINS.key}{IN_BUILD.replace('/', '-')}"
+    build = SwiftBuild(toolchain, scratch, shared)
+    with FileLock(scratch.with_name(f".{scratch.name}.lock")):
         if not (shared / PROGRAM).is_file():
             shared.mkdir(exist_ok=True)
             build.scratch.mkdir(exist_ok=True)

@@ -28,7 +28,7 @@ from export.targets import open_model
 from models import documents
 from tests.ios_app.conftest import SwiftBuild, write_replay
 
-ROOT = "/work/phone"
+ROOT = "/mnt/phone"
 
 
 @dataclass(frozen=True)
@@ -287,8 +287,8 @@ def test_a_bundle_of_packages_passes_its_self_test(
 ) -> None:
     """Reading, preprocessing, tokenising and ranking are Swift's; the models' outputs the reference executor's."""
     _write_replays(bundle, tmp_path)
-    arguments = ["--selftest", "/work/bundle", "--replays", "/work/replays"]
-    mounts = {bundle.folder: "/work/bundle", tmp_path: "/work/replays"}
+    arguments = ["--selftest", "/mnt/bundle", "--replays", "/mnt/replays"]
+    mounts = {bundle.folder: "/mnt/bundle", tmp_path: "/mnt/replays"}
     ran = swift_build.bench(*arguments, mounts=mounts)
     report = json.loads(ran.stdout)
     assert report["passed"], [check for check in report["checks"] if not check["passed"]]
@@ -307,7 +307,7 @@ def test_a_bundle_of_packages_passes_its_self_test(
 def test_a_damaged_bundle_is_refused_in_words(swift_build: SwiftBuild, bundle: OpenedBundle, tmp_path: Path) -> None:
     copy = shutil.copytree(bundle.folder, tmp_path / "clip.bundle")
     (copy / "tokenizer/merges.bin").write_bytes(b"")
-    ran = swift_build.bench("--selftest", "/work/bundle", mounts={copy: "/work/bundle"})
+    ran = swift_build.bench("--selftest", "/mnt/bundle", mounts={copy: "/mnt/bundle"})
     assert ran.returncode == 2
     assert ran.stderr.startswith("error: tokenizer/merges.bin has 0 bytes")
     assert "Fatal" not in ran.stderr

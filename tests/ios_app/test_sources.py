@@ -27,7 +27,7 @@ STUB_MODULES = (
     "AVFoundation",
 )
 _COMPILER = "swiftc -parse-as-library -whole-module-optimization"
-_MODULES = "/work/modules"
+_MODULES = "/mnt/modules"
 _STRICT = f"{_COMPILER} -swift-version 6 -I {_MODULES}"
 
 
@@ -84,9 +84,9 @@ def test_the_check_finds_faults(swift_build: SwiftBuild, modules: Path, tmp_path
             text = path.read_text()
             assert found in text
             (tmp_path / path.name).write_text(text.replace(found, wrong, 1))
-            sources[-1] = f"/work/changed/{path.name}"
+            sources[-1] = f"/mnt/changed/{path.name}"
     command = ["sh", "-c", f"{_STRICT} -typecheck -module-name PocketCLIP {' '.join(sources)}"]
-    checked = swift_build.run(command, mounts={modules: _MODULES, tmp_path: "/work/changed"})
+    checked = swift_build.run(command, mounts={modules: _MODULES, tmp_path: "/mnt/changed"})
     assert checked.returncode != 0
     for _, _, message in faults.values():
         assert message in checked.stderr, checked.stderr[-3000:]

@@ -25,8 +25,8 @@ def written(swift_build: SwiftBuild, tmp_path_factory: pytest.TempPathFactory) -
     records = tmp_path_factory.mktemp("records")
     ran = swift_build.run(
         [f"{IN_SHARED}/{TESTS}"],
-        mounts={records: "/work/records"},
-        environment={"POCKETCLIP_RECORDS": "/work/records"},
+        mounts={records: "/mnt/records"},
+        environment={"POCKETCLIP_RECORDS": "/mnt/records"},
     )
     output = ran.stdout + ran.stderr
     failed = "\n".join(line for line in output.splitlines() if "error:" in line)

@@ -24,7 +24,7 @@ from models import atomic
 from models.user_cache import user_cache
 
 # Where folders of this computer appear in the root.
-WORK = "/work"
+WORK = "/mnt"
 
 
 class ToolchainError(EmulatorError):
@@ -151,7 +151,7 @@ def ensure_toolchain(say: Callable[[str], object], cache: Path | None = None) ->
             say(f"making the root with Swift, once: Debian {PINS.suite}")
             with atomic.new_directory(folder) as root:
                 extract_debian(PINS.suite, PINS.architecture, PINS.packages, root, PINS.variant)
-                (root / WORK.strip("/")).mkdir()
+                (root / WORK.strip("/")).mkdir(exist_ok=True)
                 proven = Toolchain(root).run(["swift", "--version"], mounts={})
                 if proven.returncode:
                     raise ToolchainError(f"Swift does not start in its root: {proven.stderr.strip()[-300:]}")
