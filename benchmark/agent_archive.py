@@ -24,7 +24,6 @@ MEMBERS: dict[str, Path | None] = {
     "__main__.py": _AGENT / "__main__.py",
     "benchmark/__init__.py": None,
     "benchmark/agent/__init__.py": None,
-    "benchmark/agent/core_ml.py": _AGENT / "core_ml.py",
     "benchmark/agent/machine.py": _AGENT / "machine.py",
     "benchmark/agent/measurement.py": _AGENT / "measurement.py",
     "benchmark/agent/memory.py": _AGENT / "memory.py",
@@ -44,8 +43,8 @@ _SLOWED = """
 
 import time as _time
 _open_session = open_session
-def open_session(runtime, path, threads=1):
-    session = _open_session(runtime, path, threads)
+def open_session(runtime, path, threads=1, **options):
+    session = _open_session(runtime, path, threads, **options)
     run = session.run
     def slowed(inputs):
         started = _time.perf_counter_ns()

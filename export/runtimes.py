@@ -86,14 +86,19 @@ class LiteRtSession:
         del self._interpreter
 
 
-class CoreMLSession:
-    """Core ML itself: macOS only."""
+# The compute units of Core ML, as jobs name them -> as coremltools does.
+COMPUTE_UNITS = {"all": "ALL", "cpu+ane": "CPU_AND_NE", "cpu+gpu": "CPU_AND_GPU", "cpu": "CPU_ONLY"}
 
-    def __init__(self, path: str, threads: int) -> None:
+
+class CoreMLSession:
+    """Core ML itself, macOS only, with the compute units of that name in `COMPUTE_UNITS`."""
+
+    def __init__(self, path: str, threads: int, units: str = "all") -> None:
         import coremltools
 
         del threads  # Core ML schedules its own.
-        self._model = coremltools.models.MLModel(path)
+        chosen = getattr(coremltools.ComputeUnit, COMPUTE_UNITS[units])
+        self._model = coremltools.models.MLModel(path, compute_units=chosen)
         description = self._model.get_spec().description
         self._names = [feature.name for feature in description.input]
         self._outputs = [feature.name for feature in description.output]
@@ -123,10 +128,13 @@ RUNTIMES: dict[str, tuple[Any, tuple[str, ...]]] = {
 }
 
 
-def open_session(runtime: str, path: str, threads: int = 1) -> Session:
-    """Loads a model file with a runtime, by its name in `RUNTIMES`. Errors are the runtime's own."""
+def open_session(runtime: str, path: str, threads: int = 1, **options: str) -> Session:
+    """Loads a model file with a runtime, by its name in `RUNTIMES`. Errors are the runtime's own.
+
+    `options` are what its session takes besides: `units` of Core ML.
+    """
     session_class, _ = RUNTIMES[runtime]
-    return session_class(path, threads)
+    return session_class(path, threads, **options)
 
 
 def warm_imports(runtime: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 
-from benchmark.agent import core_ml, machine, memory
+from benchmark.agent import machine, memory
 from export import runtimes
 
 JOB_VERSION = 3
@@ -218,7 +218,7 @@ def check_job(job: dict, wanted: Sequence[str]) -> None:
 
 
 def _check_way(job: dict) -> None:
-    offered = tuple(core_ml.COMPUTE_UNITS) if job["runtime"] == "coreml" else (ACCELERATOR,)
+    offered = tuple(runtimes.COMPUTE_UNITS) if job["runtime"] == "coreml" else (ACCELERATOR,)
     if job["accelerator"] not in offered:
         raise JobFailure(
             "accelerator-missing",
@@ -257,9 +257,8 @@ def import_runtime(runtime: str) -> None:
 def load(runtime: str, path: str, threads: int, accelerator: str = ACCELERATOR) -> runtimes.Session:
     """Loads a model file; a failure is a `JobFailure`."""
     try:
-        if runtime == "coreml":
-            return core_ml.CoreMLUnitsSession(path, accelerator)
-        return runtimes.open_session(runtime, path, threads)
+        options = {"units": accelerator} if runtime == "coreml" else {}
+        return runtimes.open_session(runtime, path, threads, **options)
     except Exception as error:
         raise JobFailure("load-failed", f"{runtime} cannot load the model: {worded(error)}") from error
 

@@ -14,17 +14,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.agent.core_ml import COMPUTE_UNITS, CoreMLUnitsSession
-from benchmark.devices.apple.mac_device import ACCELERATORS, MacDevice
+from benchmark.devices.apple.mac_device import MacDevice
 from benchmark.devices.apple.phone import ListedPhone
 from benchmark.devices.apple.watched import run_watched
 from benchmark.devices.apple.ways import WayName, choose_way, find_phone, fits
 from benchmark.devices.opening import open_device
 from benchmark.devices.table import DeviceEntry, Match, TransportName, load_table
 from benchmark.errors import AppMissingError, AppSigningError, DeviceUnsupportedError, MissingProgramError
+from benchmark.option_values import CORE_ML_ACCELERATORS
 from benchmark.phone_app.iphone_package import IPhonePackage, find_package
 from benchmark.records import RunSettings
 from export.precision import TargetName
+from export.runtimes import COMPUTE_UNITS, CoreMLSession
 
 PHONE = ListedPhone("00008130-000A", "core", "iPhone16,1", "Jo's", "iOS 18.1", True, True)
 ENTRY = DeviceEntry("my-phone", "mine", TransportName.IOS, Match(products=("iPhone16,1",)))
@@ -117,8 +118,8 @@ def test_a_mac_is_needed_for_core_ml() -> None:
     mac = MacDevice(platform="darwin")
     mac.check()
     assert mac.untimed_reason(TargetName.COREML) is None
-    assert tuple(COMPUTE_UNITS) == ACCELERATORS
-    for accelerator in ACCELERATORS:
+    assert tuple(COMPUTE_UNITS) == CORE_ML_ACCELERATORS
+    for accelerator in CORE_ML_ACCELERATORS:
         asked = RunSettings(accelerator=accelerator)
         assert mac.settings(asked) == asked
     with pytest.raises(DeviceUnsupportedError, match="none of Core ML's"):
@@ -144,7 +145,7 @@ def test_core_ml_gets_the_units_that_are_asked_for(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(coremltools.models, "MLModel", Model)
     for accelerator in COMPUTE_UNITS:
-        session = CoreMLUnitsSession("model.mlpackage", accelerator)
+        session = CoreMLSession("model.mlpackage", 1, accelerator)
         assert session.run([np.ones(2)])[0].tolist() == [2.0, 2.0]
         session.close()
     units = coremltools.ComputeUnit
