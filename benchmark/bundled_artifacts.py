@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from benchmark.records import BundledParity
+from benchmark.scratch import scratch_folder
 from export.artifact import Artifact, find_artifacts
 from export.bundle.manifest import BUNDLE_NAME, BundledTower, StoredTensor
 from export.bundle.reading import OpenedBundle, read_bundle
 from export.manifest import SCHEMA_VERSION, FileEntry, Golden, GoldenTensor, Manifest
 from export.precision import Tower
-from models.atomic import storage_errors
 from models.documents import document
 
 
@@ -60,12 +59,9 @@ def measurable_artifacts(paths: Iterable[Path]) -> Iterator[tuple[Artifact, ...]
     with ExitStack() as folders:
         for path in bundles:
             bundle = read_bundle(path)
-            with storage_errors(Path(tempfile.gettempdir())):
-                name = folders.enter_context(
-                    tempfile.TemporaryDirectory(prefix="pocketclip-towers-", ignore_cleanup_errors=True)
-                )
+            folder = folders.enter_context(scratch_folder("pocketclip-towers-"))
             known = {each.manifest.sha256 for each in found}
-            found += [each for each in bundled_towers(bundle, Path(name)) if each.manifest.sha256 not in known]
+            found += [each for each in bundled_towers(bundle, folder) if each.manifest.sha256 not in known]
         yield tuple(found)
 
 

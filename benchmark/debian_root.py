@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 from benchmark.errors import EmulatorError
 from models import atomic
@@ -59,7 +60,6 @@ def only_one(folder: Path) -> Iterator[None]:
     """Holds back other processes that want to make the same root."""
     with atomic.storage_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = folder.with_name(f".{folder.name}.lock").open("w")
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        held = FileLock(folder.with_name(f".{folder.name}.lock")).acquire()
+    with held:
         yield

@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ class _Running:
 
 
 @dataclass(frozen=True)
-class RootedPhone:
+class RootedPhone(ABC):
     """One such phone: the root it runs, and a folder of this machine for its socket and log.
 
     Subclasses say what it is called, what this machine must be, and what else it is made of.
@@ -67,13 +68,13 @@ class RootedPhone:
     # Where its programs are, by paths inside the root.
     SEARCH: ClassVar[str] = "/usr/bin:/bin"
 
+    @abstractmethod
     def check_host(self) -> None:
         """Whether this machine can run it.
 
         Raises:
             EmulatorError: it cannot; the message says what to do.
         """
-        raise NotImplementedError
 
     def mounts(self) -> str | None:
         """Lines of a shell that mount what the root lacks, in a mount namespace of its own; None for no such thing."""

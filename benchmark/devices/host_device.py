@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from benchmark import host
 from benchmark.agent import machine
@@ -17,10 +15,10 @@ from benchmark.devices.device import require_python_agent, untimed_on
 from benchmark.errors import MeasurementError
 from benchmark.launch_records import MachineState
 from benchmark.records import DeviceFacts, RunSettings
+from benchmark.scratch import scratch_folder
 from benchmark.transport.local import LocalTransport
 from export.precision import TargetName
 from models import documents
-from models.atomic import storage_errors
 
 
 class HostDevice:
@@ -62,14 +60,11 @@ class HostDevice:
 
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:
-        with storage_errors(Path(tempfile.gettempdir())):
-            # Errors at removal (a file that an orphan still writes) must not hide what was measured.
-            folder = tempfile.TemporaryDirectory(prefix="pocketclip-bench-", ignore_cleanup_errors=True)
-        with folder as name:
+        with scratch_folder() as scratch:
             yield AgentRunner(
                 LocalTransport(),
-                workspace=Path(name, "device").as_posix(),
-                scratch=Path(name),
+                workspace=(scratch / "device").as_posix(),
+                scratch=scratch,
                 python=self._python,
                 agent=build_agent() if self._agent is None else self._agent,
             )

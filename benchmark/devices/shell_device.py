@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from benchmark.agent_archive import build_agent
 from benchmark.agent_runner import AgentRunner, Runner
@@ -18,9 +16,9 @@ from benchmark.errors import DeviceUnsupportedError
 from benchmark.launch_records import MachineState
 from benchmark.records import DeviceFacts, RunSettings
 from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
+from benchmark.scratch import scratch_folder
 from benchmark.transport.shell import ShellTransport
 from export.precision import TargetName
-from models.atomic import storage_errors
 
 _WORKSPACES = {TransportName.ADB: "/data/local/tmp", TransportName.SSH: "/tmp"}
 
@@ -91,13 +89,11 @@ class ShellDevice:
 
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:
-        with storage_errors(Path(tempfile.gettempdir())):
-            scratch = tempfile.TemporaryDirectory(prefix="pocketclip-bench-", ignore_cleanup_errors=True)
-        with scratch as name, self.transport.workspace(self.workspaces) as workspace:
+        with scratch_folder() as scratch, self.transport.workspace(self.workspaces) as workspace:
             runner = AgentRunner(
                 self.transport,
                 workspace=workspace,
-                scratch=Path(name),
+                scratch=scratch,
                 python=self.environment.python,
                 agent=build_agent() if self._agent is None else self._agent,
             )

@@ -20,7 +20,6 @@ from benchmark.errors import (
     AgentError,
     BenchmarkError,
     DeviceDisconnectedError,
-    DeviceFullError,
     DeviceOfflineError,
     InstrumentationMissingError,
     TransferError,
@@ -38,6 +37,7 @@ from benchmark.phone_app.app_protocol import (
 )
 from benchmark.phone_app.app_runner import failure_error
 from benchmark.phone_app.installing import SPARE_BYTES
+from benchmark.phone_app.room import require_room
 from benchmark.phone_app.steady import wake
 from benchmark.protocol import AgentResult, Failure, Job
 from benchmark.transport.shell import ShellTransport
@@ -143,11 +143,7 @@ class AndroidApp:
             self._remove(others)
             self._facts = None
             free = self.facts().free_bytes
-        if free is not None and free < need:
-            raise DeviceFullError(
-                f"{self.label} has no room for the model: {free / 1e6:.0f} MB are free, {need / 1e6:.0f} MB needed; "
-                "free some space there and run it again"
-            )
+        require_room(self.label, "the model", need, free)
 
     def _stage(self, artifact: Artifact) -> None:
         manifest = artifact.manifest

@@ -17,6 +17,7 @@ from benchmark.errors import (
     TransportTimeoutError,
 )
 from benchmark.phone_app.apk import PACKAGE, Apk
+from benchmark.phone_app.room import require_room
 from benchmark.transport.shell import ShellTransport
 
 OLDEST_API = 26
@@ -92,13 +93,7 @@ def ensure_installed(transport: ShellTransport, apk: Apk, *, say: Say) -> bool:
     if found == apk.sha256:
         return False
     say(f"{'installing' if found is None else 'updating'} the measuring app on {transport.label}")
-    need = 2 * apk.size_bytes + SPARE_BYTES
-    free = free_bytes(transport, WORKSPACES)
-    if free is not None and free < need:
-        raise DeviceFullError(
-            f"{transport.label} has no room for the app: {free / 1e6:.0f} MB are free, {need / 1e6:.0f} MB needed; "
-            "free some space there and run it again"
-        )
+    require_room(transport.label, "the app", 2 * apk.size_bytes + SPARE_BYTES, free_bytes(transport, WORKSPACES))
     with transport.workspace(WORKSPACES) as folder:
         remote = f"{folder}/bench.apk"
         transport.push(apk.path, remote)

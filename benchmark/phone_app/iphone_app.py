@@ -21,7 +21,6 @@ from benchmark.errors import (
     AgentError,
     BenchmarkError,
     DeviceDisconnectedError,
-    DeviceFullError,
     DeviceOfflineError,
     TransportError,
 )
@@ -36,6 +35,7 @@ from benchmark.phone_app.iphone_requests import (
     facts_request,
     measure_request,
 )
+from benchmark.phone_app.room import require_room
 from benchmark.protocol import AgentResult, Job
 from benchmark.transport.base import Execution
 from benchmark.transport.shell import hash_file
@@ -162,12 +162,7 @@ class IPhoneApp:
 
     def _make_room(self, size_bytes: int) -> None:
         # The app keeps a compiled form besides.
-        need, free = 2 * size_bytes + SPARE_BYTES, self.facts().free_bytes
-        if free is not None and free < need:
-            raise DeviceFullError(
-                f"{self.label} has no room for the model: {free / 1e6:.0f} MB are free, {need / 1e6:.0f} MB needed; "
-                "free some space there and run it again"
-            )
+        require_room(self.label, "the model", 2 * size_bytes + SPARE_BYTES, self.facts().free_bytes)
 
     def _arrange(self, request: dict[str, Any]) -> None:
         content = self._ask(request, _SHORT_SECONDS)
