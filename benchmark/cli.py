@@ -190,7 +190,7 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
 
     table = Table(
         caption="medians over launches; memory is the peak over what imports took"
-        + ("; * not to be ranked" if any(record.invalid and _is_timed(record) for record in records) else ""),
+        + ("; * not to be ranked" if any(record.invalid and record.timed for record in records) else ""),
         caption_justify="left",
         # Ten columns in 80 characters.
         box=box.SIMPLE_HEAD,
@@ -206,7 +206,7 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
     if counted:
         table.add_column("million\ninstr.", justify="right", no_wrap=True)
     for record in sorted(records, key=lambda item: item.artifact.rank):
-        if _is_timed(record):
+        if record.timed:
             cells = [Text(formatting.without_unit(cell)) for cell in formatting.timings(record)]
             if record.invalid:
                 cells[0].append("*", "yellow")
@@ -226,13 +226,6 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
             *((_millions(record),) if counted else ()),
         )
     return table
-
-
-def _is_timed(record: BenchmarkRecord) -> bool:
-    from benchmark.records import DeviceKind, Status
-
-    # What an emulated device takes says nothing of any phone.
-    return record.status is Status.MEASURED and record.device.kind is not DeviceKind.EMULATED
 
 
 def _millions(record: BenchmarkRecord) -> str:

@@ -225,9 +225,14 @@ class BenchmarkRecord:
     schema_version: Literal[3] = BENCHMARK_SCHEMA_VERSION
 
     @property
+    def timed(self) -> bool:
+        """Whether its times are a device's: what an emulated one takes says nothing of any phone."""
+        return self.status is Status.MEASURED and self.device.kind != DeviceKind.EMULATED
+
+    @property
     def rankable(self) -> bool:
-        """Whether its times may be compared with others."""
-        return self.status is Status.MEASURED and not self.invalid
+        """Whether its times may be shown as latency and compared with others."""
+        return self.timed and not self.invalid
 
     def __post_init__(self) -> None:
         check_stamp(self.record_id, self.created_at)

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from benchmark.errors import ReportError
 from benchmark.records import BenchmarkRecord
-from benchmark.report.pairs import is_timed
 from benchmark.report.selection import ModelSelection, identity
 from models.errors import PocketClipError, choices
 
@@ -108,7 +107,7 @@ def compare_device(
 
 def _is_comparable(record: BenchmarkRecord) -> bool:
     """Whether the record has times, or counts of instructions, that may be compared."""
-    return is_timed(record) or (record.instructions is not None and not record.invalid)
+    return record.rankable or (record.instructions is not None and not record.invalid)
 
 
 def _judge(baseline: Baseline, compared: Sequence[Compared]) -> list[Compared]:

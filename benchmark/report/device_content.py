@@ -14,7 +14,7 @@ from benchmark.report.headline import pytorch
 from benchmark.report.material import Material
 from benchmark.report.names import TARGET_NAMES, artifact_name, scheme_name, threads_name
 from benchmark.report.page import ArtifactRow, DeviceSection, TargetGroup
-from benchmark.report.pairs import is_timed, rank
+from benchmark.report.pairs import rank
 from benchmark.report.profile_tables import profile_table
 from benchmark.report.scatter import describe_point, draw_scatter
 from benchmark.report.selection import ModelSelection, is_invalid
@@ -92,7 +92,7 @@ def _artifact_row(record: BenchmarkRecord) -> ArtifactRow:
         verdict="not checked" if parity is None else "pass" if parity.passed else "fail",
         passed=parity is not None and parity.passed,
         misses=_shortened(parity.failures) if parity else "",
-        timings=formatting.timings(record) if is_timed(record) else None,
+        timings=formatting.timings(record) if record.rankable else None,
         instead=_instead(record),
         failed=record.status is Status.FAILED,
     )

@@ -12,7 +12,7 @@ from benchmark.records import BenchmarkRecord, BundledParity, Status
 from benchmark.report.comparison import BaselineComparison, Compared
 from benchmark.report.derived import summarize_preparation
 from benchmark.report.names import artifact_name
-from benchmark.report.pairs import Place, Standing, is_timed
+from benchmark.report.pairs import Place, Standing
 from benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
 from benchmark.statistics import REPEATABLE_SHARE, launch_medians, p50_ns, summarize_counts
 from export.parity_report import ParityReport
@@ -69,7 +69,7 @@ def _front_cell(standing: Standing) -> Cell:
 
 
 def _p50(record: BenchmarkRecord) -> str:
-    return formatting.milliseconds(p50_ns(record.launches)) if is_timed(record) else UNKNOWN
+    return formatting.milliseconds(p50_ns(record.launches)) if record.rankable else UNKNOWN
 
 
 def parity_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | None:

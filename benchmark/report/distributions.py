@@ -10,7 +10,6 @@ from benchmark.formatting import milliseconds
 from benchmark.records import BenchmarkRecord
 from benchmark.report import svg
 from benchmark.report.names import conditions, precision_name
-from benchmark.report.pairs import is_timed
 from benchmark.statistics import launch_medians, p50_ns
 
 _BOX, _BOX_GAP, _ROW_GAP = 7.0, 3.0, 14.0
@@ -24,7 +23,7 @@ def draw_distributions(records: Sequence[BenchmarkRecord], width: int) -> str | 
 
     Box: 25th to 75th percentile, tick: median, whiskers: 5th to 95th percentile of one launch.
     """
-    timed = [record for record in records if is_timed(record)]
+    timed = [record for record in records if record.rankable]
     if not timed:
         return None
     narrow = width < _NARROW

@@ -21,11 +21,6 @@ def is_alarming(record: AccuracyRecord) -> bool:
     return record.cost is not None and record.cost.drop_points > ALARMING_DROP_POINTS
 
 
-def is_timed(record: BenchmarkRecord) -> bool:
-    """Whether the record's times may be shown as latency: measured, valid, and on a real device."""
-    return record.rankable and record.device.kind != DeviceKind.EMULATED
-
-
 @dataclass(frozen=True)
 class Pair:
     """The image and the text artefact of one scheme on one device.
@@ -67,7 +62,7 @@ class Pair:
 
     @property
     def latency_ns(self) -> float | None:
-        if not all(is_timed(record) for record in self.towers):
+        if not all(record.rankable for record in self.towers):
             return None
         return sum(p50_ns(record.launches) for record in self.towers)
 

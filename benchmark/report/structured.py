@@ -26,7 +26,7 @@ from benchmark.report.derived import (
 )
 from benchmark.report.material import Material, newest
 from benchmark.report.names import scheme
-from benchmark.report.pairs import Standing, is_timed, rank
+from benchmark.report.pairs import Standing, rank
 from benchmark.report.profile_tables import MOST_OPS
 from benchmark.report.selection import ModelSelection
 from benchmark.report.sustained import sustained_minutes
@@ -131,7 +131,7 @@ def _identity(record: BenchmarkRecord) -> Json:
 
 def _artifact(record: BenchmarkRecord) -> Json:
     content = documents.to_builtin(record)
-    timed = is_timed(record)
+    timed = record.rankable
     counts = None
     if record.instructions is not None:
         summary = summarize_counts(record.instructions.per_inference)

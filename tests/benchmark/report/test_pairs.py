@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmark.records import DeviceKind, Status
-from benchmark.report.pairs import Pair, Place, is_timed, rank
+from benchmark.report.pairs import Pair, Place, rank
 from export.precision import Precision, TargetName, Tower
 
 
@@ -90,4 +90,4 @@ def test_what_has_no_valid_time_does_not_compete(make: Any, parts: Any) -> None:
 @pytest.mark.parametrize("kind", [DeviceKind.HOST, DeviceKind.PHONE, DeviceKind.BOARD])
 def test_real_devices_are_timed(make: Any, kind: DeviceKind) -> None:
     record = make.benchmark()
-    assert is_timed(replace(record, device=replace(record.device, kind=kind)))
+    assert replace(record, device=replace(record.device, kind=kind)).rankable
