@@ -7,8 +7,10 @@ import re
 from benchmark.errors import OptionError
 from models.errors import choices
 
+ANDROID_ACCELERATORS = ("cpu", "xnnpack", "nnapi", "gpu")
+CORE_ML_ACCELERATORS = ("all", "cpu+ane", "cpu+gpu", "cpu")
 # Of all platforms; which of them a device has, the device says.
-ACCELERATORS = ("cpu", "xnnpack", "nnapi", "gpu", "all", "cpu+ane", "cpu+gpu")
+ACCELERATORS = tuple(dict.fromkeys((*ANDROID_ACCELERATORS, *CORE_ML_ACCELERATORS)))
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 

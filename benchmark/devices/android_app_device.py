@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -11,10 +10,11 @@ from pathlib import Path
 from benchmark.agent_runner import Runner
 from benchmark.devices import shell_facts
 from benchmark.devices.android.properties import AndroidFacts, android_facts, parse_properties
-from benchmark.devices.device import untimed_on
+from benchmark.devices.device import require_accelerator, untimed_on
 from benchmark.devices.table import DeviceEntry
 from benchmark.errors import DeviceUnsupportedError
 from benchmark.launch_records import MachineState
+from benchmark.option_values import ANDROID_ACCELERATORS
 from benchmark.phone_app.android_app import SHARED, AndroidApp, ask_facts, clear_leftovers, stop
 from benchmark.phone_app.apk import Apk, find_apk
 from benchmark.phone_app.app_runner import AppRunner
@@ -22,12 +22,9 @@ from benchmark.phone_app.installing import WORKSPACES, check_fits, ensure_instal
 from benchmark.phone_app.steady import check_unlocked, put_back_leftovers, steady
 from benchmark.records import DeviceFacts, RunSettings
 from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
+from benchmark.scratch import scratch_folder
 from benchmark.transport.shell import ShellTransport
 from export.precision import TargetName
-from models.atomic import storage_errors
-from models.errors import choices
-
-ACCELERATORS = ("cpu", "xnnpack", "nnapi", "gpu")
 
 Say = Callable[[str], object]
 
@@ -100,10 +97,7 @@ class AndroidAppDevice:
         Raises:
             DeviceUnsupportedError: it has not.
         """
-        if asked.accelerator not in ACCELERATORS:
-            raise DeviceUnsupportedError(
-                f"--accelerator {asked.accelerator!r} is none of Android's; choose among: {choices(ACCELERATORS)}"
-            )
+        require_accelerator(asked, ANDROID_ACCELERATORS, "Android's")
         return asked
 
     def facts(self) -> DeviceFacts:
@@ -122,16 +116,14 @@ class AndroidAppDevice:
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:
         """The app, installed and ready; at the end its folder is removed and every setting is as it was."""
-        with storage_errors(Path(tempfile.gettempdir())):
-            scratch = tempfile.TemporaryDirectory(prefix="pocketclip-bench-", ignore_cleanup_errors=True)
-        with scratch as name, steady(self.transport, self._identity, self.android.api_level, self._say):
+        with scratch_folder() as scratch, steady(self.transport, self._identity, self.android.api_level, self._say):
             ensure_installed(self.transport, self.apk, say=self._say)
             clear_leftovers(self.transport)
             # First of all: the app makes its shared folder itself.
             with self.transport.workspace(WORKSPACES) as folder:
-                told = ask_facts(self.transport, folder, Path(name))
+                told = ask_facts(self.transport, folder, scratch)
             with self.transport.workspace(SHARED) as folder:
-                app = AndroidApp(self.transport, self.apk, told, folder, Path(name))
+                app = AndroidApp(self.transport, self.apk, told, folder, scratch)
                 try:
                     yield ResumingRunner(
                         AppRunner(app),

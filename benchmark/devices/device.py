@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from benchmark.errors import DeviceUnsupportedError
 from benchmark.launch_records import MachineState
 from benchmark.records import CPU, DeviceFacts, LoadMode, RunSettings
 from export.precision import TargetName
+from models.errors import choices
 
 
 class Device(Protocol):
@@ -69,6 +71,18 @@ def require_python_agent(asked: RunSettings, name: str) -> RunSettings:
             f"{LoadMode.FILE} alone"
         )
     return asked
+
+
+def require_accelerator(asked: RunSettings, offered: Sequence[str], whose: str) -> None:
+    """Refuses an accelerator that a platform has not; `whose` names the platform, e.g. `Android's`.
+
+    Raises:
+        DeviceUnsupportedError: it is none of those offered.
+    """
+    if asked.accelerator not in offered:
+        raise DeviceUnsupportedError(
+            f"--accelerator {asked.accelerator!r} is none of {whose}; choose among: {choices(offered)}"
+        )
 
 
 def untimed_on(target: TargetName, system: str, *, core_ml: bool = False) -> str | None:

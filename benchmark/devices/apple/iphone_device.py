@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from benchmark.agent_runner import Runner
 from benchmark.devices.apple.faults import DEVELOPER_MODE, IMAGE, TRUST, UNLOCK
 from benchmark.devices.apple.phone import ApplePhone, ListedPhone, PhoneState
 from benchmark.devices.apple.ways import Way, find_phone
-from benchmark.devices.device import untimed_on
+from benchmark.devices.device import require_accelerator, untimed_on
 from benchmark.devices.table import DeviceEntry
 from benchmark.errors import (
     BenchmarkError,
@@ -25,17 +24,15 @@ from benchmark.errors import (
 )
 from benchmark.host import instance_id
 from benchmark.launch_records import MachineState
+from benchmark.option_values import CORE_ML_ACCELERATORS
 from benchmark.phone_app.app_runner import AppRunner
 from benchmark.phone_app.iphone_app import IPhoneApp
 from benchmark.phone_app.iphone_installing import ensure_installed
 from benchmark.phone_app.iphone_package import IPhonePackage, find_package
 from benchmark.records import DeviceFacts, DeviceKind, LoadMode, RunSettings, utc_now
 from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
+from benchmark.scratch import scratch_folder
 from export.precision import TargetName
-from models.atomic import storage_errors
-from models.errors import choices
-
-ACCELERATORS = ("all", "cpu+ane", "cpu+gpu", "cpu")
 
 # Every iPhone since the X (2017) has two fast cores and four slow ones.
 _CORES = 6
@@ -98,10 +95,7 @@ class IPhoneDevice:
         Raises:
             DeviceUnsupportedError: it has not.
         """
-        if asked.accelerator not in ACCELERATORS:
-            raise DeviceUnsupportedError(
-                f"--accelerator {asked.accelerator!r} is none of Core ML's; choose among: {choices(ACCELERATORS)}"
-            )
+        require_accelerator(asked, CORE_ML_ACCELERATORS, "Core ML's")
         if asked.load_mode is not LoadMode.FILE:
             raise DeviceUnsupportedError(
                 f"--load-mode {str(asked.load_mode)!r} cannot be chosen on iPhones: Core ML takes {LoadMode.FILE} alone"
@@ -140,11 +134,9 @@ class IPhoneDevice:
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:
         """The app, installed and ready; at the end its Documents are as they were."""
-        with storage_errors(Path(tempfile.gettempdir())):
-            scratch = tempfile.TemporaryDirectory(prefix="pocketclip-bench-", ignore_cleanup_errors=True)
-        with scratch as name:
+        with scratch_folder() as scratch:
             ensure_installed(self.phone, self.package, say=self._say)
-            app = IPhoneApp(self.phone, self.package, Path(name), compile_model=self._way.compile_model)
+            app = IPhoneApp(self.phone, self.package, scratch, compile_model=self._way.compile_model)
             try:
                 # First of all: whether it starts, and speaks our version.
                 app.facts()

@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from benchmark.devices.device import untimed_on
+from benchmark.devices.device import require_accelerator, untimed_on
 from benchmark.devices.host_device import HostDevice
 from benchmark.errors import DeviceUnsupportedError
-from benchmark.records import CPU, LoadMode, RunSettings
+from benchmark.option_values import CORE_ML_ACCELERATORS
+from benchmark.records import LoadMode, RunSettings
 from export.precision import TargetName
-from models.errors import choices
-
-ACCELERATORS = ("all", "cpu+ane", "cpu+gpu", CPU)
 
 
 class MacDevice(HostDevice):
@@ -41,10 +39,7 @@ class MacDevice(HostDevice):
         Raises:
             DeviceUnsupportedError: it has not.
         """
-        if asked.accelerator not in ACCELERATORS:
-            raise DeviceUnsupportedError(
-                f"--accelerator {asked.accelerator!r} is none of Core ML's; choose among: {choices(ACCELERATORS)}"
-            )
+        require_accelerator(asked, CORE_ML_ACCELERATORS, "Core ML's")
         if asked.load_mode is not LoadMode.FILE:
             raise DeviceUnsupportedError(
                 f"--load-mode {str(asked.load_mode)!r} is for phones that an app measures; {self._name} takes "
