@@ -60,7 +60,7 @@ def find_android_tools(app: Path) -> BuildTools:
             f"{app / 'local.properties'})"
         )
     elif not (sdk / "platforms").is_dir():
-        missing.append(f"a platform in the Android SDK {sdk} (run `sdkmanager 'platforms;android-35'`)")
+        missing.append(f"a platform in the Android SDK {sdk} (run `sdkmanager 'platforms;android-36'`)")
     gradle = _gradle(app)
     if gradle is None:
         missing.append(

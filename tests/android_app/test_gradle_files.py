@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import subprocess
 import tomllib
+import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
+from benchmark.errors import AppMissingError
+from benchmark.phone_app.building import find_android_tools
 
 from .maven_build import SOURCES, Build, has_resource_compiler
 
@@ -94,6 +100,25 @@ def test_libraries_come_from_google_and_central_alone() -> None:
     assert re.fullmatch(
         r"https\\://services\.gradle\.org/distributions/gradle-[\d.]+-bin\.zip", wrapper["distributionUrl"]
     )
+
+
+def test_the_platform_that_is_asked_for_is_the_one_compiled_against(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANDROID_HOME", str(tmp_path))
+    with pytest.raises(AppMissingError, match=f"'platforms;android-{CATALOGUE['versions']['compileSdk']}'"):
+        find_android_tools(SOURCES)
+
+
+def test_the_wrapper_is_gradles_own() -> None:
+    """As published beside https://services.gradle.org/distributions/gradle-8.14.3-wrapper.jar.sha256."""
+    wrapper = SOURCES / "gradle/wrapper/gradle-wrapper.jar"
+    assert hashlib.sha256(wrapper.read_bytes()).hexdigest() == (
+        "7d3a4ac4de1c32b59bc6a4eb8ecb8e612ccd0cf1ae1e99f66902da64df296172"
+    )
+    with zipfile.ZipFile(wrapper) as jar:
+        assert "org/gradle/wrapper/GradleWrapperMain.class" in jar.namelist()
+    assert os.access(SOURCES / "gradlew", os.X_OK)
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture
 def sdk(tmp_path: Path) -> Path:
     """An Android SDK."""
-    (tmp_path / "sdk/platforms/android-35").mkdir(parents=True)
+    (tmp_path / "sdk/platforms/android-36").mkdir(parents=True)
     return tmp_path / "sdk"
 
 
@@ -75,10 +75,10 @@ def test_an_sdk_without_a_platform(
 ) -> None:
     program("java", JAVA_17)
     program("gradle", "exit 0")
-    (sdk / "platforms/android-35").rmdir()
+    (sdk / "platforms/android-36").rmdir()
     (sdk / "platforms").rmdir()
     monkeypatch.setenv("ANDROID_SDK_ROOT", str(sdk))
-    with pytest.raises(AppMissingError, match=r"a platform in the Android SDK .*sdkmanager 'platforms;android-35'"):
+    with pytest.raises(AppMissingError, match=r"a platform in the Android SDK .*sdkmanager 'platforms;android-36'"):
         find_android_tools(checkout / "android_app")
 
 
