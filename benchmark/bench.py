@@ -29,6 +29,7 @@ from benchmark.preparation import measure_preparation
 from benchmark.profile_records import InstructionCounts, OpProfile
 from benchmark.profiling.op_profile import profile_artifact
 from benchmark.records import (
+    DEVICE_DEFAULT,
     ArtifactIdentity,
     BenchmarkRecord,
     DeviceFacts,
@@ -109,12 +110,12 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
 
     timed: list[Measurement] = []
     for artifact in plan.artifacts:
+        each_settings = [_with_accelerator(settings, device, artifact) for settings in plan.settings]
         reason = device.untimed_reason(artifact.manifest.target)
         if reason is None:
-            timed += [Measurement(artifact, facts, settings, plan) for settings in plan.settings]
+            timed += [Measurement(artifact, facts, settings, plan) for settings in each_settings]
             continue
-        settings = plan.settings[0]
-        finish(Measurement(artifact, facts, settings, plan).parity_only(reason))
+        finish(Measurement(artifact, facts, each_settings[0], plan).parity_only(reason))
         for _ in range(sum(each.launches for each in plan.settings)):
             watch.advance(artifact.label)
 
@@ -137,6 +138,12 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
                 finish(measurement.record(runner))
             raise
     return records
+
+
+def _with_accelerator(settings: RunSettings, device: Device, artifact: Artifact) -> RunSettings:
+    if settings.accelerator != DEVICE_DEFAULT:
+        return settings
+    return replace(settings, accelerator=device.default_accelerator(_runtime_name(artifact)))
 
 
 def _launches_in_turns(
@@ -219,7 +226,7 @@ class Measurement:
                 self.launches.append(run.launch)
             if run.counted is not None:
                 self.counted.append(run.counted)
-            self.runtime = _runtime_facts(self._runtime_name(), self.settings, run)
+            self.runtime = _runtime_facts(_runtime_name(self.artifact), self.settings, run)
 
     @property
     def needs_more_passes(self) -> bool:
@@ -229,7 +236,7 @@ class Measurement:
     def record(self, runner: Runner, note: Callable[[str], object] | None = None) -> BenchmarkRecord:
         """The record of a measurement that is done; with `note`, told of failures, also what needs more passes."""
         if self.failed is not None:
-            runtime = self.runtime or RuntimeFacts(self._runtime_name(), None, self.settings.accelerator, None)
+            runtime = self.runtime or RuntimeFacts(_runtime_name(self.artifact), None, self.settings.accelerator, None)
             return self._record(Status.FAILED, self.failed, runtime, runner.agent_sha256)
         assert self.runtime is not None  # set by each launch that succeeds
         if self.counted:
@@ -266,25 +273,19 @@ class Measurement:
             note(f"no profile: time by op is found on host alone, not on {self.device.name}")
             return None
         try:
-            return profile_artifact(self.artifact, self._runtime_name(), threads=self.settings.threads)
+            return profile_artifact(self.artifact, _runtime_name(self.artifact), threads=self.settings.threads)
         except ProfilingError as error:
             note(f"no profile: {error}")
             return None
 
     def _run(self, runner: Runner, settings: RunSettings, timeout_seconds: float) -> AgentRun | None:
         try:
-            run = runner.run(self.artifact, self._runtime_name(), settings, timeout_seconds=timeout_seconds)
+            run = runner.run(self.artifact, _runtime_name(self.artifact), settings, timeout_seconds=timeout_seconds)
             self.checks.append(check_outputs(self.artifact, run.outputs))
             return run
         except (AgentError, CountingError, DeviceUnsupportedError, MeasurementError, TransportError) as error:
             self.failed = _reason(error)
             return None
-
-    def _runtime_name(self) -> str:
-        # Imported here: the targets bring converters with them that only this step needs.
-        from export import targets
-
-        return targets.runtime_name(self.artifact.manifest.target)
 
     def parity_only(self, reason: str) -> BenchmarkRecord:
         """Compares outputs in this process, by whatever executes the format here, and times nothing."""
@@ -332,6 +333,13 @@ class Measurement:
             tag=self.plan.tag,
             instructions=_instruction_counts(self.counted) if status is Status.COUNTED else None,
         )
+
+
+def _runtime_name(artifact: Artifact) -> str:
+    # Imported here: the targets bring converters with them that only this step needs.
+    from export import targets
+
+    return targets.runtime_name(artifact.manifest.target)
 
 
 def _state(device: Device) -> MachineState:

@@ -49,9 +49,13 @@ def bench_command(
         int, typer.Option("--iterations", min=1, help="Steady inferences per launch, at least.")
     ] = 100,
     accelerator: Annotated[
-        str,
-        typer.Option("--accelerator", help="cpu; on phones also xnnpack, nnapi, gpu (Android), all, cpu+ane, cpu+gpu."),
-    ] = "cpu",
+        str | None,
+        typer.Option(
+            "--accelerator",
+            help="cpu; on Android also xnnpack, nnapi, gpu; on iPhones all, cpu+ane, cpu+gpu. By default the one that "
+            "the runtime is meant for there: xnnpack, all or cpu.",
+        ),
+    ] = None,
     load_mode: Annotated[
         str, typer.Option("--load-mode", help="How the model is loaded: file; on Android phones also mmap, memory.")
     ] = "file",
@@ -96,7 +100,7 @@ def bench_command(
     from benchmark.devices.table import load_table
     from benchmark.errors import FailedArtifactsError
     from benchmark.option_values import parse_accelerator, parse_cores, parse_duration_s, parse_share, parse_threads
-    from benchmark.records import LoadMode, RunSettings, Status
+    from benchmark.records import DEVICE_DEFAULT, LoadMode, RunSettings, Status
     from benchmark.store import open_store
 
     chosen = open_device(device, load_table(devices), say=command_line.note, app=app)
@@ -118,7 +122,7 @@ def bench_command(
             until_share=parse_share("--until", until) if until else None,
             budget_seconds=parse_duration_s("--budget", budget) if until else None,
             sustained_seconds=parse_duration_s("--sustained", sustained) if sustained else None,
-            accelerator=parse_accelerator(accelerator),
+            accelerator=parse_accelerator(accelerator) if accelerator else DEVICE_DEFAULT,
             load_mode=command_line.parse_choice(LoadMode, "--load-mode", load_mode),
         )
         plan = BenchmarkPlan(

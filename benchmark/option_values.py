@@ -8,7 +8,8 @@ from benchmark.errors import OptionError
 from models.errors import choices
 
 ANDROID_ACCELERATORS = ("cpu", "xnnpack", "nnapi", "gpu")
-CORE_ML_ACCELERATORS = ("all", "cpu+ane", "cpu+gpu", "cpu")
+CORE_ML_DEFAULT = "all"
+CORE_ML_ACCELERATORS = (CORE_ML_DEFAULT, "cpu+ane", "cpu+gpu", "cpu")
 # Of all platforms; which of them a device has, the device says.
 ACCELERATORS = tuple(dict.fromkeys((*ANDROID_ACCELERATORS, *CORE_ML_ACCELERATORS)))
 

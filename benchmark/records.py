@@ -33,6 +33,8 @@ BENCHMARK_SCHEMA_VERSION = 3
 
 # The accelerator that every device has.
 CPU = "cpu"
+# Asks for what a device executes a runtime's models with by itself. Records never have it: they say what that was.
+DEVICE_DEFAULT = "default"
 
 Positive = Annotated[int, Ge(1)]
 Cosine = Annotated[float, Ge(-1.001), Le(1.001)]

@@ -20,7 +20,7 @@ from benchmark.phone_app.apk import Apk, find_apk
 from benchmark.phone_app.app_runner import AppRunner
 from benchmark.phone_app.installing import WORKSPACES, check_fits, ensure_installed
 from benchmark.phone_app.steady import check_unlocked, put_back_leftovers, steady
-from benchmark.records import DeviceFacts, RunSettings
+from benchmark.records import CPU, DeviceFacts, RunSettings
 from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
 from benchmark.scratch import scratch_folder
 from benchmark.transport.shell import ShellTransport
@@ -99,6 +99,10 @@ class AndroidAppDevice:
         """
         require_accelerator(asked, ANDROID_ACCELERATORS, "Android's")
         return asked
+
+    def default_accelerator(self, runtime: str) -> str:
+        """XNNPACK where the runtime is meant to run on it; ONNX Runtime's own kernels are made for phones as well."""
+        return "xnnpack" if runtime in ("executorch", "litert") else CPU
 
     def facts(self) -> DeviceFacts:
         return self._facts

@@ -9,7 +9,7 @@ from typing import Protocol
 from benchmark.agent_runner import Runner
 from benchmark.errors import DeviceUnsupportedError
 from benchmark.launch_records import MachineState
-from benchmark.records import CPU, DeviceFacts, LoadMode, RunSettings
+from benchmark.records import CPU, DEVICE_DEFAULT, DeviceFacts, LoadMode, RunSettings
 from export.precision import TargetName
 from models.errors import choices
 
@@ -38,6 +38,10 @@ class Device(Protocol):
         """
         ...
 
+    def default_accelerator(self, runtime: str) -> str:
+        """What a runtime's models are executed with where `DEVICE_DEFAULT` is asked for."""
+        ...
+
     def facts(self) -> DeviceFacts:
         """What the machine is."""
         ...
@@ -61,7 +65,7 @@ def require_python_agent(asked: RunSettings, name: str) -> RunSettings:
     Raises:
         DeviceUnsupportedError: another accelerator or another load mode is asked for.
     """
-    if asked.accelerator != CPU:
+    if asked.accelerator not in (DEVICE_DEFAULT, CPU):
         raise DeviceUnsupportedError(
             f"--accelerator {asked.accelerator!r} is for phones that an app measures; {name} takes {CPU} alone"
         )
@@ -79,7 +83,7 @@ def require_accelerator(asked: RunSettings, offered: Sequence[str], whose: str) 
     Raises:
         DeviceUnsupportedError: it is none of those offered.
     """
-    if asked.accelerator not in offered:
+    if asked.accelerator not in (DEVICE_DEFAULT, *offered):
         raise DeviceUnsupportedError(
             f"--accelerator {asked.accelerator!r} is none of {whose}; choose among: {choices(offered)}"
         )

@@ -16,7 +16,7 @@ from benchmark.devices.table import DeviceEntry
 from benchmark.errors import DeviceUnsupportedError, EmulatorError
 from benchmark.host import parse_isa
 from benchmark.launch_records import MachineState
-from benchmark.records import DeviceFacts, DeviceKind, RunSettings, utc_now
+from benchmark.records import CPU, DeviceFacts, DeviceKind, RunSettings, utc_now
 from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
 from export.precision import TargetName
 
@@ -73,6 +73,10 @@ class EmulatedDevice:
             iterations=min(asked.iterations, MOST_COUNTED),
             minimum_seconds=0.0,
         )
+
+    def default_accelerator(self, runtime: str) -> str:
+        """The processor: the Python agent knows no other."""
+        return CPU
 
     def facts(self) -> DeviceFacts:
         return DeviceFacts(

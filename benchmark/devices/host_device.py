@@ -14,7 +14,7 @@ from benchmark.agent_runner import AgentRunner, Runner
 from benchmark.devices.device import require_python_agent, untimed_on
 from benchmark.errors import MeasurementError
 from benchmark.launch_records import MachineState
-from benchmark.records import DeviceFacts, RunSettings
+from benchmark.records import CPU, DeviceFacts, RunSettings
 from benchmark.scratch import scratch_folder
 from benchmark.transport.local import LocalTransport
 from export.precision import TargetName
@@ -46,6 +46,10 @@ class HostDevice:
 
     def settings(self, asked: RunSettings) -> RunSettings:
         return require_python_agent(asked, self._name)
+
+    def default_accelerator(self, runtime: str) -> str:
+        """The processor: the Python agent knows no other."""
+        return CPU
 
     def facts(self) -> DeviceFacts:
         return host.host_facts(self._name)

@@ -14,7 +14,7 @@ from benchmark.devices.environment import BoardEnvironment
 from benchmark.devices.table import DeviceEntry, TransportName
 from benchmark.errors import DeviceUnsupportedError
 from benchmark.launch_records import MachineState
-from benchmark.records import DeviceFacts, RunSettings
+from benchmark.records import CPU, DeviceFacts, RunSettings
 from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
 from benchmark.scratch import scratch_folder
 from benchmark.transport.shell import ShellTransport
@@ -77,6 +77,10 @@ class ShellDevice:
 
     def settings(self, asked: RunSettings) -> RunSettings:
         return require_python_agent(asked, self.entry.name)
+
+    def default_accelerator(self, runtime: str) -> str:
+        """The processor: the Python agent knows no other."""
+        return CPU
 
     def facts(self) -> DeviceFacts:
         return shell_facts.device_facts(self.transport, self.entry)

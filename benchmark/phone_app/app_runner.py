@@ -19,7 +19,7 @@ _FIXES: dict[str, str] = {
     "thermal": FIXES[InvalidityCode.HOT],
     "debuggable": "install a release build: `pocketclip app build`",
     "runtime-missing": "build the app with this runtime, or measure another target",
-    "accelerator-missing": "choose another --accelerator, or none",
+    "accelerator-missing": "choose another --accelerator",
     "model-altered": "try another cable or port, and run it again",
     "load-failed": "see whether the app's version of the runtime reads this file",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benchmark.records import ArtifactIdentity, BenchmarkRecord, DeviceFacts, LoadMode, RunSettings
+from benchmark.records import CPU, ArtifactIdentity, BenchmarkRecord, DeviceFacts, LoadMode, RunSettings
 from export.precision import TargetName
 
 TARGET_NAMES: dict[TargetName, str] = {
@@ -14,8 +14,6 @@ TARGET_NAMES: dict[TargetName, str] = {
     TargetName.EXECUTORCH_COREML: "ExecuTorch + Core ML",
     TargetName.TFLITE: "TFLite",
 }
-
-_USUAL_ACCELERATOR = "cpu"
 
 
 def scheme(artifact: ArtifactIdentity) -> str:
@@ -40,7 +38,7 @@ def conditions(record: BenchmarkRecord) -> str:
     parts = [threads_name(settings)] if settings.threads > 1 else []
     if settings.cores is not None:
         parts.append(f"cores {', '.join(str(core) for core in settings.cores)}")
-    if accelerator != _USUAL_ACCELERATOR:
+    if accelerator != CPU:
         parts.append(accelerator)
     if settings.load_mode is not LoadMode.FILE:
         parts.append(f"loaded by {settings.load_mode}")

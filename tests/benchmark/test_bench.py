@@ -17,7 +17,7 @@ from benchmark.bench import BenchmarkPlan, run_plan
 from benchmark.devices import HostDevice
 from benchmark.errors import AgentError
 from benchmark.launch_records import Launch, MachineState
-from benchmark.records import BenchmarkRecord, DeviceFacts, RunSettings, Status
+from benchmark.records import DEVICE_DEFAULT, BenchmarkRecord, DeviceFacts, RunSettings, Status
 from benchmark.statistics import summarize_latency
 from benchmark.validity import InvalidityCode
 from export import targets
@@ -53,6 +53,9 @@ class ScriptedDevice:
 
     def settings(self, asked: RunSettings) -> RunSettings:
         return asked
+
+    def default_accelerator(self, runtime: str) -> str:
+        return f"{runtime}'s own"
 
     def untimed_reason(self, target: TargetName) -> str | None:
         return HostDevice(platform="linux").untimed_reason(target)
@@ -225,6 +228,22 @@ def test_a_device_that_never_becomes_fit_is_waited_for_once(
     device.states = itertools.repeat(QUIET)
     run_plan(plan, device, append=lambda _: None, watch=seen)
     assert len(slept) == before
+
+
+def test_where_nobody_chooses_the_device_chooses_by_runtime(
+    make: Any, build_artifact: BuildArtifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets, "load_target", lambda target: FakeCoreML())
+    artifacts = (build_artifact("a"), build_artifact("b", target=TargetName.COREML))
+    plan = plan_of(artifacts, accelerator=DEVICE_DEFAULT)
+    found = run_plan(plan, ScriptedDevice(lambda: make.launch(1.0)), append=lambda _: None, watch=Seen())
+    asked = {
+        record.artifact.target: (record.settings.accelerator, record.runtime.accelerator_requested) for record in found
+    }
+    assert asked == {
+        TargetName.ONNX: ("onnxruntime's own",) * 2,
+        TargetName.COREML: ("coreml's own",) * 2,
+    }
 
 
 def test_what_was_disturbed_is_kept_and_marked(make: Any, build_artifact: BuildArtifact) -> None:

@@ -148,6 +148,10 @@ def test_detectable_change_shrinks_with_launches() -> None:
         (lambda each: replace(each, settings=replace(each.settings, threads=2)), "threads (1 and 2)"),
         (lambda each: replace(each, settings=replace(each.settings, cores=(0,))), "cores"),
         (
+            lambda each: replace(each, settings=replace(each.settings, accelerator="nnapi")),
+            "accelerator (cpu and nnapi)",
+        ),
+        (
             lambda each: replace(each, launches=tuple(replace(launch, before=None) for launch in each.launches)),
             "schema",
         ),
@@ -158,6 +162,12 @@ def test_unlike_records_are_refused(make: Any, change: Any, word: str) -> None:
     with pytest.raises(IncomparableError) as caught:
         compare_records(one, change(one))
     assert word in str(caught.value) and "measure both alike" in str(caught.value)
+
+
+def test_kernels_of_one_processor_are_compared(make: Any) -> None:
+    one = record(make, np.random.default_rng(8))
+    other = replace(one, settings=replace(one.settings, accelerator="xnnpack"))
+    assert compare_records(one, other).verdict is Verdict.CANNOT_TELL
 
 
 def test_invalid_and_untimed_records_are_refused(make: Any) -> None:

@@ -269,6 +269,31 @@ def test_settings_that_make_no_sense_there(make_phone: MakePhone) -> None:
         assert device.settings(asked) == asked
 
 
+def test_where_nobody_chooses_core_ml_may_take_all_units(
+    make_phone: MakePhone, tiny: Artifact, tmp_path: Path, pocketclip: Run
+) -> None:
+    iphone = make_phone("pymobiledevice3")
+    iphone.teach(tiny)
+    store = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    options = [
+        "--devices",
+        iphone.table,
+        "--artifact",
+        tiny.folder,
+        "--store",
+        store,
+        "--launches",
+        1,
+        "--iterations",
+        3,
+    ]
+    measured = pocketclip("bench", "--device", NAME, *options)
+    assert measured.returncode == 0, measured.stderr
+    with open_store(store) as records:
+        (record,) = records.benchmarks()
+    assert (record.settings.accelerator, record.runtime.accelerator_requested) == ("all", "all")
+
+
 def test_the_doctor_finds_what_is_wrong(iphone: TestIPhone) -> None:
     entry = find_entry(NAME, load_table(iphone.table))
     found = list(examine(entry))

@@ -24,7 +24,7 @@ from benchmark.errors import (
 )
 from benchmark.host import instance_id
 from benchmark.launch_records import MachineState
-from benchmark.option_values import CORE_ML_ACCELERATORS
+from benchmark.option_values import CORE_ML_ACCELERATORS, CORE_ML_DEFAULT
 from benchmark.phone_app.app_runner import AppRunner
 from benchmark.phone_app.iphone_app import IPhoneApp
 from benchmark.phone_app.iphone_installing import ensure_installed
@@ -106,6 +106,10 @@ class IPhoneDevice:
                 "them; leave both out, and choose an --accelerator"
             )
         return asked
+
+    def default_accelerator(self, runtime: str) -> str:
+        """All units, as Core ML itself takes where nobody chooses."""
+        return CORE_ML_DEFAULT
 
     def facts(self) -> DeviceFacts:
         clusters = " + ".join(f"{each.count}x {each.core}" for each in self.entry.cores)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from benchmark.devices.device import require_accelerator, untimed_on
 from benchmark.devices.host_device import HostDevice
 from benchmark.errors import DeviceUnsupportedError
-from benchmark.option_values import CORE_ML_ACCELERATORS
-from benchmark.records import LoadMode, RunSettings
+from benchmark.option_values import CORE_ML_ACCELERATORS, CORE_ML_DEFAULT
+from benchmark.records import CPU, LoadMode, RunSettings
 from export.precision import TargetName
 
 
@@ -46,6 +46,10 @@ class MacDevice(HostDevice):
                 f"{LoadMode.FILE} alone"
             )
         return asked
+
+    def default_accelerator(self, runtime: str) -> str:
+        """All units for Core ML, as it takes itself where nobody chooses; the processor for others."""
+        return CORE_ML_DEFAULT if runtime == "coreml" else CPU
 
     def untimed_reason(self, target: TargetName) -> str | None:
         return untimed_on(target, "macOS", core_ml=True)

@@ -26,7 +26,7 @@ from benchmark.errors import (
     MissingProgramError,
     TransportError,
 )
-from benchmark.records import DeviceKind, RunSettings
+from benchmark.records import DEVICE_DEFAULT, DeviceKind, RunSettings
 from benchmark.transport.adb import AdbDevice, AdbTransport
 from benchmark.validity import judge_state
 
@@ -132,6 +132,9 @@ def test_a_phone_without_python_is_measured_on_by_the_app(
     findings = {each.precondition: each for each in examine(table["pixel7"])}
     assert findings["attached"].met and findings["unlocked"].met and not findings["app"].met
     assert not findings["power-saver"].met
+    assert device.settings(RunSettings(accelerator=DEVICE_DEFAULT)).accelerator == DEVICE_DEFAULT
+    defaults = {runtime: device.default_accelerator(runtime) for runtime in ("executorch", "litert", "onnxruntime")}
+    assert defaults == {"executorch": "xnnpack", "litert": "xnnpack", "onnxruntime": "cpu"}
     with pytest.raises(DeviceUnsupportedError, match="'all' is none of Android's"):
         device.settings(RunSettings(accelerator="all"))
 

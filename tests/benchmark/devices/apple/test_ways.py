@@ -23,7 +23,7 @@ from benchmark.devices.table import DeviceEntry, Match, TransportName, load_tabl
 from benchmark.errors import AppMissingError, AppSigningError, DeviceUnsupportedError, MissingProgramError
 from benchmark.option_values import CORE_ML_ACCELERATORS
 from benchmark.phone_app.iphone_package import IPhonePackage, find_package
-from benchmark.records import RunSettings
+from benchmark.records import DEVICE_DEFAULT, RunSettings
 from export.precision import TargetName
 from export.runtimes import COMPUTE_UNITS, CoreMLSession
 
@@ -122,6 +122,8 @@ def test_a_mac_is_needed_for_core_ml() -> None:
     for accelerator in CORE_ML_ACCELERATORS:
         asked = RunSettings(accelerator=accelerator)
         assert mac.settings(asked) == asked
+    assert mac.settings(RunSettings(accelerator=DEVICE_DEFAULT)).accelerator == DEVICE_DEFAULT
+    assert [mac.default_accelerator(runtime) for runtime in ("coreml", "onnxruntime")] == ["all", "cpu"]
     with pytest.raises(DeviceUnsupportedError, match="none of Core ML's"):
         mac.settings(RunSettings(accelerator="nnapi"))
 
