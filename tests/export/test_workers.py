@@ -88,10 +88,11 @@ def test_estimates_hold(nano_exports: dict[tuple[str, str, str], ExportResult]) 
     for result in nano_exports.values():
         target = result.manifest.target
         peaks[target] = max(peaks.get(target, 0), result.peak_bytes)
+    expected = {target: memory.estimate(_job(Path(), target=target), 8 * 10**6) for target in peaks}
+    # A worker keeps the converters of the targets that it served before, whichever those were.
+    highest = max(expected.values())
     for target, peak in peaks.items():
-        expected = memory.estimate(_job(Path(), target=target), 8 * 10**6)
-        # A worker keeps the converters of the targets it served before.
-        assert 0.3 * expected < peak < 1.5 * expected, (target, peak, expected)
+        assert 0.3 * expected[target] < peak < 1.5 * highest, (target, peak, expected)
 
 
 @pytest.mark.parametrize(
