@@ -59,13 +59,14 @@ class MeasurePresenterTest {
     @get:Rule
     val folder = TemporaryFolder()
 
+    private var offered: (String) -> List<Accelerator> = { listOf(Accelerator.CPU, Accelerator.XNNPACK) }
     private val measurer = FakeMeasurer()
     private val bundle = MutableStateFlow<BundleState>(BundleState.Ready(FakeEngine()))
 
     private fun presenting(test: suspend TestScope.(MeasurePresenter) -> Unit) = runTest(UnconfinedTestDispatcher()) {
         val presenter = MeasurePresenter(
             backgroundScope, UnconfinedTestDispatcher(testScheduler), bundle, { folder.root },
-            { listOf(Accelerator.CPU, Accelerator.XNNPACK) }, measurer, debugBuild = false,
+            { offered(it) }, measurer, debugBuild = false,
         )
         test(presenter)
     }
@@ -89,6 +90,22 @@ class MeasurePresenterTest {
         assertEquals(1, row.thermalStatus)
         assertNull("nothing is claimed that the runtime does not say", row.acceleratorObserved)
         assertEquals(RunState.Idle, presenter.state.value.run)
+    }
+
+    @Test
+    fun `where nothing is chosen, each runtime is measured with what it is meant for`() = presenting { presenter ->
+        presenter.run()
+        assertEquals("cpu", measurer.requests.single().settings.accelerator)
+        offered = { listOf(Accelerator.XNNPACK, Accelerator.CPU) }
+        bundle.value = BundleState.Ready(FakeEngine(sha256 = "b".repeat(64)))
+        assertNull(presenter.state.value.accelerator)
+        presenter.run()
+        assertEquals("xnnpack", measurer.requests.last().settings.accelerator)
+        presenter.cancel()
+        presenter.setAccelerator(Accelerator.XNNPACK)
+        offered = { listOf(Accelerator.CPU) }
+        bundle.value = BundleState.Ready(FakeEngine(sha256 = "c".repeat(64)))
+        assertNull("what is not offered any more is not asked for", presenter.state.value.accelerator)
     }
 
     @Test

@@ -39,9 +39,11 @@ class MeasurePresenter(
     init {
         scope.launch {
             bundle.collect { state ->
+                // Files of the bundle before may go.
+                if (state is BundleState.Ready && work?.isActive == true) cancel()
                 val choices = if (state is BundleState.Ready) withContext(io) { choices(state.engine.summary) } else emptyList()
                 current.update { it.copy(choices = choices, chosen = choices.mapTo(LinkedHashSet()) { choice -> choice.tower }) }
-                current.update { if (it.accelerator in offered(it)) it else it.copy(accelerator = Accelerator.CPU) }
+                current.update(::withOffered)
             }
         }
     }
@@ -52,11 +54,14 @@ class MeasurePresenter(
             .reduceOrNull { common, more -> common intersect more }.orEmpty().sorted()
 
     fun choose(tower: Tower, chosen: Boolean) = current.update {
-        val next = it.copy(chosen = if (chosen) it.chosen + tower else it.chosen - tower)
-        if (next.accelerator in offered(next)) next else next.copy(accelerator = offered(next).firstOrNull() ?: Accelerator.CPU)
+        withOffered(it.copy(chosen = if (chosen) it.chosen + tower else it.chosen - tower))
     }
 
-    fun setAccelerator(accelerator: Accelerator) = current.update { it.copy(accelerator = accelerator) }
+    private fun withOffered(state: MeasureState): MeasureState =
+        if (state.accelerator in offered(state)) state else state.copy(accelerator = null)
+
+    /** Asks for an accelerator; null leaves it to each tower's runtime. */
+    fun setAccelerator(accelerator: Accelerator?) = current.update { it.copy(accelerator = accelerator) }
 
     fun setThreads(threads: Int) = current.update { it.copy(threads = threads.coerceIn(1, MOST_THREADS)) }
 
@@ -87,11 +92,12 @@ class MeasurePresenter(
     }
 
     private suspend fun measure(choice: Choice, asked: MeasureState, folder: File): RunState.Failed? {
+        val accelerator = asked.accelerator ?: choice.accelerators.firstOrNull() ?: Accelerator.CPU
         val settings = RunSettings(
             threads = asked.threads,
             iterations = ITERATIONS,
             minimumSeconds = MINIMUM_SECONDS,
-            accelerator = asked.accelerator.id,
+            accelerator = accelerator.id,
         )
         try {
             val file = measurer.measure(MeasureRequest(folder.path, choice.tower, settings)) { words ->
@@ -99,20 +105,26 @@ class MeasurePresenter(
             }
             val record = withContext(io) { Documents.read(BenchmarkRecord.serializer(), file.readText(), file.name) }
             record.reason?.let { return RunState.Failed(it) }
-            current.update { it.copy(rows = it.rows + row(choice, asked, record, file)) }
+            current.update { it.copy(rows = it.rows + row(choice, accelerator, asked.threads, record, file)) }
             return null
         } catch (error: PocketClipException) {
             return RunState.Failed(error.message.orEmpty())
         }
     }
 
-    private fun row(choice: Choice, asked: MeasureState, record: BenchmarkRecord, file: File): MeasuredRow {
+    private fun row(
+        choice: Choice,
+        accelerator: Accelerator,
+        threads: Int,
+        record: BenchmarkRecord,
+        file: File,
+    ): MeasuredRow {
         val launch = record.launches.first()
         val latency = Statistics.summarize(record.launches)
         return MeasuredRow(
             choice = choice,
-            accelerator = asked.accelerator,
-            threads = asked.threads,
+            accelerator = accelerator,
+            threads = threads,
             acceleratorObserved = record.runtime.acceleratorObserved,
             p50Ns = latency.p50Ns,
             p90Ns = latency.p90Ns,

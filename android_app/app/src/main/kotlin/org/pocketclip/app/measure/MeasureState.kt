@@ -4,7 +4,11 @@ import org.pocketclip.core.records.Invalidity
 import org.pocketclip.core.records.Tower
 import org.pocketclip.core.runtime.Accelerator
 
-/** A tower that can be measured. */
+/**
+ * A tower that can be measured.
+ *
+ * @property accelerators of its runtime, that which it is meant to be used with first.
+ */
 data class Choice(val tower: Tower, val runtime: String, val precision: String, val accelerators: List<Accelerator>)
 
 /**
@@ -30,11 +34,15 @@ data class MeasuredRow(
     val record: String,
 )
 
-/** What the screen Measure shows beside the bundle. */
+/**
+ * What the screen Measure shows beside the bundle.
+ *
+ * @property accelerator that is asked for; null for what each tower's runtime is meant to be used with.
+ */
 data class MeasureState(
     val choices: List<Choice> = emptyList(),
     val chosen: Set<Tower> = emptySet(),
-    val accelerator: Accelerator = Accelerator.CPU,
+    val accelerator: Accelerator? = null,
     val threads: Int = 1,
     val run: RunState = RunState.Idle,
     val rows: List<MeasuredRow> = emptyList(),

@@ -85,12 +85,12 @@ private fun Choices(presenter: MeasurePresenter, state: MeasureState, enabled: B
         }
     }
     FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
-        for (accelerator in presenter.offered(state)) {
+        for (accelerator in listOf(null) + presenter.offered(state)) {
             FilterChip(
                 selected = accelerator == state.accelerator,
                 onClick = { presenter.setAccelerator(accelerator) },
                 enabled = enabled,
-                label = { Text(accelerator.id) },
+                label = { Text(accelerator?.id ?: stringResource(R.string.measure_usual)) },
             )
         }
         for (threads in listOf(1, 2, 4)) {

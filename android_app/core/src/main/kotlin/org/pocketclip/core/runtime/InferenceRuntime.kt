@@ -52,11 +52,12 @@ enum class LoadMode {
  * How a model is loaded.
  *
  * @property threads that one inference may use, at least 1.
+ * @property accelerator that must execute it; null for what the runtime is meant to be used with, or the model was made for.
  */
 data class LoadOptions(
     val threads: Int = 1,
     val loadMode: LoadMode = LoadMode.FILE,
-    val accelerator: Accelerator = Accelerator.CPU,
+    val accelerator: Accelerator? = null,
 ) {
     init {
         require(threads >= 1) { "a model needs at least one thread, got $threads" }
@@ -85,6 +86,9 @@ interface InferenceRuntime {
 
     /** What this build has on this device. Needs [prepare]. */
     val accelerators: Set<Accelerator>
+
+    /** What the runtime is meant to be used with on a phone. */
+    val defaultAccelerator: Accelerator
 
     /** What [LoadOptions.loadMode] may be. */
     val loadModes: Set<LoadMode>

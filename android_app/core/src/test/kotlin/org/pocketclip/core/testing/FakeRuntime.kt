@@ -40,6 +40,7 @@ class FakeRuntime(
 
     override val version: String get() = "$name 9.9"
     override val accelerators: Set<Accelerator> = setOf(Accelerator.CPU, Accelerator.XNNPACK)
+    override val defaultAccelerator: Accelerator = Accelerator.CPU
     override val loadModes: Set<LoadMode> = setOf(LoadMode.FILE)
 
     override fun prepare() {
@@ -48,7 +49,8 @@ class FakeRuntime(
 
     override fun load(model: ModelFile, options: LoadOptions): Session {
         prepare()
-        if (options.accelerator !in accelerators) throw AcceleratorMissingException("no ${options.accelerator.id} here")
+        val accelerator = options.accelerator ?: defaultAccelerator
+        if (accelerator !in accelerators) throw AcceleratorMissingException("no ${accelerator.id} here")
         val content = if (model.path.isFile) model.path.readText() else throw LoadException("there is no ${model.path}")
         if (!content.startsWith(CONTENT)) throw LoadException("${model.path.name} is no model")
         loads++

@@ -37,6 +37,8 @@ class ExecuTorch : InferenceRuntime {
             if (XNNPACK_BACKEND in backends) add(Accelerator.XNNPACK)
         }
 
+    override val defaultAccelerator: Accelerator get() = Accelerator.XNNPACK
+
     /** The library has no way to be given bytes: [LoadMode.MEMORY] and [LoadMode.FILE] both read the file whole. */
     override val loadModes: Set<LoadMode> = LoadMode.entries.toSet()
 
@@ -52,9 +54,10 @@ class ExecuTorch : InferenceRuntime {
 
     override fun load(model: ModelFile, options: LoadOptions): Session {
         prepare()
-        if (options.accelerator !in accelerators) {
+        val asked = options.accelerator
+        if (asked != null && asked !in accelerators) {
             throw AcceleratorMissingException(
-                "executorch has no ${options.accelerator.id} here, it has ${accelerators.joinToString { it.id }}",
+                "executorch has no ${asked.id} here, it has ${accelerators.joinToString { it.id }}",
             )
         }
         if (!model.path.isFile) throw LoadException("there is no ExecuTorch program at ${model.path}")
@@ -69,9 +72,9 @@ class ExecuTorch : InferenceRuntime {
                 module.getMethodMetadata(METHOD).backends.toList()
             }
             val observed = observed(used)
-            if (options.accelerator.id != observed) {
+            if (asked != null && asked.id != observed) {
                 throw AcceleratorMissingException(
-                    "${options.accelerator.id} was asked for, but ${model.path.name} is lowered for $observed " +
+                    "${asked.id} was asked for, but ${model.path.name} is lowered for $observed " +
                         "(its delegates: ${used.joinToString().ifEmpty { "none" }}); ask for that, or export it anew",
                 )
             }

@@ -1,5 +1,7 @@
 package org.pocketclip.runtime.litert
 
+import java.io.EOFException
+import java.io.IOException
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
@@ -32,6 +34,8 @@ class LiteRt : InferenceRuntime {
     override var accelerators: Set<Accelerator> = setOf(Accelerator.CPU, Accelerator.XNNPACK)
         private set
 
+    override val defaultAccelerator: Accelerator get() = Accelerator.XNNPACK
+
     override val loadModes: Set<LoadMode> = LoadMode.entries.toSet()
 
     @Synchronized
@@ -52,16 +56,17 @@ class LiteRt : InferenceRuntime {
 
     override fun load(model: ModelFile, options: LoadOptions): Session {
         prepare()
-        if (options.accelerator !in accelerators) {
+        val accelerator = options.accelerator ?: defaultAccelerator
+        if (accelerator !in accelerators) {
             throw AcceleratorMissingException(
-                "litert has no ${options.accelerator.id} here, it has ${accelerators.joinToString { it.id }}",
+                "litert has no ${accelerator.id} here, it has ${accelerators.joinToString { it.id }}",
             )
         }
         if (!model.path.isFile) throw LoadException("there is no LiteRT model at ${model.path}")
-        val delegate = if (options.accelerator == Accelerator.GPU) GpuDelegates.create() else null
+        val delegate = if (accelerator == Accelerator.GPU) GpuDelegates.create() else null
         try {
             val settings = Interpreter.Options().setNumThreads(options.threads)
-            settings.setUseXNNPACK(options.accelerator == Accelerator.XNNPACK)
+            settings.setUseXNNPACK(accelerator == Accelerator.XNNPACK)
             // Where a delegate given by hand cannot be applied, the interpreter is not made: nothing falls back silently.
             delegate?.let(settings::addDelegate)
             val bytes = when (options.loadMode) {
@@ -71,10 +76,13 @@ class LiteRt : InferenceRuntime {
             }
             val interpreter =
                 if (bytes == null) Interpreter(model.path, settings) else Interpreter(bytes, settings)
-            return LiteRtSession(interpreter, delegate, observed(options.accelerator))
+            return LiteRtSession(interpreter, delegate, observed(accelerator))
         } catch (error: RuntimeException) {
             delegate?.close()
             throw LoadException("litert refuses ${model.path.name}: ${error.message}", error)
+        } catch (error: IOException) {
+            delegate?.close()
+            throw LoadException("${model.path.name} cannot be read: ${error.message}", error)
         }
     }
 
@@ -85,7 +93,7 @@ class LiteRt : InferenceRuntime {
     private fun read(model: ModelFile): ByteBuffer = RandomAccessFile(model.path, "r").use { file ->
         val bytes = ByteBuffer.allocateDirect(Math.toIntExact(file.length())).order(ByteOrder.nativeOrder())
         while (bytes.hasRemaining()) {
-            if (file.channel.read(bytes) < 0) throw LoadException("${model.path.name} became shorter while it was read")
+            if (file.channel.read(bytes) < 0) throw EOFException("it became shorter meanwhile")
         }
         bytes.rewind() as ByteBuffer
     }

@@ -33,6 +33,8 @@ class OnnxRuntime : InferenceRuntime {
             return PROVIDERS.filterValues { it in built }.keys
         }
 
+    override val defaultAccelerator: Accelerator get() = Accelerator.CPU
+
     override val loadModes: Set<LoadMode> = setOf(LoadMode.FILE, LoadMode.MEMORY)
 
     override fun prepare() {
@@ -41,16 +43,19 @@ class OnnxRuntime : InferenceRuntime {
 
     override fun load(model: ModelFile, options: LoadOptions): Session {
         val environment = environment()
-        check(options)
+        val accelerator = options.accelerator ?: defaultAccelerator
+        check(accelerator, options.loadMode)
         val session = try {
-            sessionOptions(options).use { open(environment, model.path, options, it) }
+            sessionOptions(accelerator, options.threads).use { open(environment, model.path, options.loadMode, it) }
         } catch (error: OrtException) {
             throw LoadException("onnxruntime cannot load the model: ${worded(error)}", error)
         } catch (error: IOException) {
             throw LoadException("onnxruntime cannot load the model: ${worded(error)}", error)
         }
         return try {
-            OnnxSession(environment, session) { observed(environment, model.path, options) }
+            OnnxSession(environment, session) {
+                observed(environment, model.path, accelerator, options.threads)
+            }
         } catch (error: OrtException) {
             session.close()
             throw LoadException("onnxruntime cannot tell what the model takes: ${worded(error)}", error)
@@ -60,16 +65,16 @@ class OnnxRuntime : InferenceRuntime {
         }
     }
 
-    private fun check(options: LoadOptions) {
+    private fun check(accelerator: Accelerator, loadMode: LoadMode) {
         val built = accelerators
-        if (options.accelerator !in built) {
+        if (accelerator !in built) {
             throw AcceleratorMissingException(
-                "this build of onnxruntime has no ${options.accelerator.id}; it has ${built.joinToString { it.id }}",
+                "this build of onnxruntime has no ${accelerator.id}; it has ${built.joinToString { it.id }}",
             )
         }
-        if (options.loadMode !in loadModes) {
+        if (loadMode !in loadModes) {
             throw LoadException(
-                "onnxruntime cannot load by ${options.loadMode.id}; choose from ${loadModes.joinToString { it.id }}",
+                "onnxruntime cannot load by ${loadMode.id}; choose from ${loadModes.joinToString { it.id }}",
             )
         }
     }
@@ -77,25 +82,25 @@ class OnnxRuntime : InferenceRuntime {
     private fun open(
         environment: OrtEnvironment,
         path: File,
-        options: LoadOptions,
+        loadMode: LoadMode,
         prepared: OrtSession.SessionOptions,
-    ): OrtSession = when (options.loadMode) {
+    ): OrtSession = when (loadMode) {
         LoadMode.MEMORY -> environment.createSession(path.readBytes(), prepared)
         else -> environment.createSession(path.path, prepared)
     }
 
-    private fun sessionOptions(options: LoadOptions): OrtSession.SessionOptions {
+    private fun sessionOptions(accelerator: Accelerator, threads: Int): OrtSession.SessionOptions {
         val made = OrtSession.SessionOptions()
         try {
             made.setInterOpNumThreads(1)
             made.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR)
-            made.setIntraOpNumThreads(options.threads)
-            when (options.accelerator) {
+            made.setIntraOpNumThreads(threads)
+            when (accelerator) {
                 Accelerator.XNNPACK -> {
                     // XNNPACK has threads of its own: the runtime's would only take turns with them.
                     made.setIntraOpNumThreads(1)
                     made.addConfigEntry("session.intra_op.allow_spinning", "0")
-                    made.addXnnpack(mapOf("intra_op_num_threads" to options.threads.toString()))
+                    made.addXnnpack(mapOf("intra_op_num_threads" to threads.toString()))
                 }
                 // Without the flag NNAPI may take its own reference code for the processor, unasked.
                 Accelerator.NNAPI -> made.addNnapi(EnumSet.of(NNAPIFlags.CPU_DISABLED))
@@ -104,17 +109,17 @@ class OnnxRuntime : InferenceRuntime {
             return made
         } catch (error: OrtException) {
             made.close()
-            if (options.accelerator == Accelerator.CPU) throw error
-            throw AcceleratorMissingException("onnxruntime cannot use ${options.accelerator.id}: ${worded(error)}", error)
+            if (accelerator == Accelerator.CPU) throw error
+            throw AcceleratorMissingException("onnxruntime cannot use ${accelerator.id}: ${worded(error)}", error)
         }
     }
 
-    private fun observed(environment: OrtEnvironment, path: File, options: LoadOptions): String? =
+    private fun observed(environment: OrtEnvironment, path: File, accelerator: Accelerator, threads: Int): String? =
         // No other provider is registered then.
-        if (options.accelerator == Accelerator.CPU) {
+        if (accelerator == Accelerator.CPU) {
             Accelerator.CPU.id
         } else {
-            sessionOptions(options).use { ProviderProbe(environment).observed(path, it) }
+            sessionOptions(accelerator, threads).use { ProviderProbe(environment).observed(path, it) }
         }
 
     private fun environment(): OrtEnvironment = try {

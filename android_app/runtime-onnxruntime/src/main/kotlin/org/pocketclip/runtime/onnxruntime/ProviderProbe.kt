@@ -5,7 +5,10 @@ import ai.onnxruntime.OrtException
 import ai.onnxruntime.OrtSession
 import ai.onnxruntime.TensorInfo
 import java.io.File
+import java.io.IOException
+import java.nio.file.Files
 import java.util.Locale
+import org.pocketclip.core.ExecutionException
 import org.pocketclip.core.runtime.ElementType
 import org.pocketclip.core.runtime.Tensor
 
@@ -20,9 +23,12 @@ internal class ProviderProbe(private val environment: OrtEnvironment) {
      * @param options with the providers registered; profiling is switched on in them.
      */
     fun observed(model: File, options: OrtSession.SessionOptions): String? {
-        val folder = File.createTempFile("pocketclip", "profile").apply { delete() }
+        val folder = try {
+            Files.createTempDirectory("pocketclip-profile").toFile()
+        } catch (ignored: IOException) {
+            return null
+        }
         try {
-            if (!folder.mkdirs()) return null
             options.enableProfiling(File(folder, "profile").path)
             val profile = environment.createSession(model.path, options).use { session ->
                 OnnxSession(environment, session) { null }.run(zeros(session))
@@ -30,6 +36,10 @@ internal class ProviderProbe(private val environment: OrtEnvironment) {
             }
             return providers(File(profile).readText())
         } catch (ignored: OrtException) {
+            return null
+        } catch (ignored: ExecutionException) {
+            return null
+        } catch (ignored: IOException) {
             return null
         } finally {
             folder.deleteRecursively()
