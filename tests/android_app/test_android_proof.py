@@ -25,10 +25,12 @@ TESTS = {
         "ClassifyPresenterTest",
         "LogicTest",
         "MeasurePresenterTest",
+        "ProcessMeasurerTest",
         "RealInferenceTest",
         "ScreensTest",
         "SearchPresenterTest",
         "SqliteEmbeddingStoreTest",
+        "WorkServiceTest",
     ),
 }
 

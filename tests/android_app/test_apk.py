@@ -30,7 +30,13 @@ PERMISSIONS = {
         "android.permission.WAKE_LOCK",
     },
     # The last is AndroidX's, of the application's own.
-    "app": {"android.permission.CAMERA", "org.pocketclip.app.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION"},
+    "app": {
+        "android.permission.CAMERA",
+        "android.permission.FOREGROUND_SERVICE",
+        "android.permission.FOREGROUND_SERVICE_DATA_SYNC",
+        "android.permission.POST_NOTIFICATIONS",
+        "org.pocketclip.app.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION",
+    },
 }
 # What other applications may start: the screen; and AndroidX's receiver for the shell alone.
 EXPORTED = {
@@ -50,6 +56,7 @@ CLASSES = {
     "app": (
         "app/MainActivity",
         "app/measure/MeasureService",
+        "app/work/WorkService",
         "core/inference/Classifier",
         "runtime/executorch/ExecuTorch",
     ),

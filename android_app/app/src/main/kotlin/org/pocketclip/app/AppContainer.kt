@@ -7,6 +7,9 @@ import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.flow.distinctUntilChanged
+import kotlinx.coroutines.flow.map
+import kotlinx.coroutines.launch
 import org.pocketclip.app.bundles.BundleEngine
 import org.pocketclip.app.bundles.BundlePresenter
 import org.pocketclip.app.bundles.BundleStore
@@ -25,6 +28,8 @@ import org.pocketclip.app.search.Indexer
 import org.pocketclip.app.search.PhotoFolder
 import org.pocketclip.app.search.SearchPresenter
 import org.pocketclip.app.search.SqliteEmbeddingStore
+import org.pocketclip.app.work.BackgroundWork
+import org.pocketclip.app.work.WorkService
 import org.pocketclip.core.ExecutionException
 import org.pocketclip.core.bundle.Bundle
 import org.pocketclip.core.runtime.Accelerator
@@ -63,16 +68,30 @@ open class AppContainer(protected val context: Context) {
         MeasurePresenter(scope, io, bundles.state, bundleStore::active, ::accelerators, measurer, debugBuild)
     }
 
+    val work by lazy { BackgroundWork(search, measure) }
+
+    private var started = false
+
+    /** Opens the bundle and keeps the process going while there is work; does nothing the second time. */
+    fun start() {
+        bundles.start()
+        if (started) return
+        started = true
+        scope.launch {
+            work.state.map { it != null }.distinctUntilChanged().collect { working -> if (working) WorkService.start(context) }
+        }
+    }
+
     private val debugBuild: Boolean
         get() = context.applicationInfo.flags and ApplicationInfo.FLAG_DEBUGGABLE != 0
 
     protected open fun load(bundle: Bundle): Engine = BundleEngine.open(bundle, runtimes, compute)
 
-    /** What a runtime offers here; nothing where it cannot be loaded. */
+    /** What a runtime offers here, its default first; nothing where it cannot be loaded. */
     private fun accelerators(runtime: String): List<Accelerator> = try {
         runtimes.firstOrNull { it.name == runtime }?.let {
             it.prepare()
-            it.accelerators.sorted()
+            listOf(it.defaultAccelerator) + (it.accelerators - it.defaultAccelerator).sorted()
         }.orEmpty()
     } catch (_: ExecutionException) {
         emptyList()

@@ -13,7 +13,7 @@ class MainActivity : ComponentActivity() {
         super.onCreate(savedInstanceState)
         enableEdgeToEdge()
         val container = (application as PocketClipApplication).container
-        container.bundles.start()
+        container.start()
         setContent {
             PocketClipTheme { PocketClipApp(container) }
         }

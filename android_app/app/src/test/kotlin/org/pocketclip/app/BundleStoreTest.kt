@@ -37,14 +37,18 @@ class BundleStoreTest {
         assertNull(store.active())
         val zip = RealBundle.zip(temporary.newFile())
         val bundle = store.import(BundleSource.Zip { zip.inputStream() })
+        assertNull("not before it was seen to load", store.active())
+        File(place, "b".repeat(64)).mkdirs()
+        store.activate(bundle)
         assertEquals(File(place, bundle.sha256), store.active())
+        assertEquals("the others are gone", setOf(bundle.sha256, "active"), place.list()!!.toSet())
         assertEquals(bundle.sha256, store.import(files()).sha256)
         assertEquals(bundle.folder, BundleStore(place).active())
     }
 
     @Test
     fun `what cannot be used leaves nothing behind, and the bundle before stays`() {
-        val active = store.import(files()).folder
+        val active = store.import(files()).also(store::activate).folder
         val altered = RealBundle.zip(temporary.newFile()) { name, content ->
             if (name.startsWith("text/")) content.also { it[it.size / 2] = (it[it.size / 2] + 1).toByte() } else content
         }

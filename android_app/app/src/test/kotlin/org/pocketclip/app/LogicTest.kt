@@ -1,16 +1,24 @@
 package org.pocketclip.app
 
+import java.io.File
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNotEquals
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
+import org.junit.Rule
 import org.junit.Test
+import org.junit.rules.TemporaryFolder
 import org.pocketclip.app.classify.FrameGate
 import org.pocketclip.app.classify.LabelText
+import org.pocketclip.app.photos.CameraPhotos
 import org.pocketclip.app.photos.ContentPhotoReader
 
 class LogicTest {
+    @get:Rule
+    val temporary = TemporaryFolder()
+
     @Test
     fun `labels are what stands between commas and line ends`() {
         assertEquals(listOf("a red circle", "犬", "x"), LabelText.parse(" a red circle ,,\n犬，a red circle、 x,"))
@@ -55,6 +63,20 @@ class LogicTest {
         gate.done(1)
         assertNull(gate.measuredPerSecond())
         assertThrows(IllegalArgumentException::class.java) { FrameGate(0) }
+    }
+
+    @Test
+    fun `each photo of the camera has a name of its own, and the latest is kept`() {
+        val folder = File(temporary.root, "photos")
+        val photos = CameraPhotos(folder)
+        val first = photos.next().apply { writeText("first") }
+        photos.keepOnly(first)
+        photos.giveUp(photos.next())
+        assertEquals("one that was not taken changes nothing", listOf(first), folder.listFiles()!!.toList())
+        val second = photos.next()
+        assertNotEquals(first, second)
+        photos.keepOnly(second)
+        assertEquals(listOf(second), folder.listFiles()!!.toList())
     }
 
     @Test

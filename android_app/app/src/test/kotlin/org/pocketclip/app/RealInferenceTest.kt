@@ -1,9 +1,5 @@
 package org.pocketclip.app
 
-import android.os.Bundle as Extras
-import android.os.Handler
-import android.os.Looper
-import android.os.ResultReceiver
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.junit4.createEmptyComposeRule
 import androidx.compose.ui.test.onNodeWithContentDescription
@@ -33,7 +29,6 @@ import org.pocketclip.core.records.Tower
 import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
-import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 
 /** The application with the real container: a real bundle, real inference, everything in one thread. */
@@ -85,14 +80,8 @@ class RealInferenceTest {
         val service = Robolectric.buildService(MeasureService::class.java).create().get()
         for (tower in Tower.entries) {
             val answers = mutableListOf<Pair<Int, String>>()
-            val receiver = object : ResultReceiver(Handler(Looper.getMainLooper())) {
-                override fun onReceiveResult(code: Int, data: Extras) {
-                    answers += code to data.getString(MeasureService.TEXT).orEmpty()
-                }
-            }
             val request = MeasureRequest(RealBundle.folder.path, tower, RunSettings(iterations = 3))
-            service.carryOut(Documents.write(MeasureRequest.serializer(), request), receiver)
-            shadowOf(Looper.getMainLooper()).idle()
+            service.carryOut(Documents.write(MeasureRequest.serializer(), request)) { code, text -> answers += code to text }
             val (code, path) = answers.last()
             assertEquals("$answers", MeasureService.DONE, code)
             val record = Documents.read(BenchmarkRecord.serializer(), File(path).readText(), path)

@@ -93,6 +93,18 @@ class SearchPresenterTest {
     }
 
     @Test
+    fun `another bundle in the middle of indexing pauses it, and the next press begins with the new one`() = presenting { presenter ->
+        engine.gate = CompletableDeferred()
+        presenter.chooseFolder("content://folder")
+        val next = FakeEngine(sha256 = "b".repeat(64))
+        bundle.value = BundleState.Ready(next)
+        assertEquals(IndexState.Paused(null), presenter.state.value.index)
+        presenter.resume()
+        assertEquals(IndexState.Complete(IndexProgress(3, 4, 1)), presenter.state.value.index)
+        assertEquals(setOf("b".repeat(64)), store.rows.keys.map { it.second }.toSet())
+    }
+
+    @Test
     fun `access that was taken away is said`() = presenting { presenter ->
         folder.refused = true
         presenter.chooseFolder("content://folder")

@@ -2,6 +2,7 @@ package org.pocketclip.app.bundles
 
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.withContext
+import org.pocketclip.core.InferenceException
 import org.pocketclip.core.bundle.Bundle
 import org.pocketclip.core.bundle.BundledTower
 import org.pocketclip.core.image.RgbImage
@@ -38,7 +39,7 @@ class BundleEngine private constructor(
     override suspend fun embed(sentence: String): FloatArray = onModels { texts.encode(sentence).values }
 
     private suspend fun <T> onModels(action: () -> T): T = withContext(compute) {
-        check(!closed) { "the bundle is closed" }
+        if (closed) throw InferenceException("another bundle was opened meanwhile; try again")
         action()
     }
 

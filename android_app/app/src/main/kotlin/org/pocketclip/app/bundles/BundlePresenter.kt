@@ -71,7 +71,8 @@ class BundlePresenter(
             // One at a time: what is under way cannot be stopped, and both would write the same folder.
             before?.join()
             current.value = try {
-                val engine = withContext(io) { open()?.let(load) }
+                // Only what loads becomes the active one: the next start would fail as well.
+                val engine = withContext(io) { open()?.let { bundle -> load(bundle).also { store.activate(bundle) } } }
                 if (engine != null) {
                     ready?.engine?.close()
                     ready = BundleState.Ready(engine)

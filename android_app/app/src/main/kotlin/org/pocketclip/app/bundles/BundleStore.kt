@@ -42,7 +42,7 @@ class BundleStore(private val folder: File, private val maximumBytes: Long = Bun
     }
 
     /**
-     * Takes a bundle over, checks all of it, and makes it the active one: whole or not at all.
+     * Takes a bundle over and checks all of it: whole or not at all. It is not the active one yet.
      *
      * @throws org.pocketclip.core.BundleException it is none, or it is newer, malformed, hostile or corrupt.
      * @throws MachineException the storage is full, or what is imported cannot be read.
@@ -72,19 +72,24 @@ class BundleStore(private val folder: File, private val maximumBytes: Long = Bun
         }
     }
 
-    /** Removes every bundle but the active one. */
-    fun removeOthers() {
-        val kept = active()?.name ?: return
-        folder.listFiles().orEmpty().filter { it.isDirectory && it.name != kept }.forEach(File::deleteRecursively)
+    /**
+     * Makes a bundle that was imported, and that loads, the active one, and removes all others.
+     *
+     * @throws MachineException the storage is full.
+     */
+    fun activate(bundle: Bundle) {
+        try {
+            Hashing.writeWhole(active, bundle.folder.name.toByteArray())
+        } catch (error: IOException) {
+            throw MachineException("cannot write $active (${error.message}): is the storage full?", error)
+        }
+        folder.listFiles().orEmpty().filter { it.isDirectory && it != bundle.folder }.forEach(File::deleteRecursively)
     }
 
     private fun keep(unpacked: File, sha256: String): Bundle {
         val place = File(folder, sha256)
         place.deleteRecursively()
         if (!unpacked.renameTo(place)) throw MachineException("cannot move the bundle to $place: is the storage writable?")
-        val next = File(folder, "active.partial")
-        next.writeText(sha256)
-        if (!next.renameTo(active)) throw MachineException("cannot write $active: is the storage writable?")
         return Bundle.open(place)
     }
 

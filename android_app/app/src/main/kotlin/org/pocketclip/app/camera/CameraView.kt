@@ -2,7 +2,6 @@ package org.pocketclip.app.camera
 
 import android.view.TextureView
 import androidx.compose.runtime.Composable
-import androidx.compose.runtime.DisposableEffect
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.remember
@@ -14,6 +13,7 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.contentDescription
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.viewinterop.AndroidView
+import androidx.lifecycle.compose.LifecycleStartEffect
 import org.pocketclip.app.R
 import org.pocketclip.core.image.RgbImage
 
@@ -29,9 +29,10 @@ fun CameraView(onFrame: (read: () -> RgbImage?) -> Unit, onFailure: (String) -> 
     val failed by rememberUpdatedState(onFailure)
     val view = remember { TextureView(context) }
     val feed = remember { CameraFeed(context, view) { message -> failed(message) } }
-    DisposableEffect(feed) {
+    // Not while another application is in front: the system takes the camera away from those behind.
+    LifecycleStartEffect(feed) {
         feed.start()
-        onDispose { feed.stop() }
+        onStopOrDispose { feed.stop() }
     }
     LaunchedEffect(feed) {
         while (true) {

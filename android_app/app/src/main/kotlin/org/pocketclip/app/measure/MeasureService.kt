@@ -2,12 +2,16 @@ package org.pocketclip.app.measure
 
 import android.app.Service
 import android.content.Intent
-import android.os.Build
 import android.os.Bundle
+import android.os.Handler
 import android.os.IBinder
+import android.os.Looper
+import android.os.Message
+import android.os.Messenger
 import android.os.Process
-import android.os.ResultReceiver
+import android.os.RemoteException
 import java.io.File
+import java.io.IOException
 import kotlin.concurrent.thread
 import org.pocketclip.app.AppContainer
 import org.pocketclip.core.Documents
@@ -19,75 +23,83 @@ import org.pocketclip.machine.androidDevice
 import org.pocketclip.machine.installedApplication
 
 /**
- * Carries out one measurement in the process `:measure` and ends that process, so that the next one starts afresh. Not
- * exported.
+ * Carries out one measurement in the process `:measure` and ends that process, so that the next one starts afresh.
+ *
+ * Bound, not started: so it is as important to the system as the application that waits for it, and that one is told when
+ * it dies. A request is a message [RUN]; the answers are [PROGRESS] and then [DONE] or [FAILED]. Not exported.
  */
 class MeasureService : Service() {
-    override fun onBind(intent: Intent?): IBinder? = null
+    private val messenger by lazy { Messenger(Handler(Looper.getMainLooper(), ::take)) }
 
-    override fun onStartCommand(intent: Intent?, flags: Int, startId: Int): Int {
-        val receiver = intent?.let(::receiver)
-        val request = intent?.getStringExtra(REQUEST)
-        if (receiver == null || request == null) {
-            stopSelf(startId)
-            return START_NOT_STICKY
-        }
-        thread(name = "measurement") {
-            carryOut(request, receiver)
-            // And with it the process: the runtime's threads and memory must not be there for the next one.
-            stopSelf(startId)
-        }
-        return START_NOT_STICKY
-    }
+    override fun onBind(intent: Intent?): IBinder? = messenger.binder
 
-    /** Stopped from outside while it measures: the measurement ends with its process. */
+    /** Nobody waits any more: the measurement ends with its process. */
     override fun onDestroy() {
         super.onDestroy()
-        if (ownProcess()) Process.killProcess(Process.myPid())
+        end()
     }
 
-    /** Runs the request and tells the receiver how it ended. */
-    internal fun carryOut(request: String, receiver: ResultReceiver) {
+    private fun take(message: Message): Boolean {
+        val request = message.data.getString(TEXT)
+        val answers = message.replyTo
+        if (message.what != RUN || request == null || answers == null) return false
+        thread(name = "measurement") {
+            carryOut(request) { code, text ->
+                try {
+                    answers.send(Message.obtain(null, code).apply { data = Bundle().apply { putString(TEXT, text) } })
+                } catch (_: RemoteException) {
+                    // Who asked has died, and this process goes with it.
+                    end()
+                }
+            }
+            // The runtime's threads and memory must not be there for the next one.
+            end()
+        }
+        return true
+    }
+
+    /** Runs the request; [answer] is told how it goes and ends. */
+    internal fun carryOut(request: String, answer: (code: Int, text: String) -> Unit) {
         try {
             val measurement = TowerMeasurement(
                 File(filesDir, FOLDER), AppContainer.runtimes(), LinuxMachine(AndroidServices(this)), androidDevice(this),
                 installedApplication(this).version ?: "unknown",
             )
             val file = measurement.run(Documents.read(MeasureRequest.serializer(), request, "the request")) { words ->
-                receiver.send(PROGRESS, Bundle().apply { putString(TEXT, words) })
+                answer(PROGRESS, words)
             }
-            receiver.send(DONE, Bundle().apply { putString(TEXT, file.path) })
+            answer(DONE, file.path)
         } catch (error: PocketClipException) {
-            receiver.send(FAILED, Bundle().apply { putString(TEXT, worded(error)) })
-        } catch (error: java.io.IOException) {
-            receiver.send(FAILED, Bundle().apply { putString(TEXT, worded(error)) })
+            answer(FAILED, worded(error))
+        } catch (error: IOException) {
+            answer(FAILED, worded(error))
         }
     }
 
-    private fun receiver(intent: Intent): ResultReceiver? =
-        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
-            intent.getParcelableExtra(RECEIVER, ResultReceiver::class.java)
-        } else {
-            @Suppress("DEPRECATION")
-            intent.getParcelableExtra(RECEIVER)
+    /** Ends the process, where it is one of its own. */
+    private fun end() {
+        // The command line is the process's name; Android tells it in no other way before version 9.
+        val name = try {
+            File("/proc/self/cmdline").readText().substringBefore('\u0000')
+        } catch (_: IOException) {
+            return
         }
-
-    private fun ownProcess(): Boolean =
-        Build.VERSION.SDK_INT >= Build.VERSION_CODES.P && android.app.Application.getProcessName().endsWith(PROCESS)
+        if (name.endsWith(PROCESS)) Process.killProcess(Process.myPid())
+    }
 
     companion object {
-        const val REQUEST = "request"
-        const val RECEIVER = "receiver"
-
-        /** Key of the words or the path that a message carries. */
-        const val TEXT = "text"
-
-        /** Below the application's files. */
-        const val FOLDER = "measuring"
+        /** Asks for the measurement in [TEXT], a [MeasureRequest]; answers go to `replyTo`. */
+        const val RUN = 0
 
         const val PROGRESS = 1
         const val DONE = 2
         const val FAILED = 3
+
+        /** Key of the request, the words or the path that a message carries. */
+        const val TEXT = "text"
+
+        /** Below the application's files. */
+        const val FOLDER = "measuring"
 
         private const val PROCESS = ":measure"
     }

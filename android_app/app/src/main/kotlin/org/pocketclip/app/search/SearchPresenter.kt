@@ -33,8 +33,29 @@ class SearchPresenter(
     )
     private var indexing: Job? = null
     private var searching: Job? = null
+    private var used: Engine? = null
 
     val state: StateFlow<SearchState> = current.asStateFlow()
+
+    init {
+        scope.launch {
+            bundle.collect { state ->
+                if (state is BundleState.Ready) {
+                    if (used != null && used !== state.engine) leave()
+                    used = state.engine
+                }
+            }
+        }
+    }
+
+    /** Another bundle came: what the one before found and embedded says nothing of it. */
+    private fun leave() {
+        indexing?.cancel()
+        searching?.cancel()
+        current.update {
+            it.copy(index = if (it.folder == null) IndexState.None else IndexState.Paused(null), found = FoundState.Nothing)
+        }
+    }
 
     fun chooseFolder(folder: String) {
         memory.folder = folder

@@ -1,10 +1,13 @@
 package org.pocketclip.app.ui
 
+import android.Manifest
 import android.content.Context
 import android.content.Intent
 import android.net.Uri
+import android.os.Build
 import androidx.activity.compose.rememberLauncherForActivityResult
 import androidx.activity.result.contract.ActivityResultContracts.OpenDocumentTree
+import androidx.activity.result.contract.ActivityResultContracts.RequestPermission
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.PaddingValues
@@ -50,9 +53,14 @@ import org.pocketclip.app.search.SearchState
 fun SearchScreen(presenter: SearchPresenter) {
     val state by presenter.state.collectAsStateWithLifecycle()
     val context = LocalContext.current
+    // Whatever the answer: without the permission only the progress outside of the application is missing.
+    val notifications = rememberLauncherForActivityResult(RequestPermission()) { }
     val picker = rememberLauncherForActivityResult(OpenDocumentTree()) { tree: Uri? ->
         if (tree != null) {
             if (keepAccess(context, tree)) presenter.chooseFolder("$tree") else presenter.folderRefused()
+            if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
+                notifications.launch(Manifest.permission.POST_NOTIFICATIONS)
+            }
         }
     }
     LazyVerticalGrid(

@@ -30,6 +30,7 @@ import androidx.compose.material3.TextButton
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.remember
 import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
@@ -51,6 +52,7 @@ import org.pocketclip.app.classify.CameraState
 import org.pocketclip.app.classify.ClassifyPresenter
 import org.pocketclip.app.classify.ClassifyState
 import org.pocketclip.app.classify.ResultState
+import org.pocketclip.app.photos.CameraPhotos
 import org.pocketclip.core.inference.RankedLabel
 
 /** A photo, labels, and which of them it shows. */
@@ -79,19 +81,29 @@ fun TryScreen(presenter: ClassifyPresenter) {
 @Composable
 private fun Sources(presenter: ClassifyPresenter, state: ClassifyState) {
     val context = LocalContext.current
+    val photos = remember { CameraPhotos(File(context.cacheDir, "photos")) }
     var target by rememberSaveable { mutableStateOf<String?>(null) }
     // Android asks for the permission for other apps' camera, too, where an app has it in its manifest.
     var live by rememberSaveable { mutableStateOf(false) }
     val gallery = rememberLauncherForActivityResult(PickVisualMedia()) { uri: Uri? -> uri?.let { presenter.choosePhoto("$it") } }
-    val camera = rememberLauncherForActivityResult(TakePicture()) { taken -> if (taken) target?.let(presenter::choosePhoto) }
+    val camera = rememberLauncherForActivityResult(TakePicture()) { taken ->
+        target?.let(::File)?.let { photo ->
+            if (taken) {
+                photos.keepOnly(photo)
+                presenter.choosePhoto("${shared(context, photo)}")
+            } else {
+                photos.giveUp(photo)
+            }
+        }
+    }
     val permission = rememberLauncherForActivityResult(RequestPermission()) { granted ->
         when {
             !granted -> presenter.cameraRefused()
             live -> presenter.startCamera()
             else -> {
-                val uri = photoFile(context)
-                target = "$uri"
-                camera.launch(uri)
+                val photo = photos.next()
+                target = photo.path
+                camera.launch(shared(context, photo))
             }
         }
     }
@@ -204,11 +216,8 @@ private fun Bar(label: RankedLabel) {
     }
 }
 
-/** Where the camera application puts the photo; the one before is overwritten. */
-private fun photoFile(context: Context): Uri {
-    val file = File(context.cacheDir, "photos/camera.jpg")
-    file.parentFile?.mkdirs()
-    return FileProvider.getUriForFile(context, "${context.packageName}.files", file)
-}
+/** The photo's name for the camera application. */
+private fun shared(context: Context, photo: File): Uri =
+    FileProvider.getUriForFile(context, "${context.packageName}.files", photo)
 
 private const val SHOWN = 10
