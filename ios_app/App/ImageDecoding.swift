@@ -14,12 +14,14 @@ enum ImageDecoding {
     }
 
     static func decode(_ content: Data, named name: String) throws -> PackedImage {
-        guard let source = CGImageSourceCreateWithData(content as CFData, nil),
-            let image = CGImageSourceCreateImageAtIndex(source, 0, nil)
-        else {
+        let source = CGImageSourceCreateWithData(content as CFData, nil)
+        let properties = source.flatMap { CGImageSourceCopyPropertiesAtIndex($0, 0, nil) as? [CFString: Any] }
+        let width = properties?[kCGImagePropertyPixelWidth] as? Int ?? 0
+        let height = properties?[kCGImagePropertyPixelHeight] as? Int ?? 0
+        let options = [kCGImageSourceSubsampleFactor: PackedImage.subsampling(width: width, height: height)]
+        guard let source, let image = CGImageSourceCreateImageAtIndex(source, 0, options as CFDictionary) else {
             throw PocketClipError.image(.undecodable(name: name, reason: "the system does not know its format"))
         }
-        let properties = CGImageSourceCopyPropertiesAtIndex(source, 0, nil) as? [CFString: Any]
         let orientation = properties?[kCGImagePropertyOrientation] as? Int ?? 1
         return try packed(image, named: name).upright(orientation: orientation)
     }

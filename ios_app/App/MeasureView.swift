@@ -35,6 +35,7 @@ struct MeasureView: View {
                     Section("Records") { share }
                 }
                 Section("Self-test") { SelfTestView(bundle: bundle) }
+                Section("Bundle") { BundleChoice(bundle: bundle) }
             }
             .navigationTitle("Measure")
         }

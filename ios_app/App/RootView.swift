@@ -77,9 +77,43 @@ struct BundlePicker: View {
             }
             Button("Choose a bundle") { isPicking = true }
                 .buttonStyle(.borderedProminent)
+            // One that cannot be used must not keep the others away.
+            ForEach(bundle.names, id: \.self) { name in
+                Button(name) { Task { await bundle.open(name) } }
+            }
         }
         .padding()
-        .fileImporter(isPresented: $isPicking, allowedContentTypes: [.folder]) { result in
+        .importsBundle($isPicking, into: bundle)
+    }
+}
+
+/// Which of the app's bundles is open, and how to open another.
+struct BundleChoice: View {
+    let bundle: BundleModel
+    @State private var isPicking = false
+
+    var body: some View {
+        ForEach(bundle.names, id: \.self) { name in
+            Button {
+                Task { await bundle.open(name) }
+            } label: {
+                if bundle.state == .ready(name: name) {
+                    Label(name, systemImage: "checkmark")
+                } else {
+                    Text(name)
+                }
+            }
+            .disabled(bundle.state == .ready(name: name))
+        }
+        Button("Choose another bundle") { isPicking = true }
+            .importsBundle($isPicking, into: bundle)
+    }
+}
+
+extension View {
+    /// Lets the user pick a bundle's folder, takes it in and opens it.
+    fileprivate func importsBundle(_ isPicking: Binding<Bool>, into bundle: BundleModel) -> some View {
+        fileImporter(isPresented: isPicking, allowedContentTypes: [.folder]) { result in
             guard case .success(let url) = result else { return }
             Task {
                 let isScoped = url.startAccessingSecurityScopedResource()

@@ -60,8 +60,10 @@ struct SearchView: View {
             if skipped > 0 {
                 Text("\(skipped) could not be read.").foregroundStyle(.secondary)
             }
+            Button("Look for new photos") { model.resume() }
         case .failed(let message):
             Text(message).foregroundStyle(.red)
+            Button("Continue") { model.resume() }
         }
         if let fault = model.searchFault {
             Text(fault).foregroundStyle(.red)

@@ -17,14 +17,26 @@ struct TryView: View {
                 Section {
                     preview
                     PhotosPicker("Choose a photo", selection: $picked, matching: .images)
-                    Button(model.isLive ? "Stop the camera" : "Use the camera") { toggleCamera() }
+                    if model.isLive {
+                        Button("Take this picture") { takePicture() }
+                        Button("Stop the camera") { stopCamera() }
+                    } else {
+                        Button("Use the camera") { startCamera() }
+                    }
                 }
                 Section("Labels") {
                     TextField("Labels, with commas between them", text: $model.labelText, axis: .vertical)
-                        .onSubmit { Task { await model.classify() } }
+                        .task(id: model.labels) {
+                            // Not for every letter: the next one ends this task.
+                            try? await Task.sleep(for: .milliseconds(300))
+                            if !Task.isCancelled {
+                                await model.classify()
+                            }
+                        }
                     if let fault = model.labelFault {
                         Text(fault).foregroundStyle(.red)
                     }
+                    Button("Use the bundle's labels") { model.useStoredLabels() }
                 }
                 Section("Result") { result }
             }
@@ -39,6 +51,7 @@ struct TryView: View {
             CameraPreview(session: camera.session)
                 .frame(height: 260)
                 .accessibilityLabel("What the camera sees")
+            Text("\(TryModel.imagesPerSecond) images a second at most")
             if let rate = model.liveRate {
                 Text("\(rate, specifier: "%.1f") images a second")
                     .monospacedDigit()
@@ -89,15 +102,14 @@ struct TryView: View {
         }
     }
 
-    private func toggleCamera() {
-        if model.isLive {
-            stopCamera()
-            return
-        }
+    private func startCamera() {
+        thumbnail = nil
         model.startLive()
         Task {
             do {
                 try await camera.start()
+                // It may have been stopped while the system asked for permission.
+                guard model.isLive else { return camera.stop() }
                 for await frame in camera.frames() {
                     await model.frame(frame)
                 }
@@ -106,6 +118,11 @@ struct TryView: View {
                 model.show(failure: error)
             }
         }
+    }
+
+    private func takePicture() {
+        thumbnail = model.takePicture().flatMap(ImageDecoding.picture)
+        camera.stop()
     }
 
     private func stopCamera() {

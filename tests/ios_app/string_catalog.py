@@ -27,7 +27,7 @@ _TEXTS = (
 )
 _INTERPOLATION = re.compile(r"\\\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)")
 # What is counted is a whole number; everything else is text, or says how it is written.
-_WHOLE = ("iterations", "done", "total", "indexed", "skipped", "count")
+_WHOLE = ("imagesPerSecond", "iterations", "done", "total", "indexed", "skipped", "count")
 
 
 def keys() -> set[str]:

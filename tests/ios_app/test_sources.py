@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 from tests.ios_app import html_entities, string_catalog
 from tests.ios_app.conftest import IN_REPOSITORY, IN_SHARED, IOS_APP, STUBS, SwiftBuild
@@ -180,7 +181,13 @@ def test_privacy_manifest_and_assets_are_read() -> None:
     assert privacy["NSPrivacyTracking"] is False
     assert privacy["NSPrivacyCollectedDataTypes"] == []
     for path in (IOS_APP / "App/Assets.xcassets").rglob("Contents.json"):
-        assert json.loads(path.read_text())["info"]["version"] == 1
+        contents = json.loads(path.read_text())
+        assert contents["info"]["version"] == 1
+        for image in contents.get("images", []):
+            width, height = map(int, image["size"].split("x"))
+            with Image.open(path.parent / image["filename"]) as icon:
+                # Transparent icons are refused by the App Store.
+                assert (icon.size, icon.mode) == ((width, height), "RGB")
 
 
 def test_the_table_of_types_names_what_exists() -> None:

@@ -39,11 +39,11 @@ public final class BundleModel {
         self.runtimes = runtimes
     }
 
-    /// Looks for bundles, and opens the first where none is open.
+    /// Looks for bundles, and opens the one of the last time where none is open.
     public func refresh() async {
         names = library.names()
-        if engine == nil, let first = names.first {
-            await open(first)
+        if engine == nil, let preferred = library.preferred() {
+            await open(preferred)
         }
     }
 
@@ -55,6 +55,7 @@ public final class BundleModel {
         do {
             // Hashing takes a moment: not on the thread of the screens.
             engine = try await Task.detached { try ClipEngine(library.open(name), runtimes: runtimes) }.value
+            library.remember(name)
             state = .ready(name: name)
         } catch {
             state = .failed(message: message(of: error))

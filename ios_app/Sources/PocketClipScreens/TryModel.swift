@@ -30,16 +30,23 @@ public final class TryModel {
     /// Why the typed labels cannot be used; nil where they can.
     public private(set) var labelFault: String?
 
+    /// The camera's images that are looked at in a second, at most: enough to follow a hand, and cool enough to go on.
+    public static let imagesPerSecond = 5
+    private static let intervalNs = 1_000_000_000 / imagesPerSecond
     private static let rateWindow = 10
 
     private let engine: any ClipEncoding
+    private let clockNs: @MainActor () -> Int
     private var image: PackedImage?
     private var frameTimes: [Int] = []
+    private var dueNs = 0
     private var isBusy = false
     private var generation = 0
 
-    public init(engine: any ClipEncoding) {
+    /// - Parameter clockNs: a clock that does not jump.
+    public init(engine: any ClipEncoding, clockNs: @escaping @MainActor () -> Int = Moments.monotonicNanoseconds) {
         self.engine = engine
+        self.clockNs = clockNs
         labels = engine.storedLabels
         labelText = engine.storedLabels.joined(separator: ", ")
     }
@@ -52,8 +59,9 @@ public final class TryModel {
         await classify()
     }
 
-    /// Ranks again, after labels have changed.
+    /// Ranks again, after labels have changed; the camera's next image has the new ones by itself.
     public func classify() async {
+        guard !isLive else { return }
         guard let image, !labels.isEmpty else {
             state = .empty
             return
@@ -66,11 +74,18 @@ public final class TryModel {
             if own == generation {
                 state = .result(found)
             }
+        } catch is CancellationError {
+            // Whoever cancelled it begins anew.
         } catch {
             if own == generation {
                 state = .failed(message: message(of: error))
             }
         }
+    }
+
+    /// Goes back to the labels that the bundle brings.
+    public func useStoredLabels() {
+        labelText = engine.storedLabels.joined(separator: ", ")
     }
 
     /// Shows why no image came.
@@ -80,9 +95,19 @@ public final class TryModel {
     }
 
     public func startLive() {
+        generation += 1
         isLive = true
+        image = nil
+        state = .empty
         frameTimes = []
+        dueNs = 0
         liveRate = nil
+    }
+
+    /// Stops at the camera's last image, which stays with what was found in it; nil where none was looked at yet.
+    public func takePicture() -> PackedImage? {
+        stopLive()
+        return image
     }
 
     public func stopLive() {
@@ -90,9 +115,12 @@ public final class TryModel {
         liveRate = nil
     }
 
-    /// One image of the camera: dropped where the one before is still being worked on.
+    /// One image of the camera: dropped where it comes too soon, or the one before is still being worked on.
     public func frame(_ image: PackedImage) async {
-        guard isLive, !isBusy, !labels.isEmpty else { return }
+        let nowNs = clockNs()
+        guard isLive, !isBusy, !labels.isEmpty, nowNs >= dueNs else { return }
+        // From when it was due, so that the rate holds in the mean; from now where it is late by more than one image.
+        dueNs = (nowNs - dueNs < Self.intervalNs ? dueNs : nowNs) + Self.intervalNs
         isBusy = true
         defer { isBusy = false }
         do {
@@ -100,7 +128,7 @@ public final class TryModel {
             guard isLive else { return }
             self.image = image
             state = .result(found)
-            frameTimes = (frameTimes + [Moments.monotonicNanoseconds()]).suffix(Self.rateWindow)
+            frameTimes = (frameTimes + [clockNs()]).suffix(Self.rateWindow)
             if let first = frameTimes.first, let last = frameTimes.last, last > first {
                 liveRate = Double(frameTimes.count - 1) * 1e9 / Double(last - first)
             }

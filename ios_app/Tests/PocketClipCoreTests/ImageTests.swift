@@ -9,6 +9,15 @@ final class ImageTests: XCTestCase {
         let image: PackedImage
     }
 
+    func testSubsamplingLeavesEnoughForEveryModel() {
+        let expected = [
+            (640, 480, 1), (2047, 4000, 1), (2048, 2048, 2), (8064, 6048, 4), (65_536, 65_536, 8), (0, 0, 1),
+        ]
+        for (width, height, factor) in expected {
+            XCTAssertEqual(PackedImage.subsampling(width: width, height: height), factor, "\(width) x \(height)")
+        }
+    }
+
     func testFiftyImagesByEverySpecification() throws {
         let golden = try GoldenFiles.json("images.json")
         let images = try golden["images"].items.map(upright)

@@ -22,7 +22,8 @@ final class ScreensTests: XCTestCase {
         let source = try bundleFolder(in: temporary)
         let documents = temporary.url.appendingPathComponent("Documents")
         try FileManager.default.createDirectory(at: documents, withIntermediateDirectories: true)
-        let model = BundleModel(library: BundleLibrary(folder: documents), runtimes: [FakeRuntime()])
+        let library = BundleLibrary(folder: documents, memory: temporary.url.appendingPathComponent("opened"))
+        let model = BundleModel(library: library, runtimes: [FakeRuntime()])
         await model.refresh()
         XCTAssertEqual(model.state, .absent)
         await model.add(from: source)
@@ -41,10 +42,34 @@ final class ScreensTests: XCTestCase {
         XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: documents.path), ["clip.bundle"])
     }
 
+    func testTheBundleOfTheLastTimeIsOpened() async throws {
+        let temporary = try TemporaryFolder()
+        let source = try bundleFolder(in: temporary)
+        let documents = temporary.url.appendingPathComponent("Documents")
+        let library = BundleLibrary(folder: documents, memory: temporary.url.appendingPathComponent("opened"))
+        for name in ["a.bundle", "b.bundle", "c.bundle"] {
+            try FileManager.default.createDirectory(at: documents, withIntermediateDirectories: true)
+            try FileManager.default.copyItem(at: source, to: documents.appendingPathComponent(name))
+        }
+        let first = BundleModel(library: library, runtimes: [FakeRuntime()])
+        await first.refresh()
+        XCTAssertEqual(first.state, .ready(name: "a.bundle"))
+        await first.open("b.bundle")
+        // One that cannot be opened is not what the next start begins with.
+        try Data("x".utf8).write(to: documents.appendingPathComponent("c.bundle/labels.bin"))
+        await first.open("c.bundle")
+        let next = BundleModel(library: library, runtimes: [FakeRuntime()])
+        await next.refresh()
+        XCTAssertEqual(next.state, .ready(name: "b.bundle"))
+        try FileManager.default.removeItem(at: documents.appendingPathComponent("b.bundle"))
+        XCTAssertEqual(library.preferred(), "a.bundle")
+    }
+
     func testABundleOfAnotherRuntime() async throws {
         let temporary = try TemporaryFolder()
         _ = try bundleFolder(in: temporary)
-        let model = BundleModel(library: BundleLibrary(folder: temporary.url), runtimes: [])
+        let library = BundleLibrary(folder: temporary.url, memory: temporary.url.appendingPathComponent("opened"))
+        let model = BundleModel(library: library, runtimes: [])
         await model.refresh()
         guard case .failed(let message) = model.state else { return XCTFail("\(model.state)") }
         XCTAssertTrue(message.contains("--target coreml"), message)
@@ -68,21 +93,42 @@ final class ScreensTests: XCTestCase {
         await model.classify()
         guard case .failed(let message) = model.state else { return XCTFail("\(model.state)") }
         XCTAssertTrue(message.contains("NaN"), message)
+        model.useStoredLabels()
+        XCTAssertEqual(model.labels, ["a cat", "a dog"])
+    }
+
+    func testAClassificationThatIsCancelledIsNoFailure() async throws {
+        let engine = ScriptedEngine()
+        let model = TryModel(engine: engine)
+        await model.choose(try grey())
+        await engine.wait(milliseconds: 60_000)
+        let task = Task { await model.classify() }
+        try await Task.sleep(for: .milliseconds(20))
+        task.cancel()
+        await task.value
+        XCTAssertEqual(model.state, .working, "whoever cancelled it begins anew")
     }
 
     func testTheCamera() async throws {
         let engine = ScriptedEngine()
-        let model = TryModel(engine: engine)
+        let clock = Clock()
+        let model = TryModel(engine: engine, clockNs: { clock.now })
         await model.frame(try grey())
         XCTAssertEqual(model.state, .empty, "the camera does not run")
+        await model.choose(try grey())
         model.startLive()
-        await engine.wait(milliseconds: 5)
-        for _ in 0..<4 {
+        XCTAssertEqual(model.state, .empty, "the photograph before is left")
+        // A camera of 30 images a second, of which five are looked at.
+        for place in 0...60 {
+            clock.now = place * 1_000_000_000 / 30
             await model.frame(try grey())
         }
-        let rate = try XCTUnwrap(model.liveRate)
-        XCTAssertTrue((1...200).contains(rate), "\(rate)")
+        let looked = await engine.classified - 1
+        XCTAssertEqual(looked, 11, "in two seconds, the first one included")
+        XCTAssertEqual(try XCTUnwrap(model.liveRate), 5, accuracy: 0.2)
         // An image that comes while another is worked on is dropped.
+        await engine.wait(milliseconds: 5)
+        clock.now += 1_000_000_000
         let before = await engine.classified
         let image = try grey()
         async let one: Void = model.frame(image)
@@ -90,6 +136,12 @@ final class ScreensTests: XCTestCase {
         _ = await (one, two)
         let after = await engine.classified
         XCTAssertEqual(after, before + 1)
+        XCTAssertEqual(model.takePicture(), image)
+        XCTAssertFalse(model.isLive)
+        guard case .result = model.state else { return XCTFail("what was found in the picture stays: \(model.state)") }
+        model.startLive()
+        XCTAssertNil(model.takePicture(), "nothing was seen yet")
+        model.startLive()
         await engine.fail(.model(.inference(reason: "gone")))
         await model.frame(try grey())
         XCTAssertFalse(model.isLive)
@@ -183,6 +235,11 @@ final class ScreensTests: XCTestCase {
     private func grey() throws -> PackedImage {
         try PackedImage(width: 4, height: 4, bytes: [UInt8](repeating: 9, count: 48))
     }
+}
+
+@MainActor
+private final class Clock {
+    var now = 0
 }
 
 /// An engine that gives what a test says.

@@ -10,4 +10,7 @@ public func CGImageSourceCreateImageAtIndex(_ isrc: CGImageSource, _ index: Int,
 public func CGImageSourceCopyPropertiesAtIndex(
     _ isrc: CGImageSource, _ index: Int, _ options: CFDictionary?
 ) -> CFDictionary? { fatalError() }
+public var kCGImageSourceSubsampleFactor: CFString { fatalError() }
+public var kCGImagePropertyPixelWidth: CFString { fatalError() }
+public var kCGImagePropertyPixelHeight: CFString { fatalError() }
 public var kCGImagePropertyOrientation: CFString { fatalError() }

@@ -188,6 +188,7 @@ public struct NavigationStack<Content: View>: PrimitiveView {
 public struct TabView<Content: View>: PrimitiveView { public init(@ViewBuilder content: () -> Content) { fatalError() } }
 public struct Label: PrimitiveView {
     public init(_ titleKey: LocalizedStringKey, systemImage name: String) { fatalError() }
+    @_disfavoredOverload public init<S: StringProtocol>(_ title: S, systemImage name: String) { fatalError() }
 }
 public struct LabeledContent: PrimitiveView {
     public init(_ titleKey: LocalizedStringKey, value: String) { fatalError() }
@@ -209,6 +210,9 @@ public struct Button: PrimitiveView {
     public init(_ titleKey: LocalizedStringKey, action: @escaping @MainActor () -> Void) { fatalError() }
     public init(_ titleKey: LocalizedStringKey, role: ButtonRole?, action: @escaping @MainActor () -> Void) { fatalError() }
     @_disfavoredOverload public init<S: StringProtocol>(_ title: S, action: @escaping @MainActor () -> Void) { fatalError() }
+}
+extension Button {
+    public init<L: View>(action: @escaping @MainActor () -> Void, @ViewBuilder label: () -> L) { fatalError() }
 }
 public struct Menu<Content: View>: PrimitiveView {
     public init(_ titleKey: LocalizedStringKey, systemImage: String, @ViewBuilder content: () -> Content) { fatalError() }
@@ -293,6 +297,11 @@ extension View {
     public func task(
         priority: TaskPriority = .userInitiated, @_inheritActorContext _ action: @escaping @Sendable () async -> Void
     ) -> some View { self }
+    public func task<T: Equatable>(
+        id value: T, priority: TaskPriority = .userInitiated,
+        @_inheritActorContext _ action: @escaping @Sendable () async -> Void
+    ) -> some View { self }
+    public func disabled(_ disabled: Bool) -> some View { self }
     public func fileImporter(
         isPresented: Binding<Bool>, allowedContentTypes: [UTType], onCompletion: @escaping (Result<URL, any Error>) -> Void
     ) -> some View { self }

@@ -3,9 +3,28 @@ import Foundation
 /// The bundles that the app has: folders of its Documents.
 public struct BundleLibrary: Sendable {
     public let folder: URL
+    private let memory: URL
 
-    public init(folder: URL = AppFolders.documents) {
+    /// - Parameters:
+    ///   - folder: of the bundles.
+    ///   - memory: a file that keeps which one was opened last.
+    public init(
+        folder: URL = AppFolders.documents, memory: URL = AppFolders.support.appendingPathComponent("opened-bundle")
+    ) {
         self.folder = folder
+        self.memory = memory
+    }
+
+    /// The bundle that was opened last, where it is still there; else the first.
+    public func preferred() -> String? {
+        let all = names()
+        let last = try? String(contentsOf: memory, encoding: .utf8)
+        return all.first { $0 == last } ?? all.first
+    }
+
+    /// Remembers a bundle that could be opened. Where that fails, the next start opens another: no more is lost.
+    public func remember(_ name: String) {
+        try? AtomicFile.write(Data(name.utf8), to: memory)
     }
 
     /// Names of folders that hold a manifest, in alphabetical order; nothing of them has been checked.

@@ -1,6 +1,9 @@
 /// An image of packed 8-bit RGB, row by row from the top.
 public struct PackedImage: Equatable, Sendable {
     public static let longestSide = 65_536
+    /// Four times the largest model input, so that resizing stays ours.
+    private static let shortestDecodedSide = 1024
+    private static let highestSubsampling = 8
 
     public let width: Int
     public let height: Int
@@ -45,6 +48,15 @@ public struct PackedImage: Equatable, Sendable {
             }
         }
         try self.init(width: width, height: height, bytes: bytes)
+    }
+
+    /// The power of two by which a decoder may leave pixels of an image out, so that large photographs take little memory.
+    public static func subsampling(width: Int, height: Int) -> Int {
+        var factor = 1
+        while factor < highestSubsampling, min(width, height) / (factor * 2) >= shortestDecodedSide {
+            factor *= 2
+        }
+        return factor
     }
 
     /// The image turned upright by its EXIF orientation, 1 to 8.
