@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,8 @@ from benchmark.store import open_store
 from export.artifact import Artifact, load_artifact
 from export.bundle.writing import BundleRequest, write_bundle
 from export.precision import Precision, TargetName, Tower
+from tests.ios_app import test_phone
+from tests.ios_app.swift_package import SwiftBuild
 from tests.ios_app.test_phone import TestIPhone
 
 MakePhone = Callable[[str], TestIPhone]
@@ -292,6 +296,30 @@ def test_where_nobody_chooses_core_ml_may_take_all_units(
     with open_store(store) as records:
         (record,) = records.benchmarks()
     assert (record.settings.accelerator, record.runtime.accelerator_requested) == ("all", "all")
+
+
+def test_one_is_made_by_hand_as_the_docs_say(
+    swift_build: SwiftBuild,
+    tiny: Artifact,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("POCKETCLIP_CACHE", os.environ["POCKETCLIP_USER_CACHE"])
+    arguments = [str(tmp_path / "phone"), "--artifact", str(tiny.folder), "--way", "devicectl"]
+    assert test_phone.main(arguments) == 0
+    said = capfd.readouterr().out
+    assert said.count("\n") == 4
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    store = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    command = f"{said.rstrip()} --launches 1 --iterations 3 --cooldown 0 --store {store}"
+    measured = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120)
+    assert measured.returncode == 0, measured.stderr
+    with open_store(store) as records:
+        (record,) = records.benchmarks()
+    assert (record.device.name, record.status) == (NAME, Status.MEASURED)
+    assert test_phone.main(arguments) == 2
+    assert "choose another folder" in capfd.readouterr().err
 
 
 def test_the_doctor_finds_what_is_wrong(iphone: TestIPhone) -> None:

@@ -26,7 +26,8 @@ from export.bundle.tokenizer import BundleTokenizer
 from export.manifest import hash_files
 from export.targets import open_model
 from models import documents
-from tests.ios_app.conftest import SwiftBuild, write_replay
+from tests.ios_app.conftest import write_replay
+from tests.ios_app.swift_package import SwiftBuild
 
 ROOT = "/mnt/phone"
 

@@ -1,18 +1,31 @@
-"""The test iPhone: a folder, both programs that reach it on PATH, a table that names it, and an app's package."""
+"""The test iPhone: a folder, both programs that reach it on PATH, a table that names it, and an app's package.
+
+`python -m tests.ios_app.test_phone FOLDER --artifact ...` makes one to try `bench --device test-iphone` on. What it may
+measure must be named: its app replays the outputs that our Core ML reference executor gave at export, and times mean
+nothing. Nothing runs in the background: remove the folder, and it is gone.
+"""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import plistlib
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmark.bundled_artifacts import measurable_artifacts
 from export.artifact import Artifact
+from export.precision import TargetName
+from models.errors import PocketClipError
+from models.user_cache import user_cache
 from tests.ios_app.stand_ins.phone_state import GOOD, SERVICES, VARIABLE, Phone
+from tests.ios_app.swift_package import build_package
+from tests.ios_app.toolchain import ensure_toolchain
 
 STAND_INS = Path(__file__).parent / "stand_ins"
 BUNDLE = "org.pocketclip.PocketCLIP"
@@ -96,3 +109,45 @@ class TestIPhone:
         """What is in the app's Documents."""
         folder = self.phone.documents
         return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The program."""
+    parser = argparse.ArgumentParser(prog="python -m tests.ios_app.test_phone", description="Makes a test iPhone.")
+    parser.add_argument("folder", type=Path, help="where the phone is made; it must not exist")
+    parser.add_argument("--artifact", type=Path, action="append", required=True, help="as bench takes it; repeatable")
+    parser.add_argument("--way", choices=WAYS, default="pymobiledevice3", help="the program that reaches it")
+    chosen = parser.parse_args(arguments)
+    if chosen.folder.exists():
+        print(f"error: {chosen.folder} exists; choose another folder, or remove it", file=sys.stderr)
+        return 2
+    try:
+        _start(TestIPhone(chosen.folder.absolute(), chosen.way), chosen.artifact)
+    except PocketClipError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _start(iphone: TestIPhone, paths: list[Path]) -> None:
+    cache = user_cache()
+    with measurable_artifacts(paths) as artifacts:
+        core_ml = [each for each in artifacts if each.manifest.target is TargetName.COREML]
+        if not core_ml:
+            raise PocketClipError(
+                "iPhones run Core ML alone, and none of these artefacts is one; export --target coreml"
+            )
+        build = build_package(ensure_toolchain(lambda words: print(words, file=sys.stderr), cache), cache, cache)
+        iphone.root.mkdir(parents=True)
+        iphone.make(build.headless_command())
+        for artifact in core_ml:
+            iphone.teach(artifact)
+    for name in (VARIABLE, "POCKETCLIP_IOS_APP"):
+        print(f"export {name}={shlex.quote(iphone.environment[name])}")
+    print(f'export PATH={shlex.quote(str(iphone.programs))}:"$PATH"')
+    named = " ".join(f"--artifact {shlex.quote(str(path))}" for path in paths)
+    print(f"pocketclip bench --device test-iphone --devices {shlex.quote(str(iphone.table))} {named}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

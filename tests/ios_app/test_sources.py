@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.ios_app import html_entities, string_catalog
-from tests.ios_app.conftest import IN_REPOSITORY, IN_SHARED, IOS_APP, STUBS, SwiftBuild
+from tests.ios_app.swift_package import IN_REPOSITORY, IN_SHARED, IOS_APP, STUBS, SwiftBuild
 
 # In the order in which they import each other.
 STUB_MODULES = (

@@ -13,7 +13,7 @@ from benchmark.errors import RecordError
 from benchmark.record_schemas import FOLDER, SCHEMAS
 from benchmark.records import BenchmarkRecord, Status
 from models import documents
-from tests.ios_app.conftest import IN_SHARED, TESTS, SwiftBuild
+from tests.ios_app.swift_package import IN_SHARED, TESTS, SwiftBuild
 
 # Fewer would mean that some are not found any more.
 LEAST_TESTS = 50
