@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TypeVar
 from benchmark import host
 from benchmark.arm64.phone import Phone, find_phone
 from benchmark.arm64.root import check_host
+from benchmark.devices.android.storage import free_bytes
 from benchmark.devices.android_app_device import AndroidAppDevice
 from benchmark.devices.attached import find_adb_device
 from benchmark.devices.leases import lease
@@ -209,9 +209,10 @@ def _round_trip(transport: ShellTransport, parent: str) -> None:
 
 
 def _free_bytes(transport: ShellTransport, parent: str) -> int:
-    # `df` wants /proc/mounts, which the emulated phone has not.
-    blocks, size = _told(transport, f"stat -f -c '%a %S' {shlex.quote(parent)}").split()
-    return int(blocks) * int(size)
+    found = free_bytes(transport, parent)
+    if found is None:
+        raise BenchmarkError(f"neither `stat -f` nor `df -k` tells the room in {parent} there")
+    return found
 
 
 def _told(transport: ShellTransport, line: str) -> str:

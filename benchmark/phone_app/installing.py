@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 
 from benchmark.devices.android.packages import Installation, parse_install, parse_package_path
-from benchmark.devices.android.storage import parse_free_bytes
+from benchmark.devices.android.storage import free_bytes
 from benchmark.errors import (
     AbiMismatchError,
     AndroidVersionError,
@@ -120,10 +120,3 @@ def install_error(outcome: Installation, label: str) -> BenchmarkError:
     kind, fix = _REFUSALS.get(outcome.code or "", (AppInstallError, "see what the phone says on its screen"))
     words = f"{outcome.code}: {outcome.message}" if outcome.message else outcome.code
     return kind(f"{label} does not install the app ({words}); {fix}")
-
-
-def free_bytes(transport: ShellTransport, folder: str) -> int | None:
-    """Room in a folder's file system; None where the phone does not tell."""
-    quoted = shlex.quote(folder)
-    line = f"stat -f -c '%a %S' {quoted} 2>/dev/null || df -k {quoted} 2>/dev/null"
-    return parse_free_bytes(transport.shell(line).stdout)

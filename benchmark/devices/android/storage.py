@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
+
+from benchmark.transport.shell import ShellTransport
 
 
 def parse_free_bytes(text: str) -> int | None:
@@ -20,3 +23,11 @@ def parse_free_bytes(text: str) -> int | None:
     # Size, used, free, then the share in use: the device's name before them may hold anything.
     found = re.search(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s+/\S*\s*$", "\n".join(lines[1:]))
     return int(found[3]) * 1024 if found else None
+
+
+def free_bytes(transport: ShellTransport, folder: str) -> int | None:
+    """Room in a folder's file system; None where the phone does not tell."""
+    quoted = shlex.quote(folder)
+    # `df` alone would do, but it wants /proc/mounts, which not every root has.
+    line = f"stat -f -c '%a %S' {quoted} 2>/dev/null || df -k {quoted} 2>/dev/null"
+    return parse_free_bytes(transport.shell(line).stdout)
