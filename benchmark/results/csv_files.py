@@ -17,9 +17,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from benchmark.errors import RecordError, ResultsFileError
 from benchmark.records import BenchmarkRecord
-from benchmark.results.figures import Cell, identity_cells, measured_cells
+from benchmark.results.figures import Cell, measured_cells
 from benchmark.store import RecordText
 from benchmark.store.codec import decode, text_of
+from benchmark.store.identity import identity
 
 DOCUMENT = "document"
 SAMPLE = "inference_ns"
@@ -45,7 +46,7 @@ def to_csv(texts: Iterable[RecordText]) -> str:
     rows: list[Mapping[str, Cell]] = []
     for text in texts:
         record = decode(text)
-        rows.append({**identity_cells(record), **measured_cells(record), DOCUMENT: text.text})
+        rows.append({**identity(record), **measured_cells(record), DOCUMENT: text.text})
     return _table(RECORD_COLUMNS, rows)
 
 
@@ -99,7 +100,7 @@ def _text_of_row(row: Mapping[str, str | None], origin: str, place: str) -> Reco
             "import the file as it was exported"
         ) from error
     text = text_of(content, origin=origin, place=place)
-    for name, value in identity_cells(decode(text)).items():
+    for name, value in identity(decode(text)).items():
         if name in row and (row[name] or "") != (value or ""):
             raise RecordError(
                 f"{where}: {name} is {row[name]!r}, its document says {value!r}; records never change: "
@@ -113,7 +114,7 @@ def _sample_rows(texts: Iterable[RecordText]) -> Iterator[Mapping[str, Cell]]:
         record = decode(text)
         if not isinstance(record, BenchmarkRecord):
             continue
-        common = {**identity_cells(record), **measured_cells(record)}
+        common = {**identity(record), **measured_cells(record)}
         for launch, each in enumerate(record.launches):
             for iteration, sample in enumerate(each.steady_ns):
                 yield {**common, "launch": launch, "iteration": iteration, SAMPLE: sample}

@@ -21,39 +21,6 @@ from models.evaluation.retrieval import Direction
 Cell = str | int | float | bool | None
 
 
-def identity_cells(record: Record) -> dict[str, Cell]:
-    """What identifies a record and what was judged; the same names for all kinds, None where one has no such thing."""
-    cells: dict[str, Cell] = {
-        "record_id": record.record_id,
-        "kind": record.kind,
-        "created_at": record.created_at,
-        "model": None,
-        "target": None,
-        "precision": None,
-        "scheme": None,
-        "tower": None,
-        "device": None,
-        "instance": None,
-        "tag": None,
-    }
-    if isinstance(record, BenchmarkRecord):
-        return cells | {
-            "model": record.artifact.model,
-            "target": record.artifact.target.value,
-            "precision": record.artifact.precision.value,
-            "scheme": record.artifact.scheme or None,
-            "tower": record.artifact.tower.value,
-            "device": record.device.name,
-            "instance": record.device.instance,
-            "tag": record.tag,
-        }
-    return cells | {
-        "model": record.model,
-        "target": None if record.target is None else record.target.value,
-        "precision": record.precision.value,
-    }
-
-
 def measured_cells(record: Record) -> dict[str, Cell]:
     """The figures of a record; names of kinds differ. See `benchmark_cells` and `evaluation_cells`."""
     return benchmark_cells(record) if isinstance(record, BenchmarkRecord) else evaluation_cells(record)

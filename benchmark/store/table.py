@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from benchmark.records import BenchmarkRecord
 from benchmark.store.codec import Record, RecordText
+from benchmark.store.identity import identity
 
 METADATA = sa.MetaData()
 
@@ -49,30 +50,14 @@ def microseconds(moment: datetime) -> int:
 
 def row_of(record: Record, written: RecordText) -> dict[str, Any]:
     """The row of a record; `written` is its text, which may be of an older schema."""
-    common = {
-        "record_id": record.record_id,
-        "kind": record.kind,
+    row: dict[str, Any] = {
+        **identity(record),
         "schema_version": written.schema_version,
-        "created_at": record.created_at,
         "created_us": microseconds(datetime.fromisoformat(record.created_at)),
         "document": written.text,
     }
     if isinstance(record, BenchmarkRecord):
-        return common | {
-            "model": record.artifact.model,
-            "target": record.artifact.target.value,
-            "precision": record.artifact.precision.value,
-            "scheme": record.artifact.scheme or None,
-            "tower": record.artifact.tower.value,
-            "device": record.device.name,
-            "instance": record.device.instance,
-            "status": record.status.value,
-            "tag": record.tag,
-            "valid": not record.invalid,
-            "accelerator": record.settings.accelerator,
-        }
-    return common | {
-        "model": record.model,
-        "target": record.target.value if record.target else None,
-        "precision": record.precision.value,
-    }
+        row["status"] = record.status.value
+        row["valid"] = not record.invalid
+        row["accelerator"] = record.settings.accelerator
+    return row
