@@ -15,7 +15,7 @@ from benchmark.devices.table import DeviceEntry
 from benchmark.errors import DeviceUnsupportedError
 from benchmark.launch_records import MachineState
 from benchmark.option_values import ANDROID_ACCELERATORS
-from benchmark.phone_app.android_app import SHARED, AndroidApp, ask_facts, clear_leftovers, stop
+from benchmark.phone_app.android_app import AndroidApp, ask_facts, clear_leftovers, shared_folder, stop
 from benchmark.phone_app.apk import Apk, find_apk
 from benchmark.phone_app.app_runner import AppRunner
 from benchmark.phone_app.installing import WORKSPACES, check_fits, ensure_installed
@@ -122,12 +122,13 @@ class AndroidAppDevice:
         """The app, installed and ready; at the end its folder is removed and every setting is as it was."""
         with scratch_folder() as scratch, steady(self.transport, self._identity, self.android.api_level, self._say):
             ensure_installed(self.transport, self.apk, say=self._say)
-            clear_leftovers(self.transport)
+            shared = shared_folder(self.android.api_level)
+            clear_leftovers(self.transport, shared)
             # First of all: the app makes its shared folder itself.
             with self.transport.workspace(WORKSPACES) as folder:
-                told = ask_facts(self.transport, folder, scratch)
-            with self.transport.workspace(SHARED) as folder:
-                app = AndroidApp(self.transport, self.apk, told, folder, scratch)
+                told = ask_facts(self.transport, shared, folder, scratch)
+            with self.transport.workspace(shared) as folder:
+                app = AndroidApp(self.transport, self.apk, told, shared=shared, folder=folder, scratch=scratch)
                 try:
                     yield ResumingRunner(
                         AppRunner(app),

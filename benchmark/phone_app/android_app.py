@@ -45,9 +45,9 @@ from export.artifact import Artifact
 from export.manifest import FileEntry
 from models import documents
 
-SHARED = f"/sdcard/Android/data/{PACKAGE}/files"
 COMPONENT = f"{PACKAGE}/{PACKAGE}.BenchInstrumentation"
 
+_MEDIA_FOLDER_API = 29
 _FACTS_SECONDS = 60.0
 _SLOWEST_BYTES_PER_SECOND = 20_000_000
 _RESULT = "pocketclip"
@@ -55,13 +55,27 @@ _RESULT = "pocketclip"
 Answer = TypeVar("Answer")
 
 
+def shared_folder(api_level: int | None) -> str:
+    """The folder that both the app and the shell may write to; the app chooses by the same rule.
+
+    From Android 10 on it is the app's media folder, as in AndroidX's benchmark library: below Android/data, what the
+    shell makes is not for the app from Android 11 on.
+    """
+    if api_level is None or api_level >= _MEDIA_FOLDER_API:
+        return f"/sdcard/Android/media/{PACKAGE}"
+    return f"/sdcard/Android/data/{PACKAGE}/files"
+
+
 class AndroidApp:
     """A `PhoneApp` that is installed; `folder` is one of ours, empty, below the app's shared folder."""
 
-    def __init__(self, transport: ShellTransport, apk: Apk, facts: AppFacts, folder: str, scratch: Path) -> None:
-        """`facts` are those of now; `scratch` is an empty folder of this computer."""
+    def __init__(
+        self, transport: ShellTransport, apk: Apk, facts: AppFacts, *, shared: str, folder: str, scratch: Path
+    ) -> None:
+        """`facts` are those of now; `shared` is `shared_folder`'s, `scratch` an empty folder of this computer."""
         self._transport = transport
         self._apk = apk
+        self._shared = shared
         self._folder = folder
         self._scratch = scratch
         self._facts: AppFacts | None = facts
@@ -80,7 +94,7 @@ class AndroidApp:
 
     def facts(self) -> AppFacts:
         if self._facts is None:
-            self._facts = ask_facts(self._transport, self._folder, self._scratch)
+            self._facts = ask_facts(self._transport, self._shared, self._folder, self._scratch)
             self._stored = set(self._facts.models)
         return self._facts
 
@@ -99,7 +113,7 @@ class AndroidApp:
         entry = next(each for each in artifact.manifest.files if each.path == file)
         path = f"{self._relative}/inputs-{entry.sha256[:16]}.bin"
         if path not in self._sent:
-            self._transport.push(artifact.folder / file, f"{SHARED}/{path}")
+            self._transport.push(artifact.folder / file, f"{self._shared}/{path}")
             self._sent.add(path)
         return path
 
@@ -120,7 +134,7 @@ class AndroidApp:
         return result
 
     def fetch(self, path: str) -> bytes:
-        return fetch(self._transport, f"{SHARED}/{path}", self._scratch)
+        return fetch(self._transport, f"{self._shared}/{path}", self._scratch)
 
     def forget_sent(self) -> None:
         stop(self._transport)
@@ -131,7 +145,7 @@ class AndroidApp:
 
     @property
     def _relative(self) -> str:
-        return PurePosixPath(self._folder).relative_to(SHARED).as_posix()
+        return PurePosixPath(self._folder).relative_to(self._shared).as_posix()
 
     def _make_room(self, size_bytes: int) -> None:
         """Room for a model on its way and where it stays; what no bench of now wants is removed for it."""
@@ -150,14 +164,14 @@ class AndroidApp:
         folder = f"{self._relative}/{manifest.sha256[:16]}"
         try:
             for entry in manifest.model_files:
-                self._transport.push(artifact.folder / entry.path, f"{SHARED}/{folder}/{entry.path}")
+                self._transport.push(artifact.folder / entry.path, f"{self._shared}/{folder}/{entry.path}")
             request = StageRequest(manifest.sha256, folder, tuple(_sent(entry) for entry in manifest.model_files))
             seconds = _FACTS_SECONDS + manifest.model_size_bytes / _SLOWEST_BYTES_PER_SECOND
             content = self._ask("stage", f"{self._relative}/stage-{next(self._numbers)}", request, seconds)
         finally:
             # Also after a failure: half of a model must not fill the phone.
             with contextlib.suppress(TransportError):
-                self._transport.shell(f"rm -rf {shlex.quote(f'{SHARED}/{folder}')}")
+                self._transport.shell(f"rm -rf {shlex.quote(f'{self._shared}/{folder}')}")
         answer = documents.parse(StageAnswer, content, source="the app's answer to `stage`", error=ResultError)
         self._accept(answer.staged, answer.failure, "store the model")
         # There is less room now.
@@ -184,8 +198,8 @@ class AndroidApp:
     def _ask(self, action: str, folder: str, request: object, timeout_seconds: float) -> bytes:
         local = self._scratch / "request.json"
         local.write_text(json.dumps(documents.to_builtin(request), allow_nan=False))
-        self._transport.push(local, f"{SHARED}/{folder}/request.json")
-        # From Android 11 on, what the shell makes there is the shell's own: the app must be able to read and to answer.
+        self._transport.push(local, f"{self._shared}/{folder}/request.json")
+        # Where the file system keeps owners apart, the app must be able to read and to answer.
         self._transport.shell(f"chmod -R a+rwX {shlex.quote(self._folder)} 2>/dev/null; true")
         announced = instrument(
             self._transport,
@@ -193,13 +207,13 @@ class AndroidApp:
             folder=self._folder,
             timeout_seconds=timeout_seconds,
         )
-        content = fetch(self._transport, f"{SHARED}/{folder}/result.json", self._scratch)
+        content = fetch(self._transport, f"{self._shared}/{folder}/result.json", self._scratch)
         check_arrived(content, announced.split(), "the app")
         return content
 
 
-def ask_facts(transport: ShellTransport, folder: str, scratch: Path) -> AppFacts:
-    """What the app is and has; it makes its shared folder where that was missing. `folder` is one of ours on the phone.
+def ask_facts(transport: ShellTransport, shared: str, folder: str, scratch: Path) -> AppFacts:
+    """What the app is and has; it makes its `shared` folder where that was missing. `folder` is one of ours there.
 
     Raises:
         InstrumentationMissingError: the app has no such way in.
@@ -208,7 +222,7 @@ def ask_facts(transport: ShellTransport, folder: str, scratch: Path) -> AppFacts
         TransportError: the phone went away.
     """
     announced = instrument(transport, ["-e", "action", "facts"], folder=folder, timeout_seconds=_FACTS_SECONDS)
-    content = fetch(transport, f"{SHARED}/facts/result.json", scratch)
+    content = fetch(transport, f"{shared}/facts/result.json", scratch)
     check_arrived(content, announced.split(), "the app")
     check_versions(content, transport.label)
     return documents.parse(AppFacts, content, source="the app's facts", error=ResultError)
@@ -278,10 +292,10 @@ def stop(transport: ShellTransport) -> None:
         transport.shell(f"am force-stop {PACKAGE}")
 
 
-def clear_leftovers(transport: ShellTransport) -> None:
+def clear_leftovers(transport: ShellTransport, shared: str) -> None:
     """Ends what a killed bench left running and removes its folders; the caller holds the phone's lease."""
     stop(transport)
-    transport.shell(f"rm -rf {SHARED}/pocketclip-*")
+    transport.shell(f"rm -rf {shared}/pocketclip-*")
 
 
 def fetch(transport: ShellTransport, remote: str, scratch: Path) -> bytes:

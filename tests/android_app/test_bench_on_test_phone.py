@@ -36,6 +36,7 @@ from benchmark.errors import (
     InstrumentationMissingError,
     ScreenLockedError,
 )
+from benchmark.phone_app.android_app import shared_folder
 from benchmark.phone_app.steady import undo_file
 from benchmark.records import BenchmarkRecord, DeviceKind, RunSettings, Status
 from benchmark.rooted_phone import ADDRESS
@@ -147,9 +148,8 @@ def measure(phone: TestPhone, apk: Path, said: list[str]) -> Measure:
 def assert_clean(phone: TestPhone) -> None:
     """Nothing of ours runs or lies on the phone but the app with its models; its settings are as they were."""
     assert phone.app() == []
-    left = phone.transport().shell(
-        "ls -A /data/local/tmp /sdcard/Android/data/org.pocketclip.bench/files 2>/dev/null"
-    ).stdout  # fmt: skip
+    folders = ["/data/local/tmp", *(shared_folder(api_level) for api_level in (28, 34))]
+    left = phone.transport().shell(f"ls -A {' '.join(folders)} 2>/dev/null").stdout
     assert "pocketclip" not in left.replace("org.pocketclip.bench", "")
     state = phone.read()
     assert state["settings"]["stay_on_while_plugged_in"] == "0"
@@ -525,6 +525,17 @@ def test_what_a_killed_bench_left_is_put_back(
     assert phone.app() != []
     assert codes(measure(artifacts[1])) == ["measured"]
     assert_clean(phone)
+
+
+def test_before_android_10_another_folder_is_shared(
+    measure: Measure, phone: TestPhone, artifacts: tuple[Artifact, ...]
+) -> None:
+    phone.alter_properties(release="9", sdk="28")
+    assert codes(measure(artifacts[0])) == ["measured"]
+    assert_clean(phone)
+    listed = phone.transport().shell(f"ls -d {shared_folder(28)}")
+    assert listed.exit_code == 0, listed.stderr
+    assert shared_folder(28) != shared_folder(29) == shared_folder(None)
 
 
 def test_accelerators_are_asked_for_and_named(

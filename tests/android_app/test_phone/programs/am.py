@@ -20,9 +20,15 @@ from typing import Any
 from android_state import FOLDER, PACKAGE, changing, log_call, phone
 
 COMPONENT = f"{PACKAGE}/{PACKAGE}.BenchInstrumentation"
-SHARED = f"/sdcard/Android/data/{PACKAGE}/files"
 INTERNAL = f"/data/data/{PACKAGE}/files"
 JAVA = "/jvm/bin/java"
+
+
+def _shared() -> str:
+    """The folder that the app would choose on this version of Android."""
+    if int(phone()["properties"]["ro.build.version.sdk"]) >= 29:
+        return f"/sdcard/Android/media/{PACKAGE}"
+    return f"/sdcard/Android/data/{PACKAGE}/files"
 
 
 def instrument(arguments: list[str]) -> None:
@@ -38,11 +44,12 @@ def instrument(arguments: list[str]) -> None:
         )
         print(f"android.util.AndroidException: INSTRUMENTATION_FAILED: {arguments[-1]}", file=sys.stderr)
         sys.exit(1)
-    os.makedirs(SHARED, exist_ok=True)
+    shared = _shared()
+    os.makedirs(shared, exist_ok=True)
     app = os.path.dirname(installed["path"])
     command = [JAVA, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Donnxruntime.native.path={app}/lib/x86_64"]
     command += ["-cp", f"{app}/classes/*", "org.pocketclip.bench.cli.MainKt"]
-    command += ["--external", SHARED, "--internal", INTERNAL, "--state", f"{FOLDER}/services.json", extras["action"]]
+    command += ["--external", shared, "--internal", INTERNAL, "--state", f"{FOLDER}/services.json", extras["action"]]
     command += [extras["request"]] if "request" in extras else []
     stop()
     process = subprocess.Popen(
@@ -84,7 +91,7 @@ def _exit(pid: int, number: int) -> Mapping[str, Any]:
 def _spoil(fault: Mapping[str, Any], extras: Mapping[str, str], lines: list[str]) -> list[str]:
     """Damages the answer as a fault has it: `truncate`, `flip`, or other `values`, announced as if they were true."""
     folder = os.path.dirname(extras["request"]) if "request" in extras else "facts"
-    path = f"{SHARED}/{folder}/result.json"
+    path = f"{_shared()}/{folder}/result.json"
     with open(path, "rb") as stream:
         content = stream.read()
     if fault["kind"] == "truncate":

@@ -18,7 +18,7 @@ from android_state import changing, log_call, phone
 
 APPS = "/data/app"
 INTERNAL = "/data/data"
-SHARED = "/sdcard/Android/data"
+SHARED = ("/sdcard/Android/data", "/sdcard/Android/media")
 
 
 def path(package: str) -> None:
@@ -71,7 +71,7 @@ def uninstall(package: str) -> None:
     if found is None:
         print("Failure [DELETE_FAILED_INTERNAL_ERROR]")
         sys.exit(1)
-    for folder in (os.path.dirname(found["path"]), f"{INTERNAL}/{package}", f"{SHARED}/{package}"):
+    for folder in (os.path.dirname(found["path"]), *(f"{each}/{package}" for each in (INTERNAL, *SHARED))):
         shutil.rmtree(folder, ignore_errors=True)
     print("Success")
 

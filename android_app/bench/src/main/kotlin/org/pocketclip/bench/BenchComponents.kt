@@ -1,6 +1,9 @@
 package org.pocketclip.bench
 
 import android.content.Context
+import android.os.Build
+import android.os.Environment
+import java.io.File
 import org.pocketclip.core.MachineException
 import org.pocketclip.core.bench.BenchProgram
 import org.pocketclip.core.machine.LinuxMachine
@@ -17,6 +20,21 @@ object BenchComponents {
     fun runtimes(): List<InferenceRuntime> = listOf(ExecuTorch(), OnnxRuntime(), LiteRt())
 
     /**
+     * The folder that both this application and the shell may write to, made where it is missing; null where storage is not
+     * mounted. From Android 10 on it is the media folder, as in AndroidX's benchmark library: below Android/data, what the
+     * shell makes is not for the application from Android 11 on. The harness chooses by the same rule.
+     */
+    fun sharedFolder(context: Context): File? =
+        if (Build.VERSION.SDK_INT < Build.VERSION_CODES.Q) {
+            context.getExternalFilesDir(null)
+        } else {
+            // Meant for media, of which nothing here is any: what counts is who may write there.
+            @Suppress("DEPRECATION")
+            val folders = context.externalMediaDirs.filterNotNull()
+            folders.firstOrNull { Environment.getExternalStorageState(it) == Environment.MEDIA_MOUNTED }
+        }
+
+    /**
      * The program, on this application's own folders: the external one is writable for the shell, so the harness puts
      * requests there; the internal one is not, and models are measured from it.
      *
@@ -25,7 +43,7 @@ object BenchComponents {
     fun program(context: Context, progress: (String) -> Unit): BenchProgram {
         val services = AndroidServices(context)
         return BenchProgram(
-            external = context.getExternalFilesDir(null)
+            external = sharedFolder(context)
                 ?: throw MachineException("external storage is not mounted: unlock the phone once after its start"),
             internal = context.filesDir,
             runtimes = runtimes(),

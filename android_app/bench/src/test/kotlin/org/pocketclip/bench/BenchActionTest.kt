@@ -24,18 +24,32 @@ import org.pocketclip.core.records.FailureCode
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
+import org.robolectric.shadows.ShadowEnvironment
 
 /** The protocol's actions in an Android application, with real inference by ONNX Runtime's desktop library. */
 @RunWith(RobolectricTestRunner::class)
 class BenchActionTest {
     private val context: Context = RuntimeEnvironment.getApplication()
-    private val external = context.getExternalFilesDir(null)!!
+    private val external = mountSharedStorage(context)
     private val said = mutableListOf<String>()
 
     @Before
     fun releaseBuildOnACharger() {
         context.applicationInfo.flags = context.applicationInfo.flags and ApplicationInfo.FLAG_DEBUGGABLE.inv()
         battery(percent = 80, plugged = BatteryManager.BATTERY_PLUGGED_USB)
+    }
+
+    @Test
+    fun `without storage there is no answer but the reason`() {
+        ShadowEnvironment.reset()
+        val result = Bundle()
+        assertEquals(Activity.RESULT_CANCELED, action().carryOut(arguments("facts"), result))
+        assertTrue("external storage is not mounted" in result.getString(BenchAction.ERROR)!!)
+    }
+
+    @Test
+    fun `the folder is the one that the harness writes to on this version of Android`() {
+        assertTrue("$external", external.path.endsWith("Android/media/${context.packageName}"))
     }
 
     @Test

@@ -27,10 +27,10 @@ class BenchInstrumentationTest {
 
     @Test
     fun `started with an action it carries it out on its own thread`() {
+        val answer = File(mountSharedStorage(context), "facts/result.json")
         val instrumentation = BenchInstrumentation()
         attach(instrumentation)
         instrumentation.onCreate(Bundle().apply { putString("action", "facts") })
-        val answer = File(context.getExternalFilesDir(null), "facts/result.json")
         val deadline = System.nanoTime() + 20_000_000_000
         while (!answer.isFile && System.nanoTime() < deadline) {
             shadowOf(context.mainLooper).idle()
