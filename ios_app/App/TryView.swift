@@ -10,6 +10,7 @@ struct TryView: View {
     @State private var picked: PhotosPickerItem?
     @State private var thumbnail: Image?
     @State private var camera = CameraFeed()
+    @State private var typing: Task<Void, Never>?
 
     var body: some View {
         NavigationStack {
@@ -26,13 +27,6 @@ struct TryView: View {
                 }
                 Section("Labels") {
                     TextField("Labels, with commas between them", text: $model.labelText, axis: .vertical)
-                        .task(id: model.labels) {
-                            // Not for every letter: the next one ends this task.
-                            try? await Task.sleep(for: .milliseconds(300))
-                            if !Task.isCancelled {
-                                await model.classify()
-                            }
-                        }
                     if let fault = model.labelFault {
                         Text(fault).foregroundStyle(.red)
                     }
@@ -42,6 +36,7 @@ struct TryView: View {
             }
             .navigationTitle("Try")
             .onChange(of: picked) { load(picked) }
+            .onChange(of: model.labels) { classifyAgain() }
             .onDisappear { stopCamera() }
         }
     }
@@ -98,6 +93,17 @@ struct TryView: View {
                 await model.choose(image)
             } catch {
                 model.show(failure: error)
+            }
+        }
+    }
+
+    /// Ranks the labels that are there when nothing more is typed.
+    private func classifyAgain() {
+        typing?.cancel()
+        typing = Task {
+            try? await Task.sleep(for: .milliseconds(300))
+            if !Task.isCancelled {
+                await model.classify()
             }
         }
     }
