@@ -62,7 +62,10 @@ class Disturbance:
         times = _processor_times()
         if self._times is not None and times is not None and seconds > 0:
             busy, stolen, total = (after - before for before, after in zip(self._times, times))
-            result["others_busy_cores"] = round(max(0.0, busy - own) / seconds, 4)
+            cores = os.cpu_count() or 1
+            # Each core's time is counted in ticks: of that which may be rounding, nobody is accused.
+            others = max(0.0, busy - own - cores / os.sysconf("SC_CLK_TCK"))
+            result["others_busy_cores"] = round(min(others / seconds, cores), 4)
             result["stolen_share"] = round(min(1.0, max(0.0, stolen / total)), 5) if total > 0 else None
         energy = _energy_microjoules()
         if self._energy and set(energy) == set(self._energy):

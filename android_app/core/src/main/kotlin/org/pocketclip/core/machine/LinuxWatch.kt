@@ -17,25 +17,27 @@ internal class LinuxWatch(private val proc: File, private val sys: File, private
         var busyCores: Double? = null
         var stolenShare: Double? = null
         if (times != null && after != null && own != null && ownAfter != null && seconds > 0) {
-            val others = after.busy - times.busy - (ownAfter - own)
-            busyCores = rounded(maxOf(0.0, others) / seconds, 4)
+            // Each core's time is counted in ticks: of that which may be rounding, nobody is accused.
+            val others = after.busy - times.busy - (ownAfter - own) - after.cores / TICKS_PER_SECOND
+            busyCores = rounded(minOf(maxOf(0.0, others) / seconds, after.cores.toDouble()), 4)
             val total = after.total - times.total
             if (total > 0) stolenShare = rounded(((after.stolen - times.stolen) / total).coerceIn(0.0, 1.0), 5)
         }
         return Disturbance(busyCores, stolenShare, joules())
     }
 
-    private class Times(val busy: Double, val stolen: Double, val total: Double)
+    private class Times(val cores: Int, val busy: Double, val stolen: Double, val total: Double)
 
     /** Seconds of all cores since the start. */
     private fun processorTimes(): Times? {
-        val fields = LinuxFiles.text(File(proc, "stat"))?.lineSequence()?.first()?.split(SPACES)?.drop(1)?.take(8)
+        val lines = LinuxFiles.text(File(proc, "stat"))?.lines()
+        val fields = lines?.first()?.split(SPACES)?.drop(1)?.take(8)
         val values = fields?.mapNotNull { it.toDoubleOrNull() }?.map { it / TICKS_PER_SECOND }
         if (values == null || values.size < 8) return null
         val (user, nice, system, idle, waiting) = values
         val (interrupts, soft, stolen) = values.drop(5)
         val busy = user + nice + system + interrupts + soft
-        return Times(busy, stolen, busy + stolen + idle + waiting)
+        return Times(maxOf(1, lines.count(CORE::containsMatchIn)), busy, stolen, busy + stolen + idle + waiting)
     }
 
     /** Processor time of this process, all threads. */
@@ -75,6 +77,7 @@ internal class LinuxWatch(private val proc: File, private val sys: File, private
 
     private companion object {
         val SPACES = Regex(" +")
+        val CORE = Regex("^cpu[0-9]")
         const val NANOSECONDS = 1e9
         const val MICROJOULES = 1e6
 

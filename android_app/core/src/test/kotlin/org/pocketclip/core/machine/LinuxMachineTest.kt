@@ -78,18 +78,31 @@ class LinuxMachineTest {
 
     @Test
     fun `what others do, what is stolen, and energy that starts again`() {
-        write(proc, "stat", "cpu  1000 0 500 8000 100 0 0 50 0 0\ncpu0 1 2\n")
+        write(proc, "stat", "cpu  1000 0 500 8000 100 0 0 50 0 0\ncpu0 1 2\ncpu1 1 2\nintr 5\n")
         write(proc, "self/stat", "7 (a b) c) S 1 1 1 0 -1 0 0 0 0 0 100 50 0 0")
         write(sys, "class/powercap/intel-rapl:0/energy_uj", "9000000")
         write(sys, "class/powercap/intel-rapl:0/max_energy_range_uj", "10000000")
         write(sys, "class/powercap/intel-rapl:0:0/energy_uj", "1")
         val watch = machine().watch()
         now = 2_000_000_000L
-        // 3 s busy, 1 s of it ours; 0.4 s stolen of 4 s.
-        write(proc, "stat", "cpu  1200 0 600 8060 100 0 0 90 0 0\n")
+        // 3 s busy, 1 s of it ours, two ticks of it perhaps rounding; 0.4 s stolen of 4 s.
+        write(proc, "stat", "cpu  1200 0 600 8060 100 0 0 90 0 0\ncpu0 1 2\ncpu1 1 2\n")
         write(proc, "self/stat", "7 (a b) c) S 1 1 1 0 -1 0 0 0 0 0 180 70 0 0")
         write(sys, "class/powercap/intel-rapl:0/energy_uj", "500000")
-        assertEquals(Disturbance(1.0, 0.1, 1.5), watch.finish())
+        assertEquals(Disturbance(0.99, 0.1, 1.5), watch.finish())
+    }
+
+    @Test
+    fun `a tick in a moment accuses nobody, and nobody takes more cores than there are`() {
+        write(proc, "self/stat", "7 (a b) c) S 1 1 1 0 -1 0 0 0 0 0 100 50 0 0")
+        for ((ticks, others) in listOf(1 to 0.0, 50 to 1.0)) {
+            now = 0
+            write(proc, "stat", "cpu  1000 0 500 8000 100 0 0 50 0 0\ncpu0 1 2\n")
+            val watch = machine().watch()
+            now = 4_000_000L
+            write(proc, "stat", "cpu  ${1000 + ticks} 0 500 8000 100 0 0 50 0 0\ncpu0 1 2\n")
+            assertEquals(others, watch.finish().othersBusyCores)
+        }
     }
 
     @Test
