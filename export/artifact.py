@@ -12,6 +12,10 @@ import numpy as np
 from export.errors import ArtifactCorruptError, ArtifactNotFoundError
 from export.manifest import MANIFEST_NAME, GoldenTensor, Manifest, read_manifest, verify_files
 from export.precision import Tower
+from models.errors import choices
+
+# As in export.bundle.manifest, which imports this.
+_BUNDLE_NAME = "bundle.json"
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,9 @@ def load_artifact(folder: Path) -> Artifact:
         ArtifactCorruptError: a file is missing, truncated or altered.
     """
     if not (folder / MANIFEST_NAME).is_file():
-        raise ArtifactNotFoundError(
-            f"there is no artefact at {folder}: it has no {MANIFEST_NAME}; make one with `pocketclip export`"
-        )
+        below = sorted(_artifact_folders(folder))
+        fix = f"name one of those below it: {choices(below)}" if below else "make one with `pocketclip export`"
+        raise ArtifactNotFoundError(f"there is no artefact at {folder}: it has no {MANIFEST_NAME}; {fix}")
     manifest = read_manifest(folder)
     verify_files(folder, manifest)
     if not (folder / manifest.entry_point).exists():
@@ -65,10 +69,19 @@ def find_artifacts(paths: Iterable[Path]) -> list[Artifact]:
     for path in paths:
         found = sorted(_artifact_folders(path))
         if not found:
-            reason = "holds no artefact" if path.is_dir() else "does not exist"
-            raise ArtifactNotFoundError(f"{path} {reason}; make one with `pocketclip export --out {path}`")
+            raise ArtifactNotFoundError(_nothing_at(path))
         folders.update(dict.fromkeys(folder.resolve() for folder in found))
     return [load_artifact(folder) for folder in folders]
+
+
+def _nothing_at(path: Path) -> str:
+    if (path / _BUNDLE_NAME).is_file():
+        return f"{path} is a bundle and holds no artefact; name the artefacts that it was made from"
+    if path.is_dir():
+        return f"{path} holds no artefact; make some with `pocketclip export --out {path}`"
+    if path.exists():
+        return f"{path} is a file; name the folder of an artefact, or one that holds artefacts"
+    return f"{path} does not exist; name an artefact's folder or a bundle (`pocketclip export`, `pocketclip bundle`)"
 
 
 def _artifact_folders(path: Path) -> Iterator[Path]:
