@@ -99,7 +99,11 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
     """Measures every artefact; each record goes to `append` the moment its last launch ends.
 
     Launches go round in turns, A B C, then C B A: slow drift of the machine hits all alike. An artefact that fails
-    becomes a record that says why, and the others go on.
+    becomes a record that says why, and the others go on. What only another device can run is compared with PyTorch by
+    this computer's executor on this computer, and left out on all other devices.
+
+    Raises:
+        DeviceUnsupportedError: the device can run none of the artefacts.
     """
     facts = device.facts()
     records: list[BenchmarkRecord] = []
@@ -115,9 +119,16 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
         if reason is None:
             timed += [Measurement(artifact, facts, settings, plan) for settings in each_settings]
             continue
-        finish(Measurement(artifact, facts, each_settings[0], plan).parity_only(reason))
+        if facts.kind is DeviceKind.HOST:
+            finish(Measurement(artifact, facts, each_settings[0], plan).parity_only(reason))
+        else:
+            watch.note(f"left out, nothing was run: {artifact.label}: {reason}")
         for _ in range(sum(each.launches for each in plan.settings)):
             watch.advance(artifact.label)
+    if not timed and facts.kind is not DeviceKind.HOST:
+        raise DeviceUnsupportedError(
+            f"{facts.name} can run none of the {len(plan.artifacts)} artefacts; choose others, or another --device"
+        )
 
     # What needs passes of its own waits for the others' launches: a sustained run would heat the device for them.
     deferred: list[Measurement] = []
@@ -249,7 +260,10 @@ class Measurement:
         found = replace(
             found,
             preparation=measure_preparation(self.artifact) if here else None,
-            invalid=judge_launches(self.launches, gates_for(self.device.logical_cores)),
+            # Nothing would make an emulated device's times ones to rank.
+            invalid=()
+            if self.device.kind is DeviceKind.EMULATED
+            else judge_launches(self.launches, gates_for(self.device.logical_cores)),
         )
         if note is None or not self.needs_more_passes:
             return found

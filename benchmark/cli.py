@@ -5,6 +5,7 @@ Heavy imports live inside the functions: `--help` must not wait for numpy or SQL
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -87,7 +88,11 @@ def bench_command(
     ] = 0.0,
     app: Annotated[
         Path | None,
-        typer.Option("--app", help="The measuring app for phones (default: POCKETCLIP_ANDROID_APK, or the one built)."),
+        typer.Option(
+            "--app",
+            help="The measuring app for phones: an APK, or an iPhone's .app or .ipa (default: POCKETCLIP_ANDROID_APK, "
+            "POCKETCLIP_IOS_APP, or the one built).",
+        ),
     ] = None,
     devices: DevicesOption = None,
     store: StoreOption = DEFAULT_STORE,
@@ -97,21 +102,23 @@ def bench_command(
     from benchmark.bundled_artifacts import measurable_artifacts
     from benchmark.devices import open_device
     from benchmark.devices.leases import lease
-    from benchmark.devices.table import load_table
+    from benchmark.devices.table import find_entry, load_table
     from benchmark.errors import FailedArtifactsError
     from benchmark.option_values import parse_accelerator, parse_cores, parse_duration_s, parse_share, parse_threads
     from benchmark.records import DEVICE_DEFAULT, LoadMode, RunSettings, Status
     from benchmark.store import open_store
 
-    chosen = open_device(device, load_table(devices), say=command_line.note, app=app)
+    table = load_table(devices)
+    # Names and paths first: what is written wrong is told without the device.
+    find_entry(device, table)
     finished: list[BenchmarkRecord] = []
-    # Opened before the first launch: a store that cannot be written must not cost a measurement.
-    with (
-        measurable_artifacts(artifact) as artifacts,
-        lease(chosen.lease_key, name=device, wait_seconds=wait),
-        open_store(store) as records,
-        command_line.progress() as progress,
-    ):
+    with ExitStack() as held:
+        artifacts = held.enter_context(measurable_artifacts(artifact))
+        chosen = open_device(device, table, say=command_line.note, app=app)
+        held.enter_context(lease(chosen.lease_key, name=device, wait_seconds=wait))
+        # Opened before the first launch: a store that cannot be written must not cost a measurement.
+        records = held.enter_context(open_store(store))
+        progress = held.enter_context(command_line.progress())
         chosen.check()
         logical_cores = chosen.facts().logical_cores
         settings = RunSettings(
@@ -160,7 +167,8 @@ def bench_command(
         command_line.note(f"failed: {_label(record)}: {record.reason}")
     if failed:
         raise FailedArtifactsError(
-            f"{len(failed)} of {len(finished)} artefacts failed; all records, with reasons, are in {store}"
+            f"{len(failed)} of {len(finished)} artefacts failed; all records are in {store}: "
+            "`pocketclip results --status failed --format csv` has the reasons"
         )
 
 
@@ -194,7 +202,12 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
 
     table = Table(
         caption="medians over launches; memory is the peak over what imports took"
-        + ("; * not to be ranked" if any(record.invalid and record.timed for record in records) else ""),
+        + ("; * not to be ranked" if any(record.invalid and record.timed for record in records) else "")
+        + (
+            "; emulated: times say nothing, parity does"
+            if any(record.status is Status.MEASURED and not record.timed for record in records)
+            else ""
+        ),
         caption_justify="left",
         # Ten columns in 80 characters.
         box=box.SIMPLE_HEAD,

@@ -115,6 +115,8 @@ def check_comparable(baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> N
             f"{_name(baseline)} and {_name(candidate)} differ in {', '.join(unlike)}; measure both alike"
         )
     for record in (baseline, candidate):
+        if record.status is Status.MEASURED and not record.timed:
+            raise IncomparableError(f"{_name(record)}: {record.device.name} is emulated, its times say nothing")
         if record.status not in (Status.MEASURED, Status.COUNTED):
             raise IncomparableError(f"{_name(record)} was not timed ({record.status}): {record.reason}")
         if record.invalid:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from benchmark.compare import Comparison
     from benchmark.records import BenchmarkRecord
-    from benchmark.store import Store
 
 
 def compare_command(
@@ -32,6 +31,9 @@ def compare_command(
     candidate: Annotated[
         str | None, typer.Option("--candidate", help="A tag of what is compared; by default what is not the baseline.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="Among several devices' records, those of this one.")
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Says whether what was measured is faster, slower, or cannot be told apart.
@@ -45,11 +47,12 @@ def compare_command(
     if (first is None) == (baseline is None) or (first is None) != (second is None):
         raise OptionError("compare takes two records, `compare A B`, or a tag, `compare --baseline TAG`")
     with open_store(store, create=False) as records:
+        known = [record for record in records.benchmarks() if device in (None, record.device.name)]
         if first is not None and second is not None:
-            found = [compare_records(_find(records, first), _find(records, second))]
+            found = [compare_records(_find(known, first), _find(known, second))]
         else:
             assert baseline is not None
-            pairs = _pairs(records, baseline, candidate)
+            pairs = _pairs(known, baseline, candidate)
             found = judge_family([compare_records(*pair) for pair in pairs])
     command_line.console().print(comparison_table(found))
     for each in found:
@@ -96,7 +99,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
     return table
 
 
-def _find(store: Store, reference: str) -> BenchmarkRecord:
+def _find(known: Sequence[BenchmarkRecord], reference: str) -> BenchmarkRecord:
     """The record that a user names.
 
     Raises:
@@ -105,7 +108,6 @@ def _find(store: Store, reference: str) -> BenchmarkRecord:
     from benchmark.errors import NoRecordError
     from export.artifact import load_artifact
 
-    known = store.benchmarks()
     if reference and Path(reference).is_dir():
         sha256 = load_artifact(Path(reference)).manifest.sha256
         found = [record for record in known if record.artifact.sha256 == sha256][-1:]
@@ -120,7 +122,9 @@ def _find(store: Store, reference: str) -> BenchmarkRecord:
     return found[0]
 
 
-def _pairs(store: Store, baseline: str, candidate: str | None) -> list[tuple[BenchmarkRecord, BenchmarkRecord]]:
+def _pairs(
+    known: Sequence[BenchmarkRecord], baseline: str, candidate: str | None
+) -> list[tuple[BenchmarkRecord, BenchmarkRecord]]:
     """The last record of each kind with the baseline's tag, with the last one of the candidate's.
 
     Raises:
@@ -130,7 +134,7 @@ def _pairs(store: Store, baseline: str, candidate: str | None) -> list[tuple[Ben
     from benchmark.records import Status
 
     sides: tuple[dict[tuple[object, ...], BenchmarkRecord], ...] = ({}, {})
-    for record in store.benchmarks():
+    for record in known:
         timed = record.status in (Status.MEASURED, Status.COUNTED)
         if timed and not record.invalid:
             if record.tag == baseline:

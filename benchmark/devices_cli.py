@@ -5,6 +5,7 @@ Heavy imports live inside the functions: `--help` must not wait for them.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -54,14 +55,19 @@ def devices_command(context: typer.Context, devices: DevicesOption = None) -> No
 
 
 @devices_app.command("doctor", no_args_is_help=True)
-def doctor_command(context: typer.Context, name: NameArgument) -> None:
+def doctor_command(
+    context: typer.Context,
+    name: NameArgument,
+    app: Annotated[Path | None, typer.Option("--app", help="The measuring app for phones, as for bench.")] = None,
+    devices: DevicesOption = None,
+) -> None:
     """Checks a device's preconditions and says what to do about those that are not met."""
     from benchmark.devices.doctor import examine
     from benchmark.devices.table import find_entry, load_table
     from benchmark.errors import DeviceUnfitError
 
     failed = 0
-    for finding in examine(find_entry(name, load_table(context.obj))):
+    for finding in examine(find_entry(name, load_table(devices or context.obj)), app):
         failed += not finding.met
         print(f"{'ok' if finding.met else 'failed':<7} {finding.precondition}: {finding.detail}", flush=True)
         if finding.fix is not None:

@@ -49,12 +49,12 @@ class Finding:
         return self.fix is None
 
 
-def examine(entry: DeviceEntry) -> Iterator[Finding]:
-    """Checks a device; what cannot be checked for an earlier failure is left out."""
-    yield from _EXAMINATIONS[entry.transport](entry)
+def examine(entry: DeviceEntry, app: Path | None = None) -> Iterator[Finding]:
+    """Checks a device; what cannot be checked for an earlier failure is left out. `app` is as for `open_device`."""
+    yield from _EXAMINATIONS[entry.transport](entry, app)
 
 
-def _local(entry: DeviceEntry) -> Iterator[Finding]:
+def _local(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
     facts = host.host_facts(entry.name)
     yield Finding("what it is", f"{facts.cpu}, {facts.logical_cores} cores, {facts.os}")
     device = local_device(entry)
@@ -65,7 +65,7 @@ def _local(entry: DeviceEntry) -> Iterator[Finding]:
     yield from _fitness(device.state(), facts.logical_cores)
 
 
-def _emulator(entry: DeviceEntry) -> Iterator[Finding]:
+def _emulator(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
     phone = find_phone()
     finding, _ = attempt("this computer", check_host, lambda _: "Linux on x86-64, with the rights of root")
     yield finding
@@ -94,7 +94,7 @@ def _running_phone(entry: DeviceEntry, phone: Phone) -> Iterator[Finding]:
     yield finding
 
 
-def _adb(entry: DeviceEntry) -> Iterator[Finding]:
+def _adb(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
     finding, listed = attempt(
         "adb", lambda: adb_devices(server=entry.server), lambda found: f"{len(found)} devices attached"
     )
@@ -106,7 +106,9 @@ def _adb(entry: DeviceEntry) -> Iterator[Finding]:
     if found is None:
         return
     said: list[str] = []
-    finding, device = attempt("answers", lambda: open_adb_device(entry, found, say=said.append), lambda _: "its shell")
+    finding, device = attempt(
+        "answers", lambda: open_adb_device(entry, found, say=said.append, app=app), lambda _: "its shell"
+    )
     if device is None:
         yield finding
     elif isinstance(device, ShellDevice):
@@ -153,7 +155,7 @@ def _compared(device: AndroidAppDevice, apk: Apk) -> str:
     return f"{apk.path.name}, {there}"
 
 
-def _ssh(entry: DeviceEntry) -> Iterator[Finding]:
+def _ssh(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
     host_name = entry.match.host or ""
     transport = SshTransport(host_name, entry.name, options=entry.ssh)
     finding, answer = attempt("ssh", lambda: transport.shell("true"), lambda _: f"{host_name} lets us in")
@@ -163,10 +165,10 @@ def _ssh(entry: DeviceEntry) -> Iterator[Finding]:
     transport.close()
 
 
-def _ios(entry: DeviceEntry) -> Iterator[Finding]:
+def _ios(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
     from benchmark.devices.apple.iphone_doctor import examine_iphone
 
-    yield from examine_iphone(entry)
+    yield from examine_iphone(entry, app)
 
 
 def _shell_device(device: ShellDevice) -> Iterator[Finding]:
@@ -237,7 +239,7 @@ def attempt(
     return Finding(precondition, worded(outcome)), outcome
 
 
-_EXAMINATIONS: dict[TransportName, Callable[[DeviceEntry], Iterator[Finding]]] = {
+_EXAMINATIONS: dict[TransportName, Callable[[DeviceEntry, Path | None], Iterator[Finding]]] = {
     TransportName.LOCAL: _local,
     TransportName.EMULATOR: _emulator,
     TransportName.ADB: _adb,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import os
 import tomllib
@@ -17,7 +18,6 @@ from annotated_types import Ge, MinLen
 from benchmark.errors import DeviceTableError, UnknownDeviceError
 from models import documents
 from models.documents import document
-from models.errors import choices
 
 BUILT_IN = Path(__file__).parents[1] / "devices.toml"
 VARIABLE = "POCKETCLIP_DEVICES"
@@ -127,8 +127,10 @@ def find_entry(name: str, table: Mapping[str, DeviceEntry]) -> DeviceEntry:
         alike = [known for known in table if _without_dashes(known) == _without_dashes(name)]
         if len(alike) == 1:
             return table[alike[0]]
+        nearest = difflib.get_close_matches(name, table, n=3)
+        meant = f"did you mean {' or '.join(nearest)}? " if nearest else ""
         raise UnknownDeviceError(
-            f"there is no device {name!r}; choose from: {choices(table)}; or add it to your table of devices, "
+            f"there is no device {name!r}; {meant}`pocketclip devices` lists all; or add it to your table of devices, "
             "~/.config/pocketclip/devices.toml"
         )
     return table[name]

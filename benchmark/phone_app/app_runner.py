@@ -18,7 +18,7 @@ _FIXES: dict[str, str] = {
     "power-saver": FIXES[InvalidityCode.POWER_SAVER],
     "thermal": FIXES[InvalidityCode.HOT],
     "debuggable": "install a release build: `pocketclip app build`",
-    "runtime-missing": "build the app with this runtime, or measure another target",
+    "runtime-missing": "measure another target, or build the app with this runtime (iPhones have Core ML alone)",
     "accelerator-missing": "choose another --accelerator",
     "model-altered": "try another cable or port, and run it again",
     "load-failed": "see whether the app's version of the runtime reads this file",

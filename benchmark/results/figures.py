@@ -73,6 +73,8 @@ def headline(record: Record) -> str:
     """The one figure that matters most, with its unit; what was not measured has none."""
     if isinstance(record, BenchmarkRecord):
         if record.status is Status.MEASURED:
+            if not record.timed:
+                return "emulated"
             return milliseconds(p50_ns(record.launches))
         counts = record.instructions
         return "" if counts is None else f"{three_digits(median_instructions(counts) / 1e6)} M instr."

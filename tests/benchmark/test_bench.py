@@ -15,9 +15,9 @@ from benchmark import bench, cooldown
 from benchmark.agent_runner import AgentRun, Runner
 from benchmark.bench import BenchmarkPlan, run_plan
 from benchmark.devices import HostDevice
-from benchmark.errors import AgentError
+from benchmark.errors import AgentError, DeviceUnsupportedError
 from benchmark.launch_records import Launch, MachineState
-from benchmark.records import DEVICE_DEFAULT, BenchmarkRecord, DeviceFacts, RunSettings, Status
+from benchmark.records import DEVICE_DEFAULT, BenchmarkRecord, DeviceFacts, DeviceKind, RunSettings, Status
 from benchmark.statistics import summarize_latency
 from benchmark.validity import InvalidityCode
 from export import targets
@@ -30,6 +30,10 @@ BuildArtifact = Callable[..., Artifact]
 QUIET = MachineState("2026-03-01T00:00:00+00:00", load_average=0.1)
 
 
+def facts_of(kind: DeviceKind) -> DeviceFacts:
+    return replace(HostDevice().facts(), name="other", kind=kind)
+
+
 class ScriptedDevice:
     """Runs nothing: launches come from a maker, and artefacts in `broken` fail in the given launch."""
 
@@ -40,10 +44,11 @@ class ScriptedDevice:
         self.launch = launch
         self.broken = broken or {}
         self.started: list[str] = []
+        self.told = HostDevice().facts()
         self.states: Iterator[MachineState] = itertools.repeat(QUIET)
 
     def facts(self) -> DeviceFacts:
-        return HostDevice().facts()
+        return self.told
 
     def state(self) -> MachineState:
         return next(self.states)
@@ -281,6 +286,25 @@ def test_a_sustained_run_that_fails_costs_no_record(make: Any, build_artifact: B
     )
     assert record.status is Status.MEASURED and record.sustained is None
     assert seen.notes[0].startswith("no sustained run of")
+
+
+def test_what_a_phone_cannot_run_is_not_claimed_of_it(make: Any, build_artifact: BuildArtifact) -> None:
+    device, seen = ScriptedDevice(lambda: make.launch(1.0)), Seen()
+    device.told = facts_of(DeviceKind.PHONE)
+    artifacts = (build_artifact("a"), build_artifact("b", target=TargetName.COREML, precision=Precision.FP16))
+    (record,) = run_plan(plan_of(artifacts), device, append=lambda _: None, watch=seen)
+    assert (record.artifact.target, record.status) == (TargetName.ONNX, Status.MEASURED)
+    (note,) = seen.notes
+    assert note.startswith("left out, nothing was run: ") and "Core ML" in note
+    with pytest.raises(DeviceUnsupportedError, match="other can run none of the 1 artefacts; choose others"):
+        run_plan(plan_of(artifacts[1:]), device, append=lambda _: None, watch=seen)
+
+
+def test_an_emulated_devices_times_are_never_called_fit_or_unfit(make: Any, build_artifact: BuildArtifact) -> None:
+    device = ScriptedDevice(lambda: replace(make.launch(1.0), others_busy_cores=99.0))
+    device.told = facts_of(DeviceKind.EMULATED)
+    (record,) = run_plan(plan_of((build_artifact(),)), device, append=lambda _: None, watch=Seen())
+    assert record.invalid == () and not record.timed and not record.rankable
 
 
 def test_core_ml_is_compared_and_never_timed(

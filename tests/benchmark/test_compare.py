@@ -170,6 +170,13 @@ def test_kernels_of_one_processor_are_compared(make: Any) -> None:
     assert compare_records(one, other).verdict is Verdict.CANNOT_TELL
 
 
+def test_times_of_an_emulated_device_are_refused(make: Any) -> None:
+    one = record(make, np.random.default_rng(9))
+    one = replace(one, device=replace(one.device, kind=DeviceKind.EMULATED))
+    with pytest.raises(IncomparableError, match="is emulated, its times say nothing"):
+        compare_records(one, one)
+
+
 def test_invalid_and_untimed_records_are_refused(make: Any) -> None:
     one = record(make, np.random.default_rng(9))
     hot = replace(one, invalid=(invalidity(InvalidityCode.HOT, "95 °C"),))

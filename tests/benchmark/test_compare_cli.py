@@ -80,6 +80,13 @@ def test_an_artefact_stands_for_its_last_record(
     assert result.returncode == 0, result.stderr
     assert "cannot tell" in words(result)
     assert "launches a change of" in result.stderr
+    with open_store(str(store)) as records:
+        phone = replace(records.benchmarks()[0].device, name="pixel7")
+        records.append(record(make, 1.0, 6, artifact=identity, device=phone))
+    result = pocketclip("compare", ids(store)[0], artifact.folder, "--store", store)
+    assert result.returncode == 2 and "device (host and pixel7)" in result.stderr
+    result = pocketclip("compare", ids(store)[0], artifact.folder, "--device", "host", "--store", store)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize(

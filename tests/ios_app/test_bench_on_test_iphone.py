@@ -322,6 +322,17 @@ def test_one_is_made_by_hand_as_the_docs_say(
     assert "choose another folder" in capfd.readouterr().err
 
 
+def test_a_test_iphone_is_never_taken_for_a_real_one(make_phone: MakePhone, tiny: Artifact, tmp_path: Path) -> None:
+    iphone = make_phone("pymobiledevice3")
+    iphone.teach(tiny)
+    (tmp_path / "own.toml").write_text('[iphone15-pro]\nway = "pymobiledevice3"\n')
+    device = open_device("iphone15-pro", load_table(tmp_path / "own.toml"), say=print)
+    plan = BenchmarkPlan((tiny,), (ONCE,), cooldown_seconds=0.0)
+    with pytest.raises(DeviceUnsupportedError, match=r"iphone15-pro is a test iPhone.*use --device test-iphone"):
+        run_plan(plan, device, append=lambda _: None, watch=SilentWatch())
+    assert iphone.left() == []
+
+
 def test_the_doctor_finds_what_is_wrong(iphone: TestIPhone) -> None:
     entry = find_entry(NAME, load_table(iphone.table))
     found = list(examine(entry))

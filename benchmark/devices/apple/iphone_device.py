@@ -12,7 +12,7 @@ from benchmark.agent_runner import Runner
 from benchmark.devices.apple.faults import DEVELOPER_MODE, IMAGE, TRUST, UNLOCK
 from benchmark.devices.apple.phone import ApplePhone, ListedPhone, PhoneState
 from benchmark.devices.apple.ways import Way, find_phone
-from benchmark.devices.device import require_accelerator, untimed_on
+from benchmark.devices.device import require_accelerator
 from benchmark.devices.table import DeviceEntry
 from benchmark.errors import (
     BenchmarkError,
@@ -25,6 +25,7 @@ from benchmark.errors import (
 from benchmark.host import instance_id
 from benchmark.launch_records import MachineState
 from benchmark.option_values import CORE_ML_ACCELERATORS, CORE_ML_DEFAULT
+from benchmark.phone_app.app_protocol import AppFacts
 from benchmark.phone_app.app_runner import AppRunner
 from benchmark.phone_app.iphone_app import IPhoneApp
 from benchmark.phone_app.iphone_installing import ensure_installed
@@ -36,6 +37,8 @@ from export.precision import TargetName
 
 # Every iPhone since the X (2017) has two fast cores and four slow ones.
 _CORES = 6
+# How the runtime of an app without Core ML, for tests, calls itself.
+_REPLAY = "replay"
 _POLL_SECONDS = 1.0
 
 Say = Callable[[str], object]
@@ -133,7 +136,7 @@ class IPhoneDevice:
         return MachineState(utc_now(), battery_percent=found.battery_percent, charging=found.charging)
 
     def untimed_reason(self, target: TargetName) -> str | None:
-        return untimed_on(target, "iOS", core_ml=True)
+        return None if target is TargetName.COREML else "the app on iPhones runs Core ML packages alone"
 
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:
@@ -143,7 +146,7 @@ class IPhoneDevice:
             app = IPhoneApp(self.phone, self.package, scratch, compile_model=self._way.compile_model)
             try:
                 # First of all: whether it starts, and speaks our version.
-                app.facts()
+                self._check_real(app.facts())
                 yield ResumingRunner(
                     AppRunner(app),
                     self,
@@ -157,6 +160,14 @@ class IPhoneDevice:
                 except BenchmarkError as error:
                     # What was measured must not be lost to it; the next bench removes it first.
                     self._say(f"{self.entry.name} keeps files of this bench until the next one: {error}")
+
+    def _check_real(self, facts: AppFacts) -> None:
+        replaying = any(version and version.startswith(_REPLAY) for version in facts.runtimes.values())
+        if replaying and not self.entry.emulated:
+            raise DeviceUnsupportedError(
+                f"{self.entry.name} is a test iPhone, whose app replays outputs and measures nothing; use --device "
+                "test-iphone with its own --devices, or a shell without its variables"
+            )
 
     def wait_until_back(self, timeout_seconds: float) -> bool:
         """Whether the phone answers again within that time."""

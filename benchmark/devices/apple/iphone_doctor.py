@@ -32,7 +32,7 @@ _STATES: tuple[tuple[str, type[BenchmarkError], str, str], ...] = (
 )
 
 
-def examine_iphone(entry: DeviceEntry) -> Iterator[Finding]:
+def examine_iphone(entry: DeviceEntry, app: Path | None = None) -> Iterator[Finding]:
     """Checks an iPhone; what cannot be checked for an earlier failure is left out. Nothing there is changed."""
     finding, way = attempt("a program that reaches iPhones", lambda: choose_way(entry.way), lambda each: each.name)
     yield finding
@@ -46,7 +46,7 @@ def examine_iphone(entry: DeviceEntry) -> Iterator[Finding]:
     yield finding
     if found is None:
         return
-    device = IPhoneDevice(entry, found, way, say=lambda _: None)
+    device = IPhoneDevice(entry, found, way, say=lambda _: None, app=app)
     finding, state = attempt("state", device.phone.state, lambda _: "told")
     if state is None:
         yield finding

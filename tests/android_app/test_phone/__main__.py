@@ -32,6 +32,7 @@ def _start(devices: Path | None) -> int:
     apk = write_apk(phone.state / "bench.apk", ensure_core(_say))
     table = devices or phone.state / "devices.toml"
     table.write_text(device_table(phone))
+    print(f"pocketclip devices doctor test-phone --devices {table} --app {apk}")
     print(f"pocketclip bench --device test-phone --devices {table} --app {apk} --artifact ...")
     print(f"ADB_SERVER_SOCKET={phone.server} adb shell")
     return 0

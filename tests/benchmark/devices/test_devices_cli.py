@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from export.artifact import Artifact
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -21,12 +23,15 @@ def test_what_is_known_is_listed(pocketclip: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("devices", "doctor", "toaster"), 2, "there is no device 'toaster'; choose from: host"),
+        (("devices", "doctor", "toaster"), 2, "there is no device 'toaster'; `pocketclip devices` lists all"),
         (("devices", "doctor", "iphone15"), 1, "1 of its preconditions are not met"),
         (("devices", "start", "pixel7"), 2, "pixel7 is no emulated phone"),
         (("devices", "--devices", "/no/table.toml"), 2, "cannot read the table of devices /no/table.toml"),
         (("devices", "start", "emulator-arm64"), 2, "emulated phone"),
-        (("bench", "--device", "iphone15", "--artifact", "x"), 10, "no program here reaches iPhones"),
+        # What is written wrong is told before anybody looks for a phone.
+        (("bench", "--device", "iphone15", "--artifact", "x"), 2, "x does not exist; name an artefact's folder"),
+        (("bench", "--device", "pixel", "--artifact", "x"), 2, "did you mean pixel"),
+        (("bench", "--artifact", __file__), 2, "is a file; name the folder of an artefact"),
     ],
 )
 def test_bad_requests_end_with_one_line(
@@ -41,10 +46,20 @@ def test_bad_requests_end_with_one_line(
     assert words in error_line(result)
 
 
+def test_a_phone_that_nothing_reaches(
+    pocketclip: Run,
+    error_line: Callable[[subprocess.CompletedProcess[str]], str],
+    build_artifact: Callable[..., Artifact],
+) -> None:
+    result = pocketclip("bench", "--device", "iphone15", "--artifact", build_artifact().folder)
+    assert result.returncode == 10, result.stderr
+    assert "no program here reaches iPhones" in error_line(result)
+
+
 def test_the_doctor_prints_each_precondition_and_its_fix(pocketclip: Run, tmp_path: Path) -> None:
     table = tmp_path / "own.toml"
     table.write_text('[board]\ntransport = "ssh"\nmatch = { host = "127.0.0.1" }\nssh = ["-F", "none", "-p", "1"]\n')
-    result = pocketclip("devices", "--devices", table, "doctor", "board")
+    result = pocketclip("devices", "doctor", "board", "--devices", table)
     assert result.returncode == 1
     failed, fix = result.stdout.splitlines()
     assert failed.startswith("failed  ssh: board cannot run a program")
