@@ -47,8 +47,8 @@ android {
         compose = true
     }
     androidResources {
-        // A preinstalled bundle is copied out of the assets: compressing its models would only cost time.
-        noCompress += listOf("onnx", "pte", "tflite")
+        // A preinstalled bundle is copied out of the assets: compressing it twice would only cost time.
+        noCompress += "zip"
     }
     packaging {
         // Models and native libraries are mapped from the APK as they are.

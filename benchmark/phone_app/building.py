@@ -110,7 +110,8 @@ def build_ios(folder: Path, team: str | None) -> Path:
     """
     if sys.platform != "darwin":
         raise DeviceUnsupportedError(
-            "the iOS app is built by Xcode, which needs a Mac; run this there, or open ios_app/PocketCLIP.xcodeproj"
+            "the iOS app is built by Xcode, which needs a Mac; run this there, copy the .app or .ipa here, and name it "
+            "with --app or POCKETCLIP_IOS_APP"
         )
     if shutil.which("xcodebuild") is None:
         raise AppMissingError("the iOS app needs Xcode; install it from the App Store and run `xcode-select --install`")

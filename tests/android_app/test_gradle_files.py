@@ -110,6 +110,13 @@ def test_the_platform_that_is_asked_for_is_the_one_compiled_against(
         find_android_tools(SOURCES)
 
 
+def test_the_example_of_the_readme_is_the_one_that_is_tested() -> None:
+    (example,) = re.findall(r"```kotlin\n(.*?)```", (SOURCES / "README.md").read_text(), re.DOTALL)
+    tested = next((SOURCES / "runtime-onnxruntime").rglob("BundleEndToEndTest.kt")).read_text()
+    for line in example.splitlines():
+        assert line.partition("//")[0].strip() in tested, line
+
+
 def test_the_wrapper_is_gradles_own() -> None:
     """As published beside https://services.gradle.org/distributions/gradle-8.14.3-wrapper.jar.sha256."""
     wrapper = SOURCES / "gradle/wrapper/gradle-wrapper.jar"

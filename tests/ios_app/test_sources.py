@@ -190,6 +190,13 @@ def test_privacy_manifest_and_assets_are_read() -> None:
                 assert (icon.size, icon.mode) == ((width, height), "RGB")
 
 
+def test_the_example_of_the_readme_is_the_one_that_is_tested() -> None:
+    (example,) = re.findall(r"```swift\n(.*?)```", (IOS_APP / "README.md").read_text(), re.DOTALL)
+    tested = (IOS_APP / "Tests/PocketClipCoreTests/EngineTests.swift").read_text()
+    for line in example.replace("CoreMLRuntime()", "FakeRuntime()").splitlines():
+        assert line.partition("//")[0].strip() in tested, line
+
+
 def test_the_table_of_types_names_what_exists() -> None:
     """docs/app-types.md: what stands in the columns of Swift and Kotlin is declared in their cores."""
     repository = IOS_APP.parent

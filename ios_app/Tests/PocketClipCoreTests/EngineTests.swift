@@ -39,6 +39,17 @@ final class EngineTests: XCTestCase {
         XCTAssertTrue(failed.contains { $0.note?.contains("NaN") == true })
     }
 
+    /// The lines of ios_app/README.md: tests/ios_app compares them.
+    func testTheExampleOfTheReadme() async throws {
+        let folder = bundle.folder
+        let image = try bundle.image(bundle.manifest.endToEnd.images[0])
+        let runtimes: [any ModelRuntime] = [FakeRuntime()]
+        let engine = try ClipEngine(ClipBundle(opening: folder), runtimes: runtimes)
+        let found = try await engine.classify(image, labels: ["a red circle", "a blue square"])
+        print(found.guesses[0].label, found.guesses[0].probability)
+        XCTAssertEqual(found.guesses.count, 2)
+    }
+
     func testStoredLabelsNeedNoTextTower() async throws {
         let engine = try ClipEngine(bundle, runtimes: [FakeRuntime()])
         let image = try bundle.image(bundle.manifest.endToEnd.images[0])

@@ -76,6 +76,26 @@ class BundleEndToEndTest {
         File(fixtures, "differences").apply { mkdirs() }.let { File(it, name).writeText("$value") }
     }
 
+    /** The lines of android_app/README.md: tests/android_app compares them. */
+    @Test
+    fun `the example of the README`() {
+        val folder = File(fixtures, "bundle")
+        val image = Bundle.open(folder).let { bundle ->
+            val (height, width) = bundle.manifest.endToEnd.images[0].pixels.shape
+            RgbImage(width, height, ByteArray(width * height * RgbImage.CHANNELS))
+        }
+        val bundle = Bundle.open(folder)
+        val runtimes = listOf(OnnxRuntime())
+        ImageEncoder.open(bundle, runtimes).use { images ->
+            TextEncoder.open(bundle, runtimes).use { texts ->
+                val classifier = Classifier(bundle, images) { texts }
+                val labels = classifier.labels(listOf("a red circle", "a blue square"))
+                val best = classifier.classify(image, labels).labels.first()
+                println("${best.name}: ${best.ranked.probability}")
+            }
+        }
+    }
+
     @Test
     fun `fifty images and their rankings are Python's`() {
         val labels = checkNotNull(Labels.stored(bundle))
