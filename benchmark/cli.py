@@ -154,7 +154,7 @@ def bench_command(
         except KeyboardInterrupt:
             progress.stop()
             wanted = len(plan.artifacts) * len(plan.settings)
-            command_line.note(f"interrupted; {len(finished)} of {wanted} records are kept in {store}")
+            command_line.note(f"{len(finished)} of {wanted} records are kept in {store}")
             raise
     command_line.console().print(results_table(finished))
     failed = [record for record in finished if record.status is Status.FAILED]

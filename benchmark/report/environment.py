@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from benchmark.formatting import UNKNOWN
-from benchmark.records import BenchmarkRecord
+from benchmark.records import CPU, BenchmarkRecord, LoadMode
 from benchmark.report.names import DeviceLabels
 from benchmark.report.page import Environment
 
@@ -50,9 +50,13 @@ def _environment(label: str, latest: BenchmarkRecord, records: Sequence[Benchmar
 def _command(record: BenchmarkRecord) -> str:
     settings = record.settings
     command = (
-        f"bench --device {shlex.quote(record.device.name)} --artifact artifacts --threads {settings.threads} "
+        f"pocketclip bench --device {shlex.quote(record.device.name)} --artifact artifacts --threads {settings.threads} "
         f"--iterations {settings.iterations} --launches {settings.launches}"
     )
     if settings.minimum_seconds:
         command += f" --min-seconds {settings.minimum_seconds:g}"
+    if settings.accelerator != CPU:
+        command += f" --accelerator {settings.accelerator}"
+    if settings.load_mode is not LoadMode.FILE:
+        command += f" --load-mode {settings.load_mode}"
     return command

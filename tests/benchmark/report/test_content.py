@@ -49,7 +49,10 @@ def test_every_missed_budget_is_in_the_alarms_and_the_first_in_the_table(make: A
 
 def test_environment_repeats_the_command(make: Any) -> None:
     (environment,) = build_report(Material([make.benchmark(threads=2, launches=4)])).environments
-    assert environment.command == ("bench --device host --artifact artifacts --threads 2 --iterations 100 --launches 4")
+    assert (
+        environment.command
+        == "pocketclip bench --device host --artifact artifacts --threads 2 --iterations 100 --launches 4"
+    )
     assert dict(environment.facts)["Instruction sets"] == "avx2, fma"
 
 

@@ -66,7 +66,7 @@ def test_missing_targets_and_untimed_devices(make: Any, parts: Any) -> None:
 def test_command_of_the_environment_is_copied_as_it_is(make: Any) -> None:
     record = make.benchmark()
     record = replace(record, device=replace(record.device, name="my phone_1"))
-    assert "\nbench --device 'my phone_1' --artifact artifacts" in render_markdown(Material([record]))
+    assert "\npocketclip bench --device 'my phone_1' --artifact artifacts" in render_markdown(Material([record]))
 
 
 def test_escape() -> None:
