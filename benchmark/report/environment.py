@@ -50,8 +50,8 @@ def _environment(label: str, latest: BenchmarkRecord, records: Sequence[Benchmar
 def _command(record: BenchmarkRecord) -> str:
     settings = record.settings
     command = (
-        f"pocketclip bench --device {shlex.quote(record.device.name)} --artifact artifacts --threads {settings.threads} "
-        f"--iterations {settings.iterations} --launches {settings.launches}"
+        f"pocketclip bench --device {shlex.quote(record.device.name)} --artifact artifacts "
+        f"--threads {settings.threads} --iterations {settings.iterations} --launches {settings.launches}"
     )
     if settings.minimum_seconds:
         command += f" --min-seconds {settings.minimum_seconds:g}"
