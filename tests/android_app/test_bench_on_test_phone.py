@@ -27,6 +27,7 @@ from benchmark.devices.doctor import examine
 from benchmark.devices.table import DeviceEntry, load_table
 from benchmark.errors import (
     AbiMismatchError,
+    AgentError,
     AndroidVersionError,
     AppInstallError,
     AppSignatureError,
@@ -36,7 +37,7 @@ from benchmark.errors import (
     InstrumentationMissingError,
     ScreenLockedError,
 )
-from benchmark.phone_app.android_app import shared_folder
+from benchmark.phone_app.android_app import instrument, shared_folder
 from benchmark.phone_app.steady import undo_file
 from benchmark.records import BenchmarkRecord, DeviceKind, RunSettings, Status
 from benchmark.rooted_phone import ADDRESS
@@ -525,6 +526,15 @@ def test_what_a_killed_bench_left_is_put_back(
     assert phone.app() != []
     assert codes(measure(artifacts[1])) == ["measured"]
     assert_clean(phone)
+
+
+def test_an_app_that_gives_no_answer_says_why(
+    measure: Measure, phone: TestPhone, artifacts: tuple[Artifact, ...]
+) -> None:
+    measure(artifacts[0])
+    transport = phone.transport()
+    with transport.workspace("/data/local/tmp") as folder, pytest.raises(AgentError, match=r"refuses: .*nonsense"):
+        instrument(transport, ["-e", "action", "nonsense"], folder=folder, timeout_seconds=60.0)
 
 
 def test_before_android_10_another_folder_is_shared(

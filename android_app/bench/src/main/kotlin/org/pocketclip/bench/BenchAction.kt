@@ -22,7 +22,7 @@ internal class BenchAction(
     fun carryOut(arguments: Bundle, result: Bundle): Int {
         val action = arguments.getString(ACTION)
         if (action == null) {
-            result.putString(ERROR, "the argument $ACTION is missing: -e $ACTION facts|stage|forget|measure")
+            result.putString(Answer.ERROR, "the argument $ACTION is missing: -e $ACTION facts|stage|forget|measure")
             return Activity.RESULT_CANCELED
         }
         return try {
@@ -36,7 +36,7 @@ internal class BenchAction(
             result.putString(Answer.KEY, answer.value)
             Activity.RESULT_OK
         } catch (error: PocketClipException) {
-            result.putString(ERROR, worded(error))
+            result.putString(Answer.ERROR, worded(error))
             Activity.RESULT_CANCELED
         }
     }
@@ -44,9 +44,6 @@ internal class BenchAction(
     companion object {
         const val ACTION = "action"
         const val REQUEST = "request"
-
-        /** Key of the reason why there is no answer. */
-        const val ERROR = "pocketclip_error"
 
         private const val MEASURE = "measure"
     }

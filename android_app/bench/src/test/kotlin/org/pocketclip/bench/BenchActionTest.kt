@@ -18,6 +18,7 @@ import org.junit.Test
 import org.junit.runner.RunWith
 import org.pocketclip.core.Documents
 import org.pocketclip.core.Hashing
+import org.pocketclip.core.bench.Answer
 import org.pocketclip.core.records.AgentResult
 import org.pocketclip.core.records.AppFacts
 import org.pocketclip.core.records.FailureCode
@@ -44,7 +45,7 @@ class BenchActionTest {
         ShadowEnvironment.reset()
         val result = Bundle()
         assertEquals(Activity.RESULT_CANCELED, action().carryOut(arguments("facts"), result))
-        assertTrue("external storage is not mounted" in result.getString(BenchAction.ERROR)!!)
+        assertTrue("external storage is not mounted" in result.getString(Answer.ERROR)!!)
     }
 
     @Test
@@ -74,7 +75,7 @@ class BenchActionTest {
         for (arguments in listOf(Bundle(), arguments("burn"), arguments("measure"), arguments("measure", "../job.json"))) {
             val result = Bundle()
             assertEquals(Activity.RESULT_CANCELED, action().carryOut(arguments, result))
-            assertNotNull(result.getString(BenchAction.ERROR))
+            assertNotNull(result.getString(Answer.ERROR))
             assertNull(result.getString("pocketclip"))
         }
     }
@@ -147,7 +148,7 @@ class BenchActionTest {
     private fun carryOut(action: String, request: String? = null): String {
         val result = Bundle()
         val code = action().carryOut(arguments(action, request), result)
-        assertEquals(result.getString(BenchAction.ERROR), Activity.RESULT_OK, code)
+        assertEquals(result.getString(Answer.ERROR), Activity.RESULT_OK, code)
         return result.getString("pocketclip")!!
     }
 

@@ -47,6 +47,9 @@ data class Answer(val file: File, val bytes: Long, val sha256: String) {
         /** The key of the instrumentation's result. */
         const val KEY = "pocketclip"
 
+        /** The key of the reason in the place of a result, where there is no answer; the harness looks for both. */
+        const val ERROR = "error"
+
         /** The key of the instrumentation's status. */
         const val PROGRESS = "progress"
     }

@@ -44,7 +44,7 @@ private fun run(options: Options): Boolean {
         println("INSTRUMENTATION_CODE: $WORKED")
         return true
     } catch (error: PocketClipException) {
-        println("INSTRUMENTATION_RESULT: error=${error.message.orEmpty().replace('\n', ' ')}")
+        println("INSTRUMENTATION_RESULT: ${Answer.ERROR}=${error.message.orEmpty().replace('\n', ' ')}")
         println("INSTRUMENTATION_CODE: $FAILED")
         return false
     }
