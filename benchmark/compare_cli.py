@@ -161,6 +161,8 @@ def _kind(record: BenchmarkRecord) -> tuple[object, ...]:
         device.instance,
         settings.threads,
         settings.cores,
+        settings.accelerator,
+        settings.load_mode,
         record.status,
     )
 
