@@ -41,7 +41,7 @@ PHONE: Mapping[str, Any] = {
         "ro.product.cpu.abilist": "x86_64,arm64-v8a",
         "ro.product.model": "Test Phone",
         "ro.serialno": "TESTPHONE0001",
-        "ro.soc.model": "none",
+        "ro.soc.model": "this computer",
     },
     "settings": {"stay_on_while_plugged_in": "0"},
     "packages": {},
