@@ -306,7 +306,7 @@ class Measurement:
         from export import targets
 
         target = self.artifact.manifest.target
-        runtime = RuntimeFacts(targets.runtime_name(target), None, self.settings.accelerator, None)
+        runtime = RuntimeFacts(_runtime_name(self.artifact), None, self.settings.accelerator, None)
         try:
             executed_by = targets.load_target(target).executed_by()
             self.checks.append(check_outputs(self.artifact, _run_golden_inputs(self.artifact)))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from benchmark.errors import OptionError
+from export.runtimes import COMPUTE_UNITS
 from models.errors import choices
 
 ANDROID_ACCELERATORS = ("cpu", "xnnpack", "nnapi", "gpu")
 CORE_ML_DEFAULT = "all"
-CORE_ML_ACCELERATORS = (CORE_ML_DEFAULT, "cpu+ane", "cpu+gpu", "cpu")
+CORE_ML_ACCELERATORS = tuple(COMPUTE_UNITS)
 # Of all platforms; which of them a device has, the device says.
 ACCELERATORS = tuple(dict.fromkeys((*ANDROID_ACCELERATORS, *CORE_ML_ACCELERATORS)))
 

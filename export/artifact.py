@@ -14,9 +14,6 @@ from export.manifest import MANIFEST_NAME, GoldenTensor, Manifest, read_manifest
 from export.precision import Tower
 from models.errors import choices
 
-# As in export.bundle.manifest, which imports this.
-_BUNDLE_NAME = "bundle.json"
-
 
 @dataclass(frozen=True)
 class Artifact:
@@ -75,7 +72,10 @@ def find_artifacts(paths: Iterable[Path]) -> list[Artifact]:
 
 
 def _nothing_at(path: Path) -> str:
-    if (path / _BUNDLE_NAME).is_file():
+    # Imported here: what it brings with it is for this message alone.
+    from export.bundle.manifest import BUNDLE_NAME
+
+    if (path / BUNDLE_NAME).is_file():
         return f"{path} is a bundle and holds no artefact; name the artefacts that it was made from"
     if path.is_dir():
         return f"{path} holds no artefact; make some with `pocketclip export --out {path}`"

@@ -69,12 +69,21 @@ def require_python_agent(asked: RunSettings, name: str) -> RunSettings:
         raise DeviceUnsupportedError(
             f"--accelerator {asked.accelerator!r} is for phones that an app measures; {name} takes {CPU} alone"
         )
+    require_file_load(asked, name)
+    return asked
+
+
+def require_file_load(asked: RunSettings, name: str) -> None:
+    """Refuses every load mode but the one of runtimes that open a model's file themselves.
+
+    Raises:
+        DeviceUnsupportedError: another load mode is asked for.
+    """
     if asked.load_mode is not LoadMode.FILE:
         raise DeviceUnsupportedError(
             f"--load-mode {str(asked.load_mode)!r} is for phones that an app measures; {name} takes "
             f"{LoadMode.FILE} alone"
         )
-    return asked
 
 
 def require_accelerator(asked: RunSettings, offered: Sequence[str], whose: str) -> None:

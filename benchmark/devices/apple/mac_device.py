@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from benchmark.devices.device import require_accelerator, untimed_on
+from benchmark.devices.device import require_accelerator, require_file_load, untimed_on
 from benchmark.devices.host_device import HostDevice
 from benchmark.errors import DeviceUnsupportedError
 from benchmark.option_values import CORE_ML_ACCELERATORS, CORE_ML_DEFAULT
-from benchmark.records import CPU, LoadMode, RunSettings
+from benchmark.records import CPU, RunSettings
 from export.precision import TargetName
 
 
@@ -40,11 +40,7 @@ class MacDevice(HostDevice):
             DeviceUnsupportedError: it has not.
         """
         require_accelerator(asked, CORE_ML_ACCELERATORS, "Core ML's")
-        if asked.load_mode is not LoadMode.FILE:
-            raise DeviceUnsupportedError(
-                f"--load-mode {str(asked.load_mode)!r} is for phones that an app measures; {self._name} takes "
-                f"{LoadMode.FILE} alone"
-            )
+        require_file_load(asked, self._name)
         return asked
 
     def default_accelerator(self, runtime: str) -> str:

@@ -118,7 +118,7 @@ def test_a_mac_is_needed_for_core_ml() -> None:
     mac = MacDevice(platform="darwin")
     mac.check()
     assert mac.untimed_reason(TargetName.COREML) is None
-    assert tuple(COMPUTE_UNITS) == CORE_ML_ACCELERATORS
+    assert tuple(COMPUTE_UNITS) == CORE_ML_ACCELERATORS == ("all", "cpu+ane", "cpu+gpu", "cpu")
     for accelerator in CORE_ML_ACCELERATORS:
         asked = RunSettings(accelerator=accelerator)
         assert mac.settings(asked) == asked
