@@ -152,19 +152,10 @@ def _pairs(
 
 
 def _kind(record: BenchmarkRecord) -> tuple[object, ...]:
-    artifact, device, settings = record.artifact, record.device, record.settings
-    return (
-        artifact.model,
-        artifact.scheme,
-        artifact.tower,
-        device.name,
-        device.instance,
-        settings.threads,
-        settings.cores,
-        settings.accelerator,
-        settings.load_mode,
-        record.status,
-    )
+    from benchmark.report.selection import operation
+
+    artifact, device = record.artifact, record.device
+    return artifact.model, artifact.tower, device.name, device.instance, operation(record), record.status
 
 
 def _label(record: BenchmarkRecord) -> str:

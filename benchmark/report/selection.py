@@ -92,7 +92,7 @@ class ModelSelection:
         """The schemes whose two towers both have a record on the device."""
         towers: dict[Hashable, dict[Tower, BenchmarkRecord]] = {}
         for record in self.on_device(device):
-            towers.setdefault(_operation(record), {})[record.artifact.tower] = record
+            towers.setdefault(operation(record), {})[record.artifact.tower] = record
         return [
             Pair(found[Tower.IMAGE], found[Tower.TEXT], self._accuracy(found[Tower.IMAGE], found[Tower.TEXT]))
             for found in towers.values()
@@ -188,10 +188,11 @@ def _standing(
 
 def identity(record: BenchmarkRecord, labels: DeviceLabels) -> Hashable:
     """What two records must share for one to replace the other, within a model's weights."""
-    return labels.of(record.device), record.artifact.tower, _operation(record)
+    return labels.of(record.device), record.artifact.tower, operation(record)
 
 
-def _operation(record: BenchmarkRecord) -> Hashable:
+def operation(record: BenchmarkRecord) -> Hashable:
+    """In what form and under what conditions a tower ran: what both towers of a pair share."""
     settings = record.settings
     asked = record.runtime.accelerator_requested
     return scheme(record.artifact), settings.threads, settings.cores, asked, settings.load_mode
