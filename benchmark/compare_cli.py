@@ -135,8 +135,7 @@ def _pairs(
 
     sides: tuple[dict[tuple[object, ...], BenchmarkRecord], ...] = ({}, {})
     for record in known:
-        timed = record.status in (Status.MEASURED, Status.COUNTED)
-        if timed and not record.invalid:
+        if record.rankable or (record.status is Status.COUNTED and not record.invalid):
             if record.tag == baseline:
                 sides[0][_kind(record)] = record
             elif candidate is None or record.tag == candidate:

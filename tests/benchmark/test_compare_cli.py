@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmark.launch_records import MachineState
-from benchmark.records import BenchmarkRecord
+from benchmark.records import BenchmarkRecord, DeviceKind
 from benchmark.store import open_store
 from export.artifact import Artifact
 
@@ -66,6 +66,16 @@ def test_no_regression_is_no_error(pocketclip: Run, store: Path) -> None:
     assert same.returncode == 0
     faster = pocketclip("compare", "--baseline", "1.0", "--candidate", "2.0", "--store", store)
     assert faster.returncode == 0 and "faster" in words(faster)
+
+
+def test_an_emulated_devices_times_keep_no_others_from_being_compared(pocketclip: Run, store: Path, make: Any) -> None:
+    with open_store(str(store)) as records:
+        emulated = replace(records.benchmarks()[0].device, name="test-phone", kind=DeviceKind.EMULATED)
+        for seed, tag in ((4, "1.0"), (5, None)):
+            records.append(record(make, 3.0, seed, tag, device=emulated))
+    same = pocketclip("compare", "--baseline", "1.0", "--store", store)
+    assert same.returncode == 0, same.stderr
+    assert words(same).count("faster") == 1
 
 
 def test_an_artefact_stands_for_its_last_record(
