@@ -56,7 +56,7 @@ CLASSES = {
     "app": (
         "app/MainActivity",
         "app/measure/MeasureService",
-        "app/work/WorkService",
+        "app/background/WorkService",
         "core/inference/Classifier",
         "runtime/executorch/ExecuTorch",
     ),

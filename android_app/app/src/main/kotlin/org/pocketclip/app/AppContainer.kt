@@ -10,6 +10,8 @@ import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.flow.distinctUntilChanged
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.launch
+import org.pocketclip.app.background.BackgroundWork
+import org.pocketclip.app.background.WorkService
 import org.pocketclip.app.bundles.BundleEngine
 import org.pocketclip.app.bundles.BundlePresenter
 import org.pocketclip.app.bundles.BundleStore
@@ -28,8 +30,6 @@ import org.pocketclip.app.search.Indexer
 import org.pocketclip.app.search.PhotoFolder
 import org.pocketclip.app.search.SearchPresenter
 import org.pocketclip.app.search.SqliteEmbeddingStore
-import org.pocketclip.app.work.BackgroundWork
-import org.pocketclip.app.work.WorkService
 import org.pocketclip.core.ExecutionException
 import org.pocketclip.core.bundle.Bundle
 import org.pocketclip.core.runtime.Accelerator

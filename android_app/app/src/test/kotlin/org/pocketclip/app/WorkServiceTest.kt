@@ -14,12 +14,12 @@ import org.junit.Rule
 import org.junit.Test
 import org.junit.rules.TemporaryFolder
 import org.junit.runner.RunWith
+import org.pocketclip.app.background.WorkService
 import org.pocketclip.app.bundles.BundleSource
 import org.pocketclip.app.measure.RunState
 import org.pocketclip.app.search.FolderPhoto
 import org.pocketclip.app.search.IndexProgress
 import org.pocketclip.app.search.IndexState
-import org.pocketclip.app.work.WorkService
 import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment

@@ -1,4 +1,4 @@
-package org.pocketclip.app.work
+package org.pocketclip.app.background
 
 import android.app.Notification
 import android.app.NotificationChannel

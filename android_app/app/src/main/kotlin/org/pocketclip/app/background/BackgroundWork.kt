@@ -1,4 +1,4 @@
-package org.pocketclip.app.work
+package org.pocketclip.app.background
 
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.combine
