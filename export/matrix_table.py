@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.table import Table
+from rich.text import Text
 
 from export.precision import TRAITS, Precision
 from export.targets import TARGETS, TargetEntry, probe
@@ -29,7 +30,7 @@ def print_matrix() -> None:
             table.add_row(_marked(precision, entry), scheme.needs, calibration, scheme.how)
         for precision in Precision:
             if precision not in entry.schemes:
-                table.add_row(precision, "", "", f"[dim]not offered: {entry.lacking[precision]}[/dim]")
+                table.add_row(precision, "", "", Text(f"not offered: {entry.lacking[precision]}", "dim"))
         console.print(table)
     meanings = Table(title="precisions", title_justify="left", expand=True)
     for heading in ("precision", "weight bits", "activation bits", "meaning"):

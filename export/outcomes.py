@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from export.lint.finding import LintFinding, Severity, errors_of
 from export.memory import words
@@ -65,7 +66,7 @@ def print_outcomes(outcomes: Sequence[Outcome], skipped: Sequence[TargetName]) -
     for job, result in outcomes:
         identity = (job.target, job.scheme.removeprefix(f"{job.target}-"), job.tower)
         if isinstance(result, Exception):
-            table.add_row(*identity, "", "", "", "", "[red]not written[/red]", "")
+            table.add_row(*identity, "", "", "", "", Text("not written", "red"), "")
             continue
         parity = result.manifest.parity
         assert parity is not None
@@ -75,7 +76,7 @@ def print_outcomes(outcomes: Sequence[Outcome], skipped: Sequence[TargetName]) -
             f"{parity.cosine_mean:.6f}",
             f"{parity.cosine_min:.6f}",
             f"{parity.top1_agreement:.1%}",
-            "[green]passed[/green]" if parity.passed else "[red]failed[/red]",
+            Text("passed", "green") if parity.passed else Text("failed", "red"),
             _lint_cell(result.manifest.lint),
         )
     for name in skipped:
@@ -84,6 +85,6 @@ def print_outcomes(outcomes: Sequence[Outcome], skipped: Sequence[TargetName]) -
     command_line.console().print(table)
 
 
-def _lint_cell(findings: Sequence[LintFinding]) -> str:
+def _lint_cell(findings: Sequence[LintFinding]) -> Text:
     colours = {finding.code: "red" if finding.severity is Severity.ERROR else "yellow" for finding in findings}
-    return " ".join(f"[{colour}]{code}[/{colour}]" for code, colour in colours.items())
+    return Text(" ").join(Text(code, colour) for code, colour in colours.items())

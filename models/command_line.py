@@ -11,11 +11,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from models.errors import ConfigError, PocketClipError, choices
+from models.untrusted.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,7 +57,7 @@ def run(app: typer.Typer) -> NoReturn:
         try:
             app()
         except PocketClipError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {printable(str(error))}", file=sys.stderr)
             sys.exit(error.exit_code)
         except SystemExit as leaving:
             # Typer turns Ctrl-C into this code, with one word of its own.
@@ -96,11 +97,16 @@ def parse_choice(kind: type[Kind], option: str, value: str) -> Kind:
 
 
 def console() -> Console:
-    """Where tables go: stdout."""
+    """Where tables go: stdout. Text is shown as it is: square brackets are no markup, control characters escapes."""
     from rich.console import Console
+    from rich.text import Text
+
+    class PlainConsole(Console):
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(printable(text), **options)
 
     # Redirected tables are read by people and programs that do not wrap at 80 columns.
-    return Console(width=None if sys.stdout.isatty() else 120)
+    return PlainConsole(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False, highlight=False)
 
 
 def progress(transient: bool = True) -> Progress:
@@ -109,7 +115,7 @@ def progress(transient: bool = True) -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -121,4 +127,4 @@ def progress(transient: bool = True) -> Progress:
 
 def note(message: str) -> None:
     """One line on stderr about what is going on."""
-    print(message, file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 from models import atomic
 from models.errors import PocketClipError
+from models.untrusted import json_text
+from models.untrusted.files import read_bounded
+from models.untrusted.printable import printable_line, printable_path
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -38,29 +41,52 @@ def adapter(kind: type[T]) -> TypeAdapter[T]:
     return TypeAdapter(kind)
 
 
-def parse(kind: type[T], text: str | bytes, *, source: str, error: type[PocketClipError]) -> T:
+def parse(
+    kind: type[T],
+    text: str | bytes,
+    *,
+    source: str,
+    error: type[PocketClipError],
+    most_bytes: int = json_text.MOST_BYTES,
+) -> T:
     """Reads a document from JSON text; `source` says in messages where the text came from.
 
     Raises:
-        error: the text is no JSON or does not fit; the message names the first misfits.
+        error: the text is longer than `most_bytes`, is no JSON (`models.untrusted.json_text`) or does not fit; the
+            message names the first misfits.
     """
     from pydantic import ValidationError
 
+    source = printable_line(source)
     try:
+        # pydantic takes the last of repeated keys and numbers of any length.
+        json_text.loads(text, most_bytes=most_bytes)
         return adapter(kind).validate_json(text)
+    except json_text.JsonFault as caught:
+        raise error(f"{source} is not a valid {kind.__name__}: it {caught}") from caught
     except ValidationError as caught:
         raise error(f"{source} is not a valid {kind.__name__}: {_misfits(caught)}") from caught
     except PocketClipError as caught:
         raise error(f"{source}: {caught}") from caught
 
 
-def read(kind: type[T], path: Path, *, error: type[PocketClipError]) -> T:
-    """Reads a document from a file; see `parse`."""
+def read(kind: type[T], path: Path, *, error: type[PocketClipError], most_bytes: int = json_text.MOST_BYTES) -> T:
+    """Reads a document from a regular file; see `parse`."""
+    text = read_bounded(path, most_bytes, error=error)
+    return parse(kind, text, source=str(path), error=error, most_bytes=most_bytes)
+
+
+def read_json(path: Path, *, error: type[PocketClipError], most_bytes: int = json_text.MOST_BYTES) -> Any:
+    """Any JSON value of a regular file, with the bounds of `models.untrusted.json_text`.
+
+    Raises:
+        error: the file cannot be read or holds no such JSON.
+    """
+    content = read_bounded(path, most_bytes, error=error)
     try:
-        text = path.read_bytes()
-    except OSError as caught:
-        raise error(f"cannot read {path}: {caught.strerror or caught}") from caught
-    return parse(kind, text, source=str(path), error=error)
+        return json_text.loads(content, most_bytes=most_bytes)
+    except json_text.JsonFault as caught:
+        raise error(f"{printable_path(path)} {caught}") from caught
 
 
 def has_key(path: Path, key: str, *, error: type[PocketClipError]) -> bool:
@@ -69,13 +95,12 @@ def has_key(path: Path, key: str, *, error: type[PocketClipError]) -> bool:
     Raises:
         error: the file cannot be read; what is no JSON object has no key.
     """
+    content = read_bounded(path, json_text.MOST_BYTES, error=error)
     try:
-        content = json.loads(path.read_bytes())
-    except OSError as caught:
-        raise error(f"cannot read {path}: {caught.strerror or caught}") from caught
-    except ValueError:
+        found = json_text.loads(content)
+    except json_text.JsonFault:
         return False
-    return isinstance(content, dict) and key in content
+    return isinstance(found, dict) and key in found
 
 
 def to_builtin(value: object) -> Any:
@@ -128,12 +153,7 @@ def read_schema_version(path: Path, *, error: type[PocketClipError]) -> int:
     Raises:
         error: the file cannot be read, is no JSON object or has no whole-number version of at least 1.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as caught:
-        raise error(f"cannot read {path}: {caught.strerror or caught}") from caught
-    except ValueError as caught:
-        raise error(f"{path} is not JSON: {caught}") from caught
+    content = read_json(path, error=error)
     version = content.get("schema_version") if isinstance(content, dict) else None
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise error(f"{path} has no schema_version of 1 or more (got {version!r})")

@@ -1,0 +1,36 @@
+"""Reading files whose size and kind nobody has checked yet."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from models.errors import PocketClipError
+from models.untrusted.printable import printable_path
+
+
+def read_bounded(path: Path, most_bytes: int, *, error: type[PocketClipError]) -> bytes:
+    """The content of a regular file of at most `most_bytes`; a FIFO or device is never waited for.
+
+    Raises:
+        error: the file cannot be read, is no regular file or is larger.
+    """
+    name = printable_path(path)
+    try:
+        # Not blocking: opening a FIFO without a writer would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError) as caught:
+        reason = getattr(caught, "strerror", None) or caught
+        raise error(f"cannot read {name}: {reason}") from caught
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise error(f"cannot read {name}: it is not a regular file")
+        try:
+            content = stream.read(most_bytes + 1)
+        except OSError as caught:
+            raise error(f"cannot read {name}: {caught.strerror or caught}") from caught
+    if len(content) > most_bytes:
+        size = path.stat().st_size
+        raise error(f"cannot read {name}: it has {size} bytes, at most {most_bytes} are read")
+    return content

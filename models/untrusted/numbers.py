@@ -1,0 +1,21 @@
+"""Types of document fields that count or measure: each holds only a range that something can have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le
+
+# Sizes and counts above these are no model for a phone, and would be memory before anything else is checked.
+MOST_DIMENSION = 1 << 24
+MOST_FILE_BYTES = 1 << 40
+
+Count = Annotated[int, Ge(0), Le((1 << 53) - 1)]
+Dimension = Annotated[int, Ge(1), Le(MOST_DIMENSION)]
+FileSize = Annotated[int, Ge(0), Le(MOST_FILE_BYTES)]
+Cosine = Annotated[float, Ge(-1.0), Le(1.0)]
+Share = Annotated[float, Ge(0.0), Le(1.0)]
+NotNegative = Annotated[float, Ge(0.0)]
+Positive = Annotated[float, Gt(0.0)]
+# Nanoseconds up to 292 years, what 64 bits hold.
+Nanoseconds = Annotated[int, Ge(0), Le((1 << 63) - 1)]
