@@ -16,7 +16,7 @@ EXTRAS ?= all,dev
 TORCH ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pins demo test check matrix perf perf-arm64 trials train study clean
+.PHONY: help setup pins demo test check matrix perf perf-arm64 trials train fuzz study clean
 
 help:
 	@echo "make demo    set up, export pocketclip_nano to four runtimes, check, bench, write report.html"
@@ -27,6 +27,7 @@ help:
 	@echo "make perf-arm64  the same in instructions per inference on an emulated Cortex-A76 (Linux, root)"
 	@echo "make train   train pocketclip_nano again (about 15 minutes on 2 cores) and evaluate it"
 	@echo "make trials  false verdicts, a planted slow-down and the agent's overhead on this computer (about 20 minutes)"
+	@echo "make fuzz    10,000 mutated inputs through every reader: the figures of docs/security.md (about FUZZMIN minutes)"
 	@echo "make study   reinforced against contrastive training, five seeds each: the table of docs/reinforcement.md"
 
 setup: $(VENV)/.pins-$(PINS)
@@ -81,6 +82,9 @@ trials: setup
 train: setup
 	$(BIN)/pocketclip train --model pocketclip_nano --out runs/pocketclip_nano
 	$(BIN)/pocketclip eval --model pocketclip_nano --weights runs/pocketclip_nano/weights.safetensors
+
+fuzz: setup
+	$(BIN)/python -m tests.fuzz --tries 10000 --out results/fuzz.json
 
 study: setup
 	$(BIN)/python -m models.training.reinforcement_study --out runs/reinforcement
