@@ -68,7 +68,7 @@ def inspect(program: Program) -> Inspection:
     read: dict[str, int] = defaultdict(int)
     forms: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     counted: set[int] = set()
-    for op in program.function.operations:
+    for op in program.operations:
         if op.op_type == "const" or op.op_type in CONSTEXPR_OPS:
             continue
         counts[op.op_type] += 1
