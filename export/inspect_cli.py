@@ -12,7 +12,7 @@ from models import command_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from export.coreml_reference.report import FunctionReport, PackageReport
+    from export.package_report import FunctionReport, PackageReport
 
 # Of the specification a package is written in, the oldest system that reads it.
 _SYSTEMS = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18", 10: "iOS 26"}

@@ -1,34 +1,15 @@
-"""What `inspect` shows of a package: a plain record that a process can pass on."""
+"""Reads a Core ML package into the record that `inspect` shows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from export.coreml_reference.inspection import Inspection, inspect
+from export.coreml_reference.inspection import inspect
 from export.coreml_reference.neural_engine import predict
 from export.coreml_reference.package import open_package
 from export.coreml_reference.program import load_functions
-
-
-@dataclass(frozen=True)
-class FunctionReport:
-    """One function: its inputs and outputs in words, what it is made of, and predicted trouble spots in words."""
-
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    inspection: Inspection
-    predictions: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class PackageReport:
-    """A package: the version of its specification, and its functions, the one that runs by default first."""
-
-    specification: int
-    functions: tuple[FunctionReport, ...]
+from export.package_report import FunctionReport, PackageReport
 
 
 def report_on_package(package: Path) -> PackageReport:

@@ -65,4 +65,4 @@ def read_graph(path: Path) -> Graph:
         raise ArtifactCorruptError(f"{path} cannot be read: it needs more memory than there is") from error
     except Exception as error:
         # Protobuf, flatbuffers, flatc and coremltools each raise classes of their own.
-        raise ArtifactCorruptError(f"{path} cannot be read: {first_line(error)}") from error
+        raise ArtifactCorruptError(f"{path} cannot be read: it is damaged ({first_line(error)})") from error
