@@ -7,7 +7,6 @@ webdataset shards. Which ones were used is kept in the manifest; none may be a s
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -117,8 +116,7 @@ def _foreign_inputs(
     shards = request.source.startswith(SHARDS)
     if tower is Tower.IMAGE:
         found = _shard_images(request) if shards else _folder_images(request)
-        images = _readable(found, request, corrupt)
-        inputs = [preprocess(image, config.preprocess)[None] for image in images]
+        inputs = _readable(found, request, corrupt, lambda image: preprocess(image, config.preprocess)[None])
     else:
         captions = _shard_captions(request) if shards else _folder_captions(request)
         inputs = list(load_tokenizer(config.tokenizer)(captions)[:, None, :]) if captions else []
@@ -132,23 +130,27 @@ def _foreign_inputs(
 
 
 def _readable(
-    found: Iterable[tuple[str, Callable[[], Image.Image]]], request: CalibrationRequest, corrupt: list[str]
-) -> list[Image.Image]:
-    images: list[Image.Image] = []
+    found: Iterable[tuple[str, Callable[[], Image.Image]]],
+    request: CalibrationRequest,
+    corrupt: list[str],
+    as_input: Callable[[Image.Image], np.ndarray],
+) -> list[np.ndarray]:
+    """Inputs of the images that can be read; one photograph is whole in memory at a time."""
+    inputs: list[np.ndarray] = []
     for name, read in found:
         try:
-            images.append(read())
+            inputs.append(as_input(read()))
         except ImageError:
             corrupt.append(name)
-        if len(images) == request.samples:
+        if len(inputs) == request.samples:
             break
-    if corrupt and len(corrupt) > MOST_CORRUPT * (len(images) + len(corrupt)):
+    if corrupt and len(corrupt) > MOST_CORRUPT * (len(inputs) + len(corrupt)):
         named = ", ".join(corrupt[:5]) + (", ..." if len(corrupt) > 5 else "")
         raise CalibrationError(
-            f"{len(corrupt)} of {len(images) + len(corrupt)} calibration images of {request.source} cannot be read: "
+            f"{len(corrupt)} of {len(inputs) + len(corrupt)} calibration images of {request.source} cannot be read: "
             f"{named}; more than {MOST_CORRUPT:.0%} is taken for wrong data, remove or replace them"
         )
-    return images
+    return inputs
 
 
 def _folder_images(request: CalibrationRequest) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
@@ -171,12 +173,14 @@ def _folder_captions(request: CalibrationRequest) -> list[str]:
 
 
 def _shard_images(request: CalibrationRequest) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
+    from models.preprocess import decode_image
+
     for sample in _shard_samples(request):
         for suffix in IMAGE_SUFFIXES:
             content = sample.get(suffix.removeprefix("."))
             if content is not None:
                 name = f"{sample['__key__']}{suffix}"
-                yield name, lambda name=name, content=content: _decode(name, content)
+                yield name, lambda name=name, content=content: decode_image(content, name)
                 break
 
 
@@ -215,18 +219,6 @@ def _matching(path: str) -> list[str]:
     if "*" not in path:
         return [path]
     return sorted(str(found) for found in Path(path).parent.glob(Path(path).name))
-
-
-def _decode(name: str, content: bytes) -> Image.Image:
-    from PIL import Image
-
-    from models.preprocess import to_rgb
-
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return to_rgb(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageError(f"cannot decode {name}: {error}") from error
 
 
 def _spread(items: Sequence[T], count: int) -> list[T]:

@@ -55,7 +55,10 @@ def run(app: typer.Typer) -> NoReturn:
     """Runs a program; our own errors become one line on stderr and their exit code."""
     with _sigterm_as_interrupt() as received:
         try:
-            app()
+            try:
+                app()
+            finally:
+                _say_ignored_profiles()
         except PocketClipError as error:
             print(f"error: {printable(str(error))}", file=sys.stderr)
             sys.exit(error.exit_code)
@@ -66,6 +69,13 @@ def run(app: typer.Typer) -> NoReturn:
             print("interrupted; what was finished is kept", file=sys.stderr)
             sys.exit(TERMINATED if received else INTERRUPTED)
     sys.exit(0)
+
+
+def _say_ignored_profiles() -> None:
+    # Where no image was opened, the module is not there.
+    profiles = sys.modules.get("models.colour_profiles")
+    if profiles is not None and profiles.IGNORED.count:
+        note(f"note: {profiles.IGNORED}")
 
 
 @contextlib.contextmanager

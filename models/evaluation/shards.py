@@ -21,7 +21,7 @@ from models.errors import DatasetError, ImageError
 from models.evaluation.folders import read_list
 from models.evaluation.prompts import Templates, load_templates, read_templates
 from models.evaluation.samples import ClassificationSet, Pixels, Sample, identity_sha256, require_package
-from models.preprocess import PreprocessSpec, decode_image, preprocess
+from models.preprocess import PreprocessSpec, decoded, preprocess
 
 CLASSES_FILE = "classnames.txt"
 TEMPLATES_FILE = "zeroshot_classification_templates.txt"
@@ -161,7 +161,8 @@ def _sample(place: int, shard: Path, raw: dict[str, Any], classes: int) -> Sampl
 
 
 def _load(content: bytes, name: str, spec: PreprocessSpec) -> Pixels:
-    return preprocess(decode_image(content, name), spec)
+    with decoded(content, name) as image:
+        return preprocess(image, spec)
 
 
 def _lacking(reason: str, spec: PreprocessSpec) -> Pixels:
