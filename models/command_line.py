@@ -62,9 +62,9 @@ def run(app: typer.Typer) -> NoReturn:
         except PocketClipError as error:
             print(f"error: {printable(str(error))}", file=sys.stderr)
             sys.exit(error.exit_code)
-        except SystemExit as leaving:
-            # Typer turns Ctrl-C into this code, with one word of its own.
-            if leaving.code != INTERRUPTED:
+        except (SystemExit, KeyboardInterrupt) as leaving:
+            # Typer turns Ctrl-C into this code, with one word of its own; before it has begun, nobody does.
+            if isinstance(leaving, SystemExit) and leaving.code != INTERRUPTED:
                 raise
             print("interrupted; what was finished is kept", file=sys.stderr)
             sys.exit(TERMINATED if received else INTERRUPTED)
