@@ -41,7 +41,7 @@ def verify_command(
     from models import documents
 
     artifacts = find_artifacts(artifact)
-    records = None if record is None else read_benchmarks(record)
+    records = None if record is None else read_benchmarks(record, command_line.note)
     reports: list[LadderReport] = []
     console = command_line.console()
     try:
