@@ -73,6 +73,7 @@ def eval_command(
         raise typer.BadParameter("name either --artifact (one or more) or --model")
 
     from benchmark.contestants import TorchSettings
+    from benchmark.errors import StoreError
     from benchmark.eval_progress import evaluation_progress
     from benchmark.eval_table import print_records
     from benchmark.evaluation import Evaluation, EvaluationSettings, missing_samples
@@ -100,6 +101,9 @@ def eval_command(
             finished += evaluation.run(entries)
         except KeyboardInterrupt:
             command_line.note("interrupted; the same command with --resume goes on from here")
+            raise
+        except StoreError:
+            command_line.note("every prediction is kept; the same command with --resume judges nothing again")
             raise
         finally:
             evaluation.close()

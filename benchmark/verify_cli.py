@@ -42,7 +42,7 @@ def verify_command(
     from models.untrusted.child import Child
 
     artifacts = find_artifacts(artifact)
-    records = None if record is None else read_benchmarks(record)
+    records = None if record is None else read_benchmarks(record, command_line.note)
     reports: list[LadderReport] = []
     console = command_line.console()
     # An artefact's model file may be damaged, whatever its hashes say: what reads and runs it may crash.
