@@ -107,6 +107,7 @@ def bench_command(
     from benchmark.option_values import parse_accelerator, parse_cores, parse_duration_s, parse_share, parse_threads
     from benchmark.records import DEVICE_DEFAULT, LoadMode, RunSettings, Status
     from benchmark.store import open_store
+    from export.untrained import warn_of_artifacts
 
     table = load_table(devices)
     # Names and paths first: what is written wrong is told without the device.
@@ -114,6 +115,7 @@ def bench_command(
     finished: list[BenchmarkRecord] = []
     with ExitStack() as held:
         artifacts = held.enter_context(measurable_artifacts(artifact))
+        warn_of_artifacts(artifacts)
         chosen = open_device(device, table, say=command_line.note, app=app)
         held.enter_context(lease(chosen.lease_key, name=device, wait_seconds=wait))
         # Opened before the first launch: a store that cannot be written must not cost a measurement.

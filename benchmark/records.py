@@ -9,6 +9,7 @@ Schema history:
     status `counted`, preparation, profile, instructions, invalid, tag.
   benchmark 3: settings.accelerator, more load modes, launch.during and .first_load, thermal_headroom of a
     machine's state, a summary for parity where a bundle's tower was measured.
+  benchmark 4: artifact.trained.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from export.parity_report import ParityReport
 from export.precision import Precision, TargetName, Tower
 from models.documents import document
 
-BENCHMARK_SCHEMA_VERSION = 3
+BENCHMARK_SCHEMA_VERSION = 4
 
 # The accelerator that every device has.
 CPU = "cpu"
@@ -78,7 +79,8 @@ class LoadMode(StrEnum):
 class ArtifactIdentity:
     """Which artefact was measured. `sha256` covers all its files, the size the model files alone.
 
-    `scheme` is the manifest's: target, precision and what differs from the usual form.
+    `scheme` is the manifest's: target, precision and what differs from the usual form. `trained` is false where the
+    weights are fresh random ones, None where it is not known.
     """
 
     model: Text
@@ -89,6 +91,7 @@ class ArtifactIdentity:
     weights_sha256: Text
     model_size_bytes: Count
     scheme: str = ""
+    trained: bool | None = None
 
     @property
     def rank(self) -> tuple[int, int, int]:
@@ -224,7 +227,7 @@ class BenchmarkRecord:
     invalid: tuple[Invalidity, ...] = ()
     tag: str | None = None
     kind: Literal["benchmark"] = "benchmark"
-    schema_version: Literal[3] = BENCHMARK_SCHEMA_VERSION
+    schema_version: Literal[4] = BENCHMARK_SCHEMA_VERSION
 
     @property
     def timed(self) -> bool:
@@ -295,3 +298,8 @@ def upgrade_benchmark_v2(content: Mapping[str, Any]) -> dict[str, Any]:
     """A record of schema 2 in the form of schema 3: what was asked for was in the runtime's facts alone."""
     asked = content["runtime"]["accelerator_requested"]
     return {**content, "settings": {**content["settings"], "accelerator": asked}, "schema_version": 3}
+
+
+def upgrade_benchmark_v3(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of schema 3 in the form of schema 4: whether the weights were trained is unknown."""
+    return {**content, "schema_version": 4}

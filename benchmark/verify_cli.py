@@ -38,9 +38,11 @@ def verify_command(
     from export.ladder.climb import climb
     from export.ladder.report import LadderReport, Verification
     from export.ladder.subject import load_subject
+    from export.untrained import warn_of_artifacts
     from models import documents
 
     artifacts = find_artifacts(artifact)
+    warn_of_artifacts(artifacts)
     records = None if record is None else read_benchmarks(record)
     reports: list[LadderReport] = []
     console = command_line.console()

@@ -28,6 +28,10 @@ def export_command(
     model: command_line.ModelOption = "pocketclip_nano",
     changes: command_line.ChangesOption = None,
     weights: command_line.WeightsOption = None,
+    fresh_weights: Annotated[
+        bool,
+        typer.Option("--fresh-weights", help="Random weights instead of trained ones: for latency and nothing else."),
+    ] = False,
     quantize: Annotated[
         str,
         typer.Option("--quantize", help="Precisions with commas: base, int8, all, or names such as fp16."),
@@ -107,7 +111,10 @@ def export_command(
         isa=isa,
         passes=pass_options(byte_input=byte_input, channels_last=channels_last, gelu=gelu),
         without=without or [],
+        fresh_weights=fresh_weights,
     )
+    if fresh_weights:
+        command_line.note(f"warning: {plan.jobs[0].config.name} gets untrained random weights; its manifests say so")
     if max_drop is not None or labelled is not None or precision_plans:
         from export.mixed.command import with_mixed
 
@@ -189,8 +196,10 @@ def classify_command(
     if bundle is not None:
         from export.bundle.classifying import classify
         from export.bundle.reading import read_bundle
+        from export.untrained import warn_of_bundle
 
         opened = read_bundle(bundle)
+        warn_of_bundle(opened)
         ranked, used = classify(opened, photograph, names), f"{opened.manifest.model.name} {bundle.name}"
     else:
         ranked, used = _classify(photograph, artifact or [], names)
@@ -208,10 +217,12 @@ def _classify(photograph: Image.Image, folders: list[Path], names: list[str]) ->
 
     from export.artifact import find_artifacts, select_pair
     from export.encoders import open_pair
+    from export.untrained import warn_of_artifacts
     from models.preprocess import preprocess
     from models.zero_shot import rank_labels
 
     image_artifact, text_artifact = select_pair(find_artifacts(folders))
+    warn_of_artifacts((image_artifact, text_artifact))
     with open_pair(image_artifact, text_artifact) as encoders:
         embedding = encoders.encode_image(preprocess(photograph, encoders.preprocess)[None])
         candidates = np.concatenate([encoders.encode_text(name) for name in names])

@@ -63,13 +63,14 @@ def _lint(subject: str, changes: list[str], weights: str | None) -> Linted:
     from export.converter_noise import quiet_loggers
     from export.errors import LintRuleError
     from export.lint.run import is_model_file, lint_artifact, lint_file, lint_model
-    from models.registry import MODELS, resolve_config
+    from models.registry import MODELS, choose_model
+    from models.run_folder import is_run_folder
 
     if not subject:
         raise LintRuleError("name a model, an artefact or a model file; --list shows the rules")
     quiet_loggers()
     path = Path(subject)
-    on_disk = is_model_file(path) or (path.is_dir() and subject not in MODELS)
+    on_disk = is_model_file(path) or (path.is_dir() and subject not in MODELS and not is_run_folder(path))
     if on_disk and (changes or weights):
         raise LintRuleError(f"--set and --weights are for models; {subject} is a file or folder")
     if is_model_file(path):
@@ -79,7 +80,8 @@ def _lint(subject: str, changes: list[str], weights: str | None) -> Linted:
 
         found = [lint_artifact(artifact) for artifact in find_artifacts([path])]
     else:
-        found = lint_model(resolve_config(subject, changes, weights), weights)
+        chosen = choose_model(subject, changes, weights)
+        found = lint_model(chosen.config, chosen.weights)
     return [(linted.label, findings) for linted, findings in found]
 
 

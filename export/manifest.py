@@ -29,7 +29,7 @@ from models.documents import document
 from models.preprocess import PreprocessSpec
 from models.tokenizer import TokenizerSpec
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MANIFEST_NAME = "manifest.json"
 # The model's whole configuration: with the weights, all that is needed to build it in PyTorch again.
 CONFIG_NAME = "config.json"
@@ -98,7 +98,7 @@ class CalibrationRecord:
 
 @document
 class Manifest:
-    """Everything an application or a harness must know about one artefact (schema 3)."""
+    """Everything an application or a harness must know about one artefact (schema 4)."""
 
     schema_version: int
     created_at: str
@@ -123,6 +123,7 @@ class Manifest:
     passes: tuple[PassReport, ...] = ()
     lint: tuple[LintFinding, ...] = ()
     plan: PrecisionPlan | None = None
+    trained: bool | None = None
 
     @property
     def isa(self) -> InstructionSet:
