@@ -3,7 +3,9 @@
 Schema history:
   accuracy 1: first version, scenes only.
   accuracy 2: any data set and its identity, templates, top-5, samples left out, any baseline with McNemar's test.
+  accuracy 3: what is known of the weights: whether they were trained, and cautions.
   retrieval 1: first version.
+  retrieval 2: the same.
 """
 
 from __future__ import annotations
@@ -23,8 +25,24 @@ from models.evaluation.retrieval import Direction
 from models.untrusted.names import Sha256
 from models.untrusted.numbers import Count, Share
 
-ACCURACY_SCHEMA_VERSION = 2
-RETRIEVAL_SCHEMA_VERSION = 1
+ACCURACY_SCHEMA_VERSION = 3
+RETRIEVAL_SCHEMA_VERSION = 2
+
+
+@document
+class WeightsFacts:
+    """What is known of a side's weights.
+
+    `trained` is false of fresh random ones, None where it is not known; `cautions` word what a reader of the figures
+    must know, such as an activation that the checkpoint did not state.
+    """
+
+    trained: bool | None = None
+    cautions: tuple[Text, ...] = ()
+
+
+NOTHING_KNOWN = WeightsFacts()
+UNTRAINED = "untrained random ones"
 
 
 @document
@@ -121,8 +139,9 @@ class AccuracyRecord:
     tool_version: Name
     record_id: RecordId
     created_at: Moment
+    weights: WeightsFacts = NOTHING_KNOWN
     kind: Literal["accuracy"] = "accuracy"
-    schema_version: Literal[2] = ACCURACY_SCHEMA_VERSION
+    schema_version: Literal[3] = ACCURACY_SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         check_stamp(self.record_id, self.created_at)
@@ -226,8 +245,9 @@ class RetrievalRecord:
     tool_version: Name
     record_id: RecordId
     created_at: Moment
+    weights: WeightsFacts = NOTHING_KNOWN
     kind: Literal["retrieval"] = "retrieval"
-    schema_version: Literal[1] = RETRIEVAL_SCHEMA_VERSION
+    schema_version: Literal[2] = RETRIEVAL_SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         check_stamp(self.record_id, self.created_at)
@@ -240,6 +260,11 @@ class RetrievalRecord:
     def side(self) -> Side:
         """Who was judged."""
         return Side(self.model, self.target, self.precision, self.image_sha256, self.text_sha256, self.weights_sha256)
+
+
+def upgrade_weights(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of the schema before weights were spoken of, accuracy 2 or retrieval 1, as one of the next."""
+    return {**content, "schema_version": content["schema_version"] + 1}
 
 
 def upgrade_accuracy_v1(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,7 +294,7 @@ def upgrade_accuracy_v1(content: Mapping[str, Any]) -> dict[str, Any]:
     unknown = ("dataset_sha256", "templates", "prompts_sha256")
     top5 = ("top5_correct", "top5_accuracy", "top5_low", "top5_high")
     return old | {
-        "schema_version": ACCURACY_SCHEMA_VERSION,
+        "schema_version": 2,
         "skipped": [],
         "comparison": {"baseline": baseline, **compared, **tested} if exported else None,
         **dict.fromkeys((*unknown, *top5)),
