@@ -48,7 +48,7 @@ class BaselineKind(StrEnum):
 
     `tag`: the latest record without the tag with the latest that has it. `model`: each model with one of them, form
     by form. `precision`: each artefact with the same target's usual form of a precision. `float`: with the target's
-    fp32, or fp16 where it offers no fp32.
+    fp32, or where that was not measured with the floating-point form that the target is made for (Core ML: fp16).
     """
 
     TAG = "tag"
@@ -68,6 +68,11 @@ class Baseline:
     compare: Compare
     judge_family: JudgeFamily | None = None
     kind: BaselineKind = BaselineKind.TAG
+
+    @property
+    def by_precision(self) -> bool:
+        """Whether candidate and baseline differ in precision alone."""
+        return self.kind in (BaselineKind.PRECISION, BaselineKind.FLOAT)
 
     @property
     def words(self) -> str:
@@ -139,7 +144,8 @@ def compare_device(
     before = _baseline_records(baseline, selection, records)
     after: dict[Hashable, BenchmarkRecord] = {}
     for record in selection.history:
-        if _is_comparable(record) and not _is_of(baseline, record):
+        # A precision's own records are compared with none but another precision's: the latter is not yet known here.
+        if _is_comparable(record) and (baseline.by_precision or not _is_of(baseline, record)):
             after[identity(record, selection.labels)] = record
     compared: list[Compared] = []
     unmatched: list[BenchmarkRecord] = []
@@ -148,6 +154,8 @@ def compare_device(
         if candidate is None:
             continue
         old = before.get(_key(baseline, candidate, selection))
+        if baseline.by_precision and old is not None and scheme(old.artifact) == scheme(candidate.artifact):
+            continue
         if old is not None:
             compared.append(_compare(baseline.compare, old, candidate))
         else:
@@ -188,7 +196,7 @@ def _baseline_records(
         pool = [record for record in records if record.artifact.model == selection.model]
     else:
         pool = list(selection.history)
-    for record in sorted(pool, key=lambda item: item.created_at):
+    for record in sorted(pool, key=lambda item: (item.artifact.precision is Precision.FP32, item.created_at)):
         if _is_of(baseline, record) and _is_comparable(record):
             found[_key(baseline, record, selection)] = record
     return found
@@ -204,14 +212,10 @@ def _is_of(baseline: Baseline, record: BenchmarkRecord) -> bool:
         case BaselineKind.PRECISION:
             return scheme(artifact) == f"{artifact.target}-{baseline.name}"
         case BaselineKind.FLOAT:
-            return scheme(artifact) == f"{artifact.target}-{_float_of(record)}"
+            from export.targets import TARGETS
 
-
-def _float_of(record: BenchmarkRecord) -> Precision:
-    from export.targets import TARGETS
-
-    offered = TARGETS[record.artifact.target].schemes
-    return Precision.FP32 if Precision.FP32 in offered else Precision.FP16
+            floats = (Precision.FP32, TARGETS[artifact.target].base)
+            return scheme(artifact) in [f"{artifact.target}-{precision}" for precision in floats]
 
 
 def _key(baseline: Baseline, record: BenchmarkRecord, selection: ModelSelection) -> Hashable:

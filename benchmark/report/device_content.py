@@ -115,6 +115,7 @@ def _sustained(record: BenchmarkRecord) -> Figure:
         "Inferences without a pause, minute by minute. Clock and temperature are those at the end of each minute.",
         "The minutes in words",
         tuple(describe_minute(minute) for minute in minutes),
+        kind_title="Sustained",
     )
 
 

@@ -367,7 +367,7 @@ def comparison_table(comparison: BaselineComparison, caption: str) -> Table | No
             text_column("Verdict"),
         ),
         tuple(_comparison_row(each) for each in comparison.compared),
-        "Medians over launches of each launch's median, of the latest valid records with and without the tag; of an "
+        "Medians over launches of each launch's median, of the latest valid records; of an "
         "emulated core, instructions per inference. “Cannot tell” means that the launches do not support a verdict.",
         f"{left} {'artefact has' if left == 1 else 'artefacts have'} no baseline." if left and named else "",
         quiet=True,

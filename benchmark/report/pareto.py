@@ -127,6 +127,7 @@ def _figure(device: str, plotted: Sequence[Plotted], baselines: Sequence[Accurac
         "The points in words",
         tuple(describe(each) for each in plotted),
         device,
+        "Accuracy against latency",
     )
 
 
@@ -174,7 +175,7 @@ def draw_pareto(plotted: Sequence[Plotted], baselines: Sequence[AccuracyRecord],
         parts.append(svg.line(left, level, right, level, class_="baseline"))
         models = f" ({', '.join(record.model for record in records)})" if len(baselines) > 1 and not narrow else ""
         words = f"PyTorch {100 * records[0].accuracy:.1f} %{models}"
-        parts.append(_baseline_label(words, level, left, right, taken))
+        parts.append(_baseline_label(words, level, left, right, taken, lines[len(levels) :]))
     parts += _front_lines(timed, x, y, right)
     for each, _ in timed:
         at, level = spots[each.number]
@@ -213,7 +214,7 @@ def _legend(plotted: Sequence[Plotted], baseline: bool, width: int) -> tuple[lis
     if baseline:
         shapes.append(("PyTorch", svg.line(-8, 0, 8, 0, class_="baseline")))
     for words, shape in shapes:
-        wide = 42 + 6.0 * len(words)
+        wide = 46 + 6.0 * len(words)
         if at > 8 and at + wide > width:
             at, level = 8.0, level + 20
         parts.append(svg.element("g", shape, transform=f"translate({at + 4:.2f} {level:.2f})"))
@@ -259,15 +260,15 @@ def _front_lines(timed: Sequence[tuple[Plotted, float]], x: svg.Scale, y: svg.Sc
     return lines
 
 
-def _baseline_label(words: str, level: float, left: float, right: float, taken: list[Box]) -> str:
+def _baseline_label(words: str, level: float, left: float, right: float, taken: list[Box], lines: Sequence[Box]) -> str:
     """Writes the words on or under the line, where they cover least."""
     wide = 1.1 * svg.CHARACTER * len(words)
     places = [
         Box(start, level + drop - svg.LINE, start + wide, level + drop)
         for drop in (-3.0, svg.LINE + 2)
-        for start in (left + 6, (left + right - wide) / 2, right - wide)
+        for start in (left + 6, (3 * left + right) / 4 - wide / 2, (left + right - wide) / 2, right - wide)
     ]
-    box = min(places, key=lambda place: sum(place.overlap(other) for other in taken))
+    box = min(places, key=lambda place: sum(place.overlap(other) for other in (*taken, *lines)))
     taken.append(box)
     return svg.text(box.left, box.bottom - 4, words, class_="baseline-label")
 
@@ -302,7 +303,8 @@ def _labels(
         if abs(middle - level) > 1:
             near = box.left - 2 if box.left > at else box.right + 2
             parts.append(svg.line(at, level, near, middle, class_="leader"))
-        parts.append(svg.text(box.left, middle + 4, words, class_="label"))
+        beside = ("end", box.right) if box.right < at else ("start", box.left)
+        parts.append(svg.text(beside[1], middle + 4, words, class_="label", anchor=beside[0]))
     return parts
 
 

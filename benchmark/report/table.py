@@ -90,11 +90,12 @@ class Figure:
     summary: str = ""
     words: tuple[str, ...] = ()
     device: str | None = None
+    kind_title: str = ""
 
     @property
     def kind(self) -> str:
-        """What all pictures of the name are called."""
-        return self.title.partition(":")[0]
+        """What all pictures of the name are called; `title` may be of this one alone."""
+        return self.kind_title or self.title
 
 
 def text_column(heading: str, *, short: str = "", wide: bool = False) -> Column:
