@@ -143,7 +143,7 @@ class Child:
             while not self._connection.poll(min(_LOOK_S, bounds.idle_s)):
                 if time.monotonic() > end:
                     self.close()
-                    raise ChildFault(f"the library that reads it gave no answer within {bounds.idle_s:.0f} s")
+                    raise ChildFault(f"the library that opens it gave no answer within {bounds.idle_s:.0f} s")
                 if not _HAS_LIMIT and self._memory_bytes() > bounds.memory_bytes:
                     self.close()
                     raise ChildFault(_too_much(bounds))
@@ -168,8 +168,8 @@ class Child:
         if any(words in tail for words in _OUT_OF_MEMORY):
             return _too_much(bounds)
         if code is not None and code < 0:
-            return f"the library that reads it crashed ({_signal_name(-code)})"
-        return f"the library that reads it ended the process (exit code {code})"
+            return f"the library that opens it crashed ({_signal_name(-code)})"
+        return f"the library that opens it ended the process (exit code {code})"
 
 
 def _kill_group(process: Any) -> None:
