@@ -4,6 +4,7 @@ Version history:
   job 1, result 1: first versions.
   job 2, result 2: job_id, by which a result is known to be that of the job; cores, sustained_seconds.
   job 3, result 3: accelerator, load_mode; python_version became platform, and app_version came with the apps.
+  result 4: request_sha256, by which a job is found that was changed between harness and device.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import uuid
 from benchmark.launch_records import Launch
 from benchmark.records import LoadMode, RunSettings, WarmupRule
 from models.documents import document
+from models.untrusted.names import Sha256
 
 JOB_VERSION = 3
-RESULT_VERSION = 3
+RESULT_VERSION = 4
 
 
 @document
@@ -109,3 +111,4 @@ class AgentResult:
     accelerator_observed: str | None = None
     launch: Launch | None = None
     outputs: OutputFile | None = None
+    request_sha256: Sha256 | None = None

@@ -35,11 +35,16 @@ def export_command(
     out: Annotated[Path, typer.Option("--out", help="Folder for the artefacts.")] = Path("artifacts"),
     calibration: Annotated[
         str,
-        typer.Option("--calibration", help="Samples for static int8: scenes[:N], a folder, or webdataset:PATTERN."),
+        typer.Option(
+            "--calibration", help="Samples for static int8: scenes[:N], a folder, csv:FILE or webdataset:PATTERN."
+        ),
     ] = "scenes",
     samples: Annotated[
         int | None, typer.Option("--calibration-samples", help="How many of them to use; by default 128.")
     ] = None,
+    skip_corrupt: Annotated[
+        bool, typer.Option("--skip-corrupt", help="Leave unreadable calibration samples out, however many they are.")
+    ] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Leave the L2 norm to the host.")] = False,
     ios: Annotated[
         int | None, typer.Option("--ios", help="Oldest iOS for Core ML; by default what each precision needs.")
@@ -91,7 +96,7 @@ def export_command(
     from export import calibration as calibration_data
     from export.plan import make_plan, pass_options
 
-    options = calibration_data.parse_calibration(calibration, samples)
+    options = calibration_data.parse_calibration(calibration, samples, skip_corrupt=skip_corrupt)
     plan = make_plan(
         model,
         changes or [],

@@ -55,17 +55,27 @@ def run(app: typer.Typer) -> NoReturn:
     """Runs a program; our own errors become one line on stderr and their exit code."""
     with _sigterm_as_interrupt() as received:
         try:
-            app()
+            try:
+                app()
+            finally:
+                _say_ignored_profiles()
         except PocketClipError as error:
             print(f"error: {printable(str(error))}", file=sys.stderr)
             sys.exit(error.exit_code)
-        except SystemExit as leaving:
-            # Typer turns Ctrl-C into this code, with one word of its own.
-            if leaving.code != INTERRUPTED:
+        except (SystemExit, KeyboardInterrupt) as leaving:
+            # Typer turns Ctrl-C into this code, with one word of its own; before it has begun, nobody does.
+            if isinstance(leaving, SystemExit) and leaving.code != INTERRUPTED:
                 raise
             print("interrupted; what was finished is kept", file=sys.stderr)
             sys.exit(TERMINATED if received else INTERRUPTED)
     sys.exit(0)
+
+
+def _say_ignored_profiles() -> None:
+    # Where no image was opened, the module is not there.
+    profiles = sys.modules.get("models.colour_profiles")
+    if profiles is not None and profiles.IGNORED.count:
+        note(f"note: {profiles.IGNORED}")
 
 
 @contextlib.contextmanager

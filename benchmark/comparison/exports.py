@@ -30,6 +30,7 @@ from export.unchanged import prepare
 from export.workers import LOG_NAME, run_jobs
 from models import atomic
 from models.errors import PocketClipError
+from models.processes import end_with_parent
 from models.registry import build_model
 
 COMPARED = (Precision.FP32, Precision.INT8_STATIC)
@@ -127,6 +128,7 @@ def _export_plainly(job: ExportJob, folder: Path) -> None:
 
 
 def _write_to(log: Path) -> None:
+    end_with_parent()
     # Converters print what no user of ours needs to read.
     stream = log.open("ab")
     for descriptor in (sys.stdout.fileno(), sys.stderr.fileno()):

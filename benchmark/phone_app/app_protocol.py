@@ -7,6 +7,8 @@ import json
 from benchmark.errors import AppOutdatedError
 from benchmark.protocol import JOB_VERSION, RESULT_VERSION, Failure
 from models.documents import document
+from models.untrusted.names import RelativePath, Sha256
+from models.untrusted.numbers import FileSize
 
 
 @document
@@ -23,7 +25,7 @@ class AppFacts:
     job_version: int
     runtimes: dict[str, str | None]
     accelerators: dict[str, tuple[str, ...]]
-    models: tuple[str, ...]
+    models: tuple[Sha256, ...]
     free_bytes: int | None
     debuggable: bool | None
 
@@ -32,17 +34,17 @@ class AppFacts:
 class SentFile:
     """A file that was sent: its path below the folder (POSIX), size and hash."""
 
-    path: str
-    size_bytes: int
-    sha256: str
+    path: RelativePath
+    size_bytes: FileSize
+    sha256: Sha256
 
 
 @document
 class StageRequest:
     """Asks to store the files of a folder, below the folder that app and computer share, as one artefact's model."""
 
-    artifact_sha256: str
-    folder: str
+    artifact_sha256: Sha256
+    folder: RelativePath
     files: tuple[SentFile, ...]
 
 
@@ -58,14 +60,14 @@ class StageAnswer:
 class ForgetRequest:
     """Asks to remove stored models."""
 
-    artifact_sha256: tuple[str, ...]
+    artifact_sha256: tuple[Sha256, ...]
 
 
 @document
 class ForgetAnswer:
     """Which of them were there."""
 
-    forgotten: tuple[str, ...]
+    forgotten: tuple[Sha256, ...]
     failure: Failure | None = None
 
 

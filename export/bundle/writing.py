@@ -36,9 +36,9 @@ from export.bundle.tensors import write_tensor
 from export.bundle.tokenizer import write_tokenizer
 from export.bundle.tolerances import execution_here, tower_tolerances
 from export.encoders import embed
-from export.errors import BundleError
+from export.errors import ArtifactCorruptError, BundleError
 from export.manifest import GoldenTensor, list_files
-from export.parity import require_finite
+from export.paths import check_no_links
 from export.precision import Tower
 from export.targets import open_session, runtime_name
 from models import atomic, documents
@@ -190,7 +190,8 @@ def _check_artifact(artifact: Artifact, *, allow_failed: bool) -> None:
     if manifest.preprocess is not None:
         check_image_input(manifest.preprocess, manifest.inputs[0])
     for tensor in (manifest.golden.inputs, manifest.golden.reference, manifest.golden.outputs):
-        require_finite(artifact.golden(tensor), f"{artifact.folder / tensor.file}")
+        # Refused here where a value is not finite, before anything is run.
+        artifact.golden(tensor)
     if allow_failed:
         return
     if manifest.parity is None:
@@ -212,6 +213,7 @@ def _check_place(out: Path) -> None:
 def _store_tower(artifact: Artifact, folder: Path) -> BundledTower:
     manifest = artifact.manifest
     place = folder / manifest.tower
+    check_no_links(artifact.folder, (entry.path for entry in manifest.model_files), error=ArtifactCorruptError)
     for entry in manifest.model_files:
         copy = place / entry.path
         copy.parent.mkdir(parents=True, exist_ok=True)
