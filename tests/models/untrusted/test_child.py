@@ -93,11 +93,11 @@ def test_answers_and_own_errors(child: Child) -> None:
 
 def test_what_a_library_raises(child: Child) -> None:
     before = child.call(own_id, bounds=BOUNDS)
-    with pytest.raises(ChildFault, match="^first line$"):
+    with pytest.raises(ChildFault, match=r"^first line$"):
         child.call(fail, "\nfirst line\nsecond line", bounds=BOUNDS)
-    with pytest.raises(ChildFault, match="^ValueError$"):
+    with pytest.raises(ChildFault, match=r"^ValueError$"):
         child.call(fail, "", bounds=BOUNDS)
-    with pytest.raises(ChildFault, match="a library's own farewell"):
+    with pytest.raises(ChildFault, match=r"a library.s own farewell"):
         child.call(leave_by_exception, bounds=BOUNDS)
     with pytest.raises(ChildFault, match="cannot be passed on"):
         child.call(unpicklable, bounds=BOUNDS)
