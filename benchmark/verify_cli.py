@@ -38,11 +38,13 @@ def verify_command(
     from export.artifact import find_artifacts
     from export.ladder.report import LadderReport, Verification
     from export.ladder.telling import climb_and_tell
+    from export.untrained import warn_of_artifacts
     from models import documents
     from models.untrusted.child import Child
 
     artifacts = find_artifacts(artifact)
-    records = None if record is None else read_benchmarks(record)
+    warn_of_artifacts(artifacts)
+    records = None if record is None else read_benchmarks(record, command_line.note)
     reports: list[LadderReport] = []
     console = command_line.console()
     # An artefact's model file may be damaged, whatever its hashes say: what reads and runs it may crash.

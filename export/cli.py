@@ -27,6 +27,10 @@ def export_command(
     model: command_line.ModelOption = "pocketclip_nano",
     changes: command_line.ChangesOption = None,
     weights: command_line.WeightsOption = None,
+    fresh_weights: Annotated[
+        bool,
+        typer.Option("--fresh-weights", help="Random weights instead of trained ones: for latency and nothing else."),
+    ] = False,
     quantize: Annotated[
         str,
         typer.Option("--quantize", help="Precisions with commas: base, int8, all, or names such as fp16."),
@@ -111,7 +115,10 @@ def export_command(
         isa=isa,
         passes=pass_options(byte_input=byte_input, channels_last=channels_last, gelu=gelu),
         without=without or [],
+        fresh_weights=fresh_weights,
     )
+    if fresh_weights:
+        command_line.note(f"warning: {plan.jobs[0].config.name} gets untrained random weights; its manifests say so")
     if max_drop is not None or labelled is not None or precision_plans:
         from export.mixed.command import with_mixed
 
@@ -210,16 +217,20 @@ def _rank(photograph: Path, folders: list[Path], bundle: Path | None, names: lis
     with Child() as child:
         if bundle is not None:
             from export.bundle.reading import read_bundle
+            from export.untrained import warn_of_bundle
 
             opened = read_bundle(bundle)
+            warn_of_bundle(opened)
             files = [opened.model_path(tower) for tower in (opened.manifest.image, opened.manifest.text)]
             ranking = foreign.run(
                 child, rank_with_bundle, opened, photograph, names, about=str(bundle), files=files, on_sign=ignore
             )
             return ranking, f"{opened.manifest.model.name} {bundle.name}"
         from export.artifact import find_artifacts, select_pair
+        from export.untrained import warn_of_artifacts
 
         pair = select_pair(find_artifacts(folders))
+        warn_of_artifacts(pair)
         ranking = foreign.run(
             child,
             rank_with_pair,

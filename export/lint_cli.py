@@ -70,12 +70,13 @@ def _lint(subject: str, changes: list[str], weights: str | None) -> tuple[list[L
     from export.converter_noise import quiet_loggers
     from export.errors import LintRuleError
     from export.lint.run import is_model_file, lint_model, summary, summary_of_artifact, summary_of_file
-    from models.registry import MODELS, resolve_config
+    from models.registry import MODELS, choose_model
+    from models.run_folder import is_run_folder
 
     if not subject:
         raise LintRuleError("name a model, an artefact or a model file; --list shows the rules")
     path = Path(subject)
-    on_disk = is_model_file(path) or (path.is_dir() and subject not in MODELS)
+    on_disk = is_model_file(path) or (path.is_dir() and subject not in MODELS and not is_run_folder(path))
     if on_disk and (changes or weights):
         raise LintRuleError(f"--set and --weights are for models; {subject} is a file or folder")
     if is_model_file(path):
@@ -86,7 +87,8 @@ def _lint(subject: str, changes: list[str], weights: str | None) -> tuple[list[L
         artifacts = find_artifacts([path])
         return _lint_files(summary_of_artifact, [(each.label, each, each.model_path) for each in artifacts])
     quiet_loggers()
-    return [summary(*each) for each in lint_model(resolve_config(subject, changes, weights), weights)], []
+    chosen = choose_model(subject, changes, weights)
+    return [summary(*each) for each in lint_model(chosen.config, chosen.weights)], []
 
 
 def _lint_files(

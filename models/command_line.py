@@ -27,14 +27,16 @@ Kind = TypeVar("Kind", bound=StrEnum)
 INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM
 
-ModelOption = Annotated[str, typer.Option("--model", help="A registered model, or a configuration file (.json).")]
+ModelOption = Annotated[
+    str, typer.Option("--model", help="A registered model, a run's folder, or a configuration (.json).")
+]
 ChangesOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change the model, e.g. image.stages.3.mixer=repmixer. Repeatable."),
 ]
 WeightsOption = Annotated[
     str | None,
-    typer.Option("--weights", help="A checkpoint: path or hf:OWNER/REPO; by default the one shipped with the model."),
+    typer.Option("--weights", help="A checkpoint: path or hf:OWNER/REPO; by default what comes with the model or run."),
 ]
 
 

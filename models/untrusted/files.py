@@ -26,9 +26,11 @@ def read_bounded(path: Path, most_bytes: int, *, error: type[PocketClipError]) -
     except (OSError, ValueError) as caught:
         reason = getattr(caught, "strerror", None) or caught
         raise error(f"cannot read {name}: {reason}") from caught
+    # Before it becomes a stream, which no folder can be.
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise error(f"cannot read {name}: it is not a regular file")
     with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise error(f"cannot read {name}: it is not a regular file")
         try:
             content = _read(stream, most_bytes + 1)
         except OSError as caught:
