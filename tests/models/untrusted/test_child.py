@@ -114,6 +114,21 @@ def test_death_is_worded_and_the_next_call_starts_anew(child: Child, capfd: pyte
     assert capfd.readouterr() == ("", "")
 
 
+def tell() -> None:
+    from models import command_line
+
+    print("noise of a library")
+    command_line.note("worth knowing")
+
+
+def test_notes_reach_the_user(child: Child, capfd: pytest.CaptureFixture[str]) -> None:
+    # Its stderr is that of the moment when it starts.
+    child.close()
+    child.call(tell, bounds=BOUNDS)
+    child.close()
+    assert capfd.readouterr() == ("", "worth knowing\n")
+
+
 def test_time(child: Child) -> None:
     started = time.monotonic()
     with pytest.raises(ChildFault, match="no answer within 1 s"):
