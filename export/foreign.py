@@ -61,11 +61,11 @@ def run(
     *arguments: object,
     about: str,
     files: list[Path],
-    on_sign: Callable[[Any], None],
+    on_sign: Callable[[Any], None] | None = None,
     memory_bytes: int = 0,
     idle_s: float = 0.0,
 ) -> Result:
-    """The same for a function that runs models, and tells its progress; the larger bound of each kind holds.
+    """The same for a function that runs models, and may tell its progress; the larger bound of each kind holds.
 
     Raises:
         ArtifactCorruptError: as `read`.

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, TypeVar
 
 import typer
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Kind = TypeVar("Kind", bound=StrEnum)
+
+_notes: TextIO | None = None
 
 INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM
@@ -139,4 +141,10 @@ def progress(transient: bool = True) -> Progress:
 
 def note(message: str) -> None:
     """One line on stderr about what is going on."""
-    print(printable(message), file=sys.stderr, flush=True)
+    print(printable(message), file=_notes or sys.stderr, flush=True)
+
+
+def notes_to(stream: TextIO) -> None:
+    """Sends notes elsewhere: to the user, from a process whose stderr nobody reads."""
+    global _notes
+    _notes = stream

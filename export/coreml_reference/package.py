@@ -6,7 +6,9 @@ that it does not know.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -58,6 +60,19 @@ def open_package(folder: Path) -> Package:
     except (DecodeError, ArtifactCorruptError) as error:
         raise _altered(folder, first_line(error)) from error
     return Package(folder, specification, path.parent / "weights")
+
+
+def private_copy(package: Path, folder: Path) -> Path:
+    """The package in another folder, for Core ML's own tools, which write its manifest: the large files are linked."""
+
+    def place(source: str, goal: str) -> str:
+        if Path(source).name != MANIFEST_NAME:
+            with contextlib.suppress(OSError):
+                os.link(source, goal)
+                return goal
+        return shutil.copyfile(source, goal)
+
+    return Path(shutil.copytree(package, folder / package.name, copy_function=place))
 
 
 def _check_files(folder: Path) -> None:

@@ -26,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from models import command_line
 from models.errors import PocketClipError, first_line
 
 _HAS_LIMIT = sys.platform == "linux"
@@ -143,7 +144,7 @@ class Child:
             while not self._connection.poll(min(_LOOK_S, bounds.idle_s)):
                 if time.monotonic() > end:
                     self.close()
-                    raise ChildFault(f"the library that reads it gave no answer within {bounds.idle_s:.0f} s")
+                    raise ChildFault(f"the library that opens it gave no answer within {bounds.idle_s:.0f} s")
                 if not _HAS_LIMIT and self._memory_bytes() > bounds.memory_bytes:
                     self.close()
                     raise ChildFault(_too_much(bounds))
@@ -168,8 +169,8 @@ class Child:
         if any(words in tail for words in _OUT_OF_MEMORY):
             return _too_much(bounds)
         if code is not None and code < 0:
-            return f"the library that reads it crashed ({_signal_name(-code)})"
-        return f"the library that reads it ended the process (exit code {code})"
+            return f"the library that opens it crashed ({_signal_name(-code)})"
+        return f"the library that opens it ended the process (exit code {code})"
 
 
 def _kill_group(process: Any) -> None:
@@ -208,6 +209,7 @@ def _serve(connection: Connection, scratch: str, parent: int) -> None:
     _die_with(parent)
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
+    command_line.notes_to(os.fdopen(os.dup(2), "w"))
     descriptor = os.open(Path(scratch, "log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)

@@ -93,11 +93,11 @@ def test_answers_and_own_errors(child: Child) -> None:
 
 def test_what_a_library_raises(child: Child) -> None:
     before = child.call(own_id, bounds=BOUNDS)
-    with pytest.raises(ChildFault, match="^first line$"):
+    with pytest.raises(ChildFault, match=r"^first line$"):
         child.call(fail, "\nfirst line\nsecond line", bounds=BOUNDS)
-    with pytest.raises(ChildFault, match="^ValueError$"):
+    with pytest.raises(ChildFault, match=r"^ValueError$"):
         child.call(fail, "", bounds=BOUNDS)
-    with pytest.raises(ChildFault, match="a library's own farewell"):
+    with pytest.raises(ChildFault, match=r"a library.s own farewell"):
         child.call(leave_by_exception, bounds=BOUNDS)
     with pytest.raises(ChildFault, match="cannot be passed on"):
         child.call(unpicklable, bounds=BOUNDS)
@@ -112,6 +112,21 @@ def test_death_is_worded_and_the_next_call_starts_anew(child: Child, capfd: pyte
         child.call(leave, 3, bounds=BOUNDS)
     assert child.call(double, 1, bounds=BOUNDS) == 2
     assert capfd.readouterr() == ("", "")
+
+
+def tell() -> None:
+    from models import command_line
+
+    print("noise of a library")
+    command_line.note("worth knowing")
+
+
+def test_notes_reach_the_user(child: Child, capfd: pytest.CaptureFixture[str]) -> None:
+    # Its stderr is that of the moment when it starts.
+    child.close()
+    child.call(tell, bounds=BOUNDS)
+    child.close()
+    assert capfd.readouterr() == ("", "worth knowing\n")
 
 
 def test_time(child: Child) -> None:
