@@ -33,7 +33,7 @@ from models.tokenizer import TokenizerSpec
 from models.untrusted.names import Matching, RelativePath, Sha256
 from models.untrusted.numbers import Count, Dimension, LogitScale, Shape
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MANIFEST_NAME = "manifest.json"
 # The model's whole configuration: with the weights, all that is needed to build it in PyTorch again.
 CONFIG_NAME = "config.json"
@@ -97,7 +97,7 @@ class CalibrationRecord:
 
 @document
 class Manifest:
-    """Everything an application or a harness must know about one artefact (schema 3)."""
+    """Everything an application or a harness must know about one artefact (schema 4)."""
 
     schema_version: int
     created_at: str
@@ -122,6 +122,7 @@ class Manifest:
     passes: tuple[PassReport, ...] = ()
     lint: tuple[LintFinding, ...] = ()
     plan: PrecisionPlan | None = None
+    trained: bool | None = None
 
     @property
     def isa(self) -> InstructionSet:

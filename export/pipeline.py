@@ -47,7 +47,7 @@ from models.clip import AnyModel
 from models.config import AnyConfig
 from models.errors import PocketClipError
 from models.preprocess import PreprocessSpec
-from models.registry import build_model
+from models.registry import build_model, checkpoint_of
 from models.tokenizer import TokenizerSpec, load_tokenizer
 from models.vocabulary import save_vocabulary
 
@@ -127,6 +127,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
             ),
             instruction_set=job.isa,
             passes=passed.reports,
+            trained=checkpoint_of(job.config, job.weights) is not None,
         )
         manifest = replace(manifest, lint=lint_export(request.module, folder, manifest, outputs))
         documents.write(manifest, folder / MANIFEST_NAME)

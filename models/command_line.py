@@ -27,14 +27,16 @@ Kind = TypeVar("Kind", bound=StrEnum)
 INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM
 
-ModelOption = Annotated[str, typer.Option("--model", help="A registered model, or a configuration file (.json).")]
+ModelOption = Annotated[
+    str, typer.Option("--model", help="A registered model, a run's folder, or a configuration (.json).")
+]
 ChangesOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change the model, e.g. image.stages.3.mixer=repmixer. Repeatable."),
 ]
 WeightsOption = Annotated[
     str | None,
-    typer.Option("--weights", help="A checkpoint: path or hf:OWNER/REPO; by default the one shipped with the model."),
+    typer.Option("--weights", help="A checkpoint: path or hf:OWNER/REPO; by default what comes with the model or run."),
 ]
 
 
@@ -55,7 +57,10 @@ def run(app: typer.Typer) -> NoReturn:
     """Runs a program; our own errors become one line on stderr and their exit code."""
     with _sigterm_as_interrupt() as received:
         try:
-            app()
+            try:
+                app()
+            finally:
+                _say_ignored_profiles()
         except PocketClipError as error:
             print(f"error: {printable(str(error))}", file=sys.stderr)
             sys.exit(error.exit_code)
@@ -66,6 +71,13 @@ def run(app: typer.Typer) -> NoReturn:
             print("interrupted; what was finished is kept", file=sys.stderr)
             sys.exit(TERMINATED if received else INTERRUPTED)
     sys.exit(0)
+
+
+def _say_ignored_profiles() -> None:
+    # Where no image was opened, the module is not there.
+    profiles = sys.modules.get("models.colour_profiles")
+    if profiles is not None and profiles.IGNORED.count:
+        note(f"note: {profiles.IGNORED}")
 
 
 @contextlib.contextmanager

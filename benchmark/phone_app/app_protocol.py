@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from benchmark.errors import AppOutdatedError
 from benchmark.protocol import JOB_VERSION, RESULT_VERSION, Failure
+from benchmark.record_fields import LongText, Name, Text
 from models.documents import document
+from models.untrusted import json_text
 from models.untrusted.names import RelativePath, Sha256
-from models.untrusted.numbers import FileSize
+from models.untrusted.numbers import Count, FileSize
 
 
 @document
@@ -19,14 +19,14 @@ class AppFacts:
     what each of them offers, `models` the hashes of the artefacts that are stored, `free_bytes` the room for others.
     """
 
-    app_version: str | None
-    platform: str
+    app_version: Name | None
+    platform: Text
     result_version: int
     job_version: int
-    runtimes: dict[str, str | None]
-    accelerators: dict[str, tuple[str, ...]]
+    runtimes: dict[Name, LongText | None]
+    accelerators: dict[Name, tuple[Name, ...]]
     models: tuple[Sha256, ...]
-    free_bytes: int | None
+    free_bytes: Count | None
     debuggable: bool | None
 
 
@@ -78,8 +78,8 @@ def check_versions(content: bytes, label: str) -> None:
         AppOutdatedError: it is of another.
     """
     try:
-        answer = json.loads(content)
-    except ValueError:
+        answer = json_text.loads(content)
+    except json_text.JsonFault:
         return
     if not isinstance(answer, dict):
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
@@ -23,3 +24,21 @@ NotNegative = Annotated[float, Ge(0.0)]
 Positive = Annotated[float, Gt(0.0)]
 # Nanoseconds up to 292 years, what 64 bits hold.
 Nanoseconds = Annotated[int, Ge(0), Le((1 << 63) - 1)]
+
+# One less than the digits of the largest 64-bit integer: all numbers of so many digits fit.
+_MOST_DIGITS = 18
+
+
+def parse_whole(text: str) -> int | None:
+    """The whole number that a program's output has; None where it is none, or has more digits than 64 bits hold."""
+    word = text.strip()
+    return int(word) if word.isascii() and word.isdecimal() and len(word) <= _MOST_DIGITS else None
+
+
+def parse_finite(text: str) -> float | None:
+    """The number that a program's output has; None where it is none, NaN or infinite."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
