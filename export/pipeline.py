@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from export.artifact import load_artifact
 from export.budgets import budget_for
 from export.calibration import CalibrationRequest, CalibrationSet, load_calibration
 from export.errors import ConversionError
@@ -130,6 +131,8 @@ def export_artifact(job: ExportJob) -> ExportResult:
         )
         manifest = replace(manifest, lint=lint_export(request.module, folder, manifest, outputs))
         documents.write(manifest, folder / MANIFEST_NAME)
+        # What a reader would refuse is not handed out.
+        load_artifact(folder)
     return ExportResult(job.folder, manifest, time.perf_counter() - started)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from benchmark.errors import (
 )
 from benchmark.golden_check import cosines
 from benchmark.protocol import JOB_VERSION, Failure, InputFile, OutputFile
+from benchmark.scratch import scratch_folder
 from benchmark.transport import Execution
 from benchmark.transport.device_paths import below
 from export.budgets import Budget
@@ -133,7 +133,7 @@ def run_process(candidate: Candidate, counter: Counter, settings: CountSettings)
     """One process of a phone; see `count_candidate`."""
     inferences = settings.warmup + settings.counted
     samples = np.ascontiguousarray(candidate.inputs[: None if settings.every_sample else inferences])
-    with counter.workspace() as folder, tempfile.TemporaryDirectory(prefix="pocketclip-count-") as scratch:
+    with counter.workspace() as folder, scratch_folder("pocketclip-count-") as scratch:
         here = _Parcels(counter, folder, Path(scratch))
         here.send("counting.pyz", build_counting_agent())
         here.send("inputs.bin", samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes())

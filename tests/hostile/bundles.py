@@ -170,8 +170,11 @@ def _exchange(values: np.ndarray) -> None:
 
 
 def _without_a_byte(values: np.ndarray) -> None:
-    values[7:-1] = values[8:]
-    values[-1] = values[-2] + 1
+    # In ascending order still: an id that was dropped takes the place.
+    gap = 512 + int(np.flatnonzero(np.diff(values[512:]) > 1)[0])
+    added = values[gap] + 1
+    values[7:gap] = values[8 : gap + 1]
+    values[gap] = added
 
 
 def _first(values: np.ndarray, value: float) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import models
 from export.bundle.manifest import BUNDLE_NAME
 from export.manifest import MANIFEST_NAME
 from export.precision import Tower
@@ -116,6 +117,15 @@ def test_links_in_artefacts_are_not_followed(command: str, tmp_path: Path, monke
         "bundle": ["bundle", "--image", str(image), "--text", str(text), "--out", str(tmp_path / "clip.bundle")],
     }[command]
     assert "is a link" in _refused(arguments, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "/tmp/escaped", "a/b", "", ".hidden", "a\nb"])
+def test_the_name_of_a_configuration_is_no_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Artefacts lie in a folder of that name."""
+    content = json.loads((Path(models.__file__).parent / "configs" / "pocketclip_nano.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(content | {"name": name}))
+    said = _refused(["export", "--model", str(tmp_path / "model.json"), "--out", "artifacts"], tmp_path, monkeypatch)
+    assert "name: must be a plain name" in said
 
 
 def test_the_sound_bundle_passes_its_self_test(cases: dict[str, Path]) -> None:

@@ -25,7 +25,7 @@ enum BundleRanges {
 
     static func check(_ manifest: BundleManifest) throws {
         for (place, hash) in hashes(of: manifest) where !isHash(hash) {
-            throw unfit("\(place) must be 64 hex digits in lower case, got \"\(hash.prefix(80))\"")
+            throw unfit("\(place) must be 64 hex digits in lower case, got \(quoted(hash))")
         }
         let paths = [manifest.image.entryPoint, manifest.text.entryPoint] + manifest.tensors.map(\.file)
         for path in paths {
@@ -47,6 +47,12 @@ enum BundleRanges {
             }
     }
 
+    /// A text as messages show it: without control characters, and not endless.
+    private static func quoted(_ text: String) -> String {
+        let shown = text.unicodeScalars.prefix(80).map { $0.properties.generalCategory == .control ? "?" : String($0) }
+        return "\"\(shown.joined())\""
+    }
+
     private static func isLayout(_ text: String) -> Bool {
         (1...8).contains(text.utf8.count) && text.utf8.allSatisfy((UInt8(ascii: "A")...UInt8(ascii: "Z")).contains)
     }
@@ -59,7 +65,7 @@ enum BundleRanges {
             ("model.weights_sha256", manifest.model.weightsSha256),
             ("image.artifact_sha256", manifest.image.artifactSha256),
             ("text.artifact_sha256", manifest.text.artifactSha256),
-        ] + manifest.files.map { ("the hash of \"\($0.path)\"", $0.sha256) }
+        ] + manifest.files.map { ("the hash of \(quoted($0.path))", $0.sha256) }
     }
 
     private static func faults(of manifest: BundleManifest) -> [(Bool, String)] {
@@ -165,7 +171,7 @@ enum BundleRanges {
         var total = 0
         for entry in manifest.files {
             guard (0...mostBytes).contains(entry.sizeBytes) else {
-                throw unfit("\"\(entry.path)\" is listed with an impossible size")
+                throw unfit("\(quoted(entry.path)) is listed with an impossible size")
             }
             total += entry.sizeBytes
             if total > mostBytes {
