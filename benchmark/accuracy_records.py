@@ -3,7 +3,9 @@
 Schema history:
   accuracy 1: first version, scenes only.
   accuracy 2: any data set and its identity, templates, top-5, samples left out, any baseline with McNemar's test.
+  accuracy 3: what the reader of the data set passed over.
   retrieval 1: first version.
+  retrieval 2: what the reader of the data set passed over; a caption of several images is right for each of them.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from models.documents import document
 from models.evaluation.comparison import Verdict, verdict
 from models.evaluation.retrieval import Direction
 
-ACCURACY_SCHEMA_VERSION = 2
-RETRIEVAL_SCHEMA_VERSION = 1
+ACCURACY_SCHEMA_VERSION = 3
+RETRIEVAL_SCHEMA_VERSION = 2
 
 Probability = Annotated[float, Ge(0.0), Le(1.0)]
 
@@ -87,7 +89,8 @@ class AccuracyRecord:
     Shares lie in [0, 1]; intervals (95 %, Wilson) are those of the shares before them. `classes` were to choose from;
     `dataset_sha256` identifies the samples, `templates` names the prompts that `prompts_sha256` identifies (all three
     None in records of schema 1). Top-5 is None where there are no more than five classes. `skipped` names unreadable
-    samples that `samples` does not count. `comparison` is None where there was nothing to compare with.
+    samples that `samples` does not count, `left_out` says what in the data set is no sample: how much, why, and the
+    first by name. `comparison` is None where there was nothing to compare with.
 
     Raises:
         RecordError: the counts contradict each other.
@@ -121,8 +124,9 @@ class AccuracyRecord:
     tool_version: Text
     record_id: Text
     created_at: Text
+    left_out: tuple[str, ...] = ()
     kind: Literal["accuracy"] = "accuracy"
-    schema_version: Literal[2] = ACCURACY_SCHEMA_VERSION
+    schema_version: Literal[3] = ACCURACY_SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         check_stamp(self.record_id, self.created_at)
@@ -226,8 +230,9 @@ class RetrievalRecord:
     tool_version: Text
     record_id: Text
     created_at: Text
+    left_out: tuple[str, ...] = ()
     kind: Literal["retrieval"] = "retrieval"
-    schema_version: Literal[1] = RETRIEVAL_SCHEMA_VERSION
+    schema_version: Literal[2] = RETRIEVAL_SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         check_stamp(self.record_id, self.created_at)
@@ -269,11 +274,21 @@ def upgrade_accuracy_v1(content: Mapping[str, Any]) -> dict[str, Any]:
     unknown = ("dataset_sha256", "templates", "prompts_sha256")
     top5 = ("top5_correct", "top5_accuracy", "top5_low", "top5_high")
     return old | {
-        "schema_version": ACCURACY_SCHEMA_VERSION,
+        "schema_version": 2,
         "skipped": [],
         "comparison": {"baseline": baseline, **compared, **tested} if exported else None,
         **dict.fromkeys((*unknown, *top5)),
     }
+
+
+def upgrade_accuracy_v2(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of schema 2 as one of schema 3: nothing was said of what is no sample."""
+    return {**content, "left_out": [], "schema_version": 3}
+
+
+def upgrade_retrieval_v1(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of schema 1 as one of schema 2: nothing was said of what is no sample."""
+    return {**content, "left_out": [], "schema_version": 2}
 
 
 def _check_share(name: str, samples: int, correct: int, share: float, low: float, high: float) -> None:
