@@ -123,11 +123,10 @@ def test_name_that_is_no_text_loses_no_evaluation(evaluate: Evaluate, tmp_path: 
         (root / folder).mkdir(parents=True)
     image = CASES / RED / "img0.png"
     for number in range(2):
-        shutil.copy(image, os.path.join(os.fsencode(root), b"red_circle", b"caf\xe9%d.png" % number))
+        shutil.copy(image, root / "red_circle" / os.fsdecode(b"caf\xe9%d.png" % number))
     for number in range(42):
         shutil.copy(image, root / "blue_square" / f"b{number}.png")
-    with open(os.path.join(os.fsencode(root), b"red_circle", b"kaputt\xfc.png"), "wb"):
-        pass
+    (root / "red_circle" / os.fsdecode(b"kaputt\xfc.png")).touch()
     arguments = ("--dataset", f"folder:{root}", "--templates", "scenes")
     with pytest.raises(CorruptSamplesError, match=r"kaputt\\xfc\.png cannot be read"):
         evaluate(*arguments)
@@ -138,8 +137,9 @@ def test_name_that_is_no_text_loses_no_evaluation(evaluate: Evaluate, tmp_path: 
 
 def test_folder_name_that_is_no_text(evaluate: Evaluate, tmp_path: Path) -> None:
     root = decomposed_folder(tmp_path / "set")
-    os.mkdir(os.path.join(os.fsencode(root), b"na\xefve"))
-    shutil.copy(CASES / RED / "img0.png", os.path.join(os.fsencode(root), b"na\xefve", b"a.png"))
+    folder = root / os.fsdecode(b"na\xefve")
+    folder.mkdir()
+    shutil.copy(CASES / RED / "img0.png", folder / "a.png")
     with pytest.raises(DatasetError, match=r"the folder na\\xefve in .* has a name that is no UTF-8"):
         evaluate("--dataset", f"folder:{root}")
     (tmp_path / "classes.txt").write_text("na\\xefve\ta red circle\ncrème rouge\tcream\nblue_square\ta blue square\n")
