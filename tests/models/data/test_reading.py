@@ -148,10 +148,12 @@ def test_damaged_tables_of_any_kind(tmp_path: Path) -> None:
         for name in ("t.csv", "t.tsv"):
             path = tmp_path / name
             path.write_text(text.replace(",", "\t") if name == "t.tsv" else text, newline="")
+            said = ""
             try:
                 assert all(len(row.values) == 2 for row in read_rows(path, lambda columns: ["image", "caption"]))
             except DatasetError as error:
-                assert "\n" not in str(error) and name in str(error)
+                said = str(error)
+            assert not said or ("\n" not in said and name in said)
 
 
 def test_files_that_tables_name(tmp_path: Path) -> None:
