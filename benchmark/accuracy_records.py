@@ -3,9 +3,10 @@
 Schema history:
   accuracy 1: first version, scenes only.
   accuracy 2: any data set and its identity, templates, top-5, samples left out, any baseline with McNemar's test.
-  accuracy 3: what is known of the weights: whether they were trained, and cautions.
+  accuracy 3: what the reader of the data set passed over; what is known of the weights: whether they were trained, and
+    cautions.
   retrieval 1: first version.
-  retrieval 2: the same.
+  retrieval 2: the same; a caption of several images is right for each of them.
 """
 
 from __future__ import annotations
@@ -105,7 +106,8 @@ class AccuracyRecord:
     Shares lie in [0, 1]; intervals (95 %, Wilson) are those of the shares before them. `classes` were to choose from;
     `dataset_sha256` identifies the samples, `templates` names the prompts that `prompts_sha256` identifies (all three
     None in records of schema 1). Top-5 is None where there are no more than five classes. `skipped` names unreadable
-    samples that `samples` does not count. `comparison` is None where there was nothing to compare with.
+    samples that `samples` does not count, `left_out` says what in the data set is no sample: how much, why, and the
+    first by name. `comparison` is None where there was nothing to compare with.
 
     Raises:
         RecordError: the counts contradict each other.
@@ -140,6 +142,7 @@ class AccuracyRecord:
     record_id: RecordId
     created_at: Moment
     weights: WeightsFacts = NOTHING_KNOWN
+    left_out: tuple[LongText, ...] = ()
     kind: Literal["accuracy"] = "accuracy"
     schema_version: Literal[3] = ACCURACY_SCHEMA_VERSION
 
@@ -246,6 +249,7 @@ class RetrievalRecord:
     record_id: RecordId
     created_at: Moment
     weights: WeightsFacts = NOTHING_KNOWN
+    left_out: tuple[LongText, ...] = ()
     kind: Literal["retrieval"] = "retrieval"
     schema_version: Literal[2] = RETRIEVAL_SCHEMA_VERSION
 
@@ -260,11 +264,6 @@ class RetrievalRecord:
     def side(self) -> Side:
         """Who was judged."""
         return Side(self.model, self.target, self.precision, self.image_sha256, self.text_sha256, self.weights_sha256)
-
-
-def upgrade_weights(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of the schema before weights were spoken of, accuracy 2 or retrieval 1, as one of the next."""
-    return {**content, "schema_version": content["schema_version"] + 1}
 
 
 def upgrade_accuracy_v1(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -299,6 +298,16 @@ def upgrade_accuracy_v1(content: Mapping[str, Any]) -> dict[str, Any]:
         "comparison": {"baseline": baseline, **compared, **tested} if exported else None,
         **dict.fromkeys((*unknown, *top5)),
     }
+
+
+def upgrade_accuracy_v2(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of schema 2 as one of schema 3: nothing was said of what is no sample, or of weights."""
+    return {**content, "left_out": [], "schema_version": 3}
+
+
+def upgrade_retrieval_v1(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of schema 1 as one of schema 2: nothing was said of what is no sample, or of weights."""
+    return {**content, "left_out": [], "schema_version": 2}
 
 
 def _check_share(name: str, samples: int, correct: int, share: float, low: float, high: float) -> None:

@@ -40,7 +40,10 @@ def eval_command(
     ] = Path("data"),
     templates: Annotated[
         str | None,
-        typer.Option("--templates", help="openai (80), simple (7), or a file: one a line, {} for the class."),
+        typer.Option(
+            "--templates",
+            help="openai (80), simple (7), or a file: one a line, JSON or a Python list; {} for the class.",
+        ),
     ] = None,
     classes: Annotated[
         Path | None,
@@ -77,13 +80,14 @@ def eval_command(
     from benchmark.errors import StoreError
     from benchmark.eval_progress import evaluation_progress
     from benchmark.eval_table import print_records
-    from benchmark.evaluation import Evaluation, EvaluationSettings, missing_samples
+    from benchmark.evaluation import Evaluation, EvaluationSettings, notes_on
     from benchmark.store import open_store
     from models.evaluation.datasets import SetOptions, open_dataset
 
     found = open_dataset(dataset, SetOptions(data_root, templates, classes, count, seed))
-    if count is None and (missing := missing_samples(found)):
-        command_line.note(f"note: {missing}")
+    told = notes_on(found, whole=count is None)
+    for words in told:
+        command_line.note(f"note: {words}")
     settings = TorchSettings(batch_size, _device(device))
     if model is not None:
         entries = _model_entries(model, changes or [], weights, baseline, settings)
@@ -110,6 +114,10 @@ def eval_command(
             evaluation.close()
         evaluation.finish()
     print_records(finished)
+    # Of shards it is known only once they have been read.
+    for words in notes_on(found, whole=count is None):
+        if words not in told:
+            command_line.note(f"note: {words}")
     for record in finished:
         if record.skipped:
             command_line.note(

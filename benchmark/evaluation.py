@@ -12,8 +12,10 @@ from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord, Side
 from benchmark.contestants import Contestant
 from benchmark.records import new_record_id
 from benchmark.store import Store
+from models.data.left_out import described
 from models.evaluation.classification import ZeroShotResult, classify
 from models.evaluation.encoders import Encoder
+from models.evaluation.folders import equal_classes
 from models.evaluation.journal import Journal, JournalHeader, open_journal
 from models.evaluation.prompts import prompt_set
 from models.evaluation.retrieval import RetrievalResult, RetrievalSet, retrieve
@@ -214,6 +216,29 @@ _NO_PROMPTS = "captions"
 def _is_same(record: AnyRecord, stored: object) -> bool:
     """Whether a record says what a stored one says; when it was made does not matter."""
     return isinstance(stored, type(record)) and replace(record, created_at=stored.created_at) == stored
+
+
+def notes_on(dataset: ClassificationSet | RetrievalSet, *, whole: bool) -> list[str]:
+    """What to tell a user of a set before it is judged: what lacks, what was passed over, what cannot be told apart.
+
+    Args:
+        dataset: the set.
+        whole: whether all of it is judged, and not a part that the user asked for.
+
+    Raises:
+        DatasetError: a class has no text.
+    """
+    notes = [described(dataset.left_out.entries)]
+    if isinstance(dataset, RetrievalSet):
+        if dataset.shared_captions:
+            notes.append(
+                f"{dataset.shared_captions:,} captions belong to several images each; any of these counts as right"
+            )
+    else:
+        if whole:
+            notes.append(missing_samples(dataset))
+        notes.append(equal_classes(dataset.class_names))
+    return [f"{dataset.name}: {note.removeprefix(f'{dataset.name}: ')}" for note in notes if note is not None]
 
 
 def missing_samples(dataset: ClassificationSet | RetrievalSet) -> str | None:

@@ -73,7 +73,8 @@ def export_command(
         typer.Option("--max-drop", help="Keep the fewest modules finer: cosine=0.995, or accuracy=1.0 (points)."),
     ] = None,
     labelled: Annotated[
-        str | None, typer.Option("--labelled", help="What accuracy is measured on: scenes, or folder:PATH.")
+        str | None,
+        typer.Option("--labelled", help="What accuracy is measured on: scenes, folder:PATH or webdataset:PATTERN."),
     ] = None,
     precision_plans: Annotated[
         list[Path] | None, typer.Option("--plan", help="A plan.json to replay; one for each tower and precision.")

@@ -154,7 +154,7 @@ def _read_archive(stream: BinaryIO, start: int, size: int, grouping: _Grouping) 
     """Reads one archive of a file; where the next one begins, None where nothing follows."""
     stream.seek(start)
     before = -1
-    with _open_archive(stream, size) as archive:
+    with tarfile.open(fileobj=stream, mode="r:") as archive:
         for member in archive:
             # Sizes below zero, which headers can hold, would lead back and around for ever.
             if archive.offset <= before or member.size < 0:
@@ -167,20 +167,13 @@ def _read_archive(stream: BinaryIO, start: int, size: int, grouping: _Grouping) 
             elif not member.isdir():
                 grouping.left_out.add("links, devices and sparse files", f"{grouping.shard}/{member.name}")
         end = archive.offset
+        if start and before < 0:
+            # Anywhere but at the start of a file, tarfile takes what is no header for the end.
+            raise tarfile.ReadError(f"{size - start} bytes follow the end of the archive and are no archive")
     _require_end(stream, end)
     # Archives that were put together may end and begin with the same key.
     grouping.finish()
     return _next_content(stream, end)
-
-
-def _open_archive(stream: BinaryIO, size: int) -> tarfile.TarFile:
-    start = stream.tell()
-    try:
-        return tarfile.open(fileobj=stream, mode="r:")
-    except tarfile.TarError as error:
-        if not start:
-            raise
-        raise tarfile.ReadError(f"{size - start} bytes follow the end of the archive and are no archive") from error
 
 
 def _require_end(stream: BinaryIO, offset: int) -> None:

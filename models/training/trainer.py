@@ -30,6 +30,7 @@ from models.tokenizer import load_tokenizer
 from models.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from models.training.checkpoints import BestStep, Checkpoints
 from models.training.config import Autocast, TrainingConfig
+from models.training.data_notes import write_data_notes
 from models.training.distributed import Processes, joined_processes, share_batch_statistics
 from models.training.optimization import learning_rate, new_average, new_optimizer, set_learning_rate
 from models.training.recipes import Terms, objective
@@ -115,9 +116,9 @@ def train(
         try:
             if processes.leads:
                 with open_log(folder, first) as log:
-                    _loop(config, run, processes, first, checkpoints, validation, log, report)
+                    _loop(config, run, processes, first, checkpoints, validation, log, report, folder)
             else:
-                _loop(config, run, processes, first, checkpoints, None, None, report)
+                _loop(config, run, processes, first, checkpoints, None, None, report, folder)
         finally:
             run.batches.close()
         if processes.leads:
@@ -201,6 +202,7 @@ def _loop(
     validation: Validation | None,
     log: RunLog | None,
     report: Callable[[StepReport], None],
+    folder: Path,
 ) -> None:
     started = time.perf_counter()
     for step in range(first, config.steps):
@@ -228,9 +230,26 @@ def _loop(
             log.write(entry)
         if due:
             states = processes.gather_objects({"batches": run.batches.state()})
+            _note_data(run, processes, folder)
             if processes.leads:
                 checkpoints.save(done, _state(run, processes, [each["batches"] for each in states]), score)
         report(entry)
+
+
+def _note_data(run: Machinery, processes: Processes, folder: Path) -> None:
+    """Writes what all processes skipped and passed over so far."""
+    batches = run.batches
+    mine: dict[str, Any] = {
+        "skipped": batches.skipped_count,
+        "first_skipped": [str(sample) for sample in batches.skipped],
+        "left_out": {
+            shard: [[entry.reason, entry.count, entry.first] for entry in entries]
+            for shard, entries in batches.left_out.items()
+        },
+    }
+    everybodys = processes.gather_objects(mine)
+    if processes.leads:
+        write_data_notes(folder, everybodys)
 
 
 def _take_step(
