@@ -369,7 +369,7 @@ def test_table_by_tabs_with_other_names_and_holes(table: Path) -> None:
         *(f"images/{n}.png\tcaption {n}" for n in range(30)),
         "images/none.png\tcaption 30",
         "\tcaption 31",
-        "images/1.png",
+        "images/1.png\t",
     ]
     path = table.with_name("pairs.tsv")
     path.write_text("\n".join(rows) + "\n")
