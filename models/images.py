@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import threading
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ _FORMATS = (
 if Image.MAX_IMAGE_PIXELS is not None:
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, MAX_PIXELS)
 _opening = threading.Lock()
+# What Pillow says, with lines of its code, of damaged EXIF that we only read the orientation of.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
 
 
 class PixelBudget:
