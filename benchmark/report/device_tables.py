@@ -297,6 +297,9 @@ def comparison_table(comparison: BaselineComparison, caption: str) -> Table | No
     )
 
 
+_VERDICT_STYLES = {"faster": "good", "fewer": "good", "slower": "bad", "more": "bad"}
+
+
 def _comparison_row(compared: Compared) -> Row:
     name = artifact_name(compared.candidate)
     medians = (Cell(_median(record), _minute(record)) for record in (compared.baseline, compared.candidate))
@@ -308,17 +311,14 @@ def _comparison_row(compared: Compared) -> Row:
         )
     interval = UNKNOWN if outcome.interval is None else " to ".join(change(bound) for bound in outcome.interval)
     verdict = str(outcome.verdict).replace("-", " ")
-    words = verdict
-    if compared.candidate.instructions is not None:
-        words = {"faster": "fewer", "slower": "more"}.get(verdict, verdict)
     return make_row(
         name,
         *medians,
         Cell(change(outcome.ratio), style="main"),
         interval,
-        Cell(words, style={"faster": "good", "slower": "bad"}.get(verdict, "soft")),
+        Cell(verdict, style=_VERDICT_STYLES.get(verdict, "soft")),
         target=target,
-        alarm=verdict == "slower",
+        alarm=_VERDICT_STYLES.get(verdict) == "bad",
     )
 
 
