@@ -90,5 +90,5 @@ def test_retrieval_table(make: Any) -> None:
     records = [make.retrieval(), make.retrieval(TargetName.ONNX, drop_points=2.0)]
     html = render(Material(retrievals=records))
     assert "Retrieval on retrieval:pairs.csv, split all: 500 images, 2,500 captions" in html
-    assert "recall@1 worse, recall@5 worse" in html
+    assert "recall@1 loses, recall@5 loses" in html
     assert html.count("text-to-image") == 2
