@@ -17,11 +17,12 @@ from benchmark.accuracy_records import (
 from benchmark.records import tool_version, utc_now
 from models.errors import DatasetError
 from models.evaluation.classification import ZeroShotResult
-from models.evaluation.comparison import bootstrap_ratio_interval, mcnemar
+from models.evaluation.comparison import bootstrap_ratio_interval
 from models.evaluation.prompts import PromptSet
 from models.evaluation.retrieval import RECALLS_AT, Direction, RetrievalResult, RetrievalSet
 from models.evaluation.samples import ClassificationSet
-from models.statistics import paired_drop_interval, wilson_interval
+from models.judgement import PairedCounts
+from models.statistics import wilson_interval
 
 
 def accuracy_record(
@@ -82,15 +83,15 @@ def _compare(baseline: Side, before: ZeroShotResult, after: ZeroShotResult) -> C
     _same_samples(before.places, after.places)
     if not np.array_equal(before.labels, after.labels):
         raise DatasetError("the labels of the data set changed between two evaluations; leave --resume out")
-    tested = mcnemar(before.right, after.right)
-    drop = paired_drop_interval(before.right, after.right)
+    counts = PairedCounts.of(before.right, after.right)
+    drop = counts.interval()
     return Comparison(
         baseline=baseline,
         baseline_correct=before.correct,
-        lost=tested.lost,
-        won=tested.won,
-        mcnemar_p=tested.p_value,
-        drop_points=100 * (before.correct - after.correct) / len(after.labels),
+        lost=counts.lost,
+        won=counts.won,
+        mcnemar_p=counts.p_value(),
+        drop_points=100 * counts.drop,
         drop_low_points=100 * drop.low,
         drop_high_points=100 * drop.high,
     )

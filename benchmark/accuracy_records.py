@@ -21,8 +21,8 @@ from benchmark.record_fields import LongText, Moment, Name, Points, Positive, Re
 from benchmark.records import check_stamp
 from export.precision import Precision, TargetName
 from models.documents import document
-from models.evaluation.comparison import Verdict, verdict
 from models.evaluation.retrieval import Direction
+from models.judgement import Judgement, judge_drop
 from models.untrusted.names import Sha256
 from models.untrusted.numbers import Count, Share
 
@@ -92,11 +92,9 @@ class Comparison:
             )
 
     @property
-    def verdict(self) -> Verdict | None:
-        """What the test allows to say at 5 %, None where none was made."""
-        if self.lost is None or self.won is None or self.mcnemar_p is None:
-            return None
-        return verdict(self.lost, self.won, self.mcnemar_p)
+    def judgement(self) -> Judgement:
+        """What may be said by the rule of `models.judgement`; records of schema 1 have no test, but the interval."""
+        return judge_drop(self.drop_low_points, self.drop_high_points, self.mcnemar_p)
 
 
 @document
@@ -213,13 +211,11 @@ class Recall:
             raise RecordError("a drop and its interval belong together")
 
     @property
-    def verdict(self) -> Verdict | None:
-        """What the interval of the drop allows to say, None without a baseline."""
+    def judgement(self) -> Judgement | None:
+        """What may be said by the rule of `models.judgement`, None without a baseline."""
         if self.drop_low_points is None or self.drop_high_points is None:
             return None
-        if self.drop_low_points > 0:
-            return Verdict.WORSE
-        return Verdict.BETTER if self.drop_high_points < 0 else Verdict.CANNOT_TELL
+        return judge_drop(self.drop_low_points, self.drop_high_points, None)
 
 
 @document

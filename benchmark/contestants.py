@@ -15,7 +15,7 @@ from benchmark.errors import EvaluationError
 from export.artifact import Artifact, find_artifacts, select_pair
 from export.encoders import EncoderPair, open_pair
 from export.errors import ArtifactNotFoundError
-from export.manifest import CONFIG_NAME
+from export.manifest import CONFIG_NAME, ModelIdentity
 from export.precision import Precision
 from export.targets import load_target
 from models.checkpoint import weights_sha256
@@ -34,7 +34,7 @@ from models.run_folder import is_run_folder
 
 OWN_PYTORCH = "pytorch"
 # Artefacts take one image at a time; so many are decoded ahead and written to the journal together.
-_PAIR_BATCH = 32
+PAIR_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class _PairEncoder:
         self._pair = pair
         self._label = f"{image.manifest.model.name} {image.manifest.scheme}"
         self.preprocess = pair.preprocess
-        self.batch_size = _PAIR_BATCH
+        self.batch_size = PAIR_BATCH
         self.identity = EncoderIdentity(
             image_sha256=image.manifest.sha256,
             text_sha256=text.manifest.sha256,
@@ -122,18 +122,29 @@ class _PairEncoder:
         return require_finite(np.concatenate([self._pair.encode_text(text) for text in texts]), self._label)
 
 
-def pair_artifacts(artifacts: Iterable[Artifact]) -> list[tuple[Artifact, Artifact]]:
+@dataclass(frozen=True)
+class Pairing:
+    """Image and text artefacts that belong together, and those whose other tower is not among them."""
+
+    pairs: tuple[tuple[Artifact, Artifact], ...]
+    alone: tuple[Artifact, ...]
+
+
+def pair_artifacts(artifacts: Iterable[Artifact]) -> Pairing:
     """Image and text artefacts of the same model, target and precision, in the order met.
 
     Raises:
-        ArtifactNotFoundError: a tower is missing, or there are two of one kind.
+        ArtifactNotFoundError: there are two of one kind.
     """
     groups: dict[tuple[str, str, str], list[Artifact]] = {}
     for artifact in artifacts:
         manifest = artifact.manifest
         key = (manifest.model.name, manifest.scheme, manifest.model.weights_sha256)
         groups.setdefault(key, []).append(artifact)
-    return [select_pair(group) for group in groups.values()]
+    # Of one model and scheme two image towers would leave the choice open; one tower alone leaves nothing to judge.
+    whole = [group for group in groups.values() if len(group) > 1]
+    alone = [group[0] for group in groups.values() if len(group) == 1]
+    return Pairing(tuple(select_pair(group) for group in whole), tuple(alone))
 
 
 def own_pytorch(image: Artifact, weights: str | None, settings: TorchSettings) -> Contestant:
@@ -142,12 +153,30 @@ def own_pytorch(image: Artifact, weights: str | None, settings: TorchSettings) -
     Raises:
         ArtifactNotFoundError: the artefact was exported from weights other than those PyTorch would use.
     """
-    identity, trained = image.manifest.model, image.manifest.trained
+    trained = image.manifest.trained
     given = FRESH_WEIGHTS if weights is None and trained is False else weights
-    contestant = torch_contestant(build_model(_config(image), given), settings, WeightsFacts(trained=trained))
+    return pytorch_of(
+        _config(image), image.manifest.model, str(image.folder), given, settings, WeightsFacts(trained=trained)
+    )
+
+
+def pytorch_of(
+    config: AnyConfig,
+    identity: ModelIdentity,
+    made: str,
+    weights: str | None,
+    settings: TorchSettings,
+    facts: WeightsFacts = NOTHING_KNOWN,
+) -> Contestant:
+    """A model in PyTorch whose weights are those that something (`made`) was exported from.
+
+    Raises:
+        ArtifactNotFoundError: they are others.
+    """
+    contestant = torch_contestant(build_model(config, weights), settings, facts)
     if contestant.side.weights_sha256 != identity.weights_sha256:
         raise ArtifactNotFoundError(
-            f"{image.folder} was exported from other weights than "
+            f"{made} was exported from other weights than "
             f"{weights or 'those shipped with ' + identity.name}; name its checkpoint with --weights"
         )
     return contestant

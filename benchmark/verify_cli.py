@@ -69,7 +69,7 @@ def verify_command(
             reports.append(report)
             console.print(rungs_table(report))
             if report.gates is not None:
-                console.print(gates_table(report.gates, each.manifest.target, each.manifest.precision))
+                console.print(gates_table(report.gates, each.manifest))
             for line in failure_lines(report):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
     finally:

@@ -131,6 +131,7 @@ def export_command(
     from export.unchanged import prepare
     from export.workers import LOG_NAME, run_jobs
     from models import atomic
+    from models.untrusted.printable import printable_line
 
     limit = memory_bound.default_limit() if memory is None else memory_bound.parse_memory(memory)
     prepared = prepare(plan.jobs, force=force, note=command_line.note)
@@ -138,6 +139,16 @@ def export_command(
         out.mkdir(parents=True, exist_ok=True)
         (out / LOG_NAME).write_bytes(b"")
     outcomes: list[Outcome] = []
+
+    def log(line: str) -> None:
+        # Workers append to it too: a line is written at once.
+        with atomic.storage_errors(out), (out / LOG_NAME).open("a", encoding="utf-8") as stream:
+            stream.write(f"{printable_line(line)}\n")
+
+    def retry(line: str) -> None:
+        log(f"again    {line}")
+        command_line.note(line)
+
     with command_line.progress() as progress:
         measuring = progress.add_task("", total=None, visible=False)
         measure_all(
@@ -151,6 +162,8 @@ def export_command(
         def take(outcome: Outcome) -> None:
             outcomes.append(outcome)
             progress.advance(task)
+            if failed(outcome):
+                log(one_line(outcome))
             progress.console.print(one_line(outcome), highlight=False, soft_wrap=True)
 
         for finished in prepared.unchanged:
@@ -161,7 +174,7 @@ def export_command(
             log=out / LOG_NAME,
             limit=limit,
             need=lambda job: memory_bound.estimate(job, prepared.weights_bytes),
-            on_retry=command_line.note,
+            on_retry=retry,
         ):
             take(outcome)
     print_outcomes(sorted(outcomes, key=lambda item: plan.jobs.index(item[0])), plan.skipped)

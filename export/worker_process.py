@@ -107,6 +107,9 @@ def _serve(connection: Connection, log: Path, threads: int) -> None:
         try:
             answer: Answer = export_artifact(job)
         except PocketClipError as error:
+            if error.__cause__ is not None:
+                # What the converter itself said; the log's line for the failure follows.
+                traceback.print_exception(error.__cause__)
             answer = error
         except Exception as error:
             traceback.print_exc()

@@ -12,7 +12,7 @@ from benchmark.report.comparison import Baseline, BaselineComparison, BaselineKi
 from benchmark.report.names import TARGET_NAMES, scheme_name
 from benchmark.report.selection import ModelSelection, data_set, operation
 from export.precision import Tower
-from models.evaluation.comparison import Verdict
+from models.judgement import Judgement, Verdict, judge_drop
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,21 @@ class AccuracyChange:
     """The candidate's accuracy minus the baseline's, in percentage points, with its 95 % interval.
 
     `paired` is False where no evaluation compared the two on the same images: the interval is then wider than need be.
-    `against` names the side that it is measured against; `verdict` is None in records that have no test.
+    `against` names the side that it is measured against.
     """
 
     points: float
     low: float
     high: float
-    verdict: Verdict | None
+    judgement: Judgement
     paired: bool
     against: str
     candidate: AccuracyRecord
+
+    @property
+    def gained(self) -> bool:
+        """Whether a gain is proven."""
+        return self.judgement.verdict is Verdict.GAINS
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def _paired(candidate: AccuracyRecord, compared: Comparison, against: str) -> Ac
         -compared.drop_points,
         -compared.drop_high_points,
         -compared.drop_low_points,
-        compared.verdict,
+        compared.judgement,
         True,
         against,
         candidate,
@@ -159,8 +164,8 @@ def _unpaired(candidate: AccuracyRecord, other: AccuracyRecord) -> AccuracyChang
     change = candidate.accuracy - other.accuracy
     low = change - math.hypot(candidate.accuracy - candidate.accuracy_low, other.accuracy_high - other.accuracy)
     high = change + math.hypot(candidate.accuracy_high - candidate.accuracy, other.accuracy - other.accuracy_low)
-    verdict = Verdict.BETTER if low > 0 else Verdict.WORSE if high < 0 else Verdict.CANNOT_TELL
-    return AccuracyChange(100 * change, 100 * low, 100 * high, verdict, False, _name(other), candidate)
+    judgement = judge_drop(-100 * high, -100 * low, None)
+    return AccuracyChange(100 * change, 100 * low, 100 * high, judgement, False, _name(other), candidate)
 
 
 def _name(record: AccuracyRecord) -> str:

@@ -21,8 +21,9 @@ from models.errors import PocketClipError, choices
 class LatencyComparison(Protocol):
     """What two records allow to say.
 
-    `verdict` is `faster`, `slower` or `cannot tell`, said of the candidate; `ratio` is its median latency over the
-    baseline's (of counted records, its instructions), `interval` the 95 % interval of that, None where there is none.
+    `verdict` is said of the candidate: `faster`, `slower` or `cannot tell`, of counted instructions `fewer` or `more`;
+    `ratio` is its median latency over the baseline's (of counted records, its instructions), `interval` the 95 %
+    interval of that, None where there is none.
     """
 
     @property

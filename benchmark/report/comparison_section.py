@@ -25,7 +25,7 @@ _NOTE = (
     "compared the two, so that the interval is Newcombe's, which is wider. “Cannot tell” means that the figures "
     "support no verdict."
 )
-_VERDICT_STYLES = {"faster": "good", "slower": "bad", "better": "good", "worse": "bad"}
+_VERDICT_STYLES = {"faster": "good", "fewer": "good", "slower": "bad", "more": "bad"}
 
 
 def comparison_section(
@@ -105,11 +105,10 @@ def _baseline_name(baseline: Baseline, each: PairChange) -> str:
 def _accuracy_cells(found: AccuracyChange | None) -> tuple[Cell, Cell]:
     if found is None:
         return Cell(UNKNOWN), Cell(UNKNOWN)
-    verdict = str(found.verdict or "not tested")
     against = f"against {found.against}" + ("" if found.paired else ", unpaired")
     return (
         Cell(points(found.points), f"{points(found.low)} to {points(found.high)}", "main"),
-        Cell(verdict, against, _VERDICT_STYLES.get(verdict, "soft")),
+        Cell(str(found.judgement), against, "bad" if found.judgement.lost else "good" if found.gained else "soft"),
     )
 
 
@@ -119,9 +118,9 @@ def _latency_cells(compared: Compared | None) -> tuple[Cell, Cell]:
     outcome = compared.outcome
     if outcome is None:
         return Cell(UNKNOWN), Cell("not comparable", compared.refusal, "soft")
-    verdict, words = verdict_words(compared)
+    words = verdict_words(compared)
     medians = (formatting.without_unit(median(compared.baseline)), median(compared.candidate))
     return (
         Cell(change(outcome.ratio), change_interval(outcome.interval), "main"),
-        Cell(words, " \N{RIGHTWARDS ARROW} ".join(medians), _VERDICT_STYLES.get(verdict, "soft")),
+        Cell(words, " \N{RIGHTWARDS ARROW} ".join(medians), _VERDICT_STYLES.get(words, "soft")),
     )

@@ -374,6 +374,9 @@ def comparison_table(comparison: BaselineComparison, caption: str) -> Table | No
     )
 
 
+_VERDICT_STYLES = {"faster": "good", "fewer": "good", "slower": "bad", "more": "bad"}
+
+
 def _comparison_row(compared: Compared) -> Row:
     name = artifact_name(compared.candidate)
     medians = (Cell(median(record), _minute(record)) for record in (compared.baseline, compared.candidate))
@@ -384,25 +387,22 @@ def _comparison_row(compared: Compared) -> Row:
             name, *medians, UNKNOWN, UNKNOWN, Cell("not comparable", compared.refusal, "soft"), target=target
         )
     interval = change_interval(outcome.interval) or UNKNOWN
-    verdict, words = verdict_words(compared)
+    verdict = verdict_words(compared)
     return make_row(
         name,
         *medians,
         Cell(change(outcome.ratio), style="main"),
         interval,
-        Cell(words, style={"faster": "good", "slower": "bad"}.get(verdict, "soft")),
+        Cell(verdict, style=_VERDICT_STYLES.get(verdict, "soft")),
         target=target,
-        alarm=verdict == "slower",
+        alarm=_VERDICT_STYLES.get(verdict) == "bad",
     )
 
 
-def verdict_words(compared: Compared) -> tuple[str, str]:
-    """The verdict, and how it is said: of counted instructions there are fewer or more. Needs an outcome."""
+def verdict_words(compared: Compared) -> str:
+    """The verdict as it is said. Needs an outcome."""
     assert compared.outcome is not None
-    verdict = str(compared.outcome.verdict).replace("-", " ")
-    if compared.candidate.instructions is None:
-        return verdict, verdict
-    return verdict, {"faster": "fewer", "slower": "more"}.get(verdict, verdict)
+    return str(compared.outcome.verdict).replace("-", " ")
 
 
 def median(record: BenchmarkRecord) -> str:

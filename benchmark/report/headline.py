@@ -74,8 +74,8 @@ def alarms(selection: ModelSelection) -> tuple[Alarm, ...]:
     ]
     found += [
         Alarm(
-            f"{TARGET_NAMES[record.target]} {record.precision} loses {record.cost.drop_points:.2f} points of accuracy"
-            f" on {record.dataset}"
+            f"{TARGET_NAMES[record.target]} {record.precision} {record.cost.judgement} of accuracy on {record.dataset} "
+            f"({record.cost.drop_points:.2f}, {record.cost.drop_low_points:.2f} to {record.cost.drop_high_points:.2f})"
         )
         for record in selection.accuracies
         if record.target is not None and record.cost is not None and is_alarming(record)

@@ -107,7 +107,7 @@ def _accuracy_change(change: AccuracyChange | None) -> Json | None:
         "change_points": change.points,
         "change_interval_points": [change.low, change.high],
         "paired": change.paired,
-        "verdict": None if change.verdict is None else str(change.verdict),
+        "judgement": str(change.judgement),
     }
 
 
@@ -169,7 +169,13 @@ def _model(selection: ModelSelection, material: Material, comparisons: Compariso
 def _judged(record: AccuracyRecord | RetrievalRecord, selection: ModelSelection) -> Json:
     content = documents.to_builtin(record)
     # Names of unreadable files are the store's; the page tells how many there were.
-    return {**content, "skipped": len(record.skipped), "scheme": selection.scheme_of(record)}
+    content |= {"skipped": len(record.skipped), "scheme": selection.scheme_of(record)}
+    if isinstance(record, AccuracyRecord) and record.comparison is not None:
+        content["comparison"]["judgement"] = str(record.comparison.judgement)
+    if isinstance(record, RetrievalRecord):
+        for entry, recall in zip(content["recalls"], record.recalls, strict=True):
+            entry["judgement"] = None if recall.judgement is None else str(recall.judgement)
+    return content
 
 
 def _device(selection: ModelSelection, device: str, material: Material, compared: BaselineComparison | None) -> Json:

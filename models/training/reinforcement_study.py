@@ -123,7 +123,7 @@ def table(results: Sequence[StudyResult]) -> str:
 
 
 def _paired(results: Sequence[StudyResult], recipes: Sequence[str]) -> str:
-    from models.statistics import paired_drop_interval
+    from models.judgement import PairedCounts
 
     first, second = (
         [
@@ -134,8 +134,8 @@ def _paired(results: Sequence[StudyResult], recipes: Sequence[str]) -> str:
         ]
         for recipe in recipes
     )
-    interval = paired_drop_interval(second, first)
-    gain = (sum(second) - sum(first)) / len(first)
+    counts = PairedCounts.of(second, first)
+    gain, interval = counts.drop, counts.interval()
     return (
         f"All {len(first)} scenes of all runs, paired: {100 * gain:+.1f} points "
         f"({100 * interval.low:+.1f} to {100 * interval.high:+.1f})."

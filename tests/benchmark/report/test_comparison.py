@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.compare import compare_records
 from benchmark.errors import BenchmarkError, ReportError
 from benchmark.records import BenchmarkRecord, DeviceKind
 from benchmark.report.comparison import Baseline, BaselineComparison, compare_device
@@ -115,18 +116,15 @@ def test_refusal_is_shown_and_no_interval_is_a_dash(make: Any) -> None:
 
 
 def test_instructions_are_compared_and_worded_as_such(make: Any, parts: Any) -> None:
-    class More:
-        verdict, ratio, interval = "slower", 1.05, None
-
     records = [tagged(parts.counted(make.benchmark(), 40.0)), parts.counted(make.benchmark(), 42.0)]
-    found = compare(Baseline("v1", lambda *_: More()), records, "emulator-arm64")
+    found = compare(Baseline("v1", compare_records), records, "emulator-arm64")
     table = comparison_table(found, "caption")
     assert table is not None
     assert [cell.text for cell in table.rows[0].cells[1:3]] == [
         "40.000\N{NO-BREAK SPACE}M instructions",
         "42.000\N{NO-BREAK SPACE}M instructions",
     ]
-    assert table.rows[0].cells[-1].text == "more"
+    assert (table.rows[0].cells[-1].text, table.rows[0].alarm) == ("more", True)
 
 
 def test_verdicts_are_given_to_the_family_of_a_device(make: Any, baseline: Baseline) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from models.errors import CorruptSamplesError, DatasetError
 from models.evaluation import retrieval
-from models.evaluation.comparison import bootstrap_ratio_interval, mcnemar, verdict
+from models.evaluation.comparison import bootstrap_ratio_interval
 from models.evaluation.journal import Journal
 from models.evaluation.retrieval import Direction, rank_pairs, read_pairs, retrieve
 
@@ -182,23 +182,6 @@ def test_tables(tmp_path: Path) -> None:
     path.write_text("image,caption\n0.png,x\n")
     with pytest.raises(DatasetError, match="--count 2 is more than the 1 images"):
         read_pairs(path, 2)
-
-
-def test_mcnemar_by_hand() -> None:
-    # 8 samples lost and 2 won: P(X <= 2 or X >= 8), X binomial(10, 1/2) = 2 * (1 + 10 + 45) / 1024.
-    baseline = [True] * 8 + [False] * 2 + [True] * 30 + [False] * 5
-    right = [False] * 8 + [True] * 2 + [True] * 30 + [False] * 5
-    tested = mcnemar(baseline, right)
-    assert (tested.lost, tested.won) == (8, 2)
-    assert tested.p_value == pytest.approx(112 / 1024)
-    assert verdict(8, 2, tested.p_value) == "cannot tell"
-    tested = mcnemar([True] * 6, [False] * 6)
-    assert tested.p_value == pytest.approx(2 / 64)
-    assert verdict(tested.lost, tested.won, tested.p_value) == "worse"
-    assert verdict(tested.won, tested.lost, tested.p_value) == "better"
-    assert mcnemar([True, False], [True, False]).p_value == 1
-    with pytest.raises(ValueError, match="equally many"):
-        mcnemar([True], [True, False])
 
 
 def test_bootstrap_covers_the_truth() -> None:
