@@ -119,7 +119,7 @@ def test_manifests(folder: Path, change: Change, message: str) -> None:
 
 
 TEXTS = [
-    ('"schema_version": 3', '"schema_version": 3, "schema_version": 3', "'schema_version' twice"),
+    ('"normalized": true', '"normalized": true, "normalized": true', "'normalized' twice"),
     ('"logit_scale": 20.0', '"logit_scale": 1e999', "infinite"),
     ('"parameters": 1000', '"parameters": ' + "9" * 400, "400 digits"),
     ('"lint": []', '"lint": ' + "[" * 1500 + "]" * 1500, "deeper than"),

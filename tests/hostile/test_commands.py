@@ -124,7 +124,7 @@ def test_the_name_of_a_configuration_is_no_path(name: str, tmp_path: Path, monke
     """Artefacts lie in a folder of that name."""
     content = json.loads((Path(models.__file__).parent / "configs" / "pocketclip_nano.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps(content | {"name": name}))
-    said = _refused(["export", "--model", str(tmp_path / "model.json"), "--out", "artifacts"], tmp_path, monkeypatch)
+    said = _refused(["export", "--model", str(tmp_path / "model.json"), "--target", "onnx"], tmp_path, monkeypatch)
     assert "name: must be a plain name" in said
 
 
