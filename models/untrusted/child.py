@@ -32,6 +32,7 @@ from models.errors import PocketClipError, first_line
 _HAS_LIMIT = sys.platform == "linux"
 _LOOK_S = 0.25
 _END_S = 5.0
+_PATIENCE = 5.0
 # Of what the child's libraries have written, the end, which has the cause of an abort.
 _TAIL_BYTES = 4096
 _OUT_OF_MEMORY = (b"bad_alloc", b"MemoryError", b"Cannot allocate memory", b"out of memory", b"Out of memory")
@@ -44,7 +45,10 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one call may take: memory of the whole process, and seconds without an answer or a sign of progress."""
+    """What one call may take: memory of the whole process, and seconds without an answer or a sign of progress.
+
+    The seconds are those of the process; where it waits for a busy computer, five times as many pass.
+    """
 
     memory_bytes: int
     idle_s: float
@@ -129,6 +133,7 @@ class Child:
             self._scratch = None
 
     def _start(self) -> None:
+        _quiet_tracker()
         # A forked process would share the parent's threads' locks.
         context = multiprocessing.get_context("spawn")
         self._scratch = tempfile.TemporaryDirectory(prefix="pocketclip-reading-", ignore_cleanup_errors=True)
@@ -139,18 +144,32 @@ class Child:
 
     def _answer(self, bounds: Bounds) -> object:
         assert self._connection is not None
-        end = time.monotonic() + bounds.idle_s
+        started = time.monotonic()
         try:
             while not self._connection.poll(min(_LOOK_S, bounds.idle_s)):
-                if time.monotonic() > end:
+                waited = time.monotonic() - started
+                if waited > bounds.idle_s and self._has_had_its_turn(waited, bounds.idle_s):
                     self.close()
-                    raise ChildFault(f"the library that opens it gave no answer within {bounds.idle_s:.0f} s")
+                    raise ChildFault(f"the library that opens it gave no answer within {waited:.0f} s")
                 if not _HAS_LIMIT and self._memory_bytes() > bounds.memory_bytes:
                     self.close()
                     raise ChildFault(_too_much(bounds))
             return self._connection.recv()
         except (EOFError, OSError):
             raise ChildFault(self._cause_of_death(bounds)) from None
+
+    def _has_had_its_turn(self, waited: float, idle_s: float) -> bool:
+        """Whether the process has computed for the time that it may take, or was given plenty of it.
+
+        On a busy machine, importing torch alone takes a minute.
+        """
+        import psutil
+
+        try:
+            times = psutil.Process(self._process.pid).cpu_times()
+        except psutil.Error:
+            return True
+        return times.user + times.system >= idle_s or waited > _PATIENCE * idle_s
 
     def _memory_bytes(self) -> int:
         import psutil
@@ -171,6 +190,20 @@ class Child:
         if code is not None and code < 0:
             return f"the library that opens it crashed ({_signal_name(-code)})"
         return f"the library that opens it ended the process (exit code {code})"
+
+
+def _quiet_tracker() -> None:
+    """Starts Python's own tracker of semaphores without its warning about those of a child that died: it frees them."""
+    if os.name != "posix":
+        return
+    from multiprocessing import resource_tracker
+
+    # It takes over the options of this interpreter.
+    sys.warnoptions.append("ignore:resource_tracker")
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove("ignore:resource_tracker")
 
 
 def _kill_group(process: Any) -> None:
