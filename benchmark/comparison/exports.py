@@ -31,7 +31,7 @@ from export.workers import LOG_NAME, run_jobs
 from models import atomic
 from models.errors import PocketClipError
 from models.processes import end_with_parent
-from models.registry import build_model
+from models.registry import build_model, choose_model
 
 COMPARED = (Precision.FP32, Precision.INT8_STATIC)
 Say = Callable[[str], object]
@@ -72,6 +72,8 @@ def make_candidates(
         subject.out,
         calibration=subject.calibration,
         isa=subject.isa,
+        # What runs faster does not depend on the weights.
+        fresh_weights=subject.weights is None and not choose_model(subject.model).trained,
     )
     prepared = prepare(plan.jobs, force=False, note=say)
     failures: list[PocketClipError] = []

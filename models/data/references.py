@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from models import images
 from models.data.image_files import IMAGE_MEMBERS
 from models.data.shards import (
     AUGMENTATION_MEMBER,
@@ -20,8 +21,7 @@ from models.data.shards import (
     SYNTHETIC_MEMBER,
     read_members,
 )
-from models.errors import DatasetError
-from models.preprocess import to_rgb
+from models.errors import DatasetError, ImageError
 from models.scenes import SceneDataset, Split
 from models.scenes.captions import caption as scene_caption
 from models.untrusted import json_text
@@ -264,19 +264,15 @@ class ShardFault:
 
 
 def decode_image(data: bytes) -> Image.Image:
-    """An encoded image as upright RGB.
+    """An encoded image as `models.images.decode_image` gives it.
 
     Raises:
-        DatasetError: no image, or a damaged one.
+        DatasetError: no image, a damaged one, or one that is not taken.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return to_rgb(image)
-    except UnidentifiedImageError as error:
-        raise DatasetError("no image that Pillow can read") from error
-    except Exception as error:
-        # Pillow's decoders raise whatever their parsers meet in damaged files.
-        raise DatasetError(f"cannot decode the image: {error or type(error).__name__}") from error
+        return images.decode_image(data, "the image")
+    except ImageError as error:
+        raise DatasetError(str(error)) from error
 
 
 def _caption(data: bytes) -> str:

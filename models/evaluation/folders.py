@@ -16,7 +16,7 @@ from models.data.image_files import IMAGE_SUFFIXES, is_image, passed_over
 from models.data.left_out import LeftOutLog
 from models.errors import DatasetError
 from models.evaluation.samples import Pixels, Sample, identity_sha256
-from models.preprocess import PreprocessSpec, load_image, preprocess
+from models.preprocess import PreprocessSpec, decoded, preprocess
 from models.untrusted.printable import printable_path
 from models.word_lists import is_visible, parse_json, read_text, read_words, same_to_the_model
 
@@ -139,7 +139,8 @@ def file_samples(root: Path, files: Sequence[ImageFile], border: int, start: int
 
 
 def _load(path: Path, border: int, spec: PreprocessSpec) -> Pixels:
-    return preprocess(without_border(load_image(path), border), spec)
+    with decoded(path, str(path)) as image:
+        return preprocess(without_border(image, border), spec)
 
 
 def without_border(image: Image.Image, border: int) -> Image.Image:

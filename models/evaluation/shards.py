@@ -22,7 +22,7 @@ from models.errors import DatasetError, ImageError
 from models.evaluation.folders import read_list
 from models.evaluation.prompts import Templates, load_templates, read_templates
 from models.evaluation.samples import ClassificationSet, Counted, Pixels, Sample, identity_sha256, require_package
-from models.preprocess import PreprocessSpec, decode_image, preprocess
+from models.preprocess import PreprocessSpec, decoded, preprocess
 from models.untrusted.printable import printable_line, printable_path
 
 CLASSES_FILE = "classnames.txt"
@@ -159,7 +159,8 @@ def _label(name: str, path: Path, sample: ShardSample, suffix: str | None) -> in
 
 def _load(path: Path, place: Mapping[str, tuple[int, int]], name: str, spec: PreprocessSpec) -> Pixels:
     (content,) = read_members(path, place).values()
-    return preprocess(decode_image(content, name), spec)
+    with decoded(content, name) as image:
+        return preprocess(image, spec)
 
 
 def _lacking(reason: str, spec: PreprocessSpec) -> Pixels:

@@ -44,11 +44,13 @@ class Validation:
             return
 
         self.metric = "recall_at_1"
-        pairs = list(read_pairs(source, config.validation_samples, max_skipped_share=config.max_skipped_share))
-        if len(pairs) < 2:
-            raise DatasetError(f"validation needs at least two samples, {config.validation} has {len(pairs)}")
-        self._images = np.stack([preprocess(pair.image, spec) for pair in pairs])
-        self._texts = [pair.caption for pair in pairs]
+        pairs = read_pairs(source, config.validation_samples, max_skipped_share=config.max_skipped_share)
+        # One photograph at a time: as model input they are small.
+        shown = [(preprocess(pair.image, spec), pair.caption) for pair in pairs]
+        if len(shown) < 2:
+            raise DatasetError(f"validation needs at least two samples, {config.validation} has {len(shown)}")
+        self._images = np.stack([image for image, _ in shown])
+        self._texts = [caption for _, caption in shown]
         # A caption that belongs to several images is right for each of them.
         _, self._goals = np.unique(self._tokenizer(self._texts), axis=0, return_inverse=True)
 
