@@ -141,7 +141,7 @@ class AccuracyRecord:
     record_id: RecordId
     created_at: Moment
     weights: WeightsFacts = NOTHING_KNOWN
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[LongText, ...] = ()
     kind: Literal["accuracy"] = "accuracy"
     schema_version: Literal[3] = ACCURACY_SCHEMA_VERSION
 
@@ -248,7 +248,7 @@ class RetrievalRecord:
     record_id: RecordId
     created_at: Moment
     weights: WeightsFacts = NOTHING_KNOWN
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[LongText, ...] = ()
     kind: Literal["retrieval"] = "retrieval"
     schema_version: Literal[2] = RETRIEVAL_SCHEMA_VERSION
 
