@@ -3,8 +3,7 @@
 Schema history:
   accuracy 1: first version, scenes only.
   accuracy 2: any data set and its identity, templates, top-5, samples left out, any baseline with McNemar's test.
-  accuracy 3: what the reader of the data set passed over; what is known of the weights: whether they were trained, and
-    cautions.
+  accuracy 3: what the reader of the data set passed over; whether the weights were trained, and cautions about them.
   retrieval 1: first version.
   retrieval 2: the same; a caption of several images is right for each of them.
 """
@@ -294,16 +293,6 @@ def upgrade_accuracy_v1(content: Mapping[str, Any]) -> dict[str, Any]:
         "comparison": {"baseline": baseline, **compared, **tested} if exported else None,
         **dict.fromkeys((*unknown, *top5)),
     }
-
-
-def upgrade_accuracy_v2(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of schema 2 as one of schema 3: nothing was said of what is no sample, or of weights."""
-    return {**content, "left_out": [], "schema_version": 3}
-
-
-def upgrade_retrieval_v1(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of schema 1 as one of schema 2: nothing was said of what is no sample, or of weights."""
-    return {**content, "left_out": [], "schema_version": 2}
 
 
 def _check_share(name: str, samples: int, correct: int, share: float, low: float, high: float) -> None:
