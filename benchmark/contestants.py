@@ -73,7 +73,9 @@ def torch_contestant(model: AnyModel, settings: TorchSettings, facts: WeightsFac
 
 def chosen_contestant(chosen: ChosenModel, settings: TorchSettings) -> Contestant:
     """A model that a user named, in PyTorch."""
-    return torch_contestant(build_model(chosen.config, chosen.weights), settings, WeightsFacts(trained=chosen.trained))
+    return torch_contestant(
+        build_model(chosen.config, chosen.weights), settings, WeightsFacts(chosen.trained, chosen.cautions)
+    )
 
 
 def pair_contestant(image: Artifact, text: Artifact) -> Contestant:
@@ -93,7 +95,7 @@ def pair_contestant(image: Artifact, text: Artifact) -> Contestant:
         text_sha256=text.manifest.sha256,
         weights_sha256=manifest.model.weights_sha256,
     )
-    return Contestant(side, opened, WeightsFacts(trained=manifest.trained))
+    return Contestant(side, opened, WeightsFacts(manifest.trained, manifest.cautions))
 
 
 class _PairEncoder:
@@ -144,7 +146,9 @@ def own_pytorch(image: Artifact, weights: str | None, settings: TorchSettings) -
     """
     identity, trained = image.manifest.model, image.manifest.trained
     given = FRESH_WEIGHTS if weights is None and trained is False else weights
-    contestant = torch_contestant(build_model(_config(image), given), settings, WeightsFacts(trained=trained))
+    contestant = torch_contestant(
+        build_model(_config(image), given), settings, WeightsFacts(trained, image.manifest.cautions)
+    )
     if contestant.side.weights_sha256 != identity.weights_sha256:
         raise ArtifactNotFoundError(
             f"{image.folder} was exported from other weights than "

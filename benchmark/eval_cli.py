@@ -131,6 +131,8 @@ def _model_entries(
     chosen = choose_model(model, changes, weights)
     if chosen.untrained is not None:
         command_line.note(f"warning: random weights are judged: {chosen.untrained}")
+    for caution in chosen.cautions:
+        command_line.note(f"warning: {chosen.config.name}: {caution}")
     contestant = chosen_contestant(chosen, settings)
     if baseline is None:
         return [Entry(contestant)]
@@ -152,7 +154,7 @@ def _artifact_entries(
     from export.untrained import warn_of_artifacts
 
     pairs = pair_artifacts(find_artifacts(folders))
-    warn_of_artifacts(image for image, _ in pairs)
+    warn_of_artifacts([image for image, _ in pairs])
     if baseline not in (None, OWN_PYTORCH):
         other = parse(baseline, settings)
         return [Entry(pair_contestant(*pair), lambda: other) for pair in pairs]

@@ -81,7 +81,7 @@ def _lint(subject: str, changes: list[str], weights: str | None) -> Linted:
         found = [lint_artifact(artifact) for artifact in find_artifacts([path])]
     else:
         chosen = choose_model(subject, changes, weights)
-        found = lint_model(chosen.config, chosen.weights)
+        found = lint_model(chosen.config, chosen.weights, chosen.cautions)
     return [(linted.label, findings) for linted, findings in found]
 
 
