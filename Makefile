@@ -66,7 +66,7 @@ perf: setup
 
 matrix: setup
 	-$(BIN)/pocketclip export --model pocketclip_nano --target all --quantize all --tower both --out $(OUT)
-	-$(BIN)/pocketclip export --model mobileclip_s0 --target all --quantize all --tower both --out $(OUT)
+	-$(BIN)/pocketclip export --model mobileclip_s0 --fresh-weights --target all --quantize all --tower both --out $(OUT)
 	$(BIN)/pocketclip bench --artifact $(OUT)/pocketclip_nano --artifact $(OUT)/mobileclip_s0 --launches 1 --iterations 15 \
 	  --profile --store $(STORE)
 	$(BIN)/python -m benchmark.matrix $(OUT)/pocketclip_nano $(OUT)/mobileclip_s0 --store $(STORE) --out docs/matrix.md
@@ -81,7 +81,7 @@ trials: setup
 
 train: setup
 	$(BIN)/pocketclip train --model pocketclip_nano --out runs/pocketclip_nano
-	$(BIN)/pocketclip eval --model pocketclip_nano --weights runs/pocketclip_nano/weights.safetensors
+	$(BIN)/pocketclip eval --model runs/pocketclip_nano
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz --tries 10000 --out results/fuzz.json

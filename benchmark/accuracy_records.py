@@ -261,6 +261,12 @@ class RetrievalRecord:
         return Side(self.model, self.target, self.precision, self.image_sha256, self.text_sha256, self.weights_sha256)
 
 
+def upgrade_weights(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of the schema before weights and what is no sample were spoken of, accuracy 2 or retrieval 1, as one of
+    the next."""
+    return {**content, "schema_version": content["schema_version"] + 1}
+
+
 def upgrade_accuracy_v1(content: Mapping[str, Any]) -> dict[str, Any]:
     """A record of schema 1 as one of schema 2; what schema 1 did not keep is None.
 

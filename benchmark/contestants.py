@@ -73,7 +73,9 @@ def torch_contestant(model: AnyModel, settings: TorchSettings, facts: WeightsFac
 
 def chosen_contestant(chosen: ChosenModel, settings: TorchSettings) -> Contestant:
     """A model that a user named, in PyTorch."""
-    return torch_contestant(build_model(chosen.config, chosen.weights), settings, WeightsFacts(trained=chosen.trained))
+    return torch_contestant(
+        build_model(chosen.config, chosen.weights), settings, WeightsFacts(chosen.trained, chosen.cautions)
+    )
 
 
 def pair_contestant(image: Artifact, text: Artifact) -> Contestant:
@@ -93,7 +95,7 @@ def pair_contestant(image: Artifact, text: Artifact) -> Contestant:
         text_sha256=text.manifest.sha256,
         weights_sha256=manifest.model.weights_sha256,
     )
-    return Contestant(side, opened, WeightsFacts(trained=manifest.trained))
+    return Contestant(side, opened, WeightsFacts(manifest.trained, manifest.cautions))
 
 
 class _PairEncoder:
@@ -156,7 +158,7 @@ def own_pytorch(image: Artifact, weights: str | None, settings: TorchSettings) -
     trained = image.manifest.trained
     given = FRESH_WEIGHTS if weights is None and trained is False else weights
     return pytorch_of(
-        _config(image), image.manifest.model, str(image.folder), given, settings, WeightsFacts(trained=trained)
+        _config(image), image.manifest.model, str(image.folder), given, settings, WeightsFacts(trained, image.manifest.cautions)
     )
 
 

@@ -151,6 +151,8 @@ def _model_entries(
     chosen = choose_model(model, changes, weights)
     if chosen.untrained is not None:
         command_line.note(f"warning: random weights are judged: {chosen.untrained}")
+    for caution in chosen.cautions:
+        command_line.note(f"warning: {chosen.config.name}: {caution}")
     contestant = chosen_contestant(chosen, settings)
     if baseline is None:
         return [Entry(contestant)]
@@ -182,7 +184,7 @@ def _artifact_entries(
     bundles = [read_bundle(path) for path in paths if (path / BUNDLE_NAME).is_file()]
     folders = [path for path in paths if not (path / BUNDLE_NAME).is_file()]
     pairing = pair_artifacts(find_artifacts(folders) if folders else [])
-    warn_of_artifacts(image for image, _ in pairing.pairs)
+    warn_of_artifacts([image for image, _ in pairing.pairs])
     _tell_alone(pairing.alone, nothing_else=not pairing.pairs and not bundles)
     for bundle in bundles:
         warn_of_bundle(bundle)

@@ -120,6 +120,8 @@ def export_command(
     )
     if fresh_weights:
         command_line.note(f"warning: {plan.jobs[0].config.name} gets untrained random weights; its manifests say so")
+    for caution in plan.jobs[0].cautions:
+        command_line.note(f"warning: {plan.jobs[0].config.name}: {caution}")
     if max_drop is not None or labelled is not None or precision_plans:
         from export.mixed.command import with_mixed
 

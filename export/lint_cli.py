@@ -88,7 +88,7 @@ def _lint(subject: str, changes: list[str], weights: str | None) -> tuple[list[L
         return _lint_files(summary_of_artifact, [(each.label, each, each.model_path) for each in artifacts])
     quiet_loggers()
     chosen = choose_model(subject, changes, weights)
-    return [summary(*each) for each in lint_model(chosen.config, chosen.weights)], []
+    return [summary(*each) for each in lint_model(chosen.config, chosen.weights, chosen.cautions)], []
 
 
 def _lint_files(

@@ -10,6 +10,8 @@ Schema history:
      of version 1 is read with none of them.
   3: `instruction_set` (the processors it is made for), `passes` (how the tower was rewritten, with the proofs), `lint`
      (what rules found) and `plan` (which modules keep more than the precision). An older manifest is read with none.
+  4: `trained` (false: the weights are fresh random ones, good for latency alone; null, unknown, in an older manifest)
+     and `cautions` (what the file of the weights did not say, and which choice was taken).
 """
 
 from __future__ import annotations
@@ -123,6 +125,7 @@ class Manifest:
     lint: tuple[LintFinding, ...] = ()
     plan: PrecisionPlan | None = None
     trained: bool | None = None
+    cautions: tuple[str, ...] = ()
 
     @property
     def isa(self) -> InstructionSet:

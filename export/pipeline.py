@@ -128,6 +128,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
             instruction_set=job.isa,
             passes=passed.reports,
             trained=checkpoint_of(job.config, job.weights) is not None,
+            cautions=job.cautions,
         )
         manifest = replace(manifest, lint=lint_export(request.module, folder, manifest, outputs))
         documents.write(manifest, folder / MANIFEST_NAME)

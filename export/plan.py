@@ -67,7 +67,7 @@ def make_plan(
             f"nothing is exported: {chosen_model.untrained}. To export random weights, which are good for measuring "
             "latency and nothing else, give --fresh-weights"
         )
-    config, checkpoint = chosen_model.config, chosen_model.weights
+    config, checkpoint, cautions = chosen_model.config, chosen_model.weights, chosen_model.cautions
     chosen = None if isa is None else parse_choice(InstructionSet, "--for", isa)
     left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
     jobs: list[ExportJob] = []
@@ -93,7 +93,19 @@ def make_plan(
                 options = tuple(option for option in passes if each is Tower.IMAGE or option not in ON_IMAGES)
                 jobs.append(
                     ExportJob(
-                        config, checkpoint, name, precision, each, out, calibration, raw, ios, chosen, options, left_out
+                        config,
+                        checkpoint,
+                        name,
+                        precision,
+                        each,
+                        out,
+                        calibration,
+                        raw,
+                        ios,
+                        chosen,
+                        options,
+                        left_out,
+                        cautions=cautions,
                     )
                 )
     if not jobs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from export.artifact import Artifact
 from export.bundle.licences import is_untrained
@@ -17,10 +17,14 @@ def untrained(artifacts: Iterable[Artifact]) -> list[str]:
     return list(dict.fromkeys(each.manifest.model.name for each in artifacts if each.manifest.trained is False))
 
 
-def warn_of_artifacts(artifacts: Iterable[Artifact]) -> None:
-    """One line on stderr for each model that is known to be untrained."""
+def warn_of_artifacts(artifacts: Sequence[Artifact]) -> None:
+    """One line on stderr for each model that is known to be untrained, and for each caution about weights."""
     for name in untrained(artifacts):
         command_line.note(f"warning: {name} has {_WARNING}")
+    for name, caution in dict.fromkeys(
+        (a.manifest.model.name, text) for a in artifacts for text in a.manifest.cautions
+    ):
+        command_line.note(f"warning: {name}: {caution}")
 
 
 def warn_of_bundle(bundle: OpenedBundle) -> None:

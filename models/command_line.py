@@ -49,6 +49,8 @@ def new_app(name: str, help: str) -> typer.Typer:
         name=name,
         help=help,
         no_args_is_help=True,
+        # Commands below have it from here.
+        context_settings={"help_option_names": ["-h", "--help"]},
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,

@@ -117,12 +117,14 @@ def resolve_config(reference: str, changes: Sequence[str] = (), weights: str | N
 class ChosenModel:
     """A model that a user asks for: its configuration and the file of its weights, or `FRESH_WEIGHTS`.
 
-    `untrained` says in words why there are none, and what to give instead; None of trained ones.
+    `untrained` says in words why there are none, and what to give instead; None of trained ones. `cautions` word what
+    the file of the weights does not say, and which choice was taken.
     """
 
     config: AnyConfig
     weights: str
     untrained: str | None = None
+    cautions: tuple[str, ...] = ()
 
     @property
     def trained(self) -> bool:
@@ -155,9 +157,18 @@ def choose_model(reference: str, changes: Sequence[str] = (), weights: str | Non
         return ChosenModel(config, FRESH_WEIGHTS, why)
     found = checkpoint_of(config, weights)
     if found is not None:
-        return ChosenModel(config, str(found))
+        return ChosenModel(config, str(found), cautions=_cautions(reference, config, changes))
     what = f"a changed {reference}" if changes else config.name
     return ChosenModel(config, FRESH_WEIGHTS, f"no trained weights come with {what}; give yours: --weights CHECKPOINT")
+
+
+def _cautions(reference: str, config: AnyConfig, changes: Sequence[str]) -> tuple[str, ...]:
+    from models.open_clip_choices import unstated_choices
+    from models.open_clip_config import PREFIX, OpenClipConfig
+
+    if not reference.startswith(PREFIX) or not isinstance(config, OpenClipConfig) or config.pretrained is not None:
+        return ()
+    return unstated_choices(reference, config, changes)
 
 
 def checkpoint_of(config: AnyConfig, weights: str | None) -> Path | None:

@@ -97,7 +97,9 @@ def train_command(
         float, typer.Option("--learning-rate", help="Peak of the schedule.", rich_help_panel=_SPEED)
     ] = 1.5e-3,
     weight_decay: Annotated[float, typer.Option("--weight-decay", rich_help_panel=_SPEED)] = 0.05,
-    warmup_steps: Annotated[int, typer.Option("--warmup-steps", min=0, rich_help_panel=_SPEED)] = 100,
+    warmup_steps: Annotated[
+        int, typer.Option("--warmup-steps", min=0, help="At most a tenth of --steps.", rich_help_panel=_SPEED)
+    ] = 100,
     autocast: Annotated[str, typer.Option("--autocast", help="off, bf16 or fp16.", rich_help_panel=_SPEED)] = "off",
     activation_checkpointing: Annotated[
         bool,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from export.lint.finding import Severity
 from export.lint.graph import Format, Graph
 from export.lint.runtime_versions import CORE_ML_SPECIFICATIONS, ONNX_RUNTIMES, TFLITE_OF_LITERT, OnnxRuntime
 from export.lint.subject import Spot, Subject
@@ -60,7 +61,9 @@ _APPLE_TARGETS = frozenset({TargetName.COREML, TargetName.EXECUTORCH_COREML})
 
 
 def wrong_preprocessing(subject: Subject) -> Iterator[Spot]:
-    """Against the model of that name: our registry's, or OpenCLIP's for its weights."""
+    """Against the model of that name: our registry's, or OpenCLIP's for its weights; and what was taken unseen."""
+    for caution in subject.cautions:
+        yield Spot("weights", caution, Severity.WARNING)
     found = subject.preprocess
     if found is None or subject.model_name is None:
         return

@@ -73,7 +73,7 @@ def summary_of_artifact(artifact: Artifact) -> Linted:
 def lint(subject: Subject) -> tuple[LintFinding, ...]:
     """All findings about a subject, in the order of the rules."""
     return tuple(
-        _finding(rule, spot.where, spot.message)
+        replace(_finding(rule, spot.where, spot.message), severity=spot.severity or rule.severity)
         for rule in RULES
         if rule.check is not None
         for spot in rule.check(subject)
@@ -92,8 +92,10 @@ def parse_codes(codes: Collection[str]) -> frozenset[str]:
     return frozenset(codes)
 
 
-def lint_model(config: AnyConfig, weights: str | None) -> list[tuple[Subject, tuple[LintFinding, ...]]]:
-    """Both towers of a model as they go to every converter.
+def lint_model(
+    config: AnyConfig, weights: str | None, cautions: tuple[str, ...] = ()
+) -> list[tuple[Subject, tuple[LintFinding, ...]]]:
+    """Both towers of a model as they go to every converter; `cautions` are known of the weights.
 
     Raises:
         CheckpointError, NonFiniteError: the checkpoint cannot be used.
@@ -103,7 +105,12 @@ def lint_model(config: AnyConfig, weights: str | None) -> list[tuple[Subject, tu
 
     model = build_model(config, weights)
     return [
-        _linted(module_subject(tower_module(model, tower), config, tower, example_input(model, tower)))
+        _linted(
+            replace(
+                module_subject(tower_module(model, tower), config, tower, example_input(model, tower)),
+                cautions=cautions,
+            )
+        )
         for tower in Tower
     ]
 
@@ -198,6 +205,7 @@ def _artifact_subject(label: str, folder: Path, manifest: Manifest, outputs: np.
         preprocess=_own_preprocess(folder, manifest),
         normalized=manifest.normalized,
         size_bytes=manifest.model_size_bytes,
+        cautions=manifest.cautions,
     )
 
 

@@ -292,10 +292,9 @@ def _state(run: Machinery, processes: Processes, batches: list[dict[str, Any]]) 
 
 
 def _restore(saved: dict[str, Any], run: Machinery, processes: Processes) -> int:
-    if saved["world"] != processes.world:
-        raise ConfigError(
-            f"the run was trained by {saved['world']} processes, not {processes.world}; resume it with as many"
-        )
+    if not isinstance(saved, dict) or saved.get("world") != processes.world:
+        made_by = saved.get("world") if isinstance(saved, dict) else None
+        raise ConfigError(f"the run was trained by {made_by} processes, not {processes.world}; resume it with as many")
     try:
         run.student.load_state_dict(saved["student"])
         run.optimizer.load_state_dict(saved["optimizer"])
@@ -303,9 +302,11 @@ def _restore(saved: dict[str, Any], run: Machinery, processes: Processes) -> int
         if run.average is not None:
             run.average.load_state_dict(saved["average"])
         run.batches.restore(saved["batches"][processes.rank])
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"the newest checkpoint does not fit this run: {str(error).splitlines()[0]}") from error
-    return int(saved["step"])
+        return int(saved["step"])
+    except Exception as error:
+        # Whatever torch raises about a state that is not what it expects.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise CheckpointError(f"the newest checkpoint does not fit this run: {reason}") from error
 
 
 def _write_results(run: Machinery, checkpoints: Checkpoints, folder: Path) -> None:

@@ -117,7 +117,7 @@ def test_newer_manifest(build_artifact: BuildArtifact, rewrite_manifest: Callabl
     rewrite_manifest(artifact, schema_version=7)
     result = invoke("--artifact", str(artifact.folder))
     assert isinstance(result.exception, ManifestError)
-    assert "schema version 7; this version reads up to 3" in str(result.exception)
+    assert "schema version 7; this version reads up to 4" in str(result.exception)
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder that nobody may write to is needed: /proc")
