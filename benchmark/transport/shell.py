@@ -283,7 +283,7 @@ class ShellTransport(ABC):
 
 def known_fault(faults: Sequence[Fault], words: str, message: str) -> TransportError | None:
     """The error that a client program's words stand for, the first that fits, with its fix behind the message."""
-    return next((kind(f"{message}; {fix}") for tail, kind, fix in faults if tail in words), None)
+    return next((kind(message, fix=fix) for tail, kind, fix in faults if tail in words), None)
 
 
 def last_line(words: str) -> str:
