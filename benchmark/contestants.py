@@ -158,7 +158,12 @@ def own_pytorch(image: Artifact, weights: str | None, settings: TorchSettings) -
     trained = image.manifest.trained
     given = FRESH_WEIGHTS if weights is None and trained is False else weights
     return pytorch_of(
-        _config(image), image.manifest.model, str(image.folder), given, settings, WeightsFacts(trained, image.manifest.cautions)
+        _config(image),
+        image.manifest.model,
+        str(image.folder),
+        given,
+        settings,
+        WeightsFacts(trained, image.manifest.cautions),
     )
 
 

@@ -12,6 +12,7 @@ import typer
 
 from benchmark.cli import DevicesOption
 from models import command_line
+from models.untrusted.printable import printable_line
 
 if TYPE_CHECKING:
     from benchmark.arm64.phone import Phone
@@ -25,8 +26,17 @@ devices_app = typer.Typer(help="Lists devices, checks them, and keeps the emulat
 def devices_command(context: typer.Context, devices: DevicesOption = None) -> None:
     """Lists what is attached and what is known."""
     context.obj = devices
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        _list(devices)
+
+
+@devices_app.command("list")
+def list_command(context: typer.Context, devices: DevicesOption = None) -> None:
+    """Lists what is attached and what is known, as `devices` alone does."""
+    _list(devices or context.obj)
+
+
+def _list(devices: Path | None) -> None:
     from rich import box
     from rich.table import Table
 
@@ -69,9 +79,11 @@ def doctor_command(
     failed = 0
     for finding in examine(find_entry(name, load_table(devices or context.obj)), app):
         failed += not finding.met
-        print(f"{'ok' if finding.met else 'failed':<7} {finding.precondition}: {finding.detail}", flush=True)
+        # What a device says of itself is in it.
+        detail = printable_line(finding.detail)
+        print(f"{'ok' if finding.met else 'failed':<7} {finding.precondition}: {detail}", flush=True)
         if finding.fix is not None:
-            print(f"        fix: {finding.fix}", flush=True)
+            print(f"        fix: {printable_line(finding.fix)}", flush=True)
     if failed:
         raise DeviceUnfitError(f"{name}: {failed} of its preconditions are not met; see above")
 

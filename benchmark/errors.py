@@ -120,6 +120,20 @@ class TransportTimeoutError(TransportError):
     code = "transport-timeout"
 
 
+class OutputLimitError(TransportError):
+    """A device, or the program that reaches it, prints or gives more than is taken."""
+
+    exit_code = 31
+    code = "output-too-long"
+
+
+class NoisyShellError(TransportError):
+    """A device's shell prints lines of its own in the midst of what programs answer."""
+
+    exit_code = 32
+    code = "noisy-shell"
+
+
 class AgentError(BenchmarkError):
     """The measuring agent crashed, timed out, or left no result, a truncated one or an altered one.
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -49,6 +49,8 @@ from models.untrusted.names import Sha256
 from models.untrusted.numbers import Count, NotNegative, Share
 
 BENCHMARK_SCHEMA_VERSION = 4
+
+_CLOCKS_DIFFER = timedelta(minutes=10)
 
 # The accelerator that every device has.
 CPU = "cpu"
@@ -276,6 +278,18 @@ def new_record_id() -> str:
 def utc_now() -> str:
     """The time in UTC, ISO 8601 to the microsecond, so that records sort by it."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def age_key(created_at: str) -> tuple[bool, datetime]:
+    """Sorts records, the latest last. One that is dated in the future is the work of a wrong clock: it comes first, so
+    that it hides none that was made since.
+    """
+    return not is_future(created_at), datetime.fromisoformat(created_at)
+
+
+def is_future(created_at: str) -> bool:
+    """Whether a time is still to come, by more than the clocks of two machines differ."""
+    return datetime.fromisoformat(created_at) > datetime.now(UTC) + _CLOCKS_DIFFER
 
 
 def tool_version() -> str:

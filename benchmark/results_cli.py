@@ -218,11 +218,11 @@ def read_store(store: str, wanted: RecordFilter | None = None) -> Reading:
 
 
 def _tell_left_out(found: Reading, store: str) -> None:
-    from benchmark.store import left_out_words
+    from benchmark.store import future_words, left_out_words
 
-    words = left_out_words(found.unreadable, _shown(store))
-    if words is not None:
-        command_line.note(words)
+    for words in (left_out_words(found.unreadable, _shown(store)), future_words(found.records)):
+        if words is not None:
+            command_line.note(words)
 
 
 def _kept(damaged: Unreadable) -> str:

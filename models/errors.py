@@ -11,9 +11,17 @@ from collections.abc import Iterable
 
 
 class PocketClipError(Exception):
-    """Root of all errors that PocketCLIP raises on purpose."""
+    """Root of all errors that PocketCLIP raises on purpose.
+
+    `fix` is what to do about it, where it is told apart from what is wrong; it is the end of the message then.
+    """
 
     exit_code: int = 1
+    fix: str | None = None
+
+    def __init__(self, message: str = "", *, fix: str | None = None) -> None:
+        super().__init__(f"{message}; {fix}" if fix else message)
+        self.fix = fix
 
 
 class ModelsError(PocketClipError):

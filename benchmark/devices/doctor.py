@@ -20,7 +20,7 @@ from benchmark.devices.shell_device import ShellDevice
 from benchmark.devices.table import DeviceEntry, TransportName
 from benchmark.errors import BenchmarkError
 from benchmark.launch_records import MachineState
-from benchmark.phone_app.apk import Apk
+from benchmark.phone_app.apk import Apk, find_apk
 from benchmark.phone_app.installing import WORKSPACES as APP_WORKSPACES
 from benchmark.phone_app.installing import installed_sha256
 from benchmark.phone_app.steady import check_unlocked
@@ -100,10 +100,12 @@ def _adb(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
     )
     yield finding
     if listed is None:
+        yield from _app_here(entry, app)
         return
     finding, found = attempt("attached", lambda: find_adb_device(entry, listed), lambda each: each.serial)
     yield finding
     if found is None:
+        yield from _app_here(entry, app)
         return
     said: list[str] = []
     finding, device = attempt(
@@ -111,10 +113,18 @@ def _adb(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
     )
     if device is None:
         yield finding
+        yield from _app_here(entry, app)
     elif isinstance(device, ShellDevice):
         yield from _shell_device(device)
     else:
         yield from _app_device(device, said)
+
+
+def _app_here(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
+    """What can be told of a phone's app without the phone, so that one visit mends both."""
+    if entry.runner != "agent":
+        finding, _ = attempt("app", lambda: find_apk(app), lambda each: each.path.name)
+        yield finding
 
 
 def _app_device(device: AndroidAppDevice, said: list[str]) -> Iterator[Finding]:
@@ -231,7 +241,9 @@ def attempt(
     try:
         outcome = action()
     except BenchmarkError as error:
-        # Our messages end with what to do.
+        if error.fix is not None:
+            return Finding(precondition, str(error).removesuffix(f"; {error.fix}"), error.fix), None
+        # Most messages end with what to do.
         detail, _, fix = str(error).rpartition("; ")
         if not detail or fix.startswith(("stderr: ", "nothing on stderr")):
             detail, fix = str(error), "see what the device says there"

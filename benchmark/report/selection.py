@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord, Side
 from benchmark.errors import ReportError
-from benchmark.records import BenchmarkRecord, DeviceKind, Status
+from benchmark.records import BenchmarkRecord, DeviceKind, Status, age_key
 from benchmark.report.names import DeviceLabels, scheme
 from benchmark.report.pairs import Pair
 from export.precision import Precision, TargetName, Tower
@@ -136,7 +136,7 @@ def select(
     stamps = [(record.artifact.model, record.created_at, record.artifact.weights_sha256) for record in benchmarks]
     stamps += [(record.model, record.created_at, record.weights_sha256) for record in (*accuracies, *retrievals)]
     # Sorted by time, the last one stands: results of weights trained anew must not mix with old ones.
-    weights = {model: sha256 for model, _, sha256 in sorted(stamps, key=lambda stamp: stamp[1])}
+    weights = {model: sha256 for model, _, sha256 in sorted(stamps, key=lambda stamp: age_key(stamp[1]))}
     labels = DeviceLabels(benchmarks)
     selections: list[ModelSelection] = []
     for model in sorted(weights):
@@ -146,7 +146,7 @@ def select(
                 for record in benchmarks
                 if record.artifact.model == model and record.artifact.weights_sha256 == weights[model]
             ),
-            key=lambda record: record.created_at,
+            key=lambda record: age_key(record.created_at),
         )
         judged = [record for record in accuracies if record.model == model and record.weights_sha256 == weights[model]]
         retrieved = [
@@ -181,9 +181,12 @@ def _standing(
     for same in runs.values():
         valid = [record for record in same if not is_invalid(record)]
         shown.append((valid or same)[-1])
-        since = valid[-1].created_at if valid else ""
-        invalid += [record for record in same if is_invalid(record) and record.created_at > since]
-    return shown, sorted(invalid, key=lambda record: record.created_at)
+        invalid += [
+            record
+            for record in same
+            if is_invalid(record) and (not valid or age_key(record.created_at) > age_key(valid[-1].created_at))
+        ]
+    return shown, sorted(invalid, key=lambda record: age_key(record.created_at))
 
 
 def identity(record: BenchmarkRecord, labels: DeviceLabels) -> Hashable:
@@ -200,7 +203,7 @@ def operation(record: BenchmarkRecord) -> tuple[Hashable, ...]:
 
 def _latest(records: Iterable[JudgedRecord], history: Sequence[BenchmarkRecord]) -> list[JudgedRecord]:
     latest: dict[Hashable, JudgedRecord] = {}
-    for record in sorted(records, key=lambda item: item.created_at):
+    for record in sorted(records, key=lambda item: age_key(item.created_at)):
         latest[_judged_identity(record), _judged_scheme(record, history)] = record
     return list(latest.values())
 

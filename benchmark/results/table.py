@@ -9,9 +9,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.records import BenchmarkRecord, Status
+from benchmark.records import BenchmarkRecord, Status, is_future
 from benchmark.results.figures import headline, standing
 from benchmark.store import Record
+from models.untrusted.printable import printable_line
 
 SHORT_ID = 8
 
@@ -39,7 +40,8 @@ def results_table(records: Sequence[Record]) -> Table:
 def _cells(record: Record) -> dict[str, Text]:
     cells = {
         "id": record.record_id[:SHORT_ID],
-        "when": datetime.fromisoformat(record.created_at).strftime("%Y-%m-%d %H:%M"),
+        "when": datetime.fromisoformat(record.created_at).strftime("%Y-%m-%d %H:%M")
+        + (" (future)" if is_future(record.created_at) else ""),
         "model": record.model if not isinstance(record, BenchmarkRecord) else record.artifact.model,
         "form": _form(record),
         "tower": "both",
@@ -49,12 +51,12 @@ def _cells(record: Record) -> dict[str, Text]:
         "result": headline(record),
     }
     if not isinstance(record, BenchmarkRecord):
-        return {heading: Text(cell) for heading, cell in cells.items()}
+        return {heading: Text(printable_line(cell)) for heading, cell in cells.items()}
     cells |= {"tower": record.artifact.tower, "device": record.device.name, "tag": record.tag or ""}
     styles = {"status": "yellow" if record.invalid else "", "result": "dim" if record.invalid else ""}
     if record.status is Status.FAILED:
         styles["status"] = "red"
-    return {heading: Text(cell, styles.get(heading, "")) for heading, cell in cells.items()}
+    return {heading: Text(printable_line(cell), styles.get(heading, "")) for heading, cell in cells.items()}
 
 
 def _form(record: Record) -> str:

@@ -31,7 +31,6 @@ from benchmark.store.table import RECORDS, microseconds, row_of
 
 DEFAULT_STORE = "results/pocketclip.sqlite"
 
-_BATCH = 200
 _ATTEMPTS = 3
 _TEXT_COLUMNS = (RECORDS.c.record_id, RECORDS.c.kind, RECORDS.c.schema_version, RECORDS.c.document)
 
@@ -264,10 +263,11 @@ def read_texts(location: str) -> Iterator[RecordText]:
                 raise StoreError(f"{shown(url)} holds no records: it is no PocketCLIP store")
             # These columns are in every revision.
             query = sa.select(*_TEXT_COLUMNS).order_by(RECORDS.c.sequence)
-            for row in connection.execution_options(yield_per=_BATCH).execute(query):
-                yield replace(stored_text(*row), origin=location_name(location))
+            rows = connection.execute(query).all()
     finally:
         engine.dispose()
+    for row in rows:
+        yield replace(stored_text(*row), origin=location_name(location))
 
 
 def location_name(location: str) -> str:

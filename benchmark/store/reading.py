@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
 from benchmark.errors import RecordError, RecordVersionError
-from benchmark.records import BenchmarkRecord
+from benchmark.records import BenchmarkRecord, age_key, is_future
 from benchmark.store.codec import Record, RecordText, decode
 
 
@@ -30,8 +30,9 @@ class Reading:
 
     @property
     def benchmarks(self) -> list[BenchmarkRecord]:
-        """The benchmark records among them."""
-        return [record for record in self.records if isinstance(record, BenchmarkRecord)]
+        """The benchmark records among them, the latest last: see `age_key`."""
+        found = [record for record in self.records if isinstance(record, BenchmarkRecord)]
+        return sorted(found, key=lambda record: age_key(record.created_at))
 
     @property
     def accuracies(self) -> list[AccuracyRecord]:
@@ -56,6 +57,17 @@ def read_what_can_be(texts: Iterable[RecordText]) -> Reading:
         except RecordError as error:
             unreadable.append(Unreadable(text, str(error), isinstance(error, RecordVersionError)))
     return Reading(tuple(read), tuple(records), tuple(unreadable))
+
+
+def future_words(records: Sequence[Record]) -> str | None:
+    """One line on the records that are dated in the future. None where there are none."""
+    found = [record for record in records if is_future(record.created_at)]
+    if not found:
+        return None
+    return (
+        f"{len(found)} of {len(records)} records are dated in the future, the first: record {found[0].record_id}, "
+        f"{found[0].created_at}; their machine's clock was wrong: they count as the oldest"
+    )
 
 
 def left_out_words(unreadable: Sequence[Unreadable], where: str) -> str | None:

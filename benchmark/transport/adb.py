@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 from collections.abc import Sequence
@@ -35,6 +36,10 @@ _FAULTS: tuple[Fault, ...] = (
     ("cannot connect to daemon", DeviceOfflineError, "start adb's server with `adb start-server`"),
     ("failed to check server version", DeviceOfflineError, "start adb's server with `adb start-server`"),
 )
+# A serial may hold spaces, as the mDNS names of Wi-Fi phones do ("adb-A1 (2)._adb-tls-connect._tcp"): a line is read
+# from its end, properties, and before them the state. "no permissions (user in plugdev group; ...); see [http://...]"
+# is a state of several words.
+_LISTED = re.compile(r"(?P<serial>\S.*?)\s+(?P<state>no permissions\b.*?|[a-z]+)(?P<properties>(?:\s+[a-z_]+:\S*)*)")
 _GONE = "it was unplugged, turned off or its adbd ended; plug it in again"
 
 
@@ -77,20 +82,23 @@ class AdbTransport(ShellTransport):
         self._transfer(["push", str(local), remote], f"take {remote}", timeout_seconds)
 
     def _receive(self, remote: str, local: Path, timeout_seconds: float) -> None:
-        self._transfer(["pull", remote, str(local)], f"give {remote}", timeout_seconds)
+        self._transfer(["pull", remote, str(local)], f"give {remote}", timeout_seconds, writes=local)
 
-    def _transfer(self, arguments: Sequence[str], what: str, timeout_seconds: float) -> None:
-        ended = self._adb(arguments, timeout_seconds)
+    def _transfer(
+        self, arguments: Sequence[str], what: str, timeout_seconds: float, *, writes: Path | None = None
+    ) -> None:
+        ended = self._adb(arguments, timeout_seconds, writes=writes)
         if ended.exit_code is None:
             raise self.late(what, timeout_seconds)
         if ended.exit_code:
             words = _words(ended)
             raise self.full(what) if NO_SPACE in words else self._fault(words, what)
 
-    def _adb(self, arguments: Sequence[str], timeout_seconds: float) -> Ended:
+    def _adb(self, arguments: Sequence[str], timeout_seconds: float, *, writes: Path | None = None) -> Ended:
         return run_adb(
             ["-s", self.serial, *arguments],
             timeout_seconds=timeout_seconds,
+            writes=writes,
             server=self._server,
             program=self._program,
         )
@@ -112,8 +120,9 @@ def run_adb(
     timeout_seconds: float = _SERVER_SECONDS,
     server: str | None = None,
     program: str = "adb",
+    writes: Path | None = None,
 ) -> Ended:
-    """Runs adb once, through the server of that socket.
+    """Runs adb once, through the server of that socket; `writes` is a file that it makes.
 
     Raises:
         MissingProgramError: adb is not installed.
@@ -126,7 +135,9 @@ def run_adb(
         environment["ADB_SERVER_SOCKET"] = server
         _check_server(server)
     try:
-        return run_client([program, *arguments], environment=environment, timeout_seconds=timeout_seconds)
+        return run_client(
+            [program, *arguments], environment=environment, timeout_seconds=timeout_seconds, writes=writes
+        )
     except OSError as error:
         raise MissingProgramError(f"cannot start {program}: {error.strerror or error}; {_INSTALL}") from error
 
@@ -165,15 +176,15 @@ def parse_adb_devices(text: str) -> list[AdbDevice]:
     """The lines of `adb devices -l`; what adb says of its server besides is left out."""
     _, heading, listed = text.partition("List of devices attached")
     found: list[AdbDevice] = []
-    for line in listed.splitlines() if heading else ():
-        serial, *rest = line.split() or [""]
-        if not serial or not rest:
+    # Not by `splitlines`, which knows more line ends than adb.
+    for line in listed.split("\n") if heading else ():
+        matched = _LISTED.fullmatch(line.strip())
+        if matched is None:
             continue
-        # "no permissions (user in plugdev group; ...); see [http://...]" is a state of several words.
-        state = "no permissions" if rest[:2] == ["no", "permissions"] else rest[0]
-        properties = dict(word.split(":", 1) for word in rest[1:] if ":" in word and not word.startswith("["))
+        state = "no permissions" if matched["state"].startswith("no permissions") else matched["state"]
+        properties = dict(word.split(":", 1) for word in matched["properties"].split())
         model = properties.get("model")
-        found.append(AdbDevice(serial, state, model.replace("_", " ") if model else None))
+        found.append(AdbDevice(matched["serial"], state, model.replace("_", " ") if model else None))
     return found
 
 

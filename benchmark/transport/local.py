@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmark.errors import TransportError
+from benchmark.errors import OutputLimitError, TransportError
 from benchmark.transport.base import Execution
-from benchmark.transport.client import run_client
+from benchmark.transport.client import MOST_WRITTEN_BYTES, run_client
 
 
 class LocalTransport:
@@ -29,7 +31,18 @@ class LocalTransport:
 
     def pull(self, remote: str, local: Path) -> None:
         with _worded(Path(remote), str(local)):
-            shutil.copyfile(remote, local)
+            # Neither a link, which may lead anywhere, nor a device, which may have no end.
+            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+            with os.fdopen(os.open(remote, flags | getattr(os, "O_BINARY", 0)), "rb", closefd=True) as source:
+                status = os.fstat(source.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise TransportError(f"cannot copy {remote}: it is not a regular file")
+                if status.st_size > MOST_WRITTEN_BYTES:
+                    raise OutputLimitError(
+                        f"cannot copy {remote}: it has {status.st_size} bytes, at most {MOST_WRITTEN_BYTES} are taken"
+                    )
+                content = source.read(MOST_WRITTEN_BYTES)
+            local.write_bytes(content)
 
     def execute(self, command: Sequence[str], *, folder: str, timeout_seconds: float) -> Execution:
         ended = run_client(command, folder=folder, timeout_seconds=timeout_seconds)

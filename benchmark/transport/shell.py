@@ -9,25 +9,32 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import secrets
 import shlex
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import (
     DeviceDisconnectedError,
     DeviceFullError,
     DeviceOfflineError,
+    NoisyShellError,
+    OutputLimitError,
     TransferError,
     TransportError,
     TransportTimeoutError,
 )
 from benchmark.transport.base import Execution
-from benchmark.transport.client import Ended
+from benchmark.transport.client import MOST_WRITTEN_BYTES, Ended
 from benchmark.transport.device_paths import WORKSPACE, check_absolute, leftovers_line, removal_line
+from models.untrusted.numbers import parse_whole
+from models.untrusted.printable import printable_line
 
+BEGIN = "POCKETCLIP-BEGIN"
 ENDING = "POCKETCLIP-ENDED"
 NO_SPACE = "No space left on device"
 _PID_FILE = ".pocketclip-pid"
@@ -46,11 +53,25 @@ cd {folder} && {{
 if command -v setsid >/dev/null 2>&1; then setsid {command} </dev/null & else {command} </dev/null & fi
 p=$!; echo $p > {pid}; wait $p; }}"""
 _KILL = "p=$(cat {pid} 2>/dev/null) && {{ kill -9 -$p || kill -9 -- -$p || kill -9 $p; }} 2>/dev/null; rm -f {pid}"
-_DIGEST = "if command -v sha256sum >/dev/null 2>&1; then sha256sum < {path}; else wc -c < {path}; fi"
+# A link may lead anywhere, and a device has no end: only a regular file is looked into.
+_DIGEST = (
+    "if [ -e {path} ] && {{ [ -h {path} ] || [ ! -f {path} ]; }}; then echo irregular; else wc -c < {path} && "
+    "if command -v sha256sum >/dev/null 2>&1; then sha256sum < {path}; fi; fi"
+)
+
+
+@dataclass(frozen=True)
+class Described:
+    """A file of the device; `sha256` is None where the device has no program for it."""
+
+    size_bytes: int
+    sha256: str | None
 
 
 class ShellTransport(ABC):
     """A device with a POSIX shell. Subclasses say how a line and a file get there, and word what goes wrong."""
+
+    transfer_advice = "try another cable or port, and run it again"
 
     def __init__(self, label: str) -> None:
         """`label` names the device in messages."""
@@ -91,8 +112,11 @@ class ShellTransport(ABC):
         """
         number = secrets.token_hex(8)
         limit = self.short_seconds if timeout_seconds is None else timeout_seconds
-        ended = self._run_line(f"{line}\nprintf '\\n%s %s %s\\n' {ENDING} {number} $?", limit)
+        ended = self._run_line(framed(line, number), limit)
         stdout, stderr = ended.stdout.decode(errors="replace"), ended.stderr.decode(errors="replace")
+        # What the shell's own start files print comes before.
+        before, begun, answer = stdout.partition(f"{BEGIN} {number}\n")
+        stdout = answer if begun else before
         if ended.exit_code is None:
             return Execution(None, stdout, stderr)
         stdout, code = split_ending(stdout, number)
@@ -135,10 +159,15 @@ class ShellTransport(ABC):
 
     def pull(self, remote: str, local: Path) -> None:
         """Copies a file; see `benchmark.transport.Transport`. An interrupted copy leaves nothing here."""
-        described = self._checked(_DIGEST.format(path=shlex.quote(remote)), f"read {remote}")
+        described = self._described(remote)
+        if described.size_bytes > MOST_WRITTEN_BYTES:
+            raise OutputLimitError(
+                f"{remote} on {self.label} has {described.size_bytes} bytes, at most {MOST_WRITTEN_BYTES} are taken; "
+                "see what it is"
+            )
         partial = local.with_name(f"{local.name}.partial")
         try:
-            self._receive(remote, partial, _transfer_seconds(_length(described)))
+            self._receive(remote, partial, _transfer_seconds(described.size_bytes))
             self._same(described, partial, remote)
             partial.replace(local)
         except OSError as error:
@@ -216,17 +245,37 @@ class ShellTransport(ABC):
         return execution.stdout
 
     def _compare(self, local: Path, remote: str, *, arrived: str) -> None:
-        self._same(self._checked(_DIGEST.format(path=shlex.quote(remote)), f"read {remote}"), local, arrived)
+        self._same(self._described(remote), local, arrived)
 
-    def _same(self, described: str, local: Path, name: str) -> None:
-        words = described.split()
-        by_hash = len(words) > 0 and len(words[0]) == 64
-        actual = hash_file(local) if by_hash else str(_size(local))
-        if words[:1] != [actual]:
-            raise TransferError(
-                f"{name} arrived {'altered or ' if by_hash else ''}truncated on its way to or from {self.label}; "
-                "try another cable or port, and run it again"
+    def _described(self, remote: str) -> Described:
+        """What a file of the device is.
+
+        Raises:
+            TransportError: it is not there, or no regular file.
+            NoisyShellError: the device's answer is none.
+        """
+        told = self._checked(_DIGEST.format(path=shlex.quote(remote)), f"read {remote}")
+        lines = [line.strip() for line in told.splitlines() if line.strip()]
+        if "irregular" in lines:
+            raise TransportError(f"{self.label} cannot read {remote}: it is a link or no regular file")
+        sizes = [size for line in lines if (size := parse_whole(line)) is not None]
+        hashes = [line[:64] for line in lines if re.fullmatch(r"[0-9a-f]{64}(\s+-)?", line)]
+        if not sizes:
+            raise NoisyShellError(
+                f"{self.label} answers {printable_line(told)[:200]!r} where a file's length and SHA-256 are wanted: "
+                "its shell prints lines of its own; make its start files (~/.bashrc, ~/.profile, ~/.mkshrc) silent "
+                "where no terminal is"
             )
+        return Described(sizes[-1], hashes[-1] if hashes else None)
+
+    def _same(self, described: Described, local: Path, name: str) -> None:
+        by_hash = described.sha256 is not None
+        if (by_hash and hash_file(local) == described.sha256) or (not by_hash and _size(local) == described.size_bytes):
+            return
+        raise TransferError(
+            f"{name} arrived {'altered or ' if by_hash else ''}truncated on its way to or from {self.label}; "
+            f"{self.transfer_advice}"
+        )
 
     def late(self, what: str, timeout_seconds: float) -> TransportTimeoutError:
         """The error of a copy that did not end in time."""
@@ -239,7 +288,7 @@ class ShellTransport(ABC):
 
 def known_fault(faults: Sequence[Fault], words: str, message: str) -> TransportError | None:
     """The error that a client program's words stand for, the first that fits, with its fix behind the message."""
-    return next((kind(f"{message}; {fix}") for tail, kind, fix in faults if tail in words), None)
+    return next((kind(message, fix=fix) for tail, kind, fix in faults if tail in words), None)
 
 
 def last_line(words: str) -> str:
@@ -247,12 +296,21 @@ def last_line(words: str) -> str:
     return next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "")
 
 
+def framed(line: str, number: str) -> str:
+    """A line of shell between two lines of its own, by which its output and its exit code are known."""
+    return f"printf '%s %s\\n' {BEGIN} {number}\n{line}\nprintf '\\n%s %s %s\\n' {ENDING} {number} $?"
+
+
 def split_ending(stdout: str, number: str) -> tuple[str, int | None]:
-    """The output of a line without its last line, and the exit code in that; None where the line is missing."""
+    """The output of a line up to its ending, and the exit code in that; None where the ending is missing.
+
+    What the shell itself prints behind it, e.g. when it is left, is passed over.
+    """
     body, found, last = stdout.rpartition(f"\n{ENDING} {number} ")
-    if not found or not last.endswith("\n") or not last.strip().isdecimal():
+    code, ended, _ = last.partition("\n")
+    if not found or not ended or parse_whole(code) is None:
         return stdout, None
-    return body, int(last)
+    return body, int(code)
 
 
 def hash_file(path: Path) -> str:
@@ -276,11 +334,6 @@ def _files(local: Path, remote: str) -> Iterator[tuple[Path, str]]:
 
 def _size(path: Path) -> int:
     return path.stat().st_size
-
-
-def _length(described: str) -> int:
-    words = described.split()
-    return int(words[0]) if words and words[0].isdecimal() and len(words[0]) < 20 else 0
 
 
 def _transfer_seconds(size_bytes: int) -> float:

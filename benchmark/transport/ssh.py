@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shlex
 import shutil
 import tempfile
@@ -19,7 +20,17 @@ from benchmark.errors import (
 )
 from benchmark.orphans import guard_folder, release_folder
 from benchmark.transport.client import Ended, run_client
-from benchmark.transport.shell import NO_SPACE, Fault, ShellTransport, known_fault, last_line
+from benchmark.transport.shell import (
+    BEGIN,
+    ENDING,
+    NO_SPACE,
+    Fault,
+    ShellTransport,
+    framed,
+    known_fault,
+    last_line,
+)
+from models.untrusted.numbers import parse_whole
 
 _CONNECT_SECONDS = 10
 _PERSIST_SECONDS = 60
@@ -37,8 +48,23 @@ _FAULTS: tuple[Fault, ...] = (
 )
 
 
+def unframe(file: Path, number: str) -> int | None:
+    """Cuts a file that came by `framed` down to what is between the two lines; the exit code, None where one lacks."""
+    content = file.read_bytes()
+    _, begun, body = content.partition(f"{BEGIN} {number}\n".encode())
+    body, found, last = body.rpartition(f"\n{ENDING} {number} ".encode())
+    code = parse_whole(last.partition(b"\n")[0].decode(errors="replace")) if begun and found else None
+    if code is not None:
+        file.write_bytes(body)
+    return code
+
+
 class SshTransport(ShellTransport):
     """A host that `ssh` reaches: `[user@]host` or a name of ~/.ssh/config, with `options` as for `ssh`."""
+
+    transfer_advice = (
+        "run it again; if it stays so, see whether the start files of its shell (~/.bashrc, ~/.profile) read or print"
+    )
 
     def __init__(self, host: str, label: str, *, options: Sequence[str] = (), program: str = "ssh") -> None:
         super().__init__(label)
@@ -72,8 +98,17 @@ class SshTransport(ShellTransport):
         self._check_transfer(ended, f"take {remote}", timeout_seconds)
 
     def _receive(self, remote: str, local: Path, timeout_seconds: float) -> None:
-        ended = self._ssh([], f"cat {shlex.quote(remote)}", timeout_seconds, stdout=local)
+        number = secrets.token_hex(8)
+        line = f"sh -c {shlex.quote(framed(f'cat {shlex.quote(remote)}', number))}"
+        ended = self._ssh([], line, timeout_seconds, stdout=local)
         self._check_transfer(ended, f"give {remote}", timeout_seconds)
+        # What the board's shell prints of its own stands before and behind the file.
+        code = unframe(local, number)
+        if code is None:
+            raise DeviceDisconnectedError(f"{self.label} went away (give {remote}): the connection ended in the middle")
+        if code:
+            words = ended.stderr.decode(errors="replace").strip()
+            raise TransportError(f"{self.label} cannot give {remote}: {words or f'exit code {code}'}")
 
     def _check_transfer(self, ended: Ended, what: str, timeout_seconds: float) -> None:
         if ended.exit_code is None:

@@ -159,7 +159,7 @@ def fault_error(said: str, *, program: str, label: str, what: str) -> BenchmarkE
     for fault in FAULTS:
         found = next((words for words in fault.words if words in lower), None)
         if found is not None:
-            return fault.error(f"{label} cannot {what}: {program} says {telling_line(said, found)!r}; {fault.fix}")
+            return fault.error(f"{label} cannot {what}: {program} says {telling_line(said, found)!r}", fix=fault.fix)
     return None
 
 

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
+from benchmark.errors import OutputLimitError
 from benchmark.orphans import guard_group, release_group
 from benchmark.transport.base import Execution
+from benchmark.transport.client import MOST_PRINTED_BYTES
 
 _DRAIN_SECONDS = 0.2
 _CHUNK = 1 << 16
@@ -32,6 +34,7 @@ def run_watched(
 
     Raises:
         OSError: it is not there.
+        OutputLimitError: it printed more than is taken.
     """
     with subprocess.Popen(
         command,
@@ -71,6 +74,11 @@ def _read(process: subprocess.Popen[bytes], timeout_seconds: float, enough: Call
                 # Only lines that are whole may be judged.
                 fresh = texts[key.data].rpartition(b"\n")[2] + chunk
                 texts[key.data] += chunk
+                if len(texts[key.data]) > MOST_PRINTED_BYTES:
+                    raise OutputLimitError(
+                        f"{process.args[0]} printed more than {MOST_PRINTED_BYTES >> 20} MiB and was ended; "  # pyright: ignore
+                        "see what the app prints"
+                    )
                 if not satisfied and any(enough(_text(line)) for line in fresh.split(b"\n")[:-1]):
                     satisfied = True
                     # What a program that ends by itself still says belongs to it.

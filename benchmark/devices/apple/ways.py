@@ -82,8 +82,9 @@ def find_phone(entry: DeviceEntry, listed: list[ListedPhone], way: WayName) -> L
     if not fitting:
         seen = ", ".join(f"{each.udid} ({each.product or 'unknown'})" for each in listed) or "none"
         raise DeviceNotFoundError(
-            f"{entry.name} is not attached ({way} lists: {seen}); plug it in and unlock it; another phone needs its "
-            f'name, or a table of your own: [{entry.name}] with match = {{ udid = "..." }}'
+            f"{entry.name} is not attached ({way} lists: {seen})",
+            fix="plug it in and unlock it; another phone needs its name, or a table of your own: "
+            f'[{entry.name}] with match = {{ udid = "..." }}',
         )
     if not there:
         raise DeviceNotFoundError(

@@ -12,7 +12,7 @@ import pytest
 from benchmark.devices import open_device
 from benchmark.devices.android_app_device import AndroidAppDevice
 from benchmark.devices.attached import find_adb_device, list_attached
-from benchmark.devices.doctor import examine
+from benchmark.devices.doctor import attempt, examine
 from benchmark.devices.shell_device import ShellDevice
 from benchmark.devices.shell_facts import device_facts, machine_state
 from benchmark.devices.table import BUILT_IN, find_entry, load_table
@@ -181,3 +181,24 @@ def test_a_machine_without_adb_lists_the_rest(monkeypatch: pytest.MonkeyPatch, t
     found, notes = list_attached(TABLE)
     assert [each.name for each in found][:2] == ["host", "emulator-arm64"]
     assert len(notes) == 1 and "apt-get install adb" in notes[0]
+
+
+def test_the_doctor_says_all_that_it_can_at_once(
+    pixel: AdbTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A phone that is not attached and an app that is not built: both are told, each with its own fix."""
+    monkeypatch.setenv("POCKETCLIP_ANDROID_APK", str(tmp_path / "bench.apk"))
+    failed = {each.precondition: each for each in examine(TABLE["galaxy-s23"]) if not each.met}
+    assert list(failed) == ["attached", "app"]
+    assert "turn USB debugging on" in str(failed["attached"].fix) and "app build android" in str(failed["app"].fix)
+
+
+def test_a_fix_that_an_error_names_is_not_cut() -> None:
+    error = DeviceOfflineError("it is silent; adb says 'a; b'", fix="unplug it; then plug it in")
+    assert str(error) == "it is silent; adb says 'a; b'; unplug it; then plug it in"
+
+    def fail() -> None:
+        raise error
+
+    finding, _ = attempt("attached", fail, str)
+    assert (finding.detail, finding.fix) == ("it is silent; adb says 'a; b'", "unplug it; then plug it in")

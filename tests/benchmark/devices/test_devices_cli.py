@@ -18,6 +18,8 @@ def test_what_is_known_is_listed(pocketclip: Run) -> None:
     assert result.returncode == 0, result.stderr
     for word in ("attached", "known", "host", "emulator-arm64", "pixel7", "iphone16-pro", "raspberry-pi-5"):
         assert word in result.stdout
+    listed = pocketclip("devices", "list")
+    assert (listed.returncode, listed.stdout) == (0, result.stdout)
 
 
 @pytest.mark.parametrize(

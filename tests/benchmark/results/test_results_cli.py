@@ -20,6 +20,7 @@ from benchmark.errors import (
     ResultsFileError,
     StoreError,
 )
+from benchmark.report.selection import select
 from benchmark.store import RecordText, open_store
 from benchmark.store.codec import decode, encode
 from models.errors import ConfigError, StorageError
@@ -251,3 +252,32 @@ def test_program(pocketclip: Any, error_line: Any, filled: str, tmp_path: Path) 
     assert error_line(failed).endswith("export it again; nothing was added")
     shown = pocketclip("results", "--help")
     assert all(word in shown.stdout for word in ("import", "merge", "--since", "--format"))
+
+
+def test_a_clock_in_the_future_hides_nothing(results: Results, make: Any, tmp_path: Path) -> None:
+    """Its record is shown and marked; a report takes the one made since."""
+    wrong, since = replace(make.benchmark(), created_at="2999-01-01T00:00:00+00:00"), make.benchmark()
+    new = replace(since.artifact, weights_sha256="5" * 64)
+    since = replace(since, artifact=new)
+    location = str(tmp_path / "s.sqlite")
+    with open_store(location) as store:
+        store.append(wrong)
+        store.append(since)
+        found = store.read()
+    shown = results("--store", location)
+    assert "2999-01-01 00:00 (future)" in shown.stdout
+    assert f"1 of 2 records are dated in the future, the first: record {wrong.record_id}" in shown.stderr
+    assert found.benchmarks == [wrong, since]
+    (selection,) = select(found.benchmarks, [])
+    assert selection.benchmarks == (since,)
+
+
+def test_escape_sequences_do_not_reach_the_terminal(results: Results, make: Any, tmp_path: Path) -> None:
+    record = make.benchmark()
+    record = replace(record, tag="\x1b]0;owned\x07[/red]", device=replace(record.device, name="\x1b[2Jpixel"))
+    location = str(tmp_path / "s.sqlite")
+    with open_store(location) as store:
+        store.append(record)
+    shown = results("--store", location)
+    assert shown.exit_code == 0 and "\x1b" not in shown.stdout
+    assert r"\x1b" in shown.stdout and "[/red]" in "".join(shown.stdout.split())
