@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
-from rich.table import Table
+from rich.text import Text
 
 from benchmark.accuracy_records import AccuracyRecord, Recall, RetrievalRecord
 from benchmark.evaluation import AnyRecord
 from models import command_line
 from models.evaluation.comparison import Verdict
 from models.evaluation.published import published_accuracy
+from models.evaluation.retrieval import Direction
+from models.terminal_table import TerminalTable, figure_columns, name_column, word_column
 
 _COLOURS = {Verdict.WORSE: "red", Verdict.BETTER: "green", Verdict.CANNOT_TELL: "default"}
 
@@ -26,74 +27,77 @@ def print_records(records: Sequence[AnyRecord]) -> None:
         command_line.console().print(retrieval_table(retrievals))
 
 
-def accuracy_table(records: Sequence[AccuracyRecord]) -> Table:
+def accuracy_table(records: Sequence[AccuracyRecord]) -> TerminalTable:
     """One row per record of one data set; columns that no row fills are left out."""
     first = records[0]
     images = "held-out scenes" if first.dataset == "scenes" else f"images of {first.dataset}, {first.split}"
-    columns: dict[str, list[str]] = {
-        "model": [record.model for record in records],
-        "runs in": [record.target or "PyTorch" for record in records],
-        "precision": [record.precision for record in records],
-        "accuracy": [f"{record.accuracy:.1%}" for record in records],
-        "95 %\ninterval": [_interval(record) for record in records],
-        "top-5": ["" if record.top5_accuracy is None else f"{record.top5_accuracy:.1%}" for record in records],
-        "published": [_published(record) for record in records],
-        "drop,\npoints": [_drop(record) for record in records],
-        "its 95 %\ninterval": [_drop_interval(record) for record in records],
-        "McNemar\np": [_p_value(record) for record in records],
-        "verdict": [_verdict(record) for record in records],
-    }
-    table = Table(
+    return TerminalTable(
+        columns=(
+            name_column("model", group=True),
+            name_column("runs in"),
+            name_column("precision"),
+            *figure_columns("accuracy"),
+            *figure_columns("95 %\ninterval"),
+            *figure_columns("top-5", spare=3),
+            *figure_columns("published", spare=1),
+            *figure_columns("drop,\npoints", "its 95 %\ninterval"),
+            *figure_columns("McNemar\np", spare=2),
+            word_column("verdict"),
+        ),
+        rows=[
+            (
+                record.model,
+                record.target or "PyTorch",
+                record.precision,
+                f"{record.accuracy:.1%}",
+                _interval(record),
+                "" if record.top5_accuracy is None else f"{record.top5_accuracy:.1%}",
+                _published(record),
+                _drop(record),
+                _drop_interval(record),
+                _p_value(record),
+                _verdict(record),
+            )
+            for record in records
+        ],
         title=f"Zero-shot on {first.samples:,} {images}, {first.classes:,} classes (chance {first.chance:.1%}), "
         f"templates {first.templates}",
         caption=_caption(records),
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
     )
-    shown = {heading: cells for heading, cells in columns.items() if any(cells)}
-    for heading in shown:
-        worded = heading in ("model", "runs in", "precision", "verdict")
-        # Of long names the rest goes to the next line; figures are never cut.
-        folds = heading == "model"
-        justify = "left" if worded else "right"
-        table.add_column(heading, justify=justify, no_wrap=not folds, overflow="fold" if folds else "ellipsis")
-    for row in zip(*shown.values(), strict=True):
-        table.add_row(*row)
-    return table
 
 
-def retrieval_table(records: Sequence[RetrievalRecord]) -> Table:
-    """One row per record and direction."""
+def retrieval_table(records: Sequence[RetrievalRecord]) -> TerminalTable:
+    """One row per record, direction and k."""
     first = records[0]
     compared = any(record.baseline for record in records)
-    table = Table(
+    return TerminalTable(
+        columns=(
+            name_column("model", group=True),
+            name_column("runs in"),
+            name_column("precision"),
+            name_column("direction"),
+            *figure_columns("recall\nat", "recall", "95 %\ninterval", "drop,\npoints"),
+            *figure_columns("its 95 %\ninterval", spare=1),
+            word_column("verdict"),
+        ),
+        rows=[
+            (
+                record.model,
+                record.target or "PyTorch",
+                record.precision,
+                recall.direction,
+                str(recall.k),
+                f"{recall.recall:.1%}",
+                f"{100 * recall.low:.1f} to {100 * recall.high:.1f}",
+                *_recall_drop(recall),
+            )
+            for record in records
+            for recall in sorted(record.recalls, key=lambda recall: list(Direction).index(recall.direction))
+        ],
         title=f"Retrieval on {first.dataset}, {first.split}: {first.images} images, {first.captions} captions",
-        caption="below each recall its 95 % interval by bootstrap over images"
+        caption="intervals by bootstrap over images"
         + ("; drops are against the model without one" if compared else ""),
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
     )
-    for heading in ("model", "runs in", "precision", "direction"):
-        table.add_column(heading)
-    for recall in _of_first_direction(first):
-        table.add_column(f"recall@{recall.k}", justify="right")
-        if compared:
-            table.add_column("drop, points", justify="right")
-    for record in records:
-        for direction in dict.fromkeys(recall.direction for recall in record.recalls):
-            cells: list[str] = []
-            for recall in record.recalls:
-                if recall.direction is direction:
-                    cells.append(f"{recall.recall:.1%}\n{recall.low:.1%} to {recall.high:.1%}")
-                    cells += [_recall_drop(recall)] if compared else []
-            table.add_row(record.model, record.target or "PyTorch", record.precision, direction, *cells)
-    return table
-
-
-def _of_first_direction(record: RetrievalRecord) -> list[Recall]:
-    return [recall for recall in record.recalls if recall.direction is record.recalls[0].direction]
 
 
 def _published(record: AccuracyRecord) -> str:
@@ -105,12 +109,12 @@ def _interval(record: AccuracyRecord) -> str:
     return f"{100 * record.accuracy_low:.1f} to {100 * record.accuracy_high:.1f}"
 
 
-def _drop(record: AccuracyRecord) -> str:
+def _drop(record: AccuracyRecord) -> Text:
     compared = record.comparison
     if compared is None:
-        return ""
-    colour = "red" if record.cost is not None and compared.drop_points > 1 else "default"
-    return f"[{colour}]{compared.drop_points:+.2f}[/{colour}]"
+        return Text("")
+    alarming = record.cost is not None and compared.drop_points > 1
+    return Text(f"{compared.drop_points:+.2f}", "red" if alarming else "default")
 
 
 def _drop_interval(record: AccuracyRecord) -> str:
@@ -125,23 +129,23 @@ def _p_value(record: AccuracyRecord) -> str:
     return "< 0.0001" if p_value < 1e-4 else f"{p_value:.4f}"
 
 
-def _verdict(record: AccuracyRecord) -> str:
+def _verdict(record: AccuracyRecord) -> Text:
     found = None if record.comparison is None else record.comparison.verdict
-    return "" if found is None else f"[{_COLOURS[found]}]{found}[/{_COLOURS[found]}]"
+    return Text("") if found is None else Text(found, _COLOURS[found])
 
 
-def _recall_drop(recall: Recall) -> str:
+def _recall_drop(recall: Recall) -> tuple[str, str, Text]:
     found = recall.verdict
     if found is None:
-        return ""
+        return "", "", Text("")
     interval = f"{recall.drop_low_points:+.2f} to {recall.drop_high_points:+.2f}"
-    return f"[{_COLOURS[found]}]{recall.drop_points:+.2f} ({found})[/{_COLOURS[found]}]\n{interval}"
+    return f"{recall.drop_points:+.2f}", interval, Text(found, _COLOURS[found])
 
 
-def _caption(records: Sequence[AccuracyRecord]) -> str | None:
+def _caption(records: Sequence[AccuracyRecord]) -> str:
     compared = [record for record in records if record.comparison is not None]
     if not compared:
-        return None
+        return ""
     baselines = dict.fromkeys(
         f"{side.model} ({'PyTorch' if side.target is None else f'{side.target} {side.precision}'})"
         for record in compared
