@@ -26,9 +26,10 @@ _LEGIBLE = 12
 
 
 class Holds(StrEnum):
-    """What a column holds: figures stand to the right and never break, names and words to the left."""
+    """What a column holds: figures stand to the right, all else to the left; figures and labels never break."""
 
     FIGURES = "figures"
+    LABELS = "labels"
     NAMES = "names"
     WORDS = "words"
 
@@ -60,6 +61,11 @@ def name_column(heading: str, *, spare: int = 0, group: bool = False) -> Column:
 def word_column(heading: str, *, spare: int = 0) -> Column:
     """A column of words."""
     return Column(heading, Holds.WORDS, spare)
+
+
+def label_column(heading: str, *, spare: int = 0) -> Column:
+    """A column of short words that stay in one line: a date, a verdict."""
+    return Column(heading, Holds.LABELS, spare)
 
 
 def figure_columns(*headings: str, spare: int = 0) -> tuple[Column, ...]:
@@ -181,7 +187,7 @@ def _widths(
 
 def _pieces(line: str, holds: Holds) -> list[str]:
     """The parts of a line between which it may break; of a sentence after spaces, of a name within it too."""
-    if holds is Holds.FIGURES:
+    if holds in (Holds.FIGURES, Holds.LABELS):
         return [line]
     if holds is Holds.WORDS and " " in line:
         # A word in a sentence breaks as a name does where it is long, and stays whole otherwise.

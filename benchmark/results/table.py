@@ -10,20 +10,20 @@ from rich.text import Text
 from benchmark.records import BenchmarkRecord, Status
 from benchmark.results.figures import headline, standing
 from benchmark.store import Record
-from models.terminal_table import TerminalTable, figure_columns, name_column, word_column
+from models.terminal_table import TerminalTable, figure_columns, label_column, name_column
 
 SHORT_ID = 8
 
 
 _COLUMNS = (
-    name_column("id"),
-    word_column("when", spare=2),
+    label_column("id"),
+    label_column("when", spare=2),
     name_column("model"),
     name_column("form"),
-    word_column("tower"),
-    name_column("device", spare=1),
+    label_column("tower"),
+    label_column("device", spare=1),
     name_column("tag", spare=1),
-    word_column("status"),
+    label_column("status"),
     *figure_columns("result"),
 )
 
