@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.accuracy_records import AccuracyRecord, Comparison, Recall, RetrievalRecord, Side
+from benchmark.accuracy_records import (
+    NOTHING_KNOWN,
+    AccuracyRecord,
+    Comparison,
+    Recall,
+    RetrievalRecord,
+    Side,
+    WeightsFacts,
+)
 from benchmark.records import tool_version, utc_now
 from models.errors import DatasetError
 from models.evaluation.classification import ZeroShotResult
@@ -24,6 +32,7 @@ def accuracy_record(
     *,
     executed_by: str,
     record_id: str,
+    weights: WeightsFacts = NOTHING_KNOWN,
     baseline: tuple[Side, ZeroShotResult] | None = None,
 ) -> AccuracyRecord:
     """The record of a classification.
@@ -59,11 +68,13 @@ def accuracy_record(
         top5_low=None if top5_interval is None else top5_interval.low,
         top5_high=None if top5_interval is None else top5_interval.high,
         chance=1 / result.classes,
+        left_out=tuple(map(str, dataset.left_out.entries)),
         comparison=None if baseline is None else _compare(baseline[0], baseline[1], result),
         executed_by=executed_by,
         tool_version=tool_version(),
         record_id=record_id,
         created_at=utc_now(),
+        weights=weights,
     )
 
 
@@ -92,6 +103,7 @@ def retrieval_record(
     *,
     executed_by: str,
     record_id: str,
+    weights: WeightsFacts = NOTHING_KNOWN,
     baseline: tuple[Side, RetrievalResult] | None = None,
 ) -> RetrievalRecord:
     """The record of a retrieval.
@@ -115,12 +127,14 @@ def retrieval_record(
         images=len(result.images),
         captions=int(result.captions.sum()),
         skipped=result.skipped,
+        left_out=tuple(map(str, dataset.left_out.entries)),
         recalls=tuple(_recall(result, before, direction, k) for direction in Direction for k in RECALLS_AT),
         baseline=None if baseline is None else baseline[0],
         executed_by=executed_by,
         tool_version=tool_version(),
         record_id=record_id,
         created_at=utc_now(),
+        weights=weights,
     )
 
 

@@ -29,7 +29,8 @@ def eval_command(
         typer.Option("--artifact", help="A folder of artefacts; pairs of towers are found in it. Repeatable."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="A registered model or a configuration file, run in PyTorch.")
+        str | None,
+        typer.Option("--model", help="A registered model, a run's folder or a configuration file, in PyTorch."),
     ] = None,
     changes: command_line.ChangesOption = None,
     weights: command_line.WeightsOption = None,
@@ -39,7 +40,10 @@ def eval_command(
     ] = Path("data"),
     templates: Annotated[
         str | None,
-        typer.Option("--templates", help="openai (80), simple (7), or a file: one a line, {} for the class."),
+        typer.Option(
+            "--templates",
+            help="openai (80), simple (7), or a file: one a line, JSON or a Python list; {} for the class.",
+        ),
     ] = None,
     classes: Annotated[
         Path | None,
@@ -73,15 +77,17 @@ def eval_command(
         raise typer.BadParameter("name either --artifact (one or more) or --model")
 
     from benchmark.contestants import TorchSettings
+    from benchmark.errors import StoreError
     from benchmark.eval_progress import evaluation_progress
     from benchmark.eval_table import print_records
-    from benchmark.evaluation import Evaluation, EvaluationSettings, missing_samples
+    from benchmark.evaluation import Evaluation, EvaluationSettings, notes_on
     from benchmark.store import open_store
     from models.evaluation.datasets import SetOptions, open_dataset
 
     found = open_dataset(dataset, SetOptions(data_root, templates, classes, count, seed))
-    if count is None and (missing := missing_samples(found)):
-        command_line.note(f"note: {missing}")
+    told = notes_on(found, whole=count is None)
+    for words in told:
+        command_line.note(f"note: {words}")
     settings = TorchSettings(batch_size, _device(device))
     if model is not None:
         entries = _model_entries(model, changes or [], weights, baseline, settings)
@@ -101,10 +107,17 @@ def eval_command(
         except KeyboardInterrupt:
             command_line.note("interrupted; the same command with --resume goes on from here")
             raise
+        except StoreError:
+            command_line.note("every prediction is kept; the same command with --resume judges nothing again")
+            raise
         finally:
             evaluation.close()
         evaluation.finish()
     print_records(finished)
+    # Of shards it is known only once they have been read.
+    for words in notes_on(found, whole=count is None):
+        if words not in told:
+            command_line.note(f"note: {words}")
     for record in finished:
         if record.skipped:
             command_line.note(
@@ -117,22 +130,20 @@ def eval_command(
 def _model_entries(
     model: str, changes: list[str], weights: str | None, baseline: str | None, settings: TorchSettings
 ) -> list[Entry]:
-    from benchmark.contestants import OWN_PYTORCH, parse_baseline, torch_contestant
+    from benchmark.contestants import OWN_PYTORCH, chosen_contestant, parse_baseline
     from benchmark.errors import EvaluationError
     from benchmark.evaluation import Entry
-    from models.registry import build_model, checkpoint_of, resolve_config
+    from models.registry import choose_model
 
     if baseline == OWN_PYTORCH:
         raise EvaluationError(
             f"--baseline {OWN_PYTORCH} is for --artifact: a model of PyTorch cannot be its own baseline; "
             "name another model or a folder with one exported pair"
         )
-    config = resolve_config(model, changes, weights)
-    if checkpoint_of(config, weights) is None:
-        command_line.note(
-            f"warning: {config.name} comes without weights: random ones are judged; name yours: --weights"
-        )
-    contestant = torch_contestant(build_model(config, weights), settings)
+    chosen = choose_model(model, changes, weights)
+    if chosen.untrained is not None:
+        command_line.note(f"warning: random weights are judged: {chosen.untrained}")
+    contestant = chosen_contestant(chosen, settings)
     if baseline is None:
         return [Entry(contestant)]
     other = parse_baseline(baseline, settings)
@@ -150,8 +161,10 @@ def _artifact_entries(
     from benchmark.contestants import parse_baseline as parse
     from benchmark.evaluation import Entry
     from export.artifact import find_artifacts
+    from export.untrained import warn_of_artifacts
 
     pairs = pair_artifacts(find_artifacts(folders))
+    warn_of_artifacts(image for image, _ in pairs)
     if baseline not in (None, OWN_PYTORCH):
         other = parse(baseline, settings)
         return [Entry(pair_contestant(*pair), lambda: other) for pair in pairs]

@@ -46,7 +46,7 @@ def accuracy_table(records: Sequence[AccuracyRecord]) -> TerminalTable:
         ),
         rows=[
             (
-                record.model,
+                _model(record),
                 record.target or "PyTorch",
                 record.precision,
                 f"{record.accuracy:.1%}",
@@ -82,7 +82,7 @@ def retrieval_table(records: Sequence[RetrievalRecord]) -> TerminalTable:
         ),
         rows=[
             (
-                record.model,
+                _model(record),
                 record.target or "PyTorch",
                 record.precision,
                 recall.direction,
@@ -98,6 +98,10 @@ def retrieval_table(records: Sequence[RetrievalRecord]) -> TerminalTable:
         caption="intervals by bootstrap over images"
         + ("; drops are against the model without one" if compared else ""),
     )
+
+
+def _model(record: AnyRecord) -> str:
+    return f"{record.model} (untrained)" if record.weights.trained is False else record.model
 
 
 def _published(record: AccuracyRecord) -> str:

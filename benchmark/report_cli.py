@@ -51,19 +51,19 @@ def report_command(
     chosen = command_line.parse_choice(ReportFormat, "--format", form)
     from benchmark.report.ladder_table import read_ladders
     from benchmark.report.material import Material, probe_targets
-    from benchmark.store import open_store
+    from benchmark.results_cli import read_store
     from models import atomic
 
     ladders = [found for path in ladder or () for found in read_ladders(path)]
-    with open_store(store, create=False) as records:
-        material = Material(
-            benchmarks=records.benchmarks(),
-            accuracies=records.accuracies(),
-            retrievals=records.retrievals(),
-            unavailable=probe_targets(),
-            baseline=_baseline(baseline),
-            ladders=ladders,
-        )
+    found = read_store(store)
+    material = Material(
+        benchmarks=found.benchmarks,
+        accuracies=found.accuracies,
+        retrievals=found.retrievals,
+        unavailable=probe_targets(),
+        baseline=_baseline(baseline),
+        ladders=ladders,
+    )
     text = _render(chosen, material)
     goal = DEFAULT_PAGE if out is None and chosen is ReportFormat.HTML else out
     if goal is None:

@@ -63,7 +63,9 @@ def train_command(
     ] = None,
     data: Annotated[
         str,
-        typer.Option("--data", help="scenes:COUNT, webdataset:PATTERN or csv:FILE.", rich_help_panel=_DATA),
+        typer.Option(
+            "--data", help="scenes:COUNT, webdataset:PATTERN, csv:FILE or folder:PATH.", rich_help_panel=_DATA
+        ),
     ] = "scenes:40000",
     validation: Annotated[
         str | None,
@@ -166,7 +168,24 @@ def train_command(
             config, out, resume=resume, device=device, workers=workers, report=show, inherited=_print_inheritance
         )
     if leads:
+        _print_data_notes(out)
         command_line.note(f"wrote {weights}")
+
+
+def _print_data_notes(folder: Path) -> None:
+    from models.data.left_out import described
+    from models.training.data_notes import DATA_FILE, read_data_notes
+
+    notes = read_data_notes(folder)
+    if notes is None:
+        return
+    if notes.skipped:
+        command_line.note(
+            f"warning: {notes.skipped} samples could not be used (first: {notes.first_skipped[0]}); "
+            f"{folder / DATA_FILE} names more"
+        )
+    if words := described(notes.left_out_in_all):
+        command_line.note(f"note: {words}")
 
 
 def _described(report: StepReport) -> str:

@@ -29,7 +29,7 @@ def accuracy_v1(target: str | None) -> dict[str, Any]:
         "precision": "fp32",
         "image_sha256": "a" * 64 if exported else None,
         "text_sha256": "b" * 64 if exported else None,
-        "weights_sha256": "w" * 64,
+        "weights_sha256": "9" * 64,
         "dataset": "scenes",
         "split": "heldout",
         "samples": 960,
@@ -69,7 +69,7 @@ def test_accuracy_records_of_schema_1_are_read(location: str, make: Any, execute
         store.append(make.accuracy())
         old, own = (store.find(accuracy_v1(target)["record_id"]) for target in ("onnx", None))
         assert isinstance(old, AccuracyRecord) and isinstance(own, AccuracyRecord)
-        assert (old.schema_version, old.correct, old.top5_correct, old.dataset_sha256) == (2, 807, None, None)
+        assert (old.schema_version, old.correct, old.top5_correct, old.dataset_sha256) == (3, 807, None, None)
         assert own.comparison is None
         assert old.comparison is not None
         assert (old.comparison.baseline_correct, old.comparison.drop_points) == (816, 0.9375)
