@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.progress import Progress, TaskID
-    from rich.table import Table
 
     from benchmark.records import BenchmarkRecord
+    from models.terminal_table import TerminalTable
 
 # Repeated here because `benchmark.store` brings SQLAlchemy with it; a test keeps the two equal.
 DEFAULT_STORE = "results/pocketclip.sqlite"
@@ -223,16 +223,54 @@ class _ProgressWatch:
         command_line.note(message)
 
 
-def results_table(records: Sequence[BenchmarkRecord]) -> Table:
+def results_table(records: Sequence[BenchmarkRecord]) -> TerminalTable:
     """One row per record; what was not timed says so instead of showing numbers."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     from benchmark import formatting
     from benchmark.records import Status
+    from models.terminal_table import TerminalTable, figure_columns, name_column
 
-    table = Table(
+    several = len({record.artifact.model for record in records}) > 1
+    counted = any(record.status is Status.COUNTED for record in records)
+    rows: list[list[str | Text]] = []
+    for record in sorted(records, key=lambda item: (item.artifact.model, item.artifact.rank)):
+        if record.timed:
+            cells = [Text(formatting.without_unit(cell)) for cell in formatting.timings(record)]
+            if record.invalid:
+                cells[0].append("*", "yellow")
+        else:
+            worded = {Status.FAILED: "failed", Status.COUNTED: "counted", Status.MEASURED: "emulated"}
+            said = worded.get(record.status, "untimed")
+            cells = [Text(said, "red" if record.status is Status.FAILED else "dim"), *[Text("")] * 4]
+        identity = record.artifact
+        rows.append(
+            [
+                *((identity.model,) if several else ()),
+                identity.target,
+                identity.scheme.removeprefix(f"{identity.target}-") if identity.scheme else identity.precision,
+                identity.tower,
+                formatting.without_unit(formatting.megabytes(identity.model_size_bytes)),
+                _parity_cell(record),
+                *cells,
+                *((_millions(record),) if counted else ()),
+            ]
+        )
+    return TerminalTable(
+        columns=(
+            *((name_column("model", group=True),) if several else ()),
+            name_column("target"),
+            name_column("precision"),
+            name_column("tower"),
+            *figure_columns("size\nMB", spare=1),
+            *figure_columns("parity", "p50\nms"),
+            *figure_columns("p90\nms", spare=1),
+            *figure_columns("load\nms", spare=2),
+            *figure_columns("first\nms", spare=3),
+            *figure_columns("peak\nMB", spare=2),
+            *(figure_columns("million\ninstr.") if counted else ()),
+        ),
+        rows=rows,
         caption="medians over launches; memory is the peak over what imports took"
         + ("; * not to be ranked" if any(record.invalid and record.timed for record in records) else "")
         + (
@@ -240,41 +278,7 @@ def results_table(records: Sequence[BenchmarkRecord]) -> Table:
             if any(record.status is Status.MEASURED and not record.timed for record in records)
             else ""
         ),
-        caption_justify="left",
-        # Ten columns in 80 characters.
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
     )
-    several = len({record.artifact.model for record in records}) > 1
-    for name in (*(("model",) if several else ()), "target", "precision", "tower"):
-        table.add_column(name, no_wrap=name != "model", overflow="fold")
-    for name in ("size\nMB", "parity", "p50\nms", "p90\nms", "load\nms", "first\nms", "peak\nMB"):
-        table.add_column(name, justify="right", no_wrap=True)
-    counted = any(record.status is Status.COUNTED for record in records)
-    if counted:
-        table.add_column("million\ninstr.", justify="right", no_wrap=True)
-    for record in sorted(records, key=lambda item: item.artifact.rank):
-        if record.timed:
-            cells = [Text(formatting.without_unit(cell)) for cell in formatting.timings(record)]
-            if record.invalid:
-                cells[0].append("*", "yellow")
-        else:
-            words = {Status.FAILED: "failed", Status.COUNTED: "counted", Status.MEASURED: "emulated"}
-            worded = words.get(record.status, "untimed")
-            cells = [Text(worded, "red" if record.status is Status.FAILED else "dim"), *[Text("")] * 4]
-        identity = record.artifact
-        table.add_row(
-            *((identity.model,) if several else ()),
-            identity.target,
-            identity.precision,
-            identity.tower,
-            formatting.without_unit(formatting.megabytes(identity.model_size_bytes)),
-            _parity_cell(record),
-            *cells,
-            *((_millions(record),) if counted else ()),
-        )
-    return table
 
 
 def _millions(record: BenchmarkRecord) -> str:

@@ -13,10 +13,9 @@ from models import command_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.table import Table
-
     from benchmark.compare import Comparison
     from benchmark.records import BenchmarkRecord
+    from models.terminal_table import TerminalTable
 
 
 def compare_command(
@@ -82,36 +81,38 @@ def _became(regressed: Sequence[Comparison]) -> str:
     return " or ".join(dict.fromkeys(words[each.verdict] for each in regressed))
 
 
-def comparison_table(comparisons: Sequence[Comparison]) -> Table:
+def comparison_table(comparisons: Sequence[Comparison]) -> TerminalTable:
     """One row for each comparison."""
-    from rich import box
-    from rich.table import Table
+    from models.terminal_table import TerminalTable, figure_columns, name_column, word_column
 
-    table = Table(
-        caption="change of the median; interval 95 %; detectable: the smallest change found in four of five cases",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
-    )
-    for name in ("baseline", "candidate"):
-        table.add_column(name, overflow="fold")
-    for name in ("change", "interval", "p", "effect", "detectable"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    rows: list[tuple[str, ...]] = []
     for each in comparisons:
         interval = each.interval
-        table.add_row(
-            _label(each.baseline),
-            _label(each.candidate),
-            f"{each.ratio - 1:+.1%}",
-            "" if interval is None else f"{interval[0] - 1:+.1%} to {interval[1] - 1:+.1%}",
-            "" if each.p_value is None else f"{each.p_value:.3f}",
-            "" if each.effect is None else f"{each.effect:+.2f}",
-            "" if each.detectable is None else f"{each.detectable:.1%}",
-            each.words,
+        rows.append(
+            (
+                _label(each.baseline),
+                _label(each.candidate),
+                f"{each.ratio - 1:+.1%}",
+                "" if interval is None else f"{interval[0] - 1:+.1%} to {interval[1] - 1:+.1%}",
+                "" if each.p_value is None else f"{each.p_value:.3f}",
+                "" if each.effect is None else f"{each.effect:+.2f}",
+                "" if each.detectable is None else f"{each.detectable:.1%}",
+                each.words,
+            )
         )
-    return table
+    return TerminalTable(
+        columns=(
+            name_column("baseline"),
+            name_column("candidate"),
+            *figure_columns("change", "interval"),
+            *figure_columns("p", spare=1),
+            *figure_columns("effect", spare=3),
+            *figure_columns("detectable", spare=2),
+            word_column("verdict"),
+        ),
+        rows=rows,
+        caption="change of the median; interval 95 %; detectable: the smallest change found in four of five cases",
+    )
 
 
 def _find(known: Sequence[BenchmarkRecord], reference: str) -> BenchmarkRecord:

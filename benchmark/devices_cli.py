@@ -37,25 +37,37 @@ def list_command(context: typer.Context, devices: DevicesOption = None) -> None:
 
 
 def _list(devices: Path | None) -> None:
-    from rich import box
-    from rich.table import Table
-
     from benchmark.devices.attached import list_attached
     from benchmark.devices.table import load_table
+    from models.terminal_table import TerminalTable, name_column, word_column
 
     table = load_table(devices)
     found, notes = list_attached(table)
-    attached = Table(title="attached", title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-    for heading in ("device", "by", "identity", "state"):
-        attached.add_column(heading, overflow="fold")
-    for each in found:
-        attached.add_row(each.name or "(not known)", each.transport, each.identity, each.state)
-    known = Table(title="known", title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-    for heading in ("name", "device", "by", "SoC", "cores"):
-        known.add_column(heading, overflow="fold")
-    for entry in table.values():
-        cores = " + ".join(f"{cluster.count}x {cluster.core}" for cluster in entry.cores)
-        known.add_row(entry.name, entry.title, entry.transport, entry.soc or "", cores)
+    attached = TerminalTable(
+        columns=(name_column("device"), word_column("by"), name_column("identity"), word_column("state")),
+        rows=[(each.name or "(not known)", each.transport, each.identity, each.state) for each in found],
+        title="attached",
+    )
+    known = TerminalTable(
+        columns=(
+            name_column("name"),
+            word_column("device"),
+            word_column("by"),
+            word_column("SoC"),
+            word_column("cores", spare=1),
+        ),
+        rows=[
+            (
+                entry.name,
+                entry.title,
+                entry.transport,
+                entry.soc or "",
+                " + ".join(f"{cluster.count}x {cluster.core}" for cluster in entry.cores),
+            )
+            for entry in table.values()
+        ],
+        title="known",
+    )
     console = command_line.console()
     console.print(attached)
     console.print()

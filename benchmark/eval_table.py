@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from benchmark.accuracy_records import AccuracyRecord, Recall, RetrievalRecord
 from benchmark.evaluation import AnyRecord
 from models import command_line
 from models.evaluation.published import published_accuracy
+from models.evaluation.retrieval import Direction
 from models.judgement import Judgement, Verdict
+from models.terminal_table import TerminalTable, figure_columns, name_column, word_column
 
 
 def print_records(records: Sequence[AnyRecord]) -> None:
@@ -25,78 +25,81 @@ def print_records(records: Sequence[AnyRecord]) -> None:
         command_line.console().print(retrieval_table(retrievals))
 
 
-def accuracy_table(records: Sequence[AccuracyRecord]) -> Table:
+def accuracy_table(records: Sequence[AccuracyRecord]) -> TerminalTable:
     """One row per record of one data set; columns that no row fills are left out."""
     first = records[0]
     images = "held-out scenes" if first.dataset == "scenes" else f"images of {first.dataset}, {first.split}"
-    columns: dict[str, list[str] | list[Text]] = {
-        "model": [_model(record) for record in records],
-        "runs in": [record.target or "PyTorch" for record in records],
-        "precision": [record.precision for record in records],
-        "accuracy": [f"{record.accuracy:.1%}" for record in records],
-        "95 %\ninterval": [_interval(record) for record in records],
-        "top-5": ["" if record.top5_accuracy is None else f"{record.top5_accuracy:.1%}" for record in records],
-        "published": [_published(record) for record in records],
-        "drop,\npoints": [_drop(record) for record in records],
-        "its 95 %\ninterval": [_drop_interval(record) for record in records],
-        "McNemar\np": [_p_value(record) for record in records],
-        "judgement": [_judgement(record) for record in records],
-    }
-    table = Table(
+    return TerminalTable(
+        columns=(
+            name_column("model", group=True),
+            name_column("runs in"),
+            name_column("precision"),
+            *figure_columns("accuracy"),
+            *figure_columns("95 %\ninterval"),
+            *figure_columns("top-5", spare=3),
+            *figure_columns("published", spare=1),
+            *figure_columns("drop,\npoints", "its 95 %\ninterval"),
+            *figure_columns("McNemar\np", spare=2),
+            word_column("judgement"),
+        ),
+        rows=[
+            (
+                _model(record),
+                record.target or "PyTorch",
+                record.precision,
+                f"{record.accuracy:.1%}",
+                _interval(record),
+                "" if record.top5_accuracy is None else f"{record.top5_accuracy:.1%}",
+                _published(record),
+                _drop(record),
+                _drop_interval(record),
+                _p_value(record),
+                _judgement(record),
+            )
+            for record in records
+        ],
         title=f"Zero-shot on {first.samples:,} {images}, {first.classes:,} classes (chance {first.chance:.1%}), "
         f"templates {first.templates}",
         caption=_caption(records),
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
     )
-    shown = {heading: cells for heading, cells in columns.items() if any(cells)}
-    for heading in shown:
-        worded = heading in ("model", "runs in", "precision", "judgement")
-        # Of long names and sentences the rest goes to the next line; figures are never cut.
-        wraps = heading in ("model", "judgement")
-        justify = "left" if worded else "right"
-        table.add_column(heading, justify=justify, no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
-    for row in zip(*shown.values(), strict=True):
-        table.add_row(*row)
-    return table
 
 
-def retrieval_table(records: Sequence[RetrievalRecord]) -> Table:
-    """One row per record and direction."""
+def retrieval_table(records: Sequence[RetrievalRecord]) -> TerminalTable:
+    """One row per record, direction and k."""
     first = records[0]
     compared = any(record.baseline for record in records)
-    table = Table(
+    return TerminalTable(
+        columns=(
+            name_column("model", group=True),
+            name_column("runs in"),
+            name_column("precision"),
+            name_column("direction"),
+            *figure_columns("recall\nat", "recall", "95 %\ninterval", "drop,\npoints"),
+            *figure_columns("its 95 %\ninterval", spare=1),
+            word_column("judgement"),
+        ),
+        rows=[
+            (
+                _model(record),
+                record.target or "PyTorch",
+                record.precision,
+                recall.direction,
+                str(recall.k),
+                f"{recall.recall:.1%}",
+                f"{100 * recall.low:.1f} to {100 * recall.high:.1f}",
+                *_recall_drop(recall),
+            )
+            for record in records
+            for recall in sorted(record.recalls, key=lambda recall: list(Direction).index(recall.direction))
+        ],
         title=f"Retrieval on {first.dataset}, {first.split}: {first.images} images, {first.captions} captions",
-        caption="below each recall its 95 % interval by bootstrap over images"
+        caption="intervals by bootstrap over images"
         + ("; drops are against the model without one" if compared else ""),
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
     )
-    for heading in ("model", "runs in", "precision", "direction"):
-        table.add_column(heading)
-    for recall in _of_first_direction(first):
-        table.add_column(f"recall@{recall.k}", justify="right")
-        if compared:
-            table.add_column("drop, points", justify="right")
-    for record in records:
-        for direction in dict.fromkeys(recall.direction for recall in record.recalls):
-            cells: list[str | Text] = []
-            for recall in record.recalls:
-                if recall.direction is direction:
-                    cells.append(f"{recall.recall:.1%}\n{recall.low:.1%} to {recall.high:.1%}")
-                    cells += [_recall_drop(recall)] if compared else []
-            table.add_row(_model(record), record.target or "PyTorch", record.precision, direction, *cells)
-    return table
 
 
 def _model(record: AnyRecord) -> str:
     return f"{record.model} (untrained)" if record.weights.trained is False else record.model
-
-
-def _of_first_direction(record: RetrievalRecord) -> list[Recall]:
-    return [recall for recall in record.recalls if recall.direction is record.recalls[0].direction]
 
 
 def _published(record: AccuracyRecord) -> str:
@@ -128,23 +131,23 @@ def _judgement(record: AccuracyRecord) -> Text:
     return Text() if record.comparison is None else _coloured(record.comparison.judgement)
 
 
-def _coloured(judgement: Judgement, words: str | None = None) -> Text:
+def _coloured(judgement: Judgement) -> Text:
     colour = "red" if judgement.lost else "green" if judgement.verdict is Verdict.GAINS else ""
-    return Text(str(judgement) if words is None else words, colour)
+    return Text(str(judgement), colour)
 
 
-def _recall_drop(recall: Recall) -> Text:
+def _recall_drop(recall: Recall) -> tuple[str, str, Text]:
     found = recall.judgement
     if found is None:
-        return Text()
+        return "", "", Text()
     interval = f"{recall.drop_low_points:+.2f} to {recall.drop_high_points:+.2f}"
-    return _coloured(found, f"{recall.drop_points:+.2f} ({found})\n{interval}")
+    return f"{recall.drop_points:+.2f}", interval, _coloured(found)
 
 
-def _caption(records: Sequence[AccuracyRecord]) -> str | None:
+def _caption(records: Sequence[AccuracyRecord]) -> str:
     compared = [record for record in records if record.comparison is not None]
     if not compared:
-        return None
+        return ""
     baselines = dict.fromkeys(
         f"{side.model} ({'PyTorch' if side.target is None else f'{side.target} {side.precision}'})"
         for record in compared

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.table import Table
 from rich.text import Text
 
 from benchmark.formatting import UNKNOWN, cosine
@@ -12,45 +11,45 @@ from export.clip_budgets import clip_budget_for
 from export.clip_gates import HISTOGRAM_BOUNDS, ClipGates
 from export.ladder.report import Agreement, LadderReport, Status
 from export.manifest import Manifest
+from models.terminal_table import TerminalTable, figure_columns, name_column, word_column
 
 _COLOURS = {Status.PASSED: "green", Status.FAILED: "bold red", Status.NOT_REACHED: "dim"}
 _GATES = ("top1_agreement", "margin_flips", "overlap_at_10", "queries_overlap_at_10", "gallery_overlap_at_10")
 
 
-def rungs_table(report: LadderReport) -> Table:
+def rungs_table(report: LadderReport) -> TerminalTable:
     """One row per rung: the worst cosine and the SNR against eager PyTorch and against the rung before."""
-    table = Table(title=report.artifact, title_justify="left")
-    table.add_column("rung", no_wrap=True)
-    table.add_column("executed by")
-    for heading in ("samples", "eager:\ncosine min", "SNR dB", "before:\ncosine min", "SNR dB"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for rung in report.rungs:
-        table.add_row(
-            rung.name,
-            rung.executed_by,
-            str(rung.samples) if rung.samples else "",
-            *_cells(rung.against_eager),
-            *_cells(rung.against_previous),
-            Text(rung.status, _COLOURS[rung.status]),
-        )
-    return table
+    return TerminalTable(
+        columns=(
+            name_column("rung"),
+            word_column("executed by", spare=2),
+            *figure_columns("samples", spare=3),
+            *figure_columns("eager:\ncosine min"),
+            *figure_columns("eager:\nSNR dB", spare=1),
+            *figure_columns("before:\ncosine min"),
+            *figure_columns("before:\nSNR dB", spare=1),
+            word_column("verdict"),
+        ),
+        rows=[
+            (
+                rung.name,
+                rung.executed_by,
+                str(rung.samples) if rung.samples else "",
+                *_cells(rung.against_eager),
+                *_cells(rung.against_previous),
+                Text(rung.status, _COLOURS[rung.status]),
+            )
+            for rung in report.rungs
+        ],
+        title=report.artifact,
+    )
 
 
-def gates_table(gates: ClipGates, manifest: Manifest) -> Table:
+def gates_table(gates: ClipGates, manifest: Manifest) -> TerminalTable:
     """The CLIP-level gates of an artefact beside their budgets."""
     budget = clip_budget_for(manifest.target, manifest.precision, manifest.used_passes)
     judged = f"; not judged: {gates.unjudged}" if gates.unjudged else ""
-    table = Table(
-        title=f"CLIP-level gates, {gates.samples} samples, {gates.labels} labels{judged}",
-        title_justify="left",
-        caption=f"cosine mean {cosine(gates.cosine_mean)}, p1 {cosine(gates.cosine_p1)}, min "
-        f"{cosine(gates.cosine_min)}; {_histogram(gates)}",
-        caption_justify="left",
-    )
-    table.add_column("gate")
-    table.add_column("measured", justify="right")
-    table.add_column("budget", justify="right")
+    rows: list[tuple[str, Text, str]] = []
     for name in _GATES:
         bound = getattr(budget, name)
         worded = f"margin_flips beyond {gates.margin:g}" if name == "margin_flips" else name
@@ -59,8 +58,14 @@ def gates_table(gates: ClipGates, manifest: Manifest) -> Table:
         # Beyond the bound, but so few samples that chance explains it.
         open_ = not missed and gates.unjudged is None and (value > bound if flips else value < bound)
         cell = f"{value:.4f}" + (" (cannot tell)" if open_ else "")
-        table.add_row(worded, Text(cell, "bold red" if missed else ""), f"{'<=' if flips else '>='} {bound:g}")
-    return table
+        rows.append((worded, Text(cell, "bold red" if missed else ""), f"{'<=' if flips else '>='} {bound:g}"))
+    return TerminalTable(
+        columns=(name_column("gate"), *figure_columns("measured", "budget")),
+        rows=rows,
+        title=f"CLIP-level gates, {gates.samples} samples, {gates.labels} labels{judged}",
+        caption=f"cosine mean {cosine(gates.cosine_mean)}, p1 {cosine(gates.cosine_p1)}, min "
+        f"{cosine(gates.cosine_min)}; {_histogram(gates)}",
+    )
 
 
 def failure_lines(report: LadderReport) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rich.table import Table
 from rich.text import Text
 
 from export.precision import TRAITS, Precision
 from export.targets import TARGETS, TargetEntry, probe
 from models import command_line
+from models.terminal_table import TerminalTable, figure_columns, name_column, word_column
 
 
 def print_matrix() -> None:
@@ -20,24 +20,22 @@ def print_matrix() -> None:
             if availability.available
             else f"unavailable: {availability.reason}; {availability.install}"
         )
-        table = Table(title=f"{name}: {status}", title_justify="left", expand=True)
-        table.add_column("precision", no_wrap=True)
-        table.add_column("needs", no_wrap=True)
-        table.add_column("calibration")
-        table.add_column("how")
+        rows: list[tuple[str | Text, ...]] = []
         for precision, scheme in entry.schemes.items():
             calibration = "yes" if precision.needs_calibration else ""
-            table.add_row(_marked(precision, entry), scheme.needs, calibration, scheme.how)
+            rows.append((_marked(precision, entry), scheme.needs, calibration, scheme.how))
         for precision in Precision:
             if precision not in entry.schemes:
-                table.add_row(precision, "", "", Text(f"not offered: {entry.lacking[precision]}", "dim"))
-        console.print(table)
-    meanings = Table(title="precisions", title_justify="left", expand=True)
-    for heading in ("precision", "weight bits", "activation bits", "meaning"):
-        meanings.add_column(heading, justify="right" if heading.endswith("bits") else "left")
-    for precision, traits in TRAITS.items():
-        meanings.add_row(precision, str(traits.weight_bits), str(traits.activation_bits), traits.meaning)
-    console.print(meanings)
+                rows.append((precision, "", "", Text(f"not offered: {entry.lacking[precision]}", "dim")))
+        columns = (name_column("precision"), word_column("needs"), word_column("calibration"), word_column("how"))
+        console.print(TerminalTable(columns, rows, title=f"{name}: {status}"))
+        console.print()
+    meanings = [
+        (precision, str(traits.weight_bits), str(traits.activation_bits), traits.meaning)
+        for precision, traits in TRAITS.items()
+    ]
+    columns = (name_column("precision"), *figure_columns("weight\nbits", "activation\nbits"), word_column("meaning"))
+    console.print(TerminalTable(columns, meanings, title="precisions"))
 
 
 def _marked(precision: Precision, entry: TargetEntry) -> str:

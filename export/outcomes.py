@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.table import Table
 from rich.text import Text
 
 from export.lint.finding import LintFinding, Severity, errors_of
@@ -14,6 +13,7 @@ from export.targets import probe
 from export.workers import Outcome
 from models import command_line
 from models.errors import PocketClipError
+from models.terminal_table import TerminalTable, figure_columns, name_column, word_column
 
 
 def failed(outcome: Outcome) -> bool:
@@ -59,30 +59,45 @@ def _lint_hints(findings: Sequence[LintFinding]) -> str:
 
 def print_outcomes(outcomes: Sequence[Outcome], skipped: Sequence[TargetName]) -> None:
     """The table of all artefacts, and the targets that are unavailable."""
-    table = Table(title="Artefacts")
-    for heading in ("target", "precision", "tower", "size", "cosine mean", "cosine min", "top-1", "parity", "lint"):
-        numeric = heading in ("size", "cosine mean", "cosine min", "top-1")
-        table.add_column(heading, justify="right" if numeric else "left")
+    rows: list[tuple[str | Text, ...]] = []
     for job, result in outcomes:
         identity = (job.target, job.scheme.removeprefix(f"{job.target}-"), job.tower)
         if isinstance(result, Exception):
-            table.add_row(*identity, "", "", "", "", Text("not written", "red"), "")
+            rows.append((*identity, "", "", "", "", Text("not written", "red"), ""))
             continue
         parity = result.manifest.parity
         assert parity is not None
-        table.add_row(
-            *identity,
-            f"{result.manifest.model_size_bytes / 1e6:.2f} MB",
-            f"{parity.cosine_mean:.6f}",
-            f"{parity.cosine_min:.6f}",
-            f"{parity.top1_agreement:.1%}",
-            Text("passed", "green") if parity.passed else Text("failed", "red"),
-            _lint_cell(result.manifest.lint),
+        rows.append(
+            (
+                *identity,
+                f"{result.manifest.model_size_bytes / 1e6:.2f}",
+                f"{parity.cosine_mean:.6f}",
+                f"{parity.cosine_min:.6f}",
+                f"{parity.top1_agreement:.1%}",
+                Text("passed", "green") if parity.passed else Text("failed", "red"),
+                _lint_cell(result.manifest.lint),
+            )
         )
+    console = command_line.console()
+    console.print(
+        TerminalTable(
+            columns=(
+                name_column("target"),
+                name_column("precision"),
+                name_column("tower"),
+                *figure_columns("size\nMB"),
+                *figure_columns("cosine\nmean", spare=1),
+                *figure_columns("cosine\nmin"),
+                *figure_columns("top-1", spare=2),
+                word_column("parity"),
+                word_column("lint"),
+            ),
+            rows=rows,
+            title="Artefacts",
+        )
+    )
     for name in skipped:
-        availability = probe(name)
-        table.add_row(name, "", "", "", "", "", "", f"unavailable: {availability.install}", "")
-    command_line.console().print(table)
+        console.print(f"{name} is unavailable here: {probe(name).install}", soft_wrap=True)
 
 
 def _lint_cell(findings: Sequence[LintFinding]) -> Text:

@@ -27,26 +27,15 @@ def models_command(
     changes: command_line.ChangesOption = None,
 ) -> None:
     """Shows the models: parameters, GFLOPs, activation memory and sizes of each tower, input size."""
-    from rich import box
-    from rich.table import Table
-
     from models.complexity import measure
     from models.registry import MODELS, resolve_config, shipped_weights
+    from models.terminal_table import TerminalTable, figure_columns, name_column, word_column
 
     configs = [resolve_config(name, changes or []) for name in names or MODELS]
     if compare and changes and names and len(names) == 1:
         # A changed model alone is held against the one that it was made from.
         configs.insert(0, resolve_config(names[0]))
-    table = Table(
-        title="Models (branches folded; a multiply-add counts as two operations)",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    for heading in ("model", "tower"):
-        table.add_column(heading)
-    for heading in ("input", "params\nM", "GFLOPs", "activations\nMB", "fp32\nMB"):
-        table.add_column(heading, justify="right")
-    table.add_column("weights")
+    rows: list[tuple[str, ...]] = []
     first: ModelComplexity | None = None
     for config in configs:
         complexity = measure(config)
@@ -56,17 +45,32 @@ def models_command(
             ("text", complexity.text, first.text),
         ):
             figures = zip(_figures(counted), _figures(base), ("2f", "3f", "2f", "1f"), strict=True)
-            table.add_row(
-                config.name if tower == "image" else "",
-                tower,
-                f"{counted.input_shape[-1]} {'px' if tower == 'image' else 'tokens'}",
-                *(
-                    f"{value:.{digits}}" + (f" x{value / other:.2f}" if compare and complexity is not first else "")
-                    for value, other, digits in figures
-                ),
-                ("shipped" if shipped_weights(config) else "yours") if tower == "image" else "",
+            rows.append(
+                (
+                    config.name,
+                    tower,
+                    f"{counted.input_shape[-1]} {'px' if tower == 'image' else 'tokens'}",
+                    *(
+                        f"{value:.{digits}}" + (f" x{value / other:.2f}" if compare and complexity is not first else "")
+                        for value, other, digits in figures
+                    ),
+                    "shipped" if shipped_weights(config) else "yours",
+                )
             )
-    command_line.console().print(table)
+    command_line.console().print(
+        TerminalTable(
+            columns=(
+                name_column("model", group=True),
+                name_column("tower"),
+                *figure_columns("input", "params\nM", "GFLOPs"),
+                *figure_columns("activations\nMB", spare=1),
+                *figure_columns("fp32\nMB"),
+                word_column("weights"),
+            ),
+            rows=rows,
+            title="Models (branches folded; a multiply-add counts as two operations)",
+        )
+    )
 
 
 def _figures(tower: TowerComplexity) -> tuple[float, ...]:

@@ -13,8 +13,9 @@ from benchmark.statistics import REPEATABLE_SHARE
 from export.precision import Precision
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from rich.text import Text
+
+    from models.terminal_table import TerminalTable
 
 
 @dataclass(frozen=True)
@@ -32,36 +33,31 @@ GOALS: tuple[Goal, ...] = (
 )
 
 
-def count_table(records: Sequence[CountRecord]) -> Table:
+def count_table(records: Sequence[CountRecord]) -> TerminalTable:
     """One row per file, in the order given; ratios are to files of the same model, tower and runtime."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(
-        caption="instructions per inference on one thread; spread between processes; error against PyTorch in fp32",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
-    )
-    for heading in ("model", "runtime", "file"):
-        table.add_column(heading, no_wrap=True)
-    for heading in (
-        "size\nMB",
-        "million\ninstr.",
-        "of\nplain",
-        "of\nfp32",
-        "spread\n%",
-        "max abs\nerror",
-        "cosine\nmin",
-    ):
-        table.add_column(heading, justify="right", no_wrap=True)
+    from models.terminal_table import TerminalTable, figure_columns, name_column
+
+    rows: list[tuple[str | Text, ...]] = []
     for record in records:
         cells = [Text("failed", "red"), *[Text("")] * 5] if record.failure is not None else _cells(record, records)
         size = formatting.without_unit(formatting.megabytes(record.size_bytes))
-        table.add_row(record.subject, record.runtime, record.label, size, *cells)
-    return table
+        rows.append((record.subject, record.runtime, record.label, size, *cells))
+    return TerminalTable(
+        columns=(
+            name_column("model"),
+            name_column("runtime"),
+            name_column("file"),
+            *figure_columns("size\nMB", spare=1),
+            *figure_columns("million\ninstr.", "of\nplain", "of\nfp32"),
+            *figure_columns("spread\n%", spare=1),
+            *figure_columns("max abs\nerror", spare=2),
+            *figure_columns("cosine\nmin"),
+        ),
+        rows=rows,
+        caption="instructions per inference on one thread; spread between processes; error against PyTorch in fp32",
+    )
 
 
 def shortfalls(records: Sequence[CountRecord]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from benchmark.perf.comparison_records import PerfRecord, Ratio
 from benchmark.perf.goals import FP32, INT8, PLAIN, judge
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from models.terminal_table import TerminalTable
 
 HEADINGS = ("model", "tower", "runtime", "file", "p50 ms", "of plain", "of fp32", "goal", "GEMM share")
 
@@ -40,23 +40,15 @@ def _worded(ratio: Ratio) -> str:
     return f"{ratio.median:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
 
 
-def perf_table(records: Sequence[PerfRecord]) -> Table:
+def perf_table(records: Sequence[PerfRecord]) -> TerminalTable:
     """The rows for a terminal."""
-    from rich import box
-    from rich.table import Table
+    from models.terminal_table import TerminalTable, figure_columns, name_column
 
-    table = Table(
+    return TerminalTable(
+        columns=[*map(name_column, HEADINGS[:4]), *figure_columns(*HEADINGS[4:])],
+        rows=rows(records),
         caption="one thread, files of a runtime in turn in each process; ratios: median of processes (95 % interval)",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
     )
-    for heading in HEADINGS:
-        table.add_column(heading, no_wrap=True)
-    for row in rows(records):
-        table.add_row(*row)
-    return table
 
 
 def markdown(records: Sequence[PerfRecord]) -> str:

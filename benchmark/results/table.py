@@ -5,36 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from benchmark.records import BenchmarkRecord, Status, is_future
 from benchmark.results.figures import headline, standing
 from benchmark.store import Record
+from models.terminal_table import TerminalTable, figure_columns, label_column, name_column
 from models.untrusted.printable import printable_line
 
 SHORT_ID = 8
 
 
-def results_table(records: Sequence[Record]) -> Table:
+_COLUMNS = (
+    label_column("id"),
+    label_column("when", spare=2),
+    name_column("model"),
+    name_column("form"),
+    label_column("tower"),
+    label_column("device", spare=1),
+    name_column("tag", spare=1),
+    label_column("status"),
+    *figure_columns("result"),
+)
+
+
+def results_table(records: Sequence[Record]) -> TerminalTable:
     """One row a record, in the order given; columns that no row fills are left out."""
-    rows = [_cells(record) for record in records]
-    table = Table(
+    return TerminalTable(
+        _COLUMNS,
+        [list(_cells(record).values()) for record in records],
         caption="times in UTC; latency is the median of all steady samples; more figures: --format csv or json",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
     )
-    shown = [heading for heading in rows[0] if any(row[heading].plain for row in rows)] if rows else []
-    for heading in shown:
-        # Of what is long, the rest goes to the next line; figures and ids are never cut.
-        cut = heading in ("id", "tower", "status", "result")
-        table.add_column(heading, justify="right" if heading == "result" else "left", no_wrap=cut, overflow="fold")
-    for row in rows:
-        table.add_row(*(row[heading] for heading in shown))
-    return table
 
 
 def _cells(record: Record) -> dict[str, Text]:

@@ -440,8 +440,11 @@ def test_table_of_recalls(make: Any) -> None:
     from export.precision import TargetName
 
     text = rendered(retrieval_table([make.retrieval(), make.retrieval(TargetName.ONNX, drop_points=-2.0)]))
-    for word in ("recall@5", "40.0%", "35.0% to 45.0%", "-2.00 (better)", "text-to-image"):
+    for word in ("40.0%", "35.0 to 45.0", "-2.00", "better", "text-to-image"):
         assert word in text
+    better = [line.split() for line in text.splitlines() if line.endswith("better")]
+    assert len(better) == 4
+    assert better[0][-5:] == ["-2.00", "-3.00", "to", "-1.00", "better"]
 
 
 def test_help_imports_nothing_heavy() -> None:

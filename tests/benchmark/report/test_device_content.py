@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.records import BenchmarkRecord, Status, upgrade_benchmark_v1, upgrade_benchmark_v2
+from benchmark.records import BenchmarkRecord, Status, upgrade_benchmark_v1, upgrade_benchmark_v2, upgrade_benchmark_v3
 from benchmark.report.content import build_report
 from benchmark.report.material import Material
 from benchmark.report.page import DeviceSection
@@ -161,7 +161,7 @@ def test_records_of_schema_1_are_shown(make: Any) -> None:
         del content["device"][name]
     del content["artifact"]["scheme"], content["settings"]["accelerator"]
     content["schema_version"] = 1
-    newest = upgrade_benchmark_v2(upgrade_benchmark_v1(content))
+    newest = upgrade_benchmark_v3(upgrade_benchmark_v2(upgrade_benchmark_v1(content)))
     upgraded = documents.parse(BenchmarkRecord, json.dumps(newest), source="an old record", error=ValueError)
     section = device(upgraded)
     assert instead(section) == [None]
