@@ -27,6 +27,7 @@ from models import atomic, documents
 from models.data.decoding import CorruptSample
 from models.data.embeddings import SampleEmbeddings, write_embeddings
 from models.data.indexes import SampleIndex, open_index
+from models.data.left_out import LeftOut, LeftOutLog
 from models.data.pairs import references_from
 from models.data.references import SampleReference
 from models.data.reinforcement import REINFORCEMENT_FILE, Reinforcement, ReinforcementSettings
@@ -88,6 +89,7 @@ def reinforce(
     cache: Path | None = None,
     report: Callable[[ReinforceReport], object] = lambda _: None,
     on_skip: Callable[[SkippedSample], object] | None = None,
+    on_left_out: Callable[[Sequence[LeftOut]], object] = lambda _: None,
 ) -> Reinforcement:
     """Writes the reinforced shards of a source, or the rest of them where an earlier run was interrupted.
 
@@ -100,6 +102,7 @@ def reinforce(
         cache: folder of fetched shards.
         report: told after each group of samples.
         on_skip: told of every skipped sample.
+        on_left_out: told at the end what was passed over in what this run read, where there was anything.
 
     Returns:
         What was also written to `reinforced.json`.
@@ -126,6 +129,9 @@ def reinforce(
         run.write_rest(workers)
     finally:
         index.close()
+    left_out = LeftOutLog(entry for entries in index.left_out.values() for entry in entries)
+    if left_out.entries:
+        on_left_out(left_out.entries)
     if not run.samples:
         named = "; ".join(map(str, log.first[:3])) or "it is empty"
         raise DatasetError(f"no sample of {settings.source} can be used: {named}")

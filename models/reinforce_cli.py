@@ -62,6 +62,7 @@ def reinforce_command(
     import torch
 
     from models.data.embeddings import EmbeddingDtype, EmbeddingFormat
+    from models.data.left_out import described
     from models.data.reinforcement import ReinforcementSettings, StoredFormat
     from models.data.source import parse_source
     from models.reinforce import reinforce
@@ -110,6 +111,7 @@ def reinforce_command(
             cache=cache,
             report=show,
             on_skip=lambda sample: command_line.note(f"skipped {sample}"),
+            on_left_out=lambda entries: command_line.note(f"note: {described(entries)}"),
         )
     skipped = f", {result.skipped} skipped" if result.skipped else ""
     command_line.note(f"wrote {result.shards} shards with {result.samples} samples into {out}{skipped}")
