@@ -194,6 +194,10 @@ def _launches_in_turns(
                 patience = 0.0 if unfit else plan.cooldown_seconds
             measurement.launch(runner)
             watch.advance(label)
+            differ = measurement.throw_differing_counts_away()
+            if differ is not None:
+                watch.note(f"{label}: {differ}; its counts are thrown away, and it is counted once more")
+                watch.more(measurement.settings.launches)
             if not measurement.done:
                 continue
             # Those that a failure made needless.
@@ -217,6 +221,7 @@ class Measurement:
     checks: list[GoldenCheck] = field(default_factory=list[GoldenCheck])
     failed: str | None = None
     runtime: RuntimeFacts | None = None
+    repeated: bool = False
     started: float = field(default_factory=lambda: time.monotonic())
 
     @property
@@ -246,6 +251,21 @@ class Measurement:
             if run.counted is not None:
                 self.counted.append(run.counted)
             self.runtime = _runtime_facts(_runtime_name(self.artifact), self.settings, run)
+
+    def throw_differing_counts_away(self) -> str | None:
+        """Makes room for counting once more where all counts are there and do not repeat, and says why.
+
+        What a runtime compiles or caches at its first run after an installation is no part of an inference. None where
+        the counts repeat, some are missing, or they were counted anew already.
+        """
+        if self.repeated or self.failed is not None or not self.counted or self.finished < self.settings.launches:
+            return None
+        differ = counts_differ(self.counted)
+        if differ is not None:
+            self.repeated = True
+            self.counted.clear()
+            self.checks.clear()
+        return differ
 
     @property
     def needs_more_passes(self) -> bool:

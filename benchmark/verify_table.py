@@ -74,7 +74,10 @@ def failure_lines(report: LadderReport) -> Iterator[str]:
         for failure in rung.failures:
             yield f"{rung.name}: {failure}"
         if rung.divergence is not None:
-            yield f"{rung.name} diverges at {rung.divergence}"
+            placed = rung.divergence.module is not None
+            yield f"{rung.name} {'diverges at' if placed else 'differs by'} {rung.divergence}"
+            if placed and rung.divergence.cause is not None:
+                yield f"  cause: {rung.divergence.cause}"
             yield f"  found by: {rung.divergence.method}"
     if report.gates is not None:
         for failure in report.gates.failures:

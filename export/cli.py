@@ -79,6 +79,10 @@ def export_command(
     precision_plans: Annotated[
         list[Path] | None, typer.Option("--plan", help="A plan.json to replay; one for each tower and precision.")
     ] = None,
+    keep_float: Annotated[
+        str | None,
+        typer.Option("--keep-float", help="Modules that stay in float, with commas: stem, projection, or paths."),
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Artefacts converted at a time.")] = min(
         2, os.cpu_count() or 1
     ),
@@ -126,6 +130,14 @@ def export_command(
         from export.mixed.command import with_mixed
 
         plan = replace(plan, jobs=with_mixed(plan.jobs, max_drop, labelled, precision_plans or []))
+
+    if keep_float is not None:
+        from export.errors import PlanError
+        from export.mixed.keep import with_kept
+
+        if max_drop is not None or precision_plans:
+            raise PlanError("--keep-float, --max-drop and --plan each say what stays finer; give one of them")
+        plan = replace(plan, jobs=with_kept(plan.jobs, keep_float))
 
     from export import memory as memory_bound
     from export.mixed.command import measure_all

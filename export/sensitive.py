@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 
 from models.image_tower import Downsampler, PooledProjection
@@ -12,6 +14,16 @@ _CLASSES = (Downsampler, PooledProjection, StemConv, TokenProjection)
 _NAMES = ("patch_embed", "stem", "conv1")
 
 
+def stems(tower: nn.Module) -> tuple[str, ...]:
+    """Paths of the modules that see an image tower's pixels, the outermost of each."""
+    return _outermost(tower, lambda path, module: isinstance(module, StemConv) or path.rpartition(".")[2] in _NAMES)
+
+
+def projections(tower: nn.Module) -> tuple[str, ...]:
+    """Paths of the modules that give an image tower's embedding; none where the tower multiplies by itself."""
+    return _outermost(tower, lambda _, module: isinstance(module, PooledProjection | TokenProjection))
+
+
 def eight_bit_modules(tower: nn.Module) -> tuple[str, ...]:
     """Paths of the modules past which no residual branch carries the values: stem, down-samplers, projection.
 
@@ -19,9 +31,12 @@ def eight_bit_modules(tower: nn.Module) -> tuple[str, ...]:
     convolution of the stem alone cost a mean cosine of 0.015, in each of the three down-samplers 0.002 to 0.005,
     in each of the other 20 layers less than 0.0003.
     """
+    return _outermost(tower, lambda path, module: isinstance(module, _CLASSES) or path.rpartition(".")[2] in _NAMES)
+
+
+def _outermost(tower: nn.Module, meant: Callable[[str, nn.Module], bool]) -> tuple[str, ...]:
     found: list[str] = []
     for path, module in tower.named_modules():
-        sensitive = isinstance(module, _CLASSES) or path.rpartition(".")[2] in _NAMES
-        if sensitive and not any(path.startswith(f"{above}.") for above in found):
+        if meant(path, module) and not any(path.startswith(f"{above}.") for above in found):
             found.append(path)
     return tuple(found)

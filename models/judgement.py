@@ -5,7 +5,8 @@ side alone has right), and the whole 95 % interval of the drop lies beyond the l
 limit is said only where the whole interval lies at or below it. Else nothing is said: `cannot tell`. Where there is no
 test (recalls, whose samples are not independent, and old records) the interval decides alone.
 
-`eval`, `report`, `--max-drop accuracy` and the gates of `verify` and `export` judge by this module alone.
+`eval`, `report` and the gates of `verify` and `export` judge by this module alone.
+(`--max-drop accuracy=P` is no judgement: it bounds what is measured on the labelled set.)
 """
 
 from __future__ import annotations

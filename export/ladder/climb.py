@@ -80,7 +80,8 @@ class _Form:
     executed_by: str
     budget: Budget
     outputs: Callable[[], list[np.ndarray]]
-    locate: Callable[[locate.Probes, Embeddings], Divergence | None]
+    # Takes probes, what eager PyTorch gives for them, and what this form gave.
+    locate: Callable[[locate.Probes, Embeddings, Embeddings], Divergence | None]
 
 
 def climb(subject: Subject, *, rewrite: Rewrite | None = None, watch: Watch | None = None) -> LadderReport:
@@ -175,7 +176,7 @@ class _Ladder:
             torch_version,
             self._budget(RungName.REPARAMETERISED),
             lambda: self._run_module(self._folded),
-            lambda probes, _: locate.between_modules(
+            lambda probes, *_: locate.between_modules(
                 _multibranch(self._subject), self._folded, probes, self._budget(RungName.REPARAMETERISED).snr_db
             ),
         )
@@ -184,7 +185,7 @@ class _Ladder:
             torch_version,
             self._budget(RungName.PASSES),
             lambda: self._run_module(self._tower),
-            lambda probes, _: locate.between_modules(
+            lambda probes, *_: locate.between_modules(
                 self._folded, self._tower, probes, self._budget(RungName.PASSES).snr_db
             ),
         )
@@ -193,7 +194,7 @@ class _Ladder:
             f"torch.export {torch.__version__}",
             self._budget(RungName.PROGRAM),
             lambda: self._run_module(self._program),
-            lambda probes, _: locate.in_program(
+            lambda probes, *_: locate.in_program(
                 self._tower, self._program, probes, self._budget(RungName.PROGRAM).snr_db
             ),
         )
@@ -202,7 +203,7 @@ class _Ladder:
             self._conversions.target.executed_by(),
             self._budget(RungName.CONVERTED),
             lambda: self._conversions.run(self._converted, self._subject.inputs, self._watch.advance),
-            lambda probes, _: locate.in_conversion(
+            lambda probes, *_: locate.in_conversion(
                 self._conversions,
                 self._tower,
                 self._program,
@@ -218,12 +219,13 @@ class _Ladder:
             self._conversions.target.executed_by(),
             self._budget(RungName.ARTEFACT),
             self._run_artifact,
-            lambda probes, expected: locate.in_artifact(
+            lambda probes, expected, given: locate.in_artifact(
                 self._conversions,
                 self._tower,
                 self._program,
                 probes,
                 expected,
+                given,
                 self._budget(RungName.ARTEFACT),
                 self._watch.note,
             ),
@@ -303,7 +305,7 @@ class _Ladder:
         self._watch.note(f"{form.name}: failed; searching where it diverges")
         worst = np.argsort(np.where(finite, cosines(eager, np.nan_to_num(outputs)), -np.inf))[:PROBES]
         try:
-            divergence = form.locate([subject.inputs[place] for place in worst], eager[worst])
+            divergence = form.locate([subject.inputs[place] for place in worst], eager[worst], outputs[worst])
         except ExportError as error:
             # A search that cannot be made must not cost what the rung found.
             divergence = Divergence(Method.NONE, f"the search ended early: {error}")

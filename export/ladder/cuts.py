@@ -76,6 +76,7 @@ def bisect(
         module=module,
         class_name=type(tower.get_submodule(module)).__name__,
         after=str(sites[good]) if good >= 0 else None,
+        cause=f"a wrong lowering at {module or 'the tower itself'}",
     )
 
 

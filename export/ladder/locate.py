@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from export.budgets import Budget
+from export.feeding import artifact_input
+from export.ladder.causes import Levels, level, plain_runner, rounded_level
 from export.ladder.conversion import Conversions
 from export.ladder.cuts import bisect
 from export.ladder.matching import VISIBLE_DB, Finding, first_below, first_loss, match
@@ -19,6 +21,7 @@ from export.ladder.traces import tracer_of
 from export.parity import cosines, snr_db
 from export.precision import Precision
 from export.rejection import Place
+from export.tower_module import tower_module
 
 Probes = Sequence[np.ndarray]
 Tell = Callable[[str], object]
@@ -88,13 +91,15 @@ def in_artifact(
     program: torch.fx.GraphModule,
     probes: Probes,
     expected: np.ndarray,
+    given: np.ndarray,
     budget: Budget,
     tell: Tell,
 ) -> Divergence | None:
-    """Where the artefact goes wrong.
+    """Where the artefact goes wrong, and why.
 
-    Its values are held against those of a fresh conversion at its own precision, which tells a fault of the file from
-    what the precision costs anywhere; where that one fails as well, the converter is searched.
+    The runtime's optimisations and the precision's rounding are ruled out first. Then its values are held against those
+    of a fresh conversion at its own precision, which tells a fault of the file from what the precision costs anywhere;
+    where that one fails as well, the converter is searched.
 
     Args:
         conversions: what converts.
@@ -102,6 +107,7 @@ def in_artifact(
         program: its exported program.
         probes: inputs on which the artefact fails.
         expected: PyTorch's embeddings of the probes.
+        given: the artefact's.
         budget: the artefact's.
         tell: called with a line for each conversion of a bisection.
     """
@@ -110,6 +116,13 @@ def in_artifact(
     tell(f"converting the tower afresh at {manifest.precision}")
     fresh = conversions.convert(tower, manifest.precision)
     outputs = np.concatenate(conversions.run(fresh, probes))
+    levels = _levels(conversions, probes, expected, given, outputs)
+    if levels.optimised_away:
+        words = levels.optimisation_words()
+        return Divergence(method=Method.PLAIN, detail=words, cause="the runtime's optimisations")
+    if levels.is_rounding:
+        cause = f"rounding of {manifest.precision} (as fake-quantised PyTorch shows)"
+        return Divergence(method=Method.ROUNDING, detail=levels.rounding_words(manifest.precision), cause=cause)
     if not np.isfinite(outputs).all() or cosines(expected, outputs).min() < budget.cosine_min:
         return in_conversion(conversions, tower, program, fresh, manifest.precision, probes, budget.snr_db, tell)
     calibration = "" if conversions.calibrated_alike else ", calibrated on the generated scenes"
@@ -127,10 +140,32 @@ def in_artifact(
     if finding is None:
         return Divergence(
             method=Method.VALUES,
-            detail=f"{sound}, and every value inside the file agrees when it is computed op by op: the runtime's own "
-            "fusions or its delegate give something else",
+            detail=f"{sound}, and every value inside the file agrees when it is computed op by op; neither rounding "
+            "nor the runtime's optimisations were shown to be the cause",
         )
     return _worded(stations, finding, Method.VALUES, sound)
+
+
+def _levels(
+    conversions: Conversions, probes: Probes, expected: np.ndarray, given: np.ndarray, fresh: np.ndarray
+) -> Levels:
+    subject = conversions.subject
+    manifest = subject.artifact.manifest
+    own = subject.model.config.preprocess
+    calibration = conversions.calibration.inputs if manifest.precision.needs_calibration else ()
+    runner = plain_runner(manifest.target)
+    plain = None
+    if runner is not None:
+        plain = level(
+            expected, runner(subject.artifact.model_path, [artifact_input(each, own, manifest) for each in probes])
+        )
+    tower = tower_module(subject.model, subject.tower, raw=subject.raw)
+    return Levels(
+        file=level(expected, given),
+        fresh=level(expected, fresh),
+        plain=plain,
+        rounded=rounded_level(tower, manifest.precision, calibration, probes, expected),
+    )
 
 
 def _worded(stations: Sequence[Station], finding: Finding, method: Method, sound: str = "") -> Divergence:
@@ -145,6 +180,7 @@ def _worded(stations: Sequence[Station], finding: Finding, method: Method, sound
         op=station.op,
         line=station.place.line,
         after=None if finding.after is None else str(stations[finding.after]),
+        cause=f"a wrong lowering at {station.place.module or 'the tower itself'}",
     )
 
 

@@ -42,6 +42,8 @@ class Method(StrEnum):
     MODULES = "outputs of the modules on both sides"
     VALUES = "intermediate values of the converted model"
     CUTS = "bisection: the tower cut at its modules, each cut converted"
+    ROUNDING = "the same rounding in PyTorch, and a fresh conversion"
+    PLAIN = "the same file run without the runtime's optimisations"
     NONE = "no intermediate values"
 
 
@@ -66,6 +68,7 @@ class Divergence:
 
     `module` is the path of a module in the exported tower, empty for the tower's own code; None where it cannot be
     told. `op` and `line` are known where values were compared op by op; `after` is the last place that still agreed.
+    `cause` words what is to blame where that was established: rounding, the runtime's optimisations, a wrong lowering.
     """
 
     method: Method
@@ -75,6 +78,7 @@ class Divergence:
     op: str | None = None
     line: str | None = None
     after: str | None = None
+    cause: str | None = None
 
     def __str__(self) -> str:
         if self.module is None:

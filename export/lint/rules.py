@@ -145,7 +145,7 @@ RULES: tuple[Rule, ...] = (
         "quantised first or last layer",
         "the stem sees the pixels and the projection gives the embedding: rounding there reaches everything, and both "
         "are cheap",
-        "keep the stem and the projection in floating point",
+        "export with --keep-float stem,projection",
         graph_rules.quantised_end_layer,
     ),
     Rule(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -132,6 +132,28 @@ def _stored(path: Path, key: str) -> Sensitivities | None:
     return found
 
 
+def embed_rounded(
+    tower: nn.Module, rounding: Rounding, calibration: Sequence[np.ndarray], inputs: Sequence[np.ndarray]
+) -> Embeddings:
+    """`(N, D)`: what the tower gives for inputs of batch 1 with all its units rounded at once.
+
+    Args:
+        tower: a folded tower.
+        rounding: what is done to each unit.
+        calibration: inputs of batch 1 that the ranges of activations are taken from.
+        inputs: what is embedded.
+
+    Raises:
+        NonFiniteError: the tower without any rounding gives NaN or infinity.
+    """
+    bench = _Bench(tower, rounding, calibration)
+    with ExitStack() as rounded:
+        for unit in units(tower):
+            rounded.enter_context(bench.rounded(unit))
+        with torch.inference_mode():
+            return np.concatenate([tower(torch.from_numpy(array)).numpy() for array in inputs])
+
+
 class _Bench:
     """A tower with the ranges of all its units' activations, ready to round one unit at a time."""
 
@@ -148,13 +170,18 @@ class _Bench:
 
     def drop(self, unit: str) -> float:
         """`1 - mean cosine` with that unit rounded, never below 0."""
-        weights = _weights(self._tower, unit)
-        if not self._rounding.activations and not weights:
+        if not self._rounding.activations and not _weights(self._tower, unit):
             return 0.0
-        with _rounded_weights(weights, self._rounding), self._rounded_activations(unit):
+        with self.rounded(unit):
             embeddings = self._embed()
         require_finite(embeddings, f"PyTorch with a quantised {unit}")
         return max(0.0, 1.0 - float(cosines(self._expected, embeddings).mean()))
+
+    @contextmanager
+    def rounded(self, unit: str) -> Iterator[None]:
+        """That unit with its weights and activations rounded."""
+        with _rounded_weights(_weights(self._tower, unit), self._rounding), self._rounded_activations(unit):
+            yield
 
     def _embed(self) -> Embeddings:
         with torch.inference_mode():

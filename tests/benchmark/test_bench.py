@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmark import bench, cooldown
-from benchmark.agent_runner import AgentRun, Runner
+from benchmark.agent_runner import AgentRun, CountedRun, Runner
 from benchmark.bench import BenchmarkPlan, run_plan
 from benchmark.devices import HostDevice
 from benchmark.errors import AgentError, DeviceUnsupportedError
@@ -329,3 +329,45 @@ def test_core_ml_that_computes_something_else_fails(
     (record,) = execute(ScriptedDevice(lambda: make.launch(1.0)), (build_artifact(target=TargetName.COREML),))
     assert record.status is Status.FAILED
     assert (record.reason or "").startswith("golden-mismatch")
+
+
+class CountingDevice(ScriptedDevice):
+    """Gives counts in the place of time, one after the other."""
+
+    def __init__(self, make: Any, counts: list[int]) -> None:
+        super().__init__(lambda: make.launch(1.0))
+        self.told = facts_of(DeviceKind.EMULATED)
+        self.counts = iter(counts)
+
+    def run(self, artifact: Artifact, runtime: str, settings: RunSettings, *, timeout_seconds: float) -> AgentRun:
+        found = super().run(artifact, runtime, settings, timeout_seconds=timeout_seconds)
+        count = next(self.counts)
+        return replace(found, launch=None, counted=CountedRun("cortex-a76", (count, count), 1))
+
+
+@pytest.mark.parametrize(
+    ("counts", "kept", "status"),
+    [
+        ([1_000_000, 1_000_100], (1_000_000, 1_000_100), Status.COUNTED),
+        # The first run compiled or cached something: both are counted once more.
+        ([1_300_000, 1_000_000, 1_000_000, 1_000_100], (1_000_000, 1_000_100), Status.COUNTED),
+        # It does so every time: the record is marked, and nothing is tried a third time.
+        ([1_300_000, 1_000_000, 1_300_000, 1_000_000], None, Status.FAILED),
+    ],
+)
+def test_counts_that_differ_are_counted_once_more(
+    make: Any, build_artifact: BuildArtifact, counts: list[int], kept: tuple[int, ...] | None, status: Status
+) -> None:
+    device, seen = CountingDevice(make, counts), Seen()
+    plan = BenchmarkPlan((build_artifact(),), (RunSettings(launches=2),), cooldown_seconds=0)
+    (record,) = run_plan(plan, device, append=lambda _: None, watch=seen)
+    assert record.status is status
+    assert len(device.started) == len(counts)
+    assert next(device.counts, None) is None
+    if kept is None:
+        assert record.reason is not None and record.reason.startswith("counts-differ: ")
+    else:
+        assert record.instructions is not None
+        assert tuple(process[0] for process in record.instructions.per_inference) == kept
+    assert any("it is counted once more" in note for note in seen.notes) == (len(counts) > 2)
+    assert seen.added == (2 if len(counts) > 2 else 0)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from export.artifact import load_artifact
+from export.budgets import Budget
+from export.ladder import climb as climbing
 from export.ladder.climb import climb
 from export.ladder.report import LadderReport, Method, Rung, RungName, Status
 from export.ladder.subject import load_subject
+from export.manifest import list_files
 from export.precision import Precision, TargetName, Tower
 from export.tower_module import TextTowerModule
 from models.blocks.mixers import RepMixer
@@ -189,3 +194,70 @@ def test_converter_that_breaks_one_module(plant, target: TargetName, monkeypatch
     divergence = failed(artifact.verify(), RungName.ARTEFACT).divergence
     assert divergence.method is (Method.VALUES if target is TargetName.ONNX else Method.CUTS)
     assert divergence.module == broken
+
+
+def tight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Budgets that no quantised artefact meets."""
+    whole = climbing.budget_of
+
+    def budget_of(rung: RungName, *arguments: object) -> Budget:
+        found = whole(rung, *arguments)
+        return dataclasses.replace(found, cosine_min=0.999999) if rung is RungName.ARTEFACT else found
+
+    monkeypatch.setattr(climbing, "budget_of", budget_of)
+
+
+@pytest.mark.parametrize("tower", Tower)
+def test_plain_rounding_is_no_fault_of_the_runtime(plant, tower: Tower, monkeypatch: pytest.MonkeyPatch) -> None:
+    tight(monkeypatch)
+    divergence = failed(plant(tower, precision=Precision.INT8_STATIC).verify(), RungName.ARTEFACT).divergence
+    assert divergence.method is Method.ROUNDING
+    assert divergence.cause == "rounding of int8-static (as fake-quantised PyTorch shows)"
+    assert str(divergence).startswith("rounding of int8-static (as fake-quantised PyTorch shows): the file is ")
+    assert divergence.module is None and "fusions" not in str(divergence)
+
+
+@pytest.mark.parametrize("tower", Tower)
+def test_halved_scale_is_a_fault(plant, tower: Tower, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scale of one layer's activations is half of what it should be: values are cut off."""
+    tight(monkeypatch)
+    planted = plant(tower, precision=Precision.INT8_STATIC)
+    halve_scale(planted.folder)
+    planted.edit(files=[dataclasses.asdict(entry) for entry in list_files(planted.folder)])
+    divergence = failed(planted.verify(), RungName.ARTEFACT).divergence
+    assert divergence.module is not None and divergence.module.startswith("encoder")
+    assert divergence.cause == f"a wrong lowering at {divergence.module}"
+
+
+def halve_scale(folder: Path) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    path = folder / load_artifact(folder).manifest.entry_point
+    model = onnx.load(path)
+    quantised = [node for node in model.graph.node if node.op_type == "QuantizeLinear"]
+    name = quantised[len(quantised) // 2].input[1]
+    (scale,) = (each for each in model.graph.initializer if each.name == name)
+    scale.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(scale) / 2, name))
+    onnx.save(model, path)
+
+
+def test_runtime_whose_optimisations_are_wrong(plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    from export.targets.onnx import OnnxTarget
+
+    sound = OnnxTarget.open
+
+    class Wrong:
+        def __init__(self, session) -> None:
+            self.session = session
+
+        def run(self, inputs):
+            return [np.roll(output, 1, axis=-1) for output in self.session.run(inputs)]
+
+        def close(self) -> None:
+            self.session.close()
+
+    monkeypatch.setattr(OnnxTarget, "open", lambda self, *arguments: Wrong(sound(self, *arguments)))
+    divergence = failed(plant().verify(), RungName.ARTEFACT).divergence
+    assert divergence.cause == "the runtime's optimisations"
+    assert "dB when it runs without them" in str(divergence)

@@ -1,0 +1,97 @@
+"""`--keep-float`: modules that a user wants in floating point, by path or by the part of the tower that they are."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from torch import nn
+
+from export.errors import PlanError
+from export.job import ExportJob
+from export.mixed.plan import OWN, SCHEMA_VERSION, KeptPrecision, PrecisionPlan, covers, finer_than, planned
+from export.mixed.units import units
+from export.precision import Tower
+from export.sensitive import projections, stems
+from export.tower_module import tower_module
+from models.errors import choices
+from models.registry import build_model
+
+# What may be left out at the beginning of a path.
+_PREFIXES = ("", "encoder.", "encoder.model.", "encoder.text.", "encoder.visual.")
+_MOST_NAMED = 3
+
+
+class Part(StrEnum):
+    """Words for modules that every tower has somewhere.
+
+    The stem of an image tower sees the pixels; a projection gives the embedding. A text tower has no stem.
+    """
+
+    STEM = "stem"
+    PROJECTION = "projection"
+
+
+def with_kept(jobs: Sequence[ExportJob], words: str) -> tuple[ExportJob, ...]:
+    """The jobs with a plan that keeps modules in floating point; jobs of a tower that has none of them as they are.
+
+    Args:
+        jobs: of one model.
+        words: with commas: `stem`, `projection`, or paths of modules (`encoder.` at their beginning may be left out).
+
+    Raises:
+        PlanError: a name fits no exported tower (the message has the nearest), or a precision is floating point.
+    """
+    names = list(dict.fromkeys(name.strip() for name in words.split(",") if name.strip()))
+    if not names:
+        raise PlanError(f"--keep-float names no module; give {choices(Part)} or paths of modules, with commas")
+    for job in jobs:
+        finer_than(job.precision)
+    model = build_model(jobs[0].config, jobs[0].weights)
+    towers = {tower: tower_module(model, tower) for tower in dict.fromkeys(job.tower for job in jobs)}
+    paths = {tower: [_paths(module, tower, name) for name in names] for tower, module in towers.items()}
+    for place, name in enumerate(names):
+        if not any(found[place] for found in paths.values()):
+            raise PlanError(_unknown(name, list(towers.values()), list(towers)))
+    kept = {tower: _without_covered([path for each in found for path in each]) for tower, found in paths.items()}
+    return tuple(replace(job, plan=_plan(job, kept[job.tower])) if kept[job.tower] else job for job in jobs)
+
+
+def _plan(job: ExportJob, paths: Sequence[str]) -> PrecisionPlan:
+    modules = planned(paths, KeptPrecision.FLOAT)
+    return PrecisionPlan(SCHEMA_VERSION, job.config.name, job.tower, job.precision, modules)
+
+
+def _paths(module: nn.Module, tower: Tower, name: str) -> tuple[str, ...]:
+    """What a name means in a tower; nothing where it has no such module."""
+    if name == Part.STEM:
+        return stems(module) if tower is Tower.IMAGE else ()
+    if name == Part.PROJECTION:
+        return projections(module) or (units(module)[-1],) if tower is Tower.IMAGE else (OWN,)
+    known = dict(module.named_modules())
+    bare = name.removesuffix(OWN)
+    found = next((f"{prefix}{bare}" for prefix in _PREFIXES if bare and f"{prefix}{bare}" in known), None)
+    return () if found is None else (found + (OWN if name.endswith(OWN) else ""),)
+
+
+def _without_covered(paths: Sequence[str]) -> list[str]:
+    """Without those that another path means already."""
+    distinct = list(dict.fromkeys(paths))
+    return [
+        path
+        for path in distinct
+        if not any(other != path and covers([other], path.removesuffix(OWN)) for other in distinct)
+    ]
+
+
+def _unknown(name: str, modules: Sequence[nn.Module], towers: Sequence[Tower]) -> str:
+    known = sorted({path for module in modules for path, _ in module.named_modules() if path} | set(Part))
+    near = difflib.get_close_matches(name, known, n=_MOST_NAMED, cutoff=0.4)
+    where = " and ".join(towers)
+    if name == Part.STEM:
+        return (
+            f"--keep-float {name}: the {where} tower has none, only an image tower; leave it out, or take --tower image"
+        )
+    return f"--keep-float: the {where} tower has no module {name!r}; nearest are: {choices(near or list(Part))}"
