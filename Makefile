@@ -1,6 +1,9 @@
 # Everything runs in a virtual environment that `make setup` builds from the pins in constraints.txt.
 VENV ?= .venv
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The first of these that runs and is of a version that all converters have wheels for.
+PYTHON ?= $(shell for each in python3.11 python3.12 python3; do \
+  $$each -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && { echo $$each; exit; }; done; \
+  echo python3)
 BIN := $(VENV)/bin
 PINS := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 OUT ?= artifacts
@@ -9,9 +12,11 @@ STORE ?= sqlite:///results/pocketclip.sqlite
 TEST_PROCESSES ?= 2
 # Converters of a light install stay unavailable; the full set is the default.
 EXTRAS ?= all,dev
+# PyTorch's build: auto, cpu or pypi; .ci/environment says what each is.
+TORCH ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check matrix perf perf-arm64 trials train study clean
+.PHONY: help setup pins demo test check matrix perf perf-arm64 trials train fuzz study clean
 
 help:
 	@echo "make demo    set up, export pocketclip_nano to four runtimes, check, bench, write report.html"
@@ -22,21 +27,22 @@ help:
 	@echo "make perf-arm64  the same in instructions per inference on an emulated Cortex-A76 (Linux, root)"
 	@echo "make train   train pocketclip_nano again (about 15 minutes on 2 cores) and evaluate it"
 	@echo "make trials  false verdicts, a planted slow-down and the agent's overhead on this computer (about 20 minutes)"
+	@echo "make fuzz    10,000 mutated inputs through every reader: the figures of docs/security.md (about FUZZMIN minutes)"
 	@echo "make study   reinforced against contrastive training, five seeds each: the table of docs/reinforcement.md"
 
 setup: $(VENV)/.pins-$(PINS)
 	@test "$$(cat $(VENV)/.project 2>/dev/null)" = "$(CURDIR)" || { \
-	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable . && echo "$(CURDIR)" > $(VENV)/.project; }
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --build-constraint constraints.txt --editable . && echo "$(CURDIR)" > $(VENV)/.project; }
 
 $(VENV)/.pins-$(PINS):
-	@echo "setting up $(VENV): about 7 GB, some minutes the first time"
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "PocketCLIP needs Python 3.11; set PYTHON=")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
-	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[$(EXTRAS)]'
-	@# Else every process compiles torch anew wherever PYTHONDONTWRITEBYTECODE is set; some files are templates, no Python.
-	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+	@echo "setting up $(VENV): some minutes the first time, up to 7 GB (README, Size)"
+	.ci/environment "$(VENV)" "$(PYTHON)" "$(EXTRAS)" "$(TORCH)"
 	@rm -f $(VENV)/.pins-* && echo "$(CURDIR)" > $(VENV)/.project && touch $@
+
+# Pins of every package for all hosts and Pythons, with hashes; UPGRADE=--upgrade renews them.
+pins: setup
+	echo uv | $(BIN)/uv pip compile pyproject.toml - --all-extras --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-header --quiet $(UPGRADE) --output-file constraints.txt
 
 demo: setup
 	$(BIN)/pocketclip export --model pocketclip_nano --target all --quantize base,int8 --tower both --out $(OUT)
@@ -60,7 +66,7 @@ perf: setup
 
 matrix: setup
 	-$(BIN)/pocketclip export --model pocketclip_nano --target all --quantize all --tower both --out $(OUT)
-	-$(BIN)/pocketclip export --model mobileclip_s0 --target all --quantize all --tower both --out $(OUT)
+	-$(BIN)/pocketclip export --model mobileclip_s0 --fresh-weights --target all --quantize all --tower both --out $(OUT)
 	$(BIN)/pocketclip bench --artifact $(OUT)/pocketclip_nano --artifact $(OUT)/mobileclip_s0 --launches 1 --iterations 15 \
 	  --profile --store $(STORE)
 	$(BIN)/python -m benchmark.matrix $(OUT)/pocketclip_nano $(OUT)/mobileclip_s0 --store $(STORE) --out docs/matrix.md
@@ -75,7 +81,10 @@ trials: setup
 
 train: setup
 	$(BIN)/pocketclip train --model pocketclip_nano --out runs/pocketclip_nano
-	$(BIN)/pocketclip eval --model pocketclip_nano --weights runs/pocketclip_nano/weights.safetensors
+	$(BIN)/pocketclip eval --model runs/pocketclip_nano
+
+fuzz: setup
+	$(BIN)/python -m tests.fuzz --tries 10000 --out results/fuzz.json
 
 study: setup
 	$(BIN)/python -m models.training.reinforcement_study --out runs/reinforcement

@@ -5,15 +5,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.accuracy_records import AccuracyRecord, Comparison, Recall, RetrievalRecord, Side
+from benchmark.accuracy_records import (
+    NOTHING_KNOWN,
+    AccuracyRecord,
+    Comparison,
+    Recall,
+    RetrievalRecord,
+    Side,
+    WeightsFacts,
+)
 from benchmark.records import tool_version, utc_now
 from models.errors import DatasetError
 from models.evaluation.classification import ZeroShotResult
-from models.evaluation.comparison import bootstrap_ratio_interval, mcnemar
+from models.evaluation.comparison import bootstrap_ratio_interval
 from models.evaluation.prompts import PromptSet
 from models.evaluation.retrieval import RECALLS_AT, Direction, RetrievalResult, RetrievalSet
 from models.evaluation.samples import ClassificationSet
-from models.statistics import paired_drop_interval, wilson_interval
+from models.judgement import PairedCounts
+from models.statistics import wilson_interval
 
 
 def accuracy_record(
@@ -24,6 +33,7 @@ def accuracy_record(
     *,
     executed_by: str,
     record_id: str,
+    weights: WeightsFacts = NOTHING_KNOWN,
     baseline: tuple[Side, ZeroShotResult] | None = None,
 ) -> AccuracyRecord:
     """The record of a classification.
@@ -59,11 +69,13 @@ def accuracy_record(
         top5_low=None if top5_interval is None else top5_interval.low,
         top5_high=None if top5_interval is None else top5_interval.high,
         chance=1 / result.classes,
+        left_out=tuple(map(str, dataset.left_out.entries)),
         comparison=None if baseline is None else _compare(baseline[0], baseline[1], result),
         executed_by=executed_by,
         tool_version=tool_version(),
         record_id=record_id,
         created_at=utc_now(),
+        weights=weights,
     )
 
 
@@ -71,15 +83,15 @@ def _compare(baseline: Side, before: ZeroShotResult, after: ZeroShotResult) -> C
     _same_samples(before.places, after.places)
     if not np.array_equal(before.labels, after.labels):
         raise DatasetError("the labels of the data set changed between two evaluations; leave --resume out")
-    tested = mcnemar(before.right, after.right)
-    drop = paired_drop_interval(before.right, after.right)
+    counts = PairedCounts.of(before.right, after.right)
+    drop = counts.interval()
     return Comparison(
         baseline=baseline,
         baseline_correct=before.correct,
-        lost=tested.lost,
-        won=tested.won,
-        mcnemar_p=tested.p_value,
-        drop_points=100 * (before.correct - after.correct) / len(after.labels),
+        lost=counts.lost,
+        won=counts.won,
+        mcnemar_p=counts.p_value(),
+        drop_points=100 * counts.drop,
         drop_low_points=100 * drop.low,
         drop_high_points=100 * drop.high,
     )
@@ -92,6 +104,7 @@ def retrieval_record(
     *,
     executed_by: str,
     record_id: str,
+    weights: WeightsFacts = NOTHING_KNOWN,
     baseline: tuple[Side, RetrievalResult] | None = None,
 ) -> RetrievalRecord:
     """The record of a retrieval.
@@ -115,12 +128,14 @@ def retrieval_record(
         images=len(result.images),
         captions=int(result.captions.sum()),
         skipped=result.skipped,
+        left_out=tuple(map(str, dataset.left_out.entries)),
         recalls=tuple(_recall(result, before, direction, k) for direction in Direction for k in RECALLS_AT),
         baseline=None if baseline is None else baseline[0],
         executed_by=executed_by,
         tool_version=tool_version(),
         record_id=record_id,
         created_at=utc_now(),
+        weights=weights,
     )
 
 

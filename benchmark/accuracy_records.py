@@ -3,7 +3,9 @@
 Schema history:
   accuracy 1: first version, scenes only.
   accuracy 2: any data set and its identity, templates, top-5, samples left out, any baseline with McNemar's test.
+  accuracy 3: what the reader of the data set passed over; whether the weights were trained, and cautions about them.
   retrieval 1: first version.
+  retrieval 2: the same; a caption of several images is right for each of them.
 """
 
 from __future__ import annotations
@@ -18,13 +20,29 @@ from benchmark.record_fields import LongText, Moment, Name, Points, Positive, Re
 from benchmark.records import check_stamp
 from export.precision import Precision, TargetName
 from models.documents import document
-from models.evaluation.comparison import Verdict, verdict
 from models.evaluation.retrieval import Direction
+from models.judgement import Judgement, judge_drop
 from models.untrusted.names import Sha256
 from models.untrusted.numbers import Count, Share
 
-ACCURACY_SCHEMA_VERSION = 2
-RETRIEVAL_SCHEMA_VERSION = 1
+ACCURACY_SCHEMA_VERSION = 3
+RETRIEVAL_SCHEMA_VERSION = 2
+
+
+@document
+class WeightsFacts:
+    """What is known of a side's weights.
+
+    `trained` is false of fresh random ones, None where it is not known; `cautions` word what a reader of the figures
+    must know, such as an activation that the checkpoint did not state.
+    """
+
+    trained: bool | None = None
+    cautions: tuple[Text, ...] = ()
+
+
+NOTHING_KNOWN = WeightsFacts()
+UNTRAINED = "untrained random ones"
 
 
 @document
@@ -73,11 +91,9 @@ class Comparison:
             )
 
     @property
-    def verdict(self) -> Verdict | None:
-        """What the test allows to say at 5 %, None where none was made."""
-        if self.lost is None or self.won is None or self.mcnemar_p is None:
-            return None
-        return verdict(self.lost, self.won, self.mcnemar_p)
+    def judgement(self) -> Judgement:
+        """What may be said by the rule of `models.judgement`; records of schema 1 have no test, but the interval."""
+        return judge_drop(self.drop_low_points, self.drop_high_points, self.mcnemar_p)
 
 
 @document
@@ -87,7 +103,8 @@ class AccuracyRecord:
     Shares lie in [0, 1]; intervals (95 %, Wilson) are those of the shares before them. `classes` were to choose from;
     `dataset_sha256` identifies the samples, `templates` names the prompts that `prompts_sha256` identifies (all three
     None in records of schema 1). Top-5 is None where there are no more than five classes. `skipped` names unreadable
-    samples that `samples` does not count. `comparison` is None where there was nothing to compare with.
+    samples that `samples` does not count, `left_out` says what in the data set is no sample: how much, why, and the
+    first by name. `comparison` is None where there was nothing to compare with.
 
     Raises:
         RecordError: the counts contradict each other.
@@ -121,8 +138,10 @@ class AccuracyRecord:
     tool_version: Name
     record_id: RecordId
     created_at: Moment
+    weights: WeightsFacts = NOTHING_KNOWN
+    left_out: tuple[LongText, ...] = ()
     kind: Literal["accuracy"] = "accuracy"
-    schema_version: Literal[2] = ACCURACY_SCHEMA_VERSION
+    schema_version: Literal[3] = ACCURACY_SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         check_stamp(self.record_id, self.created_at)
@@ -191,13 +210,11 @@ class Recall:
             raise RecordError("a drop and its interval belong together")
 
     @property
-    def verdict(self) -> Verdict | None:
-        """What the interval of the drop allows to say, None without a baseline."""
+    def judgement(self) -> Judgement | None:
+        """What may be said by the rule of `models.judgement`, None without a baseline."""
         if self.drop_low_points is None or self.drop_high_points is None:
             return None
-        if self.drop_low_points > 0:
-            return Verdict.WORSE
-        return Verdict.BETTER if self.drop_high_points < 0 else Verdict.CANNOT_TELL
+        return judge_drop(self.drop_low_points, self.drop_high_points, None)
 
 
 @document
@@ -226,8 +243,10 @@ class RetrievalRecord:
     tool_version: Name
     record_id: RecordId
     created_at: Moment
+    weights: WeightsFacts = NOTHING_KNOWN
+    left_out: tuple[LongText, ...] = ()
     kind: Literal["retrieval"] = "retrieval"
-    schema_version: Literal[1] = RETRIEVAL_SCHEMA_VERSION
+    schema_version: Literal[2] = RETRIEVAL_SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         check_stamp(self.record_id, self.created_at)
@@ -240,6 +259,12 @@ class RetrievalRecord:
     def side(self) -> Side:
         """Who was judged."""
         return Side(self.model, self.target, self.precision, self.image_sha256, self.text_sha256, self.weights_sha256)
+
+
+def upgrade_weights(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of the schema before weights and what is no sample were spoken of, accuracy 2 or retrieval 1, as one of
+    the next."""
+    return {**content, "schema_version": content["schema_version"] + 1}
 
 
 def upgrade_accuracy_v1(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,7 +294,7 @@ def upgrade_accuracy_v1(content: Mapping[str, Any]) -> dict[str, Any]:
     unknown = ("dataset_sha256", "templates", "prompts_sha256")
     top5 = ("top5_correct", "top5_accuracy", "top5_low", "top5_high")
     return old | {
-        "schema_version": ACCURACY_SCHEMA_VERSION,
+        "schema_version": 2,
         "skipped": [],
         "comparison": {"baseline": baseline, **compared, **tested} if exported else None,
         **dict.fromkeys((*unknown, *top5)),

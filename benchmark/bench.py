@@ -339,6 +339,7 @@ class Measurement:
                 weights_sha256=manifest.model.weights_sha256,
                 model_size_bytes=manifest.model_size_bytes,
                 scheme=manifest.scheme,
+                trained=manifest.trained,
             ),
             device=self.device,
             runtime=runtime,

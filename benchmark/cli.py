@@ -116,6 +116,7 @@ def bench_command(
     from benchmark.store import open_store
     from benchmark.store.database import location_name
     from benchmark.store.rescue import save_beside
+    from export.untrained import warn_of_artifacts
 
     if tag is not None:
         # First of all: what a database cannot keep must not cost a measurement.
@@ -128,6 +129,7 @@ def bench_command(
     unsaved: list[Path] = []
     with ExitStack() as held:
         artifacts = held.enter_context(measurable_artifacts(artifact))
+        warn_of_artifacts(artifacts)
         chosen = open_device(device, table, say=command_line.note, app=app)
         held.enter_context(lease(chosen.lease_key, name=device, wait_seconds=wait))
         # Opened before the first launch: a store that cannot be written must not cost a measurement.

@@ -35,11 +35,21 @@ _MOST_SAMPLES = 256
 
 
 class Verdict(StrEnum):
-    """What the launches support of the candidate against the baseline."""
+    """What the launches support of the candidate against the baseline: of times, or of counted instructions.
+
+    Fewer instructions are no promise of less time: that depends on which they are.
+    """
 
     FASTER = "faster"
     SLOWER = "slower"
+    FEWER = "fewer"
+    MORE = "more"
     CANNOT_TELL = "cannot tell"
+
+    @property
+    def regressed(self) -> bool:
+        """Whether the candidate is the worse one."""
+        return self in (Verdict.SLOWER, Verdict.MORE)
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,8 @@ class Comparison:
     `ratio` is the candidate's median latency (or count of instructions) over the baseline's, `interval` its 95 %
     interval. `effect` is Cliff's delta: -1 where every launch of the candidate is faster than every one of the
     baseline, 1 where slower. `detectable` is the smallest change, as a share, that so many launches with such a spread
-    find in four of five cases. None stands where it cannot be had; `reason` then says why.
+    find in four of five cases. None stands where it cannot be had; `reason` then says why. `invalid` names what forbids
+    to rank the records, a line for each; it is empty but where the user asked for such a comparison.
     """
 
     baseline: BenchmarkRecord
@@ -61,15 +72,35 @@ class Comparison:
     effect: float | None
     detectable: float | None
     reason: str | None
+    invalid: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The verdict as tables show it, marked where a record may not be ranked."""
+        return f"{self.verdict} (invalid run)" if self.invalid else str(self.verdict)
 
 
-def compare_records(baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> Comparison:
+def compare_records(
+    baseline: BenchmarkRecord, candidate: BenchmarkRecord, *, allow_invalid: bool = False
+) -> Comparison:
     """Compares two records of like conditions.
+
+    With `allow_invalid`, records that may not be ranked are compared too, and the comparison says so.
 
     Raises:
         IncomparableError: they were measured under unlike conditions, or one may not be ranked.
     """
-    check_comparable(baseline, candidate)
+    check_comparable(baseline, candidate, allow_invalid=allow_invalid)
+    invalid = tuple(line for record in (baseline, candidate) for line in why_invalid(record))
+    return replace(_compare(baseline, candidate), invalid=invalid)
+
+
+def why_invalid(record: BenchmarkRecord) -> list[str]:
+    """What forbids to rank a record, a line for each condition that was not met."""
+    return [f"{_name(record)} {each.code}: {each.reason}" for each in record.invalid]
+
+
+def _compare(baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> Comparison:
     if baseline.status is Status.COUNTED:
         return _compare_counts(baseline, candidate)
     ratio, interval = ratio_interval(baseline.launches, candidate.launches)
@@ -91,7 +122,7 @@ def judge_family(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return [each if each.p_value is None else _judged(each, next(adjusted)) for each in comparisons]
 
 
-def check_comparable(baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> None:
+def check_comparable(baseline: BenchmarkRecord, candidate: BenchmarkRecord, *, allow_invalid: bool = False) -> None:
     """Raises `IncomparableError` with everything that forbids to compare two records."""
     unlike = [
         f"{name} ({one} and {other})"
@@ -119,9 +150,11 @@ def check_comparable(baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> N
             raise IncomparableError(f"{_name(record)}: {record.device.name} is emulated, its times say nothing")
         if record.status not in (Status.MEASURED, Status.COUNTED):
             raise IncomparableError(f"{_name(record)} was not timed ({record.status}): {record.reason}")
-        if record.invalid:
+        if record.invalid and not allow_invalid:
             why = "; ".join(f"{each.code}: {each.reason}; {each.fix}" for each in record.invalid)
-            raise IncomparableError(f"{_name(record)} may not be ranked: {why}")
+            raise IncomparableError(
+                f"{_name(record)} may not be ranked: {why}; --allow-invalid compares it all the same, marked"
+            )
 
 
 def _unit(accelerator: str) -> str:
@@ -183,7 +216,7 @@ def _compare_counts(baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> Co
     if abs(ratio - 1) <= REPEATABLE_SHARE:
         verdict, reason = Verdict.CANNOT_TELL, f"within {REPEATABLE_SHARE:.1%}, to which counts repeat"
     else:
-        verdict, reason = (Verdict.SLOWER if ratio > 1 else Verdict.FASTER), None
+        verdict, reason = (Verdict.MORE if ratio > 1 else Verdict.FEWER), None
     return Comparison(baseline, candidate, verdict, ratio, None, None, None, REPEATABLE_SHARE, reason)
 
 

@@ -34,13 +34,17 @@ def compare_command(
     device: Annotated[
         str | None, typer.Option("--device", help="Among several devices' records, those of this one.")
     ] = None,
+    allow_invalid: Annotated[
+        bool,
+        typer.Option("--allow-invalid", help="Compare records that may not be ranked (busy, hot...) too, marked."),
+    ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Says whether what was measured is faster, slower, or cannot be told apart.
+    """Says whether what was measured is faster or slower (counted instructions: fewer or more), or cannot be told.
 
-    With --baseline, ends with exit code 3 where the statistics support that something became slower.
+    With --baseline, ends with exit code 3 where the statistics support that something became slower, or takes more.
     """
-    from benchmark.compare import Verdict, compare_records, judge_family
+    from benchmark.compare import compare_records, judge_family
     from benchmark.errors import OptionError, RegressionError
     from benchmark.results_cli import read_store
 
@@ -48,22 +52,34 @@ def compare_command(
         raise OptionError("compare takes two records, `compare A B`, or a tag, `compare --baseline TAG`")
     known = [record for record in read_store(store).benchmarks if device in (None, record.device.name)]
     if first is not None and second is not None:
-        found = [compare_records(_find(known, first), _find(known, second))]
+        pair = _find(known, first), _find(known, second)
+        found = [compare_records(*pair, allow_invalid=allow_invalid)]
     else:
         assert baseline is not None
-        pairs = _pairs(known, baseline, candidate)
-        found = judge_family([compare_records(*pair) for pair in pairs])
+        pairs = _pairs(known, baseline, candidate, allow_invalid=allow_invalid)
+        found = judge_family([compare_records(*pair, allow_invalid=allow_invalid) for pair in pairs])
     command_line.console().print(comparison_table(found))
     for each in found:
         if each.reason is not None:
             command_line.note(f"cannot tell: {_label(each.candidate)}: {each.reason}{_advice(each)}")
-    slower = [each for each in found if each.verdict is Verdict.SLOWER]
-    if baseline is not None and slower:
-        worst = max(slower, key=lambda each: each.ratio)
+    for line in dict.fromkeys(line for each in found for line in each.invalid):
+        command_line.note(f"warning: may not be ranked, compared all the same: {line}")
+    regressed = [each for each in found if each.verdict.regressed]
+    if baseline is not None and regressed:
+        worst = max(regressed, key=lambda each: each.ratio)
+        marked = sum(bool(each.invalid) for each in regressed)
         raise RegressionError(
-            f"{len(slower)} of {len(found)} became slower than {baseline!r}, the most {_label(worst.candidate)}: "
-            f"{worst.ratio - 1:+.1%}"
+            f"{len(regressed)} of {len(found)} {_became(regressed)} than {baseline!r}, the most "
+            f"{_label(worst.candidate)}: {worst.ratio - 1:+.1%}"
+            + (f"; {marked} of them on records that may not be ranked" if marked else "")
         )
+
+
+def _became(regressed: Sequence[Comparison]) -> str:
+    from benchmark.compare import Verdict
+
+    words = {Verdict.SLOWER: "became slower", Verdict.MORE: "take more instructions"}
+    return " or ".join(dict.fromkeys(words[each.verdict] for each in regressed))
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:
@@ -93,7 +109,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
             "" if each.p_value is None else f"{each.p_value:.3f}",
             "" if each.effect is None else f"{each.effect:+.2f}",
             "" if each.detectable is None else f"{each.detectable:.1%}",
-            each.verdict,
+            each.words,
         )
     return table
 
@@ -122,9 +138,12 @@ def _find(known: Sequence[BenchmarkRecord], reference: str) -> BenchmarkRecord:
 
 
 def _pairs(
-    known: Sequence[BenchmarkRecord], baseline: str, candidate: str | None
+    known: Sequence[BenchmarkRecord], baseline: str, candidate: str | None, *, allow_invalid: bool
 ) -> list[tuple[BenchmarkRecord, BenchmarkRecord]]:
     """The last record of each kind with the baseline's tag, with the last one of the candidate's.
+
+    Records that may not be ranked take part with `allow_invalid` alone, and only where no other is of their kind; else
+    a note tells how many were left out, and names the first.
 
     Raises:
         NoRecordError: nothing has the tag, or nothing is like what has it.
@@ -133,20 +152,50 @@ def _pairs(
     from benchmark.records import Status
 
     sides: tuple[dict[tuple[object, ...], BenchmarkRecord], ...] = ({}, {})
+    invalid: tuple[dict[tuple[object, ...], BenchmarkRecord], ...] = ({}, {})
     for record in known:
-        if record.rankable or (record.status is Status.COUNTED and not record.invalid):
-            if record.tag == baseline:
-                sides[0][_kind(record)] = record
-            elif candidate is None or record.tag == candidate:
-                sides[1][_kind(record)] = record
+        side = 0 if record.tag == baseline else 1 if candidate is None or record.tag == candidate else None
+        if side is None or not (record.timed or record.status is Status.COUNTED):
+            continue
+        (invalid if record.invalid else sides)[side][_kind(record)] = record
+    # A later valid run takes an invalid one's place, whatever is asked.
+    left_out = [
+        record
+        for place in (0, 1)
+        for kind, record in invalid[place].items()
+        if kind not in sides[place] and (place == 0 or kind in sides[0] or kind in invalid[0])
+    ]
+    if allow_invalid:
+        sides = tuple({**invalid[place], **sides[place]} for place in (0, 1))
+        left_out = []
     if not sides[0]:
-        raise NoRecordError(f"no record that may be ranked has the tag {baseline!r}; bench with --tag {baseline}")
+        raise NoRecordError(
+            f"no record that may be ranked has the tag {baseline!r}; "
+            + (_left_out(left_out) or f"bench with --tag {baseline}")
+        )
     pairs = [(old, sides[1][kind]) for kind, old in sides[0].items() if kind in sides[1]]
     if not pairs:
         raise NoRecordError(
             f"nothing was measured like what has the tag {baseline!r}: the same model, scheme, tower, device, threads"
+            + (f"; {_left_out(left_out)}" if left_out else "")
         )
+    if left_out:
+        command_line.note(f"warning: {_left_out(left_out)}")
     return pairs
+
+
+def _left_out(records: Sequence[BenchmarkRecord]) -> str:
+    """How many records may not be ranked, the first with the reason, and what to do; empty for none."""
+    from benchmark.compare import why_invalid
+
+    if not records:
+        return ""
+    first = records[0]
+    count = f"{len(records)} {'record' if len(records) == 1 else 'records'}"
+    return (
+        f"{count} may not be ranked and {'was' if len(records) == 1 else 'were'} left out (first: "
+        f"{'; '.join(why_invalid(first))}): {first.invalid[0].fix}, or compare with --allow-invalid"
+    )
 
 
 def _kind(record: BenchmarkRecord) -> tuple[object, ...]:

@@ -256,7 +256,7 @@ class IncomparableError(BenchmarkError):
 
 
 class RegressionError(BenchmarkError):
-    """A candidate is slower than its baseline, as far as the statistics support it."""
+    """A candidate is slower, or takes more instructions, than its baseline, as far as the statistics support it."""
 
     exit_code = 3
 

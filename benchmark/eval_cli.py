@@ -14,8 +14,14 @@ from benchmark.cli import DEFAULT_STORE, StoreOption
 from models import command_line
 
 if TYPE_CHECKING:
-    from benchmark.contestants import TorchSettings
+    from collections.abc import Sequence
+
+    from benchmark.contestants import Contestant, TorchSettings
     from benchmark.evaluation import AnyRecord, Entry
+    from export.artifact import Artifact
+    from models.evaluation.prompts import Templates
+    from models.evaluation.retrieval import RetrievalSet
+    from models.evaluation.samples import ClassificationSet
 
 _DATASETS = (
     "scenes, imagenet, imagenet-v2, imagenet-a, imagenet-o, imagenet-r, objectnet, folder:PATH, webdataset:PATTERN "
@@ -26,10 +32,11 @@ _DATASETS = (
 def eval_command(
     artifact: Annotated[
         list[Path] | None,
-        typer.Option("--artifact", help="A folder of artefacts; pairs of towers are found in it. Repeatable."),
+        typer.Option("--artifact", help="A folder of artefacts (pairs are found in it) or a bundle. Repeatable."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="A registered model or a configuration file, run in PyTorch.")
+        str | None,
+        typer.Option("--model", help="A registered model, a run's folder or a configuration file, in PyTorch."),
     ] = None,
     changes: command_line.ChangesOption = None,
     weights: command_line.WeightsOption = None,
@@ -39,7 +46,10 @@ def eval_command(
     ] = Path("data"),
     templates: Annotated[
         str | None,
-        typer.Option("--templates", help="openai (80), simple (7), or a file: one a line, {} for the class."),
+        typer.Option(
+            "--templates",
+            help="openai (80), simple (7), or a file: one a line, JSON or a Python list; {} for the class.",
+        ),
     ] = None,
     classes: Annotated[
         Path | None,
@@ -76,18 +86,21 @@ def eval_command(
     from benchmark.errors import StoreError
     from benchmark.eval_progress import evaluation_progress
     from benchmark.eval_table import print_records
-    from benchmark.evaluation import Evaluation, EvaluationSettings, missing_samples
+    from benchmark.evaluation import Evaluation, EvaluationSettings, notes_on
     from benchmark.store import open_store
     from models.evaluation.datasets import SetOptions, open_dataset
 
     found = open_dataset(dataset, SetOptions(data_root, templates, classes, count, seed))
-    if count is None and (missing := missing_samples(found)):
-        command_line.note(f"note: {missing}")
+    told = notes_on(found, whole=count is None)
+    for words in told:
+        command_line.note(f"note: {words}")
     settings = TorchSettings(batch_size, _device(device))
     if model is not None:
         entries = _model_entries(model, changes or [], weights, baseline, settings)
     else:
-        entries = _artifact_entries(artifact or [], weights, baseline, settings)
+        entries, own_templates = _artifact_entries(artifact or [], weights, baseline, settings)
+        if own_templates is not None and templates is None:
+            found = _with_templates(found, dataset, own_templates)
     folder = cache or _beside(store)
     finished: list[AnyRecord] = []
     with open_store(store) as records, evaluation_progress() as watch:
@@ -109,6 +122,10 @@ def eval_command(
             evaluation.close()
         evaluation.finish()
     print_records(finished)
+    # Of shards it is known only once they have been read.
+    for words in notes_on(found, whole=count is None):
+        if words not in told:
+            command_line.note(f"note: {words}")
     for record in finished:
         if record.skipped:
             command_line.note(
@@ -121,22 +138,22 @@ def eval_command(
 def _model_entries(
     model: str, changes: list[str], weights: str | None, baseline: str | None, settings: TorchSettings
 ) -> list[Entry]:
-    from benchmark.contestants import OWN_PYTORCH, parse_baseline, torch_contestant
+    from benchmark.contestants import OWN_PYTORCH, chosen_contestant, parse_baseline
     from benchmark.errors import EvaluationError
     from benchmark.evaluation import Entry
-    from models.registry import build_model, checkpoint_of, resolve_config
+    from models.registry import choose_model
 
     if baseline == OWN_PYTORCH:
         raise EvaluationError(
             f"--baseline {OWN_PYTORCH} is for --artifact: a model of PyTorch cannot be its own baseline; "
             "name another model or a folder with one exported pair"
         )
-    config = resolve_config(model, changes, weights)
-    if checkpoint_of(config, weights) is None:
-        command_line.note(
-            f"warning: {config.name} comes without weights: random ones are judged; name yours: --weights"
-        )
-    contestant = torch_contestant(build_model(config, weights), settings)
+    chosen = choose_model(model, changes, weights)
+    if chosen.untrained is not None:
+        command_line.note(f"warning: random weights are judged: {chosen.untrained}")
+    for caution in chosen.cautions:
+        command_line.note(f"warning: {chosen.config.name}: {caution}")
+    contestant = chosen_contestant(chosen, settings)
     if baseline is None:
         return [Entry(contestant)]
     other = parse_baseline(baseline, settings)
@@ -146,29 +163,99 @@ def _model_entries(
 
 
 def _artifact_entries(
-    folders: list[Path], weights: str | None, baseline: str | None, settings: TorchSettings
-) -> list[Entry]:
+    paths: list[Path], weights: str | None, baseline: str | None, settings: TorchSettings
+) -> tuple[list[Entry], Templates | None]:
+    """What to judge at the paths, and the prompts of the bundles among them.
+
+    Raises:
+        ArtifactNotFoundError: there is no pair of towers at all, or one leaves the choice open.
+    """
     import functools
 
-    from benchmark.contestants import OWN_PYTORCH, Contestant, own_pytorch, pair_artifacts, pair_contestant
+    from benchmark.bundle_contestant import bundle_contestant, bundle_pytorch, bundle_templates
+    from benchmark.contestants import OWN_PYTORCH, own_pytorch, pair_artifacts, pair_contestant
     from benchmark.contestants import parse_baseline as parse
     from benchmark.evaluation import Entry
     from export.artifact import find_artifacts
+    from export.bundle.manifest import BUNDLE_NAME
+    from export.bundle.reading import read_bundle
+    from export.untrained import warn_of_artifacts, warn_of_bundle
 
-    pairs = pair_artifacts(find_artifacts(folders))
-    if baseline not in (None, OWN_PYTORCH):
-        other = parse(baseline, settings)
-        return [Entry(pair_contestant(*pair), lambda: other) for pair in pairs]
-    images = {image.manifest.model.weights_sha256: image for image, _ in pairs}
+    bundles = [read_bundle(path) for path in paths if (path / BUNDLE_NAME).is_file()]
+    folders = [path for path in paths if not (path / BUNDLE_NAME).is_file()]
+    pairing = pair_artifacts(find_artifacts(folders) if folders else [])
+    warn_of_artifacts([image for image, _ in pairing.pairs])
+    _tell_alone(pairing.alone, nothing_else=not pairing.pairs and not bundles)
+    for bundle in bundles:
+        warn_of_bundle(bundle)
+        image, text = bundle.manifest.image, bundle.manifest.text
+        if (image.target, image.precision) != (text.target, text.precision):
+            command_line.note(
+                f"note: {bundle.folder} has towers of two precisions, {image.target}-{image.precision} and "
+                f"{text.target}-{text.precision}; tables and records name the image tower's"
+            )
+    other = None if baseline is None or baseline == OWN_PYTORCH else parse(baseline, settings)
+    images = {image.manifest.model.weights_sha256: image for image, _ in pairing.pairs}
 
     @functools.cache
     def own(weights_sha256: str) -> Contestant:
         return own_pytorch(images[weights_sha256], weights, settings)
 
-    return [
-        Entry(pair_contestant(image, text), functools.partial(own, image.manifest.model.weights_sha256))
-        for image, text in pairs
-    ]
+    entries: list[Entry] = []
+    for image, text in pairing.pairs:
+        made_from = functools.partial(own, image.manifest.model.weights_sha256)
+        entries.append(Entry(pair_contestant(image, text), made_from if other is None else lambda: other))
+    for bundle in bundles:
+        contestant = bundle_contestant(bundle)
+        if any(entry.contestant.side == contestant.side for entry in entries):
+            command_line.note(f"note: {bundle.folder} has the towers of another --artifact; they are judged once")
+            continue
+        before = bundle_pytorch(bundle, weights, settings) if other is None else other
+        if before is None:
+            command_line.note(
+                f"note: {bundle.folder} does not say how {bundle.manifest.model.name} is built in PyTorch: it is "
+                "compared with nothing; give --baseline MODEL.json=CHECKPOINT for a drop"
+            )
+        entries.append(Entry(contestant, None if before is None else functools.partial(_same, before)))
+    return entries, bundle_templates(bundles)
+
+
+def _same(contestant: Contestant) -> Contestant:
+    return contestant
+
+
+def _tell_alone(alone: Sequence[Artifact], *, nothing_else: bool) -> None:
+    """Says which artefacts are left out for want of their other tower; an error where nothing else is there."""
+    from export.errors import ArtifactNotFoundError
+    from export.precision import Tower
+
+    if not alone:
+        return
+    first = alone[0]
+    lacking = Tower.TEXT if first.manifest.tower is Tower.IMAGE else Tower.IMAGE
+    count = f"{len(alone)} {'artefact has' if len(alone) == 1 else 'artefacts have'} no other tower"
+    words = f"{count} (first: {first.label} at {first.folder}, which lacks its {lacking} tower)"
+    if nothing_else:
+        raise ArtifactNotFoundError(
+            f"{words}, and there is no pair to judge; export it with --tower both, or give --artifact twice"
+        )
+    command_line.note(f"note: {words} and {'is' if len(alone) == 1 else 'are'} left out")
+
+
+def _with_templates(
+    found: ClassificationSet | RetrievalSet, dataset: str, templates: Templates
+) -> ClassificationSet | RetrievalSet:
+    """The set with a bundle's prompts, where it is the user's own and says nothing of prompts."""
+    from dataclasses import replace
+
+    from models.evaluation.samples import ClassificationSet
+
+    own = dataset.startswith(("folder:", "webdataset:"))
+    # A set of shards with templates beside it is named for that file.
+    if not isinstance(found, ClassificationSet) or not own or found.templates.name != "openai":
+        return found
+    command_line.note(f"note: prompts are the bundle's own ({templates.name}); --templates takes others")
+    return replace(found, templates=templates)
 
 
 def _device(name: str) -> str:

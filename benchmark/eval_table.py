@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from benchmark.accuracy_records import AccuracyRecord, Recall, RetrievalRecord
 from benchmark.evaluation import AnyRecord
 from models import command_line
-from models.evaluation.comparison import Verdict
 from models.evaluation.published import published_accuracy
-
-_COLOURS = {Verdict.WORSE: "red", Verdict.BETTER: "green", Verdict.CANNOT_TELL: "default"}
+from models.judgement import Judgement, Verdict
 
 
 def print_records(records: Sequence[AnyRecord]) -> None:
@@ -30,8 +29,8 @@ def accuracy_table(records: Sequence[AccuracyRecord]) -> Table:
     """One row per record of one data set; columns that no row fills are left out."""
     first = records[0]
     images = "held-out scenes" if first.dataset == "scenes" else f"images of {first.dataset}, {first.split}"
-    columns: dict[str, list[str]] = {
-        "model": [record.model for record in records],
+    columns: dict[str, list[str] | list[Text]] = {
+        "model": [_model(record) for record in records],
         "runs in": [record.target or "PyTorch" for record in records],
         "precision": [record.precision for record in records],
         "accuracy": [f"{record.accuracy:.1%}" for record in records],
@@ -41,7 +40,7 @@ def accuracy_table(records: Sequence[AccuracyRecord]) -> Table:
         "drop,\npoints": [_drop(record) for record in records],
         "its 95 %\ninterval": [_drop_interval(record) for record in records],
         "McNemar\np": [_p_value(record) for record in records],
-        "verdict": [_verdict(record) for record in records],
+        "judgement": [_judgement(record) for record in records],
     }
     table = Table(
         title=f"Zero-shot on {first.samples:,} {images}, {first.classes:,} classes (chance {first.chance:.1%}), "
@@ -53,11 +52,11 @@ def accuracy_table(records: Sequence[AccuracyRecord]) -> Table:
     )
     shown = {heading: cells for heading, cells in columns.items() if any(cells)}
     for heading in shown:
-        worded = heading in ("model", "runs in", "precision", "verdict")
-        # Of long names the rest goes to the next line; figures are never cut.
-        folds = heading == "model"
+        worded = heading in ("model", "runs in", "precision", "judgement")
+        # Of long names and sentences the rest goes to the next line; figures are never cut.
+        wraps = heading in ("model", "judgement")
         justify = "left" if worded else "right"
-        table.add_column(heading, justify=justify, no_wrap=not folds, overflow="fold" if folds else "ellipsis")
+        table.add_column(heading, justify=justify, no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
     for row in zip(*shown.values(), strict=True):
         table.add_row(*row)
     return table
@@ -83,13 +82,17 @@ def retrieval_table(records: Sequence[RetrievalRecord]) -> Table:
             table.add_column("drop, points", justify="right")
     for record in records:
         for direction in dict.fromkeys(recall.direction for recall in record.recalls):
-            cells: list[str] = []
+            cells: list[str | Text] = []
             for recall in record.recalls:
                 if recall.direction is direction:
                     cells.append(f"{recall.recall:.1%}\n{recall.low:.1%} to {recall.high:.1%}")
                     cells += [_recall_drop(recall)] if compared else []
-            table.add_row(record.model, record.target or "PyTorch", record.precision, direction, *cells)
+            table.add_row(_model(record), record.target or "PyTorch", record.precision, direction, *cells)
     return table
+
+
+def _model(record: AnyRecord) -> str:
+    return f"{record.model} (untrained)" if record.weights.trained is False else record.model
 
 
 def _of_first_direction(record: RetrievalRecord) -> list[Recall]:
@@ -106,11 +109,7 @@ def _interval(record: AccuracyRecord) -> str:
 
 
 def _drop(record: AccuracyRecord) -> str:
-    compared = record.comparison
-    if compared is None:
-        return ""
-    colour = "red" if record.cost is not None and compared.drop_points > 1 else "default"
-    return f"[{colour}]{compared.drop_points:+.2f}[/{colour}]"
+    return "" if record.comparison is None else f"{record.comparison.drop_points:+.2f}"
 
 
 def _drop_interval(record: AccuracyRecord) -> str:
@@ -125,17 +124,21 @@ def _p_value(record: AccuracyRecord) -> str:
     return "< 0.0001" if p_value < 1e-4 else f"{p_value:.4f}"
 
 
-def _verdict(record: AccuracyRecord) -> str:
-    found = None if record.comparison is None else record.comparison.verdict
-    return "" if found is None else f"[{_COLOURS[found]}]{found}[/{_COLOURS[found]}]"
+def _judgement(record: AccuracyRecord) -> Text:
+    return Text() if record.comparison is None else _coloured(record.comparison.judgement)
 
 
-def _recall_drop(recall: Recall) -> str:
-    found = recall.verdict
+def _coloured(judgement: Judgement, words: str | None = None) -> Text:
+    colour = "red" if judgement.lost else "green" if judgement.verdict is Verdict.GAINS else ""
+    return Text(str(judgement) if words is None else words, colour)
+
+
+def _recall_drop(recall: Recall) -> Text:
+    found = recall.judgement
     if found is None:
-        return ""
+        return Text()
     interval = f"{recall.drop_low_points:+.2f} to {recall.drop_high_points:+.2f}"
-    return f"[{_COLOURS[found]}]{recall.drop_points:+.2f} ({found})[/{_COLOURS[found]}]\n{interval}"
+    return _coloured(found, f"{recall.drop_points:+.2f} ({found})\n{interval}")
 
 
 def _caption(records: Sequence[AccuracyRecord]) -> str | None:
@@ -147,4 +150,7 @@ def _caption(records: Sequence[AccuracyRecord]) -> str | None:
         for record in compared
         if record.comparison is not None and (side := record.comparison.baseline)
     )
-    return f"against {' and '.join(baselines)} on the same images; verdict: exact paired McNemar test at 5 %"
+    return (
+        f"against {' and '.join(baselines)} on the same images; a loss is said where McNemar's exact test and the "
+        "interval agree (docs/evaluation.md)"
+    )

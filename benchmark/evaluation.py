@@ -12,8 +12,10 @@ from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord, Side
 from benchmark.contestants import Contestant
 from benchmark.records import new_record_id
 from benchmark.store import Store
+from models.data.left_out import described
 from models.evaluation.classification import ZeroShotResult, classify
 from models.evaluation.encoders import Encoder
+from models.evaluation.folders import equal_classes
 from models.evaluation.journal import Journal, JournalHeader, open_journal
 from models.evaluation.prompts import prompt_set
 from models.evaluation.retrieval import RetrievalResult, RetrievalSet, retrieve
@@ -116,7 +118,7 @@ class Evaluation:
         judged = self._judge(contestant)
         record_id = judged.journal.run_id
         before = None if baseline is None else (baseline.side, self._judge(baseline).result)
-        record = self._worded(contestant.side, judged, before, record_id)
+        record = self._worded(contestant, judged, before, record_id)
         stored = self._store.find(record_id)
         if stored is not None and not _is_same(record, stored):
             # The same predictions, compared with another baseline than before the interruption.
@@ -127,16 +129,28 @@ class Evaluation:
         self._recorded.add(contestant.side)
         return record
 
-    def _worded(self, side: Side, judged: _Judged, before: tuple[Side, AnyResult] | None, record_id: str) -> AnyRecord:
-        result, dataset, executed_by = judged.result, self._dataset, judged.executed_by
+    def _worded(
+        self, contestant: Contestant, judged: _Judged, before: tuple[Side, AnyResult] | None, record_id: str
+    ) -> AnyRecord:
+        result, dataset = judged.result, self._dataset
+        side, facts, executed_by = contestant.side, contestant.facts, judged.executed_by
         if isinstance(result, RetrievalResult):
             assert isinstance(dataset, RetrievalSet)
             other = (before[0], before[1]) if before and isinstance(before[1], RetrievalResult) else None
-            return retrieval_record(side, dataset, result, executed_by=executed_by, record_id=record_id, baseline=other)
+            return retrieval_record(
+                side, dataset, result, executed_by=executed_by, record_id=record_id, weights=facts, baseline=other
+            )
         assert isinstance(dataset, ClassificationSet) and self._prompts is not None
         paired = (before[0], before[1]) if before and isinstance(before[1], ZeroShotResult) else None
         return accuracy_record(
-            side, dataset, self._prompts, result, executed_by=executed_by, record_id=record_id, baseline=paired
+            side,
+            dataset,
+            self._prompts,
+            result,
+            executed_by=executed_by,
+            record_id=record_id,
+            weights=facts,
+            baseline=paired,
         )
 
     def _judge(self, contestant: Contestant) -> _Judged:
@@ -202,6 +216,29 @@ _NO_PROMPTS = "captions"
 def _is_same(record: AnyRecord, stored: object) -> bool:
     """Whether a record says what a stored one says; when it was made does not matter."""
     return isinstance(stored, type(record)) and replace(record, created_at=stored.created_at) == stored
+
+
+def notes_on(dataset: ClassificationSet | RetrievalSet, *, whole: bool) -> list[str]:
+    """What to tell a user of a set before it is judged: what lacks, what was passed over, what cannot be told apart.
+
+    Args:
+        dataset: the set.
+        whole: whether all of it is judged, and not a part that the user asked for.
+
+    Raises:
+        DatasetError: a class has no text.
+    """
+    notes = [described(dataset.left_out.entries)]
+    if isinstance(dataset, RetrievalSet):
+        if dataset.shared_captions:
+            notes.append(
+                f"{dataset.shared_captions:,} captions belong to several images each; any of these counts as right"
+            )
+    else:
+        if whole:
+            notes.append(missing_samples(dataset))
+        notes.append(equal_classes(dataset.class_names))
+    return [f"{dataset.name}: {note.removeprefix(f'{dataset.name}: ')}" for note in notes if note is not None]
 
 
 def missing_samples(dataset: ClassificationSet | RetrievalSet) -> str | None:

@@ -4,6 +4,7 @@ Version history:
   job 1, result 1: first versions.
   job 2, result 2: job_id, by which a result is known to be that of the job; cores, sustained_seconds.
   job 3, result 3: accelerator, load_mode; python_version became platform, and app_version came with the apps.
+  result 4: request_sha256, by which a job is found that was changed between harness and device.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from models.untrusted.names import Sha256
 from models.untrusted.numbers import Dimension
 
 JOB_VERSION = 3
-RESULT_VERSION = 3
+RESULT_VERSION = 4
 
 
 @document
@@ -113,3 +114,4 @@ class AgentResult:
     accelerator_observed: LongText | None = None
     launch: Launch | None = None
     outputs: OutputFile | None = None
+    request_sha256: Sha256 | None = None

@@ -10,6 +10,7 @@ Schema history:
   benchmark 3: settings.accelerator, more load modes, launch.during and .first_load, thermal_headroom of a
     machine's state, a summary for parity where a bundle's tower was measured. Later, without a new version since all
     records that PocketCLIP wrote fit: bounds of numbers, lengths of texts, forms of ids, times and hashes.
+  benchmark 4: artifact.trained.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from models.documents import document
 from models.untrusted.names import Sha256
 from models.untrusted.numbers import Count, NotNegative, Share
 
-BENCHMARK_SCHEMA_VERSION = 3
+BENCHMARK_SCHEMA_VERSION = 4
 
 _CLOCKS_DIFFER = timedelta(minutes=10)
 
@@ -95,7 +96,8 @@ class LoadMode(StrEnum):
 class ArtifactIdentity:
     """Which artefact was measured. `sha256` covers all its files, the size the model files alone.
 
-    `scheme` is the manifest's: target, precision and what differs from the usual form.
+    `scheme` is the manifest's: target, precision and what differs from the usual form. `trained` is false where the
+    weights are fresh random ones, None where it is not known.
     """
 
     model: Name
@@ -106,6 +108,7 @@ class ArtifactIdentity:
     weights_sha256: Sha256
     model_size_bytes: Count
     scheme: Tag = ""
+    trained: bool | None = None
 
     @property
     def rank(self) -> tuple[int, int, int]:
@@ -241,7 +244,7 @@ class BenchmarkRecord:
     invalid: tuple[Invalidity, ...] = ()
     tag: Tag | None = None
     kind: Literal["benchmark"] = "benchmark"
-    schema_version: Literal[3] = BENCHMARK_SCHEMA_VERSION
+    schema_version: Literal[4] = BENCHMARK_SCHEMA_VERSION
 
     @property
     def timed(self) -> bool:
@@ -325,3 +328,8 @@ def upgrade_benchmark_v2(content: Mapping[str, Any]) -> dict[str, Any]:
     """A record of schema 2 in the form of schema 3: what was asked for was in the runtime's facts alone."""
     asked = content["runtime"]["accelerator_requested"]
     return {**content, "settings": {**content["settings"], "accelerator": asked}, "schema_version": 3}
+
+
+def upgrade_benchmark_v3(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of schema 3 in the form of schema 4: whether the weights were trained is unknown."""
+    return {**content, "schema_version": 4}

@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.formatting import UNKNOWN, cosine
-from export.clip_budgets import CLIP_BUDGETS
+from export.clip_budgets import clip_budget_for
 from export.clip_gates import HISTOGRAM_BOUNDS, ClipGates
 from export.ladder.report import Agreement, LadderReport, Status
-from export.precision import Precision, TargetName
+from export.manifest import Manifest
 
 _COLOURS = {Status.PASSED: "green", Status.FAILED: "bold red", Status.NOT_REACHED: "dim"}
 _GATES = ("top1_agreement", "margin_flips", "overlap_at_10", "queries_overlap_at_10", "gallery_overlap_at_10")
@@ -37,9 +37,9 @@ def rungs_table(report: LadderReport) -> Table:
     return table
 
 
-def gates_table(gates: ClipGates, target: TargetName, precision: Precision) -> Table:
-    """The CLIP-level gates beside their budgets."""
-    budget = CLIP_BUDGETS[target, precision]
+def gates_table(gates: ClipGates, manifest: Manifest) -> Table:
+    """The CLIP-level gates of an artefact beside their budgets."""
+    budget = clip_budget_for(manifest.target, manifest.precision, manifest.used_passes)
     judged = f"; not judged: {gates.unjudged}" if gates.unjudged else ""
     table = Table(
         title=f"CLIP-level gates, {gates.samples} samples, {gates.labels} labels{judged}",
@@ -55,8 +55,11 @@ def gates_table(gates: ClipGates, target: TargetName, precision: Precision) -> T
         bound = getattr(budget, name)
         worded = f"margin_flips beyond {gates.margin:g}" if name == "margin_flips" else name
         missed = any(failure.split()[0] == name for failure in gates.failures)
-        sign = "<=" if name == "margin_flips" else ">="
-        table.add_row(worded, Text(f"{getattr(gates, name):.4f}", "bold red" if missed else ""), f"{sign} {bound:g}")
+        value, flips = getattr(gates, name), name == "margin_flips"
+        # Beyond the bound, but so few samples that chance explains it.
+        open_ = not missed and gates.unjudged is None and (value > bound if flips else value < bound)
+        cell = f"{value:.4f}" + (" (cannot tell)" if open_ else "")
+        table.add_row(worded, Text(cell, "bold red" if missed else ""), f"{'<=' if flips else '>='} {bound:g}")
     return table
 
 

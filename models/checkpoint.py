@@ -1,47 +1,27 @@
-"""Reading and writing model weights: safetensors, and PyTorch state dicts read with `weights_only`."""
+"""Reading and writing model weights: safetensors, and PyTorch state dicts of tensors alone."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
-from models import atomic
+from models import atomic, command_line
+from models.checkpoint_file import read_content
+from models.checkpoint_layout import Found, find_state, fitted
 from models.errors import CheckpointError, NonFiniteError
-
-_MOST_NAMED = 3
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint file, by key.
+    """The tensors of a checkpoint file, by key, as they stand in it.
 
     Raises:
         CheckpointError: the file is missing, truncated, or no checkpoint.
     """
-    if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint at {path}")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load
-
-            return load(path.read_bytes())
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, EOFError) as error:
-        # Torch's own message proposes to load without `weights_only`, which would run the file's code.
-        raise CheckpointError(
-            f"cannot read the checkpoint {path}: it is a part of a file, or not one of tensors alone; "
-            "give a safetensors file or a PyTorch state dict"
-        ) from error
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"cannot read the checkpoint {path}: {reason}; fetch or write it again") from error
-    except Exception as error:
-        # safetensors raises a class of its own that it does not export under a stable name.
-        raise CheckpointError(f"cannot read the checkpoint {path}: {error}; fetch or write it again") from error
+    content = read_content(path)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
@@ -50,18 +30,32 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Loads a checkpoint strictly: every key and shape must fit.
+    """Loads a checkpoint of any trainer's layout; every key and shape must fit. What had to be changed is noted.
 
     Raises:
-        CheckpointError: unreadable, or keys or shapes do not fit; the message names the first ones.
-        NonFiniteError: a weight is NaN or infinite.
+        CheckpointError: unreadable, nothing in it fits, or more than one thing does; the message says what it is.
+        NonFiniteError: a weight is NaN or infinite, or becomes so in the model's type.
     """
-    state = read_state_dict(path)
-    misfits = _misfits(model.state_dict(), state)
-    if misfits:
-        raise CheckpointError(f"{path} does not fit the model: {'; '.join(misfits)}")
-    require_finite_state(state, path)
-    model.load_state_dict(state, strict=True)
+    expected = model.state_dict()
+    found = find_state(read_content(path), expected, str(path))
+    load_fitted(model, found, path)
+
+
+def load_fitted(model: nn.Module, found: Found, path: Path) -> None:
+    """Loads tensors under the model's own names that came from `path`; raises as `load_weights`."""
+    expected = model.state_dict()
+    state = fitted(found.state, expected, str(path))
+    require_finite_state(state.state, path)
+    model.load_state_dict(state.state, strict=True)
+    changes = found.changes + state.changes
+    if changes:
+        _say(f"note: {path}: {'; '.join(changes)}")
+
+
+@functools.cache
+def _say(text: str) -> None:
+    """Once for each process: models are built more than once."""
+    command_line.note(text)
 
 
 def require_finite_state(state: Mapping[str, Tensor], path: Path) -> None:
@@ -77,22 +71,6 @@ def save_weights(model: nn.Module, path: Path) -> None:
 
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     atomic.write_bytes(path, save(state))
-
-
-def _misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
-    missing = [key for key in expected if key not in found]
-    unknown = [key for key in found if key not in expected]
-    shaped = [
-        f"{key} is {tuple(found[key].shape)}, the model has {tuple(expected[key].shape)}"
-        for key in expected
-        if key in found and found[key].shape != expected[key].shape
-    ]
-    groups = (("missing keys", missing), ("unknown keys", unknown), ("shapes", shaped))
-    return [
-        f"{len(items)} {title} ({', '.join(items[:_MOST_NAMED])}{', ...' if len(items) > _MOST_NAMED else ''})"
-        for title, items in groups
-        if items
-    ]
 
 
 def weights_sha256(model: nn.Module) -> str:

@@ -17,7 +17,13 @@ def models_command(
         list[str] | None,
         typer.Argument(help="Models or configuration files; all models by default.", show_default=False),
     ] = None,
-    compare: Annotated[bool, typer.Option("--compare", help="Each figure also as a ratio to the first model.")] = False,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Each figure also as a ratio to the first model; one model with --set, to the unchanged one.",
+        ),
+    ] = False,
     changes: command_line.ChangesOption = None,
 ) -> None:
     """Shows the models: parameters, GFLOPs, activation memory and sizes of each tower, input size."""
@@ -28,6 +34,9 @@ def models_command(
     from models.registry import MODELS, resolve_config, shipped_weights
 
     configs = [resolve_config(name, changes or []) for name in names or MODELS]
+    if compare and changes and names and len(names) == 1:
+        # A changed model alone is held against the one that it was made from.
+        configs.insert(0, resolve_config(names[0]))
     table = Table(
         title="Models (branches folded; a multiply-add counts as two operations)",
         box=box.SIMPLE_HEAD,

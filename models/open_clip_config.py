@@ -12,10 +12,11 @@ from models.documents import document
 from models.errors import ConfigError, UnknownModelError
 from models.preprocess import Interpolation, PreprocessSpec, ResizeMode
 from models.tokenizer import TokenizerSpec
+from models.untrusted.names import PlainName
 
 PREFIX = "open_clip:"
 # Of a pretrained tag's entry, what the images must go through.
-_PREPROCESS_KEYS = ("mean", "std", "interpolation", "resize_mode")
+PREPROCESS_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 
 @document
@@ -26,7 +27,7 @@ class OpenClipConfig:
     `pretrained` a tag of OpenCLIP's, such as `openai`, whose weights and preprocessing are meant.
     """
 
-    name: str
+    name: PlainName
     description: str
     embedding_dim: int
     preprocess: PreprocessSpec
@@ -80,7 +81,7 @@ def open_clip_config(reference: str, pretrained: str | None = None) -> OpenClipC
     if pretrained is not None and pretrained not in tags:
         raise ConfigError(f"{name} has no pretrained tag {pretrained!r}; choose among: {', '.join(tags) or '(none)'}")
     entries = [get_pretrained_cfg(name, tag) for tag in ([pretrained] if pretrained else tags)]
-    stated = [{key: entry[key] for key in _PREPROCESS_KEYS if key in entry} for entry in entries]
+    stated = [{key: entry[key] for key in PREPROCESS_KEYS if key in entry} for entry in entries]
     inputs = stated[0] if stated and all(entry == stated[0] for entry in stated) else {}
     if pretrained is not None and entries[0].get("quick_gelu"):
         architecture["quick_gelu"] = True

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from models.blocks.mixers import attend
 from models.blocks.transformer import MASKED
-from models.checkpoint import require_finite_state
+from models.checkpoint import load_fitted
+from models.checkpoint_file import read_content
+from models.checkpoint_layout import Found, find_any_state
 from models.config import MAX_LOGIT_SCALE
 from models.errors import CheckpointError, ConfigError
 from models.open_clip_config import OpenClipConfig
@@ -124,17 +126,41 @@ def load_open_clip_weights(model: OpenClipModel, source: Path) -> None:
         CheckpointError: unreadable, or keys or shapes do not fit.
         NonFiniteError: a weight is NaN or infinite.
     """
-    from open_clip import load_checkpoint
+    found = find_any_state(read_content(source), str(source))
+    state, changes = _in_own_layout(model, found.state, source)
+    load_fitted(model.clip, Found(state, found.changes + changes), source)
 
-    if not source.is_file():
-        raise CheckpointError(f"there is no checkpoint at {source}")
+
+def _in_own_layout(
+    model: OpenClipModel, state: dict[str, Tensor], source: Path
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """A state dict of any layout that OpenCLIP reads in that of `CustomTextCLIP`, and what was resized, in words.
+
+    The steps of `open_clip.load_checkpoint`, which opens files by itself and in ways that are not safe.
+    """
+    from open_clip.convert import convert_state_dict
+    from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
+
+    expected = model.clip.state_dict()
     try:
-        load_checkpoint(model.clip, str(source), weights_only=True)
+        state = convert_state_dict(model.clip, dict(state))
+        if "positional_embedding" in state and "positional_embedding" not in expected:
+            state = convert_to_custom_text_state_dict(state)
+        # Of OpenAI's archives, and of transformers' older versions.
+        for key in ("input_resolution", "context_length", "vocab_size", "text.transformer.embeddings.position_ids"):
+            if key not in expected:
+                state.pop(key, None)
+        if "logit_bias" in expected and "logit_bias" not in state and "logit_scale" in state:
+            state["logit_bias"] = torch.zeros_like(state["logit_scale"])
+        before = {key: value.shape for key, value in state.items()}
+        resize_pos_embed(state, model.clip)
+        resize_text_pos_embed(state, model.clip)
     except Exception as error:
-        # Torch, safetensors and OpenCLIP each raise classes of their own.
+        # OpenCLIP's conversions expect that what they convert is what they take it for.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise CheckpointError(f"{source} does not fit {model.config.name}: {' '.join(lines[:2])[:300]}") from error
-    require_finite_state(model.state_dict(), source)
+    resized = [key for key, shape in before.items() if key in state and state[key].shape != shape]
+    return state, tuple(f"resized {key} from {tuple(before[key])} to {tuple(state[key].shape)}" for key in resized)
 
 
 def fetch_open_clip_weights(config: OpenClipConfig) -> Path:

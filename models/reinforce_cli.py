@@ -19,7 +19,8 @@ Kind = TypeVar("Kind", bound=StrEnum)
 
 def reinforce_command(
     data: Annotated[
-        str, typer.Option("--data", help="scenes:COUNT, webdataset:PATTERN or csv:FILE.", show_default=False)
+        str,
+        typer.Option("--data", help="scenes:COUNT, webdataset:PATTERN, csv:FILE or folder:PATH.", show_default=False),
     ],
     teachers: Annotated[
         list[str],

@@ -6,9 +6,6 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 
 @dataclass(frozen=True)
 class Interval:
@@ -37,23 +34,17 @@ def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> Inter
     return Interval(low, high)
 
 
-def paired_drop_interval(baseline_right: ArrayLike, right: ArrayLike, confidence: float = 0.95) -> Interval:
-    """Interval of `accuracy(baseline) - accuracy`, both judged on the same samples.
+def difference_interval(lost: int, won: int, total: int, confidence: float = 0.95) -> Interval:
+    """Interval of `(lost - won) / total`, the difference of two shares of the same samples.
 
     Only samples that one side alone has right carry information; their counts give the variance (Newcombe
     1998, method 1, with half a count added to each so that no difference does not mean no doubt).
 
     Args:
-        baseline_right, right: booleans of equal length, one per sample.
-
-    Raises:
-        ValueError: lengths differ or are zero.
+        lost, won: how many samples the first side alone, and the second side alone, has right.
+        total: how many samples there are, at least one.
+        confidence: between 0 and 1.
     """
-    first, second = np.asarray(baseline_right, bool), np.asarray(right, bool)
-    if first.shape != second.shape or first.size == 0:
-        raise ValueError(f"need equally many samples, at least one; got {first.size} and {second.size}")
-    total = first.size
-    lost, won = int((first & ~second).sum()), int((~first & second).sum())
     difference = (lost - won) / total
     disagreement = (lost + won + 1) / total
     spread = _quantile(confidence) * math.sqrt(max(0.0, disagreement - difference**2) / total)

@@ -63,7 +63,9 @@ def train_command(
     ] = None,
     data: Annotated[
         str,
-        typer.Option("--data", help="scenes:COUNT, webdataset:PATTERN or csv:FILE.", rich_help_panel=_DATA),
+        typer.Option(
+            "--data", help="scenes:COUNT, webdataset:PATTERN, csv:FILE or folder:PATH.", rich_help_panel=_DATA
+        ),
     ] = "scenes:40000",
     validation: Annotated[
         str | None,
@@ -95,7 +97,9 @@ def train_command(
         float, typer.Option("--learning-rate", help="Peak of the schedule.", rich_help_panel=_SPEED)
     ] = 1.5e-3,
     weight_decay: Annotated[float, typer.Option("--weight-decay", rich_help_panel=_SPEED)] = 0.05,
-    warmup_steps: Annotated[int, typer.Option("--warmup-steps", min=0, rich_help_panel=_SPEED)] = 100,
+    warmup_steps: Annotated[
+        int, typer.Option("--warmup-steps", min=0, help="At most a tenth of --steps.", rich_help_panel=_SPEED)
+    ] = 100,
     autocast: Annotated[str, typer.Option("--autocast", help="off, bf16 or fp16.", rich_help_panel=_SPEED)] = "off",
     activation_checkpointing: Annotated[
         bool,
@@ -166,7 +170,24 @@ def train_command(
             config, out, resume=resume, device=device, workers=workers, report=show, inherited=_print_inheritance
         )
     if leads:
+        _print_data_notes(out)
         command_line.note(f"wrote {weights}")
+
+
+def _print_data_notes(folder: Path) -> None:
+    from models.data.left_out import described
+    from models.training.data_notes import DATA_FILE, read_data_notes
+
+    notes = read_data_notes(folder)
+    if notes is None:
+        return
+    if notes.skipped:
+        command_line.note(
+            f"warning: {notes.skipped} samples could not be used (first: {notes.first_skipped[0]}); "
+            f"{folder / DATA_FILE} names more"
+        )
+    if words := described(notes.left_out_in_all):
+        command_line.note(f"note: {words}")
 
 
 def _described(report: StepReport) -> str:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from models.checkpoint_file import INDEX_SUFFIX, shard_names
 from models.errors import CheckpointError, choices
+from models.run_folder import WEIGHTS_FILE, is_run_folder
 
 HUB_PREFIX = "hf:"
 CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+# Of a checkpoint in several files, whose index names them.
+_PART = re.compile(r"-\d{5}-of-\d{5}\.")
 _HUB = re.compile(r"(?P<repository>[^/@]+/[^/@]+)(?:/(?P<file>[^@]+))?(?:@(?P<revision>.+))?")
 
 
@@ -35,6 +39,12 @@ def fetch_weights(source: str) -> Path:
     place, _, fragment = source.partition("#")
     wanted = _wanted_hash(source, fragment) if fragment else None
     path = _download(parse_hub_file(place)) if place.startswith(HUB_PREFIX) else Path(place)
+    if path.is_dir():
+        path = _in_folder(path)
+    if wanted is not None and path.name.endswith(INDEX_SUFFIX):
+        raise CheckpointError(
+            f"{place}: the hash of an index does not cover the files that it names; leave #sha256 out"
+        )
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint at {path}")
     if wanted is not None:
@@ -46,6 +56,21 @@ def fetch_weights(source: str) -> Path:
                 "fetch it again or correct the hash"
             )
     return path
+
+
+def _in_folder(folder: Path) -> Path:
+    """The checkpoint of a folder: a run's weights, an index, or the only file.
+
+    Raises:
+        CheckpointError: there is none, or several.
+    """
+    if is_run_folder(folder):
+        return folder / WEIGHTS_FILE
+    try:
+        names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+    except OSError as error:
+        raise CheckpointError(f"cannot read the folder {folder}: {error.strerror or error}") from error
+    return folder / _only_checkpoint(str(folder), names)
 
 
 def parse_hub_file(text: str) -> HubFile:
@@ -76,7 +101,12 @@ def _download(wanted: HubFile) -> Path:
         file = wanted.file or _only_checkpoint(
             name, HfApi().list_repo_files(wanted.repository, revision=wanted.revision)
         )
-        return Path(hf_hub_download(wanted.repository, file, revision=wanted.revision))
+        path = Path(hf_hub_download(wanted.repository, file, revision=wanted.revision))
+        if path.name.endswith(INDEX_SUFFIX):
+            for part in shard_names(path)[1]:
+                beside = str(PurePosixPath(file).parent / part)
+                hf_hub_download(wanted.repository, beside, revision=wanted.revision)
+        return path
     except CheckpointError:
         raise
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, TimeoutError) as error:
@@ -99,7 +129,8 @@ def _download(wanted: HubFile) -> Path:
 
 
 def _only_checkpoint(name: str, files: list[str]) -> str:
-    found = [file for file in files if file.endswith(CHECKPOINT_SUFFIXES)]
+    """The only checkpoint among files; parts stand behind their index."""
+    found = [file for file in files if file.endswith((INDEX_SUFFIX, *CHECKPOINT_SUFFIXES)) and not _PART.search(file)]
     if len(found) != 1:
         raise CheckpointError(f"{name} holds {len(found)} checkpoints ({choices(found)}); name one: {name}/FILE")
     return found[0]

@@ -2,52 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.file_names import composed
 from models.errors import LabelError
+from models.word_lists import is_visible, read_words, same_to_the_model
 
 Embeddings = NDArray[np.float32]
 
 
 def parse_labels(text: str | None, file: Path | None) -> list[str]:
-    """Labels from a comma-separated list or from a file with one per line, without repeats.
+    """Labels from a comma-separated list or from a file (`models.word_lists`), without repeats.
 
     Raises:
-        LabelError: as `list_labels`.
+        LabelError: as `list_labels`, or two labels are the same to the model.
     """
-    return list(dict.fromkeys(list_labels(text, file)))
+    labels = list(dict.fromkeys(list_labels(text, file)))
+    require_distinct(labels)
+    return labels
 
 
 def list_labels(text: str | None, file: Path | None) -> list[str]:
     """`parse_labels` with repeats.
 
     Raises:
-        LabelError: both or neither are given, the file cannot be read as UTF-8, or no label is left.
+        LabelError: both or neither are given, the file cannot be read, a label cannot be seen, or no label is left.
     """
     if (text is None) == (file is None):
         raise LabelError('give labels either as --labels "a cat,a dog" or as --labels-file FILE')
     if file is not None:
-        try:
-            parts = file.read_text(encoding="utf-8-sig").splitlines()
-        except UnicodeDecodeError as error:
-            raise LabelError(
-                f"{file} is no UTF-8 text (byte {error.start}: {error.reason}); save it as UTF-8"
-            ) from error
-        except OSError as error:
-            raise LabelError(f"cannot read labels from {file}: {error.strerror or error}") from error
+        parts = read_words(file, "labels", error=LabelError)
     else:
-        parts = (text or "").split(",")
+        parts = [composed(part) for part in (text or "").split(",")]
     labels = [label for part in parts if (label := part.strip())]
     if not labels:
         raise LabelError("the label list is empty; give at least one label with text")
     odd = [label for label in labels if "\0" in label]
     if odd:
-        # UTF-16 without a mark at its start reads as UTF-8 with zeros in between.
         raise LabelError(f"the label {odd[0]!r} holds a zero character; save the labels as UTF-8")
+    unseen = [label for label in labels if not is_visible(label)]
+    if unseen:
+        raise LabelError(
+            f"label {labels.index(unseen[0]) + 1} of {len(labels)} is {unseen[0]!a}, of which nothing can be "
+            "seen; give it text or leave it out"
+        )
     return labels
+
+
+def require_distinct(labels: Sequence[str]) -> None:
+    """Refuses labels between which no model can choose.
+
+    Raises:
+        LabelError: two of them become the same token ids, or one becomes none.
+    """
+    try:
+        twice = same_to_the_model(labels)
+    except ValueError as error:
+        raise LabelError(f"the label {error.args[0]!r} has no text that a model reads; leave it out") from error
+    if twice is not None:
+        raise LabelError(
+            f"the labels {twice[0]!r} and {twice[1]!r} are the same to the model (upper case, spaces and marks that "
+            "nobody sees do not count); give one of them"
+        )
 
 
 def rank_labels(image: Embeddings, labels: Embeddings, logit_scale: float) -> list[tuple[int, float]]:

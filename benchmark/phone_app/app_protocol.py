@@ -7,8 +7,8 @@ from benchmark.protocol import JOB_VERSION, RESULT_VERSION, Failure
 from benchmark.record_fields import LongText, Name, Text
 from models.documents import document
 from models.untrusted import json_text
-from models.untrusted.names import Sha256
-from models.untrusted.numbers import Count
+from models.untrusted.names import RelativePath, Sha256
+from models.untrusted.numbers import Count, FileSize
 
 
 @document
@@ -34,17 +34,17 @@ class AppFacts:
 class SentFile:
     """A file that was sent: its path below the folder (POSIX), size and hash."""
 
-    path: str
-    size_bytes: int
-    sha256: str
+    path: RelativePath
+    size_bytes: FileSize
+    sha256: Sha256
 
 
 @document
 class StageRequest:
     """Asks to store the files of a folder, below the folder that app and computer share, as one artefact's model."""
 
-    artifact_sha256: str
-    folder: str
+    artifact_sha256: Sha256
+    folder: RelativePath
     files: tuple[SentFile, ...]
 
 
@@ -60,7 +60,7 @@ class StageAnswer:
 class ForgetRequest:
     """Asks to remove stored models."""
 
-    artifact_sha256: tuple[str, ...]
+    artifact_sha256: tuple[Sha256, ...]
 
 
 @document

@@ -11,14 +11,12 @@ from benchmark.records import BenchmarkRecord, DeviceKind, Status
 from benchmark.report.names import TARGET_NAMES, conditions, precision_name, scheme_name
 from benchmark.statistics import p50_ns
 from export.precision import Precision, TargetName
-
-# More than this many percentage points lost against PyTorch is an alarm.
-ALARMING_DROP_POINTS = 1.0
+from models.judgement import Verdict
 
 
 def is_alarming(record: AccuracyRecord) -> bool:
-    """Whether the pair loses more against PyTorch than `ALARMING_DROP_POINTS`."""
-    return record.cost is not None and record.cost.drop_points > ALARMING_DROP_POINTS
+    """Whether the pair is proven to lose more against PyTorch than is tolerated; the rule is `models.judgement`'s."""
+    return record.cost is not None and record.cost.judgement.verdict is Verdict.LOSES_MORE
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,16 @@ from benchmark.accuracy_records import (
     AccuracyRecord,
     RetrievalRecord,
     upgrade_accuracy_v1,
+    upgrade_weights,
 )
 from benchmark.errors import RecordError, RecordVersionError
-from benchmark.records import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord, upgrade_benchmark_v1, upgrade_benchmark_v2
+from benchmark.records import (
+    BENCHMARK_SCHEMA_VERSION,
+    BenchmarkRecord,
+    upgrade_benchmark_v1,
+    upgrade_benchmark_v2,
+    upgrade_benchmark_v3,
+)
 from models import documents
 from models.untrusted import json_text
 
@@ -31,8 +38,11 @@ KINDS: dict[str, tuple[type[Record], int]] = {
 # (kind, schema version) -> what turns the content of such a record into that of the next version
 _UPGRADES: dict[tuple[str, int], Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     ("accuracy", 1): upgrade_accuracy_v1,
+    ("accuracy", 2): upgrade_weights,
+    ("retrieval", 1): upgrade_weights,
     ("benchmark", 1): upgrade_benchmark_v1,
     ("benchmark", 2): upgrade_benchmark_v2,
+    ("benchmark", 3): upgrade_benchmark_v3,
 }
 
 

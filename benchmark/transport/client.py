@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from benchmark.errors import OutputLimitError
+from benchmark.orphans import guard_group, release_group
 
 # Of each stream. What a device is asked for is some kilobytes; a program's log may be some megabytes.
 MOST_PRINTED_BYTES = 16 << 20
@@ -47,6 +48,8 @@ def run_client(
 ) -> Ended:
     """Runs a program in a session of its own: Ctrl-C reaches the caller alone, and its helpers end with it.
 
+    It also ends where the caller is killed.
+
     `stdin` and `stdout` are files to read from and to write to; what it prints to a file is not in the result.
     `writes` is a file that the program itself writes. What it prints is bounded, and so are these files.
 
@@ -68,6 +71,8 @@ def run_client(
                 start_new_session=True,
             )
         )
+        guard_group(process.pid)
+        files.callback(release_group, process.pid)
         printed = _Printed(process, Path(command[0]).name, [path for path in (stdout, writes) if path is not None])
         deadline = time.monotonic() + timeout_seconds
         try:

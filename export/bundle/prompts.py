@@ -18,7 +18,7 @@ from models.evaluation.text_cache import class_embeddings
 from models.scenes import CLASS_TEMPLATES
 from models.tokenizer import Tokenizer
 from models.vocabulary import load_vocabulary
-from models.zero_shot import list_labels
+from models.zero_shot import list_labels, require_distinct
 
 Embeddings = NDArray[np.float32]
 # The vocabulary of models that were trained on generated scenes.
@@ -30,7 +30,8 @@ def read_labels(text: str | None, file: Path | None) -> tuple[str, ...]:
     """Labels that a user gave as a list or a file; none at all where neither is given.
 
     Raises:
-        LabelError: both are given, the file cannot be read, a label stands twice, or none is left.
+        LabelError: both are given, the file cannot be read, a label stands twice or is another's
+            equal to the model, or none is left.
     """
     if text is None and file is None:
         return ()
@@ -38,6 +39,7 @@ def read_labels(text: str | None, file: Path | None) -> tuple[str, ...]:
     repeated = [label for label, count in Counter(labels).items() if count > 1]
     if repeated:
         raise LabelError(f"the label {repeated[0]!r} stands more than once; give each label once")
+    require_distinct(labels)
     return tuple(labels)
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from export.budgets import Budget
-from export.clip_budgets import CLIP_BUDGETS
+from export.clip_budgets import clip_budget_for
 from export.clip_gates import ClipGates, ClipSet, judge
 from export.errors import ConversionError, ExportError
 from export.feeding import AdaptedSession, artifact_input
@@ -239,9 +239,7 @@ class _Ladder:
         ]
 
     def _budget(self, name: RungName) -> Budget:
-        budget = budget_of(name, self._manifest.target, self._manifest.precision, self._manifest.used_passes)
-        # Of few samples a single one is more than the share that may differ.
-        return budget if self._subject.complete else dataclasses.replace(budget, top1_agreement=0.0)
+        return budget_of(name, self._manifest.target, self._manifest.precision, self._manifest.used_passes)
 
     def _run_module(self, module: nn.Module) -> list[np.ndarray]:
         rows: list[np.ndarray] = []
@@ -283,8 +281,10 @@ class _Ladder:
         if finite.all():
             against_eager = measure(eager, outputs, subject.top1_candidates)
             against_previous = measure(previous, outputs, subject.top1_candidates)
-            failures = [f"against eager: {failure}" for failure in missed(against_eager, form.budget)]
-            failures += [f"against the rung before: {failure}" for failure in missed(against_previous, form.budget)]
+            failures = [f"against eager: {failure}" for failure in missed(against_eager, form.budget, len(outputs))]
+            failures += [
+                f"against the rung before: {failure}" for failure in missed(against_previous, form.budget, len(outputs))
+            ]
             rung = dataclasses.replace(
                 rung,
                 status=Status.FAILED if failures else Status.PASSED,
@@ -321,7 +321,7 @@ class _Ladder:
             ClipSet(_normalized(outputs), labels),
             subject.counterpart,
             keep=subject.different_samples(),
-            budget=CLIP_BUDGETS[self._manifest.target, self._manifest.precision],
+            budget=clip_budget_for(self._manifest.target, self._manifest.precision, self._manifest.used_passes),
             unjudged=subject.unjudged,
         )
 

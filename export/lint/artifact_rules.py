@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from export.lint.finding import Severity
 from export.lint.graph import Format, Graph
 from export.lint.runtime_versions import CORE_ML_SPECIFICATIONS, ONNX_RUNTIMES, TFLITE_OF_LITERT, OnnxRuntime
 from export.lint.subject import Spot, Subject
@@ -60,7 +61,9 @@ _APPLE_TARGETS = frozenset({TargetName.COREML, TargetName.EXECUTORCH_COREML})
 
 
 def wrong_preprocessing(subject: Subject) -> Iterator[Spot]:
-    """Against the model of that name: our registry's, or OpenCLIP's for its weights."""
+    """Against the model of that name: our registry's, or OpenCLIP's for its weights; and what was taken unseen."""
+    for caution in subject.cautions:
+        yield Spot("weights", caution, Severity.WARNING)
     found = subject.preprocess
     if found is None or subject.model_name is None:
         return
@@ -150,7 +153,8 @@ def _onnx_runtime(version: tuple[int, ...]) -> OnnxRuntime:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(".") if part.isdigit())
+    # Of a file from outside: nobody counts to a thousand million.
+    return tuple(int(part[:9]) for part in text.split(".") if part.isascii() and part.isdigit())
 
 
 def wrong_description(subject: Subject) -> Iterator[Spot]:
@@ -164,5 +168,8 @@ def wrong_description(subject: Subject) -> Iterator[Spot]:
         wanted = [(spec.dtype, tuple(spec.shape)) for spec in described]
         got = [(value.dtype, value.shape) for value in there]
         if wanted != got:
-            words = [", ".join(f"{dtype} {list(shape)}" for dtype, shape in side) for side in (got, wanted)]
+            words = [
+                ", ".join(f"{dtype} {'of any shape' if shape is None else list(shape)}" for dtype, shape in side)
+                for side in (got, wanted)
+            ]
             yield Spot(kind, f"the file has {words[0]}, its manifest says {words[1]}")

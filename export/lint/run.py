@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.errors import ArtifactError, LintRuleError, TargetUnavailableError
+from export.errors import ArtifactCorruptError, ArtifactError, LintRuleError, TargetUnavailableError
 from export.lint.finding import LintFinding
-from export.lint.graph import Format, Graph
+from export.lint.graph import Format
+from export.lint.graph_rules import tower_by_input
 from export.lint.readers import READERS, read_graph
 from export.lint.rules import BY_CODE, RULES, UNREADABLE, Rule
 from export.lint.subject import Subject
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from models.config import AnyConfig
     from models.preprocess import PreprocessSpec
 
+# Characters of a place or message in a finding.
+_LONGEST = 1000
 _TARGET_OF = {
     Format.ONNX: TargetName.ONNX,
     Format.COREML: TargetName.COREML,
@@ -36,10 +39,41 @@ _TARGET_OF = {
 }
 
 
+@dataclass(frozen=True)
+class Linted:
+    """What a subject was found to have.
+
+    `looked_at` has the names of its graphs where it has several, `not_looked_at` what was left out, and why.
+    """
+
+    label: str
+    findings: tuple[LintFinding, ...]
+    looked_at: tuple[str, ...] = ()
+    not_looked_at: tuple[str, ...] = ()
+
+
+def summary(subject: Subject, findings: tuple[LintFinding, ...]) -> Linted:
+    """What is shown of a linted subject: without its graph, so that a process can pass it on."""
+    graph = subject.graph
+    if graph is None:
+        return Linted(subject.label, findings)
+    return Linted(subject.label, findings, (*graph.parts, *graph.inner), graph.unseen)
+
+
+def summary_of_file(path: Path) -> Linted:
+    """`lint_file` in short."""
+    return summary(*lint_file(path))
+
+
+def summary_of_artifact(artifact: Artifact) -> Linted:
+    """`lint_artifact` in short."""
+    return summary(*lint_artifact(artifact))
+
+
 def lint(subject: Subject) -> tuple[LintFinding, ...]:
     """All findings about a subject, in the order of the rules."""
     return tuple(
-        _finding(rule, spot.where, spot.message)
+        replace(_finding(rule, spot.where, spot.message), severity=spot.severity or rule.severity)
         for rule in RULES
         if rule.check is not None
         for spot in rule.check(subject)
@@ -58,8 +92,10 @@ def parse_codes(codes: Collection[str]) -> frozenset[str]:
     return frozenset(codes)
 
 
-def lint_model(config: AnyConfig, weights: str | None) -> list[tuple[Subject, tuple[LintFinding, ...]]]:
-    """Both towers of a model as they go to every converter.
+def lint_model(
+    config: AnyConfig, weights: str | None, cautions: tuple[str, ...] = ()
+) -> list[tuple[Subject, tuple[LintFinding, ...]]]:
+    """Both towers of a model as they go to every converter; `cautions` are known of the weights.
 
     Raises:
         CheckpointError, NonFiniteError: the checkpoint cannot be used.
@@ -69,7 +105,12 @@ def lint_model(config: AnyConfig, weights: str | None) -> list[tuple[Subject, tu
 
     model = build_model(config, weights)
     return [
-        _linted(module_subject(tower_module(model, tower), config, tower, example_input(model, tower)))
+        _linted(
+            replace(
+                module_subject(tower_module(model, tower), config, tower, example_input(model, tower)),
+                cautions=cautions,
+            )
+        )
         for tower in Tower
     ]
 
@@ -101,7 +142,11 @@ def lint_artifact(artifact: Artifact) -> tuple[Subject, tuple[LintFinding, ...]]
     """
     outputs = artifact.golden(artifact.manifest.golden.outputs)
     subject = _artifact_subject(artifact.label, artifact.folder, artifact.manifest, outputs)
-    return _linted(replace(subject, graph=read_graph(artifact.model_path)))
+    try:
+        graph = read_graph(artifact.model_path)
+    except ArtifactCorruptError as error:
+        raise ArtifactCorruptError(f"{error}; export it again") from error
+    return _linted(replace(subject, graph=graph))
 
 
 def lint_file(path: Path) -> tuple[Subject, tuple[LintFinding, ...]]:
@@ -119,7 +164,7 @@ def lint_file(path: Path) -> tuple[Subject, tuple[LintFinding, ...]]:
     return _linted(
         Subject(
             label=str(path),
-            tower=_tower_by_input(graph),
+            tower=None if graph.parts else tower_by_input(graph.inputs),
             graph=graph,
             target=target,
             requires=requirement(target, TARGETS[target].base),
@@ -160,6 +205,7 @@ def _artifact_subject(label: str, folder: Path, manifest: Manifest, outputs: np.
         preprocess=_own_preprocess(folder, manifest),
         normalized=manifest.normalized,
         size_bytes=manifest.model_size_bytes,
+        cautions=manifest.cautions,
     )
 
 
@@ -173,15 +219,14 @@ def _own_preprocess(folder: Path, manifest: Manifest) -> PreprocessSpec | None:
     return replace(spec, mean=tuple(stored["mean"]), std=tuple(stored["std"]))
 
 
-def _tower_by_input(graph: Graph) -> Tower | None:
-    """A foreign file's tower, by the rank of its first input; None where that tells nothing."""
-    rank = len(graph.inputs[0].shape) if graph.inputs else 0
-    return {4: Tower.IMAGE, 2: Tower.TEXT}.get(rank)
-
-
 def _linted(subject: Subject) -> tuple[Subject, tuple[LintFinding, ...]]:
     return subject, lint(subject)
 
 
 def _finding(rule: Rule, where: str, message: str) -> LintFinding:
-    return LintFinding(rule.code, rule.severity, where, message, rule.fix)
+    return LintFinding(rule.code, rule.severity, _short(where), _short(message), rule.fix)
+
+
+def _short(text: str) -> str:
+    """Names in files from outside have any length."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from export.lint.finding import Severity
 from export.precision import TargetName, Tower
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ class Subject:
     """One tower as far as it is known; a rule says nothing about parts that are None.
 
     `requires` is the oldest runtime or system that shall read the file, `outputs` embeddings that the artefact gave,
-    `preprocess` what the model's images go through, `size_bytes` the model's size on disk.
+    `preprocess` what the model's images go through, `size_bytes` the model's size on disk, `cautions` what the file of
+    the weights did not say.
     """
 
     label: str
@@ -38,6 +40,7 @@ class Subject:
     preprocess: PreprocessSpec | None = None
     normalized: bool | None = None
     size_bytes: int | None = None
+    cautions: tuple[str, ...] = ()
 
     @property
     def passes(self) -> frozenset[PassName]:
@@ -46,10 +49,11 @@ class Subject:
 
 
 class Spot(NamedTuple):
-    """A place where a rule applies, and what is there."""
+    """A place where a rule applies, and what is there; a severity of its own where the rule's does not fit."""
 
     where: str
     message: str
+    severity: Severity | None = None
 
 
 Checker = Callable[[Subject], Iterator[Spot]]

@@ -11,7 +11,8 @@ from models.documents import document
 from models.errors import choices
 
 SCENES = "scenes"
-FOLDER = "folder:"
+# Sets of `pocketclip eval` that a user has.
+OWN_SETS = ("folder:", "webdataset:")
 
 
 class Metric(StrEnum):
@@ -41,7 +42,7 @@ def parse_max_drop(text: str, labelled: str | None = None) -> DropBudget:
 
     Args:
         text: the words of `--max-drop`.
-        labelled: the words of `--labelled`: `scenes` or `folder:PATH`, for accuracy alone.
+        labelled: the words of `--labelled`: `scenes`, `folder:PATH` or `webdataset:PATTERN`, for accuracy alone.
 
     Raises:
         PlanError: it is neither, a number is out of range, or a labelled set is given that is of no use.
@@ -59,8 +60,11 @@ def parse_max_drop(text: str, labelled: str | None = None) -> DropBudget:
     if not 0 <= limit < 100:
         raise PlanError(f"--max-drop {text} is out of range: points from 0 to 100, such as accuracy=1.0")
     labelled = SCENES if labelled is None else labelled
-    if labelled != SCENES and not (labelled.startswith(FOLDER) and len(labelled) > len(FOLDER)):
-        raise PlanError(f"there is no labelled set {labelled!r}; choose among: {choices([SCENES, f'{FOLDER}PATH'])}")
+    if labelled != SCENES and not (labelled.startswith(OWN_SETS) and labelled not in OWN_SETS):
+        raise PlanError(
+            f"there is no labelled set {labelled!r}; choose among: "
+            f"{choices([SCENES, 'folder:PATH', 'webdataset:PATTERN'])}"
+        )
     return DropBudget(metric, limit, labelled)
 
 

@@ -19,10 +19,11 @@ from PIL import ImageOps
 
 from export.calibration import input_hash
 from export.errors import PlanError
-from export.mixed.budget import FOLDER, DropBudget, Metric
+from export.mixed.budget import OWN_SETS, DropBudget, Metric
 from export.parity import cosines, require_finite, run_session
 from export.precision import Tower
 from export.samples import calibration_photographs, judged_inputs, parity_inputs, scene_calibration_inputs
+from models.data.skips import reason_of
 from models.preprocess import normalize, preprocess
 from models.scenes import SceneDataset, Split, render_arrays, scene_classes
 from models.tokenizer import load_tokenizer
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from models.clip import AnyModel
     from models.config import AnyConfig
     from models.evaluation.prompts import Templates
+    from models.evaluation.samples import Sample
 
 COSINE_SCENES = 128
 LABELLED_SCENES = 384
@@ -40,6 +42,7 @@ MOST_LABELLED = 512
 _COSINE_SEED = 13
 _LABELLED_SEED = 17
 _BATCH = 16
+_MOST_NAMED = 5
 # The mean over other samples is within two standard errors of this one, 39 times of 40 not below.
 _ERRORS = 2.0
 
@@ -171,7 +174,7 @@ class _Labelled:
 
 def _labelled(budget: DropBudget, model: AnyModel) -> _Labelled:
     config = model.config
-    if budget.labelled is None or not budget.labelled.startswith(FOLDER):
+    if budget.labelled is None or not budget.labelled.startswith(OWN_SETS):
         return _labelled_scenes(config)
     from models.evaluation.datasets import SetOptions, open_dataset
     from models.evaluation.samples import ClassificationSet
@@ -181,7 +184,7 @@ def _labelled(budget: DropBudget, model: AnyModel) -> _Labelled:
     samples = list(found.source(0))
     step = max(1, -(-len(samples) // MOST_LABELLED))
     chosen = samples[::step]
-    images = [sample.load(config.preprocess)[None] for sample in chosen]
+    images = _loaded(budget.labelled, chosen, config)
     given = {input_hash(image) for image in images}
     judged = {purpose for purpose, array in judged_inputs(config, Tower.IMAGE) if input_hash(array) in given}
     if judged:
@@ -190,6 +193,23 @@ def _labelled(budget: DropBudget, model: AnyModel) -> _Labelled:
             "chosen by prove nothing; take other data"
         )
     return _Labelled(images, np.array([sample.label for sample in chosen]), found.class_names, found.templates)
+
+
+def _loaded(labelled: str, samples: Sequence[Sample], config: AnyConfig) -> list[NDArray[np.float32]]:
+    """The images of the samples; none is left out, since no record would say so."""
+    images: list[NDArray[np.float32]] = []
+    corrupt: list[str] = []
+    for sample in samples:
+        try:
+            images.append(sample.load(config.preprocess)[None])
+        except Exception as error:
+            corrupt.append(f"{sample.name}: {reason_of(error)}")
+    if corrupt or not images:
+        named = "; ".join(corrupt[:_MOST_NAMED]) or "it is empty"
+        raise PlanError(
+            f"{len(corrupt)} of {len(samples)} samples of {labelled} cannot be read ({named}); repair or remove them"
+        )
+    return images
 
 
 def _labelled_scenes(config: AnyConfig) -> _Labelled:
@@ -209,7 +229,7 @@ def labelled_sha256(budget: DropBudget) -> str | None:
     Raises:
         DatasetError: the folder is missing or not laid out in classes.
     """
-    if budget.labelled is None or not budget.labelled.startswith(FOLDER):
+    if budget.labelled is None or not budget.labelled.startswith(OWN_SETS):
         return None
     from models.evaluation.datasets import SetOptions, open_dataset
     from models.evaluation.samples import ClassificationSet

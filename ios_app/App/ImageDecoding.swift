@@ -6,7 +6,7 @@ import SwiftUI
 
 /// From image files to packed RGB, and back to what screens show.
 enum ImageDecoding {
-    /// Decodes a file's content on another thread; upright, as its EXIF orientation says, without transparency.
+    /// Decodes a file's content on another thread; upright, as its EXIF orientation says, over white.
     ///
     /// - Throws: `ImageError`.
     static func decoded(_ content: Data, named name: String) async throws -> PackedImage {
@@ -18,22 +18,27 @@ enum ImageDecoding {
         let properties = source.flatMap { CGImageSourceCopyPropertiesAtIndex($0, 0, nil) as? [CFString: Any] }
         let width = properties?[kCGImagePropertyPixelWidth] as? Int ?? 0
         let height = properties?[kCGImagePropertyPixelHeight] as? Int ?? 0
-        let options = [kCGImageSourceSubsampleFactor: PackedImage.subsampling(width: width, height: height)]
+        let factor = PackedImage.subsampling(width: width, height: height)
+        guard width / factor * (height / factor) <= PackedImage.mostPixels else {
+            throw PocketClipError.image(.undecodable(name: name, reason: "\(width) x \(height) pixels are too many"))
+        }
+        let options = [kCGImageSourceSubsampleFactor: factor]
         guard let source, let image = CGImageSourceCreateImageAtIndex(source, 0, options as CFDictionary) else {
             throw PocketClipError.image(.undecodable(name: name, reason: "the system does not know its format"))
         }
         let orientation = properties?[kCGImagePropertyOrientation] as? Int ?? 1
-        return try packed(image, named: name).upright(orientation: orientation)
+        // Any other value means nothing.
+        return try packed(image, named: name).upright(orientation: (1...8).contains(orientation) ? orientation : 1)
     }
 
-    /// The pixels of an image, in sRGB.
+    /// The pixels of an image in sRGB, over white.
     static func packed(_ image: CGImage, named name: String) throws -> PackedImage {
         let (width, height) = (image.width, image.height)
         guard
             let context = CGContext(
                 data: nil, width: width, height: height, bitsPerComponent: 8, bytesPerRow: width * 4,
                 space: CGColorSpace(name: CGColorSpace.sRGB) ?? CGColorSpaceCreateDeviceRGB(),
-                bitmapInfo: CGImageAlphaInfo.noneSkipLast.rawValue)
+                bitmapInfo: CGImageAlphaInfo.premultipliedLast.rawValue)
         else {
             throw PocketClipError.image(.undecodable(name: name, reason: "\(width) x \(height) pixels do not fit"))
         }
@@ -42,9 +47,8 @@ enum ImageDecoding {
             throw PocketClipError.image(.undecodable(name: name, reason: "it has no pixels"))
         }
         return try PackedImage(
-            width: width, height: height,
-            fourByte: UnsafeRawBufferPointer(start: pixels, count: context.bytesPerRow * height),
-            bytesPerRow: context.bytesPerRow, order: (0, 1, 2))
+            overWhite: UnsafeRawBufferPointer(start: pixels, count: context.bytesPerRow * height), width: width,
+            height: height, bytesPerRow: context.bytesPerRow)
     }
 
     /// What screens show of packed pixels; nil where the system cannot make it.

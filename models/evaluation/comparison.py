@@ -1,60 +1,13 @@
-"""Comparing two sides on the same samples, and intervals by resampling: scipy does the arithmetic."""
+"""Intervals by resampling, for queries that are not independent: scipy does the arithmetic."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.statistics import Interval, paired_drop_interval, wilson_interval
+from models.statistics import Interval, difference_interval, wilson_interval
 
 _RESAMPLES, _RESAMPLES_AT_A_TIME = 2000, 20
-
-
-class Verdict(StrEnum):
-    """What a paired comparison allows to say of the second side."""
-
-    WORSE = "worse"
-    BETTER = "better"
-    CANNOT_TELL = "cannot tell"
-
-
-@dataclass(frozen=True)
-class McNemar:
-    """The exact paired test of McNemar (1947): `lost` samples the baseline alone has right, `won` the other alone."""
-
-    lost: int
-    won: int
-    p_value: float
-
-
-def mcnemar(baseline_right: ArrayLike, right: ArrayLike) -> McNemar:
-    """Whether two sides, judged on the same samples, differ by more than chance: binomial, two-sided, exact.
-
-    Args:
-        baseline_right, right: booleans of equal length, one per sample.
-
-    Raises:
-        ValueError: lengths differ or are zero.
-    """
-    from scipy.stats import binomtest
-
-    first, second = np.asarray(baseline_right, bool), np.asarray(right, bool)
-    if first.shape != second.shape or first.size == 0:
-        raise ValueError(f"need equally many samples, at least one; got {first.size} and {second.size}")
-    lost, won = int((first & ~second).sum()), int((~first & second).sum())
-    # Without a sample that tells the sides apart there is nothing to test.
-    p_value = float(binomtest(lost, lost + won, 0.5).pvalue) if lost + won else 1.0
-    return McNemar(lost, won, min(1.0, p_value))
-
-
-def verdict(lost: int, won: int, p_value: float, level: float = 0.05) -> Verdict:
-    """`worse` or `better` where the test is significant at `level`, else `cannot tell`."""
-    if p_value >= level:
-        return Verdict.CANNOT_TELL
-    return Verdict.WORSE if lost > won else Verdict.BETTER
 
 
 def bootstrap_ratio_interval(
@@ -99,8 +52,7 @@ def bootstrap_ratio_interval(
     if low < high:
         return Interval(low, high)
     if baseline_hits is not None:
-        same = np.zeros(groups, bool)
-        return paired_drop_interval(same, same, confidence) if low == 0 else Interval(low, high)
+        return difference_interval(0, 0, groups, confidence) if low == 0 else Interval(low, high)
     return wilson_interval(round(low * groups), groups, confidence)
 
 

@@ -12,10 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.data.left_out import LeftOutLog
 from models.errors import DatasetError, choices
 from models.evaluation import folders
 from models.evaluation.prompts import SceneTemplates, Templates, load_templates
-from models.evaluation.samples import ClassificationSet, identity_sha256
+from models.evaluation.samples import ClassificationSet, Counted, identity_sha256
+from models.untrusted.printable import printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -241,10 +243,10 @@ def _open_folder(root: Path, options: SetOptions) -> ClassificationSet:
         if options.classes is None
         else f"every folder must be named in {options.classes}"
     )
-    files = folders.draw(folders.list_images(root, labels.__getitem__, expected), options.count, options.seed)
-    return _file_set(
-        f"folder:{root.resolve().name}", _part("all", options), names, load_templates("openai"), root, files
-    )
+    log = LeftOutLog()
+    files = folders.draw(folders.list_images(root, labels.__getitem__, expected, log), options.count, options.seed)
+    name = printable_path(f"folder:{root.resolve().name}")
+    return _file_set(name, _part("all", options), names, load_templates("openai"), root, files, log)
 
 
 def _open_published(name: str, entry: PublishedSet, options: SetOptions) -> ClassificationSet:
@@ -259,8 +261,9 @@ def _open_published(name: str, entry: PublishedSet, options: SetOptions) -> Clas
         expected = "folders are named as in mappings/folder_to_objectnet_label.json"
     else:
         names, label_of, expected = _imagenet_classes(name, entry)
-    files = folders.draw(folders.list_images(root, label_of, expected), options.count, options.seed)
-    found = _file_set(name, _part(entry.split, options), names, load_templates("openai"), root, files, border)
+    log = LeftOutLog()
+    files = folders.draw(folders.list_images(root, label_of, expected, log), options.count, options.seed)
+    found = _file_set(name, _part(entry.split, options), names, load_templates("openai"), root, files, log, border)
     return replace(found, published_count=entry.samples)
 
 
@@ -289,8 +292,11 @@ def _file_set(
     templates: Templates,
     root: Path,
     files: Sequence[folders.ImageFile],
+    log: LeftOutLog,
     border: int = 0,
 ) -> ClassificationSet:
+    left_out = Counted()
+    left_out.put("", log.entries)
     return ClassificationSet(
         name=name,
         split=split,
@@ -300,6 +306,7 @@ def _file_set(
         count=len(files),
         source=partial(folders.file_samples, root, tuple(files), border),
         classes_shown=len({file.label for file in files}),
+        left_out=left_out,
     )
 
 

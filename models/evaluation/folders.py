@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +11,22 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from models.data.file_names import composed, is_text, name_key
+from models.data.image_files import IMAGE_SUFFIXES, is_image, passed_over
+from models.data.left_out import LeftOutLog
 from models.errors import DatasetError
 from models.evaluation.samples import Pixels, Sample, identity_sha256
-from models.preprocess import PreprocessSpec, load_image, preprocess
+from models.preprocess import PreprocessSpec, decoded, preprocess
+from models.untrusted.printable import printable_path
+from models.word_lists import is_visible, parse_json, read_text, read_words, same_to_the_model
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 _MOST_NAMED = 5
+_OUTSIDE = "images that lie in no class folder"
+_INSIDE = "folders inside a class folder, whose images are not read"
 
 LabelOf = Callable[[str], int | None]
-"""A folder's name to its label; None for one that the set does not show. Raises `KeyError` for an unknown name."""
+"""A folder's name (as `name_key` gives it) to its label; None for one that the set does not show. Raises `KeyError`
+for an unknown name."""
 
 
 @dataclass(frozen=True)
@@ -32,63 +38,78 @@ class ImageFile:
     label: int
 
 
-def class_folders(root: Path) -> list[str]:
-    """Names of the folders directly below `root`, sorted; hidden ones left out."""
+def class_folders(root: Path, log: LeftOutLog | None = None) -> list[str]:
+    """Names of the folders directly below `root`, sorted; those of the system and hidden ones go into the log."""
+    log = LeftOutLog() if log is None else log
     try:
         with os.scandir(root) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+            names = sorted(entry.name for entry in entries if entry.is_dir())
     except OSError as error:
-        raise DatasetError(f"cannot list {root}: {error.strerror}") from error
+        raise DatasetError(f"cannot list {printable_path(root)}: {error.strerror}") from error
+    reasons = {name: passed_over(name) for name in names}
+    for name, reason in reasons.items():
+        if reason is not None:
+            log.add(reason, f"{name}/")
+    return [name for name, reason in reasons.items() if reason is None]
 
 
-def list_images(root: Path, label_of: LabelOf, expected: str) -> list[ImageFile]:
+def list_images(root: Path, label_of: LabelOf, expected: str, log: LeftOutLog) -> list[ImageFile]:
     """The images of every class folder below `root`, in the order of their paths.
 
     Args:
         root: the folder of class folders.
         label_of: see `LabelOf`.
         expected: what the folders' names should be, for the message.
+        log: takes what is passed over.
 
     Raises:
         DatasetError: folders of unknown names, or no image at all.
     """
-    names = class_folders(root)
+    names = class_folders(root, log)
     labels: dict[str, int | None] = {}
     unknown: list[str] = []
     for name in names:
         try:
-            labels[name] = label_of(name)
+            labels[name] = label_of(name_key(name))
         except KeyError:
-            unknown.append(name)
+            unknown.append(printable_path(name))
     if unknown:
         named = ", ".join(unknown[:_MOST_NAMED]) + (", ..." if len(unknown) > _MOST_NAMED else "")
         raise DatasetError(
-            f"{root} has {len(unknown)} folders of unknown classes ({named}); {expected}; "
+            f"{printable_path(root)} has {len(unknown)} folders of unknown classes ({named}); {expected}; "
             "move other folders away, or take --dataset folder:PATH for classes of your own"
         )
-    files = [file for name, label in labels.items() if label is not None for file in _files_of(root, name, label)]
+    _count_outside(root, log)
+    files = [file for name, label in labels.items() if label is not None for file in _files_of(root, name, label, log)]
     if not files:
+        passed = "".join(f"; left out: {entry}" for entry in log.entries)
         raise DatasetError(
-            f"{root} holds no image in {len(names)} class folders; {expected}, with files {', '.join(IMAGE_SUFFIXES)}"
+            f"{printable_path(root)} holds no image in {len(names)} class folders; {expected}, with files "
+            f"{', '.join(IMAGE_SUFFIXES)}{passed}"
         )
     return files
 
 
-def _files_of(root: Path, folder: str, label: int) -> list[ImageFile]:
+def _count_outside(root: Path, log: LeftOutLog) -> None:
+    with os.scandir(root) as entries:
+        for name in sorted(entry.name for entry in entries if entry.is_file()):
+            if passed_over(name) is None and name.lower().endswith(IMAGE_SUFFIXES):
+                log.add(_OUTSIDE, name)
+
+
+def _files_of(root: Path, folder: str, label: int, log: LeftOutLog) -> list[ImageFile]:
+    found: list[ImageFile] = []
     try:
         with os.scandir(root / folder) as entries:
-            return sorted(
-                (
-                    ImageFile(f"{folder}/{entry.name}", entry.stat().st_size, label)
-                    for entry in entries
-                    if entry.is_file()
-                    and not entry.name.startswith(".")
-                    and entry.name.lower().endswith(IMAGE_SUFFIXES)
-                ),
-                key=lambda file: file.path,
-            )
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                path = f"{folder}/{entry.name}"
+                if entry.is_dir():
+                    log.add(passed_over(entry.name) or _INSIDE, f"{path}/")
+                elif is_image(root / path, log, path):
+                    found.append(ImageFile(path, entry.stat().st_size, label))
     except OSError as error:
-        raise DatasetError(f"cannot list {root / folder}: {error.strerror}") from error
+        raise DatasetError(f"cannot list {printable_path(root / folder)}: {error.strerror}") from error
+    return found
 
 
 def draw(files: Sequence[ImageFile], count: int | None, seed: int) -> list[ImageFile]:
@@ -114,11 +135,12 @@ def file_samples(root: Path, files: Sequence[ImageFile], border: int, start: int
     """Samples of the files from place `start` on; `border` pixels are cut off on every side first."""
     for place in range(start, len(files)):
         file = files[place]
-        yield Sample(place, file.path, file.label, partial(_load, root / file.path, border))
+        yield Sample(place, printable_path(file.path), file.label, partial(_load, root / file.path, border))
 
 
 def _load(path: Path, border: int, spec: PreprocessSpec) -> Pixels:
-    return preprocess(without_border(load_image(path), border), spec)
+    with decoded(path, str(path)) as image:
+        return preprocess(without_border(image, border), spec)
 
 
 def without_border(image: Image.Image, border: int) -> Image.Image:
@@ -140,9 +162,10 @@ def own_classes(root: Path, classes: Path | None) -> tuple[tuple[str, ...], Mapp
         DatasetError: two folders have the same name as classes, or the file cannot be read.
     """
     if classes is None:
-        names = {folder: folder.replace("_", " ").strip() for folder in class_folders(root)}
-        if len(set(names.values())) != len(names):
-            twice = next(name for name in names.values() if list(names.values()).count(name) > 1)
+        names = {name_key(folder): _class_name(root, folder) for folder in class_folders(root)}
+        if len(set(names.values())) != len(names) or len(names) != len(class_folders(root)):
+            every = [_class_name(root, folder) for folder in class_folders(root)]
+            twice = next(name for name in every if every.count(name) > 1)
             raise DatasetError(f"{root} has two folders for the class {twice!r}; rename one, or map both by --classes")
     else:
         names = read_mapping(classes)
@@ -151,16 +174,25 @@ def own_classes(root: Path, classes: Path | None) -> tuple[tuple[str, ...], Mapp
     return distinct, {folder: places[name] for folder, name in names.items()}
 
 
+def _class_name(root: Path, folder: str) -> str:
+    if not is_text(folder):
+        raise DatasetError(
+            f"the folder {printable_path(folder)} in {printable_path(root)} has a name that is no UTF-8: rename it, or "
+            "say the class by --classes, a file with the folder's name as it is shown here, a tab and the class"
+        )
+    return composed(folder.replace("_", " ").strip())
+
+
 def read_mapping(path: Path) -> dict[str, str]:
-    """Folder to class name from a file; see `own_classes`."""
-    text = read_text(path, "class names")
-    if path.suffix == ".json":
-        content = parse_json(path, text)
+    """Folder to class name from a file, both composed (NFC); see `own_classes`."""
+    text = read_text(path, "class names", error=DatasetError)
+    if path.suffix.lower() == ".json":
+        content = parse_json(path, text, error=DatasetError)
         if not isinstance(content, dict) or not all(isinstance(name, str) and name for name in content.values()):
             raise DatasetError(f"{path} must hold an object of folder names and class names, all of them text")
-        mapping = {str(folder): str(name).strip() for folder, name in content.items()}
+        pairs = [(str(folder), str(name).strip()) for folder, name in content.items()]
     else:
-        mapping = {}
+        pairs = []
         for number, line in enumerate(text.splitlines(), start=1):
             if not line.strip():
                 continue
@@ -169,42 +201,48 @@ def read_mapping(path: Path) -> dict[str, str]:
                 raise DatasetError(
                     f"{path}, line {number}: {line!r} has no class name after the folder; separate by a tab"
                 )
-            mapping[folder.strip()] = name.strip()
+            pairs.append((folder.strip(), name.strip()))
+    mapping: dict[str, str] = {}
+    for folder, name in ((composed(folder), composed(name)) for folder, name in pairs):
+        if mapping.setdefault(folder, name) != name:
+            raise DatasetError(f"{path} says two classes of the folder {folder!r}: {mapping[folder]!r} and {name!r}")
     if not mapping:
         raise DatasetError(f"{path} names no class; write a folder, a tab and a class name a line")
+    _require_visible(path, list(mapping.values()))
     return mapping
 
 
 def read_list(path: Path) -> tuple[str, ...]:
-    """Class names by label: a JSON list, or a text file with one a line.
+    """Class names by label: one a line, JSON or a Python list (`models.word_lists`).
 
     Raises:
         DatasetError: the file cannot be read, is empty or has an empty line between names.
     """
-    text = read_text(path, "class names")
-    if path.suffix == ".json":
-        content = parse_json(path, text)
-        if not isinstance(content, list) or not all(isinstance(name, str) for name in content):
-            raise DatasetError(f"{path} must hold a list of class names, in the order of the labels")
-        names = [str(name).strip() for name in content]
-    else:
-        names = [line.strip() for line in text.rstrip().splitlines()]
+    names = read_words(path, "class names", error=DatasetError)
     if not names or not all(names):
         raise DatasetError(f"{path} must name one class a line, in the order of the labels, without empty lines")
+    _require_visible(path, names)
     return tuple(names)
 
 
-def read_text(path: Path, what: str) -> str:
-    """The text of a file that a user wrote; a `DatasetError` where it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read {what} from {path}: {error}") from error
+def _require_visible(path: Path, names: Sequence[str]) -> None:
+    unseen = [name for name in names if not is_visible(name)]
+    if unseen:
+        raise DatasetError(f"{path} names the class {unseen[0]!a}, of which nothing can be seen; give it text")
 
 
-def parse_json(path: Path, text: str) -> object:
-    """JSON of a file that a user wrote; a `DatasetError` where it is none."""
+def equal_classes(names: Sequence[str]) -> str | None:
+    """What to tell of two class names that are the same to every model; None where all differ.
+
+    Raises:
+        DatasetError: a name becomes no token at all.
+    """
     try:
-        return json.loads(text)
+        twice = same_to_the_model(names)
     except ValueError as error:
-        raise DatasetError(f"{path} is not JSON: {error}") from error
+        raise DatasetError(
+            f"the class {error.args[0]!r} has no text that a model reads; give it another name"
+        ) from error
+    if twice is None:
+        return None
+    return f"the classes {twice[0]!r} and {twice[1]!r} are the same to the model: none can tell their images apart"

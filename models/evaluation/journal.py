@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from models import atomic, documents
 from models.documents import document
 from models.errors import ResumeError
+from models.untrusted.printable import printable_line
 
 _SUFFIX, _ASIDE = ".journal", ".journal.old"
 _RUN_ID = "run_id"
@@ -221,7 +222,8 @@ def _from_json(content: bytes) -> JournalEntry:
     arrays = {
         name: np.load(io.BytesIO(base64.b64decode(data)), allow_pickle=False) for name, data in body["arrays"].items()
     }
-    return JournalEntry(body["start"], body["size"], arrays, tuple(body["skipped"]))
+    # Journals of earlier versions hold names as the file system has them, which no record may.
+    return JournalEntry(body["start"], body["size"], arrays, tuple(map(printable_line, body["skipped"])))
 
 
 def _npy(values: NDArray[Any]) -> bytes:

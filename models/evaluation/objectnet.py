@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import DatasetError
-from models.evaluation.folders import parse_json, read_text
 from models.evaluation.samples import require_package
+from models.word_lists import parse_json, read_text
 
 # The authors marked every image with a red border, to be cut off before use, so that nobody trains on it unaware.
 RED_BORDER = 2
@@ -57,7 +57,8 @@ def read_objectnet_classes(root: Path) -> ObjectNetClasses:
             "unpack objectnet-1.0.zip again"
         ) from error
     overlapping = sorted(imagenet_ids)
-    known = parse_json(mappings / _LABELS, read_text(mappings / _LABELS, "ObjectNet's folders"))
+    text = read_text(mappings / _LABELS, "ObjectNet's folders", error=DatasetError)
+    known = parse_json(mappings / _LABELS, text, error=DatasetError)
     assert isinstance(known, dict)
     labels: dict[str, int | None] = dict.fromkeys(known)
     labels.update({folder: label for label, folder in enumerate(overlapping)})

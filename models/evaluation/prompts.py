@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from models.errors import PromptError
+from models.word_lists import read_words
 
 _PLACES = re.compile(r"\{(?:c|classname)?\}")
 
@@ -79,7 +80,8 @@ def load_templates(reference: str) -> Templates:
 
     Args:
         reference: `openai` (the 80 of CLIP's ImageNet ensemble), `simple` (the 7 best of them), `scenes`, or the path
-            of a text file with one template a line, in which `{}`, `{c}` or `{classname}` stands for the class.
+            of a file with one template a line, a JSON or a Python list of them, in which `{}`, `{c}` or `{classname}`
+            stands for the class.
 
     Raises:
         PromptError: the file cannot be read, is empty, or has lines without a place for the class.
@@ -95,13 +97,11 @@ def load_templates(reference: str) -> Templates:
 
 
 def read_templates(path: Path) -> TextTemplates:
-    """Templates from a text file; see `load_templates`."""
+    """Templates from a file: one a line, JSON or a Python list (`models.word_lists`); see `load_templates`."""
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise PromptError(
-            f"cannot read templates from {path}: {error}; name openai, simple, scenes or a text file"
-        ) from error
+        lines = read_words(path, "templates", error=PromptError)
+    except PromptError as error:
+        raise PromptError(f"{error}; name openai, simple, scenes or a file of templates") from error
     texts = list(dict.fromkeys(line for line in lines if line))
     if not texts:
         raise PromptError(f"{path} holds no template; write one a line, with {{}} where the class stands")

@@ -1,14 +1,14 @@
 """Retrieval over image-caption pairs: how often the right one is among the k most similar, in both directions.
 
 An image counts as found by its captions if any of them is among the first k (Karpathy & Fei-Fei 2015, and
-clip-benchmark after them). Ties count against the model: one that gives the same embedding to all finds nothing.
+clip-benchmark after them). A caption that belongs to several images is right for each of them, in both directions.
+Ties count against the model: one that gives the same embedding to all finds nothing.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.file_names import composed, find_file
+from models.data.tables import read_rows
 from models.errors import DatasetError
 from models.evaluation.batches import check_corrupt_share, decoded_batches
 from models.evaluation.comparison import bootstrap_ratio_interval
 from models.evaluation.encoders import Embeddings, Encoder
 from models.evaluation.journal import Journal, JournalEntry
-from models.evaluation.samples import Pixels, Sample, identity_sha256
-from models.preprocess import PreprocessSpec, load_image, preprocess
+from models.evaluation.samples import Counted, Pixels, Sample, identity_sha256
+from models.preprocess import PreprocessSpec, decoded, preprocess
 from models.statistics import Interval
+from models.untrusted.printable import printable_path
 
 RECALLS_AT = (1, 5, 10)
 _CAPTIONS_AT_A_TIME = 256
@@ -49,6 +52,16 @@ class RetrievalSet:
     paths: tuple[Path, ...]
     captions: tuple[tuple[str, ...], ...]
     sha256: str
+    left_out: Counted = field(default_factory=Counted, compare=False)
+
+    @property
+    def shared_captions(self) -> int:
+        """How many different captions belong to several images."""
+        owners: dict[str, set[int]] = {}
+        for place, captions in enumerate(self.captions):
+            for caption in captions:
+                owners.setdefault(caption_key(caption), set()).add(place)
+        return sum(len(places) > 1 for places in owners.values())
 
     @property
     def count(self) -> int:
@@ -63,7 +76,7 @@ class RetrievalResult:
     Attributes:
         images: (N,) places of the images in their set.
         image_hits: (3, N) whether one of the image's captions is among the first k.
-        caption_hits: (3, N) how many of the image's captions have the image among the first k.
+        caption_hits: (3, N) how many of the image's captions have an image that they belong to among the first k.
         captions: (N,) how many captions each image has.
         skipped: unreadable images, left out with their captions, each with the reason.
     """
@@ -104,15 +117,19 @@ def read_pairs(path: Path, count: int | None = None, seed: int = 0) -> Retrieval
     Raises:
         DatasetError: the table cannot be read, lacks a column, a path or a caption, or an image does not exist.
     """
+    rows = read_rows(path, partial(_columns, path))
     captions: dict[str, list[str]] = {}
-    for number, name, caption in _lines(path):
+    for number, (name, caption) in rows:
         if not name or not caption:
             raise DatasetError(f"{path}, line {number}: the {'image' if not name else 'caption'} is empty")
         captions.setdefault(name, []).append(caption)
     if not captions:
         raise DatasetError(f"{path} holds no pair; write one image and one caption a line, below the header")
-    missing = [name for name in captions if not (path.parent / name).is_file()]
+    found = {name: find_file(path.parent, name) for name in captions}
+    missing = [name for name, file in found.items() if file is None]
     if missing:
+        if "://" in missing[0]:
+            raise DatasetError(f"{path} names addresses, not files (first: {missing[0]}); download the images first")
         raise DatasetError(
             f"{path}: {len(missing)} of {len(captions)} images do not exist (first: {path.parent / missing[0]}); "
             "paths start at the folder of the table"
@@ -124,32 +141,32 @@ def read_pairs(path: Path, count: int | None = None, seed: int = 0) -> Retrieval
             raise DatasetError(f"--count {count} is more than the {len(names)} images of the set; leave it out for all")
         chosen = np.sort(np.random.default_rng(seed).choice(len(names), count, replace=False))
         names, split = [names[place] for place in chosen], f"all, {count} drawn with seed {seed}"
-    paths = tuple(path.parent / name for name in names)
+    paths = tuple(file for name in names if (file := found[name]) is not None)
     words = ((name, file.stat().st_size, *captions[name]) for name, file in zip(names, paths, strict=True))
     return RetrievalSet(
-        f"retrieval:{path.name}", split, paths, tuple(tuple(captions[name]) for name in names), identity_sha256(words)
+        printable_path(f"retrieval:{path.name}"),
+        split,
+        paths,
+        tuple(tuple(captions[name]) for name in names),
+        identity_sha256(words),
     )
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str, str]]:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
-            found = [name.strip() for name in reader.fieldnames or ()]
-            reader.fieldnames = found
-            image = next((name for name in _IMAGE_COLUMNS if name in found), None)
-            caption = next((name for name in _CAPTION_COLUMNS if name in found), None)
-            if image is None or caption is None:
-                lacking, allowed = ("image", _IMAGE_COLUMNS) if image is None else ("caption", _CAPTION_COLUMNS)
-                raise DatasetError(
-                    f"{path} has no column of the {lacking} (found: {', '.join(found) or 'nothing'}); "
-                    f"its header must name one of: {', '.join(allowed)}"
-                )
-            for row in reader:
-                yield reader.line_num, (row[image] or "").strip(), (row[caption] or "").strip()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"cannot read the pairs in {path}: {error}") from error
+def _columns(path: Path, found: Sequence[str]) -> Sequence[str]:
+    image = next((name for name in _IMAGE_COLUMNS if name in found), None)
+    caption = next((name for name in _CAPTION_COLUMNS if name in found), None)
+    if image is None or caption is None:
+        lacking, allowed = ("image", _IMAGE_COLUMNS) if image is None else ("caption", _CAPTION_COLUMNS)
+        raise DatasetError(
+            f"{path} has no column of the {lacking} (found: {', '.join(filter(None, found)) or 'nothing'}); "
+            f"its header must name one of: {', '.join(allowed)}"
+        )
+    return image, caption
+
+
+def caption_key(caption: str) -> str:
+    """What captions are compared by: upper case, spaces and the form of letters make no other caption of one."""
+    return " ".join(composed(caption).lower().split())
 
 
 def retrieve(
@@ -192,7 +209,9 @@ def retrieve(
     places, embeddings = journal.array("places"), journal.array("embeddings")
     shown = places < images
     owners = np.repeat(np.arange(images), [len(captions) for captions in dataset.captions])
-    return rank_pairs(places[shown], embeddings[shown], owners, embeddings[~shown], journal.skipped)
+    keys: dict[str, int] = {}
+    groups = np.array([keys.setdefault(caption_key(text), len(keys)) for text in texts], np.int64)
+    return rank_pairs(places[shown], embeddings[shown], owners, embeddings[~shown], journal.skipped, groups=groups)
 
 
 def _keep(
@@ -211,11 +230,12 @@ def _keep(
 def _image_samples(dataset: RetrievalSet, start: int) -> Iterator[Sample]:
     for place in range(start, len(dataset.paths)):
         path = dataset.paths[place]
-        yield Sample(place, path.name, 0, partial(_load, path))
+        yield Sample(place, printable_path(path.name), 0, partial(_load, path))
 
 
 def _load(path: Path, spec: PreprocessSpec) -> Pixels:
-    return preprocess(load_image(path), spec)
+    with decoded(path, str(path)) as image:
+        return preprocess(image, spec)
 
 
 def rank_pairs(
@@ -224,6 +244,8 @@ def rank_pairs(
     owners: NDArray[np.int64],
     captions: Embeddings,
     skipped: tuple[str, ...] = (),
+    *,
+    groups: NDArray[np.int64] | None = None,
 ) -> RetrievalResult:
     """Ranks every caption for every image and the other way round, a few rows of the similarities at a time.
 
@@ -233,22 +255,23 @@ def rank_pairs(
         owners: (M,) the place of each caption's image.
         captions: (M, D) normalised; those of images that are not in `places` are left out.
         skipped: passed on.
+        groups: (M,) equal numbers for equal captions: any image of such a group is right for its captions, and any of
+            its captions for its images. None takes all captions for different ones.
     """
     known = np.isin(owners, places)
     owner_rows, captions = np.searchsorted(places, owners[known]), captions[known]
+    group_of = np.arange(len(captions)) if groups is None else np.unique(groups[known], return_inverse=True)[1]
     limits = np.asarray(RECALLS_AT)[:, None]
+    belongs = _Belongs(owner_rows, group_of)
     caption_ranks = np.empty(len(captions), np.int64)
     for start in range(0, len(captions), _CHUNK):
-        rows = owner_rows[start : start + _CHUNK]
-        scores = captions[start : start + _CHUNK] @ images.T
-        own = scores[np.arange(len(rows)), rows][:, None]
-        caption_ranks[start : start + _CHUNK] = (scores >= own).sum(1) - 1
+        rows = slice(start, start + _CHUNK)
+        right = belongs.images_of(group_of[rows], len(images))
+        caption_ranks[rows] = _ranks(captions[rows] @ images.T, right)
     image_ranks = np.empty(len(images), np.int64)
     for start in range(0, len(images), _CHUNK):
-        scores = images[start : start + _CHUNK] @ captions.T
-        mine = owner_rows[None, :] == np.arange(start, start + len(scores))[:, None]
-        best = np.where(mine, scores, -np.inf).max(1, keepdims=True)
-        image_ranks[start : start + _CHUNK] = ((scores >= best) & ~mine).sum(1)
+        rows = slice(start, start + _CHUNK)
+        image_ranks[rows] = _ranks(images[rows] @ captions.T, belongs.captions_of(start, len(images[rows])))
     caption_hits = np.stack(
         [np.bincount(owner_rows, weights=found, minlength=len(images)) for found in caption_ranks < limits]
     )
@@ -259,3 +282,41 @@ def rank_pairs(
         np.bincount(owner_rows, minlength=len(images)),
         skipped,
     )
+
+
+class _Belongs:
+    """Which images and captions belong together, a chunk of rows at a time."""
+
+    def __init__(self, owner_rows: NDArray[np.int64], group_of: NDArray[np.int64]) -> None:
+        # Each pair of a group and an image once, sorted by group and by image.
+        pairs = np.unique(np.stack([group_of, owner_rows], axis=1), axis=0)
+        self._group_of = group_of
+        self._groups, self._images = pairs[:, 0], pairs[:, 1]
+        by_image = np.argsort(self._images, kind="stable")
+        self._image_groups, self._sorted_images = self._groups[by_image], self._images[by_image]
+
+    def images_of(self, groups: NDArray[np.int64], images: int) -> NDArray[np.bool_]:
+        """`(rows, images)`: which images the captions of these groups belong to."""
+        right = np.zeros((len(groups), images), bool)
+        starts, ends = (np.searchsorted(self._groups, groups, side) for side in ("left", "right"))
+        for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            right[row, self._images[start:end]] = True
+        return right
+
+    def captions_of(self, first: int, count: int) -> NDArray[np.bool_]:
+        """`(count, captions)`: which captions belong to the images from `first` on."""
+        right = np.zeros((count, len(self._group_of)), bool)
+        shown = np.zeros(int(self._group_of.max(initial=-1)) + 1, bool)
+        for row in range(count):
+            start, end = np.searchsorted(self._sorted_images, [first + row, first + row + 1])
+            own = self._image_groups[start:end]
+            shown[own] = True
+            right[row] = shown[self._group_of]
+            shown[own] = False
+        return right
+
+
+def _ranks(scores: NDArray[np.float32], right: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many wrong answers are at least as similar as the best right one, `(rows,)`; both are `(rows, answers)`."""
+    best = np.where(right, scores, -np.inf).max(1, keepdims=True)
+    return ((scores >= best) & ~right).sum(1)

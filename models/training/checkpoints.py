@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from models import atomic, documents
+from models.checkpoint_file import read_archive
 from models.documents import document
 from models.errors import CheckpointError
 
@@ -87,7 +88,7 @@ class Checkpoints:
             raise CheckpointError(
                 f"{path} is damaged: its hash does not match; delete it to resume from the one before, if there is one"
             )
-        return torch.load(io.BytesIO(content[_DIGEST_BYTES:]), map_location="cpu", weights_only=True)
+        return read_archive(content[_DIGEST_BYTES:], str(path))
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}.pt"

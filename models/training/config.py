@@ -33,6 +33,10 @@ class Recipe(StrEnum):
 DEFAULT_DISTILLATION_WEIGHTS = {Recipe.REINFORCED: 1.0, Recipe.DISTILLATION: 0.5, Recipe.AFFINITY: 1.0}
 
 
+# The warm-up is at most one step of so many.
+MOST_WARMUP_SHARE = 10
+
+
 class Autocast(StrEnum):
     """The precision of matrix products in training; weights and losses stay in float32."""
 
@@ -56,7 +60,7 @@ _POSITIVE = (
 
 @document
 class TrainingConfig:
-    """A run: AdamW, linear warm-up, cosine decay to zero.
+    """A run: AdamW, linear warm-up over `warmup_steps`, at most a tenth of `steps`; cosine decay to zero.
 
     `changes` modify the model's configuration; `init_from` and `teachers` name models as `MODEL` or
     `MODEL=CHECKPOINT`. `data` and `validation` are sources of `models.data.source`. `batch_size` is that of one step,
@@ -123,6 +127,11 @@ class TrainingConfig:
                 raise ConfigError(f"recipe {self.recipe} has no distillation term to weigh")
             if not 0 <= self.distillation_weight <= 1:
                 raise ConfigError(f"distillation_weight must lie in 0 to 1, got {self.distillation_weight}")
+
+    @property
+    def warmup(self) -> int:
+        """Steps of warm-up: a run that is shorter than its warm-up would end at its peak learning rate."""
+        return min(self.warmup_steps, self.steps // MOST_WARMUP_SHARE)
 
     @property
     def distillation_share(self) -> float:

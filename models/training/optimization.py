@@ -17,9 +17,10 @@ BETAS = (0.9, 0.98)
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
     """Linear warm-up, then half a cosine down to zero; `step` counts from 0."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    warmup = config.warmup
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    progress = (step - warmup) / max(1, config.steps - warmup)
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 

@@ -123,7 +123,7 @@ def table(results: Sequence[StudyResult]) -> str:
 
 
 def _paired(results: Sequence[StudyResult], recipes: Sequence[str]) -> str:
-    from models.statistics import paired_drop_interval
+    from models.judgement import PairedCounts
 
     first, second = (
         [
@@ -134,8 +134,8 @@ def _paired(results: Sequence[StudyResult], recipes: Sequence[str]) -> str:
         ]
         for recipe in recipes
     )
-    interval = paired_drop_interval(second, first)
-    gain = (sum(second) - sum(first)) / len(first)
+    counts = PairedCounts.of(second, first)
+    gain, interval = counts.drop, counts.interval()
     return (
         f"All {len(first)} scenes of all runs, paired: {100 * gain:+.1f} points "
         f"({100 * interval.low:+.1f} to {100 * interval.high:+.1f})."
@@ -164,8 +164,9 @@ def _shards(folder: Path, scenes: int, augmentations: int) -> str:
 def _run(
     folder: Path, recipe: Recipe, seed: int, shards: str, steps: int, batch_size: int, heldout: int
 ) -> StudyResult:
+    from models.run_folder import CONFIG_FILE
     from models.training.config import TrainingConfig
-    from models.training.trainer import CONFIG_FILE, train
+    from models.training.trainer import train
 
     stored = folder / RESULT_FILE
     if stored.is_file():

@@ -25,10 +25,12 @@ from models.errors import CheckpointError, ConfigError, NonFiniteError
 from models.inheritance import InheritanceReport, inherit_weights
 from models.open_clip_model import OpenClipModel
 from models.registry import build_trained_model, new_model, resolve_config
+from models.run_folder import BEST_WEIGHTS_FILE, CONFIG_FILE, LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE
 from models.tokenizer import load_tokenizer
 from models.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from models.training.checkpoints import BestStep, Checkpoints
 from models.training.config import Autocast, TrainingConfig
+from models.training.data_notes import write_data_notes
 from models.training.distributed import Processes, joined_processes, share_batch_statistics
 from models.training.optimization import learning_rate, new_average, new_optimizer, set_learning_rate
 from models.training.recipes import Terms, objective
@@ -39,12 +41,6 @@ from models.training.student import Student, checkpoint_activations
 from models.training.teachers import Teachers, gathered_goals, load_teachers
 from models.training.validation import Validation, wants_validation
 
-CONFIG_FILE = "training.json"
-MODEL_FILE = "model.json"
-WEIGHTS_FILE = "weights.safetensors"
-# Of runs with a moving average, whose result is the average: the weights that were trained.
-LAST_WEIGHTS_FILE = "last.safetensors"
-BEST_WEIGHTS_FILE = "best.safetensors"
 # Of `scenes` without a count.
 DEFAULT_SCENES = 40_000
 
@@ -120,9 +116,9 @@ def train(
         try:
             if processes.leads:
                 with open_log(folder, first) as log:
-                    _loop(config, run, processes, first, checkpoints, validation, log, report)
+                    _loop(config, run, processes, first, checkpoints, validation, log, report, folder)
             else:
-                _loop(config, run, processes, first, checkpoints, None, None, report)
+                _loop(config, run, processes, first, checkpoints, None, None, report, folder)
         finally:
             run.batches.close()
         if processes.leads:
@@ -206,6 +202,7 @@ def _loop(
     validation: Validation | None,
     log: RunLog | None,
     report: Callable[[StepReport], None],
+    folder: Path,
 ) -> None:
     started = time.perf_counter()
     for step in range(first, config.steps):
@@ -233,9 +230,26 @@ def _loop(
             log.write(entry)
         if due:
             states = processes.gather_objects({"batches": run.batches.state()})
+            _note_data(run, processes, folder)
             if processes.leads:
                 checkpoints.save(done, _state(run, processes, [each["batches"] for each in states]), score)
         report(entry)
+
+
+def _note_data(run: Machinery, processes: Processes, folder: Path) -> None:
+    """Writes what all processes skipped and passed over so far."""
+    batches = run.batches
+    mine: dict[str, Any] = {
+        "skipped": batches.skipped_count,
+        "first_skipped": [str(sample) for sample in batches.skipped],
+        "left_out": {
+            shard: [[entry.reason, entry.count, entry.first] for entry in entries]
+            for shard, entries in batches.left_out.items()
+        },
+    }
+    everybodys = processes.gather_objects(mine)
+    if processes.leads:
+        write_data_notes(folder, everybodys)
 
 
 def _take_step(
@@ -278,10 +292,9 @@ def _state(run: Machinery, processes: Processes, batches: list[dict[str, Any]]) 
 
 
 def _restore(saved: dict[str, Any], run: Machinery, processes: Processes) -> int:
-    if saved["world"] != processes.world:
-        raise ConfigError(
-            f"the run was trained by {saved['world']} processes, not {processes.world}; resume it with as many"
-        )
+    if not isinstance(saved, dict) or saved.get("world") != processes.world:
+        made_by = saved.get("world") if isinstance(saved, dict) else None
+        raise ConfigError(f"the run was trained by {made_by} processes, not {processes.world}; resume it with as many")
     try:
         run.student.load_state_dict(saved["student"])
         run.optimizer.load_state_dict(saved["optimizer"])
@@ -289,9 +302,11 @@ def _restore(saved: dict[str, Any], run: Machinery, processes: Processes) -> int
         if run.average is not None:
             run.average.load_state_dict(saved["average"])
         run.batches.restore(saved["batches"][processes.rank])
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"the newest checkpoint does not fit this run: {str(error).splitlines()[0]}") from error
-    return int(saved["step"])
+        return int(saved["step"])
+    except Exception as error:
+        # Whatever torch raises about a state that is not what it expects.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise CheckpointError(f"the newest checkpoint does not fit this run: {reason}") from error
 
 
 def _write_results(run: Machinery, checkpoints: Checkpoints, folder: Path) -> None:

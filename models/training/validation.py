@@ -44,12 +44,15 @@ class Validation:
             return
 
         self.metric = "recall_at_1"
-        pairs = list(read_pairs(source, config.validation_samples, max_skipped_share=config.max_skipped_share))
-        if len(pairs) < 2:
-            raise DatasetError(f"validation needs at least two samples, {config.validation} has {len(pairs)}")
-        self._images = np.stack([preprocess(pair.image, spec) for pair in pairs])
-        self._texts = [pair.caption for pair in pairs]
-        self._goals = np.arange(len(pairs))
+        pairs = read_pairs(source, config.validation_samples, max_skipped_share=config.max_skipped_share)
+        # One photograph at a time: as model input they are small.
+        shown = [(preprocess(pair.image, spec), pair.caption) for pair in pairs]
+        if len(shown) < 2:
+            raise DatasetError(f"validation needs at least two samples, {config.validation} has {len(shown)}")
+        self._images = np.stack([image for image, _ in shown])
+        self._texts = [caption for _, caption in shown]
+        # A caption that belongs to several images is right for each of them.
+        _, self._goals = np.unique(self._tokenizer(self._texts), axis=0, return_inverse=True)
 
     @torch.no_grad()
     def score(self, model: AnyModel, device: torch.device) -> float:
@@ -58,11 +61,11 @@ class Validation:
             images = _encoded(model.encode_image, torch.from_numpy(self._images), device)
             texts = _encoded(model.encode_text, torch.from_numpy(self._tokenizer(self._texts)), device)
         similarity = images @ texts.T
-        goals = torch.from_numpy(self._goals)
-        found = (similarity.argmax(1) == goals).float().mean().item()
+        goals = torch.from_numpy(self._goals).reshape(-1)
         if self.metric == "scenes_accuracy":
-            return found
-        return (found + (similarity.argmax(0) == goals).float().mean().item()) / 2
+            return (similarity.argmax(1) == goals).float().mean().item()
+        found = [(goals[similarity.argmax(side)] == goals).float().mean().item() for side in (0, 1)]
+        return sum(found) / 2
 
 
 def wants_validation(config: TrainingConfig) -> bool:

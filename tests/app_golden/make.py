@@ -21,6 +21,7 @@ from models.registry import load_config
 from models.tokenizer import Tokenizer, load_tokenizer
 from tests.app_golden import protocol_examples
 from tests.app_golden.captions import LEFT_OUT, captions
+from tests.app_golden.encoded import encoded_images
 from tests.app_golden.images import SPECS, images, orientation_files, resized, tensor_specs, tower_input
 from tests.app_golden.onnx_models import onnx_models
 from tests.app_golden.statistics_cases import statistics_cases
@@ -29,13 +30,14 @@ FOLDER = Path(__file__).parent
 REFERENCE = FOLDER.parent / "data" / "reference" / "tokenizer.golden.json"
 # The tower's input is kept of so many images, in every form.
 _INPUTS = 4
-_SUFFIXES = (".json", ".bin", ".rgb", ".onnx")
+_SUFFIXES = (".json", ".bin", ".rgb", ".rgba", ".onnx", ".png", ".jpg", ".webp", ".gif")
 
 
 def write_all(folder: Path) -> None:
     """Writes every golden file below `folder`."""
     _write_text_goldens(folder)
     _write_image_goldens(folder)
+    _write_encoded_goldens(folder)
     _write_json(folder / "orientations.json", orientation_files())
     _write_json(folder / "statistics.json", statistics_cases())
     (folder / "onnx").mkdir(exist_ok=True)
@@ -114,6 +116,26 @@ def _write_image_goldens(folder: Path) -> None:
             }
         )
     _write_json(folder / "images.json", {"images": entries, "specs": specs})
+
+
+def _write_encoded_goldens(folder: Path) -> None:
+    entries = []
+    for image in encoded_images():
+        path = f"encoded/{image.name}"
+        write_tensor(folder, f"{path}.rgba", image.decoded)
+        write_tensor(folder, f"{path}.rgb", image.upright)
+        (folder / path).write_bytes(image.content)
+        stored, upright = ({"height": each.shape[0], "width": each.shape[1]} for each in (image.decoded, image.upright))
+        entries.append(
+            {
+                "name": image.name,
+                "orientation": image.orientation,
+                "stored": stored,
+                "upright": upright,
+                "tolerance": image.tolerance,
+            }
+        )
+    _write_json(folder / "encoded.json", entries)
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -118,7 +118,7 @@ def build_artifact(tmp_path: Path) -> BuildArtifact:
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             created_at="2026-01-01T00:00:00+00:00",
-            model=ModelIdentity("tiny", "c" * 64, "9" * 64, weights.size, DIM, 100.0),
+            model=ModelIdentity("tiny", "c" * 64, "d" * 64, weights.size, DIM, 100.0),
             tower=tower,
             target=target,
             precision=precision,

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from benchmark.launch_records import MachineState
-from benchmark.records import BenchmarkRecord, DeviceKind
+from benchmark.profile_records import InstructionCounts
+from benchmark.records import BenchmarkRecord, DeviceKind, Status
 from benchmark.store import open_store
+from benchmark.validity import Invalidity, InvalidityCode
 from export.artifact import Artifact
 
 NOW = MachineState("2026-03-01T00:00:00+00:00")
@@ -97,6 +99,70 @@ def test_an_artefact_stands_for_its_last_record(
     assert result.returncode == 2 and "device (host and pixel7)" in result.stderr
     result = pocketclip("compare", ids(store)[0], artifact.folder, "--device", "host", "--store", store)
     assert result.returncode == 0, result.stderr
+
+
+def busy(found: BenchmarkRecord) -> BenchmarkRecord:
+    return replace(found, invalid=(Invalidity(InvalidityCode.BUSY, "others took 1.9 cores", "stop other programs"),))
+
+
+def test_busy_records_are_named_and_compared_where_it_is_asked_for(
+    pocketclip: Run, store: Path, make: Any, error_line: Run
+) -> None:
+    with open_store(str(store)) as records:
+        old, new = busy(record(make, 3.0, 6, "old")), busy(record(make, 2.0, 7, "new"))
+        records.append(old)
+        records.append(new)
+    pair = (old.record_id, new.record_id)
+    refused = pocketclip("compare", *pair, "--store", store)
+    assert refused.returncode == 2
+    assert f"record {old.record_id[:8]}" in error_line(refused)
+    assert "busy: others took 1.9 cores" in error_line(refused) and "--allow-invalid" in error_line(refused)
+    marked = pocketclip("compare", *pair, "--allow-invalid", "--store", store)
+    assert marked.returncode == 0, marked.stderr
+    assert "faster (invalid run)" in words(marked)
+    for each in (old, new):
+        assert f"record {each.record_id[:8]}" in marked.stderr
+    # A gate says so too, in both ways.
+    refused = pocketclip("compare", "--baseline", "new", "--candidate", "old", "--store", store)
+    assert refused.returncode == 2
+    assert "may not be ranked" in error_line(refused) and new.record_id[:8] in error_line(refused)
+    gate = ("compare", "--baseline", "new", "--candidate", "old", "--allow-invalid", "--store", store)
+    found = pocketclip(*gate)
+    assert found.returncode == 3
+    assert "1 of 1 became slower than 'new'" in error_line(found)
+    assert "1 of them on records that may not be ranked" in error_line(found)
+    # Runs that may be ranked take the place of those that may not, even with the option.
+    with open_store(str(store)) as records:
+        records.append(record(make, 2.0, 8, "new"))
+        records.append(record(make, 2.0, 9, "old"))
+    sound = pocketclip(*gate)
+    assert sound.returncode == 0 and "invalid" not in sound.stdout
+
+
+def test_what_is_left_out_beside_sound_records_is_counted(pocketclip: Run, store: Path, make: Any) -> None:
+    with open_store(str(store)) as records:
+        device = replace(records.benchmarks()[0].device, name="pixel7")
+        for seed, tag in ((4, "1.0"), (5, None)):
+            records.append(busy(record(make, 3.0, seed, tag, device=device)))
+    found = pocketclip("compare", "--baseline", "1.0", "--store", store)
+    assert found.returncode == 0, found.stderr
+    assert "2 records may not be ranked and were left out" in found.stderr and "busy" in found.stderr
+
+
+def test_counted_instructions_are_fewer_or_more(pocketclip: Run, store: Path, make: Any, error_line: Run) -> None:
+    def counted(instructions: int, tag: str) -> BenchmarkRecord:
+        rows = ((instructions, instructions), (instructions, instructions))
+        counts = InstructionCounts("cortex-a76", rows, warmup_inferences=1)
+        return replace(make.benchmark(), status=Status.COUNTED, launches=(), instructions=counts, tag=tag)
+
+    with open_store(str(store)) as records:
+        records.append(counted(4_500_000, "a"))
+        records.append(counted(11_310_000, "b"))
+    fewer = pocketclip("compare", "--baseline", "b", "--candidate", "a", "--store", store)
+    assert fewer.returncode == 0 and "fewer" in words(fewer) and "faster" not in words(fewer)
+    more = pocketclip("compare", "--baseline", "a", "--candidate", "b", "--store", store)
+    assert more.returncode == 3
+    assert "1 of 1 take more instructions than 'a'" in error_line(more) and "slower" not in more.stderr
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from benchmark.store import open_store
 from export.errors import ArtifactNotFoundError
 from models import command_line
 from models.errors import CorruptSamplesError, DatasetError, ResumeError
-from models.evaluation.comparison import mcnemar
+from models.judgement import PairedCounts
 from models.scenes import SceneDataset, Split, scene_classes
 from models.statistics import wilson_interval
 
@@ -161,7 +161,7 @@ def test_retrieval(evaluate, scene_folder: Path) -> None:
         assert recall.low < recall.recall < recall.high
         # Far from the chance of k in 120.
         assert recall.low > 1.5 * recall.k / SCENES
-        assert recall.verdict is None
+        assert recall.judgement is None
     assert by_place["text-to-image", 1].recall < by_place["text-to-image", 10].recall
     assert "retrieval:pairs.csv" in evaluate.output
 
@@ -185,10 +185,10 @@ def test_int8_artefact_has_an_interval_and_a_verdict(evaluate, onnx_folders: dic
     assert compared.drop_points == pytest.approx(100 * (own.accuracy - int8.accuracy))
     assert compared.drop_low_points < compared.drop_points < compared.drop_high_points
     lost, won = compared.lost, compared.won
-    tested = mcnemar([True] * lost + [False] * won, [False] * lost + [True] * won)
-    assert compared.mcnemar_p == pytest.approx(tested.p_value)
-    assert compared.verdict in ("worse", "cannot tell", "better")
-    assert compared.verdict in evaluate.output
+    counts = PairedCounts(lost, won, 240)
+    assert compared.mcnemar_p == pytest.approx(counts.p_value())
+    assert compared.judgement == counts.judge()
+    assert str(compared.judgement).split()[0] in evaluate.output
     # Quantised by an eighth of a point or by several: it is still a model.
     assert int8.accuracy > 0.7
 
@@ -216,7 +216,7 @@ def test_retrieval_of_an_artefact_against_pytorch(evaluate, onnx_folders: dict[s
     for recall, before in zip(int8.recalls, own.recalls, strict=True):
         assert recall.drop_points == pytest.approx(100 * (before.recall - recall.recall))
         assert recall.drop_low_points <= recall.drop_points <= recall.drop_high_points
-        assert recall.verdict in ("worse", "cannot tell", "better")
+        assert f"({recall.judgement})" in evaluate.output
     assert "drop" in evaluate.output
 
 
@@ -258,7 +258,8 @@ def test_another_model_as_baseline(evaluate, scene_folder: Path, tmp_path: Path)
     assert (named.side, better.side) == (worse.side, baseline.side)
     assert worse.comparison.baseline == baseline.side
     assert (worse.comparison.lost, worse.comparison.won) == (better.comparison.won, better.comparison.lost)
-    assert (worse.comparison.verdict, better.comparison.verdict) == ("worse", "better")
+    assert worse.comparison.judgement.lost
+    assert str(better.comparison.judgement) == "gains"
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
@@ -406,7 +407,7 @@ def test_notes_on_weights_and_on_what_is_missing(evaluate, tmp_path: Path) -> No
         "--model", "pocketclip_nano", "--set", "image.activation=relu", "--dataset", "imagenet-v2",
         "--data-root", tmp_path, "--templates", tmp_path / "one.txt",
     )  # fmt: skip
-    assert "comes without weights: random ones are judged" in evaluate.stderr
+    assert "warning: random weights are judged" in evaluate.stderr
     assert "1 images instead of the published 10,000 and no image of 999 of 1,000 classes" in evaluate.stderr
     assert (record.dataset, record.split, record.classes) == ("imagenet-v2", "matched-frequency", 1000)
 
@@ -425,7 +426,7 @@ def test_table_shows_published_figures_beside_measured_ones(make: Any) -> None:
     assert "published" in text
     assert "74.4%" in text
     assert "74.0%" in text
-    assert "verdict" not in text
+    assert "judgement" not in text
     compared = rendered(accuracy_table([make.accuracy(None), make.accuracy(correct=1700)]))
     assert "published" not in compared
     for word in ("+5.00", "< 0.0001", "worse", "against pocketclip_nano (PyTorch)"):

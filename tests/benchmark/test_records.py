@@ -91,15 +91,16 @@ def test_nothing_is_compared_with_itself(make: Any) -> None:
         replace(retrieval, recalls=retrieval.recalls[:1] * 2)
 
 
-def test_verdicts(make: Any) -> None:
+def test_judgements(make: Any) -> None:
     worse, same = make.accuracy(correct=1700), make.accuracy(correct=1799)
     better = make.accuracy(correct=1850)
-    assert [record.comparison.verdict for record in (worse, same, better)] == ["worse", "cannot tell", "better"]
+    words = [str(record.comparison.judgement) for record in (worse, same, better)]
+    assert words == ["loses more than 1 point", "no loss beyond 1 point", "gains"]
     assert make.accuracy(None).cost is None
     other = replace(worse.comparison.baseline, model="other", weights_sha256="7" * 64)
     assert make.accuracy(compared_with=other).cost is None
     recalls = [make.retrieval(TargetName.ONNX, drop_points=drop).recalls[0] for drop in (2.0, 0.5, -2.0)]
-    assert [recall.verdict for recall in recalls] == ["worse", "cannot tell", "better"]
+    assert [str(recall.judgement) for recall in recalls] == ["loses", "cannot tell", "gains"]
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,9 @@ def test_full_disk(tmp_path: Path) -> None:
     assert "free some space" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert {path.name for path in (tmp_path / "a").rglob("*") if path.is_file()} == {"export.log"}
+    log = (tmp_path / "a" / "export.log").read_text()
+    (reason,) = (line for line in log.splitlines() if line.startswith("failed   pocketclip_nano onnx-fp32 text: "))
+    assert "cannot write" in reason and "free some space" in reason
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def test_own_architecture_runs_folds_and_counts(config_file: Path) -> None:
         torch.testing.assert_close(folded.text_encoder(ids), model.encode_text(ids), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("layout", ["custom text", "plain", "training run", "safetensors"])
+@pytest.mark.parametrize("layout", ["custom text", "plain", "training run", "safetensors", "model"])
 def test_checkpoint_layouts(config_file: Path, tmp_path: Path, layout: str) -> None:
     torch.manual_seed(5)
     kind = open_clip.model.CLIP if layout == "plain" else open_clip.model.CustomTextCLIP
@@ -63,6 +63,8 @@ def test_checkpoint_layouts(config_file: Path, tmp_path: Path, layout: str) -> N
 
         path = tmp_path / "trained.safetensors"
         save_file(state, path)
+    elif layout == "model":
+        torch.save({"model": {f"_orig_mod.{key}": value for key, value in state.items()}, "epoch": 1}, path)
     elif layout == "training run":
         torch.save({"epoch": 3, "state_dict": {f"module.{key}": value for key, value in state.items()}}, path)
     else:
@@ -77,10 +79,10 @@ def test_checkpoint_layouts(config_file: Path, tmp_path: Path, layout: str) -> N
 
 def test_foreign_and_broken_checkpoints(config_file: Path, tmp_path: Path) -> None:
     torch.save({"fc.weight": torch.zeros(2)}, tmp_path / "resnet.pt")
-    with pytest.raises(CheckpointError, match="does not fit own"):
+    with pytest.raises(CheckpointError, match="does not fit the model"):
         models.create_model(str(config_file), tmp_path / "resnet.pt")
     (tmp_path / "cut.pt").write_bytes(b"PK\x03\x04")
-    with pytest.raises(CheckpointError, match="does not fit own"):
+    with pytest.raises(CheckpointError, match="cannot read the checkpoint"):
         models.create_model(str(config_file), tmp_path / "cut.pt")
     with pytest.raises(CheckpointError, match="no checkpoint at"):
         models.create_model(str(config_file), tmp_path / "none.pt")
@@ -155,7 +157,8 @@ def test_tinyclip_has_the_published_sizes(name: str, image_m: float, text_m: flo
 @pytest.mark.slow
 def test_export_of_an_own_model(pocketclip, config_file: Path, tmp_path: Path) -> None:
     made = pocketclip(
-        "export", "--model", config_file, "--target", "onnx,tflite,executorch,coreml", "--out", tmp_path / "out"
+        "export", "--model", config_file, "--target", "onnx,tflite,executorch,coreml", "--fresh-weights",
+        "--out", tmp_path / "out",
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
     assert made.stdout.count("passed") == 8

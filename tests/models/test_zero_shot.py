@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from models.errors import LabelError
-from models.statistics import paired_drop_interval, wilson_interval
+from models.judgement import PairedCounts
+from models.statistics import wilson_interval
 from models.zero_shot import parse_labels, rank_labels
 
 
@@ -51,10 +52,10 @@ def test_paired_interval_covers_the_truth() -> None:
         flips = rng.random(500)
         # 4 % of right answers are lost and 1 % of the wrong ones won.
         other = np.where(baseline, flips > 0.04, flips < 0.01)
-        interval = paired_drop_interval(baseline, other)
+        interval = PairedCounts.of(baseline, other).interval()
         covered += interval.low <= 0.8 * 0.04 - 0.2 * 0.01 <= interval.high
     assert 0.92 <= covered / 400 <= 0.985
-    same = paired_drop_interval([True, False], [True, False])
+    same = PairedCounts.of([True, False], [True, False]).interval()
     assert same.low < 0 < same.high
     with pytest.raises(ValueError, match="equally many"):
-        paired_drop_interval([True], [True, False])
+        PairedCounts.of([True], [True, False])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 from benchmark.errors import OutputLimitError
+from benchmark.orphans import guard_group, release_group
 from benchmark.transport.base import Execution
 from benchmark.transport.client import MOST_PRINTED_BYTES
 
@@ -43,11 +44,13 @@ def run_watched(
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as process:
+        guard_group(process.pid)
         try:
             return _read(process, timeout_seconds, enough)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            release_group(process.pid)
 
 
 def _read(process: subprocess.Popen[bytes], timeout_seconds: float, enough: Callable[[str], bool]) -> Execution:

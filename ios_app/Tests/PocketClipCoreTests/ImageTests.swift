@@ -68,6 +68,46 @@ final class ImageTests: XCTestCase {
         XCTAssertEqual(image.bytes, (1...12).map(UInt8.init))
     }
 
+    func testWhatADecoderHandsOverBecomesPythonsPixels() throws {
+        let images = try GoldenFiles.json("encoded.json").items
+        XCTAssertGreaterThan(images.count, 30)
+        for entry in images {
+            let name: String = try entry.read("name")
+            let content = { (suffix: String) in
+                try [UInt8](Data(contentsOf: GoldenFiles.folder.appendingPathComponent("encoded/\(name)\(suffix)")))
+            }
+            let width: Int = try entry["stored"].read("width")
+            let height: Int = try entry["stored"].read("height")
+            let decoded = try content(".rgba").withUnsafeBytes {
+                try PackedImage(overWhite: $0, width: width, height: height, bytesPerRow: width * 4)
+            }
+            let wanted = try PackedImage(
+                width: entry["upright"].read("width"), height: entry["upright"].read("height"), bytes: content(".rgb"))
+            XCTAssertTrue(try decoded.upright(orientation: entry.read("orientation")) == wanted, "other pixels: \(name)")
+        }
+    }
+
+    func testRowsOverWhiteWithPadding() throws {
+        // Two pixels and padding, twice; the third pixel has more colour than opacity allows.
+        let rows: [UInt8] = [10, 20, 30, 255, 5, 0, 8, 10, 99, 99, 60, 1, 0, 50, 0, 0, 0, 0]
+        let image = try rows.withUnsafeBytes {
+            try PackedImage(overWhite: $0, width: 2, height: 2, bytesPerRow: 10)
+        }
+        XCTAssertEqual(image.bytes, [10, 20, 30, 250, 245, 253, 255, 206, 205, 255, 255, 255])
+        let short = failure {
+            _ = try rows.withUnsafeBytes { try PackedImage(overWhite: $0, width: 3, height: 2, bytesPerRow: 10) }
+        }
+        XCTAssertEqual(short, .image(.size(width: 3, height: 2, bytes: 18)))
+    }
+
+    func testANarrowImageBecomesASquareOfItsColor() throws {
+        let narrow = try PackedImage(
+            width: 1, height: 65_000, bytes: (0..<65_000).flatMap { _ in [220, 30, 30] as [UInt8] })
+        let spec = try GoldenFiles.json("images.json")["specs"].items[1].read("preprocess", as: PreprocessSpec.self)
+        let square = try ImagePreprocessor.resizeAndCrop(narrow, by: spec)
+        XCTAssertEqual(Set(stride(from: 0, to: square.bytes.count, by: 3).map { square.bytes[$0..<$0 + 3] + [] }), [[220, 30, 30]])
+    }
+
     func testSizesOutOfRange() {
         XCTAssertEqual(
             failure { _ = try PackedImage(width: 0, height: 5, bytes: []) }, .image(.tooNarrow(width: 0, height: 5)))

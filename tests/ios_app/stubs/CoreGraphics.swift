@@ -8,6 +8,7 @@ public typealias CFDictionary = NSDictionary
 
 public enum CGImageAlphaInfo: UInt32, Sendable {
     case none = 0
+    case premultipliedLast = 1
     case noneSkipLast = 5
 }
 public struct CGBitmapInfo: OptionSet, Sendable {

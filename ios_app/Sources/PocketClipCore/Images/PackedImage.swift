@@ -4,6 +4,8 @@ public struct PackedImage: Equatable, Sendable {
     /// Four times the largest model input, so that resizing stays ours.
     private static let shortestDecodedSide = 1024
     private static let highestSubsampling = 8
+    /// Of an image after subsampling: a narrow one of more would take a phone's memory.
+    public static let mostPixels = 50_000_000
 
     public let width: Int
     public let height: Int
@@ -46,6 +48,34 @@ public struct PackedImage: Equatable, Sendable {
                     goal[place + 2] = pixels[source + order.blue]
                 }
             }
+        }
+        try self.init(width: width, height: height, bytes: bytes)
+    }
+
+    /// Puts an image over white, as docs/bundles.md says: `c + 255 - a` for colours multiplied by their opacity, as Core
+    /// Graphics has them.
+    ///
+    /// - Parameters:
+    ///   - multiplied: red, green, blue and opacity, one byte each, in rows of `bytesPerRow`.
+    public init(overWhite multiplied: UnsafeRawBufferPointer, width: Int, height: Int, bytesPerRow: Int) throws {
+        guard width > 0, height > 0, bytesPerRow >= width * 4,
+            multiplied.count >= bytesPerRow * (height - 1) + width * 4
+        else {
+            throw PocketClipError.image(.size(width: width, height: height, bytes: multiplied.count))
+        }
+        let bytes = [UInt8](unsafeUninitializedCapacity: width * height * 3) { goal, count in
+            for row in 0..<height {
+                for column in 0..<width {
+                    let source = row * bytesPerRow + column * 4
+                    let place = (row * width + column) * 3
+                    let white = 255 - multiplied[source + 3]
+                    for channel in 0..<3 {
+                        let (sum, isOver) = multiplied[source + channel].addingReportingOverflow(white)
+                        goal[place + channel] = isOver ? 255 : sum
+                    }
+                }
+            }
+            count = width * height * 3
         }
         try self.init(width: width, height: height, bytes: bytes)
     }

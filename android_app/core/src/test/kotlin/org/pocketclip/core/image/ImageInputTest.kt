@@ -91,9 +91,12 @@ class ImageInputTest {
 
     @Test
     fun `pixels of Android's bitmaps become packed RGB`() {
-        val image = RgbImage.fromArgb(2, 1, intArrayOf(0x11223344, 0xFFFEFDFC.toInt()))
-        assertArrayEquals(byteArrayOf(0x22, 0x33, 0x44, 0xFE.toByte(), 0xFD.toByte(), 0xFC.toByte()), image.pixels)
-        assertThrows(IllegalArgumentException::class.java) { RgbImage.fromArgb(2, 2, IntArray(3)) }
+        // Rows of two pixels and two bytes that belong to none; the third pixel has more colour than opacity allows.
+        val rows = listOf(10, 20, 30, 255, 5, 0, 8, 10, 99, 99, 60, 1, 0, 50, 0, 0, 0, 0).map(Int::toByte).toByteArray()
+        val wanted = listOf(10, 20, 30, 250, 245, 253, 255, 206, 205, 255, 255, 255).map(Int::toByte).toByteArray()
+        assertArrayEquals(wanted, RgbImage.overWhite(2, 2, rows, rowBytes = 10).pixels)
+        assertThrows(IllegalArgumentException::class.java) { RgbImage.overWhite(2, 2, ByteArray(15)) }
+        assertThrows(IllegalArgumentException::class.java) { RgbImage.overWhite(2, 2, ByteArray(99), rowBytes = 7) }
         assertThrows(IllegalArgumentException::class.java) { RgbImage(0, 1, ByteArray(0)) }
         assertThrows(IllegalArgumentException::class.java) { RgbImage(1, 1, ByteArray(4)) }
     }

@@ -47,6 +47,29 @@ object Goldens {
         Image(name, RgbImage(fields.number("width"), fields.number("height"), pixels), Orientation.of(fields.number("orientation")))
     }
 
+    /**
+     * An image file, and what must become of it.
+     *
+     * @property decoded what a decoder hands over: RGBA in sRGB, not turned, colours multiplied by opacity.
+     */
+    class Encoded(val name: String, val file: ByteArray, val orientation: Int, val decoded: RgbaImage, val upright: RgbImage)
+
+    class RgbaImage(val width: Int, val height: Int, val pixels: ByteArray)
+
+    fun encoded(): List<Encoded> = json("encoded.json").jsonArray.map { entry ->
+        val fields = entry.jsonObject
+        val name = fields.text("name")
+        val (stored, upright) = listOf("stored", "upright").map { fields.getValue(it).jsonObject }
+        val (file, rgba, rgb) = listOf("", ".rgba", ".rgb").map { File(folder, "encoded/$name$it").readBytes() }
+        Encoded(
+            name,
+            file,
+            fields.number("orientation"),
+            RgbaImage(stored.number("width"), stored.number("height"), rgba),
+            RgbImage(upright.number("width"), upright.number("height"), rgb),
+        )
+    }
+
     fun imageSpecs(): JsonArray = json("images.json").jsonObject.getValue("specs").jsonArray
 
     fun tensor(entry: JsonElement): Tensor =
