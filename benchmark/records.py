@@ -8,9 +8,9 @@ Schema history:
   benchmark 2: artefact.scheme, device.soc and .instance, settings.cores and what limits a run, more of launches,
     status `counted`, preparation, profile, instructions, invalid, tag.
   benchmark 3: settings.accelerator, more load modes, launch.during and .first_load, thermal_headroom of a
-    machine's state, a summary for parity where a bundle's tower was measured. Later, without a new version since all
-    records that PocketCLIP wrote fit: bounds of numbers, lengths of texts, forms of ids, times and hashes.
-  benchmark 4: artifact.trained.
+    machine's state, a summary for parity where a bundle's tower was measured.
+  benchmark 4: artifact.trained; bounds of numbers, lengths of texts, forms of ids, times and hashes, which all records
+    that PocketCLIP wrote keep.
 """
 
 from __future__ import annotations

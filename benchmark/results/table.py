@@ -11,7 +11,7 @@ from benchmark.records import BenchmarkRecord, Status, is_future
 from benchmark.results.figures import headline, standing
 from benchmark.store import Record
 from models.terminal_table import TerminalTable, figure_columns, label_column, name_column
-from models.untrusted.printable import printable_line
+from models.untrusted.printable import printable
 
 SHORT_ID = 8
 
@@ -52,12 +52,12 @@ def _cells(record: Record) -> dict[str, Text]:
         "result": headline(record),
     }
     if not isinstance(record, BenchmarkRecord):
-        return {heading: Text(printable_line(cell)) for heading, cell in cells.items()}
+        return {heading: Text(printable(cell)) for heading, cell in cells.items()}
     cells |= {"tower": record.artifact.tower, "device": record.device.name, "tag": record.tag or ""}
     styles = {"status": "yellow" if record.invalid else "", "result": "dim" if record.invalid else ""}
     if record.status is Status.FAILED:
         styles["status"] = "red"
-    return {heading: Text(printable_line(cell), styles.get(heading, "")) for heading, cell in cells.items()}
+    return {heading: Text(printable(cell), styles.get(heading, "")) for heading, cell in cells.items()}
 
 
 def _form(record: Record) -> str:
