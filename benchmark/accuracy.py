@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.accuracy_records import AccuracyRecord, Comparison, Recall, RetrievalRecord, Side
+from benchmark.accuracy_records import (
+    NOTHING_KNOWN,
+    AccuracyRecord,
+    Comparison,
+    Recall,
+    RetrievalRecord,
+    Side,
+    WeightsFacts,
+)
 from benchmark.records import tool_version, utc_now
 from models.errors import DatasetError
 from models.evaluation.classification import ZeroShotResult
@@ -24,6 +32,7 @@ def accuracy_record(
     *,
     executed_by: str,
     record_id: str,
+    weights: WeightsFacts = NOTHING_KNOWN,
     baseline: tuple[Side, ZeroShotResult] | None = None,
 ) -> AccuracyRecord:
     """The record of a classification.
@@ -64,6 +73,7 @@ def accuracy_record(
         tool_version=tool_version(),
         record_id=record_id,
         created_at=utc_now(),
+        weights=weights,
     )
 
 
@@ -92,6 +102,7 @@ def retrieval_record(
     *,
     executed_by: str,
     record_id: str,
+    weights: WeightsFacts = NOTHING_KNOWN,
     baseline: tuple[Side, RetrievalResult] | None = None,
 ) -> RetrievalRecord:
     """The record of a retrieval.
@@ -121,6 +132,7 @@ def retrieval_record(
         tool_version=tool_version(),
         record_id=record_id,
         created_at=utc_now(),
+        weights=weights,
     )
 
 

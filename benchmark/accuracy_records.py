@@ -3,7 +3,9 @@
 Schema history:
   accuracy 1: first version, scenes only.
   accuracy 2: any data set and its identity, templates, top-5, samples left out, any baseline with McNemar's test.
+  accuracy 3: what is known of the weights: whether they were trained, and cautions.
   retrieval 1: first version.
+  retrieval 2: the same.
 """
 
 from __future__ import annotations
@@ -11,32 +13,48 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le, MinLen
+from annotated_types import MinLen
 
 from benchmark.errors import RecordError
-from benchmark.launch_records import Count, Share, Text
-from benchmark.records import Positive, check_stamp
+from benchmark.record_fields import LongText, Moment, Name, Points, Positive, RecordId, Text
+from benchmark.records import check_stamp
 from export.precision import Precision, TargetName
 from models.documents import document
 from models.evaluation.comparison import Verdict, verdict
 from models.evaluation.retrieval import Direction
+from models.untrusted.names import Sha256
+from models.untrusted.numbers import Count, Share
 
-ACCURACY_SCHEMA_VERSION = 2
-RETRIEVAL_SCHEMA_VERSION = 1
+ACCURACY_SCHEMA_VERSION = 3
+RETRIEVAL_SCHEMA_VERSION = 2
 
-Probability = Annotated[float, Ge(0.0), Le(1.0)]
+
+@document
+class WeightsFacts:
+    """What is known of a side's weights.
+
+    `trained` is false of fresh random ones, None where it is not known; `cautions` word what a reader of the figures
+    must know, such as an activation that the checkpoint did not state.
+    """
+
+    trained: bool | None = None
+    cautions: tuple[Text, ...] = ()
+
+
+NOTHING_KNOWN = WeightsFacts()
+UNTRAINED = "untrained random ones"
 
 
 @document
 class Side:
     """Who was judged: an image and a text artefact used together, or PyTorch where `target` is None."""
 
-    model: Text
+    model: Name
     target: TargetName | None
     precision: Precision
-    image_sha256: str | None
-    text_sha256: str | None
-    weights_sha256: Text
+    image_sha256: Sha256 | None
+    text_sha256: Sha256 | None
+    weights_sha256: Sha256
 
     def __post_init__(self) -> None:
         artifacts = (self.target, self.image_sha256, self.text_sha256)
@@ -57,10 +75,10 @@ class Comparison:
     baseline_correct: Count
     lost: Count | None
     won: Count | None
-    mcnemar_p: Probability | None
-    drop_points: float
-    drop_low_points: float
-    drop_high_points: float
+    mcnemar_p: Share | None
+    drop_points: Points
+    drop_low_points: Points
+    drop_high_points: Points
 
     def __post_init__(self) -> None:
         tested = (self.lost, self.won, self.mcnemar_p)
@@ -93,19 +111,19 @@ class AccuracyRecord:
         RecordError: the counts contradict each other.
     """
 
-    model: Text
+    model: Name
     target: TargetName | None
     precision: Precision
-    image_sha256: str | None
-    text_sha256: str | None
-    weights_sha256: Text
+    image_sha256: Sha256 | None
+    text_sha256: Sha256 | None
+    weights_sha256: Sha256
     dataset: Text
     split: Text
-    dataset_sha256: str | None
+    dataset_sha256: Sha256 | None
     templates: Text | None
-    prompts_sha256: str | None
+    prompts_sha256: Sha256 | None
     samples: Positive
-    skipped: tuple[str, ...]
+    skipped: tuple[LongText, ...]
     classes: Positive
     correct: Count
     accuracy: Share
@@ -118,11 +136,12 @@ class AccuracyRecord:
     chance: Share
     comparison: Comparison | None
     executed_by: Text
-    tool_version: Text
-    record_id: Text
-    created_at: Text
+    tool_version: Name
+    record_id: RecordId
+    created_at: Moment
+    weights: WeightsFacts = NOTHING_KNOWN
     kind: Literal["accuracy"] = "accuracy"
-    schema_version: Literal[2] = ACCURACY_SCHEMA_VERSION
+    schema_version: Literal[3] = ACCURACY_SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         check_stamp(self.record_id, self.created_at)
@@ -181,9 +200,9 @@ class Recall:
     recall: Share
     low: Share
     high: Share
-    drop_points: float | None
-    drop_low_points: float | None
-    drop_high_points: float | None
+    drop_points: Points | None
+    drop_low_points: Points | None
+    drop_high_points: Points | None
 
     def __post_init__(self) -> None:
         drop = (self.drop_points, self.drop_low_points, self.drop_high_points)
@@ -208,26 +227,27 @@ class RetrievalRecord:
         RecordError: a direction is listed twice at the same k.
     """
 
-    model: Text
+    model: Name
     target: TargetName | None
     precision: Precision
-    image_sha256: str | None
-    text_sha256: str | None
-    weights_sha256: Text
+    image_sha256: Sha256 | None
+    text_sha256: Sha256 | None
+    weights_sha256: Sha256
     dataset: Text
     split: Text
-    dataset_sha256: Text
+    dataset_sha256: Sha256
     images: Positive
     captions: Positive
-    skipped: tuple[str, ...]
+    skipped: tuple[LongText, ...]
     recalls: Annotated[tuple[Recall, ...], MinLen(1)]
     baseline: Side | None
     executed_by: Text
-    tool_version: Text
-    record_id: Text
-    created_at: Text
+    tool_version: Name
+    record_id: RecordId
+    created_at: Moment
+    weights: WeightsFacts = NOTHING_KNOWN
     kind: Literal["retrieval"] = "retrieval"
-    schema_version: Literal[1] = RETRIEVAL_SCHEMA_VERSION
+    schema_version: Literal[2] = RETRIEVAL_SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         check_stamp(self.record_id, self.created_at)
@@ -240,6 +260,11 @@ class RetrievalRecord:
     def side(self) -> Side:
         """Who was judged."""
         return Side(self.model, self.target, self.precision, self.image_sha256, self.text_sha256, self.weights_sha256)
+
+
+def upgrade_weights(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of the schema before weights were spoken of, accuracy 2 or retrieval 1, as one of the next."""
+    return {**content, "schema_version": content["schema_version"] + 1}
 
 
 def upgrade_accuracy_v1(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,7 +294,7 @@ def upgrade_accuracy_v1(content: Mapping[str, Any]) -> dict[str, Any]:
     unknown = ("dataset_sha256", "templates", "prompts_sha256")
     top5 = ("top5_correct", "top5_accuracy", "top5_low", "top5_high")
     return old | {
-        "schema_version": ACCURACY_SCHEMA_VERSION,
+        "schema_version": 2,
         "skipped": [],
         "comparison": {"baseline": baseline, **compared, **tested} if exported else None,
         **dict.fromkeys((*unknown, *top5)),

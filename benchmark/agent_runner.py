@@ -27,7 +27,10 @@ from benchmark.launch_records import Launch
 from benchmark.protocol import RESULT_VERSION, AgentResult, InputFile, OutputFile, new_job
 from benchmark.records import RunSettings
 from benchmark.transport import Execution, Transport
+from benchmark.transport.device_paths import below, short_hash
 from export.artifact import Artifact
+from export.errors import ArtifactCorruptError
+from export.paths import check_no_links
 from models import documents
 
 
@@ -104,11 +107,12 @@ class AgentRunner:
         job = new_job(
             settings,
             runtime=runtime,
-            model_path=f"{model_folder}/{artifact.manifest.entry_point}",
-            inputs=InputFile(f"{model_folder}/{golden.file}", golden.dtype, golden.shape),
+            model_path=below(model_folder, artifact.manifest.entry_point),
+            inputs=InputFile(below(model_folder, golden.file), golden.dtype, golden.shape),
             outputs_path=f"{folder}/outputs.bin",
         )
-        self._push_bytes(json.dumps(documents.to_builtin(job)).encode(), f"{folder}/job.json")
+        request = json.dumps(documents.to_builtin(job)).encode()
+        self._push_bytes(request, f"{folder}/job.json")
         result_path = f"{folder}/result.json"
         execution = self._transport.execute(
             [
@@ -127,6 +131,7 @@ class AgentRunner:
                 "agent-hung",
             )
         result = _parse_result(self._pull(result_path, execution), execution, job.job_id)
+        check_request(result, digest(request))
         if result.failure is not None:
             raise MeasurementError(f"{result.failure.code}: {result.failure.message}")
         if result.launch is None or result.outputs is None:
@@ -150,10 +155,14 @@ class AgentRunner:
         return path
 
     def _push_artifact(self, artifact: Artifact) -> str:
-        folder = f"{self._workspace}/{artifact.manifest.sha256[:16]}"
+        folder = f"{self._workspace}/{short_hash(artifact.manifest.sha256)}"
         if folder not in self._pushed:
+            # What a link points to is not what was compared with the manifest.
+            check_no_links(
+                artifact.folder, (entry.path for entry in artifact.manifest.files), error=ArtifactCorruptError
+            )
             for entry in artifact.manifest.files:
-                self._transport.push(artifact.folder / entry.path, f"{folder}/{entry.path}")
+                self._transport.push(artifact.folder / entry.path, below(folder, entry.path))
             self._pushed.add(folder)
         return folder
 
@@ -240,6 +249,23 @@ def check_identity(version: int, found: str | None, wanted: str) -> None:
             f"the result is that of another job ({found}, wanted {wanted}): something else writes to the workspace; "
             "see that one bench alone uses the device, and run it again",
             "result-foreign",
+        )
+
+
+def check_request(result: AgentResult, sent_sha256: str) -> None:
+    """Whether a result is of the job as it was sent.
+
+    Raises:
+        AgentError: the job was changed on its way (`request-altered`), or the result does not tell.
+    """
+    # Where the job could not be read, the failure says so.
+    unread = result.request_sha256 is None and result.failure is not None
+    if result.request_sha256 != sent_sha256 and not unread:
+        found = "none" if result.request_sha256 is None else f"{result.request_sha256[:12]}..."
+        raise AgentError(
+            f"the job was changed on its way to the device: the result is of one with hash {found}, "
+            f"{sent_sha256[:12]}... was sent; see that no other program writes to its folder, and run it again",
+            "request-altered",
         )
 
 

@@ -21,6 +21,7 @@ from benchmark.errors import (
     DeviceUnsupportedError,
     MeasurementError,
     ProfilingError,
+    RecordError,
     TransportError,
 )
 from benchmark.golden_check import check_outputs
@@ -28,6 +29,7 @@ from benchmark.launch_records import Launch, MachineState
 from benchmark.preparation import measure_preparation
 from benchmark.profile_records import InstructionCounts, OpProfile
 from benchmark.profiling.op_profile import profile_artifact
+from benchmark.record_fields import LONGEST_REASON
 from benchmark.records import (
     DEVICE_DEFAULT,
     ArtifactIdentity,
@@ -46,6 +48,7 @@ from benchmark.statistics import REPEATABLE_SHARE, interval_share, launch_median
 from benchmark.validity import Gates, Invalidity, InvalidityCode, gates_for, judge_launches
 from export.artifact import Artifact
 from models.errors import PocketClipError
+from models.untrusted.printable import printable
 
 Append = Callable[[BenchmarkRecord], None]
 
@@ -109,7 +112,12 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
     records: list[BenchmarkRecord] = []
 
     def finish(record: BenchmarkRecord) -> None:
-        append(record)
+        try:
+            append(record)
+        except RecordError as error:
+            # What a device told fits no record: its artefact fails, and the plan goes on.
+            record = _refused(record, error)
+            append(record)
         records.append(record)
 
     timed: list[Measurement] = []
@@ -331,12 +339,13 @@ class Measurement:
                 weights_sha256=manifest.model.weights_sha256,
                 model_size_bytes=manifest.model_size_bytes,
                 scheme=manifest.scheme,
+                trained=manifest.trained,
             ),
             device=self.device,
             runtime=runtime,
             settings=self.settings,
             status=status,
-            reason=reason,
+            reason=None if reason is None else _storable(reason),
             launches=tuple(self.launches) if status is not Status.PARITY_ONLY else (),
             parity=manifest.bundled_parity if isinstance(manifest, BundledManifest) else manifest.parity,
             golden_check=_worst(self.checks) if self.checks else None,
@@ -388,6 +397,29 @@ def counts_differ(runs: Sequence[CountedRun]) -> str | None:
 
 def _instruction_counts(runs: Sequence[CountedRun]) -> InstructionCounts:
     return InstructionCounts(runs[0].cpu, tuple(run.instructions for run in runs), runs[0].warmup_inferences)
+
+
+def _refused(record: BenchmarkRecord, error: RecordError) -> BenchmarkRecord:
+    """The failed record in the place of one that cannot be stored, with nothing that the device told."""
+    return replace(
+        record,
+        status=Status.FAILED,
+        reason=_storable(f"record-invalid: {error}; see what the device or its app reports, and run it again"),
+        runtime=replace(record.runtime, version=None, accelerator_observed=None),
+        launches=(),
+        golden_check=None,
+        sustained=None,
+        preparation=None,
+        profile=None,
+        instructions=None,
+        invalid=(),
+    )
+
+
+def _storable(reason: str) -> str:
+    """A reason as a record may hold it: devices' words may be of any length and hold anything."""
+    shown = printable(reason)
+    return shown if len(shown) <= LONGEST_REASON else f"{shown[:LONGEST_REASON]} ..."
 
 
 def _reason(error: BenchmarkError) -> str:

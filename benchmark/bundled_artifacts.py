@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from benchmark.records import BundledParity
 from benchmark.scratch import scratch_folder
 from export.artifact import Artifact, find_artifacts
+from export.bundle.licences import is_untrained
 from export.bundle.manifest import BUNDLE_NAME, BundledTower, StoredTensor
 from export.bundle.reading import OpenedBundle, read_bundle
 from export.manifest import SCHEMA_VERSION, FileEntry, Golden, GoldenTensor, Manifest
@@ -106,6 +107,7 @@ def _artifact(bundle: OpenedBundle, tower: BundledTower, kind: Tower, folder: Pa
         golden=Golden(*golden),
         parity=None,
         requires=tower.requires,
+        trained=False if is_untrained(bundle.manifest) else None,
         artifact_sha256=tower.artifact_sha256,
         artifact_scheme=tower.scheme,
         bundled_parity=None
@@ -124,9 +126,10 @@ def _golden(bundle: OpenedBundle, tensor: StoredTensor, name: str, folder: Path)
 
 
 def _link(source: Path, goal: Path) -> None:
+    """Gives a file a second name; never by a symbolic link, which nobody who reads artefacts follows."""
     goal.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.symlink(source.resolve(), goal)
-    except OSError:
-        # Windows lets few users make links.
+        os.link(source, goal, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        # Another file system, one without links, or a file of another user's.
         shutil.copyfile(source, goal)

@@ -103,17 +103,33 @@ def bench_command(
     from benchmark.devices import open_device
     from benchmark.devices.leases import lease
     from benchmark.devices.table import find_entry, load_table
-    from benchmark.errors import FailedArtifactsError
-    from benchmark.option_values import parse_accelerator, parse_cores, parse_duration_s, parse_share, parse_threads
+    from benchmark.errors import FailedArtifactsError, StoreError
+    from benchmark.option_values import (
+        parse_accelerator,
+        parse_cores,
+        parse_duration_s,
+        parse_share,
+        parse_tag,
+        parse_threads,
+    )
     from benchmark.records import DEVICE_DEFAULT, LoadMode, RunSettings, Status
     from benchmark.store import open_store
+    from benchmark.store.database import location_name
+    from benchmark.store.rescue import save_beside
+    from export.untrained import warn_of_artifacts
 
+    if tag is not None:
+        # First of all: what a database cannot keep must not cost a measurement.
+        tag = parse_tag(tag)
+    place = location_name(store)
     table = load_table(devices)
     # Names and paths first: what is written wrong is told without the device.
     find_entry(device, table)
     finished: list[BenchmarkRecord] = []
+    unsaved: list[Path] = []
     with ExitStack() as held:
         artifacts = held.enter_context(measurable_artifacts(artifact))
+        warn_of_artifacts(artifacts)
         chosen = open_device(device, table, say=command_line.note, app=app)
         held.enter_context(lease(chosen.lease_key, name=device, wait_seconds=wait))
         # Opened before the first launch: a store that cannot be written must not cost a measurement.
@@ -146,7 +162,12 @@ def bench_command(
         watch = _ProgressWatch(progress, progress.add_task("launching", total=total))
 
         def keep(record: BenchmarkRecord) -> None:
-            records.append(record)
+            try:
+                records.append(record)
+            except StoreError as error:
+                # What was measured is kept all the same, and what is left is measured: the store may be back by then.
+                unsaved.append(save_beside(record, store))
+                command_line.note(f"{error}; the record is in {unsaved[-1]}")
             finished.append(record)
 
         try:
@@ -154,7 +175,8 @@ def bench_command(
         except KeyboardInterrupt:
             progress.stop()
             wanted = len(plan.artifacts) * len(plan.settings)
-            command_line.note(f"{len(finished)} of {wanted} records are kept in {store}")
+            kept = len(finished) - len(unsaved)
+            command_line.note(f"{kept} of {wanted} records are kept in {place}{_beside_words(unsaved)}")
             raise
     command_line.console().print(results_table(finished))
     failed = [record for record in finished if record.status is Status.FAILED]
@@ -165,11 +187,21 @@ def bench_command(
         )
     for record in failed:
         command_line.note(f"failed: {_label(record)}: {record.reason}")
+    if unsaved:
+        files = " ".join(str(path) for path in unsaved)
+        raise StoreError(
+            f"{len(unsaved)} of {len(finished)} records could not be stored in {place}{_beside_words(unsaved)}; "
+            f"take them in with `pocketclip results import {files} --store ...`"
+        )
     if failed:
         raise FailedArtifactsError(
-            f"{len(failed)} of {len(finished)} artefacts failed; all records are in {store}: "
+            f"{len(failed)} of {len(finished)} artefacts failed; all records are in {place}: "
             "`pocketclip results --status failed --format csv` has the reasons"
         )
+
+
+def _beside_words(unsaved: Sequence[Path]) -> str:
+    return f"; {len(unsaved)} are in files of their own, the first: {unsaved[0]}" if unsaved else ""
 
 
 class _ProgressWatch:

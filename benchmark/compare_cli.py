@@ -42,18 +42,17 @@ def compare_command(
     """
     from benchmark.compare import Verdict, compare_records, judge_family
     from benchmark.errors import OptionError, RegressionError
-    from benchmark.store import open_store
+    from benchmark.results_cli import read_store
 
     if (first is None) == (baseline is None) or (first is None) != (second is None):
         raise OptionError("compare takes two records, `compare A B`, or a tag, `compare --baseline TAG`")
-    with open_store(store, create=False) as records:
-        known = [record for record in records.benchmarks() if device in (None, record.device.name)]
-        if first is not None and second is not None:
-            found = [compare_records(_find(known, first), _find(known, second))]
-        else:
-            assert baseline is not None
-            pairs = _pairs(known, baseline, candidate)
-            found = judge_family([compare_records(*pair) for pair in pairs])
+    known = [record for record in read_store(store).benchmarks if device in (None, record.device.name)]
+    if first is not None and second is not None:
+        found = [compare_records(_find(known, first), _find(known, second))]
+    else:
+        assert baseline is not None
+        pairs = _pairs(known, baseline, candidate)
+        found = judge_family([compare_records(*pair) for pair in pairs])
     command_line.console().print(comparison_table(found))
     for each in found:
         if each.reason is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.accuracy_records import Side
+from benchmark.accuracy_records import NOTHING_KNOWN, Side, WeightsFacts
 from benchmark.errors import EvaluationError
 from export.artifact import Artifact, find_artifacts, select_pair
 from export.encoders import EncoderPair, open_pair
@@ -29,7 +29,8 @@ from models.evaluation.encoders import (
     describe_inputs,
     require_finite,
 )
-from models.registry import MODELS, build_model, create_model, resolve_config
+from models.registry import FRESH_WEIGHTS, MODELS, ChosenModel, build_model, choose_model, resolve_config
+from models.run_folder import is_run_folder
 
 OWN_PYTORCH = "pytorch"
 # Artefacts take one image at a time; so many are decoded ahead and written to the journal together.
@@ -38,10 +39,11 @@ _PAIR_BATCH = 32
 
 @dataclass(frozen=True)
 class Contestant:
-    """A side, and how its encoder is opened."""
+    """A side, how its encoder is opened, and what is known of its weights."""
 
     side: Side
     open: Callable[[], AbstractContextManager[Encoder]]
+    facts: WeightsFacts = NOTHING_KNOWN
 
     @property
     def label(self) -> str:
@@ -58,7 +60,7 @@ class TorchSettings:
     device: str = "cpu"
 
 
-def torch_contestant(model: AnyModel, settings: TorchSettings) -> Contestant:
+def torch_contestant(model: AnyModel, settings: TorchSettings, facts: WeightsFacts = NOTHING_KNOWN) -> Contestant:
     """A model of ours or of OpenCLIP's in PyTorch, fp32."""
     weights = weights_sha256(model)
 
@@ -66,7 +68,12 @@ def torch_contestant(model: AnyModel, settings: TorchSettings) -> Contestant:
     def opened() -> Iterator[Encoder]:
         yield TorchEncoder(model, weights, batch_size=settings.batch_size, device=settings.device)
 
-    return Contestant(Side(model.config.name, None, Precision.FP32, None, None, weights), opened)
+    return Contestant(Side(model.config.name, None, Precision.FP32, None, None, weights), opened, facts)
+
+
+def chosen_contestant(chosen: ChosenModel, settings: TorchSettings) -> Contestant:
+    """A model that a user named, in PyTorch."""
+    return torch_contestant(build_model(chosen.config, chosen.weights), settings, WeightsFacts(trained=chosen.trained))
 
 
 def pair_contestant(image: Artifact, text: Artifact) -> Contestant:
@@ -86,7 +93,7 @@ def pair_contestant(image: Artifact, text: Artifact) -> Contestant:
         text_sha256=text.manifest.sha256,
         weights_sha256=manifest.model.weights_sha256,
     )
-    return Contestant(side, opened)
+    return Contestant(side, opened, WeightsFacts(trained=manifest.trained))
 
 
 class _PairEncoder:
@@ -135,8 +142,9 @@ def own_pytorch(image: Artifact, weights: str | None, settings: TorchSettings) -
     Raises:
         ArtifactNotFoundError: the artefact was exported from weights other than those PyTorch would use.
     """
-    identity = image.manifest.model
-    contestant = torch_contestant(build_model(_config(image), weights), settings)
+    identity, trained = image.manifest.model, image.manifest.trained
+    given = FRESH_WEIGHTS if weights is None and trained is False else weights
+    contestant = torch_contestant(build_model(_config(image), given), settings, WeightsFacts(trained=trained))
     if contestant.side.weights_sha256 != identity.weights_sha256:
         raise ArtifactNotFoundError(
             f"{image.folder} was exported from other weights than "
@@ -155,18 +163,18 @@ def parse_baseline(reference: str, settings: TorchSettings) -> Contestant:
     """
     name, _, weights = reference.partition("=")
     if _is_model(name):
-        return torch_contestant(create_model(name, weights or None), settings)
+        return chosen_contestant(choose_model(name, weights=weights or None), settings)
     if Path(reference).is_dir():
         return pair_contestant(*select_pair(find_artifacts([Path(reference)])))
     raise EvaluationError(
-        f"--baseline {reference!r} is no model and no folder of artefacts; give {OWN_PYTORCH} (the model that the "
-        f"artefacts were made from), MODEL or MODEL=CHECKPOINT with one of {', '.join(MODELS)}, open_clip:NAME or a "
-        ".json file, or a folder with one exported pair"
+        f"--baseline {reference!r} is no model, no run and no folder of artefacts; give {OWN_PYTORCH} (the model that "
+        f"the artefacts were made from), MODEL or MODEL=CHECKPOINT with one of {', '.join(MODELS)}, open_clip:NAME or "
+        "a .json file, or a folder with one exported pair"
     )
 
 
 def _is_model(name: str) -> bool:
-    return name in MODELS or name.startswith("open_clip:") or name.endswith(".json")
+    return name in MODELS or name.startswith("open_clip:") or name.endswith(".json") or is_run_folder(Path(name))
 
 
 def _config(artifact: Artifact) -> AnyConfig:

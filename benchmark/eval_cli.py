@@ -29,7 +29,8 @@ def eval_command(
         typer.Option("--artifact", help="A folder of artefacts; pairs of towers are found in it. Repeatable."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="A registered model or a configuration file, run in PyTorch.")
+        str | None,
+        typer.Option("--model", help="A registered model, a run's folder or a configuration file, in PyTorch."),
     ] = None,
     changes: command_line.ChangesOption = None,
     weights: command_line.WeightsOption = None,
@@ -73,6 +74,7 @@ def eval_command(
         raise typer.BadParameter("name either --artifact (one or more) or --model")
 
     from benchmark.contestants import TorchSettings
+    from benchmark.errors import StoreError
     from benchmark.eval_progress import evaluation_progress
     from benchmark.eval_table import print_records
     from benchmark.evaluation import Evaluation, EvaluationSettings, missing_samples
@@ -101,6 +103,9 @@ def eval_command(
         except KeyboardInterrupt:
             command_line.note("interrupted; the same command with --resume goes on from here")
             raise
+        except StoreError:
+            command_line.note("every prediction is kept; the same command with --resume judges nothing again")
+            raise
         finally:
             evaluation.close()
         evaluation.finish()
@@ -117,22 +122,20 @@ def eval_command(
 def _model_entries(
     model: str, changes: list[str], weights: str | None, baseline: str | None, settings: TorchSettings
 ) -> list[Entry]:
-    from benchmark.contestants import OWN_PYTORCH, parse_baseline, torch_contestant
+    from benchmark.contestants import OWN_PYTORCH, chosen_contestant, parse_baseline
     from benchmark.errors import EvaluationError
     from benchmark.evaluation import Entry
-    from models.registry import build_model, checkpoint_of, resolve_config
+    from models.registry import choose_model
 
     if baseline == OWN_PYTORCH:
         raise EvaluationError(
             f"--baseline {OWN_PYTORCH} is for --artifact: a model of PyTorch cannot be its own baseline; "
             "name another model or a folder with one exported pair"
         )
-    config = resolve_config(model, changes, weights)
-    if checkpoint_of(config, weights) is None:
-        command_line.note(
-            f"warning: {config.name} comes without weights: random ones are judged; name yours: --weights"
-        )
-    contestant = torch_contestant(build_model(config, weights), settings)
+    chosen = choose_model(model, changes, weights)
+    if chosen.untrained is not None:
+        command_line.note(f"warning: random weights are judged: {chosen.untrained}")
+    contestant = chosen_contestant(chosen, settings)
     if baseline is None:
         return [Entry(contestant)]
     other = parse_baseline(baseline, settings)
@@ -150,8 +153,10 @@ def _artifact_entries(
     from benchmark.contestants import parse_baseline as parse
     from benchmark.evaluation import Entry
     from export.artifact import find_artifacts
+    from export.untrained import warn_of_artifacts
 
     pairs = pair_artifacts(find_artifacts(folders))
+    warn_of_artifacts(image for image, _ in pairs)
     if baseline not in (None, OWN_PYTORCH):
         other = parse(baseline, settings)
         return [Entry(pair_contestant(*pair), lambda: other) for pair in pairs]

@@ -31,7 +31,7 @@ def accuracy_table(records: Sequence[AccuracyRecord]) -> Table:
     first = records[0]
     images = "held-out scenes" if first.dataset == "scenes" else f"images of {first.dataset}, {first.split}"
     columns: dict[str, list[str]] = {
-        "model": [record.model for record in records],
+        "model": [_model(record) for record in records],
         "runs in": [record.target or "PyTorch" for record in records],
         "precision": [record.precision for record in records],
         "accuracy": [f"{record.accuracy:.1%}" for record in records],
@@ -88,8 +88,12 @@ def retrieval_table(records: Sequence[RetrievalRecord]) -> Table:
                 if recall.direction is direction:
                     cells.append(f"{recall.recall:.1%}\n{recall.low:.1%} to {recall.high:.1%}")
                     cells += [_recall_drop(recall)] if compared else []
-            table.add_row(record.model, record.target or "PyTorch", record.precision, direction, *cells)
+            table.add_row(_model(record), record.target or "PyTorch", record.precision, direction, *cells)
     return table
+
+
+def _model(record: AnyRecord) -> str:
+    return f"{record.model} (untrained)" if record.weights.trained is False else record.model
 
 
 def _of_first_direction(record: RetrievalRecord) -> list[Recall]:

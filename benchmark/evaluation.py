@@ -116,7 +116,7 @@ class Evaluation:
         judged = self._judge(contestant)
         record_id = judged.journal.run_id
         before = None if baseline is None else (baseline.side, self._judge(baseline).result)
-        record = self._worded(contestant.side, judged, before, record_id)
+        record = self._worded(contestant, judged, before, record_id)
         stored = self._store.find(record_id)
         if stored is not None and not _is_same(record, stored):
             # The same predictions, compared with another baseline than before the interruption.
@@ -127,16 +127,28 @@ class Evaluation:
         self._recorded.add(contestant.side)
         return record
 
-    def _worded(self, side: Side, judged: _Judged, before: tuple[Side, AnyResult] | None, record_id: str) -> AnyRecord:
-        result, dataset, executed_by = judged.result, self._dataset, judged.executed_by
+    def _worded(
+        self, contestant: Contestant, judged: _Judged, before: tuple[Side, AnyResult] | None, record_id: str
+    ) -> AnyRecord:
+        result, dataset = judged.result, self._dataset
+        side, facts, executed_by = contestant.side, contestant.facts, judged.executed_by
         if isinstance(result, RetrievalResult):
             assert isinstance(dataset, RetrievalSet)
             other = (before[0], before[1]) if before and isinstance(before[1], RetrievalResult) else None
-            return retrieval_record(side, dataset, result, executed_by=executed_by, record_id=record_id, baseline=other)
+            return retrieval_record(
+                side, dataset, result, executed_by=executed_by, record_id=record_id, weights=facts, baseline=other
+            )
         assert isinstance(dataset, ClassificationSet) and self._prompts is not None
         paired = (before[0], before[1]) if before and isinstance(before[1], ZeroShotResult) else None
         return accuracy_record(
-            side, dataset, self._prompts, result, executed_by=executed_by, record_id=record_id, baseline=paired
+            side,
+            dataset,
+            self._prompts,
+            result,
+            executed_by=executed_by,
+            record_id=record_id,
+            weights=facts,
+            baseline=paired,
         )
 
     def _judge(self, contestant: Contestant) -> _Judged:

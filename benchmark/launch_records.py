@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from annotated_types import Ge, Le, MinLen
+from annotated_types import MinLen
 
+from benchmark.record_fields import Celsius, ClockJump, Duration, Magnitude, Name, Percent
 from models.documents import document
-
-Count = Annotated[int, Ge(0)]
-Share = Annotated[float, Ge(0.0), Le(1.0)]
-Text = Annotated[str, MinLen(1)]
+from models.untrusted.numbers import Count, Share
 
 
 @document
@@ -27,24 +25,24 @@ class MachineState:
     processors' time just then, in that of one core.
     """
 
-    at: Text
-    load_average: float | None = None
+    at: Name
+    load_average: Magnitude | None = None
     clock_khz: tuple[Count, ...] = ()
     clock_limit_khz: Count | None = None
-    temperature_celsius: float | None = None
+    temperature_celsius: Celsius | None = None
     thermal_status: Count | None = None
-    thermal_headroom: Annotated[float, Ge(0.0)] | None = None
-    battery_percent: Annotated[int, Ge(0), Le(100)] | None = None
+    thermal_headroom: Magnitude | None = None
+    battery_percent: Percent | None = None
     charging: bool | None = None
     power_saver: bool | None = None
-    others_busy_cores: Annotated[float, Ge(0.0)] | None = None
+    others_busy_cores: Magnitude | None = None
 
 
 @document
 class Minute:
     """One minute of a sustained run: its samples, and the machine at its end."""
 
-    steady_ns: Annotated[tuple[Count, ...], MinLen(1)]
+    steady_ns: Annotated[tuple[Duration, ...], MinLen(1)]
     after: MachineState
 
 
@@ -67,14 +65,14 @@ class Launch:
     taken. `clock_jump_ns` is how far the wall clock went beyond the monotonic one during the launch.
     """
 
-    started_at: Text
-    load_average: float | None
-    import_ns: Count
-    load_ns: Count
-    first_inference_ns: Count
-    warmup_ns: tuple[Count, ...]
+    started_at: Name
+    load_average: Magnitude | None
+    import_ns: Duration
+    load_ns: Duration
+    first_inference_ns: Duration
+    warmup_ns: tuple[Duration, ...]
     warmup_stationary: bool
-    steady_ns: Annotated[tuple[Count, ...], MinLen(1)]
+    steady_ns: Annotated[tuple[Duration, ...], MinLen(1)]
     baseline_bytes: Count | None
     loaded_bytes: Count | None
     peak_before_load_bytes: Count | None
@@ -82,15 +80,15 @@ class Launch:
     end_bytes: Count | None
     peak_reset: bool
     file_cache_dropped: bool = False
-    reload_ns: Count | None = None
+    reload_ns: Duration | None = None
     proportional_bytes: Count | None = None
     file_mapped_bytes: Count | None = None
     before: MachineState | None = None
     after: MachineState | None = None
-    others_busy_cores: Annotated[float, Ge(0.0)] | None = None
+    others_busy_cores: Magnitude | None = None
     stolen_share: Share | None = None
-    energy_joules: Annotated[float, Ge(0.0)] | None = None
-    clock_jump_ns: int | None = None
+    energy_joules: Magnitude | None = None
+    clock_jump_ns: ClockJump | None = None
     minutes: tuple[Minute, ...] = ()
     during: tuple[MachineState, ...] = ()
     first_load: bool | None = None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from benchmark.errors import OptionError
+from benchmark.record_fields import LONGEST_NAME
 from export.runtimes import COMPUTE_UNITS
 from models.errors import choices
+from models.untrusted.printable import printable_line
 
 ANDROID_ACCELERATORS = ("cpu", "xnnpack", "nnapi", "gpu")
 CORE_ML_DEFAULT = "all"
@@ -78,6 +80,26 @@ def parse_cores(text: str, logical_cores: int) -> tuple[int, ...]:
             raise OptionError(f"--cores {text!r}: the device has the cores 0 to {logical_cores - 1}, {part!r} is none")
         cores.update(range(first, last + 1))
     return tuple(sorted(cores))
+
+
+def parse_tag(text: str) -> str:
+    """A name for records, as every database can keep it: shown in tables, and found again by its text.
+
+    Raises:
+        OptionError: it is empty, too long, or holds what no terminal shows.
+    """
+    fault = None
+    if not text.strip():
+        fault = "it is empty"
+    elif len(text) > LONGEST_NAME:
+        fault = f"it has {len(text)} characters"
+    elif printable_line(text) != text:
+        fault = "it holds line breaks, control or invisible characters"
+    if fault is not None:
+        raise OptionError(
+            f"--tag takes a name of 1 to {LONGEST_NAME} visible characters, got {printable_line(text)[:40]!r}: {fault}"
+        )
+    return text
 
 
 def parse_accelerator(text: str) -> str:

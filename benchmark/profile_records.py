@@ -5,13 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from annotated_types import Ge, MinLen
+from annotated_types import MinLen
 
+from benchmark.record_fields import Duration, Name, Positive, Text
 from models.documents import document
-
-Count = Annotated[int, Ge(0)]
-Positive = Annotated[int, Ge(1)]
-Text = Annotated[str, MinLen(1)]
+from models.untrusted.numbers import Count
 
 
 @document
@@ -23,9 +21,9 @@ class OpTime:
 
     name: Text
     op: Text
-    delegate: str | None
+    delegate: Name | None
     calls: Positive
-    total_ns: Count
+    total_ns: Duration
 
 
 @document
@@ -36,7 +34,7 @@ class OpProfile:
     """
 
     source: Text
-    inference_ns: Annotated[tuple[Count, ...], MinLen(1)]
+    inference_ns: Annotated[tuple[Duration, ...], MinLen(1)]
     ops: Annotated[tuple[OpTime, ...], MinLen(1)]
 
 
@@ -62,4 +60,4 @@ class Preparation:
 
     step: PreparationStep
     executed_by: Text
-    samples_ns: Annotated[tuple[Count, ...], MinLen(1)]
+    samples_ns: Annotated[tuple[Duration, ...], MinLen(1)]

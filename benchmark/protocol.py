@@ -4,18 +4,23 @@ Version history:
   job 1, result 1: first versions.
   job 2, result 2: job_id, by which a result is known to be that of the job; cores, sustained_seconds.
   job 3, result 3: accelerator, load_mode; python_version became platform, and app_version came with the apps.
+  result 4: request_sha256, by which a job is found that was changed between harness and device.
 """
 
 from __future__ import annotations
 
 import uuid
+from typing import Literal
 
 from benchmark.launch_records import Launch
+from benchmark.record_fields import LongText, Name, Text
 from benchmark.records import LoadMode, RunSettings, WarmupRule
 from models.documents import document
+from models.untrusted.names import Sha256
+from models.untrusted.numbers import Dimension
 
 JOB_VERSION = 3
-RESULT_VERSION = 3
+RESULT_VERSION = 4
 
 
 @document
@@ -74,10 +79,10 @@ def new_job(settings: RunSettings, *, runtime: str, model_path: str, inputs: Inp
 class OutputFile:
     """The model's first output for every sample, in order, flattened to `(samples, values)`."""
 
-    path: str
-    dtype: str
-    shape: tuple[int, int]
-    sha256: str
+    path: Text
+    dtype: Literal["float16", "float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "int64"]
+    shape: tuple[Dimension, Dimension]
+    sha256: Sha256
 
 
 @document
@@ -89,8 +94,8 @@ class Failure:
     `path-outside`, `no-space`.
     """
 
-    code: str
-    message: str
+    code: Name
+    message: LongText
 
 
 @document
@@ -101,11 +106,12 @@ class AgentResult:
     """
 
     result_version: int
-    job_id: str | None
-    platform: str
+    job_id: Name | None
+    platform: Text
     failure: Failure | None
-    app_version: str | None = None
-    runtime_version: str | None = None
-    accelerator_observed: str | None = None
+    app_version: Name | None = None
+    runtime_version: LongText | None = None
+    accelerator_observed: LongText | None = None
     launch: Launch | None = None
     outputs: OutputFile | None = None
+    request_sha256: Sha256 | None = None

@@ -8,7 +8,9 @@ Schema history:
   benchmark 2: artefact.scheme, device.soc and .instance, settings.cores and what limits a run, more of launches,
     status `counted`, preparation, profile, instructions, invalid, tag.
   benchmark 3: settings.accelerator, more load modes, launch.during and .first_load, thermal_headroom of a
-    machine's state, a summary for parity where a bundle's tower was measured.
+    machine's state, a summary for parity where a bundle's tower was measured. Later, without a new version since all
+    records that PocketCLIP wrote fit: bounds of numbers, lengths of texts, forms of ids, times and hashes.
+  benchmark 4: artifact.trained.
 """
 
 from __future__ import annotations
@@ -19,25 +21,39 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Gt, Le
 
 from benchmark.errors import RecordError
-from benchmark.launch_records import Count, Launch, Text
+from benchmark.launch_records import Launch
 from benchmark.profile_records import InstructionCounts, OpProfile, Preparation
+from benchmark.record_fields import (
+    MOMENT,
+    RECORD_ID,
+    Accelerator,
+    Cosine,
+    Difference,
+    LongText,
+    Moment,
+    Name,
+    Positive,
+    RecordId,
+    Seconds,
+    Tag,
+    Text,
+)
 from benchmark.validity import Invalidity
 from export.parity_report import ParityReport
 from export.precision import Precision, TargetName, Tower
 from models.documents import document
+from models.untrusted.names import Sha256
+from models.untrusted.numbers import Count, NotNegative, Share
 
-BENCHMARK_SCHEMA_VERSION = 3
+BENCHMARK_SCHEMA_VERSION = 4
 
 # The accelerator that every device has.
 CPU = "cpu"
 # Asks for what a device executes a runtime's models with by itself. Records never have it: they say what that was.
 DEVICE_DEFAULT = "default"
-
-Positive = Annotated[int, Ge(1)]
-Cosine = Annotated[float, Ge(-1.001), Le(1.001)]
 
 
 class Status(StrEnum):
@@ -78,17 +94,19 @@ class LoadMode(StrEnum):
 class ArtifactIdentity:
     """Which artefact was measured. `sha256` covers all its files, the size the model files alone.
 
-    `scheme` is the manifest's: target, precision and what differs from the usual form.
+    `scheme` is the manifest's: target, precision and what differs from the usual form. `trained` is false where the
+    weights are fresh random ones, None where it is not known.
     """
 
-    model: Text
+    model: Name
     tower: Tower
     target: TargetName
     precision: Precision
-    sha256: Text
-    weights_sha256: Text
+    sha256: Sha256
+    weights_sha256: Sha256
     model_size_bytes: Count
-    scheme: str = ""
+    scheme: Tag = ""
+    trained: bool | None = None
 
     @property
     def rank(self) -> tuple[int, int, int]:
@@ -106,26 +124,26 @@ class DeviceFacts:
     id, so that a record gives neither away).
     """
 
-    name: Text
+    name: Name
     kind: DeviceKind
     os: Text
     machine: Text
     cpu: Text
-    isa: tuple[str, ...]
+    isa: tuple[Name, ...]
     logical_cores: Positive
     memory_bytes: Count | None
-    soc: str | None = None
-    instance: str | None = None
+    soc: Tag | None = None
+    instance: Tag | None = None
 
 
 @document
 class RuntimeFacts:
     """What executed the model. Accelerators asked for and seen are told apart: fallbacks are silent."""
 
-    name: Text
-    version: str | None
-    accelerator_requested: Text
-    accelerator_observed: str | None
+    name: Name
+    version: LongText | None
+    accelerator_requested: Accelerator
+    accelerator_observed: LongText | None
 
 
 @document
@@ -134,10 +152,10 @@ class WarmupRule:
 
     window_iterations: Positive = 5
     stable_windows: Positive = 3
-    tolerance: Annotated[float, Ge(0.0)] = 0.05
+    tolerance: NotNegative = 0.05
     minimum_iterations: Count = 15
     maximum_iterations: Positive = 200
-    maximum_seconds: Annotated[float, Ge(0.0)] = 20.0
+    maximum_seconds: Seconds = 20.0
 
 
 @document
@@ -152,15 +170,15 @@ class RunSettings:
 
     threads: Positive = 1
     iterations: Positive = 100
-    minimum_seconds: Annotated[float, Ge(0.0)] = 0.0
+    minimum_seconds: Seconds = 0.0
     launches: Positive = 3
     warmup: WarmupRule = WarmupRule()
     load_mode: LoadMode = LoadMode.FILE
     cores: tuple[Count, ...] | None = None
-    until_share: Annotated[float, Gt(0.0)] | None = None
-    budget_seconds: Annotated[float, Gt(0.0)] | None = None
-    sustained_seconds: Annotated[float, Gt(0.0)] | None = None
-    accelerator: Text = CPU
+    until_share: Annotated[float, Gt(0.0), Le(1.0)] | None = None
+    budget_seconds: Annotated[float, Gt(0.0), Le(1e9)] | None = None
+    sustained_seconds: Annotated[float, Gt(0.0), Le(1e9)] | None = None
+    accelerator: Accelerator = CPU
 
 
 @document
@@ -170,8 +188,8 @@ class BundledParity:
     samples: Positive
     cosine_mean: Cosine
     cosine_min: Cosine
-    top1_agreement: Annotated[float, Ge(0.0), Le(1.0)]
-    failures: tuple[str, ...]
+    top1_agreement: Share
+    failures: tuple[LongText, ...]
 
     @property
     def passed(self) -> bool:
@@ -189,7 +207,7 @@ class GoldenCheck:
 
     samples: Positive
     cosine_min: Cosine
-    max_abs: float
+    max_abs: Difference
     exported_cosine_min: Cosine
 
 
@@ -209,22 +227,22 @@ class BenchmarkRecord:
     runtime: RuntimeFacts
     settings: RunSettings
     status: Status
-    reason: str | None
+    reason: LongText | None
     launches: tuple[Launch, ...]
     parity: ParityReport | BundledParity | None
     golden_check: GoldenCheck | None
-    agent_sha256: str | None
-    tool_version: Text
-    record_id: Text
-    created_at: Text
+    agent_sha256: Sha256 | None
+    tool_version: Name
+    record_id: RecordId
+    created_at: Moment
     sustained: Launch | None = None
     preparation: Preparation | None = None
     profile: OpProfile | None = None
     instructions: InstructionCounts | None = None
     invalid: tuple[Invalidity, ...] = ()
-    tag: str | None = None
+    tag: Tag | None = None
     kind: Literal["benchmark"] = "benchmark"
-    schema_version: Literal[3] = BENCHMARK_SCHEMA_VERSION
+    schema_version: Literal[4] = BENCHMARK_SCHEMA_VERSION
 
     @property
     def timed(self) -> bool:
@@ -271,14 +289,15 @@ def tool_version() -> str:
 
 
 def check_stamp(record_id: str, created_at: str) -> None:
-    """Raises `RecordError` where the id is no UUID or the time not one in UTC."""
+    """Raises `RecordError` where the id is no UUID as we write it or the time not one in UTC."""
+    for name, form, value in (("record_id", RECORD_ID, record_id), ("created_at", MOMENT, created_at)):
+        fault = form.fault(value)
+        if fault is not None:
+            raise RecordError(f"{name} {fault}")
     try:
-        uuid.UUID(record_id)
-        moment = datetime.fromisoformat(created_at)
+        datetime.fromisoformat(created_at)
     except ValueError as error:
-        raise RecordError(f"record_id must be a UUID and created_at ISO 8601: {error}") from error
-    if moment.utcoffset() is None or moment.utcoffset() != UTC.utcoffset(None):
-        raise RecordError(f"created_at must be in UTC, got {created_at!r}")
+        raise RecordError(f"created_at {created_at!r} is no time: {error}") from error
 
 
 def upgrade_benchmark_v1(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -295,3 +314,8 @@ def upgrade_benchmark_v2(content: Mapping[str, Any]) -> dict[str, Any]:
     """A record of schema 2 in the form of schema 3: what was asked for was in the runtime's facts alone."""
     asked = content["runtime"]["accelerator_requested"]
     return {**content, "settings": {**content["settings"], "accelerator": asked}, "schema_version": 3}
+
+
+def upgrade_benchmark_v3(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of schema 3 in the form of schema 4: whether the weights were trained is unknown."""
+    return {**content, "schema_version": 4}

@@ -36,7 +36,12 @@ def report_command(
         str, typer.Option("--format", help="html: one self-contained page; md: its tables; json: its figures.")
     ] = ReportFormat.HTML,
     baseline: Annotated[
-        str | None, typer.Option("--baseline", help="Compare latencies with the records of this tag.")
+        str | None,
+        typer.Option(
+            "--baseline",
+            help="Compare with a tag's records, with model:NAME or with precision:NAME; by default each artefact with "
+            "floating point of the same model and runtime.",
+        ),
     ] = None,
     ladder: Annotated[
         list[Path] | None, typer.Option("--ladder", help="What `verify --json` wrote, shown beside; repeatable.")
@@ -46,19 +51,19 @@ def report_command(
     chosen = command_line.parse_choice(ReportFormat, "--format", form)
     from benchmark.report.ladder_table import read_ladders
     from benchmark.report.material import Material, probe_targets
-    from benchmark.store import open_store
+    from benchmark.results_cli import read_store
     from models import atomic
 
     ladders = [found for path in ladder or () for found in read_ladders(path)]
-    with open_store(store, create=False) as records:
-        material = Material(
-            benchmarks=records.benchmarks(),
-            accuracies=records.accuracies(),
-            retrievals=records.retrievals(),
-            unavailable=probe_targets(),
-            baseline=None if baseline is None else _baseline(baseline),
-            ladders=ladders,
-        )
+    found = read_store(store)
+    material = Material(
+        benchmarks=found.benchmarks,
+        accuracies=found.accuracies,
+        retrievals=found.retrievals,
+        unavailable=probe_targets(),
+        baseline=_baseline(baseline),
+        ladders=ladders,
+    )
     text = _render(chosen, material)
     goal = DEFAULT_PAGE if out is None and chosen is ReportFormat.HTML else out
     if goal is None:
@@ -84,9 +89,23 @@ def _render(form: ReportFormat, material: Material) -> str:
             return render_json(material)
 
 
-def _baseline(tag: str) -> Baseline:
-    """The records of a tag, with what compares with them: imported here, since it brings scipy with it."""
-    from benchmark.compare import compare_records, judge_family
-    from benchmark.report.comparison import Baseline
+def _baseline(option: str | None) -> Baseline:
+    """What the option names, with what compares with it: imported here, since it brings scipy with it.
 
-    return Baseline(tag, compare_records, judge_family)
+    Raises:
+        OptionError: it names nothing.
+    """
+    from benchmark.compare import compare_records, judge_family
+    from benchmark.errors import OptionError
+    from benchmark.report.comparison import Baseline, BaselineKind
+
+    if option is None:
+        return Baseline("", compare_records, judge_family, BaselineKind.FLOAT)
+    prefix, colon, name = option.partition(":")
+    named = (BaselineKind.TAG, BaselineKind.MODEL, BaselineKind.PRECISION)
+    kind = next((kind for kind in named if colon and prefix == kind), None)
+    # A tag may hold a colon of its own.
+    name = option if kind is None else name
+    if not name:
+        raise OptionError(f"--baseline {option!r} names nothing; give a tag, model:NAME or precision:NAME")
+    return Baseline(name, compare_records, judge_family, kind or BaselineKind.TAG)

@@ -5,7 +5,8 @@ Heavy imports live inside the functions: `--help` must not wait for numpy or SQL
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,16 +16,20 @@ import typer
 from benchmark.cli import DEFAULT_STORE, StoreOption
 from benchmark.errors import BenchmarkError, FilterError, RecordConflictError, ResultsFileError
 from models import command_line
+from models.untrusted.printable import printable_line
 
 if TYPE_CHECKING:
     from benchmark.results.files import FileFormat
-    from benchmark.store import Additions, RecordText
+    from benchmark.store import Additions, Reading, RecordFilter, RecordText, Unreadable
 
 results_app = command_line.new_app(
     "results",
     "Lists records, all or those that fit every filter, oldest first, and writes them to files.\n\n"
     "JSON and CSV files hold whole records, every sample with them; `import` reads them again.",
 )
+SkipOption = Annotated[
+    bool, typer.Option("--skip-damaged", help="Leave out what cannot be read, and say so, in place of adding nothing.")
+]
 _FORMATS = ("table", "json", "jsonl", "csv", "samples")
 
 
@@ -96,12 +101,14 @@ def results_command(
         since=None if since is None else parse_since(since, datetime.now(UTC)),
     )
     with open_store(store, create=False) as opened:
-        texts, total = opened.texts(wanted), opened.count()
+        found, total = opened.read(wanted), opened.count()
+    texts = found.texts
     if chosen is None:
-        _print_table(texts)
+        _print_table(found)
     else:
         _write(texts, chosen, out)
-    if not texts:
+    _tell_left_out(found, store)
+    if not texts and not found.unreadable:
         command_line.note(f"no record fits; there are {total} in {_shown(store)}")
     elif out is not None:
         command_line.note(f"wrote {out}; {len(texts)} of {total} records fit")
@@ -110,6 +117,7 @@ def results_command(
 @results_app.command("import", no_args_is_help=True)
 def import_command(
     file: Annotated[list[Path], typer.Argument(help="Files that `results --out` wrote: .json, .jsonl or .csv.")],
+    skip_damaged: SkipOption = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Adds the records of files to the store: all of them, or none where one cannot be read.
@@ -118,18 +126,22 @@ def import_command(
     """
     from benchmark.results.files import read_results
     from benchmark.store import open_store
+    from models.untrusted.printable import printable_path
 
+    skipped: list[str] = []
     with _nothing_added():
         # Read before the store is opened: damaged files must not make one.
-        texts = [text for path in file for text in read_results(path)]
+        skip = (lambda error: skipped.append(str(error))) if skip_damaged else None
+        texts = [text for path in file for text in read_results(path, skip)]
         with open_store(store) as opened:
             found = opened.add(texts)
-    _report([str(path) for path in file], found, store)
+    _report([printable_path(path) for path in file], found, store, skipped)
 
 
 @results_app.command("merge", no_args_is_help=True)
 def merge_command(
     source: Annotated[list[str], typer.Argument(help="Stores of other machines: SQLite files or SQLAlchemy URLs.")],
+    skip_damaged: SkipOption = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Adds the records of other stores to the one of --store: all of them, or none where one cannot be read.
@@ -137,13 +149,87 @@ def merge_command(
     The other stores are left as they are, also those of older versions. Records that are already there are passed
     over. One whose id is stored with other content is reported and left out.
     """
-    from benchmark.store import check_texts, open_store, read_texts
+    from benchmark.store import check_texts, open_store, read_texts, read_what_can_be
 
+    skipped: list[str] = []
     with _nothing_added():
-        texts = [text for each in source for text in check_texts(read_texts(each))]
+        if skip_damaged:
+            reading = read_what_can_be(text for each in source for text in read_texts(each))
+            texts, skipped = list(reading.texts), [each.reason for each in reading.unreadable]
+        else:
+            texts = [text for each in source for text in check_texts(read_texts(each))]
         with open_store(store) as opened:
             found = opened.add(texts)
-    _report([_shown(each) for each in source], found, store)
+    _report([_shown(each) for each in source], found, store, skipped)
+
+
+@results_app.command("check")
+def check_command(
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Take the damaged ones out of the store, into the file of --out.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the damaged ones to this file, as they are.")] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Reads every record, and names those that cannot be read.
+
+    Nothing else lists or compares them. Records of a newer version are named and never taken out.
+    """
+    from benchmark.errors import OptionError, RecordError
+    from benchmark.store import open_store
+    from models import atomic
+
+    if remove and out is None:
+        raise OptionError("--remove keeps what it takes out in a file; name one that is not there yet with --out FILE")
+    if out is not None and out.exists():
+        raise OptionError(f"--out {out} is there already; name another file, so that nothing in it is lost")
+    with open_store(store, create=False) as opened:
+        unreadable = opened.read().unreadable
+        total = opened.count()
+        for each in unreadable:
+            print(printable_line(each.reason))
+        damaged = [each for each in unreadable if not each.newer]
+        if out is not None:
+            atomic.write_text(out, "".join(f"{_kept(each)}\n" for each in damaged))
+            command_line.note(f"wrote {out}: {len(damaged)} damaged records")
+        removed = opened.remove(each.text for each in damaged) if remove and damaged else 0
+    if removed:
+        command_line.note(f"{removed} damaged records are no more in {_shown(store)}")
+    left = len(unreadable) - removed
+    if left:
+        newer = len(unreadable) - len(damaged)
+        advice = "update PocketCLIP" if newer == left else "`results check --remove --out FILE` takes damaged ones out"
+        raise RecordError(f"{left} of {total} records in {_shown(store)} cannot be read, see above; {advice}")
+    command_line.note(f"{total - removed} records in {_shown(store)}, all can be read")
+
+
+def read_store(store: str, wanted: RecordFilter | None = None) -> Reading:
+    """The records of a store as far as they can be read; the user is told of the others.
+
+    Raises:
+        StoreError: it cannot be read, or there is none.
+    """
+    from benchmark.store import open_store
+
+    with open_store(store, create=False) as opened:
+        found = opened.read(wanted)
+    _tell_left_out(found, store)
+    return found
+
+
+def _tell_left_out(found: Reading, store: str) -> None:
+    from benchmark.store import left_out_words
+
+    words = left_out_words(found.unreadable, _shown(store))
+    if words is not None:
+        command_line.note(words)
+
+
+def _kept(damaged: Unreadable) -> str:
+    """One line of JSON; the document as it stands, which need not be JSON."""
+    text = damaged.text
+    kept = {"record_id": text.record_id, "kind": text.kind, "schema_version": text.schema_version}
+    return json.dumps(kept | {"reason": damaged.reason, "document": text.text})
 
 
 def _refuse_options_before(context: typer.Context) -> None:
@@ -180,15 +266,14 @@ def _kind(name: str) -> str:
     return name
 
 
-def _print_table(texts: list[RecordText]) -> None:
+def _print_table(found: Reading) -> None:
     from benchmark.results.table import results_table
-    from benchmark.store.codec import decode
 
-    if texts:
-        command_line.console().print(results_table([decode(text) for text in texts]))
+    if found.records:
+        command_line.console().print(results_table(found.records))
 
 
-def _write(texts: list[RecordText], form: FileFormat, out: Path | None) -> None:
+def _write(texts: Sequence[RecordText], form: FileFormat, out: Path | None) -> None:
     from benchmark.results.files import render
     from models import atomic
 
@@ -207,12 +292,14 @@ def _nothing_added() -> Iterator[None]:
         raise type(error)(f"{error}; nothing was added") from error
 
 
-def _report(sources: list[str], found: Additions, store: str) -> None:
+def _report(sources: list[str], found: Additions, store: str, skipped: Sequence[str] = ()) -> None:
     for source in dict.fromkeys(sources):
         added, present, conflicts = (
             sum(text.origin == source for text in texts) for texts in (found.added, found.present, found.conflicts)
         )
         command_line.note(f"{source}: {added} added, {present} already there, {conflicts} in conflict")
+    if skipped:
+        command_line.note(f"left out: {len(skipped)} that cannot be read, the first: {skipped[0]}")
     for text in found.conflicts:
         command_line.note(f"conflict: {text.named} is not what {_shown(store)} holds under that id")
     if found.conflicts:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmark.orphans import guard_folder, release_folder
 from models.atomic import storage_errors
 
 
 @contextmanager
 def scratch_folder(prefix: str = "pocketclip-bench-") -> Iterator[Path]:
-    """An empty folder, removed at the end.
+    """An empty folder, removed at the end, also where this process is killed.
 
     Raises:
         StorageError: it cannot be made.
@@ -21,4 +22,8 @@ def scratch_folder(prefix: str = "pocketclip-bench-") -> Iterator[Path]:
         # Errors at removal (a file that an orphan still writes) must not hide what was measured.
         folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
     with folder as name:
-        yield Path(name)
+        guard_folder(Path(name))
+        try:
+            yield Path(name)
+        finally:
+            release_folder(Path(name))

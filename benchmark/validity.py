@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
-
-from annotated_types import MinLen
 
 from benchmark.launch_records import Launch, MachineState
+from benchmark.record_fields import Text
 from models.documents import document
 
 
@@ -35,8 +33,8 @@ class Invalidity:
     """One condition that was not met."""
 
     code: InvalidityCode
-    reason: Annotated[str, MinLen(1)]
-    fix: Annotated[str, MinLen(1)]
+    reason: Text
+    fix: Text
 
 
 # What to do about each.

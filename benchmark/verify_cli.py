@@ -9,6 +9,9 @@ import typer
 
 from models import command_line
 
+# The search for the place where a rung diverges converts the model again and again, each time without a sign.
+_LONGEST_STEP_S = 3600.0
+
 
 def verify_command(
     artifact: Annotated[list[Path], typer.Argument(help="An artefact's folder, or a folder of artefacts; repeatable.")],
@@ -27,28 +30,40 @@ def verify_command(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write what was found to this file.")] = None,
 ) -> None:
     """Compares every form of a model with PyTorch, and names the op or module where the first failing one diverges."""
-    from export.converter_noise import quiet_loggers
-
-    quiet_loggers()
     from benchmark.errors import FailedArtifactsError
     from benchmark.eval_progress import evaluation_progress
     from benchmark.verify_record import read_benchmarks, with_device_rungs
     from benchmark.verify_table import failure_lines, gates_table, rungs_table
+    from export import foreign, memory
     from export.artifact import find_artifacts
-    from export.ladder.climb import climb
     from export.ladder.report import LadderReport, Verification
-    from export.ladder.subject import load_subject
+    from export.ladder.telling import climb_and_tell
+    from export.untrained import warn_of_artifacts
     from models import documents
+    from models.untrusted.child import Child
 
     artifacts = find_artifacts(artifact)
-    records = None if record is None else read_benchmarks(record)
+    warn_of_artifacts(artifacts)
+    records = None if record is None else read_benchmarks(record, command_line.note)
     reports: list[LadderReport] = []
     console = command_line.console()
+    # An artefact's model file may be damaged, whatever its hashes say: what reads and runs it may crash.
+    child = Child()
     try:
         for each in artifacts:
             with evaluation_progress() as progress:
-                progress.begin(f"{each.label}: eager", None)
-                report = climb(load_subject(each, weights, samples), watch=progress)
+                report = foreign.run(
+                    child,
+                    climb_and_tell,
+                    each,
+                    weights,
+                    samples,
+                    about=str(each.folder),
+                    files=[each.model_path],
+                    on_sign=lambda sign, watch=progress: sign.pass_on(watch),
+                    memory_bytes=memory.default_limit(),
+                    idle_s=_LONGEST_STEP_S,
+                )
             if records is not None:
                 report = with_device_rungs(report, each, records)
             reports.append(report)
@@ -58,6 +73,7 @@ def verify_command(
             for line in failure_lines(report):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
     finally:
+        child.close()
         # What was finished is kept, also where a later artefact cannot be verified.
         if json_file is not None:
             documents.write(Verification(tuple(reports)), json_file)

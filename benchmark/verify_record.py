@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmark.errors import NoRecordError, StoreError
 from benchmark.golden_check import SAME_OUTPUTS_COSINE
 from benchmark.records import BenchmarkRecord, GoldenCheck
-from benchmark.store import open_store
+from benchmark.store import left_out_words, open_store
+from benchmark.store.database import location_name
 from export.artifact import Artifact
 from export.budgets import Budget, budget_for
 from export.ladder.report import Agreement, Divergence, LadderReport, Method, Rung, RungName, Status
 from models import documents
 
 
-def read_benchmarks(location: str) -> list[BenchmarkRecord]:
-    """The benchmark records of a store, or the one of a JSON file.
+def read_benchmarks(location: str, say: Callable[[str], object]) -> list[BenchmarkRecord]:
+    """The benchmark records of a store, as far as they can be read, or the one of a JSON file.
+
+    `say` is told of the others.
 
     Raises:
         StoreError: there is no such store or file, or it cannot be read.
-        RecordError: a record in the store cannot be read.
     """
     if not location.endswith(".json"):
         with open_store(location, create=False) as store:
-            return store.benchmarks()
+            found = store.read()
+        if words := left_out_words(found.unreadable, location_name(location)):
+            say(words)
+        return found.benchmarks
     return [documents.read(BenchmarkRecord, Path(location), error=StoreError)]
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from export.artifact_checks import check_artifact
 from export.errors import ArtifactCorruptError, ArtifactNotFoundError
-from export.manifest import MANIFEST_NAME, GoldenTensor, Manifest, read_manifest, verify_files
+from export.manifest import MANIFEST_NAME, GoldenTensor, Manifest, read_manifest
 from export.precision import Tower
+from export.stored_tensors import MOST_BYTES, read_values
 from models.errors import choices
 
 
@@ -33,26 +35,35 @@ class Artifact:
         return f"{self.manifest.model.name} {self.manifest.scheme} {self.manifest.tower}"
 
     def golden(self, tensor: GoldenTensor) -> np.ndarray:
-        """A stored golden tensor, first axis samples."""
-        return np.fromfile(self.folder / tensor.file, np.dtype(tensor.dtype).newbyteorder("<")).reshape(tensor.shape)
+        """A stored golden tensor, first axis samples.
+
+        Raises:
+            ArtifactCorruptError: its file has changed since the artefact was read, or a value is NaN or infinite.
+        """
+        return read_values(
+            self.folder / tensor.file,
+            tensor.shape,
+            tensor.dtype,
+            most_bytes=MOST_BYTES,
+            error=ArtifactCorruptError,
+            fix="export the artefact again",
+        )
 
 
 def load_artifact(folder: Path) -> Artifact:
-    """Reads an artefact and checks every file against its hash.
+    """Reads an artefact and checks all of it: its manifest, the paths in it, and every file against its hash.
 
     Raises:
         ArtifactNotFoundError: the folder holds no manifest.
-        ManifestError: the manifest is malformed or newer than this version.
-        ArtifactCorruptError: a file is missing, truncated or altered.
+        ManifestError: the manifest is malformed, newer than this version, or does not fit together.
+        ArtifactCorruptError: a file is missing, truncated, altered, not listed, or a link.
     """
     if not (folder / MANIFEST_NAME).is_file():
         below = sorted(_artifact_folders(folder))
         fix = f"name one of those below it: {choices(below)}" if below else "make one with `pocketclip export`"
         raise ArtifactNotFoundError(f"there is no artefact at {folder}: it has no {MANIFEST_NAME}; {fix}")
     manifest = read_manifest(folder)
-    verify_files(folder, manifest)
-    if not (folder / manifest.entry_point).exists():
-        raise ArtifactCorruptError(f"{folder}: the model {manifest.entry_point} is missing; export it again")
+    check_artifact(folder, manifest)
     return Artifact(folder, manifest)
 
 

@@ -34,6 +34,9 @@ def bundle_command(
     allow_failed: Annotated[
         bool, typer.Option("--allow-failed", help="Take artefacts that missed their parity budget.")
     ] = False,
+    allow_untrained: Annotated[
+        bool, typer.Option("--allow-untrained", help="Take random weights: for measuring latency and nothing else.")
+    ] = False,
 ) -> None:
     """Puts both towers, tokenizer, preprocessing, label embeddings and self-test data into one folder for an app."""
     from export.bundle.prompts import read_labels
@@ -43,7 +46,9 @@ def bundle_command(
     from export.artifact import load_artifact
     from export.bundle.writing import BundleRequest, write_bundle
 
-    request = BundleRequest(load_artifact(image), load_artifact(text), names, templates, weights_licence, allow_failed)
+    request = BundleRequest(
+        load_artifact(image), load_artifact(text), names, templates, weights_licence, allow_failed, allow_untrained
+    )
     with command_line.progress() as progress:
         task = progress.add_task("prompts embedded", total=None)
         bundle = write_bundle(request, out, lambda count: progress.advance(task, count))
@@ -55,12 +60,20 @@ def selftest_command(
     json_: Annotated[bool, typer.Option("--json", help="Print the report as JSON instead of a table.")] = False,
 ) -> None:
     """Checks a bundle and runs it: files, preprocessing, tokenizer, towers and label ranking against golden data."""
+    from export import foreign
     from export.bundle.reading import read_bundle
     from export.bundle.selftest import self_test
     from export.errors import SelfTestError
+    from export.untrained import warn_of_bundle
     from models import documents
+    from models.untrusted.child import Child
 
-    report = self_test(read_bundle(path))
+    opened = read_bundle(path)
+    warn_of_bundle(opened)
+    files = [opened.model_path(tower) for tower in (opened.manifest.image, opened.manifest.text)]
+    # What a bundle from elsewhere holds may crash what runs it.
+    with Child() as child:
+        report = foreign.run(child, self_test, opened, about=str(path), files=files)
     if json_:
         typer.echo(documents.to_json(report), nl=False)
     else:
@@ -74,6 +87,8 @@ def selftest_command(
 
 def _print_bundle(out: Path, bundle: Bundle) -> None:
     from rich.table import Table
+
+    from export.bundle.licences import WEIGHTS_PART
 
     table = Table(title=f"{out}: {bundle.model.name}")
     for heading in ("tower", "target", "precision", "runs on", "size"):
@@ -91,7 +106,7 @@ def _print_bundle(out: Path, bundle: Bundle) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    weights = next(note for note in bundle.licences if note.part == "model weights")
+    weights = next(note for note in bundle.licences if note.part == WEIGHTS_PART)
     console.print(f"licence of the weights: {weights.licence} ({weights.source})", highlight=False, soft_wrap=True)
 
 

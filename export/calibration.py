@@ -1,22 +1,23 @@
 """Calibration data: the inputs from which static quantisation takes the ranges of activations.
 
-Sources: `scenes` (generated training scenes and photographs of scikit-image's), a folder of images and captions, or
-webdataset shards. Which ones were used is kept in the manifest; none may be a sample that the artefact is judged on.
+Sources: `scenes` (generated training scenes and photographs of scikit-image's), a folder of images and captions, and
+the tables and shards that training reads. Which ones were used is kept in the manifest; none may be a sample that the
+artefact is judged on.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from export.errors import CalibrationError
 from export.precision import Tower
-from models.errors import ImageError
+from models.errors import DatasetError, PocketClipError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,25 +25,34 @@ if TYPE_CHECKING:
 
     from export.manifest import CalibrationRecord
     from models.config import AnyConfig
+    from models.data.left_out import LeftOut, LeftOutLog
+    from models.data.references import SampleReference
 
 T = TypeVar("T")
+# Names of samples, and how each is read.
+Found = Generator[tuple[str, Callable[[], T]], None, None]
 
 SCENES = "scenes"
-SHARDS = "webdataset:"
+FOLDER = "folder:"
+# Read as training reads them.
+SOURCES = ("webdataset:", "csv:")
 DEFAULT_SAMPLES = 128
 # With fewer, single samples decide the ranges.
 LEAST_SAMPLES = 8
 # More unreadable images than this share mean that the data is not what it is taken for.
 MOST_CORRUPT = 0.03
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 
 @dataclass(frozen=True)
 class CalibrationRequest:
-    """Where calibration samples come from, and how many are wanted."""
+    """Where calibration samples come from, and how many are wanted; `skip_corrupt` leaves out any that are unreadable.
+
+    `source` is `scenes`, a folder's path, or a reference of `models.data.source`.
+    """
 
     source: str = SCENES
     samples: int = DEFAULT_SAMPLES
+    skip_corrupt: bool = False
 
 
 GENERATED_SCENES = CalibrationRequest()
@@ -50,18 +60,22 @@ GENERATED_SCENES = CalibrationRequest()
 
 @dataclass(frozen=True)
 class CalibrationSet:
-    """Inputs of batch 1 for one tower, what the manifest says about them, and names of images left out."""
+    """Inputs of batch 1 for one tower and what the manifest says about them.
+
+    `corrupt` names the samples that cannot be read, with reasons; `left_out` counts what is no sample.
+    """
 
     inputs: Sequence[np.ndarray]
     record: CalibrationRecord
     corrupt: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
-def parse_calibration(text: str, samples: int | None = None) -> CalibrationRequest:
-    """`scenes`, `scenes:N`, `webdataset:PATTERN` or a folder.
+def parse_calibration(text: str, samples: int | None = None, *, skip_corrupt: bool = False) -> CalibrationRequest:
+    """`scenes`, `scenes:N`, `webdataset:PATTERN`, `csv:FILE`, or a folder, also as `folder:PATH`.
 
     Raises:
-        CalibrationError: it is none of these, or a number is too small or given twice.
+        CalibrationError: it is none of these, there is nothing at that place, or a number is too small or given twice.
     """
     scenes = re.fullmatch(rf"{SCENES}(?::(\d+))?", text)
     if scenes and scenes[1] is not None:
@@ -73,34 +87,43 @@ def parse_calibration(text: str, samples: int | None = None) -> CalibrationReque
         raise CalibrationError(f"{count} calibration samples are too few; take at least {LEAST_SAMPLES}")
     if scenes:
         return CalibrationRequest(SCENES, count)
-    if not text.startswith(SHARDS) and not Path(text).is_dir():
+    if text.startswith(SOURCES):
+        from models.data.source import parse_source
+
+        try:
+            parse_source(text)
+        except DatasetError as error:
+            raise CalibrationError(f"--calibration: {error}") from error
+    elif not Path(text.removeprefix(FOLDER)).is_dir():
         raise CalibrationError(
             f"there is no calibration data at {text!r}; give {SCENES}, {SCENES}:N, a folder of images and .txt "
-            f"captions, or {SHARDS}PATTERN"
+            "captions, csv:FILE or webdataset:PATTERN"
         )
-    return CalibrationRequest(text, count)
+    return CalibrationRequest(text.removeprefix(FOLDER), count, skip_corrupt)
 
 
 def load_calibration(request: CalibrationRequest, config: AnyConfig, tower: Tower) -> CalibrationSet:
     """Reads the samples of a tower and checks that none is one the artefact is judged on.
 
     Raises:
-        CalibrationError: no data, too many corrupt images, or samples of the parity check or of the evaluation.
+        CalibrationError: no data, too many corrupt samples, or samples of the parity check or of the evaluation.
     """
     from export.manifest import CalibrationRecord
     from export.samples import judged_inputs, scene_calibration_inputs
+    from models.data.left_out import LeftOutLog
 
     corrupt: list[str] = []
+    left_out = LeftOutLog()
     if request.source == SCENES:
         inputs = scene_calibration_inputs(config, tower, request.samples)
     else:
-        inputs = _foreign_inputs(request, config, tower, corrupt)
+        inputs = _foreign_inputs(request, config, tower, corrupt, left_out)
         _refuse_judged(request, inputs, judged_inputs(config, tower))
     digest = hashlib.sha256()
     for array in inputs:
         digest.update(array.tobytes())
     record = CalibrationRecord(request.source, len(inputs), digest.hexdigest())
-    return CalibrationSet(inputs, record, tuple(corrupt))
+    return CalibrationSet(inputs, record, tuple(corrupt), left_out.entries)
 
 
 def input_hash(array: np.ndarray) -> str:
@@ -109,124 +132,122 @@ def input_hash(array: np.ndarray) -> str:
 
 
 def _foreign_inputs(
-    request: CalibrationRequest, config: AnyConfig, tower: Tower, corrupt: list[str]
+    request: CalibrationRequest, config: AnyConfig, tower: Tower, corrupt: list[str], left_out: LeftOutLog
 ) -> list[np.ndarray]:
     from models.preprocess import preprocess
     from models.tokenizer import load_tokenizer
 
-    shards = request.source.startswith(SHARDS)
+    folder = not request.source.startswith(SOURCES)
     if tower is Tower.IMAGE:
-        found = _shard_images(request) if shards else _folder_images(request)
-        images = _readable(found, request, corrupt)
-        inputs = [preprocess(image, config.preprocess)[None] for image in images]
+        images = _folder_images(request, left_out) if folder else _source_images(request, left_out)
+        inputs = _readable(images, request, corrupt, lambda image: preprocess(image, config.preprocess)[None])
     else:
-        captions = _shard_captions(request) if shards else _folder_captions(request)
-        inputs = list(load_tokenizer(config.tokenizer)(captions)[:, None, :]) if captions else []
+        tokenizer = load_tokenizer(config.tokenizer)
+        captions = _folder_captions(request) if folder else _source_captions(request, left_out)
+        inputs = _readable(captions, request, corrupt, lambda caption: tokenizer([caption]))
     if len(inputs) < LEAST_SAMPLES:
-        kind = "images (jpg, png, webp)" if tower is Tower.IMAGE else "captions (.txt)"
+        kind = "images" if tower is Tower.IMAGE else "captions (.txt)" if folder else "captions"
+        passed = "".join(f"; left out: {entry}" for entry in left_out.entries)
         raise CalibrationError(
             f"{request.source} has {len(inputs)} {kind} to calibrate the {tower} tower with; "
-            f"{LEAST_SAMPLES} or more are needed"
+            f"{LEAST_SAMPLES} or more are needed{passed}"
         )
     return inputs
 
 
 def _readable(
-    found: Iterable[tuple[str, Callable[[], Image.Image]]], request: CalibrationRequest, corrupt: list[str]
-) -> list[Image.Image]:
-    images: list[Image.Image] = []
-    for name, read in found:
-        try:
-            images.append(read())
-        except ImageError:
-            corrupt.append(name)
-        if len(images) == request.samples:
-            break
-    if corrupt and len(corrupt) > MOST_CORRUPT * (len(images) + len(corrupt)):
-        named = ", ".join(corrupt[:5]) + (", ..." if len(corrupt) > 5 else "")
+    found: Found[T],
+    request: CalibrationRequest,
+    corrupt: list[str],
+    prepare: Callable[[T], np.ndarray],
+) -> list[np.ndarray]:
+    """The inputs of the first samples that can be read; the others are named in `corrupt`, each with the reason."""
+    from models.data.skips import reason_of
+
+    inputs: list[np.ndarray] = []
+    with closing(found):
+        for name, read in found:
+            try:
+                inputs.append(prepare(read()))
+            except Exception as error:
+                corrupt.append(f"{name}: {reason_of(error)}")
+            if len(inputs) == request.samples:
+                break
+    seen = len(inputs) + len(corrupt)
+    if corrupt and len(corrupt) > MOST_CORRUPT * seen and not request.skip_corrupt:
+        named = "; ".join(corrupt[:5]) + ("; ..." if len(corrupt) > 5 else "")
         raise CalibrationError(
-            f"{len(corrupt)} of {len(images) + len(corrupt)} calibration images of {request.source} cannot be read: "
-            f"{named}; more than {MOST_CORRUPT:.0%} is taken for wrong data, remove or replace them"
+            f"{len(corrupt)} of {seen} calibration samples of {request.source} cannot be read: "
+            f"{named}; more than {MOST_CORRUPT:.0%} is taken for wrong data: repair or remove them, or leave them out "
+            "by --skip-corrupt"
         )
-    return images
+    return inputs
 
 
-def _folder_images(request: CalibrationRequest) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
+def _folder_images(request: CalibrationRequest, left_out: LeftOutLog) -> Found[Image.Image]:
+    from models.data.image_files import images_below
     from models.preprocess import load_image
+    from models.untrusted.printable import printable_path
 
     folder = Path(request.source)
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    # Captions are the text tower's.
+    files = images_below(folder, left_out, ignored=frozenset({".txt"}))
     for path in _spread(files, request.samples):
-        yield str(path.relative_to(folder)), lambda path=path: load_image(path)
+        yield printable_path(path.relative_to(folder)), lambda path=path: load_image(path)
 
 
-def _folder_captions(request: CalibrationRequest) -> list[str]:
+def _folder_captions(request: CalibrationRequest) -> Found[str]:
+    from models.data.image_files import files_below, passed_over
+
     lines: list[str] = []
-    for path in sorted(Path(request.source).rglob("*.txt")):
+    for path, name in files_below(Path(request.source)):
+        if path.suffix.lower() != ".txt" or passed_over(name):
+            continue
         try:
-            lines += path.read_text(encoding="utf-8").splitlines()
+            lines += path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise CalibrationError(f"cannot read captions from {path}: {error}") from error
-    return _spread([line.strip() for line in lines if line.strip()], request.samples)
+    for line in _spread([line.strip() for line in lines if line.strip()], request.samples):
+        yield line, lambda line=line: line
 
 
-def _shard_images(request: CalibrationRequest) -> Iterator[tuple[str, Callable[[], Image.Image]]]:
-    for sample in _shard_samples(request):
-        for suffix in IMAGE_SUFFIXES:
-            content = sample.get(suffix.removeprefix("."))
-            if content is not None:
-                name = f"{sample['__key__']}{suffix}"
-                yield name, lambda name=name, content=content: _decode(name, content)
-                break
+def _source_images(request: CalibrationRequest, left_out: LeftOutLog) -> Found[Image.Image]:
+    from models.preprocess import decode_image
+
+    for reference in _references(request, left_out):
+        yield reference.name, lambda it=reference: decode_image(it.read_image(), it.name)
 
 
-def _shard_captions(request: CalibrationRequest) -> list[str]:
-    captions: list[str] = []
-    for sample in _shard_samples(request):
-        text = sample.get("txt", b"").decode("utf-8", errors="replace").strip()
-        if text:
-            captions.append(text)
-        if len(captions) == request.samples:
-            break
-    return captions
+def _source_captions(request: CalibrationRequest, left_out: LeftOutLog) -> Found[str]:
+    for reference in _references(request, left_out):
+        yield reference.name, reference.read_caption
 
 
-def _shard_samples(request: CalibrationRequest) -> Iterator[dict[str, Any]]:
-    try:
-        from webdataset import compat, handlers, shardlists
-    except ImportError:
-        raise CalibrationError(
-            "reading shards needs the package webdataset; add it with: pip install -c constraints.txt '.[train]'"
-        ) from None
-    pattern = request.source.removeprefix(SHARDS)
-    shards = [shard for part in shardlists.expand_urls(pattern) for shard in _matching(part)]
-    if not shards:
-        raise CalibrationError(f"no shard matches {pattern!r}")
-    try:
-        yield from compat.WebDataset(shards, shardshuffle=False, handler=handlers.reraise_exception)
-    except (OSError, ValueError, EOFError) as error:
-        raise CalibrationError(f"cannot read the shards {pattern!r}: {error}") from error
-    except Exception as error:
-        # tarfile has error classes of its own, which webdataset passes on.
-        raise CalibrationError(f"cannot read the shards {pattern!r}: {str(error).splitlines()[0]}") from error
-
-
-def _matching(path: str) -> list[str]:
-    if "*" not in path:
-        return [path]
-    return sorted(str(found) for found in Path(path).parent.glob(Path(path).name))
-
-
-def _decode(name: str, content: bytes) -> Image.Image:
-    from PIL import Image
-
-    from models.preprocess import to_rgb
+def _references(request: CalibrationRequest, left_out: LeftOutLog) -> Iterator[SampleReference]:
+    """Samples in file order; of a table, which is often sorted, evenly spaced ones."""
+    from models.data.indexes import open_index
+    from models.data.pairs import references_from
+    from models.data.references import FileReference
+    from models.data.source import parse_source
 
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            return to_rgb(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageError(f"cannot decode {name}: {error}") from error
+        index = open_index(parse_source(request.source))
+    except PocketClipError as error:
+        raise CalibrationError(f"cannot read {request.source}: {error}") from error
+    try:
+        found = references_from(index)
+        first = next(found, None)
+        if isinstance(first, FileReference):
+            yield from _spread([first, *found], request.samples)
+        elif first is not None:
+            yield first
+            yield from found
+    except PocketClipError as error:
+        raise CalibrationError(f"cannot read {request.source}: {error}") from error
+    finally:
+        for entries in index.left_out.values():
+            left_out.take(entries)
+        index.close()
 
 
 def _spread(items: Sequence[T], count: int) -> list[T]:

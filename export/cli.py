@@ -12,8 +12,7 @@ import typer
 from models import command_line
 
 if TYPE_CHECKING:
-    from PIL import Image
-
+    from export.ranking import Ranking
     from export.workers import Outcome
 
 app = command_line.new_app("export", "Export a model's towers to mobile runtimes, each checked against PyTorch.")
@@ -28,6 +27,10 @@ def export_command(
     model: command_line.ModelOption = "pocketclip_nano",
     changes: command_line.ChangesOption = None,
     weights: command_line.WeightsOption = None,
+    fresh_weights: Annotated[
+        bool,
+        typer.Option("--fresh-weights", help="Random weights instead of trained ones: for latency and nothing else."),
+    ] = False,
     quantize: Annotated[
         str,
         typer.Option("--quantize", help="Precisions with commas: base, int8, all, or names such as fp16."),
@@ -36,11 +39,16 @@ def export_command(
     out: Annotated[Path, typer.Option("--out", help="Folder for the artefacts.")] = Path("artifacts"),
     calibration: Annotated[
         str,
-        typer.Option("--calibration", help="Samples for static int8: scenes[:N], a folder, or webdataset:PATTERN."),
+        typer.Option(
+            "--calibration", help="Samples for static int8: scenes[:N], a folder, csv:FILE or webdataset:PATTERN."
+        ),
     ] = "scenes",
     samples: Annotated[
         int | None, typer.Option("--calibration-samples", help="How many of them to use; by default 128.")
     ] = None,
+    skip_corrupt: Annotated[
+        bool, typer.Option("--skip-corrupt", help="Leave unreadable calibration samples out, however many they are.")
+    ] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Leave the L2 norm to the host.")] = False,
     ios: Annotated[
         int | None, typer.Option("--ios", help="Oldest iOS for Core ML; by default what each precision needs.")
@@ -92,7 +100,7 @@ def export_command(
     from export import calibration as calibration_data
     from export.plan import make_plan, pass_options
 
-    options = calibration_data.parse_calibration(calibration, samples)
+    options = calibration_data.parse_calibration(calibration, samples, skip_corrupt=skip_corrupt)
     plan = make_plan(
         model,
         changes or [],
@@ -107,7 +115,10 @@ def export_command(
         isa=isa,
         passes=pass_options(byte_input=byte_input, channels_last=channels_last, gelu=gelu),
         without=without or [],
+        fresh_weights=fresh_weights,
     )
+    if fresh_weights:
+        command_line.note(f"warning: {plan.jobs[0].config.name} gets untrained random weights; its manifests say so")
     if max_drop is not None or labelled is not None or precision_plans:
         from export.mixed.command import with_mixed
 
@@ -183,41 +194,54 @@ def classify_command(
 
     from rich.table import Table
 
-    from models.preprocess import load_image
+    from models.untrusted.printable import printable_path
 
-    photograph = load_image(image)
-    if bundle is not None:
-        from export.bundle.classifying import classify
-        from export.bundle.reading import read_bundle
-
-        opened = read_bundle(bundle)
-        ranked, used = classify(opened, photograph, names), f"{opened.manifest.model.name} {bundle.name}"
-    else:
-        ranked, used = _classify(photograph, artifact or [], names)
-    table = Table(title=f"{image.name}, {used}")
+    ranking, used = _rank(image, artifact or [], bundle, names)
+    table = Table(title=f"{printable_path(image.name)}, {used}")
     table.add_column("label")
     table.add_column("probability", justify="right")
-    for label, probability in ranked[:top]:
+    for label, probability in ranking.labels[:top]:
         table.add_row(label, f"{probability:.1%}")
     command_line.console().print(table)
 
 
-def _classify(photograph: Image.Image, folders: list[Path], names: list[str]) -> tuple[list[tuple[str, float]], str]:
-    """Labels and probabilities, the likeliest first, and what ranked them."""
-    import numpy as np
+def _rank(photograph: Path, folders: list[Path], bundle: Path | None, names: list[str]) -> tuple[Ranking, str]:
+    """The ranking, and what made it. Models run in a child process: a damaged one must not end this program."""
+    from export import foreign
+    from export.ranking import rank_with_bundle, rank_with_pair
+    from models.untrusted.child import Child
 
-    from export.artifact import find_artifacts, select_pair
-    from export.encoders import open_pair
-    from models.preprocess import preprocess
-    from models.zero_shot import rank_labels
+    def ignore(label: object) -> None:
+        del label
 
-    image_artifact, text_artifact = select_pair(find_artifacts(folders))
-    with open_pair(image_artifact, text_artifact) as encoders:
-        embedding = encoders.encode_image(preprocess(photograph, encoders.preprocess)[None])
-        candidates = np.concatenate([encoders.encode_text(name) for name in names])
-        ranked = rank_labels(embedding, candidates, encoders.logit_scale)
-    used = f"{image_artifact.manifest.model.name} {image_artifact.manifest.scheme}"
-    return [(names[place], probability) for place, probability in ranked], used
+    with Child() as child:
+        if bundle is not None:
+            from export.bundle.reading import read_bundle
+            from export.untrained import warn_of_bundle
+
+            opened = read_bundle(bundle)
+            warn_of_bundle(opened)
+            files = [opened.model_path(tower) for tower in (opened.manifest.image, opened.manifest.text)]
+            ranking = foreign.run(
+                child, rank_with_bundle, opened, photograph, names, about=str(bundle), files=files, on_sign=ignore
+            )
+            return ranking, f"{opened.manifest.model.name} {bundle.name}"
+        from export.artifact import find_artifacts, select_pair
+        from export.untrained import warn_of_artifacts
+
+        pair = select_pair(find_artifacts(folders))
+        warn_of_artifacts(pair)
+        ranking = foreign.run(
+            child,
+            rank_with_pair,
+            *pair,
+            photograph,
+            names,
+            about=" or ".join(str(each.folder) for each in pair),
+            files=[each.model_path for each in pair],
+            on_sign=ignore,
+        )
+        return ranking, f"{pair[0].manifest.model.name} {pair[0].manifest.scheme}"
 
 
 def main() -> None:

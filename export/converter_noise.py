@@ -21,7 +21,7 @@ def quiet_loggers() -> None:
 
 
 @contextmanager
-def held_stderr() -> Iterator[None]:
+def held_stderr(*, shown_if_failed: bool = True) -> Iterator[None]:
     """Holds back what native code writes to the process's stderr; shows it after all if the block fails.
 
     ExecuTorch's and LiteRT's libraries report processor and thread pool there while a model loads, past
@@ -35,8 +35,9 @@ def held_stderr() -> Iterator[None]:
             yield
         except BaseException:
             _restore(original)
-            held.seek(0)
-            os.write(2, held.read())
+            if shown_if_failed:
+                held.seek(0)
+                os.write(2, held.read())
             raise
         _restore(original)
 

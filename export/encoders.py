@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.artifact import Artifact
-from export.errors import ManifestError
+from export.errors import ArtifactCorruptError, ManifestError
 from export.feeding import image_input
 from export.manifest import TensorSpec
 from export.runtimes import Session
@@ -74,10 +74,19 @@ def embed(session: Session, inputs: np.ndarray) -> Embeddings:
     """The session's embedding of one input, normalised: `(1, D)`.
 
     Raises:
-        NonFiniteError: the model gives NaN or infinity.
+        ArtifactCorruptError: the model gives no array of one row.
+        NonFiniteError: the model gives NaN or infinity, or zeros alone, which have no direction.
     """
     embedding = np.asarray(session.run([inputs])[0], np.float32)
+    if embedding.ndim != 2 or len(embedding) != 1:
+        raise ArtifactCorruptError(
+            f"the exported model gave an array of shape {list(embedding.shape)} where one embedding, [1, D], belongs; "
+            "export it again"
+        )
     if not np.isfinite(embedding).all():
         raise NonFiniteError("the exported model gave NaN or infinite values; check it with `pocketclip bench`")
+    norm = np.linalg.norm(embedding, axis=1, keepdims=True)
+    if not norm.all():
+        raise NonFiniteError("the exported model gave an embedding of zeros; check it with `pocketclip bench`")
     # Artefacts exported with --raw leave this to the host; for all others it changes nothing but rounding.
-    return embedding / np.linalg.norm(embedding, axis=1, keepdims=True)
+    return embedding / norm

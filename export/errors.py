@@ -27,6 +27,12 @@ class TargetUnavailableError(ExportError):
     exit_code = 2
 
 
+class UntrainedError(ExportError):
+    """A model has fresh random weights where trained ones are needed."""
+
+    exit_code = 2
+
+
 class CalibrationError(ExportError):
     """Calibration data is missing, unreadable, too little, or shared with what artefacts are judged on."""
 

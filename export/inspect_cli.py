@@ -10,46 +10,31 @@ import typer
 from models import command_line
 
 if TYPE_CHECKING:
-    from export.coreml_reference.inspection import Inspection
-    from export.coreml_reference.program import Program
+    from rich.console import Console
+
+    from export.package_report import FunctionReport, PackageReport
 
 # Of the specification a package is written in, the oldest system that reads it.
 _SYSTEMS = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18", 10: "iOS 26"}
 
 
 def inspect_command(
-    path: Annotated[Path, typer.Argument(help="A .mlpackage, ours or not, or the folder of an artefact.")],
+    path: Annotated[
+        Path, typer.Argument(help="A .mlpackage, a .pte for Core ML, ours or not, or the folder of an artefact.")
+    ],
 ) -> None:
     """Prints ops, precisions, sizes and predicted Neural Engine trouble spots of a Core ML model."""
-    import tempfile
+    from export import foreign
+    from models.untrusted.child import Child
 
-    from export.converter_noise import quiet_loggers
-
-    quiet_loggers()
-    with tempfile.TemporaryDirectory() as scratch:
-        # Before Core ML's tools are imported, which takes seconds: what is wrong with the path is known at once.
-        package = _package(path, Path(scratch))
-        from export.coreml_reference import load_program
-        from export.coreml_reference.inspection import inspect
-        from export.coreml_reference.neural_engine import predict
-
-        program = load_program(package)
-        inspection, predictions = inspect(program), predict(program)
-        _print(path, program, inspection)
-        console = command_line.console()
-        if inspection.unknown_ops:
-            console.print(f"the reference executor lacks: {', '.join(inspection.unknown_ops)}", soft_wrap=True)
-        else:
-            console.print("the reference executor knows every op")
-        console.print("Neural Engine, by documented rules; only a device can tell:")
-        for prediction in predictions:
-            console.print(f"  {prediction}", markup=False, highlight=False, soft_wrap=True)
-        if not predictions:
-            console.print("  no trouble spot predicted")
+    model, ours = _model(path)
+    with Child() as child:
+        report = foreign.read(child, _report, model, ours, about=model, files=[model])
+    _print(path, report)
 
 
-def _package(path: Path, scratch: Path) -> Path:
-    """The `.mlpackage` that is meant: the path itself, or what an artefact holds.
+def _model(path: Path) -> tuple[Path, bool]:
+    """The package or `.pte` that is meant, and whether it is of an artefact of ours.
 
     Raises:
         ArtifactNotFoundError: there is no such path.
@@ -57,36 +42,63 @@ def _package(path: Path, scratch: Path) -> Path:
     """
     from export.artifact import load_artifact
     from export.errors import ArtifactError, ArtifactNotFoundError
+    from export.lint.readers import READERS
     from export.manifest import MANIFEST_NAME
     from export.precision import TargetName
 
     if not path.exists():
-        raise ArtifactNotFoundError(f"{path} does not exist; export the model first")
-    if path.suffix == ".mlpackage":
-        return path
+        raise ArtifactNotFoundError(f"{path} does not exist; name a .mlpackage, or the folder of an artefact")
+    if path.suffix == ".mlpackage" or (path.suffix == ".pte" and path.is_file()):
+        return path, False
+    if path.suffix in READERS:
+        raise ArtifactError(f"{path} is no Core ML package, and only those can be inspected; try `pocketclip lint`")
     if not (path / MANIFEST_NAME).is_file():
         raise ArtifactError(f"{path} is no .mlpackage folder, and holds no artefact; name one of them")
     artifact = load_artifact(path)
-    if artifact.manifest.target is TargetName.COREML:
-        return artifact.model_path
-    if artifact.manifest.target is TargetName.EXECUTORCH_COREML:
-        from export.targets.executorch_coreml import unpack_delegate
-
-        return unpack_delegate(artifact.model_path, scratch)
-    raise ArtifactError(
-        f"{path} is an artefact of target {artifact.manifest.target}; only Core ML packages can be inspected"
-    )
+    if artifact.manifest.target not in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
+        raise ArtifactError(
+            f"{path} is an artefact of target {artifact.manifest.target}; only Core ML packages can be inspected"
+        )
+    return artifact.model_path, True
 
 
-def _print(path: Path, program: Program, inspection: Inspection) -> None:
-    from rich.table import Table
+def _report(model: Path, ours: bool) -> PackageReport:
+    """Reads the file, in the child process."""
+    from export.converter_noise import quiet_loggers
+    from export.errors import ArtifactCorruptError
+
+    quiet_loggers()
+    from export.coreml_reference.report import report_on_delegate, report_on_package
+
+    try:
+        return report_on_delegate(model) if model.suffix == ".pte" else report_on_package(model)
+    except ArtifactCorruptError as error:
+        if not ours:
+            raise
+        raise ArtifactCorruptError(f"{error}; export it again") from error
+
+
+def _print(path: Path, report: PackageReport) -> None:
+    from models.untrusted.printable import printable_path
 
     console = command_line.console()
-    system = _SYSTEMS.get(program.specification, f"specification {program.specification}")
-    console.print(f"{path}: ML program for {system} and later", soft_wrap=True)
-    for kind, specs in (("input", program.inputs), ("output", program.outputs)):
+    system = _SYSTEMS.get(report.specification, f"specification {report.specification}")
+    console.print(f"{printable_path(path)}: ML program for {system} and later", soft_wrap=True)
+    if len(report.functions) > 1:
+        _print_line(console, f"functions: {', '.join(function.name for function in report.functions)}")
+    for place, function in enumerate(report.functions):
+        if len(report.functions) > 1:
+            _print_line(console, f"function {function.name}" + (" (runs by default)" if place == 0 else ""))
+        _print_function(console, function)
+
+
+def _print_function(console: Console, function: FunctionReport) -> None:
+    from rich.table import Table
+
+    for kind, specs in (("input", function.inputs), ("output", function.outputs)):
         for spec in specs:
-            console.print(f"  {kind} {spec}", markup=False, highlight=False)
+            _print_line(console, f"  {kind} {spec}")
+    inspection = function.inspection
     table = Table(title="Ops")
     for heading in ("op", "count", "results", "weights", "share"):
         table.add_column(heading, justify="left" if heading in ("op", "results") else "right")
@@ -108,3 +120,19 @@ def _print(path: Path, program: Program, inspection: Inspection) -> None:
             form.form, str(form.count), f"{form.stored_bytes / 1e6:.3f} MB", f"{form.values:,}", f"{form.bits:.2f}"
         )
     console.print(table)
+    if inspection.unknown_ops:
+        _print_line(console, f"the reference executor lacks: {', '.join(inspection.unknown_ops)}")
+    else:
+        console.print("the reference executor knows every op")
+    console.print("Neural Engine, by documented rules; only a device can tell:")
+    for prediction in function.predictions:
+        _print_line(console, f"  {prediction}")
+    if not function.predictions:
+        console.print("  no trouble spot predicted")
+
+
+def _print_line(console: Console, text: str) -> None:
+    """Text of a file from outside, in one line."""
+    from models.untrusted.printable import printable_line
+
+    console.print(printable_line(text), soft_wrap=True)

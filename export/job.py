@@ -18,10 +18,10 @@ from models.config import AnyConfig
 class ExportJob:
     """What to export and where to: the artefact goes to `out/model/scheme/tower`.
 
-    `weights` is the path of a checkpoint; None takes what comes with the configuration. `raw` leaves the L2 norm out
-    of the graph; `ios` is the oldest iOS that a Core ML model shall run on. With a `plan`, or a `budget` that one is
-    searched for, precisions are mixed: its folder says so. `labelled_sha256` is the identity
-    of the budget's labelled folder.
+    `weights` is the path of a checkpoint or `models.registry.FRESH_WEIGHTS`; None takes what comes with the
+    configuration. `raw` leaves the L2 norm out of the graph; `ios` is the oldest iOS that a Core ML model shall run on.
+    With a `plan`, or a `budget` that one is searched for, precisions are mixed: its folder says so. `labelled_sha256`
+    is the identity of the budget's labelled folder.
     """
 
     config: AnyConfig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +11,14 @@ import typer
 from models import command_line
 
 if TYPE_CHECKING:
-    from export.lint.finding import LintFinding
+    from collections.abc import Callable
 
-    Linted = list[tuple[str, tuple[LintFinding, ...]]]
+    from export.errors import ArtifactError
+    from export.lint.run import Linted
+
+    Faults = list[tuple[str, ArtifactError]]
+
+_MOST_NAMES = 4
 
 
 def lint_command(
@@ -40,74 +46,121 @@ def lint_command(
     from export.lint.run import parse_codes
 
     ignored = parse_codes(ignore or [])
+    found, faults = _lint(subject, changes or [], weights)
     linted = [
-        (label, tuple(finding for finding in findings if finding.code not in ignored))
-        for label, findings in _lint(subject, changes or [], weights)
+        replace(each, findings=tuple(finding for finding in each.findings if finding.code not in ignored))
+        for each in found
     ]
-    if as_json:
-        _print_json(linted)
-    else:
-        _print_findings(linted)
-    if any(finding.severity is Severity.ERROR for _, findings in linted for finding in findings):
+    if linted or len(faults) > 1:
+        (_print_json if as_json else _print_findings)(linted, faults)
+    if faults:
+        raise _in_one_line(faults, len(linted) + len(faults))
+    if any(finding.severity is Severity.ERROR for each in linted for finding in each.findings):
         raise typer.Exit(1)
 
 
-def _lint(subject: str, changes: list[str], weights: str | None) -> Linted:
-    """Findings by label.
+def _lint(subject: str, changes: list[str], weights: str | None) -> tuple[list[Linted], Faults]:
+    """What was found, and the errors of artefacts whose files cannot be read, by label.
 
     Raises:
         LintRuleError: nothing was named, or --set and --weights with something that is no model.
         UnknownModelError, ConfigError, CheckpointError: the model cannot be built.
-        ArtifactError, TargetUnavailableError: the artefact or file cannot be read.
+        ArtifactError, TargetUnavailableError: there is no such artefact or file, or its reader is not installed.
     """
     from export.converter_noise import quiet_loggers
     from export.errors import LintRuleError
-    from export.lint.run import is_model_file, lint_artifact, lint_file, lint_model
-    from models.registry import MODELS, resolve_config
+    from export.lint.run import is_model_file, lint_model, summary, summary_of_artifact, summary_of_file
+    from models.registry import MODELS, choose_model
+    from models.run_folder import is_run_folder
 
     if not subject:
         raise LintRuleError("name a model, an artefact or a model file; --list shows the rules")
-    quiet_loggers()
     path = Path(subject)
-    on_disk = is_model_file(path) or (path.is_dir() and subject not in MODELS)
+    on_disk = is_model_file(path) or (path.is_dir() and subject not in MODELS and not is_run_folder(path))
     if on_disk and (changes or weights):
         raise LintRuleError(f"--set and --weights are for models; {subject} is a file or folder")
     if is_model_file(path):
-        found = [lint_file(path)]
-    elif on_disk:
+        return _lint_files(summary_of_file, [(str(path), path, path)])
+    if on_disk:
         from export.artifact import find_artifacts
 
-        found = [lint_artifact(artifact) for artifact in find_artifacts([path])]
-    else:
-        found = lint_model(resolve_config(subject, changes, weights), weights)
-    return [(linted.label, findings) for linted, findings in found]
+        artifacts = find_artifacts([path])
+        return _lint_files(summary_of_artifact, [(each.label, each, each.model_path) for each in artifacts])
+    quiet_loggers()
+    chosen = choose_model(subject, changes, weights)
+    return [summary(*each) for each in lint_model(chosen.config, chosen.weights)], []
 
 
-def _print_findings(linted: Linted) -> None:
+def _lint_files(
+    function: Callable[..., Linted], subjects: list[tuple[str, object, Path]]
+) -> tuple[list[Linted], Faults]:
+    """Reads each file in the same child process; one that cannot be read costs no other's findings."""
+    from export import foreign
+    from export.errors import ArtifactError
+    from models.untrusted.child import Child
+
+    found: list[Linted] = []
+    faults: Faults = []
+    with Child() as child:
+        for label, subject, path in subjects:
+            try:
+                found.append(foreign.read(child, function, subject, about=path, files=[path]))
+            except ArtifactError as error:
+                faults.append((label, error))
+    return found, faults
+
+
+def _in_one_line(faults: Faults, count: int) -> ArtifactError:
+    from export.errors import ArtifactError
+
+    if count == 1:
+        return faults[0][1]
+    return ArtifactError(f"{len(faults)} of {count} artefacts cannot be read; the first: {faults[0][1]}")
+
+
+def _print_findings(linted: list[Linted], faults: Faults) -> None:
     from export.lint.finding import Severity
+    from export.lint.subject import listed
+    from models.untrusted.printable import printable_line
 
     console = command_line.console()
 
     def write(text: str, style: str = "") -> None:
-        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        console.print(printable_line(text), style=style, soft_wrap=True)
 
-    for label, findings in linted:
-        write(f"{label}: {'nothing found' if not findings else f'{len(findings)} found'}")
-        for finding in findings:
+    for each in linted:
+        write(f"{each.label}: {f'{len(each.findings)} found' if each.findings else 'nothing found'}")
+        for finding in each.findings:
             style = "red" if finding.severity is Severity.ERROR else "yellow"
             write(f"  {finding.severity} {finding.code} {finding.where}: {finding.message}", style)
             write(f"    fix: {finding.fix}")
+        if each.looked_at:
+            write(f"  looked at: {listed(list(each.looked_at), _MOST_NAMES)}")
+        for reason in each.not_looked_at:
+            write(f"  not looked at: {reason}")
+    for label, error in faults:
+        write(f"{label}: {error}", "red")
 
 
-def _print_json(linted: Linted) -> None:
+def _print_json(linted: list[Linted], faults: Faults) -> None:
     import json
 
     from models import documents
 
-    content = [
-        {"subject": label, "findings": [documents.to_builtin(finding) for finding in findings]}
-        for label, findings in linted
+    content: list[dict[str, object]] = [
+        {
+            "subject": each.label,
+            "findings": [documents.to_builtin(finding) for finding in each.findings],
+            "looked_at": each.looked_at,
+            "not_looked_at": each.not_looked_at,
+        }
+        for each in linted
     ]
+    content += [
+        {"subject": label, "findings": [], "looked_at": [], "not_looked_at": [str(error)], "error": str(error)}
+        for label, error in faults
+    ]
+    # Control characters and text beyond ASCII are written as escapes.
     typer.echo(json.dumps(content, indent=2, allow_nan=False))
 
 

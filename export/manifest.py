@@ -17,9 +17,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
 
-from export.errors import ArtifactCorruptError, ManifestError
+from export.errors import ManifestError
 from export.lint.finding import LintFinding
+from export.listed_files import MOST_MANIFEST_BYTES, FileEntry, hash_file
 from export.mixed.plan import PLAN_NAME, PrecisionPlan
 from export.parity_report import ParityReport
 from export.passes.report import OPTIONS, PassName, PassReport
@@ -28,12 +30,18 @@ from models import documents
 from models.documents import document
 from models.preprocess import PreprocessSpec
 from models.tokenizer import TokenizerSpec
+from models.untrusted.names import Matching, RelativePath, Sha256
+from models.untrusted.numbers import Count, Dimension, LogitScale, Shape
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MANIFEST_NAME = "manifest.json"
 # The model's whole configuration: with the weights, all that is needed to build it in PyTorch again.
 CONFIG_NAME = "config.json"
 VOCABULARY_NAME = "vocabulary.json"
+
+# What models take and give, and how the axes are named: every target's.
+ValueType = Annotated[str, Matching(r"uint8|int32|float32", 7, "uint8, int32 or float32")]
+Layout = Annotated[str, Matching(r"[A-Z]{1,8}", 8, "a capital letter for each axis")]
 
 
 @document
@@ -41,29 +49,20 @@ class TensorSpec:
     """An input or output of the model file: fixed shape, dtype, and the range values lie in."""
 
     name: str
-    shape: tuple[int, ...]
-    dtype: str
-    layout: str
+    shape: Shape
+    dtype: ValueType
+    layout: Layout
     minimum: float
     maximum: float
-
-
-@document
-class FileEntry:
-    """A file of the artefact: its path below the folder (POSIX), size and hash."""
-
-    path: str
-    size_bytes: int
-    sha256: str
 
 
 @document
 class GoldenTensor:
     """A stored tensor: raw little-endian values in C order, `shape[0]` samples of the model's batch 1."""
 
-    file: str
-    shape: tuple[int, ...]
-    dtype: str
+    file: RelativePath
+    shape: Shape
+    dtype: ValueType
 
 
 @document
@@ -80,11 +79,11 @@ class ModelIdentity:
     """The trained model behind the artefact."""
 
     name: str
-    config_sha256: str
-    weights_sha256: str
-    parameters: int
-    embedding_dim: int
-    logit_scale: float
+    config_sha256: Sha256
+    weights_sha256: Sha256
+    parameters: Count
+    embedding_dim: Dimension
+    logit_scale: LogitScale
 
 
 @document
@@ -92,13 +91,13 @@ class CalibrationRecord:
     """The samples that activation ranges were observed on; the hash is over all of them, in their order."""
 
     source: str
-    samples: int
-    inputs_sha256: str
+    samples: Count
+    inputs_sha256: Sha256
 
 
 @document
 class Manifest:
-    """Everything an application or a harness must know about one artefact (schema 3)."""
+    """Everything an application or a harness must know about one artefact (schema 4)."""
 
     schema_version: int
     created_at: str
@@ -106,7 +105,7 @@ class Manifest:
     tower: Tower
     target: TargetName
     precision: Precision
-    entry_point: str
+    entry_point: RelativePath
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     normalized: bool
@@ -118,11 +117,12 @@ class Manifest:
     parity: ParityReport | None
     calibration: CalibrationRecord | None = None
     requires: str | None = None
-    inputs_sha256: str | None = None
+    inputs_sha256: Sha256 | None = None
     instruction_set: InstructionSet | None = None
     passes: tuple[PassReport, ...] = ()
     lint: tuple[LintFinding, ...] = ()
     plan: PrecisionPlan | None = None
+    trained: bool | None = None
 
     @property
     def isa(self) -> InstructionSet:
@@ -184,12 +184,6 @@ def scheme_name(
     )
 
 
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file as hex digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def list_files(folder: Path) -> tuple[FileEntry, ...]:
     """Entries of every file below `folder` except its own manifest, in path order."""
     return tuple(
@@ -200,7 +194,7 @@ def list_files(folder: Path) -> tuple[FileEntry, ...]:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Reads and checks `folder/manifest.json`; the files it lists are not opened.
+    """Reads `folder/manifest.json` strictly; `export.artifact_checks` compares it with itself and with its files.
 
     Raises:
         ManifestError: missing, malformed, or of a newer schema than this version reads.
@@ -212,33 +206,4 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path} has schema version {version}; this version reads up to {SCHEMA_VERSION}: "
             "update PocketCLIP or export the artefact again"
         )
-    return documents.read(Manifest, path, error=ManifestError)
-
-
-def verify_files(folder: Path, manifest: Manifest) -> None:
-    """Compares size and hash of every listed file.
-
-    Raises:
-        ArtifactCorruptError: a file is missing, outside the folder, truncated or altered.
-    """
-    root = folder.resolve()
-    for entry in manifest.files:
-        path = root / entry.path
-        if not path.resolve().is_relative_to(root):
-            raise ArtifactCorruptError(f"{folder}: the manifest names {entry.path!r} outside the artefact's folder")
-        fault = file_fault(path, entry)
-        if fault is not None:
-            raise ArtifactCorruptError(f"{fault}; export the artefact again")
-
-
-def file_fault(path: Path, entry: FileEntry) -> str | None:
-    """What is wrong with the file that a manifest lists, in words; None where size and hash are right."""
-    if not path.is_file():
-        return f"{path} is missing"
-    size = path.stat().st_size
-    if size != entry.size_bytes:
-        return f"{path} has {size} bytes, its manifest says {entry.size_bytes}: the file is truncated or was replaced"
-    digest = hash_file(path)
-    if digest != entry.sha256:
-        return f"{path} has hash {digest[:12]}..., its manifest says {entry.sha256[:12]}...: the file was altered"
-    return None
+    return documents.read(Manifest, path, error=ManifestError, most_bytes=MOST_MANIFEST_BYTES)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from export.artifact import load_artifact
 from export.budgets import budget_for
 from export.calibration import CalibrationRequest, CalibrationSet, load_calibration
 from export.errors import ConversionError
@@ -46,7 +47,7 @@ from models.clip import AnyModel
 from models.config import AnyConfig
 from models.errors import PocketClipError
 from models.preprocess import PreprocessSpec
-from models.registry import build_model
+from models.registry import build_model, checkpoint_of
 from models.tokenizer import TokenizerSpec, load_tokenizer
 from models.vocabulary import save_vocabulary
 
@@ -126,9 +127,12 @@ def export_artifact(job: ExportJob) -> ExportResult:
             ),
             instruction_set=job.isa,
             passes=passed.reports,
+            trained=checkpoint_of(job.config, job.weights) is not None,
         )
         manifest = replace(manifest, lint=lint_export(request.module, folder, manifest, outputs))
         documents.write(manifest, folder / MANIFEST_NAME)
+        # What a reader would refuse is not handed out.
+        load_artifact(folder)
     return ExportResult(job.folder, manifest, time.perf_counter() - started)
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from export.calibration import CalibrationRequest
-from export.errors import TargetUnavailableError, UnknownTargetError
+from export.errors import TargetUnavailableError, UnknownTargetError, UntrainedError
 from export.job import ExportJob
 from export.passes.choices import CHOICES, check_choice
 from export.passes.report import ON_IMAGES, PassName
@@ -16,7 +16,7 @@ from export.precision import InstructionSet, TargetName, Tower, default_instruct
 from export.targets import parse_precisions, parse_targets, probe, requirement
 from models.command_line import parse_choice
 from models.errors import choices
-from models.registry import checkpoint_of, resolve_config
+from models.registry import FRESH_WEIGHTS, choose_model
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ def make_plan(
     isa: str | None = None,
     passes: Sequence[PassName] = (),
     without: Sequence[str] = (),
+    fresh_weights: bool = False,
 ) -> Plan:
     """The jobs for what a user names; see `pocketclip export --help` for the words.
 
@@ -50,16 +51,23 @@ def make_plan(
         PassError: no such instruction set or pass, or a target is not made for that instruction set.
         UnsupportedPrecisionError: a target does not offer a precision, or not for that iOS.
         TargetUnavailableError: the packages of a target that was named are missing, or those of all.
+        UntrainedError: the model has no trained weights, and `fresh_weights` does not allow random ones.
         UnknownModelError, ConfigError, CheckpointError: as `models.registry`.
     """
-    config = resolve_config(model, changes, weights)
+    if fresh_weights and weights is not None:
+        raise UntrainedError("--fresh-weights and --weights exclude each other; leave one out")
     if not target:
         raise UnknownTargetError(f"name a --target: {choices(TargetName)}, or all")
     if tower not in (*Tower, "both"):
         raise UnknownTargetError(f"there is no tower {tower!r}; choose among: {choices(Tower)}, both")
     towers = list(Tower) if tower == "both" else [Tower(tower)]
-    found = checkpoint_of(config, weights)
-    checkpoint = None if found is None else str(found)
+    chosen_model = choose_model(model, changes, FRESH_WEIGHTS if fresh_weights else weights)
+    if not chosen_model.trained and not fresh_weights:
+        raise UntrainedError(
+            f"nothing is exported: {chosen_model.untrained}. To export random weights, which are good for measuring "
+            "latency and nothing else, give --fresh-weights"
+        )
+    config, checkpoint = chosen_model.config, chosen_model.weights
     chosen = None if isa is None else parse_choice(InstructionSet, "--for", isa)
     left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
     jobs: list[ExportJob] = []

@@ -13,6 +13,7 @@ from export.job import ExportJob, ExportResult
 from export.manifest import CalibrationRecord
 from export.precision import Tower
 from models.checkpoint import weights_sha256
+from models.data.left_out import described
 from models.registry import build_model
 
 
@@ -47,7 +48,9 @@ def prepare(jobs: Sequence[ExportJob], *, force: bool, note: Callable[[str], obj
             loaded = load_calibration(job.calibration, job.config, job.tower)
             records[job.tower] = loaded.record
             if loaded.corrupt:
-                note(f"{len(loaded.corrupt)} calibration images cannot be read: {', '.join(loaded.corrupt)}")
+                note(f"{len(loaded.corrupt)} calibration samples cannot be read: {'; '.join(loaded.corrupt)}")
+            if loaded.left_out:
+                note(f"calibration of the {job.tower} tower, {described(loaded.left_out)}")
     left: list[ExportJob] = []
     unchanged: list[tuple[ExportJob, ExportResult]] = []
     for job in jobs:

@@ -14,6 +14,7 @@ from pathlib import Path
 from export.errors import ExportError
 from export.job import ExportJob, ExportResult
 from models.errors import PocketClipError
+from models.processes import end_with_parent
 
 Answer = ExportResult | PocketClipError
 
@@ -85,6 +86,7 @@ def _serve(connection: Connection, log: Path, threads: int) -> None:
     # unwind the stack so that half-written folders are removed.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
+    end_with_parent(grace_s=_GRACE_S)
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)

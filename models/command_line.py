@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, TypeVar
 
 import typer
 
@@ -24,17 +24,21 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind", bound=StrEnum)
 
+_notes: TextIO | None = None
+
 INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM
 
-ModelOption = Annotated[str, typer.Option("--model", help="A registered model, or a configuration file (.json).")]
+ModelOption = Annotated[
+    str, typer.Option("--model", help="A registered model, a run's folder, or a configuration (.json).")
+]
 ChangesOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change the model, e.g. image.stages.3.mixer=repmixer. Repeatable."),
 ]
 WeightsOption = Annotated[
     str | None,
-    typer.Option("--weights", help="A checkpoint: path or hf:OWNER/REPO; by default the one shipped with the model."),
+    typer.Option("--weights", help="A checkpoint: path or hf:OWNER/REPO; by default what comes with the model or run."),
 ]
 
 
@@ -55,17 +59,27 @@ def run(app: typer.Typer) -> NoReturn:
     """Runs a program; our own errors become one line on stderr and their exit code."""
     with _sigterm_as_interrupt() as received:
         try:
-            app()
+            try:
+                app()
+            finally:
+                _say_ignored_profiles()
         except PocketClipError as error:
             print(f"error: {printable(str(error))}", file=sys.stderr)
             sys.exit(error.exit_code)
-        except SystemExit as leaving:
-            # Typer turns Ctrl-C into this code, with one word of its own.
-            if leaving.code != INTERRUPTED:
+        except (SystemExit, KeyboardInterrupt) as leaving:
+            # Typer turns Ctrl-C into this code, with one word of its own; before it has begun, nobody does.
+            if isinstance(leaving, SystemExit) and leaving.code != INTERRUPTED:
                 raise
             print("interrupted; what was finished is kept", file=sys.stderr)
             sys.exit(TERMINATED if received else INTERRUPTED)
     sys.exit(0)
+
+
+def _say_ignored_profiles() -> None:
+    # Where no image was opened, the module is not there.
+    profiles = sys.modules.get("models.colour_profiles")
+    if profiles is not None and profiles.IGNORED.count:
+        note(f"note: {profiles.IGNORED}")
 
 
 @contextlib.contextmanager
@@ -127,4 +141,10 @@ def progress(transient: bool = True) -> Progress:
 
 def note(message: str) -> None:
     """One line on stderr about what is going on."""
-    print(printable(message), file=sys.stderr, flush=True)
+    print(printable(message), file=_notes or sys.stderr, flush=True)
+
+
+def notes_to(stream: TextIO) -> None:
+    """Sends notes elsewhere: to the user, from a process whose stderr nobody reads."""
+    global _notes
+    _notes = stream

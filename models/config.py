@@ -15,6 +15,7 @@ from models.errors import ConfigError
 from models.open_clip_config import OpenClipConfig
 from models.preprocess import PreprocessSpec
 from models.tokenizer import TokenizerSpec
+from models.untrusted.names import PlainName
 
 
 class TokenMixer(StrEnum):
@@ -183,7 +184,7 @@ class TextTowerConfig:
 class ModelConfig:
     """A two-tower image-text model."""
 
-    name: str
+    name: PlainName
     description: str
     embedding_dim: int
     image: ImageTowerConfig | VitTowerConfig

@@ -80,3 +80,9 @@ def choices(allowed: Iterable[object]) -> str:
     """Words the allowed values of a message, in the order given."""
     listed = ", ".join(str(value) for value in allowed)
     return listed or "(none)"
+
+
+def first_line(error: BaseException, longest: int = 300) -> str:
+    """What a library's exception says, in one line; its class where it says nothing."""
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return line if len(line) <= longest else f"{line[:longest]}..."

@@ -12,6 +12,7 @@ from models.documents import document
 from models.errors import ConfigError, UnknownModelError
 from models.preprocess import Interpolation, PreprocessSpec, ResizeMode
 from models.tokenizer import TokenizerSpec
+from models.untrusted.names import PlainName
 
 PREFIX = "open_clip:"
 # Of a pretrained tag's entry, what the images must go through.
@@ -26,7 +27,7 @@ class OpenClipConfig:
     `pretrained` a tag of OpenCLIP's, such as `openai`, whose weights and preprocessing are meant.
     """
 
-    name: str
+    name: PlainName
     description: str
     embedding_dim: int
     preprocess: PreprocessSpec

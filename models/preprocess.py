@@ -1,21 +1,36 @@
 """Image preprocessing, one implementation for training, evaluation, calibration and parity.
 
-Resize of the shorter side, centre crop, RGB in [0, 1], then mean and std: the arithmetic and rounding of
-torchvision's `Resize`, `CenterCrop` and `ToTensor`, with Pillow and numpy alone.
+Upright sRGB (`models.upright_rgb`), resize of the shorter side, centre crop, values in [0, 1], then mean and std: the
+arithmetic and rounding of torchvision's `Resize`, `CenterCrop` and `ToTensor`, with Pillow and numpy alone.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from enum import StrEnum
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from models.documents import document
-from models.errors import ConfigError, ImageError
+from models.errors import ConfigError
+from models.images import decode_image, decoded, load_image
+from models.resampling import resized_part
+from models.upright_rgb import to_rgb
+
+__all__ = [
+    "Interpolation",
+    "PreprocessSpec",
+    "ResizeMode",
+    "decode_image",
+    "decoded",
+    "load_image",
+    "normalize",
+    "preprocess",
+    "preprocessor",
+    "resize_and_crop",
+    "to_rgb",
+]
 
 
 class Interpolation(StrEnum):
@@ -53,55 +68,27 @@ _FILTERS = {
     Interpolation.BILINEAR: Image.Resampling.BILINEAR,
     Interpolation.BICUBIC: Image.Resampling.BICUBIC,
 }
-
-
-def load_image(path: Path) -> Image.Image:
-    """Opens an image file as upright RGB.
-
-    Raises:
-        ImageError: the file is missing, no image, or truncated.
-    """
-    return _open_image(path, str(path))
-
-
-def decode_image(content: bytes, name: str) -> Image.Image:
-    """`load_image` for the bytes of a file; `name` says in messages where they came from."""
-    return _open_image(io.BytesIO(content), name)
-
-
-def _open_image(source: Path | io.BytesIO, name: str) -> Image.Image:
-    try:
-        with Image.open(source) as image:
-            return to_rgb(image)
-    except FileNotFoundError as error:
-        raise ImageError(f"there is no file {name}") from error
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{name} is not an image that Pillow can read; use JPEG, PNG or WebP") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageError(f"cannot decode {name}: {error}") from error
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Turns the image as its EXIF orientation says and converts it to 8-bit RGB; transparency is dropped."""
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I;16"):
-        # Pillow clips 16-bit greys at 255 when it converts them; scale them instead.
-        upright = Image.fromarray((np.asarray(upright, dtype=np.uint32) >> 8).astype(np.uint8))
-    return upright.convert("RGB")
+# How much longer than wide an image is of which only a part is resized. Pillow is faster where the whole is small.
+_NARROW = 4
 
 
 def resize_and_crop(image: Image.Image, spec: PreprocessSpec) -> Image.Image:
-    """Shorter side to `image_size`, then the centre `image_size` square; or both sides, by `resize_mode`."""
-    size = spec.image_size
+    """Shorter side to `image_size`, then the centre `image_size` square; or both sides, by `resize_mode`.
+
+    Takes memory for the image and the square, however narrow the image is.
+    """
+    size, resampling = spec.image_size, _FILTERS[spec.interpolation]
     if spec.resize_mode is ResizeMode.SQUASH:
-        return image.resize((size, size), _FILTERS[spec.interpolation])
+        return image.resize((size, size), resampling)
     width, height = image.size
     # torchvision truncates the longer side and rounds the crop's corner half to even.
     scaled = (size, int(size * height / width)) if width <= height else (int(size * width / height), size)
-    if scaled != image.size:
-        image = image.resize(scaled, _FILTERS[spec.interpolation])
     left = round((scaled[0] - size) / 2.0)
     top = round((scaled[1] - size) / 2.0)
+    if max(scaled) > _NARROW * size:
+        return resized_part(image, max(scaled), max(left, top), size, resampling)
+    if scaled != image.size:
+        image = image.resize(scaled, resampling)
     return image.crop((left, top, left + size, top + size))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from models import documents
 from models.errors import ConfigError, UnknownModelError, choices
+from models.run_folder import MODEL_FILE, WEIGHTS_FILE, is_run_folder, own_weights, run_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from models.tokenizer import Tokenizer
 
 _FOLDER = Path(__file__).parent
+# In place of a checkpoint: random weights, always the same, also where the model comes with trained ones.
+FRESH_WEIGHTS = "fresh:"
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,8 @@ def resolve_config(reference: str, changes: Sequence[str] = (), weights: str | N
     """The configuration that a user asks for.
 
     Args:
-        reference: a registered name; `open_clip:NAME`; or the path of a `.json` file: a whole configuration, or one
-            that names its base and its changes.
+        reference: a registered name; `open_clip:NAME`; the folder of a training run; or the path of a `.json` file: a
+            whole configuration, or one that names its base and its changes.
         changes: `path=value` texts, applied on top; see `models.modifications`.
         weights: what the user gave as weights: a pretrained tag of OpenCLIP's brings its preprocessing.
 
@@ -96,15 +99,69 @@ def resolve_config(reference: str, changes: Sequence[str] = (), weights: str | N
 
     if reference.startswith(PREFIX):
         config = open_clip_config(reference, weights if weights and _is_tag(weights) else None)
+    elif reference not in MODELS and is_run_folder(Path(reference)):
+        config = _read_config(Path(reference) / MODEL_FILE)
     elif reference.endswith(".json"):
         config = _read_config(Path(reference))
+    elif reference not in MODELS and Path(reference).is_dir():
+        raise UnknownModelError(
+            f"{reference} is a folder, but of no training run (there is no {MODEL_FILE} of one in it); name a run's "
+            f"folder, a configuration file (.json), or one of: {choices(MODELS)}"
+        )
     else:
         config = load_config(reference)
     return modify(config, parse_changes(changes)) if changes else config
 
 
+@dataclass(frozen=True)
+class ChosenModel:
+    """A model that a user asks for: its configuration and the file of its weights, or `FRESH_WEIGHTS`.
+
+    `untrained` says in words why there are none, and what to give instead; None of trained ones.
+    """
+
+    config: AnyConfig
+    weights: str
+    untrained: str | None = None
+
+    @property
+    def trained(self) -> bool:
+        """Whether the weights come from a file."""
+        return self.weights != FRESH_WEIGHTS
+
+
+def choose_model(reference: str, changes: Sequence[str] = (), weights: str | None = None) -> ChosenModel:
+    """The configuration and the weights that a user means.
+
+    Args:
+        reference: as `resolve_config` takes it; a run's folder or `model.json` brings the run's weights.
+        changes: as `resolve_config`; weights that come with the unchanged model are not those of a changed one.
+        weights: a checkpoint or tag as `create_model` takes it; None takes what comes with the model, if anything.
+
+    Raises:
+        UnknownModelError, ConfigError, CheckpointError: as `resolve_config` and `checkpoint_of`.
+    """
+    config = resolve_config(reference, changes, weights)
+    run = run_of(reference) if weights is None and reference not in MODELS else None
+    if run is not None:
+        # Even where the run's model is one of ours: our weights are not the run's.
+        own = own_weights(run)
+        if own is None:
+            why = f"the run in {run} has not ended (it has no {WEIGHTS_FILE}); go on with `pocketclip train --resume`"
+        elif changes:
+            why = f"{own} are of the model without --set; if they still fit, give them: --weights {own}"
+        else:
+            return ChosenModel(config, str(own))
+        return ChosenModel(config, FRESH_WEIGHTS, why)
+    found = checkpoint_of(config, weights)
+    if found is not None:
+        return ChosenModel(config, str(found))
+    what = f"a changed {reference}" if changes else config.name
+    return ChosenModel(config, FRESH_WEIGHTS, f"no trained weights come with {what}; give yours: --weights CHECKPOINT")
+
+
 def checkpoint_of(config: AnyConfig, weights: str | None) -> Path | None:
-    """The file of the weights that a user gave, fetched where it is not here; None where none are needed.
+    """The file of the weights that a user gave, fetched where it is not here; None where they are fresh random ones.
 
     Raises:
         CheckpointError: there is no such file, or it cannot be fetched.
@@ -112,6 +169,8 @@ def checkpoint_of(config: AnyConfig, weights: str | None) -> Path | None:
     from models.open_clip_config import OpenClipConfig
     from models.weights_source import fetch_weights
 
+    if weights == FRESH_WEIGHTS:
+        return None
     if isinstance(config, OpenClipConfig) and config.pretrained is not None and weights in (None, config.pretrained):
         from models.open_clip_model import fetch_open_clip_weights
 
@@ -131,18 +190,19 @@ def create_model(name: str, weights: str | Path | None = None, *, changes: Seque
     """Builds a model in eval mode.
 
     Args:
-        name: a registered model, `open_clip:NAME`, or the path of a configuration file (see `resolve_config`).
+        name: a registered model, `open_clip:NAME`, a run's folder, or the path of a configuration file (see
+            `resolve_config`).
         weights: a checkpoint (`.safetensors`, or a `.pt` state dict) by path or `hf:OWNER/REPO`, or one of OpenCLIP's
-            pretrained tags; None takes the weights shipped with the model, and fresh random ones, always the same,
-            where none are shipped.
+            pretrained tags; None takes the weights that come with the model or run, and fresh random ones, always
+            the same, where none do.
         changes: modifications of the configuration, as `resolve_config` takes them.
 
     Raises:
         UnknownModelError, ConfigError: as `resolve_config`.
         CheckpointError: the checkpoint cannot be read or does not fit.
     """
-    given = None if weights is None else str(weights)
-    return build_model(resolve_config(name, changes, given), given)
+    chosen = choose_model(name, changes, None if weights is None else str(weights))
+    return build_model(chosen.config, chosen.weights)
 
 
 def build_model(config: AnyConfig, weights: str | None = None) -> AnyModel:
@@ -186,11 +246,11 @@ def build_trained_model(reference: str) -> AnyModel:
     name, equals, given = reference.partition("=")
     if equals and not given:
         raise ConfigError(f"{reference!r}: after = stands a checkpoint; write MODEL or MODEL=CHECKPOINT")
-    weights = given or None
-    config = resolve_config(name, weights=weights)
-    if checkpoint_of(config, weights) is None:
-        raise ConfigError(f"{name} comes without weights; give its checkpoint: {name}=CHECKPOINT")
-    return build_model(config, weights)
+    chosen = choose_model(name, weights=given or None)
+    if not chosen.trained:
+        why = f" ({chosen.untrained})" if run_of(name) is not None else ""
+        raise ConfigError(f"{name} comes without weights{why}; give its checkpoint: {name}=CHECKPOINT")
+    return build_model(chosen.config, chosen.weights)
 
 
 def get_tokenizer(name: str) -> Tokenizer:

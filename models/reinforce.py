@@ -34,6 +34,7 @@ from models.data.skips import SkipLog, SkippedSample
 from models.data.source import parse_source
 from models.documents import document
 from models.errors import ConfigError, DatasetError
+from models.processes import end_with_parent
 from models.reinforce_samples import PreparedSample, SamplePreparer
 from models.reinforce_teachers import Teacher
 
@@ -210,6 +211,7 @@ class _Run:
             batch_sampler=_chunks(references),  # pyright: ignore[reportArgumentType]
             num_workers=workers,
             collate_fn=list,
+            worker_init_fn=end_with_parent,
         )
         for reference, sample in itertools.chain.from_iterable(loader):
             self._place = (reference.shard, reference.sample + 1)

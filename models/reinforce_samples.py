@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.data.augmentation import CompressedAugmentation, draw_crop, draw_operations
-from models.data.decoding import CorruptSample
+from models.data.decoding import CorruptSample, corrupt_sample
 from models.data.order import sample_generator, torch_seed
-from models.data.references import CAPTIONED_MEMBERS, RawSample, SampleReference, ShardFault, decode_image
+from models.data.references import CAPTIONED_MEMBERS, RawSample, SampleReference, decode_image
 from models.data.reinforcement import ReinforcementSettings, StoredFormat
-from models.data.shards import AUGMENTATION_MEMBER, CAPTION_MEMBER, IMAGE_MEMBERS, SYNTHETIC_MEMBER
-from models.data.skips import SkippedSample
-from models.errors import DatasetError
+from models.data.shards import AUGMENTATION_MEMBER, CAPTION_MEMBER, SYNTHETIC_MEMBER
 
 _QUALITY = 95
+# What readers of DataCompDR's layout take, ours and others'.
+_STORED_MEMBERS = ("jpg", "jpeg", "png", "webp")
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class SamplePreparer:
         """The sample, or what is wrong with it."""
         try:
             return self._prepare(reference)
-        except DatasetError as error:
-            return CorruptSample(SkippedSample(reference.name, str(error)), isinstance(reference, ShardFault))
+        except Exception as error:
+            return corrupt_sample(reference, error)
 
     def _prepare(self, reference: SampleReference) -> PreparedSample:
         settings = self.settings
@@ -85,7 +85,7 @@ def stored_image(raw: RawSample, settings: ReinforcementSettings) -> tuple[bytes
     """
     image = decode_image(raw.image)
     extension = raw.extension if settings.image_format is StoredFormat.KEEP else settings.image_format.value
-    if extension not in IMAGE_MEMBERS:
+    if extension not in _STORED_MEMBERS:
         extension = StoredFormat.PNG.value
     shorter = min(image.size)
     shrunk = settings.image_size is not None and shorter > settings.image_size

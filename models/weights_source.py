@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import CheckpointError, choices
+from models.run_folder import WEIGHTS_FILE, is_run_folder
 
 HUB_PREFIX = "hf:"
 CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
@@ -35,6 +36,8 @@ def fetch_weights(source: str) -> Path:
     place, _, fragment = source.partition("#")
     wanted = _wanted_hash(source, fragment) if fragment else None
     path = _download(parse_hub_file(place)) if place.startswith(HUB_PREFIX) else Path(place)
+    if is_run_folder(path):
+        path = path / WEIGHTS_FILE
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint at {path}")
     if wanted is not None:

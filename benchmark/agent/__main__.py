@@ -14,7 +14,7 @@ from typing import Callable
 
 from benchmark.agent.measurement import JobFailure, measure
 
-RESULT_VERSION = 3
+RESULT_VERSION = 4
 RESULT_LINE = "POCKETCLIP-RESULT"
 
 
@@ -27,7 +27,9 @@ def main(arguments: list[str], measure: Callable[[dict], dict] = measure) -> int
     result = {"result_version": RESULT_VERSION, "job_id": None, "failure": None, "app_version": None}
     result["platform"] = f"Python {sys.version.split()[0]}"
     try:
-        job = _read_job(job_path)
+        content = _read_job(job_path)
+        result["request_sha256"] = hashlib.sha256(content).hexdigest()
+        job = _parse_job(job_path, content)
         result["job_id"] = job.get("job_id") if isinstance(job, dict) else None
         result.update(measure(job))
     except JobFailure as failure:
@@ -38,11 +40,18 @@ def main(arguments: list[str], measure: Callable[[dict], dict] = measure) -> int
     return 0 if result["failure"] is None else 1
 
 
-def _read_job(path: str) -> dict:
+def _read_job(path: str) -> bytes:
     try:
         with open(path, "rb") as stream:
-            return json.load(stream)
-    except (OSError, ValueError) as error:
+            return stream.read()
+    except OSError as error:
+        raise JobFailure("bad-job", f"cannot read the job {path}: {error}") from error
+
+
+def _parse_job(path: str, content: bytes) -> dict:
+    try:
+        return json.loads(content)
+    except ValueError as error:
         raise JobFailure("bad-job", f"cannot read the job {path}: {error}") from error
 
 

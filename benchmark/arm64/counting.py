@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +33,9 @@ from benchmark.errors import (
 )
 from benchmark.golden_check import cosines
 from benchmark.protocol import JOB_VERSION, Failure, InputFile, OutputFile
+from benchmark.scratch import scratch_folder
 from benchmark.transport import Execution
+from benchmark.transport.device_paths import below
 from export.budgets import Budget
 from models import documents
 from models.documents import document
@@ -85,6 +86,7 @@ class _CountResult:
     app_version: str | None = None
     runtime_version: str | None = None
     outputs: OutputFile | None = None
+    request_sha256: str | None = None
 
 
 def count_all(candidates: Iterable[Candidate], emulator: Emulator, settings: CountSettings) -> Iterator[CountRecord]:
@@ -131,16 +133,16 @@ def run_process(candidate: Candidate, counter: Counter, settings: CountSettings)
     """One process of a phone; see `count_candidate`."""
     inferences = settings.warmup + settings.counted
     samples = np.ascontiguousarray(candidate.inputs[: None if settings.every_sample else inferences])
-    with counter.workspace() as folder, tempfile.TemporaryDirectory(prefix="pocketclip-count-") as scratch:
+    with counter.workspace() as folder, scratch_folder("pocketclip-count-") as scratch:
         here = _Parcels(counter, folder, Path(scratch))
         here.send("counting.pyz", build_counting_agent())
         here.send("inputs.bin", samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes())
         for file in candidate.files:
-            counter.push(file, f"{folder}/model/{file.name}")
+            counter.push(file, below(f"{folder}/model", file.name))
         job = _CountJob(
             job_id=str(uuid.uuid4()),
             runtime=candidate.runtime,
-            model_path=f"{folder}/model/{candidate.files[0].name}",
+            model_path=below(f"{folder}/model", candidate.files[0].name),
             inputs=(InputFile(f"{folder}/inputs.bin", samples.dtype.name, samples.shape),),
             threads=1,
             inferences=inferences,

@@ -16,6 +16,7 @@ from benchmark.agent.counting import MARK
 from benchmark.errors import CountingError, EmulatorError
 from benchmark.transport import Execution, LocalTransport
 from models.atomic import storage_errors
+from models.untrusted.numbers import parse_whole
 
 PYTHON = "/usr/bin/python3"
 
@@ -177,12 +178,13 @@ def parse_counts(text: str) -> Counts:
     ends: dict[str, int] = {}
     for line in text.splitlines():
         name, _, value = line.partition(" ")
-        if name not in ("mark", "threads", "total") or not value.isdecimal():
-            raise CountingError(f"the counting plugin wrote {line!r}; run it again")
+        number = parse_whole(value)
+        if name not in ("mark", "threads", "total") or number is None:
+            raise CountingError(f"the counting plugin wrote {line[:200]!r}; run it again")
         if name == "mark":
-            marks.append(int(value))
+            marks.append(number)
         else:
-            ends[name] = int(value)
+            ends[name] = number
     if set(ends) != {"threads", "total"}:
         raise CountingError(f"the counting plugin's file of {len(text)} characters is cut; run it again")
     return Counts(tuple(marks), ends["threads"], ends["total"])

@@ -30,7 +30,8 @@ from export.unchanged import prepare
 from export.workers import LOG_NAME, run_jobs
 from models import atomic
 from models.errors import PocketClipError
-from models.registry import build_model
+from models.processes import end_with_parent
+from models.registry import build_model, choose_model
 
 COMPARED = (Precision.FP32, Precision.INT8_STATIC)
 Say = Callable[[str], object]
@@ -71,6 +72,8 @@ def make_candidates(
         subject.out,
         calibration=subject.calibration,
         isa=subject.isa,
+        # What runs faster does not depend on the weights.
+        fresh_weights=subject.weights is None and not choose_model(subject.model).trained,
     )
     prepared = prepare(plan.jobs, force=False, note=say)
     failures: list[PocketClipError] = []
@@ -127,6 +130,7 @@ def _export_plainly(job: ExportJob, folder: Path) -> None:
 
 
 def _write_to(log: Path) -> None:
+    end_with_parent()
     # Converters print what no user of ours needs to read.
     stream = log.open("ab")
     for descriptor in (sys.stdout.fileno(), sys.stderr.fileno()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from benchmark.phone_app.apk import Apk
 from benchmark.phone_app.installing import WORKSPACES as APP_WORKSPACES
 from benchmark.phone_app.installing import installed_sha256
 from benchmark.phone_app.steady import check_unlocked
+from benchmark.scratch import scratch_folder
 from benchmark.transport.adb import adb_devices
 from benchmark.transport.shell import ShellTransport
 from benchmark.transport.ssh import SshTransport
@@ -203,7 +203,7 @@ def _files(transport: ShellTransport, parent: str) -> Iterator[Finding]:
 
 
 def _round_trip(transport: ShellTransport, parent: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="pocketclip-doctor-") as name, transport.workspace(parent) as folder:
+    with scratch_folder("pocketclip-doctor-") as name, transport.workspace(parent) as folder:
         sent, back = Path(name, "sent"), Path(name, "back")
         sent.write_bytes(secrets.token_bytes(1 << 20))
         transport.push(sent, f"{folder}/probe")

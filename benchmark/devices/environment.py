@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import metadata
 
 from benchmark.errors import DeviceUnsupportedError
+from benchmark.transport.device_paths import removal_line
 from benchmark.transport.shell import ShellTransport
 
 CACHE = ".cache/pocketclip"
@@ -32,6 +33,8 @@ class BoardEnvironment:
         """With `given`, `python` itself has numpy and the runtimes, and nothing is made."""
         self._transport = transport
         self._python = python
+        # It may be a path with spaces.
+        self._command = shlex.quote(python)
         self._given = given
         self._say = say
         self._ready: dict[str, tuple[str, ...]] = {}
@@ -45,13 +48,13 @@ class BoardEnvironment:
         """
         wanted = "import sys; sys.exit(sys.version_info < (3, 9))"
         label = self._transport.label
-        if self._transport.shell(f"{self._python} -c {shlex.quote(wanted)}").exit_code != 0:
+        if self._transport.shell(f"{self._command} -c {shlex.quote(wanted)}").exit_code != 0:
             raise DeviceUnsupportedError(
                 f"there is no {self._python} of version 3.9 or more on {label}; install python3 and python3-venv, "
                 "or name another one as `python` in your table of devices"
             )
         modules = "numpy" if self._given else "venv, ensurepip"
-        if self._transport.shell(f"{self._python} -c 'import {modules}'").exit_code != 0:
+        if self._transport.shell(f"{self._command} -c 'import {modules}'").exit_code != 0:
             fix = "install it there" if self._given else "on Debian: apt-get install python3-venv"
             raise DeviceUnsupportedError(f"{self._python} on {label} cannot import {modules}; {fix}")
 
@@ -73,7 +76,9 @@ class BoardEnvironment:
         quoted = shlex.quote(folder)
         if self._transport.shell(f"test -e {quoted}/{_READY}").exit_code != 0:
             self._say(f"setting up {', '.join(wanted)} on {self._transport.label}, once")
-            self._step(f"rm -rf {quoted} && mkdir -p {quoted} && {self._python} -m venv {quoted}", _SHORT_SECONDS)
+            self._step(
+                f"{removal_line(folder)} && mkdir -p {quoted} && {self._command} -m venv {quoted}", _SHORT_SECONDS
+            )
             listed = shlex.join(wanted)
             self._step(
                 f"{quoted}/bin/python -m pip install --quiet --disable-pip-version-check {listed}", _INSTALL_SECONDS

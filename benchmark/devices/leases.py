@@ -70,7 +70,7 @@ def lease_file(key: str) -> Path:
 
 def _holder(path: Path) -> str:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text()[:1000])
         return f"process {content['pid']}, since {content['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "which has only just begun"

@@ -12,8 +12,11 @@ from benchmark.devices.table import DeviceEntry, TransportName
 from benchmark.errors import TransportError
 from benchmark.host import instance_id, parse_cpu_name, parse_isa
 from benchmark.launch_records import MachineState
+from benchmark.record_fields import LONGEST_NAME
 from benchmark.records import DeviceFacts, DeviceKind
 from benchmark.transport.shell import ShellTransport
+from models.untrusted.numbers import parse_finite, parse_whole
+from models.untrusted.printable import printable_line
 
 _SECTION = "#POCKETCLIP "
 
@@ -62,13 +65,13 @@ def device_facts(transport: ShellTransport, entry: DeviceEntry) -> DeviceFacts:
     return DeviceFacts(
         name=entry.name,
         kind=kind,
-        os=f"{system}, {kernel}" if kernel and kernel not in system else system,
-        machine=told["machine"] or "unknown",
-        cpu=clusters or parse_cpu_name(cpuinfo) or told["board"] or told["machine"] or "unknown",
+        os=_short(f"{system}, {kernel}" if kernel and kernel not in system else system),
+        machine=_short(told["machine"] or "unknown"),
+        cpu=_short(clusters or parse_cpu_name(cpuinfo) or told["board"] or told["machine"] or "unknown"),
         isa=parse_isa(cpuinfo),
-        logical_cores=int(told["cores"]) if told["cores"].isdecimal() and int(told["cores"]) else 1,
+        logical_cores=parse_whole(told["cores"]) or 1,
         memory_bytes=_kilobytes(told["memory"]),
-        soc=entry.soc or android.soc,
+        soc=_short(entry.soc or android.soc or "") or None,
         instance=instance_id(identity) if identity else None,
     )
 
@@ -108,16 +111,18 @@ def _ask(transport: ShellTransport, probes: dict[str, str]) -> dict[str, str]:
 
 
 def _kilobytes(line: str) -> int | None:
-    found = re.search(r"(\d+) kB", line)
+    found = re.search(r"([0-9]{1,12}) kB", line)
     return int(found[1]) * 1024 if found else None
 
 
 def _first_number(text: str) -> float | None:
-    try:
-        return float(text.split()[0])
-    except (IndexError, ValueError):
-        return None
+    return parse_finite((text.split() or [""])[0])
 
 
 def _whole_numbers(text: str) -> list[int]:
-    return [int(word) for word in text.split() if word.isdecimal()]
+    return [number for word in text.split() if (number := parse_whole(word)) is not None]
+
+
+def _short(text: str) -> str:
+    """What a device says of itself, as a record may hold it and a terminal show it."""
+    return printable_line(text)[:LONGEST_NAME]

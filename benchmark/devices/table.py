@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, MinLen
 
 from benchmark.errors import DeviceTableError, UnknownDeviceError
+from benchmark.transport.device_paths import ABSOLUTE_PATH
 from models import documents
 from models.documents import document
 
@@ -76,7 +77,7 @@ class DeviceEntry:
     match: Match = Match()
     soc: Text | None = None
     cores: tuple[CoreCluster, ...] = ()
-    workspace: Annotated[str, MinLen(2)] | None = None
+    workspace: Annotated[str, ABSOLUTE_PATH] | None = None
     python: Text = "python3"
     environment: Literal["own", "given"] = "own"
     runner: Literal["app", "agent"] | None = None

@@ -13,7 +13,8 @@ import shlex
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from benchmark.agent_runner import ResultError, check_arrived, check_identity
+from benchmark.agent_archive import digest
+from benchmark.agent_runner import ResultError, check_arrived, check_identity, check_request
 from benchmark.devices.android.exit_info import Ending, parse_exits
 from benchmark.devices.android.instrumentation import RESULT_OK, Instrumented, parse_instrumentation
 from benchmark.errors import (
@@ -40,9 +41,12 @@ from benchmark.phone_app.installing import SPARE_BYTES
 from benchmark.phone_app.room import require_room
 from benchmark.phone_app.steady import wake
 from benchmark.protocol import AgentResult, Failure, Job
+from benchmark.transport.device_paths import below, leftovers_line, removal_line, short_hash
 from benchmark.transport.shell import ShellTransport
 from export.artifact import Artifact
+from export.errors import ArtifactCorruptError
 from export.manifest import FileEntry
+from export.paths import check_no_links
 from models import documents
 
 COMPONENT = f"{PACKAGE}/{PACKAGE}.BenchInstrumentation"
@@ -100,18 +104,20 @@ class AndroidApp:
 
     def put_model(self, artifact: Artifact) -> str:
         manifest = artifact.manifest
+        # Refused before it is part of any path.
+        short_hash(manifest.sha256)
         self._wanted.add(manifest.sha256)
         self.facts()
         if manifest.sha256 not in self._stored:
             self._make_room(manifest.model_size_bytes)
             self._stage(artifact)
             self._stored.add(manifest.sha256)
-        return f"models/{manifest.sha256}/{manifest.entry_point}"
+        return below(f"models/{manifest.sha256}", manifest.entry_point)
 
     def put_inputs(self, artifact: Artifact) -> str:
         file = artifact.manifest.golden.inputs.file
         entry = next(each for each in artifact.manifest.files if each.path == file)
-        path = f"{self._relative}/inputs-{entry.sha256[:16]}.bin"
+        path = f"{self._relative}/inputs-{short_hash(entry.sha256)}.bin"
         if path not in self._sent:
             self._transport.push(artifact.folder / file, f"{self._shared}/{path}")
             self._sent.add(path)
@@ -127,10 +133,12 @@ class AndroidApp:
             ScreenLockedError: someone locked the phone since it was looked at last.
         """
         wake(self._transport)
-        content = self._ask("measure", folder, job, timeout_seconds)
+        request = _request(job)
+        content = self._ask("measure", folder, request, timeout_seconds)
         check_versions(content, self.label)
         result = documents.parse(AgentResult, content, source="the app's result", error=ResultError)
         check_identity(result.result_version, result.job_id, job.job_id)
+        check_request(result, digest(request))
         return result
 
     def fetch(self, path: str) -> bytes:
@@ -161,17 +169,19 @@ class AndroidApp:
 
     def _stage(self, artifact: Artifact) -> None:
         manifest = artifact.manifest
-        folder = f"{self._relative}/{manifest.sha256[:16]}"
+        folder = f"{self._relative}/{short_hash(manifest.sha256)}"
+        removal = removal_line(f"{self._shared}/{folder}")
+        check_no_links(artifact.folder, (entry.path for entry in manifest.model_files), error=ArtifactCorruptError)
         try:
             for entry in manifest.model_files:
-                self._transport.push(artifact.folder / entry.path, f"{self._shared}/{folder}/{entry.path}")
+                self._transport.push(artifact.folder / entry.path, below(f"{self._shared}/{folder}", entry.path))
             request = StageRequest(manifest.sha256, folder, tuple(_sent(entry) for entry in manifest.model_files))
             seconds = _FACTS_SECONDS + manifest.model_size_bytes / _SLOWEST_BYTES_PER_SECOND
-            content = self._ask("stage", f"{self._relative}/stage-{next(self._numbers)}", request, seconds)
+            content = self._ask("stage", f"{self._relative}/stage-{next(self._numbers)}", _request(request), seconds)
         finally:
             # Also after a failure: half of a model must not fill the phone.
             with contextlib.suppress(TransportError):
-                self._transport.shell(f"rm -rf {shlex.quote(f'{self._shared}/{folder}')}")
+                self._transport.shell(removal)
         answer = documents.parse(StageAnswer, content, source="the app's answer to `stage`", error=ResultError)
         self._accept(answer.staged, answer.failure, "store the model")
         # There is less room now.
@@ -179,7 +189,7 @@ class AndroidApp:
 
     def _remove(self, models: list[str]) -> None:
         folder = f"{self._relative}/forget-{next(self._numbers)}"
-        content = self._ask("forget", folder, ForgetRequest(tuple(models)), _FACTS_SECONDS)
+        content = self._ask("forget", folder, _request(ForgetRequest(tuple(models))), _FACTS_SECONDS)
         answer = documents.parse(ForgetAnswer, content, source="the app's answer to `forget`", error=ResultError)
         self._accept(answer.failure is None, answer.failure, "remove models")
 
@@ -195,15 +205,17 @@ class AndroidApp:
             )
         raise failure_error(failure, self.label)
 
-    def _ask(self, action: str, folder: str, request: object, timeout_seconds: float) -> bytes:
+    def _ask(self, action: str, folder: str, request: bytes, timeout_seconds: float) -> bytes:
         local = self._scratch / "request.json"
-        local.write_text(json.dumps(documents.to_builtin(request), allow_nan=False))
+        local.write_bytes(request)
         self._transport.push(local, f"{self._shared}/{folder}/request.json")
         # Where the file system keeps owners apart, the app must be able to read and to answer.
         self._transport.shell(f"chmod -R a+rwX {shlex.quote(self._folder)} 2>/dev/null; true")
+        # Other apps may write to the shared folder; what is said here they cannot change.
+        extras = {"action": action, "request": f"{folder}/request.json", "request_sha256": digest(request)}
         announced = instrument(
             self._transport,
-            ["-e", "action", action, "-e", "request", f"{folder}/request.json"],
+            [word for name, value in extras.items() for word in ("-e", name, value)],
             folder=self._folder,
             timeout_seconds=timeout_seconds,
         )
@@ -295,7 +307,7 @@ def stop(transport: ShellTransport) -> None:
 def clear_leftovers(transport: ShellTransport, shared: str) -> None:
     """Ends what a killed bench left running and removes its folders; the caller holds the phone's lease."""
     stop(transport)
-    transport.shell(f"rm -rf {shared}/pocketclip-*")
+    transport.shell(leftovers_line(shared, older_than_a_day=False))
 
 
 def fetch(transport: ShellTransport, remote: str, scratch: Path) -> bytes:
@@ -314,6 +326,10 @@ def fetch(transport: ShellTransport, remote: str, scratch: Path) -> bytes:
     except (TransportError, OSError) as error:
         name = remote.rpartition("/")[2]
         raise AgentError(f"the app left no {name}: {error}", "result-missing") from error
+
+
+def _request(value: object) -> bytes:
+    return json.dumps(documents.to_builtin(value), allow_nan=False).encode()
 
 
 def _sent(entry: FileEntry) -> SentFile:

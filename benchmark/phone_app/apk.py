@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmark.errors import AppMissingError
+from benchmark.transport.device_paths import APP_PACKAGE
 from benchmark.transport.shell import hash_file
 
-PACKAGE = "org.pocketclip.bench"
+PACKAGE = APP_PACKAGE
 VARIABLE = "POCKETCLIP_ANDROID_APK"
 
 _OUTPUTS = "android_app/bench/build/outputs/apk/release"

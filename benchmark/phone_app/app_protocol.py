@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from benchmark.errors import AppOutdatedError
 from benchmark.protocol import JOB_VERSION, RESULT_VERSION, Failure
+from benchmark.record_fields import LongText, Name, Text
 from models.documents import document
+from models.untrusted import json_text
+from models.untrusted.names import RelativePath, Sha256
+from models.untrusted.numbers import Count, FileSize
 
 
 @document
@@ -17,14 +19,14 @@ class AppFacts:
     what each of them offers, `models` the hashes of the artefacts that are stored, `free_bytes` the room for others.
     """
 
-    app_version: str | None
-    platform: str
+    app_version: Name | None
+    platform: Text
     result_version: int
     job_version: int
-    runtimes: dict[str, str | None]
-    accelerators: dict[str, tuple[str, ...]]
-    models: tuple[str, ...]
-    free_bytes: int | None
+    runtimes: dict[Name, LongText | None]
+    accelerators: dict[Name, tuple[Name, ...]]
+    models: tuple[Sha256, ...]
+    free_bytes: Count | None
     debuggable: bool | None
 
 
@@ -32,17 +34,17 @@ class AppFacts:
 class SentFile:
     """A file that was sent: its path below the folder (POSIX), size and hash."""
 
-    path: str
-    size_bytes: int
-    sha256: str
+    path: RelativePath
+    size_bytes: FileSize
+    sha256: Sha256
 
 
 @document
 class StageRequest:
     """Asks to store the files of a folder, below the folder that app and computer share, as one artefact's model."""
 
-    artifact_sha256: str
-    folder: str
+    artifact_sha256: Sha256
+    folder: RelativePath
     files: tuple[SentFile, ...]
 
 
@@ -58,14 +60,14 @@ class StageAnswer:
 class ForgetRequest:
     """Asks to remove stored models."""
 
-    artifact_sha256: tuple[str, ...]
+    artifact_sha256: tuple[Sha256, ...]
 
 
 @document
 class ForgetAnswer:
     """Which of them were there."""
 
-    forgotten: tuple[str, ...]
+    forgotten: tuple[Sha256, ...]
     failure: Failure | None = None
 
 
@@ -76,8 +78,8 @@ def check_versions(content: bytes, label: str) -> None:
         AppOutdatedError: it is of another.
     """
     try:
-        answer = json.loads(content)
-    except ValueError:
+        answer = json_text.loads(content)
+    except json_text.JsonFault:
         return
     if not isinstance(answer, dict):
         return

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from benchmark.agent_runner import ResultError, check_arrived, check_identity
+from benchmark.agent_runner import ResultError, check_arrived, check_identity, check_request
 from benchmark.devices.apple.announced import read_console
 from benchmark.devices.apple.phone import ApplePhone
 from benchmark.errors import (
@@ -28,6 +28,7 @@ from benchmark.phone_app.app_protocol import AppFacts, SentFile, check_versions
 from benchmark.phone_app.app_runner import failure_error
 from benchmark.phone_app.iphone_package import IPhonePackage
 from benchmark.phone_app.iphone_requests import (
+    DOCUMENTS,
     FOLDER,
     JOB,
     RESULT,
@@ -38,11 +39,13 @@ from benchmark.phone_app.iphone_requests import (
 from benchmark.phone_app.room import require_room
 from benchmark.protocol import AgentResult, Job
 from benchmark.transport.base import Execution
+from benchmark.transport.device_paths import below, short_hash
 from benchmark.transport.shell import hash_file
 from export.artifact import Artifact
+from export.errors import ArtifactCorruptError
+from export.paths import check_no_links
 from models import documents
 
-DOCUMENTS = "Documents"
 # What iOS wants to be left over, besides the model and its compiled form.
 SPARE_BYTES = 64_000_000
 
@@ -85,14 +88,18 @@ class IPhoneApp:
         return self._facts
 
     def put_model(self, artifact: Artifact) -> str:
-        folder = f"{FOLDER}/{artifact.manifest.sha256[:16]}"
+        folder = f"{FOLDER}/{short_hash(artifact.manifest.sha256)}"
         source = artifact.folder / artifact.manifest.entry_point
-        path = f"{folder}/{source.name}"
+        path = below(folder, source.name)
         if self._compile_model is not None and source.suffix == ".mlpackage":
             path = str(PurePosixPath(path).with_suffix(".mlmodelc"))
         if path not in self._files:
             if path.endswith(".mlmodelc"):
                 source = self._compiled(artifact, source)
+            else:
+                check_no_links(
+                    artifact.folder, (entry.path for entry in artifact.manifest.files), error=ArtifactCorruptError
+                )
             files = {f"{path}{below}": file for below, file in _tree(source)}
             self._make_room(sum(file.stat().st_size for file in files.values()))
             self._files[path] = self._push(files)
@@ -111,8 +118,11 @@ class IPhoneApp:
 
     def measure(self, job: Job, folder: str, *, timeout_seconds: float) -> AgentResult:
         files = [*self._files[job.model_path], *(file for each in job.inputs for file in self._files[each.path])]
-        content = self._ask(measure_request(job, files), timeout_seconds)
-        return self._result(content, job.job_id)
+        request = measure_request(job, files)
+        content = self._ask(request, timeout_seconds)
+        result = self._result(content, job.job_id)
+        check_request(result, hashlib.sha256(_text(request)).hexdigest())
+        return result
 
     def fetch(self, path: str) -> bytes:
         local = self._scratch / "incoming"
@@ -155,7 +165,7 @@ class IPhoneApp:
 
     def _compiled(self, artifact: Artifact, package: Path) -> Path:
         assert self._compile_model is not None  # the caller has looked
-        folder = self._scratch / f"compiled-{artifact.manifest.sha256[:16]}"
+        folder = self._scratch / f"compiled-{short_hash(artifact.manifest.sha256)}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         return self._compile_model(package, folder)
@@ -179,7 +189,7 @@ class IPhoneApp:
 
     def _ask(self, request: dict[str, Any], timeout_seconds: float) -> bytes:
         local = self._scratch / "outgoing"
-        local.write_text(json.dumps(request, allow_nan=False), encoding="utf-8")
+        local.write_bytes(_text(request))
         self._phone.push(self._package.bundle, local, f"{DOCUMENTS}/{JOB}")
         try:
             execution = self._phone.launch(self._package.bundle, timeout_seconds=timeout_seconds)
@@ -227,6 +237,10 @@ class IPhoneApp:
     def _stop(self) -> None:
         with contextlib.suppress(BenchmarkError):
             self._phone.stop(self._package.bundle)
+
+
+def _text(request: dict[str, Any]) -> bytes:
+    return json.dumps(request, allow_nan=False).encode()
 
 
 def _tree(source: Path) -> list[tuple[str, Path]]:

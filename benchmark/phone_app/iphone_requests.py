@@ -12,8 +12,10 @@ from typing import Any
 
 from benchmark.phone_app.app_protocol import SentFile
 from benchmark.protocol import JOB_VERSION, Job
+from benchmark.transport.device_paths import DevicePathError, below
 from models import documents
 
+DOCUMENTS = "Documents"
 JOB = "job.json"
 RESULT = "result.json"
 # Ours below Documents, of one bench at a time.
@@ -34,7 +36,14 @@ def arrange_request(*, remove: Sequence[str] = (), folders: Sequence[str] = ()) 
     """Asks to remove files and folders first, which need not be there, and then to make folders.
 
     Where the answer's own file is among what is removed, the app writes none, and announces an empty one.
+
+    Raises:
+        DevicePathError: a path is none of ours.
     """
+    for path in (*remove, *folders):
+        below(DOCUMENTS, path)
+        if path.split("/")[0] not in (FOLDER, JOB, RESULT):
+            raise DevicePathError(f"{path!r} in the app's {DOCUMENTS} is not of PocketCLIP's bench")
     return {
         "action": "arrange",
         "job_version": JOB_VERSION,

@@ -18,19 +18,17 @@ _ACCURACY_COLUMNS = (
     text_column("Pair"),
     text_column("Precision"),
     Column("Accuracy"),
-    Column("95 % interval"),
     Column("Top-5"),
     Column("Published"),
-    Column("Chance"),
     Column("Baseline"),
     Column("Drop, points"),
-    Column("95 % interval of the drop", "its interval"),
     Column("McNemar p", "McNemar p"),
     text_column("Judgement", wide=True),
 )
 _ACCURACY_NOTE = (
-    "A drop is the baseline's accuracy minus the row's on the same images, in percentage points; its interval pairs "
-    "the images. The baseline is PyTorch with the same weights unless the judgement names another. “Loses a little” "
+    "Below a figure stands its 95 % interval. A drop is the baseline's accuracy minus the row's on the same images, in "
+    "percentage points; its interval pairs the images. The baseline is PyTorch with the same weights unless the "
+    "judgement names another. “Loses a little” "
     "means that McNemar's exact test finds the row worse at 5 %; “no loss seen” that it cannot tell. Published figures "
     "are those of the model's authors."
 )
@@ -60,25 +58,27 @@ def accuracy_tables(selection: ModelSelection) -> tuple[Table, ...]:
 def _remarks(records: Sequence[AccuracyRecord]) -> str:
     first = records[0]
     templates = f", templates {first.templates}" if first.templates else ""
+    templates += f"; chance {formatting.percent(first.chance)}"
     left_out = max(len(record.skipped) for record in records)
     return templates + (f"; {left_out} unreadable left out" if left_out else "")
 
 
 def _accuracy_row(record: AccuracyRecord, scheme: str) -> Row:
     compared, alarm = record.comparison, is_alarming(record)
-    interval = formatting.UNKNOWN
+    interval = ""
     if compared is not None:
-        interval = f"{_points(compared.drop_low_points)} to {_points(compared.drop_high_points)}"
+        interval = f"{points(compared.drop_low_points)} to {points(compared.drop_high_points)}"
     return make_row(
         *_side_cells(record, scheme),
-        Cell(formatting.percent(record.accuracy), style="main"),
-        f"{100 * record.accuracy_low:.1f} to {100 * record.accuracy_high:.1f}",
+        Cell(
+            formatting.percent(record.accuracy),
+            f"{100 * record.accuracy_low:.1f} to {100 * record.accuracy_high:.1f}",
+            "main",
+        ),
         formatting.percent(record.top5_accuracy),
         formatting.percent(published_accuracy(record.model, record.dataset)),
-        formatting.percent(record.chance),
         formatting.percent(None if compared is None else compared.baseline_correct / record.samples),
-        Cell(_points(None if compared is None else compared.drop_points), style="bad" if alarm else ""),
-        interval,
+        Cell(points(None if compared is None else compared.drop_points), interval, "bad" if alarm else ""),
         _p_value(None if compared is None else compared.mcnemar_p),
         Cell(_judgement(record), style="bad" if alarm else ""),
         target=record.target,
@@ -166,7 +166,8 @@ def _p_value(value: float | None) -> str:
     return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
 
 
-def _points(value: float | None) -> str:
+def points(value: float | None) -> str:
+    """Percentage points with their sign."""
     if value is None:
         return formatting.UNKNOWN
     worded = f"{value:+.2f}"

@@ -2,42 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+
 from benchmark.report.accuracy_table import accuracy_tables, retrieval_tables
+from benchmark.report.comparison import BaselineComparison, compare_all
+from benchmark.report.comparison_section import comparison_section
 from benchmark.report.device_content import device_section
 from benchmark.report.environment import environments
 from benchmark.report.headline import alarms, tiles
 from benchmark.report.ladder_table import ladder_table
 from benchmark.report.material import Material, newest
-from benchmark.report.page import ModelSection, Report
+from benchmark.report.names import TARGET_NAMES
+from benchmark.report.page import ComparisonSection, ModelSection, Note, Report
 from benchmark.report.selection import ModelSelection
+from benchmark.report.table import Figure, Table
 
 
 def build_report(material: Material) -> Report:
     """Words the latest records.
 
     Raises:
-        ReportError: there are no records, or none with the baseline's tag.
+        ReportError: there are no records, or none of the baseline.
     """
     selections = material.select()
+    comparisons = compare_all(material.baseline, selections, material.benchmarks)
+    comparison = comparison_section(material, selections, comparisons)
+    models = tuple(_model_section(selection, material, comparisons) for selection in selections)
     return Report(
-        models=tuple(_model_section(selection, material) for selection in selections),
+        comparison=comparison,
+        models=models,
         environments=environments(
             [record for selection in selections for record in selection.benchmarks], selections[0].labels
         ),
+        unavailable=tuple(f"{TARGET_NAMES[target]}: {words}" for target, words in material.unavailable.items()),
         devices=tuple(dict.fromkeys(device for selection in selections for device in selection.devices)),
+        notes=tuple(_notes(_parts(comparison, models))),
         newest=newest(selections)[:16].replace("T", " ") + " UTC",
     )
 
 
-def _model_section(selection: ModelSelection, material: Material) -> ModelSection:
+def _model_section(
+    selection: ModelSelection, material: Material, comparisons: Mapping[tuple[str, str], BaselineComparison]
+) -> ModelSection:
     return ModelSection(
         name=selection.model,
         anchor="".join(letter if letter.isalnum() else "-" for letter in selection.model),
         tiles=tiles(selection),
         alarms=alarms(selection),
-        devices=tuple(device_section(selection, device, material) for device in selection.devices),
+        devices=tuple(
+            device_section(selection, device, material, comparisons.get((selection.model, device)))
+            for device in selection.devices
+        ),
         accuracy_tables=accuracy_tables(selection),
         retrieval_tables=retrieval_tables(selection),
         ladder=ladder_table(selection, material.ladders),
         older_weights=selection.older_weights,
     )
+
+
+def _parts(comparison: ComparisonSection, models: Iterable[ModelSection]) -> Iterator[Table | Figure]:
+    """Everything on the page that may have a note, in reading order."""
+    yield from (comparison.table,) if comparison.table else ()
+    yield from comparison.figures
+    for model in models:
+        yield from model.accuracy_tables
+        yield from model.retrieval_tables
+        yield from (model.ladder,) if model.ladder else ()
+        for device in model.devices:
+            yield from device.tables
+            yield from device.figures
+
+
+def _notes(parts: Iterable[Table | Figure]) -> Iterator[Note]:
+    """Each kind's note, once, however many models and devices have a table of the kind."""
+    told: set[str] = set()
+    for part in parts:
+        if part.note and part.name not in told:
+            told.add(part.name)
+            yield Note(part.name, part.kind, part.note)

@@ -1,4 +1,4 @@
-"""The tables of one device: pairs and their front, parity, counts, preparation, invalid runs, a baseline."""
+"""The tables of one device: artefacts, pairs and their front, parity, counts, preparation, invalid runs, a baseline."""
 
 from __future__ import annotations
 
@@ -8,16 +8,86 @@ import numpy as np
 
 from benchmark import formatting
 from benchmark.formatting import UNKNOWN
-from benchmark.records import BenchmarkRecord, BundledParity, Status
-from benchmark.report.comparison import BaselineComparison, Compared
+from benchmark.records import BenchmarkRecord, BundledParity, DeviceKind, Status
+from benchmark.report.comparison import BaselineComparison, BaselineKind, Compared
 from benchmark.report.derived import summarize_preparation
-from benchmark.report.names import artifact_name
+from benchmark.report.names import TARGET_NAMES, artifact_name, scheme_name
 from benchmark.report.pairs import Place, Standing
 from benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
 from benchmark.statistics import REPEATABLE_SHARE, launch_medians, p50_ns, summarize_counts
 from export.parity_report import ParityReport
 
 _MINUS = "\N{MINUS SIGN}"
+
+
+def artifacts_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | None:
+    """Every artefact: its size, whether it keeps its parity budget, its times; what stands where there is no time."""
+    if not records:
+        return None
+    slowest = max((p50_ns(record.launches) for record in records if record.rankable), default=0.0)
+    return Table(
+        "artifacts",
+        "Formats and precisions",
+        caption,
+        (
+            text_column("Artefact"),
+            text_column("Tower"),
+            Column("Size"),
+            text_column("Parity"),
+            Column("p50"),
+            Column("p90"),
+            Column("Load"),
+            Column("First"),
+            Column("Peak memory", "peak memory"),
+        ),
+        tuple(_artifact_row(record, slowest) for record in records),
+        "Sizes are those of the model files, 1 MB = 10\N{SUPERSCRIPT SIX} bytes. Parity: whether the artefact keeps "
+        "its budget against PyTorch. Load opens the model; first is the inference after it; p50 and p90 pool the "
+        "steady inferences of all launches, the bar is p50 against the longest of the table; memory is the peak over "
+        "what the process held before the load.",
+        quiet=True,
+    )
+
+
+def _artifact_row(record: BenchmarkRecord, slowest: float) -> Row:
+    name = f"{TARGET_NAMES[record.artifact.target]} {scheme_name(record)}"
+    missed = record.parity is not None and not record.parity.passed
+    failed = record.status is Status.FAILED
+    cells: list[str | Cell] = [
+        name,
+        str(record.artifact.tower),
+        formatting.megabytes(record.artifact.model_size_bytes),
+        _parity_cell(record),
+    ]
+    instead = None
+    if record.rankable:
+        p50, *others = formatting.timings(record)
+        bar = p50_ns(record.launches) / slowest if slowest else None
+        cells += [Cell(p50, style="main", bar=bar), *others]
+    else:
+        instead = Cell(_instead(record), style="bad" if failed else "soft")
+    return make_row(*cells, target=record.artifact.target, alarm=failed or missed, instead=instead)
+
+
+def _parity_cell(record: BenchmarkRecord) -> Cell:
+    if record.parity is None:
+        return Cell("not checked", style="soft")
+    return Cell("pass", style="good") if record.parity.passed else Cell("fail", style="bad")
+
+
+def _instead(record: BenchmarkRecord) -> str:
+    """What stands in the place of times."""
+    if record.status is Status.FAILED:
+        return f"failed: {record.reason}"
+    if record.invalid:
+        codes = ", ".join(dict.fromkeys(str(each.code) for each in record.invalid))
+        return f"invalid run ({codes}): not ranked, see below"
+    if record.instructions is not None:
+        count = summarize_counts(record.instructions.per_inference).per_inference
+        return f"{millions(count)} million instructions per inference, on an emulated core"
+    if record.device.kind == DeviceKind.EMULATED:
+        return "emulated: its time means nothing"
+    return f"not timed ({record.reason})"
 
 
 def pairs_table(standings: Sequence[Standing], caption: str) -> Table | None:
@@ -47,12 +117,13 @@ def pairs_table(standings: Sequence[Standing], caption: str) -> Table | None:
             Column("Per prompt", "per prompt"),
             Column("Both"),
             Column("Size"),
-            text_column("Pareto front", short="Pareto front", wide=True),
+            text_column("Pareto front with size", short="Pareto front with size", wide=True),
         ),
         tuple(rows),
         "Times are p50. A pair is on the front where no other of this device and as many threads is at least as "
         "accurate, as fast and as small, and better in one of these. Invalid, emulated and untimed runs do not "
         "compete; intervals are not considered.",
+        quiet=True,
     )
 
 
@@ -100,6 +171,7 @@ def parity_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | No
         "on the same real inputs, when it was exported; its budget is judged there. Device: outputs of this very run "
         "for the golden inputs, against PyTorch and against what the artefact gave when it was exported. "
         "The command verify climbs the rungs between and names the op that diverges.",
+        quiet=True,
     )
     return without_empty_columns(table)
 
@@ -183,6 +255,7 @@ def counts_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | No
         tuple(rows),
         "An emulated core's time says nothing; the instructions it executes are real and repeatable. The figure is the "
         "median over processes of each one's mean, the spread their range as a share of it.",
+        quiet=True,
     )
 
 
@@ -228,6 +301,7 @@ def preparation_table(records: Sequence[BenchmarkRecord], caption: str) -> Table
         ),
         tuple(rows),
         "From a decoded image of 8 bits, or from a prompt, to the model's input; no part of the latencies above.",
+        quiet=True,
     )
 
 
@@ -266,6 +340,7 @@ def invalid_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | N
         tuple(rows),
         "Measured under conditions that forbid to rank them: kept, and left out of every table, picture and headline "
         "of latency. A later valid run of the same artefact takes them off this list.",
+        quiet=True,
     )
 
 
@@ -278,9 +353,10 @@ def comparison_table(comparison: BaselineComparison, caption: str) -> Table | No
     if not comparison.compared:
         return None
     left = len(comparison.unmatched)
+    named = comparison.baseline.kind not in (BaselineKind.PRECISION, BaselineKind.FLOAT)
     return Table(
         "comparison",
-        f"Against {comparison.tag}",
+        f"Against {comparison.baseline.words}",
         caption,
         (
             text_column("Artefact"),
@@ -291,26 +367,24 @@ def comparison_table(comparison: BaselineComparison, caption: str) -> Table | No
             text_column("Verdict"),
         ),
         tuple(_comparison_row(each) for each in comparison.compared),
-        "Medians over launches of each launch's median, of the latest valid records with and without the tag; of an "
-        "emulated core, instructions per inference. “Cannot tell” means that the launches do not support a verdict."
-        + (f" {left} {'artefact has' if left == 1 else 'artefacts have'} no baseline." if left else ""),
+        "Medians over launches of each launch's median, of the latest valid records; of an "
+        "emulated core, instructions per inference. “Cannot tell” means that the launches do not support a verdict.",
+        f"{left} {'artefact has' if left == 1 else 'artefacts have'} no baseline." if left and named else "",
+        quiet=True,
     )
 
 
 def _comparison_row(compared: Compared) -> Row:
     name = artifact_name(compared.candidate)
-    medians = (Cell(_median(record), _minute(record)) for record in (compared.baseline, compared.candidate))
+    medians = (Cell(median(record), _minute(record)) for record in (compared.baseline, compared.candidate))
     target = compared.candidate.artifact.target
     outcome = compared.outcome
     if outcome is None:
         return make_row(
             name, *medians, UNKNOWN, UNKNOWN, Cell("not comparable", compared.refusal, "soft"), target=target
         )
-    interval = UNKNOWN if outcome.interval is None else " to ".join(change(bound) for bound in outcome.interval)
-    verdict = str(outcome.verdict).replace("-", " ")
-    words = verdict
-    if compared.candidate.instructions is not None:
-        words = {"faster": "fewer", "slower": "more"}.get(verdict, verdict)
+    interval = change_interval(outcome.interval) or UNKNOWN
+    verdict, words = verdict_words(compared)
     return make_row(
         name,
         *medians,
@@ -322,9 +396,20 @@ def _comparison_row(compared: Compared) -> Row:
     )
 
 
-def _median(record: BenchmarkRecord) -> str:
+def verdict_words(compared: Compared) -> tuple[str, str]:
+    """The verdict, and how it is said: of counted instructions there are fewer or more. Needs an outcome."""
+    assert compared.outcome is not None
+    verdict = str(compared.outcome.verdict).replace("-", " ")
+    if compared.candidate.instructions is None:
+        return verdict, verdict
+    return verdict, {"faster": "fewer", "slower": "more"}.get(verdict, verdict)
+
+
+def median(record: BenchmarkRecord) -> str:
+    """What a comparison compares: the median over launches of each one's median, or instructions per inference."""
     if record.instructions is not None:
-        return f"{millions(summarize_counts(record.instructions.per_inference).per_inference)} M instructions"
+        count = summarize_counts(record.instructions.per_inference).per_inference
+        return f"{millions(count)}\N{NO-BREAK SPACE}M instructions"
     return formatting.milliseconds(float(np.median(launch_medians(record.launches))))
 
 
@@ -333,3 +418,11 @@ def change(ratio: float) -> str:
     worded = f"{100 * (ratio - 1):+.1f}"
     worded = "0.0" if worded in ("+0.0", "-0.0") else worded.replace("-", _MINUS)
     return f"{worded}\N{NO-BREAK SPACE}%"
+
+
+def change_interval(interval: tuple[float, float] | None) -> str:
+    """The bounds of a ratio as changes, e.g. `−5.0 to +1.2 %`; empty where there is none."""
+    if interval is None:
+        return ""
+    low, high = (change(bound) for bound in interval)
+    return f"{formatting.without_unit(low)} to {high}"

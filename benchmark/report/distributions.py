@@ -27,7 +27,7 @@ def draw_distributions(records: Sequence[BenchmarkRecord], width: int) -> str | 
     if not timed:
         return None
     narrow = width < _NARROW
-    left, right = (6.0, width - 8.0) if narrow else (230.0, width - 158.0)
+    left, right = (6.0, width - 8.0) if narrow else (260.0, width - 158.0)
     shares = {record.record_id: _launch_shares(record) for record in timed}
     low = max(_LEAST, min(box[0] for boxes in shares.values() for box in boxes))
     high = min(_MOST, max(box[-1] for boxes in shares.values() for box in boxes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmark import formatting
-from benchmark.accuracy_records import AccuracyRecord
+from benchmark.accuracy_records import UNTRAINED, AccuracyRecord
 from benchmark.records import Status
 from benchmark.report.names import TARGET_NAMES, artifact_name, scheme
 from benchmark.report.page import Alarm, Tile
@@ -59,8 +59,9 @@ def _parity_tile(selection: ModelSelection) -> list[Tile]:
 
 
 def alarms(selection: ModelSelection) -> tuple[Alarm, ...]:
-    """Failures, missed budgets, alarming losses of accuracy."""
-    found = [
+    """What is known of the weights, failures, missed budgets, alarming losses of accuracy."""
+    found = [Alarm(words) for words in _weights(selection)]
+    found += [
         Alarm(f"{artifact_name(record)} failed on {device}: {record.reason}", device)
         for record in selection.benchmarks
         if record.status is Status.FAILED
@@ -87,6 +88,14 @@ def alarms(selection: ModelSelection) -> tuple[Alarm, ...]:
             count = f"{len(shown)} {'artefact has' if len(shown) == 1 else 'artefacts have'}"
             found.append(Alarm(f"{count} no valid run on {device}: see its invalid runs", device))
     return tuple(dict.fromkeys(found))
+
+
+def _weights(selection: ModelSelection) -> list[str]:
+    """What a reader must know of the model's weights; it is said once, for all records."""
+    judged = [record.weights for record in (*selection.accuracies, *selection.retrievals)]
+    known = [record.artifact.trained for record in selection.benchmarks] + [facts.trained for facts in judged]
+    random = [f"The weights are {UNTRAINED}: only latency and size mean something"] if False in known else []
+    return random + [caution for facts in judged for caution in facts.cautions]
 
 
 def pytorch(selection: ModelSelection) -> AccuracyRecord | None:

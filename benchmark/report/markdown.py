@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from benchmark.records import tool_version
 from benchmark.report.content import build_report
 from benchmark.report.material import Material
-from benchmark.report.page import DeviceSection, ModelSection
-from benchmark.report.table import Cell, Table
+from benchmark.report.page import ComparisonSection, DeviceSection, ModelSection
+from benchmark.report.table import Cell, Figure, Row, Table
+from models.untrusted.printable import printable_line
 
-_FORMAT_HEADINGS = ("Target", "Precision", "Tower", "Size", "Cosine mean", "Cosine min", "Parity")
-_TIME_HEADINGS = ("p50", "p90", "Load", "First", "Peak memory")
 # What means something to Markdown in the middle of a line, or to the HTML that it becomes.
 _SPECIAL = {character: f"\\{character}" for character in "\\`*_[]|~"} | {"<": "&lt;", "&": "&amp;", "\n": " "}
 
@@ -20,16 +20,19 @@ def render_markdown(material: Material) -> str:
     """GitHub-flavoured Markdown.
 
     Raises:
-        ReportError: there are no records, or none with the baseline's tag.
+        ReportError: there are no records, or none of the baseline.
     """
     report = build_report(material)
     lines = ["# PocketCLIP report", "", f"Newest record: {report.newest}."]
-    for model in report.models:
-        lines += _model(model)
+    lines += _comparison(report.comparison)
     lines += ["", "## Environment"]
     for environment in report.environments:
         facts = "; ".join(f"{name.lower()}: {value}" for name, value in environment.facts[1:])
-        lines += ["", f"**{escape(environment.device)}**: {escape(facts)}", "", "```", environment.command, "```"]
+        lines += ["", f"**{escape(environment.device)}**: {escape(facts)}", "", *_code(environment.command)]
+    if report.unavailable:
+        lines += ["", *(f"- {escape(words)}" for words in report.unavailable)]
+    for model in report.models:
+        lines += _model(model)
     return "\n".join([*lines, "", f"Written by PocketCLIP {tool_version()} from its store of raw records."]) + "\n"
 
 
@@ -50,40 +53,57 @@ def _model(model: ModelSection) -> Iterator[str]:
         yield from _device(device)
 
 
+def _comparison(comparison: ComparisonSection) -> Iterator[str]:
+    if not (comparison.words or comparison.figures):
+        return
+    yield from ("", "## Comparison")
+    if comparison.words:
+        yield from ("", escape(comparison.words))
+    if comparison.table is not None:
+        yield from _content(comparison.table)
+    for figure in comparison.figures:
+        yield from _figure(figure, "###")
+
+
 def _device(device: DeviceSection) -> Iterator[str]:
-    yield from ("", f"### On {escape(device.device)}", "", escape(device.caption), "")
-    timed = any(row.timings for group in device.groups for row in group.rows)
-    times = _TIME_HEADINGS if timed else ("Time",)
-    headings = (*_FORMAT_HEADINGS, *times)
-    numeric = [index > 2 and heading not in ("Parity", "Time") for index, heading in enumerate(headings)]
-    yield from _table(headings, numeric, _format_rows(device, len(times)))
+    yield from ("", f"### On {escape(device.device)}", "", escape(device.caption))
     for caution in device.cautions:
         yield from ("", f"> {escape(caution)}")
-    if device.uncompared:
-        yield from ("", escape(device.uncompared))
     for table in device.tables:
         yield from _titled(table)
-    for figure in device.sustained:
-        yield from ("", f"#### {escape(figure.title)}", "", escape(figure.caption), "")
-        yield from (f"- {escape(words)}" for words in figure.words)
+    for figure in device.figures:
+        if figure.words:
+            yield from _figure(figure, "####")
 
 
-def _format_rows(device: DeviceSection, times: int) -> Iterator[tuple[str, ...]]:
-    for group in device.groups:
-        if group.unavailable:
-            yield (group.name, *[""] * (len(_FORMAT_HEADINGS) - 1), group.unavailable, *[""] * (times - 1))
-        for row in group.rows:
-            verdict = f"{row.verdict}: {row.misses}" if row.misses else row.verdict
-            cells = (row.precision, row.tower, row.size, row.cosine_mean, row.cosine_min, verdict)
-            yield (group.name, *cells, *(row.timings or (row.instead, *[""] * (times - 1))))
+def _figure(figure: Figure, level: str) -> Iterator[str]:
+    yield from ("", f"{level} {escape(figure.title)}", "", escape(figure.caption), "")
+    yield from (f"- {escape(words)}" for words in figure.words)
 
 
 def _titled(table: Table) -> Iterator[str]:
-    title = f"Time by op: {table.title}" if table.name == "ops" else table.title
-    yield from ("", f"#### {escape(title)}", "", escape(table.caption), "")
+    title = f"{table.kind}: {table.title}" if table.kind != table.title else table.title
+    yield from ("", f"#### {escape(title)}")
+    if not table.quiet:
+        yield from ("", escape(table.caption))
+    yield from _content(table)
+
+
+def _content(table: Table) -> Iterator[str]:
     headings = tuple(column.heading for column in table.columns)
-    numeric = [column.numeric for column in table.columns]
-    yield from _table(headings, numeric, (tuple(_worded(cell) for cell in row.cells) for row in table.rows))
+    yield ""
+    yield from _table(
+        headings, [column.numeric for column in table.columns], (_cells(row, table) for row in table.rows)
+    )
+    if table.remark:
+        yield from ("", escape(table.remark))
+
+
+def _cells(row: Row, table: Table) -> tuple[str, ...]:
+    cells = [_worded(cell) for cell in row.cells]
+    if row.instead is not None:
+        cells.append(_worded(row.instead))
+    return (*cells, *[""] * (len(table.columns) - len(cells)))
 
 
 def _worded(cell: Cell) -> str:
@@ -96,6 +116,13 @@ def _table(headings: Sequence[str], numeric: Sequence[bool], rows: Iterator[tupl
     yield "|" + "".join("---:|" if right else "---|" for right in numeric)
     for row in rows:
         yield f"| {' | '.join(escape(cell) for cell in row)} |"
+
+
+def _code(text: str) -> list[str]:
+    """A block that shows the text as it is, whatever it holds."""
+    longest = max((len(found) for found in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [fence, printable_line(text), fence]
 
 
 def escape(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
 from benchmark.records import BenchmarkRecord
-from benchmark.report.comparison import Baseline, check_tag
+from benchmark.report.comparison import Baseline, check_baseline
 from benchmark.report.selection import ModelSelection, select
 from export.ladder.report import LadderReport
 from export.precision import TargetName
@@ -31,11 +31,11 @@ class Material:
         """The records to show, by model.
 
         Raises:
-            ReportError: there are no records, or none with the baseline's tag.
+            ReportError: there are no records, or none of the baseline.
         """
         selections = select(self.benchmarks, self.accuracies, self.retrievals)
         if self.baseline is not None:
-            check_tag(self.baseline, self.benchmarks)
+            check_baseline(self.baseline, self.benchmarks)
         return selections
 
 

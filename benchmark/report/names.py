@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from benchmark.records import CPU, ArtifactIdentity, BenchmarkRecord, DeviceFacts, LoadMode, RunSettings
@@ -14,6 +15,15 @@ TARGET_NAMES: dict[TargetName, str] = {
     TargetName.EXECUTORCH_COREML: "ExecuTorch + Core ML",
     TargetName.TFLITE: "TFLite",
 }
+
+
+# A long name may break after these, and nowhere else.
+_BREAKS = re.compile(r"(?<=[A-Za-z0-9][-_/])(?=[A-Za-z])")
+
+
+def break_points(text: str) -> list[str]:
+    """The parts of a text between which a line may break where no space is."""
+    return _BREAKS.split(text)
 
 
 def scheme(artifact: ArtifactIdentity) -> str:

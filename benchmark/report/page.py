@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from benchmark.records import DeviceFacts
 from benchmark.report.table import Figure, Table
-from export.precision import TargetName
 
 
 @dataclass(frozen=True)
@@ -29,31 +28,12 @@ class Alarm:
 
 
 @dataclass(frozen=True)
-class ArtifactRow:
-    """A row of the format table; `timings` is None where nothing may be shown as measured."""
+class ComparisonSection:
+    """What the page begins with: candidates against a baseline, and the picture of all models on each device."""
 
-    precision: str
-    tower: str
-    size: str
-    cosine_mean: str
-    cosine_min: str
-    verdict: str
-    passed: bool
-    misses: str
-    timings: tuple[str, ...] | None
-    instead: str
-    failed: bool
-
-
-@dataclass(frozen=True)
-class TargetGroup:
-    """The rows of one target; without rows, why there are none."""
-
-    target: TargetName
-    name: str
-    runtime: str
-    rows: tuple[ArtifactRow, ...]
-    unavailable: str = ""
+    words: str
+    table: Table | None
+    figures: tuple[Figure, ...]
 
 
 @dataclass(frozen=True)
@@ -63,12 +43,12 @@ class DeviceSection:
     device: str
     facts: DeviceFacts
     caption: str
-    groups: tuple[TargetGroup, ...]
+    machine: str
+    artifacts: Table | None
     cautions: tuple[str, ...]
     comparison: Table | None
-    uncompared: str
     pairs: Table | None
-    scatter: Figure | None
+    history: Figure | None
     distributions: Figure | None
     sustained: tuple[Figure, ...]
     profiles: tuple[Table, ...]
@@ -79,9 +59,23 @@ class DeviceSection:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """All tables but the first, in reading order."""
-        found = (self.comparison, self.pairs, *self.profiles, self.parity, self.counts, self.preparation, self.invalid)
+        """All tables, in reading order."""
+        found = (
+            self.artifacts,
+            self.comparison,
+            self.pairs,
+            *self.profiles,
+            self.counts,
+            self.preparation,
+            self.invalid,
+            self.parity,
+        )
         return tuple(table for table in found if table is not None)
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """All pictures, in reading order."""
+        return tuple(each for each in (self.history, self.distributions, *self.sustained) if each is not None)
 
 
 @dataclass(frozen=True)
@@ -109,10 +103,22 @@ class Environment:
 
 
 @dataclass(frozen=True)
-class Report:
-    """The page; `devices` are the labels that it can be filtered by."""
+class Note:
+    """How the tables or pictures of a kind are read."""
 
+    name: str
+    title: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The page; `devices` are the labels that it can be filtered by, `unavailable` says what cannot be used here."""
+
+    comparison: ComparisonSection
     models: tuple[ModelSection, ...]
     environments: tuple[Environment, ...]
+    unavailable: tuple[str, ...]
     devices: tuple[str, ...]
+    notes: tuple[Note, ...]
     newest: str

@@ -41,6 +41,9 @@ def profile_table(record: BenchmarkRecord) -> Table | None:
             Column("Share of time", "share"),
         ),
         tuple(rows),
+        "From a pass of its own, since profiling slows inferences: shares are sound, times are not latencies. Nodes of "
+        "one kind are summed. Full colour: outside the delegate, in the runtime's own kernels; pale: inside.",
+        kind_title="Time by op",
     )
 
 

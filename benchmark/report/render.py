@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmark.records import tool_version
 from benchmark.report.content import build_report
 from benchmark.report.material import Material
+from benchmark.report.names import break_points
 
 _FOLDER = Path(__file__).parent
 
@@ -15,7 +16,7 @@ def render(material: Material) -> str:
     """The page.
 
     Raises:
-        ReportError: there are no records, or none with the baseline's tag.
+        ReportError: there are no records, or none of the baseline.
     """
     # Imported here: only a report needs it.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -31,6 +32,7 @@ def render(material: Material) -> str:
     )
     # The pictures are ours and escape their texts themselves; so are the style sheet and the script.
     environment.filters["picture"] = Markup
+    environment.filters["name"] = lambda text: Markup("<wbr>").join(break_points(text))
     style, script = (Markup((_FOLDER / name).read_text(encoding="utf-8")) for name in ("report.css", "report.js"))
     page = environment.get_template("report.html.j2")
     return page.render(report=report, style=style, script=script, version=tool_version())

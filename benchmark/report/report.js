@@ -1,5 +1,5 @@
 "use strict";
-// Filters and theme. The state is the URL's fragment, e.g. #device=host&model=pocketclip_nano&theme=dark&at=section,
+// Filters, theme and the order of rows. The state is the URL's fragment, e.g. #device=host&model=pocketclip_nano&theme=dark&at=section,
 // so that a link shows what its sender saw. Without this script everything is shown.
 (() => {
   const FILTERS = ["device", "model"];
@@ -21,6 +21,50 @@
   };
 
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : darkSystem.matches);
+
+  const figure = (cell) => {
+    // "−1.40", "+5.0 %", "1,234 ms", "< 0.0001"; what has no figure comes last whatever the order.
+    const found = cell && cell.textContent.replaceAll("\u2212", "-").replaceAll(",", "").match(/[-+]?\d+(\.\d+)?/);
+    return found ? Number(found[0]) : NaN;
+  };
+  const words = (cell) => (cell ? (cell.querySelector(".value") ?? cell).textContent.trim() : "");
+
+  const sortRows = (table, heading) => {
+    const headings = [...heading.parentElement.cells];
+    const column = headings.indexOf(heading);
+    const order = { ascending: "descending", descending: "none" }[heading.getAttribute("aria-sort")] ?? "ascending";
+    for (const other of headings) other.setAttribute("aria-sort", other === heading ? order : "none");
+    const body = table.tBodies[0];
+    const sign = order === "descending" ? -1 : 1;
+    const numeric = heading.classList.contains("n");
+    const key = (row) => {
+      const cell = row.cells[column];
+      if (cell?.classList.contains("instead")) return numeric ? NaN : "";
+      return numeric ? figure(cell?.querySelector(".value")) : words(cell);
+    };
+    const place = (row) => Number(row.dataset.place);
+    const compare = (one, other) => {
+      if (order === "none") return place(one.row) - place(other.row);
+      const [first, second] = [one.key, other.key];
+      if (!numeric) return sign * first.localeCompare(second, "en", { numeric: true }) || place(one.row) - place(other.row);
+      if (Number.isNaN(first) || Number.isNaN(second)) return Number.isNaN(first) - Number.isNaN(second) || place(one.row) - place(other.row);
+      return sign * (first - second) || place(one.row) - place(other.row);
+    };
+    body.append(...[...body.rows].map((row) => ({ row, key: key(row) })).sort(compare).map((each) => each.row));
+  };
+
+  const makeSortable = (table) => {
+    if (table.tBodies[0].rows.length < 2) return;
+    [...table.tBodies[0].rows].forEach((row, place) => { row.dataset.place = place; });
+    for (const heading of table.tHead.rows[0].cells) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...heading.childNodes);
+      heading.append(button);
+      heading.setAttribute("aria-sort", "none");
+      button.addEventListener("click", () => sortRows(table, heading));
+    }
+  };
 
   const start = () => {
     const form = document.querySelector("form.controls");
@@ -94,6 +138,15 @@
     addEventListener("afterprint", () => {
       for (const details of unfolded) details.open = false;
     });
+
+    for (const table of document.querySelectorAll("table.cards")) makeSortable(table);
+    // On a narrow screen rows are cards under one another: the headings are read out, and nothing there takes the focus.
+    const narrow = matchMedia("(max-width: 720px)");
+    const reach = () => {
+      for (const button of document.querySelectorAll("thead button")) button.tabIndex = narrow.matches ? -1 : 0;
+    };
+    narrow.addEventListener("change", reach);
+    reach();
 
     form.hidden = false;
     showState();

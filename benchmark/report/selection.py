@@ -94,7 +94,7 @@ class ModelSelection:
         for record in self.on_device(device):
             towers.setdefault(operation(record), {})[record.artifact.tower] = record
         return [
-            Pair(found[Tower.IMAGE], found[Tower.TEXT], self._accuracy(found[Tower.IMAGE], found[Tower.TEXT]))
+            Pair(found[Tower.IMAGE], found[Tower.TEXT], self.accuracy_of(found[Tower.IMAGE], found[Tower.TEXT]))
             for found in towers.values()
             if len(found) == len(Tower)
         ]
@@ -103,7 +103,7 @@ class ModelSelection:
         """The scheme of the judged artefacts: that of their benchmark, of the usual form where there is none."""
         return _judged_scheme(record, self.history)
 
-    def _accuracy(self, image: BenchmarkRecord, text: BenchmarkRecord) -> AccuracyRecord | None:
+    def accuracy_of(self, image: BenchmarkRecord, text: BenchmarkRecord) -> AccuracyRecord | None:
         """What was found for this very pair, else for an earlier export of the scheme."""
         shas = image.artifact.sha256, text.artifact.sha256
         same = [record for record in self.headline if self.scheme_of(record) == scheme(image.artifact)]
@@ -191,7 +191,7 @@ def identity(record: BenchmarkRecord, labels: DeviceLabels) -> Hashable:
     return labels.of(record.device), record.artifact.tower, operation(record)
 
 
-def operation(record: BenchmarkRecord) -> Hashable:
+def operation(record: BenchmarkRecord) -> tuple[Hashable, ...]:
     """In what form and under what conditions a tower ran: what both towers of a pair share."""
     settings = record.settings
     asked = record.runtime.accelerator_requested

@@ -4,19 +4,21 @@ Raw samples stay in the store: these are statistics, derived from the records th
 
 Format history:
   1: first version.
+  2: `baseline`, `comparison` and `tags`; `comparisons` is null only where nothing was to be compared.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
 from benchmark.launch_records import Launch
 from benchmark.records import BenchmarkRecord, tool_version
-from benchmark.report.comparison import Compared, compare_device
+from benchmark.report.changes import AccuracyChange, pair_changes
+from benchmark.report.comparison import Baseline, BaselineComparison, BaselineKind, Compared, compare_all
 from benchmark.report.derived import (
     share_between_ops,
     share_outside_delegates,
@@ -24,9 +26,11 @@ from benchmark.report.derived import (
     summarize_preparation,
     top_ops,
 )
+from benchmark.report.history import histories
 from benchmark.report.material import Material, newest
 from benchmark.report.names import scheme
 from benchmark.report.pairs import Standing, rank
+from benchmark.report.pareto import pareto_fields
 from benchmark.report.profile_tables import MOST_OPS
 from benchmark.report.selection import ModelSelection
 from benchmark.report.sustained import sustained_minutes
@@ -42,36 +46,120 @@ from benchmark.statistics import (
 from models import documents
 
 FORMAT = "pocketclip-report"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 Json = dict[str, Any]
+Comparisons = Mapping[tuple[str, str], BaselineComparison]
 
 
 def render_json(material: Material) -> str:
     """One JSON object.
 
     Raises:
-        ReportError: there are no records, or none with the baseline's tag.
+        ReportError: there are no records, or none of the baseline.
     """
     selections = material.select()
+    comparisons = compare_all(material.baseline, selections, material.benchmarks)
     content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "tool_version": tool_version(),
         "newest_record_at": newest(selections),
-        "baseline_tag": None if material.baseline is None else material.baseline.tag,
+        "baseline": _baseline(material.baseline),
+        "comparison": _pair_changes(material, selections, comparisons) if material.baseline else None,
+        "pareto": _pareto(selections),
         "unavailable_targets": {str(target): words for target, words in material.unavailable.items()},
-        "models": [_model(selection, material) for selection in selections],
+        "models": [_model(selection, material, comparisons) for selection in selections],
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _model(selection: ModelSelection, material: Material) -> Json:
+def _baseline(baseline: Baseline | None) -> Json | None:
+    if baseline is None:
+        return None
+    return {"kind": str(baseline.kind), "name": None if baseline.kind is BaselineKind.FLOAT else baseline.name}
+
+
+def _pair_changes(material: Material, selections: Sequence[ModelSelection], comparisons: Comparisons) -> list[Json]:
+    changes, _ = pair_changes(comparisons, selections, material.accuracies)
+    return [
+        {
+            "model": each.model,
+            "device": each.device,
+            "scheme": scheme(each.candidate.artifact),
+            "baseline_model": each.baseline.artifact.model,
+            "baseline_scheme": scheme(each.baseline.artifact),
+            "threads": each.candidate.settings.threads,
+            "accuracy": _accuracy_change(each.accuracy),
+            "towers": {str(tower): _comparison(compared) for tower, compared in each.towers.items()},
+            "size_ratio": each.size_ratio,
+        }
+        for each in changes
+    ]
+
+
+def _accuracy_change(change: AccuracyChange | None) -> Json | None:
+    if change is None:
+        return None
+    return {
+        "accuracy_record_id": change.candidate.record_id,
+        "against": change.against,
+        "change_points": change.points,
+        "change_interval_points": [change.low, change.high],
+        "paired": change.paired,
+        "verdict": None if change.verdict is None else str(change.verdict),
+    }
+
+
+def _pareto(selections: Sequence[ModelSelection]) -> list[Json]:
+    return [
+        {
+            "device": device,
+            "dataset": plotted[0].accuracy.dataset,
+            "points": [
+                {
+                    "model": each.pair.image.artifact.model,
+                    "scheme": scheme(each.pair.image.artifact),
+                    "threads": each.pair.image.settings.threads,
+                    "accuracy": each.share,
+                    "latency_p50_ns": each.latency_ns,
+                    "on_front": each.on_front,
+                }
+                for each in plotted
+            ],
+        }
+        for device, plotted, _ in pareto_fields(selections)
+    ]
+
+
+def _tags(selection: ModelSelection, device: str, records: Sequence[BenchmarkRecord]) -> Json:
+    tags, found = histories(selection, device, records)
+    return {
+        "in_order_of_time": list(tags),
+        "artifacts": [
+            {
+                "record_id": time.record.record_id,
+                "tag": time.tag,
+                "scheme": scheme(time.record.artifact),
+                "tower": str(each.tower),
+                "p50_ns": time.p50_ns,
+                "interval_ns": None if time.interval_ns is None else list(time.interval_ns),
+            }
+            for each in found
+            for time in each.times
+        ],
+    }
+
+
+def _model(selection: ModelSelection, material: Material, comparisons: Comparisons) -> Json:
     shown = {record.artifact.sha256 for record in selection.benchmarks}
     return {
         "model": selection.model,
         "older_weights_records": selection.older_weights,
-        "devices": [_device(selection, device, material) for device in selection.devices],
+        "devices": [
+            _device(selection, device, material, comparisons.get((selection.model, device)))
+            for device in selection.devices
+        ],
         "accuracies": [_judged(record, selection) for record in selection.accuracies],
         "retrievals": [_judged(record, selection) for record in selection.retrievals],
         "ladders": [documents.to_builtin(each) for each in material.ladders if each.artifact_sha256 in shown],
@@ -84,15 +172,14 @@ def _judged(record: AccuracyRecord | RetrievalRecord, selection: ModelSelection)
     return {**content, "skipped": len(record.skipped), "scheme": selection.scheme_of(record)}
 
 
-def _device(selection: ModelSelection, device: str, material: Material) -> Json:
+def _device(selection: ModelSelection, device: str, material: Material, compared: BaselineComparison | None) -> Json:
     records = selection.on_device(device)
-    baseline = material.baseline
-    compared = None if baseline is None else compare_device(baseline, selection, device, material.benchmarks)
     return {
         "device": device,
         "facts": documents.to_builtin(records[-1].device),
         "artifacts": [_artifact(record) for record in records],
         "pairs": [_pair(standing) for standing in rank(selection.pairs(device))],
+        "tags": _tags(selection, device, material.benchmarks),
         "sustained": [
             _identity(record) | {"minutes": _minutes(record.sustained)}
             for record in selection.latest_with(device, sustained_minutes)

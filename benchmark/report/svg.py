@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from export.precision import TargetName
+
+# Widths in pixels at which each picture is drawn: a page in a browser, and a phone.
+WIDE, NARROW = 1080, 342
+# Estimates of a letter's size in pixels: an SVG cannot measure its text.
+CHARACTER, LINE = 6.6, 15.0
+
+
+def both_widths(draw: Callable[[int], str | None]) -> tuple[str, ...]:
+    """A picture at both widths; none where there is nothing to draw."""
+    return tuple(drawn for width in (WIDE, NARROW) if (drawn := draw(width)))
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle that something covers."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def overlap(self, other: Box) -> float:
+        """The area that both cover."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(0.0, width) * max(0.0, height)
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,28 @@ figures are for spreadsheets and data frames; `document` makes the file whole, s
 
 One row a steady sample (long form): what identifies the record, launch and iteration, counted from 0, and
 `inference_ns`. It is for analysis alone: what else a record holds is not in it, so that it cannot be imported.
+
+Spreadsheets carry out cells that begin like a formula. Texts that do are written with an apostrophe before them, which
+marks a text there; an import takes them with and without it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
+import itertools
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 from benchmark.errors import RecordError, ResultsFileError
 from benchmark.records import BenchmarkRecord
 from benchmark.results.figures import Cell, measured_cells
+from benchmark.results.json_files import entry_of, parse_entries
 from benchmark.store import RecordText
-from benchmark.store.codec import decode, text_of
+from benchmark.store.codec import decode
 from benchmark.store.identity import identity
+from models.untrusted import json_text
 
 DOCUMENT = "document"
 SAMPLE = "inference_ns"
@@ -55,19 +61,20 @@ def to_samples_csv(texts: Iterable[RecordText]) -> str:
     return _table(SAMPLE_COLUMNS, _sample_rows(texts))
 
 
-def from_csv(content: bytes, origin: str) -> list[RecordText]:
+def from_csv(content: bytes, origin: str) -> list[RecordText | RecordError]:
     """The records of a file with one row a record, from its column `document`.
+
+    In the place of a row whose document is no record, or not the one that its other columns name, stands the error.
 
     Raises:
         ResultsFileError: it is no such file.
-        RecordError: a row's document is no record, or not the one that its other columns name.
     """
     # The default is 128 KiB, which a record of many samples exceeds.
     usual = csv.field_size_limit(sys.maxsize)
     try:
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         _check_columns(reader.fieldnames or (), origin)
-        return [_text_of_row(row, origin, f"row {number}") for number, row in enumerate(reader, start=1)]
+        return [_entry_of_row(row, origin, f"row {number}") for number, row in enumerate(reader, start=1)]
     except (csv.Error, UnicodeDecodeError) as error:
         raise ResultsFileError(
             f"{origin} is not CSV: {error}; it is damaged or was cut off: export it again"
@@ -90,23 +97,34 @@ def _check_columns(names: Iterable[str], origin: str) -> None:
     )
 
 
-def _text_of_row(row: Mapping[str, str | None], origin: str, place: str) -> RecordText:
-    where = f"{origin}, {place}: record {row['record_id']}"
+def _entry_of_row(row: Mapping[str, str | None], origin: str, place: str) -> RecordText | RecordError:
+    where = f"{origin}, {place}: record {(row['record_id'] or '')[:100]}"
     try:
-        content = json.loads(row[DOCUMENT] or "")
-    except (ValueError, RecursionError) as error:
-        raise RecordError(
-            f"{where}: its document is not JSON: {error}; spreadsheets cut cells after 32767 characters: "
+        content = parse_entries(row[DOCUMENT] or "")
+    except json_text.JsonFault as error:
+        return RecordError(
+            f"{where}: its document {error}; spreadsheets cut cells after 32767 characters: "
             "import the file as it was exported"
-        ) from error
-    text = text_of(content, origin=origin, place=place)
-    for name, value in identity(decode(text)).items():
-        if name in row and (row[name] or "") != (value or ""):
-            raise RecordError(
-                f"{where}: {name} is {row[name]!r}, its document says {value!r}; records never change: "
+        )
+    text = entry_of(content, origin, place)
+    if isinstance(text, RecordError):
+        return text
+    try:
+        named = identity(decode(text))
+    except RecordError as error:
+        return error
+    for name, value in named.items():
+        if name in row and row[name] not in _spellings(value):
+            return RecordError(
+                f"{where}: {name} is {(row[name] or '')[:200]!r}, its document says {value!r}; records never change: "
                 "import the file as it was exported"
             )
     return text
+
+
+def _spellings(value: str | None) -> tuple[str | None, ...]:
+    """How a text may stand in a cell; older versions wrote none with an apostrophe."""
+    return (None, "") if not value else (value, _as_text(value))
 
 
 def _sample_rows(texts: Iterable[RecordText]) -> Iterator[Mapping[str, Cell]]:
@@ -121,8 +139,22 @@ def _sample_rows(texts: Iterable[RecordText]) -> Iterator[Mapping[str, Cell]]:
 
 
 def _table(columns: tuple[str, ...], rows: Iterable[Mapping[str, Cell]]) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, restval=None, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    stream, line = io.StringIO(), io.StringIO()
+    # Only what is part of the line's end is quoted, which a lone carriage return must be, too.
+    writer = csv.writer(line, lineterminator="\r\n")
+    for row in itertools.chain([dict(zip(columns, columns, strict=True))], rows):
+        line.seek(0)
+        line.truncate()
+        cells = (row.get(name) for name in columns)
+        writer.writerow([_as_text(cell) if isinstance(cell, str) else cell for cell in cells])
+        stream.write(line.getvalue().removesuffix("\r\n") + "\n")
     return stream.getvalue()
+
+
+# With apostrophes before it or without: one more is put before it, one less is read.
+_FORMULA = re.compile("'*[-=+@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+
+
+def _as_text(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 
-from benchmark.errors import ResultsFileError
+from benchmark.errors import RecordError, ResultsFileError
 from benchmark.results import csv_files, json_files
-from benchmark.store import RecordText, check_texts
+from benchmark.store import RecordText
+from benchmark.store.codec import decode
 from models.errors import choices
+from models.untrusted.files import read_bounded
+from models.untrusted.printable import printable_path
 
 
 class FileFormat(StrEnum):
@@ -27,7 +30,7 @@ _WRITERS: dict[FileFormat, Callable[[Iterable[RecordText]], str]] = {
     FileFormat.CSV: csv_files.to_csv,
     FileFormat.SAMPLES: csv_files.to_samples_csv,
 }
-_READERS: dict[str, Callable[[bytes, str], Iterable[RecordText]]] = {
+_READERS: dict[str, Callable[[bytes, str], Iterable[RecordText | RecordError]]] = {
     ".json": json_files.from_json,
     ".jsonl": json_files.from_jsonl,
     ".csv": csv_files.from_csv,
@@ -49,20 +52,31 @@ def render(texts: Iterable[RecordText], form: FileFormat) -> str:
     return _WRITERS[form](texts)
 
 
-def read_results(path: Path) -> Iterator[RecordText]:
+def read_results(path: Path, skip: Callable[[RecordError], object] | None = None) -> Iterator[RecordText]:
     """The records of a file, each once it has been read whole.
+
+    Args:
+        path: a file that one of the writers wrote.
+        skip: told of what is no record, a damaged one or a newer version's, which is left out then.
 
     Raises:
         ResultsFileError: it cannot be read, or is of a form that cannot be imported.
-        RecordError: an entry is no record or a damaged one; the message names it.
-        RecordVersionError: a newer version of PocketCLIP wrote one.
+        RecordError: without `skip`, an entry is no record or a damaged one; the message names it.
+        RecordVersionError: without `skip`, a newer version of PocketCLIP wrote one.
     """
     _check_suffix(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ResultsFileError(f"cannot read {path}: {error.strerror or error}") from error
-    yield from check_texts(_READERS[path.suffix](content, str(path)))
+    content = read_bounded(path, json_files.MOST_BYTES, error=ResultsFileError)
+    for entry in _READERS[path.suffix](content, printable_path(path)):
+        try:
+            if isinstance(entry, RecordError):
+                raise entry
+            decode(entry)
+        except RecordError as error:
+            if skip is None:
+                raise
+            skip(error)
+            continue
+        yield entry
 
 
 def _check_suffix(path: Path) -> None:

@@ -6,15 +6,20 @@ happens to the process afterwards. PostgreSQL and any other database work by the
 
 from benchmark.store.codec import Record, RecordText, check_texts
 from benchmark.store.database import DEFAULT_STORE, Additions, RecordFilter, Store, open_store, read_texts
+from benchmark.store.reading import Reading, Unreadable, left_out_words, read_what_can_be
 
 __all__ = [
     "DEFAULT_STORE",
     "Additions",
+    "Reading",
     "Record",
     "RecordFilter",
     "RecordText",
     "Store",
+    "Unreadable",
     "check_texts",
+    "left_out_words",
     "open_store",
     "read_texts",
+    "read_what_can_be",
 ]

@@ -13,10 +13,18 @@ from benchmark.accuracy_records import (
     AccuracyRecord,
     RetrievalRecord,
     upgrade_accuracy_v1,
+    upgrade_weights,
 )
 from benchmark.errors import RecordError, RecordVersionError
-from benchmark.records import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord, upgrade_benchmark_v1, upgrade_benchmark_v2
+from benchmark.records import (
+    BENCHMARK_SCHEMA_VERSION,
+    BenchmarkRecord,
+    upgrade_benchmark_v1,
+    upgrade_benchmark_v2,
+    upgrade_benchmark_v3,
+)
 from models import documents
+from models.untrusted import json_text
 
 Record = BenchmarkRecord | AccuracyRecord | RetrievalRecord
 
@@ -30,8 +38,11 @@ KINDS: dict[str, tuple[type[Record], int]] = {
 # (kind, schema version) -> what turns the content of such a record into that of the next version
 _UPGRADES: dict[tuple[str, int], Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     ("accuracy", 1): upgrade_accuracy_v1,
+    ("accuracy", 2): upgrade_weights,
+    ("retrieval", 1): upgrade_weights,
     ("benchmark", 1): upgrade_benchmark_v1,
     ("benchmark", 2): upgrade_benchmark_v2,
+    ("benchmark", 3): upgrade_benchmark_v3,
 }
 
 
@@ -85,10 +96,20 @@ def decode(stored: RecordText) -> Record:
             f"{stored.named} is of kind {stored.kind!r}, schema version {stored.schema_version}; "
             f"this version reads {readable}: update PocketCLIP"
         )
+    if not stored.text.isascii() and any("\ud800" <= character <= "\udfff" for character in stored.text):
+        raise RecordError(f"{stored.named} is not UTF-8")
     record = documents.parse(known[0], _upgraded(stored), source=stored.named, error=RecordError)
     if record.record_id != stored.record_id:
         raise RecordError(f"{stored.named} holds the content of record {record.record_id}")
     return record
+
+
+def stored_text(record_id: object, kind: object, schema_version: object, document: object) -> RecordText:
+    """The text of a row of the store, whatever a damaged row holds in the place of texts and numbers."""
+    if isinstance(document, bytes):
+        document = document.decode(errors="surrogateescape")
+    version = schema_version if isinstance(schema_version, int) else 0
+    return RecordText(str(record_id), str(kind), version, str(document))
 
 
 def text_of(content: object, *, origin: str, place: str) -> RecordText:
@@ -123,9 +144,9 @@ def _upgraded(stored: RecordText) -> str:
     text, version = stored.text, stored.schema_version
     while upgrade := _UPGRADES.get((stored.kind, version)):
         try:
-            text = json.dumps(upgrade(json.loads(text)))
-        except (ValueError, RecursionError) as error:
-            raise RecordError(f"{stored.named} is not JSON: {error}") from error
+            text = json.dumps(upgrade(json_text.loads(text)))
+        except json_text.JsonFault as error:
+            raise RecordError(f"{stored.named} {error}") from error
         except RecordError as error:
             raise RecordError(f"{stored.named}: {error}") from error
         except (KeyError, TypeError, AttributeError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
 from benchmark.errors import RecordError, StoreError
 from benchmark.records import BenchmarkRecord
-from benchmark.store.codec import Record, RecordText, decode, encode
+from benchmark.store.codec import Record, RecordText, decode, encode, stored_text
 from benchmark.store.location import (
     check_file,
     make_engine,
@@ -24,6 +24,8 @@ from benchmark.store.location import (
     store_errors,
     writer,
 )
+from benchmark.store.read_only import is_writable, why_not_writable
+from benchmark.store.reading import Reading, read_what_can_be
 from benchmark.store.revisions import NEWEST, migrate, read_revision
 from benchmark.store.table import RECORDS, microseconds, row_of
 
@@ -70,8 +72,10 @@ class Additions:
 class Store:
     """Records in a database. Use `open_store`."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, *, read_only: bool = False) -> None:
+        """`read_only`: the store lies where nothing can be written, and the engine is one of a copy."""
         self._engine = engine
+        self._read_only = read_only
         self._writer = writer(engine)
 
     def append(self, record: Record) -> None:
@@ -92,6 +96,7 @@ class Store:
             RecordError: one cannot be read; nothing is added.
             StoreError: the database cannot be written; nothing is added.
         """
+        self._check_writable()
         rows = [(text, row_of(decode(text), text)) for text in texts]
         with store_errors(self._engine.url, "write"):
             for attempt in range(1, _ATTEMPTS + 1):
@@ -126,7 +131,36 @@ class Store:
                 query = query.where(_condition(item.name, value))
         with store_errors(self._engine.url, "read"), self._engine.connect() as connection:
             rows = connection.execute(query.order_by(RECORDS.c.created_us, RECORDS.c.sequence)).all()
-        return [RecordText(*row) for row in rows]
+        return [stored_text(*row) for row in rows]
+
+    def read(self, wanted: RecordFilter | None = None) -> Reading:
+        """The records that fit and can be read, oldest first, and those that cannot.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        return read_what_can_be(self.texts(wanted))
+
+    def remove(self, damaged: Iterable[RecordText]) -> int:
+        """Takes damaged records out, those that are still as they were read; how many there were.
+
+        Raises:
+            RecordError: one of them can be read: records never change and are never removed.
+            StoreError: the database cannot be written; nothing is removed.
+        """
+        self._check_writable()
+        reading = read_what_can_be(damaged)
+        if reading.texts or any(each.newer for each in reading.unreadable):
+            raise RecordError("only damaged records may be removed; these can be read, by this version or a newer one")
+        removed = 0
+        with store_errors(self._engine.url, "write"), self._writer.begin() as connection:
+            stored = connection.execute(sa.select(RECORDS.c.sequence, *_TEXT_COLUMNS)).all()
+            wanted = {each.text for each in reading.unreadable}
+            for sequence, *row in stored:
+                if stored_text(*row) in wanted:
+                    connection.execute(RECORDS.delete().where(RECORDS.c.sequence == sequence))
+                    removed += 1
+        return removed
 
     def count(self) -> int:
         """How many records there are; raises `StoreError` where the database cannot be read."""
@@ -157,6 +191,14 @@ class Store:
         """Lets go of the database."""
         self._engine.dispose()
 
+    def _check_writable(self) -> None:
+        file = sqlite_file(self._engine.url)
+        if self._read_only and file is not None:
+            raise StoreError(
+                f"the store {shown(self._engine.url)} cannot be written: {why_not_writable(file)}; "
+                "choose another with --store"
+            )
+
     def _add(self, rows: list[tuple[RecordText, dict[str, Any]]]) -> Additions:
         added: list[RecordText] = []
         present: list[RecordText] = []
@@ -169,7 +211,7 @@ class Store:
                 if stored is None:
                     connection.execute(RECORDS.insert().values(row))
                     added.append(text)
-                elif decode(RecordText(*stored)) == decode(text):
+                elif _same(stored_text(*stored), text):
                     present.append(text)
                 else:
                     conflicts.append(text)
@@ -180,7 +222,8 @@ class Store:
 def open_store(location: str, *, create: bool = True) -> Iterator[Store]:
     """Opens a store by a file name (SQLite) or an SQLAlchemy URL; `create` makes one where there is none.
 
-    A store of an older revision is brought to the newest first.
+    A store of an older revision is brought to the newest first. One in a place that cannot be written is read there,
+    whatever its revision, and left as it is.
 
     Raises:
         StoreError: it cannot be opened, there is none, or a newer version of PocketCLIP made it.
@@ -190,7 +233,7 @@ def open_store(location: str, *, create: bool = True) -> Iterator[Store]:
     if file is not None:
         check_file(file, create=create)
     engine = make_engine(url)
-    store = Store(engine)
+    store = Store(engine, read_only=file is not None and not is_writable(file))
     try:
         with store_errors(url, "open"):
             with engine.connect() as connection:
@@ -222,7 +265,7 @@ def read_texts(location: str) -> Iterator[RecordText]:
             # These columns are in every revision.
             query = sa.select(*_TEXT_COLUMNS).order_by(RECORDS.c.sequence)
             for row in connection.execution_options(yield_per=_BATCH).execute(query):
-                yield RecordText(*row, origin=location_name(location))
+                yield replace(stored_text(*row), origin=location_name(location))
     finally:
         engine.dispose()
 
@@ -230,6 +273,14 @@ def read_texts(location: str) -> Iterator[RecordText]:
 def location_name(location: str) -> str:
     """A store's location as messages show it: without its password."""
     return shown(parse_location(location))
+
+
+def _same(stored: RecordText, text: RecordText) -> bool:
+    """Whether a stored record is the one of a text; a damaged one is no other."""
+    try:
+        return decode(stored) == decode(text)
+    except RecordError:
+        return stored.text == text.text
 
 
 def _condition(name: str, value: Any) -> sa.ColumnElement[bool]:

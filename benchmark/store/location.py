@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +14,14 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from benchmark.errors import StoreError
+from benchmark.store.locks import lock_holders
+from benchmark.store.read_only import copy_into_memory, is_writable, why_not_writable
+from models.untrusted.printable import printable_path
 
-_BUSY_TIMEOUT_MS = 30_000
+# How long another program that holds the store is waited for.
+BUSY_SECONDS = 30.0
+_LOCK_NOT_AVAILABLE = "55P03"
+_SECRET = re.compile(r"pass|secret|token", re.IGNORECASE)
 # The execution option that holds the statement with which SQLite begins a transaction.
 _BEGIN = "pocketclip_sqlite_begin"
 
@@ -28,11 +36,12 @@ def parse_location(location: str) -> sa.URL:
         return sa.URL.create("sqlite", database=location)
     try:
         return sa.make_url(location)
-    except (SQLAlchemyError, ValueError) as error:
+    except (SQLAlchemyError, ValueError):
+        # Without the driver's words, and with nothing of what may be a password.
         raise StoreError(
-            f"{location!r} is no store: {reason(error)}; give a file name or an SQLAlchemy URL "
+            f"{_without_secrets(location)!r} is no store: it is no URL of SQLAlchemy; give a file name or one "
             "such as sqlite:///results/pocketclip.sqlite"
-        ) from error
+        ) from None
 
 
 def sqlite_file(url: sa.URL) -> Path | None:
@@ -49,33 +58,49 @@ def check_file(file: Path, *, create: bool) -> None:
         StoreError: it is a folder, is not there, or its folder cannot be made.
     """
     if file.is_dir():
-        raise StoreError(f"the store {file} is a folder; give the name of a file")
+        raise StoreError(f"the store {printable_path(file)} is a folder; give the name of a file")
     if not create and not file.exists():
-        raise StoreError(f"there is no store {file}; measure something with `bench` first, or give another --store")
+        raise StoreError(
+            f"there is no store {printable_path(file)}; measure something with `bench` first, or give another --store"
+        )
     try:
         if create:
             file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"cannot make the folder of the store {file}: {error.strerror}; choose a place you may write to"
+            f"cannot make the folder of the store {printable_path(file)}: {error.strerror}; "
+            "choose a place you may write to"
         ) from error
+    if create and not is_writable(file):
+        raise StoreError(
+            f"the store {printable_path(file)} cannot be written: {why_not_writable(file)}; choose another with --store"
+        )
 
 
 def make_engine(url: sa.URL, *, read_only: bool = False) -> sa.Engine:
     """An engine, not yet connected; `read_only` leaves a SQLite file in the journal mode it has.
 
+    Where a SQLite file cannot be written, the engine is one of a copy in memory.
+
     Raises:
         StoreError: there is no such database, or its driver is not installed.
     """
+    file = sqlite_file(url)
+    copied = file is not None and not is_writable(file)
+    options: dict[str, Any] = {}
+    if file is not None and copied:
+        options = {"creator": lambda: copy_into_memory(file, BUSY_SECONDS), "poolclass": sa.StaticPool}
     try:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, **options)
     except (SQLAlchemyError, ImportError) as error:
         advice = "; install it with: pip install 'pocketclip[postgres]'" if _lacks_postgres_driver(url, error) else ""
         raise StoreError(f"cannot use the store {shown(url)}: {reason(error)}{advice}") from error
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _leave_transactions_to_us)
-        event.listen(engine, "connect", _configure_reader if read_only else _configure_writer)
+        event.listen(engine, "connect", _configure_reader if read_only or copied else _configure_writer)
         event.listen(engine, "begin", _begin)
+    elif url.get_backend_name() == "postgresql":
+        event.listen(engine, "connect", _bound_waits)
     return engine
 
 
@@ -89,7 +114,13 @@ def store_errors(url: sa.URL, verb: str) -> Iterator[None]:
     """Words the errors of a database as `StoreError`."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise StoreError(
+            f"cannot {verb} the store {shown(url)}: {error.object!r} is not UTF-8; name it otherwise"
+        ) from None
     except SQLAlchemyError as error:
+        if _is_busy(error):
+            raise StoreError(_busy_words(url, verb)) from error
         advice = (
             "check that the disk has room, that you may write there and that the file is a PocketCLIP store"
             if url.get_backend_name() == "sqlite"
@@ -101,15 +132,41 @@ def store_errors(url: sa.URL, verb: str) -> Iterator[None]:
 
 
 def shown(url: sa.URL) -> str:
-    """The store in a message: a file name, or the URL without its password."""
+    """The store in a message: a file name, or the URL without its passwords."""
     file = sqlite_file(url)
-    return url.render_as_string(hide_password=True) if file is None else str(file)
+    if file is not None:
+        return printable_path(file)
+    secrets = {name: "***" for name in url.query if _SECRET.search(name)}
+    return url.update_query_dict(secrets).render_as_string(hide_password=True)
 
 
 def reason(error: BaseException) -> str:
     """The first line of what the database said."""
     original = getattr(error, "orig", None) or error
     return (str(original).strip().splitlines() or [type(original).__name__])[0]
+
+
+def _without_secrets(location: str) -> str:
+    hidden = re.sub(r"://.*@", "://***@", location)
+    return re.sub(rf"([^?&=]*(?:{_SECRET.pattern})[^=&]*)=[^&]*", r"\1=***", hidden, flags=re.IGNORECASE)
+
+
+def _is_busy(error: SQLAlchemyError) -> bool:
+    original = getattr(error, "orig", None)
+    code = getattr(original, "sqlite_errorcode", None)
+    if isinstance(code, int):
+        return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(original, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+
+
+def _busy_words(url: sa.URL, verb: str) -> str:
+    file = sqlite_file(url)
+    holders = lock_holders(file) if file is not None else []
+    by = f" by {', '.join(holders)}" if holders else " by another program"
+    return (
+        f"cannot {verb} the store {shown(url)}: it is locked{by}, waited {BUSY_SECONDS:g} s for it; "
+        "close it there or wait for its end, and run it again"
+    )
 
 
 def _lacks_postgres_driver(url: sa.URL, error: Exception) -> bool:
@@ -119,18 +176,26 @@ def _lacks_postgres_driver(url: sa.URL, error: Exception) -> bool:
 def _leave_transactions_to_us(connection: Any, _: object) -> None:
     # Python's driver begins none before DDL: a migration that breaks off would leave half of itself behind.
     connection.isolation_level = None
+    # A text that is not UTF-8 must not hide the records beside it: `decode` names it.
+    connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
 
 
 def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
 
+def _bound_waits(connection: Any, _: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {int(1000 * BUSY_SECONDS)}")
+    connection.commit()
+
+
 def _configure_reader(connection: Any, _: object) -> None:
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    connection.execute(f"PRAGMA busy_timeout = {int(1000 * BUSY_SECONDS)}")
 
 
 def _configure_writer(connection: Any, _: object) -> None:
-    connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    _configure_reader(connection, _)
     connection.execute("PRAGMA journal_mode = WAL")
     # In WAL mode the default skips the sync at commit: a power cut could take finished records.
     connection.execute("PRAGMA synchronous = FULL")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from benchmark.orphans import guard_group, release_group
+
 _DRAIN_SECONDS = 2.0
 
 
@@ -34,6 +36,8 @@ def run_client(
 ) -> Ended:
     """Runs a program in a session of its own: Ctrl-C reaches the caller alone, and its helpers end with it.
 
+    It also ends where the caller is killed.
+
     `stdin` and `stdout` are files to read from and to write to; what it prints to a file is not in the result.
 
     Raises:
@@ -53,6 +57,8 @@ def run_client(
                 start_new_session=True,
             )
         )
+        guard_group(process.pid)
+        files.callback(release_group, process.pid)
         try:
             out, err = process.communicate(timeout=timeout_seconds)
             return Ended(process.returncode, out or b"", err or b"")

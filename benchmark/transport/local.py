@@ -20,6 +20,9 @@ class LocalTransport:
             goal = Path(remote)
             goal.parent.mkdir(parents=True, exist_ok=True)
             if local.is_dir():
+                for path in local.rglob("*"):
+                    if path.is_symlink():
+                        raise TransportError(f"cannot copy {local} to {remote}: {path} is a link; give the files")
                 shutil.copytree(local, goal, dirs_exist_ok=True)
             else:
                 shutil.copyfile(local, goal)

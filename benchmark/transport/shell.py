@@ -26,6 +26,7 @@ from benchmark.errors import (
 )
 from benchmark.transport.base import Execution
 from benchmark.transport.client import Ended
+from benchmark.transport.device_paths import WORKSPACE, check_absolute, leftovers_line, removal_line
 
 ENDING = "POCKETCLIP-ENDED"
 NO_SPACE = "No space left on device"
@@ -35,7 +36,6 @@ _TRANSFER_SECONDS = 60.0
 _POLL_SECONDS = 1.0
 # How long a device that went away is waited for, to remove our folder there.
 _LEAVE_SECONDS = 10.0
-_WORKSPACE = "pocketclip-"
 
 # What a client program says -> what it means and what to do.
 Fault = tuple[str, type[TransportError], str]
@@ -130,7 +130,7 @@ class ShellTransport(ABC):
                 self._compare(source, goal, arrived=goal)
             except (DeviceFullError, TransferError):
                 with contextlib.suppress(TransportError):
-                    self.shell(f"rm -f {shlex.quote(goal)}")
+                    self.shell(removal_line(goal))
                 raise
 
     def pull(self, remote: str, local: Path) -> None:
@@ -155,10 +155,9 @@ class ShellTransport(ABC):
         Raises:
             TransportError: the folder cannot be made.
         """
-        folder = f"{parent}/{_WORKSPACE}{secrets.token_hex(6)}"
-        stale = (
-            f"find {shlex.quote(parent)} -maxdepth 1 -name '{_WORKSPACE}*' -mtime +0 -exec rm -rf {{}} + 2>/dev/null"
-        )
+        check_absolute(parent)
+        folder = f"{parent}/{WORKSPACE}{secrets.token_hex(6)}"
+        stale = leftovers_line(parent, older_than_a_day=True)
         self._checked(f"{stale}\nmkdir -p {shlex.quote(folder)}", f"make {folder}")
         try:
             yield folder
@@ -172,9 +171,15 @@ class ShellTransport(ABC):
                         self.remove(folder)
 
     def remove(self, folder: str) -> None:
-        """Removes a folder with all that is in it, and ends what still runs in it."""
+        """Removes a folder of ours with all that is in it, and ends what still runs in it.
+
+        Raises:
+            DevicePathError: it is none of ours, as `removal_line`.
+            TransportError: it cannot be removed.
+        """
+        line = removal_line(folder)
         self._end_program()
-        self._checked(f"rm -rf {shlex.quote(folder)}", f"remove {folder}")
+        self._checked(line, f"remove {folder}")
 
     def wait_until_back(self, timeout_seconds: float) -> bool:
         """Waits until a device that went away answers again; ends what still runs there from before."""
@@ -259,6 +264,8 @@ def hash_file(path: Path) -> str:
 def _files(local: Path, remote: str) -> Iterator[tuple[Path, str]]:
     if local.is_dir():
         for path in sorted(local.rglob("*")):
+            if path.is_symlink():
+                raise TransportError(f"cannot copy {local} to {remote}: {path} is a link; give the files themselves")
             if path.is_file():
                 yield path, f"{remote}/{path.relative_to(local).as_posix()}"
     elif local.is_file():

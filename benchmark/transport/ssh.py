@@ -17,6 +17,7 @@ from benchmark.errors import (
     MissingProgramError,
     TransportError,
 )
+from benchmark.orphans import guard_folder, release_folder
 from benchmark.transport.client import Ended, run_client
 from benchmark.transport.shell import NO_SPACE, Fault, ShellTransport, known_fault, last_line
 
@@ -46,6 +47,7 @@ class SshTransport(ShellTransport):
         self._program = program
         # Sockets have short names: not below a cache with a long path.
         self._sockets = tempfile.TemporaryDirectory(prefix="pocketclip-ssh-", ignore_cleanup_errors=True)
+        guard_folder(Path(self._sockets.name))
 
     def reconnect(self) -> None:
         self._ssh(["-O", "exit"], None, _CONNECT_SECONDS)
@@ -55,6 +57,7 @@ class SshTransport(ShellTransport):
         with contextlib.suppress(TransportError):
             self.reconnect()
         self._sockets.cleanup()
+        release_folder(Path(self._sockets.name))
 
     def _run_line(self, line: str, timeout_seconds: float) -> Ended:
         # The user's login shell may be any; the line is for a POSIX one.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from PIL import Image
@@ -17,13 +17,20 @@ from export.targets import open_model
 from models.zero_shot import rank_labels
 
 
-def classify(bundle: OpenedBundle, image: Image.Image, labels: Sequence[str] = ()) -> list[tuple[str, float]]:
+def classify(
+    bundle: OpenedBundle,
+    image: Image.Image,
+    labels: Sequence[str] = (),
+    *,
+    sign: Callable[[object], None] | None = None,
+) -> list[tuple[str, float]]:
     """Labels and their probabilities, the likeliest first.
 
     Args:
         bundle: what to classify with.
         image: upright RGB of any size.
         labels: none takes the bundle's own, whose embeddings are stored; others go through its templates.
+        sign: told of every prompt that has been embedded.
 
     Raises:
         BundleError: no labels are given and the bundle has none.
@@ -34,7 +41,7 @@ def classify(bundle: OpenedBundle, image: Image.Image, labels: Sequence[str] = (
     names = tuple(labels) or (() if manifest.labels is None else manifest.labels.names)
     if not names:
         raise BundleError(f"{bundle.folder} has no labels of its own; give some with --labels")
-    candidates = _embed_given(bundle, labels) if labels else _stored(bundle)
+    candidates = _embed_given(bundle, labels, sign) if labels else _stored(bundle)
     with closing(open_model(manifest.image.target, bundle.model_path(manifest.image))) as session:
         embedding = embed(session, image_input(image, manifest.preprocess, manifest.image.input))
     ranked = rank_labels(embedding, candidates, manifest.model.logit_scale)
@@ -46,8 +53,14 @@ def _stored(bundle: OpenedBundle) -> Embeddings:
     return bundle.tensor(bundle.manifest.labels.embeddings)
 
 
-def _embed_given(bundle: OpenedBundle, labels: Sequence[str]) -> Embeddings:
+def _embed_given(bundle: OpenedBundle, labels: Sequence[str], sign: Callable[[object], None] | None) -> Embeddings:
     manifest = bundle.manifest
     tokenizer = BundleTokenizer(manifest.tokenizer, bundle.folder)
     with closing(open_model(manifest.text.target, bundle.model_path(manifest.text))) as session:
-        return embed_labels(labels, manifest.templates, lambda prompt: embed(session, tokenizer(prompt)))
+
+        def embedding_of(prompt: str) -> Embeddings:
+            if sign is not None:
+                sign(prompt)
+            return embed(session, tokenizer(prompt))
+
+        return embed_labels(labels, manifest.templates, embedding_of)

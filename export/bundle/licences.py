@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from export.artifact import Artifact
 from export.bundle.golden import PHOTOGRAPHS
-from export.bundle.manifest import LicenceNote
+from export.bundle.manifest import Bundle, LicenceNote
 from export.manifest import CONFIG_NAME
 
 UNKNOWN = "unknown"
+WEIGHTS_PART = "model weights"
+# The source of fresh random weights. Its first word tells whoever opens the bundle, the apps as well.
+UNTRAINED = "untrained: random weights, for measuring latency alone"
 _OURS = "Apache-2.0"
 _PROJECT = "PocketCLIP"
 
@@ -42,8 +45,15 @@ def licence_notes(image: Artifact, stated: str | None) -> tuple[LicenceNote, ...
     )
 
 
+def is_untrained(bundle: Bundle) -> bool:
+    """Whether a bundle's weights are fresh random ones, whose answers mean nothing."""
+    return any(note.part == WEIGHTS_PART and note.source.startswith("untrained") for note in bundle.licences)
+
+
 def _weights(image: Artifact, stated: str | None) -> LicenceNote:
-    part = "model weights"
+    part = WEIGHTS_PART
+    if image.manifest.trained is False:
+        return LicenceNote(part, stated or UNKNOWN, None, UNTRAINED)
     if stated is not None:
         return LicenceNote(part, stated, None, "stated when the bundle was made")
     if _shipped(image):

@@ -11,14 +11,32 @@ Schema history:
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from export.manifest import FileEntry, ModelIdentity, TensorSpec, hash_files
 from export.precision import Precision, TargetName
 from models.documents import document
 from models.preprocess import PreprocessSpec
+from models.untrusted.names import Matching, RelativePath, Sha256
+from models.untrusted.numbers import MOST_DIMENSION, Cosine, Count, Shape, Share
+from models.vocabulary import FULL_VOCABULARY_SIZE
 
 BUNDLE_SCHEMA_VERSION = 1
 BUNDLE_NAME = "bundle.json"
+
+# Alternatives of characters, classes and categories, of which the last may repeat: such a pattern has no groups, always
+# finds something, never goes back over text, and means the same in Python, Java and ICU.
+_CATEGORY = r"\\[pP]\{[CLMNPSZ][a-z]?\}|\\[sS]"
+_ATOM = rf"(?:[^\\\[\](){{}}|*+?^$.]|{_CATEGORY}|\[\^?(?:[^\\\[\]^&~|-]|{_CATEGORY})+\])"
+SPLITTING = Matching(
+    rf"{_ATOM}+\+?(?:\|{_ATOM}+\+?)*",
+    1000,
+    "alternatives of characters, classes and categories, of which the last one may be followed by +",
+)
+
+TokenId = Annotated[int, Ge(0), Lt(FULL_VOCABULARY_SIZE)]
 
 
 class ElementType(StrEnum):
@@ -55,8 +73,8 @@ class Articles(StrEnum):
 class StoredTensor:
     """A file of raw little-endian values in C order, of exactly this shape."""
 
-    file: str
-    shape: tuple[int, ...]
+    file: RelativePath
+    shape: Shape
     dtype: ElementType
 
 
@@ -73,8 +91,8 @@ class Execution:
 class Tolerance:
     """The least cosine and the largest error of a component, between embeddings of length 1."""
 
-    cosine_min: float
-    max_abs: float
+    cosine_min: Share
+    max_abs: Annotated[float, Gt(0.0), Le(2.0)]
 
 
 @document
@@ -95,10 +113,10 @@ class TowerTolerances:
 class ParitySummary:
     """How the tower compared with PyTorch when it was exported; `failures` words every budget that was missed."""
 
-    samples: int
-    cosine_mean: float
-    cosine_min: float
-    top1_agreement: float
+    samples: Count
+    cosine_mean: Cosine
+    cosine_min: Cosine
+    top1_agreement: Share
     failures: tuple[str, ...]
 
 
@@ -125,13 +143,13 @@ class BundledTower:
     precision: Precision
     runtime: str
     requires: str | None
-    minimum_ios: int | None
-    entry_point: str
+    minimum_ios: Annotated[int, Ge(1), Le(1000)] | None
+    entry_point: RelativePath
     input: TensorSpec
     output: TensorSpec
     normalized: bool
     versions: dict[str, str]
-    artifact_sha256: str
+    artifact_sha256: Sha256
     parity: ParitySummary | None
     executed_by: Execution
     tolerances: TowerTolerances
@@ -143,8 +161,8 @@ class BundledTower:
 class SpecialText:
     """Text that is one token of CLIP's vocabulary by itself."""
 
-    text: str
-    id: int
+    text: Annotated[str, MinLen(1)]
+    id: TokenId
 
 
 @document
@@ -158,15 +176,15 @@ class BundleTokenizerSpec:
     `special_texts` has CLIP's own.
     """
 
-    context_length: int
-    vocabulary_size: int
-    start_id: int
-    end_id: int
-    pad_id: int
-    cleaning: tuple[Cleaning, ...]
-    pattern: str
-    special_texts: tuple[SpecialText, ...]
-    byte_order: tuple[int, ...]
+    context_length: Annotated[int, Ge(3), Le(MOST_DIMENSION)]
+    vocabulary_size: Annotated[int, Ge(3), Le(FULL_VOCABULARY_SIZE)]
+    start_id: TokenId
+    end_id: TokenId
+    pad_id: TokenId
+    cleaning: Annotated[tuple[Cleaning, ...], MaxLen(16)]
+    pattern: Annotated[str, SPLITTING]
+    special_texts: Annotated[tuple[SpecialText, ...], MaxLen(64)]
+    byte_order: tuple[Annotated[int, Ge(0), Le(255)], ...]
     merges: StoredTensor
     kept_ids: StoredTensor | None
 
@@ -192,9 +210,9 @@ class LabelSet:
 class GoldenRanking:
     """The best labels of an image, the first one first: places in the label list, cosines, and their probabilities."""
 
-    places: tuple[int, ...]
-    cosines: tuple[float, ...]
-    probabilities: tuple[float, ...]
+    places: tuple[Count, ...]
+    cosines: tuple[Cosine, ...]
+    probabilities: tuple[Share, ...]
 
 
 @document
@@ -221,7 +239,7 @@ class EndToEnd:
     sentences: tuple[str, ...]
     token_ids: StoredTensor
     sentence_embeddings: StoredTensor
-    pixel_tolerance: float
+    pixel_tolerance: Annotated[float, Ge(0.0), Le(255.0)]
 
 
 @document

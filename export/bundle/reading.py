@@ -17,16 +17,16 @@ from export.bundle.manifest import (
     ElementType,
     StoredTensor,
 )
-from export.bundle.paths import check_no_links, check_paths
 from export.bundle.tensors import read_tensor
-from export.bundle.tokenizer import BYTES
+from export.bundle.tokenizer import BYTES, BundleTokenizer
 from export.errors import BundleCorruptError, BundleError
-from export.manifest import file_fault
+from export.listed_files import MOST_MANIFEST_BYTES, check_files, check_model
+from export.stored_tensors import MOST_BUNDLED_BYTES, size_fault
 from models import documents
 from models.vocabulary import BYTE_TOKENS, FULL_VOCABULARY_SIZE
 
-# Finder writes it into every folder that it shows.
-_IGNORED = frozenset({".DS_Store"})
+# More than any model that a phone could hold in memory.
+MOST_BUNDLE_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read_bundle(folder: Path) -> OpenedBundle:
             f"{path} has schema version {version}; this version reads up to {BUNDLE_SCHEMA_VERSION}: "
             "update PocketCLIP or make the bundle again"
         )
-    manifest = documents.read(Bundle, path, error=BundleCorruptError)
+    manifest = documents.read(Bundle, path, error=BundleCorruptError, most_bytes=MOST_MANIFEST_BYTES)
     _check_files(folder, manifest)
     _check_tensors(folder, manifest)
     _check_parts(path, manifest)
@@ -70,37 +70,28 @@ def read_bundle(folder: Path) -> OpenedBundle:
 
 def _check_files(folder: Path, manifest: Bundle) -> None:
     path = folder / BUNDLE_NAME
-    listed = [entry.path for entry in manifest.files]
-    check_paths(listed, path)
-    if len(set(listed)) != len(listed):
-        raise BundleCorruptError(f"{path} lists a file twice; make the bundle again")
-    check_no_links(folder, listed)
-    for entry in manifest.files:
-        fault = file_fault(folder / entry.path, entry)
-        if fault is not None:
-            raise BundleCorruptError(f"{fault}; copy the bundle again, or make it again")
-    present = {
-        found.relative_to(folder).as_posix()
-        for found in folder.rglob("*")
-        if (found.is_file() or found.is_symlink()) and found.name not in _IGNORED
-    }
-    # A runtime may pick up a file beside its model that nobody vouches for.
-    unlisted = sorted(present - {*listed, BUNDLE_NAME})
-    if unlisted:
-        raise BundleCorruptError(f"{folder} holds {unlisted[0]!r}, which its manifest does not list; remove it")
-    used = {tensor.file for tensor in manifest.tensors}
+    listed = {entry.path: entry for entry in manifest.files}
     for tower in (manifest.image, manifest.text):
-        if not any(name == tower.entry_point or name.startswith(f"{tower.entry_point}/") for name in listed):
-            raise BundleCorruptError(f"{path}: the model {tower.entry_point!r} is not among the files it lists")
-    missing = sorted(used - set(listed))
-    if missing:
-        raise BundleCorruptError(f"{path}: the tensor {missing[0]!r} is not among the files it lists")
+        check_model(tower.entry_point, manifest.files, path, error=BundleCorruptError)
+    for tensor in manifest.tensors:
+        entry = listed.get(tensor.file)
+        if entry is None:
+            raise BundleCorruptError(f"{path}: the tensor {tensor.file!r} is not among the files it lists")
+        fault = size_fault(tensor.shape, tensor.dtype, entry.size_bytes, most_bytes=MOST_BUNDLED_BYTES)
+        if fault is not None:
+            raise BundleCorruptError(f"{path}: {tensor.file} {fault}; make the bundle again")
+    check_files(
+        folder,
+        BUNDLE_NAME,
+        manifest.files,
+        most_bytes=MOST_BUNDLE_BYTES,
+        error=BundleCorruptError,
+        fix="copy the bundle again, or make it again",
+    )
 
 
 def _check_tensors(folder: Path, manifest: Bundle) -> None:
-    """Shapes that follow from each other; sizes and non-finite values show when a tensor is read."""
-    for tensor in manifest.tensors:
-        read_tensor(folder, tensor)
+    """Shapes that follow from each other, before values that are not finite show when a tensor is read."""
     end, width = manifest.end_to_end, manifest.model.embedding_dim
     images, sentences = len(end.images), len(end.sentences)
     length = manifest.tokenizer.context_length
@@ -129,6 +120,8 @@ def _check_tensors(folder: Path, manifest: Bundle) -> None:
                 f"{folder / BUNDLE_NAME}: {tensor.file} is {tensor.dtype} {list(tensor.shape)} where {dtype} "
                 f"{list(shape)} belongs; make the bundle again"
             )
+    for tensor in manifest.tensors:
+        read_tensor(folder, tensor)
 
 
 def _check_parts(path: Path, manifest: Bundle) -> None:
@@ -141,10 +134,16 @@ def _check_parts(path: Path, manifest: Bundle) -> None:
             any(tower.output.shape != (1, manifest.model.embedding_dim) for tower in (manifest.image, manifest.text)),
             "a tower's output is not the model's embedding",
         ),
+        (manifest.text.input.dtype != ElementType.INT32, "the text tower takes other ids than int32"),
         (sorted(tokenizer.byte_order) != list(range(BYTES)), "byte_order is not the 256 bytes in some order"),
         (
             (tokenizer.start_id, tokenizer.end_id) != (tokenizer.vocabulary_size - 2, tokenizer.vocabulary_size - 1),
             "start and end are not the last two ids",
+        ),
+        (tokenizer.pad_id >= tokenizer.vocabulary_size, "pad_id is no id of the vocabulary"),
+        (
+            tokenizer.kept_ids is None and tokenizer.vocabulary_size != FULL_VOCABULARY_SIZE,
+            "vocabulary_size is not that of the whole vocabulary, and kept_ids is missing",
         ),
         (labels is not None and not labels.names, "the label list is empty"),
         (labels is not None and len(set(labels.names)) != len(labels.names), "a label stands twice"),
@@ -158,11 +157,20 @@ def _check_parts(path: Path, manifest: Bundle) -> None:
             ),
             "a golden ranking names a label that does not exist",
         ),
+        (
+            any(
+                ranking is not None and {len(ranking.places)} != {len(ranking.cosines), len(ranking.probabilities)}
+                for ranking in (image.ranking for image in manifest.end_to_end.images)
+            ),
+            "a golden ranking has other numbers of places, cosines and probabilities",
+        ),
     ]
     for wrong, words in faults:
         if wrong:
             raise BundleCorruptError(f"{path}: {words}; make the bundle again")
     try:
         check_image_input(manifest.preprocess, manifest.image.input)
+        # What it is made of may be wrong as well: ids, and the pattern.
+        BundleTokenizer(tokenizer, path.parent)
     except BundleError as error:
         raise BundleCorruptError(f"{path}: {error}") from error

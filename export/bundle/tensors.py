@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
 
 from export.bundle.manifest import ElementType, StoredTensor
 from export.errors import BundleCorruptError
+from export.stored_tensors import MOST_BUNDLED_BYTES, read_values
 
 
 def write_tensor(folder: Path, file: str, values: np.ndarray) -> StoredTensor:
@@ -26,18 +26,14 @@ def read_tensor(folder: Path, tensor: StoredTensor) -> np.ndarray:
     Raises:
         BundleCorruptError: the file has another size than the shape says, or a value is NaN or infinite.
     """
-    path, dtype = folder / tensor.file, _numpy(tensor.dtype)
-    if min(tensor.shape, default=1) < 1:
-        raise BundleCorruptError(f"{path} has the shape {list(tensor.shape)}; every side must be at least 1")
-    size, wanted = path.stat().st_size, math.prod(tensor.shape) * dtype.itemsize
-    if size != wanted:
-        raise BundleCorruptError(
-            f"{path} has {size} bytes; {list(tensor.shape)} of {tensor.dtype} take {wanted}; make the bundle again"
-        )
-    values = np.fromfile(path, dtype).reshape(tensor.shape).astype(dtype.newbyteorder("="), copy=False)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise BundleCorruptError(f"{path} holds NaN or infinite values; make the bundle again from sound artefacts")
-    return values
+    return read_values(
+        folder / tensor.file,
+        tensor.shape,
+        tensor.dtype,
+        most_bytes=MOST_BUNDLED_BYTES,
+        error=BundleCorruptError,
+        fix="make the bundle again from sound artefacts",
+    )
 
 
 def _numpy(dtype: ElementType) -> np.dtype[np.generic]:

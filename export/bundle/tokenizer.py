@@ -8,14 +8,19 @@ from __future__ import annotations
 import html
 import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.bundle.manifest import BundleTokenizerSpec, Cleaning, SpecialText
+from export.bundle.manifest import SPLITTING, BundleTokenizerSpec, Cleaning, SpecialText
 from export.bundle.tensors import read_tensor, write_tensor
+from export.errors import BundleCorruptError
 from models.tokenizer import Tokenizer, clip_bpe, merge_parts
 from models.vocabulary import BYTE_TOKENS, FULL_VOCABULARY_SIZE
+
+if TYPE_CHECKING:
+    from regex import Pattern
 
 BYTES = 256
 PAD_ID = 0
@@ -48,6 +53,37 @@ def write_tokenizer(folder: Path, tokenizer: Tokenizer) -> BundleTokenizerSpec:
     )
 
 
+def _check_ids(merges: list[list[int]], kept: list[int] | None, specials: list[int]) -> None:
+    """Whether taking tokens apart always ends, at ids that the vocabulary has."""
+    late = next((row for row, parts in enumerate(merges) if max(parts) >= BYTE_TOKENS + row), None)
+    if late is not None:
+        raise BundleCorruptError(f"merge {late} is made of an id that comes after it; make the bundle again")
+    if kept is None:
+        return
+    if any(first >= second for first, second in itertools.pairwise(kept)) or kept[-1] >= FULL_VOCABULARY_SIZE:
+        raise BundleCorruptError("kept_ids are not ids of CLIP in ascending order, each once; make the bundle again")
+    missing = sorted({*range(BYTE_TOKENS), *specials} - set(kept))
+    if missing:
+        raise BundleCorruptError(
+            f"kept_ids lack the id {missing[0]} of a byte or special text: not every text could be written; "
+            "make the bundle again"
+        )
+
+
+def _compile(spec: BundleTokenizerSpec) -> Pattern[str]:
+    """The pattern by which text is split; as in CLIP, special texts are looked for first."""
+    import regex
+
+    fault = SPLITTING.fault(spec.pattern)
+    if fault is not None:
+        raise BundleCorruptError(f"the tokenizer's pattern {fault}; make the bundle again")
+    alternatives = [*(regex.escape(special.text) for special in spec.special_texts), spec.pattern]
+    try:
+        return regex.compile("|".join(alternatives), regex.IGNORECASE)
+    except regex.error as error:
+        raise BundleCorruptError(f"the tokenizer's pattern is none: {error}; make the bundle again") from error
+
+
 class BundleTokenizer:
     """Turns text into ids by a bundle's data alone.
 
@@ -56,8 +92,6 @@ class BundleTokenizer:
     """
 
     def __init__(self, spec: BundleTokenizerSpec, folder: Path) -> None:
-        import regex
-
         merges = read_tensor(folder, spec.merges).tolist()
         kept = None if spec.kept_ids is None else read_tensor(folder, spec.kept_ids).tolist()
         self._spec = spec
@@ -66,8 +100,8 @@ class BundleTokenizer:
         self._kept = None if kept is None else {old: new for new, old in enumerate(kept)}
         self._byte_ids = {byte: place for place, byte in enumerate(spec.byte_order)}
         self._specials = {special.text: special.id for special in spec.special_texts}
-        # As in CLIP, special texts are looked for first.
-        self._pattern = regex.compile("|".join([*map(regex.escape, self._specials), spec.pattern]), regex.IGNORECASE)
+        _check_ids(merges, kept, list(self._specials.values()))
+        self._pattern = _compile(spec)
 
     def encode(self, text: str) -> list[int]:
         """Ids of the text alone, neither framed nor cut."""

@@ -36,9 +36,9 @@ from export.bundle.tensors import write_tensor
 from export.bundle.tokenizer import write_tokenizer
 from export.bundle.tolerances import execution_here, tower_tolerances
 from export.encoders import embed
-from export.errors import BundleError
+from export.errors import ArtifactCorruptError, BundleError
 from export.manifest import GoldenTensor, list_files
-from export.parity import require_finite
+from export.paths import check_no_links
 from export.precision import Tower
 from export.targets import open_session, runtime_name
 from models import atomic, documents
@@ -56,7 +56,8 @@ class BundleRequest:
     """What to bundle.
 
     `templates` as `choose_templates` takes them; `weights_licence` is what the user states for the model's weights;
-    `allow_failed` takes artefacts that missed their parity budget, or were never compared.
+    `allow_failed` takes artefacts that missed their parity budget, or were never compared; `allow_untrained` those of
+    fresh random weights, which the bundle's licence notes name.
     """
 
     image: Artifact
@@ -65,6 +66,7 @@ class BundleRequest:
     templates: str | None = None
     weights_licence: str | None = None
     allow_failed: bool = False
+    allow_untrained: bool = False
 
 
 def write_bundle(request: BundleRequest, out: Path, advance: Advance = lambda count: None) -> Bundle:
@@ -83,7 +85,7 @@ def write_bundle(request: BundleRequest, out: Path, advance: Advance = lambda co
         PromptError: as `models.evaluation.prompts.load_templates`.
         StorageError: the folder cannot be written.
     """
-    check_pair(request.image, request.text, allow_failed=request.allow_failed)
+    check_pair(request.image, request.text, allow_failed=request.allow_failed, allow_untrained=request.allow_untrained)
     _check_place(out)
     image, text = request.image.manifest, request.text.manifest
     assert image.preprocess is not None and text.tokenizer is not None
@@ -142,7 +144,7 @@ def write_bundle(request: BundleRequest, out: Path, advance: Advance = lambda co
     return bundle
 
 
-def check_pair(image: Artifact, text: Artifact, *, allow_failed: bool = False) -> None:
+def check_pair(image: Artifact, text: Artifact, *, allow_failed: bool = False, allow_untrained: bool = False) -> None:
     """Refuses artefacts that cannot be used together.
 
     Raises:
@@ -155,6 +157,11 @@ def check_pair(image: Artifact, text: Artifact, *, allow_failed: bool = False) -
                 "give the image artefact to --image and the text artefact to --text"
             )
         _check_artifact(artifact, allow_failed=allow_failed)
+        if artifact.manifest.trained is False and not allow_untrained:
+            raise BundleError(
+                f"{artifact.label} has untrained random weights, whose answers mean nothing; export a trained model "
+                "(--weights, or a run's folder as --model), or give --allow-untrained to measure latency alone"
+            )
     first, second = image.manifest, text.manifest
     for what, left, right in (
         ("weights", first.model.weights_sha256, second.model.weights_sha256),
@@ -190,7 +197,8 @@ def _check_artifact(artifact: Artifact, *, allow_failed: bool) -> None:
     if manifest.preprocess is not None:
         check_image_input(manifest.preprocess, manifest.inputs[0])
     for tensor in (manifest.golden.inputs, manifest.golden.reference, manifest.golden.outputs):
-        require_finite(artifact.golden(tensor), f"{artifact.folder / tensor.file}")
+        # Refused here where a value is not finite, before anything is run.
+        artifact.golden(tensor)
     if allow_failed:
         return
     if manifest.parity is None:
@@ -212,6 +220,7 @@ def _check_place(out: Path) -> None:
 def _store_tower(artifact: Artifact, folder: Path) -> BundledTower:
     manifest = artifact.manifest
     place = folder / manifest.tower
+    check_no_links(artifact.folder, (entry.path for entry in manifest.model_files), error=ArtifactCorruptError)
     for entry in manifest.model_files:
         copy = place / entry.path
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,51 +13,10 @@ from export.coreml_reference.binding import TENSOR_OPS
 from export.coreml_reference.ops_constexpr import CONSTEXPR_OPS
 from export.coreml_reference.program import Program
 from export.coreml_reference.storage import storage_name
+from export.package_report import Inspection, OpSummary, WeightSummary
 
 # Inputs of `constexpr_*` ops that hold the weights themselves, not masks, tables or scales.
 _DATA = ("nonzero_data", "indices_nonzero_data", "quantized_data", "data", "indices", "source_val")
-
-
-@dataclass(frozen=True)
-class OpSummary:
-    """All ops of one type: how many, the element types of their results, and the bytes of the weights they read.
-
-    `known` says whether the reference executor can run them.
-    """
-
-    op_type: str
-    count: int
-    precisions: tuple[tuple[str, int], ...]
-    weight_bytes: int
-    known: bool
-
-
-@dataclass(frozen=True)
-class WeightSummary:
-    """All weights stored in one form: how many, their bytes, and the values they stand for."""
-
-    form: str
-    count: int
-    stored_bytes: int
-    values: int
-
-    @property
-    def bits(self) -> float:
-        """Bits a value, with scales, tables and masks."""
-        return 8 * self.stored_bytes / max(1, self.values)
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """A program's ops, the most frequent first, and its weights, the largest form first."""
-
-    ops: tuple[OpSummary, ...]
-    weights: tuple[WeightSummary, ...]
-
-    @property
-    def unknown_ops(self) -> tuple[str, ...]:
-        """Op types that the reference executor lacks."""
-        return tuple(op.op_type for op in self.ops if not op.known)
 
 
 def inspect(program: Program) -> Inspection:
@@ -68,7 +26,7 @@ def inspect(program: Program) -> Inspection:
     read: dict[str, int] = defaultdict(int)
     forms: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     counted: set[int] = set()
-    for op in program.function.operations:
+    for op in program.operations:
         if op.op_type == "const" or op.op_type in CONSTEXPR_OPS:
             continue
         counts[op.op_type] += 1

@@ -63,7 +63,7 @@ def single_precision(program: Program) -> Iterator[Prediction]:
 
 
 def flexible_shapes(program: Program) -> Iterator[Prediction]:
-    free = [str(spec) for spec in program.inputs if None in spec.shape]
+    free = [str(spec) for spec in program.inputs if None in spec.shape and not spec.enumerated]
     if free:
         yield Prediction(
             "flexible-shapes",
@@ -97,7 +97,7 @@ def dilated(program: Program) -> Iterator[Prediction]:
 def narrow_rows(program: Program) -> Iterator[Prediction]:
     """Tensors whose last axis fills less than half of the bytes it is padded to."""
     narrow: Counter[str] = Counter()
-    for op in program.function.operations:
+    for op in program.operations:
         if op.op_type.startswith("const"):
             continue
         for variable in op.outputs:
@@ -131,7 +131,7 @@ def token_rows(program: Program) -> Iterator[Prediction]:
 
 def memory_moves(program: Program) -> Iterator[Prediction]:
     names = _named(program, "transpose", "reshape")
-    if len(names) > len(program.function.operations) // 20 and len(names) > 4:
+    if len(names) > len(program.operations) // 20 and len(names) > 4:
         yield Prediction(
             "memory-moves",
             _counted(names),
@@ -183,7 +183,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _named(program: Program, *op_types: str) -> list[Any]:
-    return [op for op in program.function.operations if op.op_type in op_types]
+    return [op for op in program.operations if op.op_type in op_types]
 
 
 def _counted(operations: list[Any]) -> str:

@@ -18,7 +18,7 @@ from export.samples import label_prompts, parity_inputs
 from export.tower_module import example_input
 from models.checkpoint import weights_sha256
 from models.clip import AnyModel
-from models.registry import build_model, checkpoint_of, resolve_config
+from models.registry import FRESH_WEIGHTS, build_model, checkpoint_of, resolve_config
 from models.tokenizer import load_tokenizer
 
 
@@ -92,10 +92,16 @@ def load_subject(artifact: Artifact, weights: str | None = None, samples: int | 
         NonFiniteError: the model itself gives NaN or infinity.
     """
     config = resolve_config(str(artifact.folder / CONFIG_NAME), weights=weights)
+    if weights is None and artifact.manifest.trained is False:
+        weights = FRESH_WEIGHTS
     model = build_model(config, weights)
     expected, found = artifact.manifest.model.weights_sha256, weights_sha256(model)
     if found != expected:
-        given = f"--weights {weights}" if weights else "the weights that come with its configuration"
+        given = (
+            f"--weights {weights}"
+            if weights not in (None, FRESH_WEIGHTS)
+            else "the weights that come with its configuration"
+        )
         raise WeightsMismatchError(
             f"{artifact.folder} was made from weights {expected[:12]}..., {given} are {found[:12]}...; "
             "give the checkpoint that was exported with --weights"

@@ -150,7 +150,8 @@ def _onnx_runtime(version: tuple[int, ...]) -> OnnxRuntime:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(".") if part.isdigit())
+    # Of a file from outside: nobody counts to a thousand million.
+    return tuple(int(part[:9]) for part in text.split(".") if part.isascii() and part.isdigit())
 
 
 def wrong_description(subject: Subject) -> Iterator[Spot]:
@@ -164,5 +165,8 @@ def wrong_description(subject: Subject) -> Iterator[Spot]:
         wanted = [(spec.dtype, tuple(spec.shape)) for spec in described]
         got = [(value.dtype, value.shape) for value in there]
         if wanted != got:
-            words = [", ".join(f"{dtype} {list(shape)}" for dtype, shape in side) for side in (got, wanted)]
+            words = [
+                ", ".join(f"{dtype} {'of any shape' if shape is None else list(shape)}" for dtype, shape in side)
+                for side in (got, wanted)
+            ]
             yield Spot(kind, f"the file has {words[0]}, its manifest says {words[1]}")

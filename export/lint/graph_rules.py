@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from export.lint.graph import HALF_TYPES, HEAVY_KINDS, WEIGHTED_KINDS, Format, Graph, Op, OpKind, Weight
+from export.lint.graph import HALF_TYPES, HEAVY_KINDS, WEIGHTED_KINDS, Format, Graph, Op, OpKind, Value, Weight
 from export.lint.subject import Spot, Subject, listed
 from export.precision import Tower
 
@@ -27,19 +27,24 @@ def half_precision_ids(subject: Subject) -> Iterator[Spot]:
     if graph is None:
         return
     harmful = _FLOATS if graph.format is Format.PROGRAM else HALF_TYPES
-    ids = {value.name for value in graph.inputs if value.dtype.startswith(("int", "uint")) and len(value.shape) == 2}
+    ids = {value.name for value in graph.inputs if value.dtype.startswith(("int", "uint")) and _rank(value) == 2}
     for op in graph.ops:
         touched = [name for name in op.inputs if name in ids]
         if not touched:
             continue
         if op.kind is OpKind.ARGMAX:
-            if graph.format is Format.PROGRAM or any(graph.values[name].dtype in HALF_TYPES for name in touched):
+            halves = (graph.values[name].dtype in HALF_TYPES for name in touched if name in graph.values)
+            if graph.format is Format.PROGRAM or any(halves):
                 yield Spot(op.where, "argmax over token ids: converters compute it in half precision")
         elif op.kind in _IDS_GO_ON:
             made = [name for name in op.outputs if name in graph.values and graph.values[name].dtype in harmful]
             if made:
                 yield Spot(op.where, f"token ids become {graph.values[made[0]].dtype}")
             ids.update(op.outputs)
+
+
+def _rank(value: Value) -> int | None:
+    return None if value.shape is None else len(value.shape)
 
 
 def int64_input(subject: Subject) -> Iterator[Spot]:
@@ -49,12 +54,15 @@ def int64_input(subject: Subject) -> Iterator[Spot]:
 
 
 def infinite_mask(subject: Subject) -> Iterator[Spot]:
-    """Constants that half precision turns into infinity, in a graph with half floats or on its way to one."""
+    """Constants that half precision turns into infinity, in a graph with half floats or on its way to one.
+
+    A mask that nothing reads (OpenCLIP's text towers keep one) changes no result.
+    """
     graph = subject.graph
     if graph is None or not (graph.in_half or graph.format is Format.PROGRAM):
         return
     for weight in graph.weights:
-        if weight.lowest is not None and weight.lowest < -HALF_MAX:
+        if weight.read and weight.lowest is not None and weight.lowest < -HALF_MAX:
             yield Spot(weight.name, f"holds {weight.lowest:.3g}, which half precision stores as -inf")
 
 
@@ -62,7 +70,7 @@ def dynamic_shape(subject: Subject) -> Iterator[Spot]:
     graph = subject.graph
     if graph is None:
         return
-    free = [str(value) for value in (*graph.inputs, *graph.outputs) if None in value.shape]
+    free = [str(value) for value in (*graph.inputs, *graph.outputs) if value.is_free]
     if free:
         yield Spot("inputs and outputs", f"sizes are open: {listed(free)}")
         return
@@ -74,7 +82,7 @@ def dynamic_shape(subject: Subject) -> Iterator[Spot]:
 
 def _is_free(graph: Graph, name: str) -> bool:
     value = graph.values.get(name)
-    return value is not None and None in value.shape
+    return value is not None and value.is_free
 
 
 def missing_normalisation(subject: Subject) -> Iterator[Spot]:
@@ -127,12 +135,23 @@ def weights_stored_twice(subject: Subject) -> Iterator[Spot]:
 
 def quantised_end_layer(subject: Subject) -> Iterator[Spot]:
     """The first layer of the image tower, and the projection of both."""
-    layers = [op for op in subject.graph.ops if op.kind in WEIGHTED_KINDS] if subject.graph else []
-    if len(layers) < 2:
+    graph = subject.graph
+    if graph is None:
         return
-    ends = [("last", layers[-1])]
-    if subject.tower is not Tower.TEXT:
-        ends.insert(0, ("first", layers[0]))
-    for which, op in ends:
-        if op.activation_bits is not None and op.activation_bits <= 8:
-            yield Spot(op.where, f"the {which} layer computes with {op.activation_bits}-bit activations")
+    # Branches and bodies that ops call are no towers.
+    for part in graph.parts or ("",):
+        layers = [op for op in graph.ops if op.part == part and op.kind in WEIGHTED_KINDS]
+        if len(layers) < 2:
+            continue
+        ends = [("last", layers[-1])]
+        if (tower_by_input(graph.inputs_of(part)) if graph.parts else subject.tower) is not Tower.TEXT:
+            ends.insert(0, ("first", layers[0]))
+        for which, op in ends:
+            if op.activation_bits is not None and op.activation_bits <= 8:
+                yield Spot(op.where, f"the {which} layer computes with {op.activation_bits}-bit activations")
+
+
+def tower_by_input(inputs: Sequence[Value]) -> Tower | None:
+    """A foreign graph's tower, by the rank of its first input; None where that tells nothing."""
+    rank = _rank(inputs[0]) if inputs else None
+    return {4: Tower.IMAGE, 2: Tower.TEXT}.get(rank or 0)

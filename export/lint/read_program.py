@@ -25,9 +25,12 @@ def read_program(module: nn.Module, example: Tensor) -> Graph:
     tensors = {**program.state_dict, **program.constants}
     values: dict[str, Value] = {}
     ops: list[Op] = []
+    # What no op reads goes to no converter: OpenCLIP's causal mask, for one, in whose place the tower has its own.
+    placeholders = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
+    read = dict.fromkeys(target for name, target in stored.items() if placeholders[name].users)
     weights = [
         weight_of(target, _numbers(tensors[target]), dtype=_dtype(tensors[target].dtype))
-        for target in dict.fromkeys(stored.values())
+        for target in read
         if isinstance(tensors.get(target), Tensor)
     ]
     for node in program.graph.nodes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 from executorch.backends.xnnpack.serialization.xnnpack_graph_serialize import XNNHeader
 from executorch.exir._serialize._flatbuffer import _run_flatc
 
-from export.lint.graph import Op, Value, Weight, weight_of
+from export.lint.graph import Op, Value, Weight, typed, weight_of
 from export.lint.op_kinds import kind_of
 
 _SCHEMA = "schema.fbs"
@@ -54,7 +55,10 @@ def read_xnnpack(payloads: list[bytes], named: Mapping[str, bytes]) -> list[Dele
         for path, payload in zip(paths, payloads, strict=True):
             path.write_bytes(_graph_bytes(payload))
         options = ["--json", "--strict-json", "--defaults-json", "-o", scratch, str(folder / _SCHEMA), "--"]
-        _run_flatc([*options, *map(str, paths)])
+        try:
+            _run_flatc([*options, *map(str, paths)])
+        except subprocess.SubprocessError as error:
+            raise ValueError("the payload of the XNNPACK delegate is damaged") from error
         texts = [path.with_suffix(".json").read_bytes() for path in paths]
     return [
         _graph(json.loads(_NOT_FINITE.sub(b": null", text)), f"delegate {number}", payload, named)
@@ -114,7 +118,5 @@ def _op(node: dict[str, Any], prefix: str, constants: set[str], quantized: dict[
 
 
 def _weight(name: str, dtype: str, stored: bytes, place: str) -> Weight:
-    raw = np.frombuffer(stored, np.uint8)
     # Elements of fewer than 8 bits lie packed, and numpy has no name for them.
-    plain = dtype in np.sctypeDict and raw.size % np.dtype(dtype).itemsize == 0
-    return weight_of(name, raw.view(dtype) if plain else raw, dtype=dtype, place=place)
+    return weight_of(name, typed(np.frombuffer(stored, np.uint8), dtype), dtype=dtype, place=place)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from export.converter_noise import quiet_loggers
 from export.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, TargetUnavailableError
-from models.errors import PocketClipError, choices
+from models.errors import PocketClipError, choices, first_line
 
 if TYPE_CHECKING:
     from export.lint.graph import Graph
@@ -22,11 +22,12 @@ class Reader:
     module: str
     function: str
     extra: str
+    is_folder: bool = False
 
 
 READERS: dict[str, Reader] = {
     ".onnx": Reader("export.lint.read_onnx", "read_onnx", "onnx"),
-    ".mlpackage": Reader("export.lint.read_coreml", "read_coreml", "coreml"),
+    ".mlpackage": Reader("export.lint.read_coreml", "read_coreml", "coreml", is_folder=True),
     ".pte": Reader("export.lint.read_executorch", "read_executorch", "executorch"),
     ".tflite": Reader("export.lint.read_tflite", "read_tflite", "tflite"),
 }
@@ -37,7 +38,7 @@ def read_graph(path: Path) -> Graph:
 
     Raises:
         ArtifactNotFoundError: there is no such file.
-        ArtifactError: it is of a kind that no reader takes.
+        ArtifactError: it is of a kind that no reader takes, or no regular file.
         ArtifactCorruptError: its content cannot be read.
         TargetUnavailableError: the reader's packages are not installed.
     """
@@ -46,6 +47,8 @@ def read_graph(path: Path) -> Graph:
     reader = READERS.get(path.suffix)
     if reader is None:
         raise ArtifactError(f"{path} is no model file that can be linted; known are: {choices(READERS)}")
+    if reader.is_folder != path.is_dir() or not (path.is_file() or path.is_dir()):
+        raise ArtifactError(f"{path} is no {'folder' if reader.is_folder else 'regular file'}, as {path.suffix} is")
     quiet_loggers()
     try:
         read = getattr(importlib.import_module(reader.module), reader.function)
@@ -58,7 +61,8 @@ def read_graph(path: Path) -> Graph:
         return read(path)
     except PocketClipError:
         raise
+    except MemoryError as error:
+        raise ArtifactCorruptError(f"{path} cannot be read: it needs more memory than there is") from error
     except Exception as error:
         # Protobuf, flatbuffers, flatc and coremltools each raise classes of their own.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ArtifactCorruptError(f"{path} cannot be read: {reason}; export it again") from error
+        raise ArtifactCorruptError(f"{path} cannot be read: it is damaged ({first_line(error)})") from error

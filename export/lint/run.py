@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.errors import ArtifactError, LintRuleError, TargetUnavailableError
+from export.errors import ArtifactCorruptError, ArtifactError, LintRuleError, TargetUnavailableError
 from export.lint.finding import LintFinding
-from export.lint.graph import Format, Graph
+from export.lint.graph import Format
+from export.lint.graph_rules import tower_by_input
 from export.lint.readers import READERS, read_graph
 from export.lint.rules import BY_CODE, RULES, UNREADABLE, Rule
 from export.lint.subject import Subject
@@ -28,12 +29,45 @@ if TYPE_CHECKING:
     from models.config import AnyConfig
     from models.preprocess import PreprocessSpec
 
+# Characters of a place or message in a finding.
+_LONGEST = 1000
 _TARGET_OF = {
     Format.ONNX: TargetName.ONNX,
     Format.COREML: TargetName.COREML,
     Format.EXECUTORCH: TargetName.EXECUTORCH,
     Format.TFLITE: TargetName.TFLITE,
 }
+
+
+@dataclass(frozen=True)
+class Linted:
+    """What a subject was found to have.
+
+    `looked_at` has the names of its graphs where it has several, `not_looked_at` what was left out, and why.
+    """
+
+    label: str
+    findings: tuple[LintFinding, ...]
+    looked_at: tuple[str, ...] = ()
+    not_looked_at: tuple[str, ...] = ()
+
+
+def summary(subject: Subject, findings: tuple[LintFinding, ...]) -> Linted:
+    """What is shown of a linted subject: without its graph, so that a process can pass it on."""
+    graph = subject.graph
+    if graph is None:
+        return Linted(subject.label, findings)
+    return Linted(subject.label, findings, (*graph.parts, *graph.inner), graph.unseen)
+
+
+def summary_of_file(path: Path) -> Linted:
+    """`lint_file` in short."""
+    return summary(*lint_file(path))
+
+
+def summary_of_artifact(artifact: Artifact) -> Linted:
+    """`lint_artifact` in short."""
+    return summary(*lint_artifact(artifact))
 
 
 def lint(subject: Subject) -> tuple[LintFinding, ...]:
@@ -101,7 +135,11 @@ def lint_artifact(artifact: Artifact) -> tuple[Subject, tuple[LintFinding, ...]]
     """
     outputs = artifact.golden(artifact.manifest.golden.outputs)
     subject = _artifact_subject(artifact.label, artifact.folder, artifact.manifest, outputs)
-    return _linted(replace(subject, graph=read_graph(artifact.model_path)))
+    try:
+        graph = read_graph(artifact.model_path)
+    except ArtifactCorruptError as error:
+        raise ArtifactCorruptError(f"{error}; export it again") from error
+    return _linted(replace(subject, graph=graph))
 
 
 def lint_file(path: Path) -> tuple[Subject, tuple[LintFinding, ...]]:
@@ -119,7 +157,7 @@ def lint_file(path: Path) -> tuple[Subject, tuple[LintFinding, ...]]:
     return _linted(
         Subject(
             label=str(path),
-            tower=_tower_by_input(graph),
+            tower=None if graph.parts else tower_by_input(graph.inputs),
             graph=graph,
             target=target,
             requires=requirement(target, TARGETS[target].base),
@@ -173,15 +211,14 @@ def _own_preprocess(folder: Path, manifest: Manifest) -> PreprocessSpec | None:
     return replace(spec, mean=tuple(stored["mean"]), std=tuple(stored["std"]))
 
 
-def _tower_by_input(graph: Graph) -> Tower | None:
-    """A foreign file's tower, by the rank of its first input; None where that tells nothing."""
-    rank = len(graph.inputs[0].shape) if graph.inputs else 0
-    return {4: Tower.IMAGE, 2: Tower.TEXT}.get(rank)
-
-
 def _linted(subject: Subject) -> tuple[Subject, tuple[LintFinding, ...]]:
     return subject, lint(subject)
 
 
 def _finding(rule: Rule, where: str, message: str) -> LintFinding:
-    return LintFinding(rule.code, rule.severity, where, message, rule.fix)
+    return LintFinding(rule.code, rule.severity, _short(where), _short(message), rule.fix)
+
+
+def _short(text: str) -> str:
+    """Names in files from outside have any length."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -65,18 +65,21 @@ def compare_command(
     out: Annotated[Path, typer.Option("--out", help="Folder that keeps the sensitivities.")] = Path("artifacts"),
 ) -> None:
     """Prints a table of fp32, the uniform precision, and one mixed artefact for each budget."""
+    import functools
     from dataclasses import replace
 
     from export.calibration import parse_calibration
     from export.mixed.budget import parse_max_drop
     from export.mixed.command import with_mixed
     from export.plan import make_plan
-    from models.registry import build_model
+    from models.registry import build_model, choose_model
 
     options = parse_calibration(calibration)
-    chosen = make_plan(model, [], weights, target, quantize, tower, out, calibration=options).jobs
+    fresh = weights is None and not choose_model(model).trained
+    plan = functools.partial(make_plan, calibration=options, fresh_weights=fresh)
+    chosen = plan(model, [], weights, target, quantize, tower, out).jobs
     uniform = chosen[0]
-    base = make_plan(model, [], weights, target, "fp32", tower, out, calibration=options).jobs[0]
+    base = plan(model, [], weights, target, "fp32", tower, out).jobs[0]
     mixed = [with_mixed([uniform], str(parse_max_drop(text)), None, [])[0] for text in max_drop]
     built = build_model(uniform.config, uniform.weights)
     jobs = [base, uniform, *(replace(job, out=out) for job in mixed)]

@@ -19,9 +19,13 @@ from export.precision import Precision, TargetName
 from export.targets import schemes
 from export.targets.base import Availability, Target
 from export.targets.schemes import Scheme
-from models.errors import PocketClipError, choices
+from models.errors import PocketClipError, choices, first_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
     from export.artifact import Artifact
     from export.runtimes import Session
 
@@ -222,14 +226,41 @@ def open_model(target_name: TargetName, path: Path, threads: int = 1) -> Session
     target = load_target(target_name)
     try:
         with held_stderr():
-            return target.open(path, threads)
-    except (PocketClipError, KeyboardInterrupt):
+            session = target.open(path, threads)
+    except ArtifactCorruptError as error:
+        raise ArtifactCorruptError(f"{error}; export it again") from error
+    except PocketClipError:
         raise
     except Exception as error:
         # Each runtime has error types of its own; all of them mean that the file cannot be used.
         raise ArtifactCorruptError(
-            f"{target.executed_by()} cannot load {path}: {_first_line(error)}; export it again"
+            f"{target.executed_by()} cannot load {path}: {first_line(error)}; export it again"
         ) from error
+    return _WordedSession(session, target, path)
+
+
+class _WordedSession:
+    """A session whose runtime's errors are ours: what is wrong with a file may show when it runs."""
+
+    def __init__(self, session: Session, target: Target, path: Path) -> None:
+        self._session, self._target, self._path = session, target, path
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        try:
+            outputs = self._session.run(inputs)
+        except PocketClipError:
+            raise
+        except Exception as error:
+            raise self._refused(first_line(error)) from error
+        if not outputs:
+            raise self._refused("it gives no output")
+        return outputs
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _refused(self, reason: str) -> ArtifactCorruptError:
+        return ArtifactCorruptError(f"{self._target.executed_by()} cannot run {self._path}: {reason}; export it again")
 
 
 def package_versions(target: TargetName) -> dict[str, str]:
@@ -243,7 +274,3 @@ def _version(distribution: str) -> str | None:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import coremltools
@@ -26,6 +27,7 @@ from coremltools.optimize.coreml import (
 
 from export import runtimes
 from export.coreml_reference import ReferenceExecutor, load_program
+from export.coreml_reference.package import private_copy
 from export.mixed.plan import KeptPrecision, kept_modules
 from export.precision import Precision
 from export.sensitive import eight_bit_modules
@@ -61,12 +63,28 @@ class CoreMLTarget:
 
     def open(self, model_path: Path, threads: int) -> runtimes.Session:
         if sys.platform == "darwin":
-            return runtimes.open_session("coreml", str(model_path), threads)
+            return _PrivateSession(model_path, threads)
         return ReferenceSession(model_path)
 
     def executed_by(self) -> str:
         version = metadata.version("coremltools")
         return f"coremltools {version}" if sys.platform == "darwin" else f"reference executor, coremltools {version}"
+
+
+class _PrivateSession:
+    """Core ML itself on a copy of the package, because it writes into what it opens."""
+
+    def __init__(self, model_path: Path, threads: int) -> None:
+        self._folder = TemporaryDirectory(prefix="pocketclip-coreml-")
+        copied = private_copy(model_path, Path(self._folder.name))
+        self._session = runtimes.open_session("coreml", str(copied), threads)
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return self._session.run(inputs)
+
+    def close(self) -> None:
+        self._session.close()
+        self._folder.cleanup()
 
 
 class ReferenceSession:

@@ -12,12 +12,13 @@ import coremltools
 import numpy as np
 import torch
 
-from export import runtimes
-from export.errors import ConversionError
+from export import delegate_payload, runtimes
+from export.errors import ArtifactCorruptError, ConversionError
 from export.precision import Precision
 from export.targets.base import LoweringRequest
 from export.targets.coreml import ReferenceSession
 from export.targets.schemes import EXECUTORCH_COREML_SCHEMES
+from models.errors import first_line
 
 FILE_NAME = "model.pte"
 BACKEND = "CoreMLBackend"
@@ -77,21 +78,37 @@ class DelegateSession:
 
 
 def unpack_delegate(model_path: Path, folder: Path) -> Path:
-    """Writes the `.mlpackage` that a `.pte` carries for the Core ML delegate into `folder`.
+    """Writes the `.mlpackage` that a `.pte` carries for the Core ML delegate into `folder`, which is empty.
 
     Raises:
-        ValueError: the file holds no program for that delegate.
+        ArtifactCorruptError: the file cannot be read, holds no program for that delegate, or one whose files have
+            other names than plain ones.
     """
-    from executorch.backends.apple.coreml import executorchcoreml
     from executorch.exir._serialize._program import _extract_delegate_payload
 
-    payload = _extract_delegate_payload(model_path.read_bytes(), BACKEND)
-    if payload is None or not executorchcoreml.unflatten_directory_contents(payload, str(folder)):
-        raise ValueError(f"{model_path.name} holds no program for the Core ML delegate")
-    found = next(folder.rglob("*.mlpackage"), None)
-    if found is None:
-        raise ValueError(f"{model_path.name} holds no .mlpackage for the Core ML delegate")
-    return found
+    try:
+        payload = _extract_delegate_payload(model_path.read_bytes(), BACKEND)
+    except Exception as error:
+        # flatbuffers and struct raise whatever a damaged file leads them to.
+        raise ArtifactCorruptError(f"{model_path} cannot be read: {first_line(error)}") from error
+    if payload is None:
+        raise ArtifactCorruptError(f"{model_path} holds no program for the Core ML delegate")
+    return unpack_payload(payload, folder, model_path)
+
+
+def unpack_payload(payload: bytes, folder: Path, model_path: Path) -> Path:
+    """The same for a payload that was found in the file at `model_path`."""
+    try:
+        files = delegate_payload.files_of(payload)
+    except delegate_payload.PayloadFault as fault:
+        raise ArtifactCorruptError(f"{model_path}: the Core ML delegate's payload {fault}") from None
+    packages = {path.parts[0] for path in files if path.parts[0].endswith(".mlpackage")}
+    if len(packages) != 1:
+        raise ArtifactCorruptError(
+            f"{model_path} holds {len(packages) or 'no'} .mlpackage for the Core ML delegate; one is expected"
+        )
+    delegate_payload.write_files(files, folder)
+    return folder / packages.pop()
 
 
 def _outside_delegate(program: torch.export.ExportedProgram) -> list[str]:

@@ -6,7 +6,6 @@ torchvision's `RandAugment` with 2 operations of magnitude 9 in 31 bins).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from torchvision.transforms import InterpolationMode, RandomResizedCrop
 from torchvision.transforms import functional as transforms
 
 from models.errors import ConfigError, DatasetError
+from models.untrusted import json_text
 
 Crop = tuple[int, int, int, int]
 """(top, left, height, width) in pixels of the upright source image."""
@@ -28,6 +28,11 @@ are scaled, so that every size shows the same part of the image."""
 
 OPERATIONS_PER_IMAGE = 2
 DEFAULT_RATIO = (3 / 4, 4 / 3)
+# Far above what anyone stores: more is damage, and would take minutes for one image.
+MOST_OPERATIONS = 16
+MOST_AUGMENTATIONS = 1000
+MOST_MAGNITUDE = 10_000.0
+_MOST_BYTES = 1 << 20
 
 _BIN = 9
 _LAST_BIN = 30
@@ -114,9 +119,14 @@ class CompressedAugmentation:
         top, left, height, width = self.crop
         if min(top, left) < 0 or min(height, width) < 1:
             raise DatasetError(f"the crop {self.crop} is no (top, left, height, width) in pixels")
+        if self.operations is not None and len(self.operations) > MOST_OPERATIONS:
+            raise DatasetError(f"{len(self.operations)} operations on one image; at most {MOST_OPERATIONS} are applied")
         for place, magnitude in self.operations or ():
-            if not 0 <= place < len(OPERATIONS) or not math.isfinite(magnitude):
-                raise DatasetError(f"[{place}, {magnitude}] is no operation: places are 0 to {len(OPERATIONS) - 1}")
+            if not 0 <= place < len(OPERATIONS) or not abs(magnitude) <= MOST_MAGNITUDE:
+                raise DatasetError(
+                    f"[{place}, {magnitude}] is no operation: places are 0 to {len(OPERATIONS) - 1}, magnitudes "
+                    f"at most {MOST_MAGNITUDE:g}"
+                )
             if place == _POSTERIZE and not 0 <= int(magnitude) <= 8:
                 raise DatasetError(f"posterize keeps 0 to 8 bits, got {magnitude}")
 
@@ -127,9 +137,9 @@ class CompressedAugmentation:
             crop, operations = value
             top, left, height, width = (_whole(number) for number in crop)
             pairs = None if operations is None else tuple((_whole(place), float(by)) for place, by in operations)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DatasetError(
-                f"{json.dumps(value)[:80]} is no stored augmentation [crop, [[operation, magnitude], ...]]"
+                f"{str(value)[:80]} is no stored augmentation [crop, [[operation, magnitude], ...]]"
             ) from error
         return cls((top, left, height, width), pairs)
 
@@ -149,12 +159,16 @@ class CompressedAugmentation:
                 f"the crop {self.crop} reaches beyond the image of {image.height} x {image.width} pixels"
             )
         source: Any = image
-        result: Any = transforms.resized_crop(
-            source, top, left, height, width, [size, size], interpolation=InterpolationMode.BICUBIC
-        )
-        for place, magnitude in self.operations or ():
-            scaled = magnitude * size / TRANSLATION_SIZE if place in _TRANSLATIONS else magnitude
-            result = OPERATIONS[place].apply(result, scaled)
+        try:
+            result: Any = transforms.resized_crop(
+                source, top, left, height, width, [size, size], interpolation=InterpolationMode.BICUBIC
+            )
+            for place, magnitude in self.operations or ():
+                scaled = magnitude * size / TRANSLATION_SIZE if place in _TRANSLATIONS else magnitude
+                result = OPERATIONS[place].apply(result, scaled)
+        except Exception as error:
+            # Pillow and torchvision raise whatever they meet in numbers that no augmentation has.
+            raise DatasetError(f"the augmentation cannot be applied: {error or type(error).__name__}") from error
         return result
 
 
@@ -189,13 +203,17 @@ def parse_augmentations(data: bytes) -> tuple[CompressedAugmentation, ...]:
         DatasetError: it has another form or is empty.
     """
     try:
-        listed = json.loads(data)["param_aug"]
+        listed = json_text.loads(data, most_bytes=_MOST_BYTES)["param_aug"]
         # The published DataCompDR files hold the list as text.
-        listed = json.loads(listed) if isinstance(listed, str) else listed
-    except (ValueError, KeyError, TypeError) as error:
+        listed = json_text.loads(listed, most_bytes=_MOST_BYTES) if isinstance(listed, str) else listed
+    except json_text.JsonFault as error:
+        raise DatasetError(f"paug.json {error}") from error
+    except (KeyError, TypeError) as error:
         raise DatasetError('paug.json is no {"param_aug": [...]}') from error
     if not isinstance(listed, list) or not listed:
         raise DatasetError("paug.json lists no augmentation")
+    if len(listed) > MOST_AUGMENTATIONS:
+        raise DatasetError(f"paug.json lists {len(listed)} augmentations; at most {MOST_AUGMENTATIONS} are read")
     return tuple(CompressedAugmentation.from_json(entry) for entry in listed)
 
 

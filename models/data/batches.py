@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
+from models.data.left_out import LeftOut
 from models.data.skips import SkippedSample
 from models.errors import DatasetError
 
@@ -85,6 +86,11 @@ class BatchSource(Protocol):
         """How many samples were skipped."""
         ...
 
+    @property
+    def left_out(self) -> Mapping[str, Sequence[LeftOut]]:
+        """What was passed over in what was read so far, by shard: members and files that are no samples."""
+        ...
+
     def close(self) -> None:
         """Ends worker processes."""
         ...
@@ -111,7 +117,7 @@ def open_batches(
     on_skip: Callable[[SkippedSample], object] | None = None,
     cache: Path | None = None,
 ) -> BatchSource:
-    """The batches of shards or of a table, the same ones for any number of workers.
+    """The batches of shards, a table or a folder, the same ones for any number of workers.
 
     Args:
         source: as `models.data.source.parse_source` reads it; scenes are not served here.
@@ -144,9 +150,9 @@ def open_batches(
 
     source = parse_source(source) if isinstance(source, str) else source
     if isinstance(source, SceneSource):
-        raise DatasetError("scenes are rendered by the trainer; give webdataset:PATTERN or csv:FILE here")
+        raise DatasetError("scenes are rendered by the trainer; give webdataset:PATTERN, csv:FILE or folder:PATH here")
     if reinforced and not isinstance(source, ShardSource):
-        raise DatasetError("a table holds no teacher embeddings; make shards of it with pocketclip reinforce")
+        raise DatasetError("tables and folders hold no teacher embeddings; make shards of it with pocketclip reinforce")
     require_scale("crop_scale", crop_scale)
     width = sum(teacher_dims or teacher_dims_of(source)) if reinforced and isinstance(source, ShardSource) else None
     index = open_index(source, cache=cache)

@@ -23,7 +23,7 @@ from models.data.references import (
     decode_image,
 )
 from models.data.shards import AUGMENTATION_MEMBER, EMBEDDING_MEMBERS
-from models.data.skips import SkippedSample
+from models.data.skips import SkippedSample, reason_of
 from models.errors import DatasetError
 from models.preprocess import Interpolation, PreprocessSpec, resize_and_crop
 from models.tokenizer import Tokenizer
@@ -86,8 +86,8 @@ class SampleDecoder:
             if self.teacher_width is None:
                 return self._plain(reference.read(PLAIN_MEMBERS), draws)
             return self._reinforced(reference.read(REINFORCED_MEMBERS), draws, self.teacher_width)
-        except DatasetError as error:
-            return CorruptSample(SkippedSample(reference.name, str(error)), isinstance(reference, ShardFault))
+        except Exception as error:
+            return corrupt_sample(reference, error)
 
     def _plain(self, raw: RawSample, draws: np.random.Generator) -> DecodedSample:
         image = decode_image(raw.image)
@@ -125,6 +125,11 @@ class SampleDecoder:
                 synthetic, synthetic_token_ids, embeddings.image[chosen], embeddings.text[0], embeddings.text[row]
             ),
         )
+
+
+def corrupt_sample(reference: SampleReference, error: Exception) -> CorruptSample:
+    """A sample that failed, whatever was raised: no single one ends a run, and too many do."""
+    return CorruptSample(SkippedSample(reference.name, reason_of(error)), isinstance(reference, ShardFault))
 
 
 def _require_shapes(embeddings: SampleEmbeddings, augmentations: int, captions: int, width: int) -> None:

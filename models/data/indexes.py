@@ -1,19 +1,23 @@
-"""The samples of a source by shard and place: tar shards, the rows of a table, generated scenes."""
+"""The samples of a source by shard and place: tar shards, the rows of a table, files of a folder, generated scenes."""
 
 from __future__ import annotations
 
-import csv
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
+from models.data.file_names import find_file
+from models.data.image_files import files_below, is_image
+from models.data.left_out import LeftOut, LeftOutLog
 from models.data.references import FileReference, SampleReference, SceneReference, ShardFault, ShardReference
 from models.data.shard_cache import local_shard
-from models.data.shards import ShardIndex, index_shard
-from models.data.source import CsvSource, DataSource, SceneSource, ShardSource, is_url
+from models.data.shards import CAPTION_MEMBER, ShardIndex, index_shard
+from models.data.source import CsvSource, DataSource, FolderSource, SceneSource, ShardSource, is_url
+from models.data.tables import Row, read_rows
 from models.errors import DatasetError
+from models.untrusted.printable import printable_path
 
 _FETCHED_AT_ONCE = 4
 _INDEXES_KEPT = 32
@@ -35,6 +39,11 @@ class SampleIndex(Protocol):
         """A shard's references from `start` to before `stop`, in file order."""
         ...
 
+    @property
+    def left_out(self) -> Mapping[int, tuple[LeftOut, ...]]:
+        """What was passed over in the shards that were read so far, by shard; those without are not in it."""
+        ...
+
     def prepare(self, shards: Iterable[int]) -> None:
         """Says which shards are read next, so that they can be fetched meanwhile."""
         ...
@@ -51,6 +60,7 @@ class ShardFiles:
         self._places, self._cache = source.shards, cache
         self._fetching: dict[int, Future[Path]] = {}
         self._pool: ThreadPoolExecutor | None = None
+        self._left_out: dict[int, tuple[LeftOut, ...]] = {}
         self._index = functools.lru_cache(_INDEXES_KEPT)(self._read_index)
 
     @property
@@ -68,12 +78,17 @@ class ShardFiles:
         index = self._index(shard)
         last = self.count(shard) if stop is None else stop
         found: list[SampleReference] = [
-            ShardReference(shard, start + place, sample.key, index.path, sample.members)
+            ShardReference(shard, start + place, sample.key, index.path, sample.members, sample.fault)
             for place, sample in enumerate(index.samples[start:last])
         ]
         if index.fault is not None and start <= len(index.samples) < last:
-            found.append(ShardFault(shard, len(index.samples), self._places[shard], index.fault))
+            found.append(ShardFault(shard, len(index.samples), printable_path(self._places[shard]), index.fault))
         return found
+
+    @property
+    def left_out(self) -> Mapping[int, tuple[LeftOut, ...]]:
+        """Members that belong to no sample."""
+        return self._left_out
 
     def prepare(self, shards: Iterable[int]) -> None:
         """Fetches URLs in the background."""
@@ -93,9 +108,12 @@ class ShardFiles:
         place = self._places[shard]
         fetching = self._fetching.pop(shard, None)
         try:
-            return index_shard(local_shard(place, self._cache) if fetching is None else fetching.result())
+            index = index_shard(local_shard(place, self._cache) if fetching is None else fetching.result())
         except DatasetError as error:
             return ShardIndex(Path(place), (), str(error))
+        if index.left_out:
+            self._left_out[shard] = index.left_out
+        return index
 
 
 class Table:
@@ -116,11 +134,67 @@ class Table:
 
     def references(self, shard: int, start: int = 0, stop: int | None = None) -> list[SampleReference]:
         """Rows in file order."""
-        folder = self._path.parent
         return [
-            FileReference(shard, start + place, self._path, folder / image if image else None, caption)
-            for place, (image, caption) in enumerate(self._rows[start:stop])
+            FileReference(
+                shard,
+                start + place,
+                f"{self._path.name} row {start + place + 1}",
+                _named_file(self._path.parent, row.values[0]),
+                row.values[1],
+            )
+            for place, row in enumerate(self._rows[start:stop])
         ]
+
+    @property
+    def left_out(self) -> Mapping[int, tuple[LeftOut, ...]]:
+        """Nothing: every row is a sample or an error."""
+        return {}
+
+    def prepare(self, shards: Iterable[int]) -> None:
+        """Nothing to fetch."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class Folder:
+    """Images of a folder and those in it, each with its caption in a text file of the same name."""
+
+    def __init__(self, source: FolderSource) -> None:
+        self._path = source.path
+        log = LeftOutLog()
+        below = dict(files_below(source.path))
+        captions = {path.with_suffix("") for path in below if path.suffix.lower() == f".{CAPTION_MEMBER}"}
+        self._images = [
+            (path, name)
+            for path, name in below.items()
+            if path.suffix.lower() != f".{CAPTION_MEMBER}" and is_image(path, log, name)
+        ]
+        without = captions - {path.with_suffix("") for path, _ in self._images}
+        for path in sorted(without):
+            log.add("captions without an image", f"{path.relative_to(source.path).as_posix()}.{CAPTION_MEMBER}")
+        self._left_out = {0: log.entries} if log.entries else {}
+
+    @property
+    def shards(self) -> Sequence[str]:
+        """The folder's name."""
+        return [self._path.resolve().name]
+
+    def count(self, shard: int) -> int:
+        """The number of images."""
+        return len(self._images)
+
+    def references(self, shard: int, start: int = 0, stop: int | None = None) -> list[SampleReference]:
+        """Images in the order of their paths."""
+        return [
+            FileReference(shard, start + place, name, path, None, path.with_suffix(f".{CAPTION_MEMBER}"))
+            for place, (path, name) in enumerate(self._images[start:stop])
+        ]
+
+    @property
+    def left_out(self) -> Mapping[int, tuple[LeftOut, ...]]:
+        """What is no image and no caption."""
+        return self._left_out
 
     def prepare(self, shards: Iterable[int]) -> None:
         """Nothing to fetch."""
@@ -149,6 +223,11 @@ class Scenes:
         last = self._count if stop is None else min(stop, self._count)
         return [SceneReference(number, self._seed, self._size) for number in range(start, last)]
 
+    @property
+    def left_out(self) -> Mapping[int, tuple[LeftOut, ...]]:
+        """Nothing."""
+        return {}
+
     def prepare(self, shards: Iterable[int]) -> None:
         """Nothing to fetch."""
 
@@ -168,6 +247,8 @@ def open_index(
         return ShardFiles(source, cache)
     if isinstance(source, CsvSource):
         return Table(source)
+    if isinstance(source, FolderSource):
+        return Folder(source)
     return Scenes(_scene_count(source), seed=scene_seed, size=scene_size)
 
 
@@ -177,21 +258,22 @@ def _scene_count(source: SceneSource) -> int:
     return source.count
 
 
-def _read_rows(source: CsvSource) -> list[tuple[str | None, str | None]]:
-    path = source.path
-    try:
-        # The mark that some spreadsheets put at the start is no part of the first column's name.
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, delimiter=source.delimiter)
-            columns = reader.fieldnames or []
-            missing = [name for name in (source.image_column, source.caption_column) if name not in columns]
-            if missing:
-                raise DatasetError(
-                    f"{path} has no column {' and no column '.join(missing)} (it has: {', '.join(columns) or 'none'}); "
-                    f"name them: csv:{path}?image=COLUMN&caption=COLUMN"
-                )
-            return [(row[source.image_column], row[source.caption_column]) for row in reader]
-    except OSError as error:
-        raise DatasetError(f"cannot read {path}: {error.strerror or error}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} is no readable table in UTF-8: {error}") from error
+def _read_rows(source: CsvSource) -> list[Row]:
+    wanted = (source.image_column, source.caption_column)
+
+    def choose(columns: Sequence[str]) -> Sequence[str]:
+        missing = [name for name in wanted if name not in columns]
+        if missing:
+            raise DatasetError(
+                f"{source.path} has no column {' and no column '.join(missing)} "
+                f"(it has: {', '.join(filter(None, columns)) or 'none'}); "
+                f"name them: csv:{source.path}?image=COLUMN&caption=COLUMN"
+            )
+        return wanted
+
+    return read_rows(source.path, choose)
+
+
+def _named_file(folder: Path, name: str) -> Path | None:
+    """The file that a row names; where there is none, the path that it should have, for the message."""
+    return (find_file(folder, name) or folder / name) if name else None

@@ -9,8 +9,9 @@ from pathlib import Path
 from PIL import Image
 
 from models.data.indexes import SampleIndex, open_index
+from models.data.left_out import LeftOut, LeftOutLog
 from models.data.references import CAPTIONED_MEMBERS, SampleReference, ShardFault, decode_image
-from models.data.skips import SkipLog, SkippedSample
+from models.data.skips import SkipLog, SkippedSample, reason_of
 from models.data.source import DataSource, SceneSource, parse_source
 from models.errors import DatasetError
 
@@ -45,7 +46,7 @@ class PairReader:
                 try:
                     raw = reference.read(CAPTIONED_MEMBERS)
                     pair = Pair(decode_image(raw.image), raw.caption, raw.synthetic_captions, reference.key)
-                except DatasetError as error:
+                except Exception as error:
                     note_corrupt(self._log, reference, error)
                     continue
                 self._log.used()
@@ -56,6 +57,14 @@ class PairReader:
         if served == 0:
             named = "; ".join(map(str, self._log.first[:3])) or "it is empty"
             raise DatasetError(f"no pair of {self._index.shards[0]} can be used: {named}")
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What was passed over in what was read so far."""
+        log = LeftOutLog()
+        for entries in self._index.left_out.values():
+            log.take(entries)
+        return log.entries
 
     @property
     def skipped(self) -> Sequence[SkippedSample]:
@@ -106,7 +115,7 @@ def references_from(index: SampleIndex, shard: int = 0, sample: int = 0) -> Iter
         yield from index.references(number, sample if number == shard else 0)
 
 
-def note_corrupt(log: SkipLog, reference: SampleReference, error: DatasetError) -> None:
+def note_corrupt(log: SkipLog, reference: SampleReference, error: Exception) -> None:
     """Counts a reference that could not be read; see `SkipLog.skip`."""
     whole_shard = isinstance(reference, ShardFault)
-    log.skip(SkippedSample(reference.name, str(error)), broken_shard_of_epoch=0 if whole_shard else None)
+    log.skip(SkippedSample(reference.name, reason_of(error)), broken_shard_of_epoch=0 if whole_shard else None)

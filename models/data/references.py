@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import io
-import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from models import images
+from models.data.image_files import IMAGE_MEMBERS
 from models.data.shards import (
     AUGMENTATION_MEMBER,
     CAPTION_MEMBER,
     EMBEDDING_MEMBERS,
-    IMAGE_MEMBERS,
     SYNTHETIC_MEMBER,
     read_members,
 )
-from models.errors import DatasetError
-from models.preprocess import to_rgb
+from models.errors import DatasetError, ImageError
 from models.scenes import SceneDataset, Split
 from models.scenes.captions import caption as scene_caption
+from models.untrusted import json_text
+from models.untrusted.files import read_bounded
+from models.untrusted.printable import printable_line, printable_path
 
 PLAIN_MEMBERS = frozenset((*IMAGE_MEMBERS, CAPTION_MEMBER))
 CAPTIONED_MEMBERS = PLAIN_MEMBERS | {SYNTHETIC_MEMBER}
 REINFORCED_MEMBERS = CAPTIONED_MEMBERS | {AUGMENTATION_MEMBER, *EMBEDDING_MEMBERS}
+
+MOST_IMAGE_BYTES = 256 << 20
+# Tokenising takes longer than its share of the text: one word of a million letters would take hours.
+MOST_CAPTION = 10_000
+
+_MOST_JSON = 1 << 20
+_ADDRESS = re.compile(r"(?:^|/)(?:https?|ftp|s3|gs|file|data):/?", re.IGNORECASE)
 
 SCENE_CAPTIONS = 5
 """How many captions of a scene are drawn: the first is its caption, others that differ are synthetic ones."""
@@ -60,6 +70,14 @@ class SampleReference(Protocol):
         """Reads the members of the kinds `wanted`; `DatasetError` where the sample cannot be used."""
         ...
 
+    def read_image(self) -> bytes:
+        """The encoded image alone, whatever else lacks; `DatasetError` where there is none."""
+        ...
+
+    def read_caption(self) -> str:
+        """The caption alone, whatever else lacks; `DatasetError` where there is none."""
+        ...
+
 
 @dataclass(frozen=True)
 class ShardReference:
@@ -70,20 +88,21 @@ class ShardReference:
     key: str
     path: Path
     members: Mapping[str, tuple[int, int]]
+    fault: str | None = None
 
     @property
     def name(self) -> str:
         """The shard's file name and the key."""
-        return f"{self.path.name}/{self.key}"
+        return printable_line(f"{self.path.name}/{self.key}")
 
     def read(self, wanted: Collection[str]) -> RawSample:
         """Reads by offset."""
-        extension = next((kind for kind in IMAGE_MEMBERS if kind in self.members), None)
-        if extension is None:
-            raise DatasetError(f"no image; one of {', '.join(IMAGE_MEMBERS)} is needed")
-        if CAPTION_MEMBER not in self.members:
-            raise DatasetError(f"no caption ({CAPTION_MEMBER})")
-        content = read_members(self.path, {kind: at for kind, at in self.members.items() if kind in wanted})
+        extension = self._image_kind()
+        self._require_caption()
+        unread = set(IMAGE_MEMBERS) - {extension}
+        content = read_members(
+            self.path, {kind: at for kind, at in self.members.items() if kind in wanted and kind not in unread}
+        )
         return RawSample(
             content[extension],
             extension,
@@ -92,36 +111,84 @@ class ShardReference:
             content if AUGMENTATION_MEMBER in wanted else None,
         )
 
+    def read_image(self) -> bytes:
+        """Reads by offset."""
+        kind = self._image_kind()
+        return read_members(self.path, {kind: self.members[kind]})[kind]
+
+    def read_caption(self) -> str:
+        """Reads by offset."""
+        self._require_caption()
+        return _caption(read_members(self.path, {CAPTION_MEMBER: self.members[CAPTION_MEMBER]})[CAPTION_MEMBER])
+
+    def _image_kind(self) -> str:
+        if self.fault is not None:
+            raise DatasetError(self.fault)
+        kind = next((kind for kind in IMAGE_MEMBERS if kind in self.members), None)
+        if kind is None:
+            raise DatasetError(f"no image; one of {', '.join(IMAGE_MEMBERS)} is needed")
+        return kind
+
+    def _require_caption(self) -> None:
+        if self.fault is not None:
+            raise DatasetError(self.fault)
+        if CAPTION_MEMBER not in self.members:
+            raise DatasetError(f"no caption ({CAPTION_MEMBER})")
+
 
 @dataclass(frozen=True)
 class FileReference:
-    """A row of a table: an image file and its caption."""
+    """An image file with its caption: a row of a table, or a file with a caption file beside it.
+
+    `title` names it for people; `path` None where a row names no image; `caption_file` is read where there is no
+    `caption`.
+    """
 
     shard: int
     sample: int
-    table: Path
+    title: str
     path: Path | None
     caption: str | None
+    caption_file: Path | None = None
 
     @property
     def key(self) -> str:
-        """The row's number in nine digits."""
+        """The sample's number in nine digits."""
         return f"{self.sample:09d}"
 
     @property
     def name(self) -> str:
-        """The table and the row, counted from 1 below the heading."""
-        return f"{self.table.name} row {self.sample + 1}"
+        """The table and the row, counted from 1 below the heading, or the file."""
+        return printable_line(self.title)
 
     def read(self, wanted: Collection[str]) -> RawSample:
         """Reads the image file."""
         if self.path is None:
             raise DatasetError("the row names no image")
-        caption = _caption((self.caption or "").encode())
-        try:
-            return RawSample(self.path.read_bytes(), self.path.suffix.lower().lstrip("."), caption)
-        except OSError as error:
-            raise DatasetError(f"cannot read {self.path}: {error.strerror or error}") from error
+        caption = self.read_caption()
+        return RawSample(self.read_image(), self.path.suffix.lower().lstrip("."), caption)
+
+    def read_caption(self) -> str:
+        """The row's caption, or that of the file beside the image."""
+        return _caption(self._caption_bytes())
+
+    def read_image(self) -> bytes:
+        """Reads the image file."""
+        if self.path is None:
+            raise DatasetError("the row names no image")
+        # Joined to a folder, a URL has lost one of its slashes.
+        if _ADDRESS.search(self.path.as_posix()) and not self.path.exists():
+            raise DatasetError(
+                f"the row names an address, not a file ({printable_path(self.path)}); download images first"
+            )
+        return read_bounded(self.path, MOST_IMAGE_BYTES, error=DatasetError)
+
+    def _caption_bytes(self) -> bytes:
+        if self.caption is not None or self.caption_file is None:
+            return (self.caption or "").encode("utf-8", "surrogatepass")
+        if not self.caption_file.exists():
+            raise DatasetError(f"no caption: there is no {printable_path(self.caption_file.name)} beside the image")
+        return read_bounded(self.caption_file, MOST_CAPTION * 4, error=DatasetError)
 
 
 @dataclass(frozen=True)
@@ -145,9 +212,7 @@ class SceneReference:
 
     def read(self, wanted: Collection[str]) -> RawSample:
         """Renders the scene."""
-        scenes = SceneDataset(Split.TRAIN, self.sample + 1, seed=self.seed, size=self.size)
-        buffer = io.BytesIO()
-        Image.fromarray(scenes.image(self.sample)).save(buffer, "png")
+        scenes = self._scenes()
         scene = scenes.scene(self.sample)
         first = scenes.caption(self.sample)
         drawn = [
@@ -155,7 +220,20 @@ class SceneReference:
             for draw in range(SCENE_CAPTIONS - 1)
         ]
         further = [text for text in dict.fromkeys(drawn) if text != first]
-        return RawSample(buffer.getvalue(), "png", first, tuple(further))
+        return RawSample(self.read_image(), "png", first, tuple(further))
+
+    def read_image(self) -> bytes:
+        """Renders the scene."""
+        buffer = io.BytesIO()
+        Image.fromarray(self._scenes().image(self.sample)).save(buffer, "png")
+        return buffer.getvalue()
+
+    def read_caption(self) -> str:
+        """The scene's first caption."""
+        return self._scenes().caption(self.sample)
+
+    def _scenes(self) -> SceneDataset:
+        return SceneDataset(Split.TRAIN, self.sample + 1, seed=self.seed, size=self.size)
 
 
 @dataclass(frozen=True)
@@ -176,38 +254,56 @@ class ShardFault:
         """Raises the fault."""
         raise DatasetError(self.reason)
 
+    def read_image(self) -> bytes:
+        """Raises the fault."""
+        raise DatasetError(self.reason)
+
+    def read_caption(self) -> str:
+        """Raises the fault."""
+        raise DatasetError(self.reason)
+
 
 def decode_image(data: bytes) -> Image.Image:
-    """An encoded image as upright RGB.
+    """An encoded image as `models.images.decode_image` gives it.
 
     Raises:
-        DatasetError: no image, or a damaged one.
+        DatasetError: no image, a damaged one, or one that is not taken.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return to_rgb(image)
-    except UnidentifiedImageError as error:
-        raise DatasetError("no image that Pillow can read") from error
-    except Exception as error:
-        # Pillow's decoders raise whatever their parsers meet in damaged files.
-        raise DatasetError(f"cannot decode the image: {error or type(error).__name__}") from error
+        return images.decode_image(data, "the image")
+    except ImageError as error:
+        raise DatasetError(str(error)) from error
 
 
 def _caption(data: bytes) -> str:
     try:
-        text = data.decode("utf-8").strip()
+        text = data.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         raise DatasetError("the caption is not UTF-8") from error
     if not text:
         raise DatasetError("the caption is empty")
+    _require_length(text, "the caption")
     return text
 
 
 def _synthetic(data: bytes) -> tuple[str, ...]:
     try:
-        texts = json.loads(data)["syn_text"]
-    except (ValueError, KeyError, TypeError) as error:
+        texts = json_text.loads(data, most_bytes=_MOST_JSON)["syn_text"]
+    except json_text.JsonFault as error:
+        raise DatasetError(f"syn.json {error}") from error
+    except (KeyError, TypeError) as error:
         raise DatasetError('syn.json is no {"syn_text": [...]}') from error
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise DatasetError("syn_text is no list of texts")
+    for text in texts:
+        _require_length(text, "a synthetic caption")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise DatasetError("a synthetic caption holds half a character (a lone surrogate)") from error
     return tuple(texts)
+
+
+def _require_length(text: str, what: str) -> None:
+    if len(text) > MOST_CAPTION:
+        raise DatasetError(f"{what} has {len(text)} characters; at most {MOST_CAPTION} are read")

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from models.errors import ConfigError, DatasetError
+from models.errors import ConfigError, DatasetError, ModelsError
+from models.untrusted.printable import printable_line
 
 MOST_NAMED = 20
 LEAST_SEEN = 20
@@ -109,3 +110,11 @@ class SkipLog:
             f"{what} cannot be used, more than the allowed share of {self._max_share:.0%} (first: {named}); "
             "repair or leave out these files, or allow a larger share (--max-skipped)"
         )
+
+
+def reason_of(error: Exception) -> str:
+    """Why a sample cannot be used, in one line; errors that are not ours with their class."""
+    words = printable_line((str(error).splitlines() or [""])[0])
+    if isinstance(error, ModelsError):
+        return words
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

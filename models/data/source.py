@@ -1,4 +1,4 @@
-"""What a data reference means: `scenes[:COUNT]`, `webdataset:PATTERN` or `csv:FILE`."""
+"""What a data reference means: `scenes[:COUNT]`, `webdataset:PATTERN`, `csv:FILE` or `folder:PATH`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+from models.data.image_files import passed_over
 from models.errors import DatasetError, choices
 
 FORMS = (
     "scenes[:COUNT]",
     "webdataset:PATTERN (tar shards: paths, folders or http(s) URLs; braces {0000..0009}, globs, commas between them)",
     "csv:FILE[?image=COLUMN&caption=COLUMN]",
+    "folder:PATH (images, each with its caption in a .txt file of the same name)",
 )
 TRAIN_EXTRA = "pip install pocketclip[train]"
 
+# What a folder is searched for; a file that is named or fits a pattern may have any name.
+SHARD_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+
 _URL = re.compile(r"https?://", re.IGNORECASE)
+_COMMAND = re.compile(r"pipe:", re.IGNORECASE)
 _OUTER_COMMA = re.compile(r",(?![^{}]*\})")
 
 
@@ -50,12 +56,46 @@ class CsvSource:
         return "\t" if self.path.suffix.lower() == ".tsv" else ","
 
 
-DataSource = SceneSource | ShardSource | CsvSource
+@dataclass(frozen=True)
+class FolderSource:
+    """A folder of images, each with its caption beside it: `a.jpg` and `a.txt`; folders in it belong to it."""
+
+    path: Path
+
+
+DataSource = SceneSource | ShardSource | CsvSource | FolderSource
 
 
 def is_url(shard: str) -> bool:
     """Whether a shard is fetched over the network."""
     return _URL.match(shard) is not None
+
+
+def require_file_or_url(shard: str, *, urls: bool) -> None:
+    """Refuses what is neither a path nor, where `urls` says so, an address that is fetched: no shard runs a command.
+
+    A file of such a name can still be read, as `./NAME`.
+
+    Raises:
+        DatasetError: it is a command (`pipe:`) or an address of another kind.
+    """
+    if _COMMAND.match(shard):
+        raise DatasetError(
+            f"{shard!r} is a command, and commands are never run for data; unpack it into files first "
+            "(a file of that name is ./NAME)"
+        )
+    if "://" in shard and not (urls and is_url(shard)):
+        allowed = "files and http(s) URLs" if urls else "files of this machine"
+        raise DatasetError(f"shards are read from {allowed}, got {shard!r}; download it first")
+
+
+def shards_in(folder: Path) -> list[Path]:
+    """The shards directly in a folder, in no order; not what macOS puts beside them."""
+    return [
+        path
+        for path in folder.iterdir()
+        if path.name.lower().endswith(SHARD_SUFFIXES) and passed_over(path.name) is None and path.is_file()
+    ]
 
 
 def parse_source(text: str) -> DataSource:
@@ -72,6 +112,10 @@ def parse_source(text: str) -> DataSource:
             return ShardSource(tuple(dict.fromkeys(_expand(text, rest))))
         case "csv" if rest:
             return _csv(text, rest)
+        case "folder" if rest:
+            if not Path(rest).expanduser().is_dir():
+                raise DatasetError(f"there is no folder {rest} ({text!r}); give one of images and .txt captions")
+            return FolderSource(Path(rest).expanduser())
     raise DatasetError(f"{text!r} is no data reference; the forms are: {choices(FORMS)}")
 
 
@@ -95,15 +139,17 @@ def _expand(text: str, patterns: str) -> Iterator[str]:
         except ValueError as error:
             raise DatasetError(f"{text!r}: the braces do not pair up; write ranges as {{0000..0009}}") from error
         for place in expanded:
+            require_file_or_url(place, urls=True)
             yield from [place] if is_url(place) else _local(text, place)
 
 
 def _local(text: str, place: str) -> list[str]:
     path = Path(place).expanduser()
     if path.is_dir():
-        found = sorted(str(shard) for shard in path.glob("*.tar"))
+        found = sorted(str(shard) for shard in shards_in(path))
         lacking = f"the folder {place} holds no .tar file"
     elif glob.has_magic(place) and not path.exists():
+        # What begins with a dot fits no pattern, as in a shell.
         found = sorted(glob.glob(str(path), recursive=True))
         lacking = f"no file matches {place}"
     else:

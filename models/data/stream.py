@@ -13,11 +13,13 @@ from torch.utils.data import DataLoader, Dataset
 from models.data.batches import Batch, TeacherEmbeddings, caption_id
 from models.data.decoding import CorruptSample, DecodedSample, ReinforcedPart, SampleDecoder
 from models.data.indexes import SampleIndex
+from models.data.left_out import LeftOut
 from models.data.order import Cursor, SampleOrder, cursor_from_state
 from models.data.references import SampleReference
 from models.data.skips import SkipLog, SkippedSample
 from models.errors import ConfigError, DatasetError
 from models.preprocess import PreprocessSpec, normalize
+from models.processes import end_with_parent
 
 # Several samples travel between processes at once; their order does not depend on how many.
 _CHUNK = 8
@@ -102,6 +104,11 @@ class StreamBatches:
         """How many samples were skipped."""
         return self._log.count
 
+    @property
+    def left_out(self) -> Mapping[str, Sequence[LeftOut]]:
+        """What was passed over in the shards read so far, by shard."""
+        return {self._index.shards[shard]: entries for shard, entries in self._index.left_out.items()}
+
     def close(self) -> None:
         """Ends workers and transfers; the next batch starts them again."""
         # Dropping the iterator is how a DataLoader is told to end its workers.
@@ -114,6 +121,7 @@ class StreamBatches:
             batch_sampler=_chunks(self._order.walk(start)),  # pyright: ignore[reportArgumentType]
             num_workers=self._workers,
             collate_fn=list,
+            worker_init_fn=end_with_parent,
         )
         return itertools.chain.from_iterable(loader)
 

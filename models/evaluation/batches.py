@@ -12,9 +12,11 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import CorruptSamplesError, ImageError
+from models.data.skips import reason_of
+from models.errors import CorruptSamplesError
 from models.evaluation.samples import MAX_CORRUPT_SHARE, Pixels, Sample
 from models.preprocess import PreprocessSpec
+from models.untrusted.printable import printable_line
 
 # With fewer samples seen, a few corrupt ones say nothing about the rest of a stream of unknown length.
 _ENOUGH_TO_JUDGE = 400
@@ -84,13 +86,15 @@ def _take_batch(
         sample, future = ahead.popleft()
         try:
             images[len(places)] = future.result()
-        except ImageError as error:
+        except Exception as error:
+            # Whatever a decoder raises, MemoryError included, is a matter of this one sample.
+            reason = reason_of(error)
             if not skip_corrupt:
                 raise CorruptSamplesError(
-                    f"sample {sample.name} cannot be read: {error}; repair it, or give --skip-corrupt, which leaves "
+                    f"sample {sample.name} cannot be read: {reason}; repair it, or give --skip-corrupt, which leaves "
                     "such samples out and names them in the record"
                 ) from error
-            skipped.append(f"{sample.name}: {error}")
+            skipped.append(printable_line(f"{sample.name}: {reason}"))
         else:
             places.append(sample.place)
             labels.append(sample.label)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from models.errors import DatasetError
 from models.evaluation.samples import Pixels, Sample, identity_sha256
-from models.preprocess import PreprocessSpec, load_image, preprocess
+from models.preprocess import PreprocessSpec, decoded, preprocess
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 _MOST_NAMED = 5
@@ -118,7 +118,8 @@ def file_samples(root: Path, files: Sequence[ImageFile], border: int, start: int
 
 
 def _load(path: Path, border: int, spec: PreprocessSpec) -> Pixels:
-    return preprocess(without_border(load_image(path), border), spec)
+    with decoded(path, str(path)) as image:
+        return preprocess(without_border(image, border), spec)
 
 
 def without_border(image: Image.Image, border: int) -> Image.Image:

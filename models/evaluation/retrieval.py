@@ -22,7 +22,7 @@ from models.evaluation.comparison import bootstrap_ratio_interval
 from models.evaluation.encoders import Embeddings, Encoder
 from models.evaluation.journal import Journal, JournalEntry
 from models.evaluation.samples import Pixels, Sample, identity_sha256
-from models.preprocess import PreprocessSpec, load_image, preprocess
+from models.preprocess import PreprocessSpec, decoded, preprocess
 from models.statistics import Interval
 
 RECALLS_AT = (1, 5, 10)
@@ -215,7 +215,8 @@ def _image_samples(dataset: RetrievalSet, start: int) -> Iterator[Sample]:
 
 
 def _load(path: Path, spec: PreprocessSpec) -> Pixels:
-    return preprocess(load_image(path), spec)
+    with decoded(path, str(path)) as image:
+        return preprocess(image, spec)
 
 
 def rank_pairs(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.left_out import LeftOut, LeftOutLog
 from models.errors import MissingPackageError
 from models.evaluation.prompts import Templates
 from models.preprocess import PreprocessSpec
@@ -32,6 +33,25 @@ class Sample(NamedTuple):
     load: Callable[[PreprocessSpec], Pixels]
 
 
+class Counted:
+    """What readers of a set passed over, each part once however often it is read."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, tuple[LeftOut, ...]] = {}
+
+    def put(self, part: str, entries: tuple[LeftOut, ...]) -> None:
+        """What was passed over in a part, such as a shard."""
+        self._parts[part] = entries
+
+    @property
+    def entries(self) -> tuple[LeftOut, ...]:
+        """All of it, one entry a reason."""
+        log = LeftOutLog()
+        for entries in self._parts.values():
+            log.take(entries)
+        return log.entries
+
+
 @dataclass(frozen=True)
 class ClassificationSet:
     """Images with labels.
@@ -47,6 +67,7 @@ class ClassificationSet:
         classes_shown: how many classes have at least one sample; None where only the stream tells.
         source: samples from a place on, the same ones in the same order at every call.
         skips_corrupt: whether unreadable samples are skipped and counted without being asked to.
+        left_out: files and members that are no samples, known once they have been read.
     """
 
     name: str
@@ -59,6 +80,7 @@ class ClassificationSet:
     published_count: int | None = None
     classes_shown: int | None = None
     skips_corrupt: bool = False
+    left_out: Counted = field(default_factory=Counted, compare=False)
 
 
 def identity_sha256(parts: Iterable[object]) -> str:

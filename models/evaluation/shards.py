@@ -3,36 +3,35 @@
 ```
 SET/classnames.txt, SET/zeroshot_classification_templates.txt, SET/test/0.tar, SET/test/1.tar, ...
 ```
-A sample is an image (`jpg`, `jpeg`, `png`, `webp`) and its label as text in `cls`. Shards are read from end to end.
+A sample is an image and its label as text in `cls`. Shards are indexed as those of training are (`models.data.shards`)
+and read by offset: neither their names nor what they hold reach a shell or a network.
 """
 
 from __future__ import annotations
 
 import glob
-import os
 import re
-import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from models.data.image_files import IMAGE_MEMBERS
+from models.data.shards import LABEL_MEMBER, LABELLED, ShardSample, index_shard, read_members
+from models.data.source import require_file_or_url, shards_in
 from models.errors import DatasetError, ImageError
 from models.evaluation.folders import read_list
 from models.evaluation.prompts import Templates, load_templates, read_templates
-from models.evaluation.samples import ClassificationSet, Pixels, Sample, identity_sha256, require_package
-from models.preprocess import PreprocessSpec, decode_image, preprocess
+from models.evaluation.samples import ClassificationSet, Counted, Pixels, Sample, identity_sha256, require_package
+from models.preprocess import PreprocessSpec, decoded, preprocess
+from models.untrusted.printable import printable_line, printable_path
 
 CLASSES_FILE = "classnames.txt"
 TEMPLATES_FILE = "zeroshot_classification_templates.txt"
-_IMAGES = ("jpg", "jpeg", "png", "webp")
 _UNLABELLED = -1
-# Two blocks of zeros.
-_TAR_END = 1024
 
 
 def find_shards(pattern: str) -> list[Path]:
-    """Local shards of a pattern with braces (`{0..9}.tar`) and globs, or all `*.tar` of a folder, in natural order.
+    """Local shards of a pattern with braces (`{0..9}.tar`) and globs, or all shards of a folder, in natural order.
 
     Raises:
         DatasetError: nothing fits, or a shard named by braces is missing.
@@ -40,18 +39,18 @@ def find_shards(pattern: str) -> list[Path]:
     require_package("webdataset", "a data set in shards")
     from braceexpand import braceexpand
 
-    if "://" in pattern or pattern.startswith("pipe:"):
-        raise DatasetError(f"shards are read from this machine, got {pattern!r}; download them first")
+    require_file_or_url(pattern, urls=False)
     try:
         expanded = list(braceexpand(pattern))
     except ValueError as error:
         raise DatasetError(f"the pattern {pattern!r} has unbalanced braces; write e.g. shards/{{0..9}}.tar") from error
     found: list[Path] = []
     for each in expanded:
+        require_file_or_url(each, urls=False)
         if glob.has_magic(each):
             found += _natural([Path(path) for path in glob.glob(each)])
         elif Path(each).is_dir():
-            found += _natural(list(Path(each).glob("*.tar")))
+            found += _natural(shards_in(Path(each)))
         elif Path(each).is_file():
             found.append(Path(each))
         else:
@@ -85,83 +84,83 @@ def open_shards(pattern: str, classes: Path | None, count: int | None) -> Classi
     templates_file = _beside(shards[0], TEMPLATES_FILE)
     templates: Templates = load_templates("openai") if templates_file is None else read_templates(templates_file)
     first = shards[0].resolve().parent
+    left_out = Counted()
     return ClassificationSet(
-        name=f"webdataset:{first.parent.name}/{first.name}",
+        name=printable_line(f"webdataset:{first.parent.name}/{first.name}"),
         split="all" if count is None else f"first-{count}",
         class_names=names,
         templates=templates,
         sha256=identity_sha256([f"first {count}", *(f"{shard.stat().st_size}\0{shard.name}" for shard in shards)]),
         count=None,
-        source=partial(shard_samples, tuple(shards), len(names), count),
+        source=partial(shard_samples, tuple(shards), len(names), count, left_out),
         skips_corrupt=True,
+        left_out=left_out,
     )
 
 
-def shard_samples(shards: Sequence[Path], classes: int, count: int | None, start: int) -> Iterator[Sample]:
-    """The samples of the shards from place `start` on, one shard open at a time, none of them decoded.
+def shard_samples(
+    shards: Sequence[Path], classes: int, count: int | None, left_out: Counted, start: int
+) -> Iterator[Sample]:
+    """The samples of the shards from place `start` on, none of them decoded; images are read when they are loaded.
 
-    A sample without an image or without a label loads with an `ImageError`.
+    A sample without an image or without a label loads with an `ImageError`. What is passed over in a shard goes into
+    `left_out` under the shard's path.
 
     Raises:
         DatasetError: a shard is truncated or no tar file, or a label has no class.
     """
     place = 0
     for shard in shards:
-        for raw in _raw_samples(shard):
+        index = index_shard(shard, LABELLED)
+        if index.fault is not None:
+            raise DatasetError(
+                f"cannot read the shard {printable_path(shard)} to its end: {index.fault}; it is truncated, damaged or "
+                "no tar file: fetch it again"
+            )
+        left_out.put(str(shard), index.left_out)
+        for sample in index.samples:
             if place == count:
                 return
             if place >= start:
-                yield _sample(place, shard, raw, classes)
+                yield _sample(place, shard, index.path, sample, classes)
             place += 1
 
 
-def _raw_samples(shard: Path) -> Iterator[dict[str, Any]]:
-    from webdataset.pipeline import DataPipeline
-    from webdataset.shardlists import SimpleShardList
-    from webdataset.tariterators import tarfile_to_samples
-
-    pipeline = DataPipeline(SimpleShardList([str(shard)]), tarfile_to_samples())
+def _sample(place: int, shard: Path, path: Path, sample: ShardSample, classes: int) -> Sample:
+    name = printable_line(f"{shard.name}/{sample.key}")
+    suffix = next((suffix for suffix in IMAGE_MEMBERS if suffix in sample.members), None)
     try:
-        _check_end(shard)
-        yield from pipeline
-    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
-        reason = str(error.args[0]) if error.args else type(error).__name__
-        raise DatasetError(
-            f"cannot read the shard {shard} to its end: {reason}; it is truncated or no tar file: fetch it again"
-        ) from error
-
-
-def _check_end(shard: Path) -> None:
-    """Python reads a tar that was cut between two files, or in a header, as if it ended there."""
-    # Compressed shards have checksums of their own.
-    if shard.suffix != ".tar":
-        return
-    with shard.open("rb") as stream:
-        stream.seek(-min(_TAR_END, shard.stat().st_size), os.SEEK_END)
-        if stream.read() != bytes(_TAR_END):
-            raise tarfile.ReadError("the end mark of a tar file is missing")
-
-
-def _sample(place: int, shard: Path, raw: dict[str, Any], classes: int) -> Sample:
-    name = f"{shard.name}/{raw['__key__']}"
-    suffix = next((suffix for suffix in _IMAGES if suffix in raw), None)
-    if suffix is None or "cls" not in raw:
-        lacking = f"image ({', '.join(_IMAGES)})" if suffix is None else "label (cls)"
-        return Sample(place, name, _UNLABELLED, partial(_lacking, f"{name} has no {lacking}"))
-    text = raw["cls"].decode("utf-8", "replace").strip()
-    if not re.fullmatch(r"[0-9]+", text):
-        return Sample(place, name, _UNLABELLED, partial(_lacking, f"{name} has the label {text!r}, no whole number"))
-    label = int(text)
+        label = _label(name, path, sample, suffix)
+    except DatasetError as error:
+        return Sample(place, name, _UNLABELLED, partial(_lacking, str(error)))
     if label >= classes:
         raise DatasetError(
             f"{name} has the label {label}, but only {classes} classes are named: labels count from 0; "
             "give the set's own class names"
         )
-    return Sample(place, f"{name}.{suffix}", label, partial(_load, raw[suffix], f"{name}.{suffix}"))
+    assert suffix is not None
+    name = f"{name}.{suffix}"
+    return Sample(place, name, label, partial(_load, path, {suffix: sample.members[suffix]}, name))
 
 
-def _load(content: bytes, name: str, spec: PreprocessSpec) -> Pixels:
-    return preprocess(decode_image(content, name), spec)
+def _label(name: str, path: Path, sample: ShardSample, suffix: str | None) -> int:
+    """The label of a sample; `DatasetError` where it cannot be used."""
+    if sample.fault is not None:
+        raise DatasetError(f"{name} cannot be used: {sample.fault}")
+    if suffix is None or LABEL_MEMBER not in sample.members:
+        lacking = f"image ({', '.join(IMAGE_MEMBERS)})" if suffix is None else f"label ({LABEL_MEMBER})"
+        raise DatasetError(f"{name} has no {lacking}")
+    content = read_members(path, {LABEL_MEMBER: sample.members[LABEL_MEMBER]})[LABEL_MEMBER]
+    text = content.decode("utf-8-sig", "replace").strip()
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise DatasetError(f"{name} has the label {text[:40]!r}, no whole number")
+    return int(text)
+
+
+def _load(path: Path, place: Mapping[str, tuple[int, int]], name: str, spec: PreprocessSpec) -> Pixels:
+    (content,) = read_members(path, place).values()
+    with decoded(content, name) as image:
+        return preprocess(image, spec)
 
 
 def _lacking(reason: str, spec: PreprocessSpec) -> Pixels:

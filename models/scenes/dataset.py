@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import DatasetError
+from models.processes import end_with_parent
 from models.scenes.attributes import HELDOUT_PAIRS, SEEN_PAIRS, Pair
 from models.scenes.captions import class_name, sample_caption
 from models.scenes.render import parse_size, render_with
@@ -140,7 +141,7 @@ def render_arrays(
     length = max(1, min(1000, -(-count // (4 * workers))))
     chunks = [range(start, min(start + length, count)) for start in range(0, count, length)]
     captions: list[str] = []
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
         for chunk, (pixels, texts) in zip(chunks, pool.map(partial(_render_chunk, dataset), chunks), strict=True):
             images[chunk.start : chunk.stop] = pixels
             captions += texts

@@ -164,8 +164,9 @@ def _shards(folder: Path, scenes: int, augmentations: int) -> str:
 def _run(
     folder: Path, recipe: Recipe, seed: int, shards: str, steps: int, batch_size: int, heldout: int
 ) -> StudyResult:
+    from models.run_folder import CONFIG_FILE
     from models.training.config import TrainingConfig
-    from models.training.trainer import CONFIG_FILE, train
+    from models.training.trainer import train
 
     stored = folder / RESULT_FILE
     if stored.is_file():

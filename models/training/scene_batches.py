@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.data.batches import Batch
+from models.data.left_out import LeftOut
 from models.data.skips import SkippedSample
 from models.errors import ConfigError
 from models.preprocess import PreprocessSpec, normalize
@@ -91,6 +92,11 @@ class SceneBatches:
     def skipped_count(self) -> int:
         """0."""
         return 0
+
+    @property
+    def left_out(self) -> Mapping[str, Sequence[LeftOut]]:
+        """Nothing."""
+        return {}
 
     def close(self) -> None:
         """Nothing to free."""

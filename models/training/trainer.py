@@ -25,6 +25,7 @@ from models.errors import CheckpointError, ConfigError, NonFiniteError
 from models.inheritance import InheritanceReport, inherit_weights
 from models.open_clip_model import OpenClipModel
 from models.registry import build_trained_model, new_model, resolve_config
+from models.run_folder import BEST_WEIGHTS_FILE, CONFIG_FILE, LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE
 from models.tokenizer import load_tokenizer
 from models.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from models.training.checkpoints import BestStep, Checkpoints
@@ -39,12 +40,6 @@ from models.training.student import Student, checkpoint_activations
 from models.training.teachers import Teachers, gathered_goals, load_teachers
 from models.training.validation import Validation, wants_validation
 
-CONFIG_FILE = "training.json"
-MODEL_FILE = "model.json"
-WEIGHTS_FILE = "weights.safetensors"
-# Of runs with a moving average, whose result is the average: the weights that were trained.
-LAST_WEIGHTS_FILE = "last.safetensors"
-BEST_WEIGHTS_FILE = "best.safetensors"
 # Of `scenes` without a count.
 DEFAULT_SCENES = 40_000
 

@@ -44,12 +44,14 @@ class Validation:
             return
 
         self.metric = "recall_at_1"
-        pairs = list(read_pairs(source, config.validation_samples, max_skipped_share=config.max_skipped_share))
-        if len(pairs) < 2:
-            raise DatasetError(f"validation needs at least two samples, {config.validation} has {len(pairs)}")
-        self._images = np.stack([preprocess(pair.image, spec) for pair in pairs])
-        self._texts = [pair.caption for pair in pairs]
-        self._goals = np.arange(len(pairs))
+        pairs = read_pairs(source, config.validation_samples, max_skipped_share=config.max_skipped_share)
+        # One photograph at a time: as model input they are small.
+        shown = [(preprocess(pair.image, spec), pair.caption) for pair in pairs]
+        if len(shown) < 2:
+            raise DatasetError(f"validation needs at least two samples, {config.validation} has {len(shown)}")
+        self._images = np.stack([image for image, _ in shown])
+        self._texts = [caption for _, caption in shown]
+        self._goals = np.arange(len(shown))
 
     @torch.no_grad()
     def score(self, model: AnyModel, device: torch.device) -> float:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from models.errors import PocketClipError
 from models.untrusted.printable import printable_path
+
+_PIECE_BYTES = 1 << 20
 
 
 def read_bounded(path: Path, most_bytes: int, *, error: type[PocketClipError]) -> bytes:
@@ -23,14 +26,25 @@ def read_bounded(path: Path, most_bytes: int, *, error: type[PocketClipError]) -
     except (OSError, ValueError) as caught:
         reason = getattr(caught, "strerror", None) or caught
         raise error(f"cannot read {name}: {reason}") from caught
+    # Before it becomes a stream, which no folder can be.
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise error(f"cannot read {name}: it is not a regular file")
     with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise error(f"cannot read {name}: it is not a regular file")
         try:
-            content = stream.read(most_bytes + 1)
+            content = _read(stream, most_bytes + 1)
         except OSError as caught:
             raise error(f"cannot read {name}: {caught.strerror or caught}") from caught
     if len(content) > most_bytes:
         size = path.stat().st_size
         raise error(f"cannot read {name}: it has {size} bytes, at most {most_bytes} are read")
     return content
+
+
+def _read(stream: BinaryIO, most_bytes: int) -> bytes:
+    """The first bytes of a stream, in pieces: one call would reserve memory for all that it may read."""
+    pieces: list[bytes] = []
+    while most_bytes and (piece := stream.read(min(most_bytes, _PIECE_BYTES))):
+        pieces.append(piece)
+        most_bytes -= len(piece)
+    return b"".join(pieces)

@@ -10,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from export.precision import Precision, TargetName, Tower
+from tests.hostile.bundles import write_cases
 
 from .expected import write_fixtures
 from .maven_build import Build, build, require_maven
@@ -40,6 +41,7 @@ def fixtures(onnx_artifacts: dict[Tower, Path], session_folder: Path) -> Path:
     with FileLock(session_folder / "android-fixtures.lock"):
         if not (folder / "rankings.json").is_file():
             folder.mkdir(exist_ok=True)
+            write_cases(folder / "hostile")
             write_fixtures(onnx_artifacts[Tower.IMAGE], onnx_artifacts[Tower.TEXT], folder)
     return folder
 

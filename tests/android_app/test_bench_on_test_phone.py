@@ -417,7 +417,7 @@ def test_answers_that_cannot_be_trusted(phone: TestPhone, measure: Measure, arti
     phone.alter(answer_faults=[{"action": "measure", **fault} for fault in faults])
     records = measure(*artifacts)
     assert codes(records) == ["result-truncated", "result-altered", "app-outdated", "result-foreign"]
-    assert "(version 0.0.9) has result_version 2, this PocketCLIP has 3" in (records[2].reason or "")
+    assert "(version 0.0.9) has result_version 2, this PocketCLIP has 4" in (records[2].reason or "")
     assert codes(measure(artifacts[0])) == ["measured"]
     assert_clean(phone)
     # An older app is found at the first question.

@@ -118,7 +118,7 @@ def build_artifact(tmp_path: Path) -> BuildArtifact:
         manifest = Manifest(
             schema_version=SCHEMA_VERSION,
             created_at="2026-01-01T00:00:00+00:00",
-            model=ModelIdentity("tiny", "c" * 64, "w" * 64, weights.size, DIM, 100.0),
+            model=ModelIdentity("tiny", "c" * 64, "d" * 64, weights.size, DIM, 100.0),
             tower=tower,
             target=target,
             precision=precision,
@@ -209,7 +209,7 @@ class RecordMaker:
         size_bytes: int = 11_000_000,
         launches: int = 3,
         parity: ParityReport | None = None,
-        weights_sha256: str = "w" * 64,
+        weights_sha256: str = "9" * 64,
         device: str = "host",
         threads: int = 1,
     ) -> BenchmarkRecord:
@@ -256,7 +256,7 @@ class RecordMaker:
         correct: int = 1800,
         baseline: int = 1800,
         samples: int = 2000,
-        weights_sha256: str = "w" * 64,
+        weights_sha256: str = "9" * 64,
         dataset: str = "scenes",
         model: str = "pocketclip_nano",
         compared_with: Side | None = None,
@@ -276,7 +276,7 @@ class RecordMaker:
             split="test",
             dataset_sha256="d" * 64,
             templates="scenes",
-            prompts_sha256="p" * 64,
+            prompts_sha256="8" * 64,
             samples=samples,
             skipped=(),
             classes=64,
@@ -304,7 +304,7 @@ class RecordMaker:
         return Comparison(side, baseline, lost, won, min(1.0, p_value), drop, drop - 0.3, drop + 0.3)
 
     def retrieval(self, target: TargetName | None = None, *, drop_points: float | None = None) -> RetrievalRecord:
-        baseline = Side("pocketclip_nano", None, Precision.FP32, None, None, "w" * 64)
+        baseline = Side("pocketclip_nano", None, Precision.FP32, None, None, "9" * 64)
         low, high = (None, None) if drop_points is None else (drop_points - 1, drop_points + 1)
         return RetrievalRecord(
             model="pocketclip_nano",
@@ -312,7 +312,7 @@ class RecordMaker:
             precision=Precision.FP32,
             image_sha256="a" * 64 if target is not None else None,
             text_sha256="b" * 64 if target is not None else None,
-            weights_sha256="w" * 64,
+            weights_sha256="9" * 64,
             dataset="retrieval:pairs.csv",
             split="all",
             dataset_sha256="d" * 64,

@@ -174,6 +174,26 @@ def test_interrupt_keeps_finished_records(
     assert not list(tmp_path.glob("pocketclip-bench-*"))
 
 
+def test_a_killed_bench_leaves_no_agent_and_no_folder(build_artifact: BuildArtifact, tmp_path: Path) -> None:
+    with start(
+        "--artifact", str(build_artifact().folder), "--min-seconds", "60", "--cooldown", "0",
+        "--store", str(tmp_path / "s.sqlite"), TMPDIR=str(tmp_path),
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not _processes_with("agent.pyz", str(tmp_path)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert _processes_with("agent.pyz", str(tmp_path))
+        process.kill()
+        process.communicate(timeout=20)
+    deadline = time.monotonic() + 20
+    while (_processes_with("agent.pyz", str(tmp_path)) or list(tmp_path.glob("pocketclip-*"))) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.1)
+    assert not _processes_with("agent.pyz", str(tmp_path))
+    assert not list(tmp_path.glob("pocketclip-*"))
+
+
 def _stored(store: Path) -> list[Any]:
     try:
         with open_store(str(store), create=False) as opened:

@@ -406,7 +406,7 @@ def test_notes_on_weights_and_on_what_is_missing(evaluate, tmp_path: Path) -> No
         "--model", "pocketclip_nano", "--set", "image.activation=relu", "--dataset", "imagenet-v2",
         "--data-root", tmp_path, "--templates", tmp_path / "one.txt",
     )  # fmt: skip
-    assert "comes without weights: random ones are judged" in evaluate.stderr
+    assert "warning: random weights are judged" in evaluate.stderr
     assert "1 images instead of the published 10,000 and no image of 999 of 1,000 classes" in evaluate.stderr
     assert (record.dataset, record.split, record.classes) == ("imagenet-v2", "matched-frequency", 1000)
 

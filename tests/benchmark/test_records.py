@@ -96,7 +96,7 @@ def test_verdicts(make: Any) -> None:
     better = make.accuracy(correct=1850)
     assert [record.comparison.verdict for record in (worse, same, better)] == ["worse", "cannot tell", "better"]
     assert make.accuracy(None).cost is None
-    other = replace(worse.comparison.baseline, model="other", weights_sha256="o" * 64)
+    other = replace(worse.comparison.baseline, model="other", weights_sha256="7" * 64)
     assert make.accuracy(compared_with=other).cost is None
     recalls = [make.retrieval(TargetName.ONNX, drop_points=drop).recalls[0] for drop in (2.0, 0.5, -2.0)]
     assert [recall.verdict for recall in recalls] == ["worse", "cannot tell", "better"]

@@ -14,9 +14,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from benchmark.errors import ReportError, StoreError
+from benchmark.errors import OptionError, ReportError, StoreError
 from benchmark.report_cli import report_command
 from benchmark.store import open_store
+from export.precision import Precision
 from models.errors import ConfigError, StorageError
 
 Report = Callable[..., Any]
@@ -71,6 +72,36 @@ def test_baseline_is_compared(report: Report, store: str, monkeypatch: pytest.Mo
     assert "cannot tell" in text
     with pytest.raises(ReportError, match="has the tag 'v9'; choose among: v1"):
         report("--store", store, "--baseline", "v9")
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ((), "Each artefact against floating point of the same model, runtime and device."),
+        (("--baseline", "precision:fp32"), "Each artefact against fp32 of the same model, runtime and device."),
+        (("--baseline", "tag:v1"), "The latest valid run of each artefact against the one tagged v1."),
+        (("--baseline", "model:pocketclip_nano"), "Each model against pocketclip\\_nano, in the same form"),
+    ],
+)
+def test_baselines_of_every_kind(report: Report, make: Any, store: str, option: tuple[str, ...], words: str) -> None:
+    with open_store(store) as records:
+        for record in (make.benchmark(precision=Precision.INT8_STATIC), make.benchmark()):
+            records.append(record)
+        other = make.benchmark()
+        records.append(replace(other, artifact=replace(other.artifact, model="mobileclip_s0")))
+    text = report("--store", store, "--format", "md", *option).stdout
+    head = text[: text.index("## Environment")]
+    assert words in head
+    assert "| Candidate |" in head
+
+
+def test_bad_baselines(report: Report, store: str) -> None:
+    with pytest.raises(ReportError, match="of the model 'vit'; choose among: pocketclip_nano"):
+        report("--store", store, "--baseline", "model:vit")
+    with pytest.raises(ReportError, match="of the precision 'int3'; choose among: fp32"):
+        report("--store", store, "--baseline", "precision:int3")
+    with pytest.raises(OptionError, match="--baseline 'model:' names nothing; give a tag, model:NAME"):
+        report("--store", store, "--baseline", "model:")
 
 
 def test_bad_requests(report: Report, make: Any, store: str, tmp_path: Path) -> None:

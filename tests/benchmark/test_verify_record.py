@@ -40,7 +40,7 @@ def record(make: Any, artifact: Artifact) -> Make:
 
 def report_of(artifact: Artifact, status: ladder.Status = ladder.Status.PASSED) -> ladder.LadderReport:
     rung = ladder.Rung(ladder.RungName.ARTEFACT, "planted", status, 4)
-    return ladder.LadderReport(artifact.label, artifact.manifest.sha256, "w" * 64, (rung,), None, "now", {})
+    return ladder.LadderReport(artifact.label, artifact.manifest.sha256, "9" * 64, (rung,), None, "now", {})
 
 
 def test_latest_record_of_each_device_is_judged(artifact: Artifact, record: Make) -> None:
@@ -80,12 +80,12 @@ def test_records_come_from_a_store_or_a_file(artifact: Artifact, record: Make, t
         store.append(stored)
     documents.write(stored, tmp_path / "record.json")
     for name in ("store.sqlite", "record.json"):
-        assert read_benchmarks(str(tmp_path / name)) == [stored]
+        assert read_benchmarks(str(tmp_path / name), pytest.fail) == [stored]
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(StoreError, match=r"other.json is not a valid BenchmarkRecord"):
-        read_benchmarks(str(tmp_path / "other.json"))
+        read_benchmarks(str(tmp_path / "other.json"), pytest.fail)
     with pytest.raises(StoreError, match="there is no store"):
-        read_benchmarks(str(tmp_path / "none.sqlite"))
+        read_benchmarks(str(tmp_path / "none.sqlite"), pytest.fail)
 
 
 def test_record_of_another_artefact(artifact: Artifact, make: Any) -> None:

@@ -13,6 +13,7 @@ from benchmark.errors import RecordError
 from benchmark.record_schemas import FOLDER, SCHEMAS
 from benchmark.records import BenchmarkRecord, Status
 from models import documents
+from tests.hostile.bundles import write_cases
 from tests.ios_app.swift_package import IN_SHARED, TESTS, SwiftBuild
 
 # Fewer would mean that some are not found any more.
@@ -22,11 +23,12 @@ LEAST_TESTS = 50
 @pytest.fixture(scope="module")
 def written(swift_build: SwiftBuild, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs the Swift tests; the folder of the records that they wrote."""
-    records = tmp_path_factory.mktemp("records")
+    records, hostile = tmp_path_factory.mktemp("records"), tmp_path_factory.mktemp("hostile")
+    write_cases(hostile)
     ran = swift_build.run(
         [f"{IN_SHARED}/{TESTS}"],
-        mounts={records: "/mnt/records"},
-        environment={"POCKETCLIP_RECORDS": "/mnt/records"},
+        mounts={records: "/mnt/records", hostile: "/mnt/hostile"},
+        environment={"POCKETCLIP_RECORDS": "/mnt/records", "POCKETCLIP_HOSTILE": "/mnt/hostile"},
     )
     output = ran.stdout + ran.stderr
     failed = "\n".join(line for line in output.splitlines() if "error:" in line)

@@ -155,7 +155,8 @@ def test_tinyclip_has_the_published_sizes(name: str, image_m: float, text_m: flo
 @pytest.mark.slow
 def test_export_of_an_own_model(pocketclip, config_file: Path, tmp_path: Path) -> None:
     made = pocketclip(
-        "export", "--model", config_file, "--target", "onnx,tflite,executorch,coreml", "--out", tmp_path / "out"
+        "export", "--model", config_file, "--target", "onnx,tflite,executorch,coreml", "--fresh-weights",
+        "--out", tmp_path / "out",
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
     assert made.stdout.count("passed") == 8

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _ENTRY = re.compile(
-    r"ApplicationExitInfo #\d+:.*?\bpid=(\d+).*?\breason=(\d+)(?: \(([^\n]*?)\)(?=\s+(?:subreason|status)=))?"
-    r".*?\bstatus=(-?\d+)(?:.*?\bdescription=([^\n]*?)(?=\s+(?:state|trace)=|$))?",
+    r"ApplicationExitInfo #\d+:.*?\bpid=([0-9]{1,9})"
+    r".*?\breason=([0-9]{1,9})(?: \(([^\n]*?)\)(?=\s+(?:subreason|status)=))?"
+    r".*?\bstatus=(-?[0-9]{1,9})(?:.*?\bdescription=([^\n]*?)(?=\s+(?:state|trace)=|$))?",
     re.DOTALL | re.MULTILINE,
 )
 # android.app.ApplicationExitInfo's reasons.

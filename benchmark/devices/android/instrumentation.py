@@ -61,7 +61,7 @@ def parse_instrumentation(stdout: str, stderr: str = "") -> Instrumented:
         open_entry = None
         kind, rest = entry.groups()
         if kind == "CODE":
-            code = int(rest) if re.fullmatch(r"-?\d+", rest.strip()) else None
+            code = int(rest) if re.fullmatch(r"-?[0-9]{1,9}", rest.strip()) else None
         elif kind in ("FAILED", "ABORTED"):
             fault = f"INSTRUMENTATION_{kind}: {rest}"
         elif kind in ("STATUS", "RESULT"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from models.untrusted.numbers import parse_whole
+
 _LINE = re.compile(r"^\s*([A-Za-z][A-Za-z ]*?): ?(.*?)\s*$", re.MULTILINE)
 _SOURCES = ("AC", "USB", "Wireless", "Dock")
 
@@ -21,10 +23,8 @@ def parse_battery(text: str) -> Battery:
     """The state of `dumpsys battery`: `AC powered: false`, `level: 85`, `scale: 100`."""
     told = dict(_LINE.findall(text))
     sources = [told[name] for each in _SOURCES if (name := f"{each} powered") in told]
-    level, scale = told.get("level", ""), told.get("scale", "100")
-    percent = None
-    if level.isdecimal() and scale.isdecimal() and int(scale) > 0:
-        percent = round(100 * int(level) / int(scale))
+    level, scale = parse_whole(told.get("level", "")), parse_whole(told.get("scale", "100"))
+    percent = None if level is None or not scale else round(100 * level / scale)
     return Battery(percent if percent is not None and percent <= 100 else None, "true" in sources if sources else None)
 
 
@@ -38,4 +38,4 @@ def parse_stay_on(text: str) -> int | None:
     word = text.strip()
     if word == "null":
         return 0
-    return int(word) if word.isdecimal() else None
+    return parse_whole(word)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from models.untrusted.numbers import parse_whole
+
 _LINE = re.compile(r"^\[([^\]]+)\]: \[(.*)\]$", re.MULTILINE)
 _MOST_API = 10_000
 
@@ -35,13 +37,13 @@ def parse_properties(text: str) -> dict[str, str]:
 
 def android_facts(properties: Mapping[str, str]) -> AndroidFacts:
     """What the properties say of the phone."""
-    level = properties.get("ro.build.version.sdk", "")
+    level = parse_whole(properties.get("ro.build.version.sdk", ""))
     # Before Android 12 there is no ro.soc.model; the board's platform is the nearest to it.
     soc = properties.get("ro.soc.model") or properties.get("ro.board.platform")
     listed = properties.get("ro.product.cpu.abilist") or properties.get("ro.product.cpu.abi", "")
     return AndroidFacts(
         release=properties.get("ro.build.version.release") or None,
-        api_level=int(level) if level.isdecimal() and int(level) < _MOST_API else None,
+        api_level=level if level is not None and level < _MOST_API else None,
         abis=tuple(name.strip() for name in listed.split(",") if name.strip()),
         model=properties.get("ro.product.model") or None,
         soc=soc or None,

@@ -6,6 +6,7 @@ import re
 import shlex
 
 from benchmark.transport.shell import ShellTransport
+from models.untrusted.numbers import parse_whole
 
 
 def parse_free_bytes(text: str) -> int | None:
@@ -15,14 +16,16 @@ def parse_free_bytes(text: str) -> int | None:
     `stat -f -c '%a %S' FOLDER` is two numbers, free blocks and their size.
     """
     words = text.split()
-    if len(words) == 2 and all(word.isdecimal() for word in words):
-        return int(words[0]) * int(words[1])
+    numbers = [number for word in words[:2] if (number := parse_whole(word)) is not None]
+    if len(words) == len(numbers) == 2:
+        return numbers[0] * numbers[1]
     lines = text.strip().splitlines()
     if len(lines) < 2 or not re.search(r"\bAvailable\b|\bFree\b", lines[0]):
         return None
     # Size, used, free, then the share in use: the device's name before them may hold anything.
     found = re.search(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s+/\S*\s*$", "\n".join(lines[1:]))
-    return int(found[3]) * 1024 if found else None
+    free = parse_whole(found[3]) if found else None
+    return None if free is None else free * 1024
 
 
 def free_bytes(transport: ShellTransport, folder: str) -> int | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
+
+from models.untrusted.numbers import parse_finite, parse_whole
 
 # Android's numbers of sensors' types; others are the battery's, the skin's, the modem's.
 _PROCESSOR_TYPES = (0, 1, 9)  # CPU, GPU, NPU
 _STATUS = re.compile(r"^\s*Thermal Status: (\d+)\s*$", re.MULTILINE)
-_SENSOR = re.compile(r"Temperature\{mValue=([^,]+), mType=(-?\d+), mName=([^,]*), mStatus=(\d+)\}")
+_SENSOR = re.compile(r"Temperature\{mValue=([^,]+), mType=(-?[0-9]{1,9}), mName=([^,]*), mStatus=([0-9]{1,9})\}")
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,12 @@ def parse_thermal(text: str) -> Thermal:
     _, heading, current = text.partition("Current temperatures from HAL:")
     # What follows are cooling devices and thresholds.
     section = re.split(r"\n(?=\S)", current, maxsplit=1)[0] if heading else ""
-    sensors = (Sensor(_celsius(value), int(kind), name, int(at)) for value, kind, name, at in _SENSOR.findall(section))
+    level = parse_whole(status[1]) if status else None
     return Thermal(
-        int(status[1]) if status and int(status[1]) <= 6 else None,
-        tuple(each for each in sensors if math.isfinite(each.celsius)),
+        level if level is not None and level <= 6 else None,
+        tuple(
+            Sensor(celsius, int(kind), name, int(at))
+            for value, kind, name, at in _SENSOR.findall(section)
+            if (celsius := parse_finite(value)) is not None
+        ),
     )
-
-
-def _celsius(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

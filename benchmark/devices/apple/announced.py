@@ -8,12 +8,12 @@ from dataclasses import dataclass
 RESULT_LINE = "POCKETCLIP-RESULT"
 
 # pymobiledevice3 puts a time and the process in front of a line.
-ANNOUNCED = re.compile(rf"\b{RESULT_LINE} (\d+) ([0-9a-f]{{64}})\b")
+ANNOUNCED = re.compile(rf"\b{RESULT_LINE} ([0-9]{{1,12}}) ([0-9a-f]{{64}})\b")
 _ENDINGS = (
     # devicectl --console
-    re.compile(r"App terminated due to signal (\d+)"),
+    re.compile(r"App terminated due to signal ([0-9]{1,3})"),
     # pymobiledevice3 developer dvt launch --stream
-    re.compile(r"Process with PID \d+ terminated with exit code \S+ or crashing signal (\d+|None)"),
+    re.compile(r"Process with PID \d+ terminated with exit code \S+ or crashing signal ([0-9]{1,3}|None)"),
 )
 _KILL = 9
 

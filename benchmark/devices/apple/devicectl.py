@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from benchmark.devices.apple.faults import fault_error, refusal
 from benchmark.devices.apple.phone import BENCH_VARIABLE, InstalledApp, ListedPhone, PhoneState
 from benchmark.devices.apple.watched import run_watched
 from benchmark.errors import BenchmarkError, MissingProgramError, TransportTimeoutError
+from benchmark.scratch import scratch_folder
 from benchmark.transport.base import Execution
 
 PROGRAM = "xcrun devicectl"
@@ -129,7 +129,7 @@ def _container(bundle: str) -> list[str]:
 
 
 def _with_json(arguments: Sequence[str], timeout_seconds: float) -> tuple[str, Execution]:
-    with tempfile.TemporaryDirectory(prefix="pocketclip-devicectl-") as folder:
+    with scratch_folder("pocketclip-devicectl-") as folder:
         answer = Path(folder, "answer.json")
         ended = _run([*arguments, "--json-output", str(answer)], timeout_seconds)
         try:

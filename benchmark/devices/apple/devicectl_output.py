@@ -6,12 +6,12 @@ NSError with its causes below `userInfo`. Fields that are missing are unknown: A
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from benchmark.devices.apple.phone import InstalledApp, ListedPhone, PhoneState
 from benchmark.errors import TransportError
+from models.untrusted import json_text
 
 
 def parse_result(content: str) -> dict[str, Any]:
@@ -82,9 +82,9 @@ def parse_processes(content: str, app_name: str) -> list[int]:
 
 def _answer(content: str) -> dict[str, Any]:
     try:
-        answer = json.loads(content)
-    except ValueError as error:
-        raise TransportError(f"devicectl wrote no JSON: {error}; update Xcode") from error
+        answer = json_text.loads(content)
+    except json_text.JsonFault as error:
+        raise TransportError(f"devicectl's answer {error}; update Xcode") from error
     if not isinstance(answer, dict):
         raise TransportError("devicectl wrote JSON that is no object; update Xcode")
     return answer

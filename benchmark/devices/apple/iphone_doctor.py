@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from benchmark.phone_app.app_protocol import AppFacts
 from benchmark.phone_app.iphone_app import IPhoneApp
 from benchmark.phone_app.iphone_installing import is_installed
 from benchmark.phone_app.iphone_package import IPhonePackage
+from benchmark.scratch import scratch_folder
 
 # The precondition, the error where it is not met, and what is said where it is.
 _STATES: tuple[tuple[str, type[BenchmarkError], str, str], ...] = (
@@ -79,7 +79,7 @@ def _app(phone: ApplePhone, package: IPhonePackage) -> Iterator[Finding]:
     yield finding
     if installed is None or installed[0] is None:
         return
-    with tempfile.TemporaryDirectory(prefix="pocketclip-doctor-") as name:
+    with scratch_folder("pocketclip-doctor-") as name:
         app = IPhoneApp(phone, package, Path(name))
         finding, facts = attempt("the app answers", app.facts, lambda each: f"version {each.app_version}")
         yield finding

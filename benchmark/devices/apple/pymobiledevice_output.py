@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from benchmark.devices.apple.phone import InstalledApp, ListedPhone
 from benchmark.errors import TransportError
+from models.untrusted import json_text
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -19,10 +19,10 @@ def parse_json(text: str) -> Any:
         TransportError: it is none.
     """
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return json_text.loads(text)
+    except json_text.JsonFault as error:
         raise TransportError(
-            f"pymobiledevice3 printed no JSON: {error}; update it with `pipx upgrade pymobiledevice3`"
+            f"pymobiledevice3's answer {error}; update it with `pipx upgrade pymobiledevice3`"
         ) from error
 
 
@@ -44,13 +44,17 @@ def parse_devices(text: str) -> list[ListedPhone]:
             found[udid] = ListedPhone(
                 udid=udid,
                 identifier=udid,
-                product=each.get("ProductType"),
-                name=each.get("DeviceName"),
+                product=_text(each.get("ProductType")),
+                name=_text(each.get("DeviceName")),
                 os=(f"iOS {version}" + (f" ({build})" if build else "")) if version else None,
                 paired=None,
                 connected=True,
             )
     return list(found.values())
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def parse_locked(text: str) -> bool | None:

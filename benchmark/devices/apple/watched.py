@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
+from benchmark.orphans import guard_group, release_group
 from benchmark.transport.base import Execution
 
 _DRAIN_SECONDS = 0.2
@@ -40,11 +41,13 @@ def run_watched(
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as process:
+        guard_group(process.pid)
         try:
             return _read(process, timeout_seconds, enough)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            release_group(process.pid)
 
 
 def _read(process: subprocess.Popen[bytes], timeout_seconds: float, enough: Callable[[str], bool]) -> Execution:

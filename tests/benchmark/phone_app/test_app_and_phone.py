@@ -27,7 +27,7 @@ from benchmark.phone_app.apk import Apk, find_apk
 from benchmark.phone_app.app_protocol import AppFacts, check_versions
 from benchmark.phone_app.app_runner import check_offer, failure_error
 from benchmark.phone_app.installing import check_fits, install_error
-from benchmark.protocol import Failure
+from benchmark.protocol import RESULT_VERSION, Failure
 
 MakeApk = Callable[..., Path]
 
@@ -119,7 +119,7 @@ def test_refusals_have_a_code_and_a_fix(
 FACTS = AppFacts(
     app_version="0.1.0",
     platform="Android 14 (API 34)",
-    result_version=3,
+    result_version=RESULT_VERSION,
     job_version=3,
     runtimes={"executorch": "1.1.0", "onnxruntime": "1.23.2", "litert": None},
     accelerators={"executorch": ("xnnpack",), "onnxruntime": ("cpu", "nnapi", "xnnpack")},
@@ -151,7 +151,7 @@ def test_failures_that_the_app_reports() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"result_version": 2, "python_version": "3"}', r"\(version unknown\) has result_version 2, this .* has 3"),
+        (b'{"result_version": 2, "python_version": "3"}', r"\(version unknown\) has result_version 2, this .* has 4"),
         (b'{"job_version": 4, "app_version": "9.0"}', r"\(version 9.0\) has job_version 4, this PocketCLIP has 3"),
     ],
 )

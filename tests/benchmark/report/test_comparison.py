@@ -94,7 +94,7 @@ def test_table_words_changes_and_marks_what_is_slower(make: Any, baseline: Basel
     assert (faster.alarm, faster.cells[-1].text, faster.cells[-1].style) == (False, "faster", "good")
     assert slower.cells[3].text.startswith("+")
     assert " to " in slower.cells[4].text
-    assert device.comparison.note.endswith("1 artefact has no baseline.")
+    assert device.comparison.remark == "1 artefact has no baseline."
 
 
 def test_refusal_is_shown_and_no_interval_is_a_dash(make: Any) -> None:
@@ -122,7 +122,10 @@ def test_instructions_are_compared_and_worded_as_such(make: Any, parts: Any) -> 
     found = compare(Baseline("v1", lambda *_: More()), records, "emulator-arm64")
     table = comparison_table(found, "caption")
     assert table is not None
-    assert [cell.text for cell in table.rows[0].cells[1:3]] == ["40.000 M instructions", "42.000 M instructions"]
+    assert [cell.text for cell in table.rows[0].cells[1:3]] == [
+        "40.000\N{NO-BREAK SPACE}M instructions",
+        "42.000\N{NO-BREAK SPACE}M instructions",
+    ]
     assert table.rows[0].cells[-1].text == "more"
 
 
@@ -144,9 +147,10 @@ def test_verdicts_are_given_to_the_family_of_a_device(make: Any, baseline: Basel
 
 
 def test_nothing_to_compare_is_said(make: Any, baseline: Baseline) -> None:
-    (device,) = build_report(Material([tagged(make.benchmark())], baseline=baseline)).models[0].devices
-    assert device.comparison is None
-    assert device.uncompared.startswith("Nothing to compare with v1 on host")
+    report = build_report(Material([tagged(make.benchmark())], baseline=baseline))
+    assert report.models[0].devices[0].comparison is None
+    assert report.comparison.table is None
+    assert report.comparison.words.startswith("Nothing to compare with v1: no artefact has valid records")
 
 
 @pytest.mark.parametrize(("ratio", "words"), [(1.05, "+5.0"), (0.95, "\N{MINUS SIGN}5.0"), (0.9999, "0.0")])

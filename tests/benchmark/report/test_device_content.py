@@ -30,6 +30,12 @@ def texts(table: Table | None) -> list[list[str]]:
     return [[cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in row.cells] for row in table.rows]
 
 
+def instead(section: DeviceSection) -> list[str | None]:
+    """What stands in the place of each artefact's times."""
+    assert section.artifacts is not None
+    return [None if row.instead is None else row.instead.text for row in section.artifacts.rows]
+
+
 def test_counted_records_show_instructions_and_no_time(make: Any, parts: Any) -> None:
     towers = [
         parts.counted(make.benchmark(tower=tower), millions)
@@ -40,9 +46,12 @@ def test_counted_records_show_instructions_and_no_time(make: Any, parts: Any) ->
         ["ONNX fp32 image", "48.400", "0.004 %", "3", "15", "cortex-a76"],
         ["ONNX fp32 text", "21.000", "0.004 %", "3", "15", "cortex-a76"],
     ]
-    assert [row.timings for row in section.groups[0].rows] == [None, None]
-    assert section.groups[0].rows[0].instead == "48.400 million instructions per inference, on an emulated core"
-    assert (section.pairs, section.scatter, section.distributions) == (None, None, None)
+    assert instead(section) == [
+        "48.400 million instructions per inference, on an emulated core",
+        "21.000 million instructions per inference, on an emulated core",
+    ]
+    assert (section.pairs, section.history, section.distributions) == (None, None, None)
+    assert build_report(Material(towers)).comparison.figures == ()
     assert not any(tile.title == "Fastest sound pair" for tile in build_report(Material(towers)).models[0].tiles)
 
 
@@ -56,7 +65,7 @@ def test_counts_that_do_not_repeat_are_marked(make: Any, parts: Any) -> None:
 def test_emulated_times_are_nowhere(make: Any) -> None:
     record = make.benchmark()
     section = device(replace(record, device=replace(record.device, kind="emulated")))
-    assert section.groups[0].rows[0].timings is None
+    assert instead(section) == ["emulated: its time means nothing"]
     assert section.distributions is None
 
 
@@ -68,10 +77,9 @@ def test_invalid_runs_have_reasons_and_fixes_and_no_rank(make: Any, parts: Any) 
     rows = texts(section.invalid)
     assert [row[2] for row in rows] == ["hot", "throttled"]
     assert all(row[0] == "ONNX fp32 image" and "cool down" in row[4] for row in rows)
-    assert section.groups[0].rows[0].instead == "invalid run (hot, throttled): not ranked, see below"
-    assert section.groups[0].rows[1].timings is not None
+    assert instead(section) == ["invalid run (hot, throttled): not ranked, see below", None]
     assert texts(section.pairs)[0][-1] == "not ranked: invalid run: hot, throttled"
-    assert section.scatter is None
+    assert report.comparison.figures == ()
     assert section.distributions is not None
     assert all("onnx fp32 image" not in drawn for drawn in section.distributions.pictures)
     assert any(
@@ -127,7 +135,7 @@ def test_scheme_and_conditions_are_in_the_name(make: Any) -> None:
         artifact=replace(record.artifact, scheme="onnx-int8-static-mixed"),
         settings=replace(record.settings, cores=(6, 7)),
     )
-    assert device(record).groups[0].rows[0].precision == "int8-static mixed (2 threads, cores 6, 7)"
+    assert texts(device(record).artifacts)[0][0] == "ONNX int8-static mixed (2 threads, cores 6, 7)"
 
 
 @pytest.mark.parametrize("kind", ["counted", "invalid", "failed", "parity-only"])
@@ -156,5 +164,5 @@ def test_records_of_schema_1_are_shown(make: Any) -> None:
     newest = upgrade_benchmark_v2(upgrade_benchmark_v1(content))
     upgraded = documents.parse(BenchmarkRecord, json.dumps(newest), source="an old record", error=ValueError)
     section = device(upgraded)
-    assert section.groups[0].rows[0].timings is not None
-    assert section.tables == (section.parity,)
+    assert instead(section) == [None]
+    assert section.tables == (section.artifacts, section.parity)

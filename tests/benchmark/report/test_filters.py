@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -10,8 +11,10 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from benchmark.report.comparison import Baseline
 from benchmark.report.material import Material
 from benchmark.report.render import render
+from export.precision import Precision, Tower
 
 Open = Callable[..., Page]
 
@@ -125,7 +128,7 @@ def test_values_of_another_report_select_nothing(visit: Open) -> None:
 
 def test_links_within_the_page_keep_the_choice(visit: Open) -> None:
     page = visit("#device=host")
-    page.get_by_role("link", name="pocketclip_nano").click()
+    page.get_by_role("link", name="pocketclip_nano", exact=True).click()
     page.wait_for_function("location.hash.includes('at=')")
     assert state(page) == {"device": ["host"], "at": ["pocketclip-nano"]}
     assert sections(page) == ["host", "host"]
@@ -137,7 +140,8 @@ def test_keyboard_alone_reaches_and_works_the_filters(visit: Open) -> None:
     page = visit()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.innerText") == "Skip to the results"
-    for _ in range(3):
+    links = page.locator("nav a").count()
+    for _ in range(links + 1):
         page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.value") == "emulator-arm64"
     page.keyboard.press("Tab")
@@ -179,11 +183,11 @@ def test_without_script_everything_is_shown(visit: Open) -> None:
 
 def test_folded_profiles_are_printed(visit: Open) -> None:
     page = visit()
-    assert page.locator("details.profile:not([open])").count() > 0
+    assert page.locator("details.fold:not([open])").count() > 0
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details:not([open])").count() == 0
     page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert page.locator("details.profile:not([open])").count() > 0
+    assert page.locator("details.fold:not([open])").count() > 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -202,6 +206,152 @@ def test_phone_screen_never_scrolls_sideways(visit: Open, tmp_path: Path, scheme
     )
     assert small == []
     assert len(page.screenshot(path=tmp_path / "phone.png", full_page=True)) > 50_000
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_no_table_is_wider_than_the_page_and_no_cell_is_cut(visit: Open, width: int) -> None:
+    page = visit(viewport={"width": width, "height": 900})
+    page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    wide = page.locator(".scroll").evaluate_all(
+        "all => all.filter(part => part.scrollWidth > part.clientWidth).map(part => part.ariaLabel)"
+    )
+    assert wide == []
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll('tbody th, tbody td')].filter(cell => {
+            const inside = document.createRange();
+            inside.selectNodeContents(cell);
+            const text = inside.getBoundingClientRect(), own = cell.getBoundingClientRect();
+            return text.right > own.right + 1 || text.left < own.left - 1;
+        }).map(cell => cell.outerHTML.slice(0, 120))"""
+    )
+    assert cut == []
+
+
+def test_names_break_after_a_hyphen_or_an_underscore_alone(visit: Open) -> None:
+    page = visit(viewport={"width": 390, "height": 900})
+    broken = page.evaluate(
+        """() => {
+            const broken = [];
+            const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+            for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+                if (!node.parentElement.checkVisibility() || node.parentElement.closest('svg, pre, thead')) continue;
+                for (const word of node.textContent.matchAll(/[^\\s-]+/g)) {
+                    const range = document.createRange();
+                    range.setStart(node, word.index);
+                    range.setEnd(node, word.index + word[0].length);
+                    const tops = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+                    if (tops.size > 1) broken.push(word[0]);
+                }
+            }
+            return broken;
+        }"""
+    )
+    assert broken == []
+
+
+def order(page: Page, table: str, column: int) -> list[str]:
+    return (
+        page.locator(f"table.{table}")
+        .first.locator("tbody tr")
+        .evaluate_all(
+            "(rows, column) => rows.map((row) => row.cells[column]?.querySelector('.value')?.innerText ?? '')", column
+        )
+    )
+
+
+def test_tables_are_sorted_by_mouse_and_keyboard(visit: Open) -> None:
+    page = visit("#device=host&model=pocketclip_nano")
+    table = page.locator("section.device:visible table.artifacts")
+    p50 = table.get_by_role("columnheader", name="p50")
+    assert p50.get_attribute("aria-sort") == "none"
+
+    def times() -> list[str]:
+        return table.locator("tbody tr").evaluate_all(
+            "rows => rows.map(row => row.cells[4].classList.contains('instead') ? '' : row.cells[4].innerText)"
+        )
+
+    before = times()
+    p50.get_by_role("button").click()
+    assert p50.get_attribute("aria-sort") == "ascending"
+    figures = [float(time.split()[0]) for time in times() if time]
+    assert figures == sorted(figures)
+    assert len(set(figures)) > 5
+    # What was not timed stays at the end, whatever the order.
+    assert times()[-2:] == ["", ""]
+    page.keyboard.press("Enter")
+    assert p50.get_attribute("aria-sort") == "descending"
+    assert [float(time.split()[0]) for time in times() if time] == figures[::-1]
+    assert times()[-2:] == ["", ""]
+    page.keyboard.press("Space")
+    assert p50.get_attribute("aria-sort") == "none"
+    assert times() == before
+    names = table.get_by_role("columnheader", name="Artefact")
+    names.get_by_role("button").press("Enter")
+    assert (names.get_attribute("aria-sort"), p50.get_attribute("aria-sort")) == ("ascending", "none")
+    listed = table.locator("tbody th").all_inner_texts()
+    assert listed == sorted(listed)
+    # Order changes neither what is shown nor how much of it.
+    assert counted(page)[0] < counted(page)[1]
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+
+
+def test_signed_changes_are_sorted_as_numbers(visit: Open) -> None:
+    page = visit()
+    table = page.locator("table.changes")
+    heading = table.get_by_role("columnheader", name="Image latency")
+    heading.get_by_role("button").click()
+    column = table.locator("thead th").all_inner_texts().index("Image latency")
+    shown = [float(text.replace("\N{MINUS SIGN}", "-").split()[0]) for text in order(page, "changes", column)]
+    assert shown == sorted(shown)
+    assert shown[0] < 0 < shown[-1]
+
+
+def test_a_filter_that_hides_every_alarm_hides_their_box(
+    make: Any, parts: Any, browser: Browser, tmp_path: Path
+) -> None:
+    path = tmp_path / "alarms.html"
+    records = [make.benchmark(), parts.invalid(make.benchmark(device="phone"))]
+    path.write_text(render(Material(records)), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    assert page.locator(".alarms").is_visible()
+    box(page, "host").check()
+    assert not page.locator(".alarms").is_visible()
+    page.close()
+
+
+HOSTILE = "x</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'--><svg onload=alert(3)>&{{7*7}}_|`"
+
+
+def test_names_from_outside_are_text(make: Any, baseline: Baseline, browser: Browser, tmp_path: Path) -> None:
+    benchmarks = [
+        replace(
+            record := make.benchmark(precision=precision, tower=tower, device=HOSTILE, launches=5),
+            tag=tag,
+            artifact=replace(record.artifact, model=HOSTILE),
+        )
+        for tag in (HOSTILE, f"{HOSTILE}2", None)
+        for precision in (Precision.FP32, Precision.INT8_STATIC)
+        for tower in Tower
+    ]
+    accuracies = [make.accuracy(None, model=HOSTILE, dataset=HOSTILE), make.accuracy(model=HOSTILE, dataset=HOSTILE)]
+    material = Material(benchmarks, accuracies, baseline=replace(baseline, name=HOSTILE))
+    path = tmp_path / "hostile.html"
+    path.write_text(render(material), encoding="utf-8")
+    page = browser.new_page()
+    complaints: list[Any] = []
+    page.on("dialog", lambda dialog: complaints.append(dialog.message))
+    page.on("pageerror", lambda error: complaints.append(error))
+    page.goto(path.as_uri())
+    page.get_by_role("button", name="Dark").click()
+    assert complaints == []
+    assert page.locator("script").count() == 1
+    assert page.locator("img, svg[onload], [onerror]").count() == 0
+    assert HOSTILE in page.locator("section.model h2").inner_text()
+    assert HOSTILE in (page.locator("svg").first.evaluate("svg => svg.parentElement.closest('section').innerText"))
+    page.close()
 
 
 def test_a_page_of_one_device_and_model_offers_no_filters(make: Any, browser: Browser, tmp_path: Path) -> None:

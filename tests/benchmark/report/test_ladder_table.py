@@ -34,7 +34,7 @@ def ladder(sha256: str = "a" * 64, *, broken: bool = False, day: str = "2026-03-
     else:
         rungs.append(Rung(RungName.ARTEFACT, "onnxruntime", Status.PASSED, 267, Agreement(0.99998)))
     gates = None if broken else GATES
-    return LadderReport("nano image", sha256, "w" * 64, tuple(rungs), gates, f"{day}T00:00:00+00:00", {})
+    return LadderReport("nano image", sha256, "9" * 64, tuple(rungs), gates, f"{day}T00:00:00+00:00", {})
 
 
 def test_rungs_of_a_sound_artefact(make: Any) -> None:

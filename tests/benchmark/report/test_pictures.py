@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from benchmark.accuracy_records import AccuracyRecord
 from benchmark.records import Status
 from benchmark.report import svg
 from benchmark.report.distributions import draw_distributions
-from benchmark.report.pairs import Pair, rank
-from benchmark.report.scatter import describe_point, draw_scatter
+from benchmark.report.pairs import Pair
+from benchmark.report.pareto import describe, draw_pareto, plot
 from benchmark.report.sustained import draw_sustained
 from export.precision import Precision, TargetName, Tower
 
@@ -44,58 +46,106 @@ def test_targets_differ_in_shape() -> None:
     assert len(shapes) == len(TargetName)
 
 
-@pytest.mark.parametrize("width", [960, 342])
-def test_scatter_labels_every_pair(make: Any, width: int) -> None:
+def drawn_pareto(pairs: list[Pair], baselines: Sequence[AccuracyRecord] = (), width: int = 1080) -> ElementTree.Element:
+    drawn = draw_pareto(plot(pairs), baselines, width)
+    assert drawn is not None
+    return ElementTree.fromstring(drawn)
+
+
+def boxes(drawn: ElementTree.Element, class_: str) -> list[svg.Box]:
+    """About what each text of a class covers."""
+    found: list[svg.Box] = []
+    for item in drawn.iter("text"):
+        if item.get("class") == class_:
+            x, y, wide = float(item.attrib["x"]), float(item.attrib["y"]), 6.2 * len(item.text or "")
+            left = x - wide if item.get("text-anchor") == "end" else x
+            found.append(svg.Box(left, y - 10, left + wide, y + 2))
+    return found
+
+
+@pytest.mark.parametrize("width", [1080, 342])
+def test_pareto_names_every_timed_pair_and_lists_the_others(make: Any, width: int) -> None:
     pairs = [
         pair(make, TargetName.ONNX, Precision.FP32, median_ms=4.0),
         pair(make, TargetName.TFLITE, Precision.INT8_STATIC, median_ms=2.0),
         pair(make, TargetName.COREML, Precision.FP16, status=Status.PARITY_ONLY, reason="parity only"),
         pair(make, TargetName.EXECUTORCH, Precision.FP32, status=Status.FAILED, reason="crashed"),
     ]
-    words = texts(draw_scatter(pairs, make.accuracy(None), width))
-    assert {"onnx fp32", "tflite int8-static", "fp16", "not timed", "PyTorch 90.0 %"} <= set(words)
-    assert not any("executorch" in word for word in words)
+    words = texts(draw_pareto(plot(pairs), [make.accuracy(None)], width))
+    assert {"onnx fp32", "tflite int8-static", "PyTorch 90.0 %"} <= set(words)
+    assert not any("executorch" in word or "coreml" in word for word in words)
+    assert "latency of image + text, p50, ms (log scale)" in words
+    assert "zero-shot accuracy, %" in words
+    described = [describe(each) for each in plot(pairs)]
+    assert len(described) == 3
+    assert described[-1].startswith("coreml fp16: 90.0")
+    assert "without a valid time" in described[-1]
 
 
-def test_scatter_labels_do_not_cover_each_other(make: Any) -> None:
-    pairs = [pair(make, target, Precision.FP32, median_ms=3.0) for target in TargetName]
-    drawn = ElementTree.fromstring(draw_scatter(pairs, None, 960) or "")
-    spots = [
-        (float(item.attrib["x"]), float(item.attrib["y"]))
-        for item in drawn.iter("text")
-        if item.get("class") == "label"
-    ]
-    assert len(spots) == len(TargetName)
-    for index, (x, y) in enumerate(spots):
-        assert all(abs(y - other_y) > 12 or abs(x - other_x) > 60 for other_x, other_y in spots[:index])
+@pytest.mark.parametrize("width", [1080, 342])
+@pytest.mark.parametrize("count", [5, 24])
+def test_pareto_labels_cover_neither_each_other_nor_the_edge(make: Any, width: int, count: int) -> None:
+    pairs: list[Pair] = []
+    for index in range(count):
+        target = list(TargetName)[index % len(TargetName)]
+        model = f"open_clip-ViT-B-16-{index // 5}"
+        towers = [
+            make.benchmark(target, Precision.FP32, tower, median_ms=3.0 + 0.02 * index, launches=1) for tower in Tower
+        ]
+        image, text = (replace(record, artifact=replace(record.artifact, model=model)) for record in towers)
+        pairs.append(Pair(image, text, make.accuracy(target, Precision.FP32, model=model)))
+    drawn = drawn_pareto(pairs, [make.accuracy(None)], width)
+    labels = boxes(drawn, "label")
+    assert len(labels) == count
+    for index, label in enumerate(labels):
+        assert label.left >= 0 and label.right <= width
+        assert all(label.overlap(other) < 1 for other in labels[:index])
+    # What has no room for its name has its number, which the list under the picture explains.
+    names = [item.text or "" for item in drawn.iter("text") if item.get("class") == "label"]
+    assert all(
+        name.isdecimal() or name.startswith(("open_clip", "onnx", "coreml", "executorch", "tflite")) for name in names
+    )
+    assert any(name.isdecimal() for name in names) is (count == 24 or width == 342)
 
 
-def test_scatter_needs_latency_and_accuracy(make: Any) -> None:
+def test_pareto_needs_latency_and_accuracy(make: Any) -> None:
     untimed = pair(make, TargetName.COREML, Precision.FP16, status=Status.PARITY_ONLY, reason="parity only")
-    assert draw_scatter([untimed], None, 960) is None
+    assert draw_pareto(plot([untimed]), [], 1080) is None
     unjudged = replace(pair(make, TargetName.ONNX, Precision.FP32), accuracy=None)
-    assert draw_scatter([unjudged], None, 960) is None
+    assert plot([unjudged]) == []
 
 
-def test_scatter_rings_the_front_alone(make: Any) -> None:
+def test_pareto_rings_the_front_alone(make: Any) -> None:
     pairs = [
         pair(make, TargetName.ONNX, Precision.FP32, median_ms=4.0),
         pair(make, TargetName.TFLITE, Precision.FP32, median_ms=2.0),
+        pair(make, TargetName.TFLITE, Precision.INT8_STATIC, median_ms=1.0),
     ]
-    rings = [
-        item for item in ElementTree.fromstring(draw_scatter(pairs, None, 960) or "") if item.get("class") == "ring"
-    ]
-    assert len(rings) == 1
-    assert "on the Pareto front" in describe_point(rank(pairs)[1])
-    assert "Pareto" not in describe_point(rank(pairs)[0])
+    pairs[2] = replace(pairs[2], accuracy=make.accuracy(TargetName.TFLITE, Precision.INT8_STATIC, correct=1700))
+    front = [each for each in plot(pairs) if each.on_front]
+    assert [each.pair for each in front] == [pairs[2], pairs[1]]
+    assert [describe(each).endswith(", on the Pareto front") for each in plot(pairs)] == [True, True, False]
+    drawn = drawn_pareto(pairs)
+    assert len([item for item in drawn.iter("circle") if item.get("class") == "ring"]) == 2
+    assert len([item for item in drawn.iter("polyline") if item.get("class") == "front"]) == 1
 
 
-def test_scatter_keeps_invalid_pairs_out_of_the_latency_axis(make: Any, parts: Any) -> None:
+def test_pareto_has_all_models_and_one_line_for_equal_baselines(make: Any) -> None:
+    ours, theirs = pair(make, TargetName.ONNX, Precision.FP32), pair(make, TargetName.ONNX, Precision.FP32)
+    image, text = (
+        replace(record, artifact=replace(record.artifact, model="mobileclip_s0")) for record in theirs.towers
+    )
+    theirs = Pair(image, text, make.accuracy(model="mobileclip_s0"))
+    drawn = drawn_pareto([ours, theirs], [make.accuracy(None), make.accuracy(None, model="mobileclip_s0")])
+    words = [item.text or "" for item in drawn.iter("text")]
+    assert {"pocketclip_nano onnx fp32", "mobileclip_s0 onnx fp32"} <= set(words)
+    assert "PyTorch 90.0 % (pocketclip_nano, mobileclip_s0)" in words
+
+
+def test_pareto_keeps_invalid_pairs_off_the_picture(make: Any, parts: Any) -> None:
     good, bad = (pair(make, target, Precision.FP32) for target in (TargetName.ONNX, TargetName.TFLITE))
     bad = replace(bad, image=parts.invalid(bad.image))
-    words = texts(draw_scatter([good, bad], None, 960))
-    assert "no valid time" in words
-    assert "tflite fp32" not in words
+    assert "tflite fp32" not in texts(draw_pareto(plot([good, bad]), [], 1080))
 
 
 @pytest.mark.parametrize("width", [960, 342])

@@ -53,7 +53,7 @@ def test_what_may_not_be_ranked_has_no_latency(make: Any, parts: Any) -> None:
 
 def test_rich_store_has_every_part(rich_store: Any, baseline: Any) -> None:
     report = content(*rich_store, baseline=baseline)
-    assert report["baseline_tag"] == "v1"
+    assert report["baseline"] == {"kind": "tag", "name": "v1"}
     nano = next(model for model in report["models"] if model["model"] == "pocketclip_nano")
     host = next(device for device in nano["devices"] if device["device"] == "host")
     places = {pair["scheme"]: pair["place"] for pair in host["pairs"]}

@@ -20,7 +20,8 @@ from benchmark.validity import InvalidityCode, invalidity
 from export.precision import Precision, TargetName, Tower
 
 OLD = '{"model": "pocketclip_nano", "target": null, "precision": "fp32", "image_sha256": null, "text_sha256": null, \
-"weights_sha256": "w", "dataset": "scenes", "split": "heldout", "samples": 960, "classes": 24, "correct": 807, \
+"weights_sha256": "9999999999999999999999999999999999999999999999999999999999999999", "dataset": "scenes", \
+"split": "heldout", "samples": 960, "classes": 24, "correct": 807, \
 "accuracy": 0.840625, "accuracy_low": 0.816, "accuracy_high": 0.862, "chance": 0.041666666666666664, \
 "baseline_correct": null, "drop_points": null, "drop_low_points": null, "drop_high_points": null, \
 "executed_by": "torch 2.10.0", "tool_version": "0.1.0", "record_id": "6f1f7dd6-1a11-4f2a-9a57-0000000000a0", \

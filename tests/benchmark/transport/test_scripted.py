@@ -27,7 +27,8 @@ JOB = Expected("push", "/w/launch-*/job.json")
 
 def result(files: Files, **changes: Any) -> bytes:
     """What the real agent writes, to the job pushed last."""
-    job = [json.loads(content) for path, content in files.items() if path.endswith("job.json")][-1]
+    request = [content for path, content in files.items() if path.endswith("job.json")][-1]
+    job = json.loads(request)
     outputs = next(content for name, content in files.items() if name.endswith("golden_outputs.bin"))
     launch = {
         "started_at": "now", "load_average": None, "import_ns": 1, "load_ns": 1, "first_inference_ns": 1,
@@ -35,7 +36,8 @@ def result(files: Files, **changes: Any) -> bytes:
         "peak_before_load_bytes": None, "peak_bytes": None, "end_bytes": None, "peak_reset": False,
     }  # fmt: skip
     content = {
-        "result_version": 3, "job_id": job["job_id"], "platform": "Python 3", "app_version": None, "failure": None,
+        "result_version": 4, "request_sha256": hashlib.sha256(request).hexdigest(), "job_id": job["job_id"],
+        "platform": "Python 3", "app_version": None, "failure": None,
         "launch": launch,
         "outputs": {
             "path": job["outputs_path"], "dtype": "float32", "shape": [4, 8],

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from export.bundle.manifest import BUNDLE_NAME
-from export.bundle.paths import path_fault
 from export.bundle.reading import read_bundle
 from export.errors import BundleCorruptError, BundleError
+from models.untrusted.names import RELATIVE_PATH
 
 from .tiny_artifacts import edit, resign
 
@@ -85,22 +85,25 @@ MANIFEST_FAULTS: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda content: content.pop("preprocess"), "preprocess"),
     (lambda content: content.update(surprise=1), "surprise"),
     (lambda content: content["text"].update(precision="fp7"), "precision"),
-    (_file("../secret"), r"'\.\./secret', which leaves the folder"),
-    (_file("image/../../secret"), "leaves the folder"),
-    (_file("..\\secret"), "leaves the folder"),
-    (_file("/etc/passwd"), "is absolute"),
-    (_file("C:/secret"), "is absolute"),
+    (_file("../secret"), r"files\.\d+\.path: must be a path below the folder.*\(got '\.\./secret'\)"),
+    (_file("image/../../secret"), "must be a path below the folder"),
+    (_file("..\\secret"), "must be a path below the folder"),
+    (_file("/etc/passwd"), "must be a path below the folder"),
+    (_file("C:/secret"), "must be a path below the folder"),
     (_file("image/MODEL.onnx"), "the same file on some systems"),
     (lambda content: content["files"].append(content["files"][0]), "lists a file twice"),
-    (lambda content: content["image"].update(entry_point="../model.onnx"), "not among the files"),
-    (lambda content: content["end_to_end"]["token_ids"].update(file="../../ids.bin"), "not among the files"),
+    (lambda content: content["image"].update(entry_point="model.onnx"), "not among the files"),
+    (lambda content: content["end_to_end"]["token_ids"].update(file="ids.bin"), "not among the files"),
     (
         lambda content: content["end_to_end"]["token_ids"].update(
             shape=content["end_to_end"]["token_ids"]["shape"][::-1]
         ),
         "belongs",
     ),
-    (lambda content: content["tokenizer"]["merges"].update(shape=[0, 2]), "at least 1"),
+    (
+        lambda content: content["tokenizer"]["merges"].update(shape=[0, 2]),
+        r"shape\.0: .* greater than or equal to 1",
+    ),
     (lambda content: content["labels"].update(names=["cat", "cat", "dog"]), "a label stands twice"),
     (lambda content: content["labels"].update(names=[]), "belongs"),
     (lambda content: content["text"].update(normalized=False), "raw embeddings"),
@@ -124,12 +127,12 @@ def test_manifests(bundle: Path, change: Callable[[dict[str, Any]], object], mes
     "path", ["", ".", "a//b", "./a", "a/", "a b", "a\0b", "nul\n", ".hidden", "a\\b", "x" * 201, "ü", "~/a", "a/./b"]
 )
 def test_paths_that_are_refused(path: str) -> None:
-    assert path_fault(path) is not None
+    assert RELATIVE_PATH.fault(path) is not None
 
 
 def test_paths_that_are_taken() -> None:
     for path in ("model.onnx", "image/model.mlpackage/Data/com.apple.CoreML/weights/weight.bin", "a-b_c+1/0"):
-        assert path_fault(path) is None
+        assert RELATIVE_PATH.fault(path) is None
 
 
 def test_finders_own_file_does_no_harm(bundle: Path) -> None:

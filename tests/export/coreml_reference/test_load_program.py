@@ -78,7 +78,7 @@ def test_free_dimensions(tmp_path: Path) -> None:
     program = load_program(tmp_path / "free.mlpackage")
 
     assert [str(spec) for spec in (*program.inputs, *program.outputs)] == [
-        "x: float32 [any, 3, 2]",
+        "x: float32 [any, 3, 2] (sizes 1 to 8, 3, 2)",
         "y: float32 [any, 6]",
     ]
     executor = ReferenceExecutor(program)
@@ -114,7 +114,7 @@ def test_truncated_manifest(broken: Path, size: int) -> None:
 @pytest.mark.parametrize("size", [1, 700])
 def test_truncated_model(broken: Path, size: int) -> None:
     _cut(broken / MODEL, size)
-    with pytest.raises(ArtifactCorruptError, match="Export the model again"):
+    with pytest.raises(ArtifactCorruptError, match="truncated"):
         load_program(broken)
 
 

@@ -10,7 +10,7 @@ from export.lint.run import lint, lint_model, module_subject
 from export.precision import Tower
 from export.tower_module import ImageTowerModule, TextTowerModule, example_input, tower_module
 from models.clip import ClipModel
-from models.registry import create_model, load_config
+from models.registry import create_model, load_config, resolve_config
 
 CONFIG = load_config("pocketclip_nano")
 
@@ -102,3 +102,29 @@ def test_int64_ids(nano: ClipModel) -> None:
 @pytest.mark.parametrize(("masked", "expected"), [(float("-inf"), {"PC005"}), (-3.4e38, {"PC005"}), (-1e4, set())])
 def test_masks(masked: float, expected: set[str]) -> None:
     assert codes(Masked(masked), Tower.TEXT, torch.zeros(1, 4, dtype=torch.int32)) == expected
+
+
+class UnreadMask(nn.Module):
+    """As OpenCLIP's text towers: a causal mask stands in the module, and the forward pass makes its own."""
+
+    def __init__(self, tower: nn.Module) -> None:
+        super().__init__()
+        self.tower = tower
+        self.register_buffer("attn_mask", torch.full((4, 4), float("-inf")).triu(1))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.tower(ids)
+
+
+def test_a_mask_that_nothing_reads_is_no_failure() -> None:
+    ids = torch.zeros(1, 4, dtype=torch.int32)
+    assert codes(UnreadMask(Masked(-1e4)), Tower.TEXT, ids) == codes(Masked(-1e4), Tower.TEXT, ids)
+    # One that is read goes on being found, beside the one that is not.
+    assert "PC005" in codes(UnreadMask(Masked(float("-inf"))), Tower.TEXT, ids)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["open_clip:ViT-B-32", "open_clip:RN50"])
+def test_causal_text_towers_of_open_clip(name: str) -> None:
+    found = {finding.code for _, findings in lint_model(resolve_config(name), None) for finding in findings}
+    assert "PC005" not in found

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from export.errors import ArtifactCorruptError
 from export.precision import Tower
 from export.sensitive import eight_bit_modules
 from export.targets import TARGETS, parse_precisions, requirement
@@ -82,7 +83,7 @@ def test_a_file_without_a_delegate(tmp_path: Path) -> None:
 
     plain = to_edge_transform_and_lower(torch.export.export(nn.ReLU(), (torch.ones(4),))).to_executorch()
     (tmp_path / "model.pte").write_bytes(plain.buffer)
-    with pytest.raises(ValueError, match="no program for the Core ML delegate"):
+    with pytest.raises(ArtifactCorruptError, match="no program for the Core ML delegate"):
         unpack_delegate(tmp_path / "model.pte", tmp_path)
 
 

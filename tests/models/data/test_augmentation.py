@@ -105,7 +105,7 @@ def test_json_round_trip(operations: tuple[tuple[int, float], ...] | None) -> No
         (b'{"param_aug": [[[0, 0, 9, 0], null]]}', "is no .top, left, height, width."),
         (b'{"param_aug": [[[-1, 0, 9, 9], null]]}', "is no .top, left, height, width."),
         (b'{"param_aug": [[[0, 0, 9, 9], [[14, 0.0]]]]}', "places are 0 to 13"),
-        (b'{"param_aug": [[[0, 0, 9, 9], [[1, NaN]]]]}', "places are 0 to 13"),
+        (b'{"param_aug": [[[0, 0, 9, 9], [[1, NaN]]]]}', "holds NaN"),
         (b'{"param_aug": [[[0, 0, 9, 9], [[10, 9]]]]}', "posterize keeps 0 to 8 bits"),
     ],
 )

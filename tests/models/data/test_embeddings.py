@@ -104,7 +104,7 @@ def code_in_torch_file() -> bytes:
     ("kind", "data", "complaint"),
     [
         ("npz", b"no archive", "cannot read the embeddings"),
-        ("npz", pickled_array(), "allow_pickle"),
+        ("npz", pickled_array(), "declared as object"),
         ("npz", write_embeddings(embeddings(), EmbeddingFormat.NPZ, EmbeddingDtype.FLOAT32)[:-200], "cannot read"),
         ("pth.gz", b"no archive", "cannot read the embeddings"),
         ("pth.gz", gzip.compress(b"not torch"), "more than tensors, or are damaged"),

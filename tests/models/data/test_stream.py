@@ -223,7 +223,7 @@ def corrupted(maker: Any, number: int) -> Iterator[tuple[str, dict[str, bytes] |
     """Every kind of corrupt sample, with words of its reason; None leaves the reinforcement out of question."""
     good = maker.reinforced(number)
     vectors = maker.vectors(number)
-    yield "no image that Pillow can read", {**good, "png": b"no image"}
+    yield "not an image that Pillow can read", {**good, "png": b"no image"}
     yield "cannot decode the image", {**good, "png": good["png"][: len(good["png"]) // 2]}
     yield "no image; one of jpg", {kind: data for kind, data in good.items() if kind != "png"}
     yield "no caption", {kind: data for kind, data in good.items() if kind != "txt"}
@@ -369,7 +369,7 @@ def test_table_by_tabs_with_other_names_and_holes(table: Path) -> None:
         *(f"images/{n}.png\tcaption {n}" for n in range(30)),
         "images/none.png\tcaption 30",
         "\tcaption 31",
-        "images/1.png",
+        "images/1.png\t",
     ]
     path = table.with_name("pairs.tsv")
     path.write_text("\n".join(rows) + "\n")

@@ -138,8 +138,9 @@ def test_what_is_missing_is_told(tmp_path: Path) -> None:
         (f"{tmp_path}/test/{{0..5}}.tar", r"there is no shard .*3\.tar"),
         (f"{tmp_path}/none/*.tar", "no shard fits"),
         (f"{tmp_path}/{{0..", "unbalanced braces"),
-        ("pipe:cat x.tar", "read from this machine"),
-        ("https://example.org/0.tar", "read from this machine"),
+        ("pipe:cat x.tar", "is a command, and commands are never run for data"),
+        ("{pipe:cat x,a}.tar", "is a command"),
+        ("https://example.org/0.tar", "read from files of this machine"),
     ):
         with pytest.raises(DatasetError, match=message):
             opened(pattern)

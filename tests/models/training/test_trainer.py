@@ -17,10 +17,11 @@ import torch
 from models import documents
 from models.checkpoint import read_state_dict
 from models.errors import CheckpointError, ConfigError, NonFiniteError
+from models.run_folder import BEST_WEIGHTS_FILE, LAST_WEIGHTS_FILE
 from models.training.checkpoints import BEST_FILE
 from models.training.config import Autocast, Recipe, TrainingConfig
 from models.training.run_log import LOG_FILE, TENSORBOARD_FOLDER, StepReport
-from models.training.trainer import BEST_WEIGHTS_FILE, CHECKPOINT_FOLDER, LAST_WEIGHTS_FILE, train
+from models.training.trainer import CHECKPOINT_FOLDER, train
 
 TINY = TrainingConfig(
     model="pocketclip_nano",

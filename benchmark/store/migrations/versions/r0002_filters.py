@@ -73,16 +73,22 @@ def _values(kind: str, version: int, text: str) -> dict[str, Any]:
         content = json.loads(text)
         artifact, device = content["artifact"], content["device"]
         if version == 1:
-            return values | {"scheme": f"{artifact['target']}-{artifact['precision']}", "valid": True}
+            return values | {"scheme": _text(f"{artifact['target']}-{artifact['precision']}"), "valid": True}
         return values | {
-            "scheme": artifact.get("scheme") or None,
-            "instance": device.get("instance"),
-            "tag": content.get("tag"),
+            "scheme": _text(artifact.get("scheme")) or None,
+            "instance": _text(device.get("instance")),
+            "tag": _text(content.get("tag")),
             "valid": not content.get("invalid"),
         }
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         # A damaged document stays; whoever reads it is told.
         return values
+
+
+def _text(value: Any) -> str | None:
+    # A damaged document may hold anything: what the column cannot keep must not end the migration.
+    fits = isinstance(value, str) and len(value) <= 200 and "\0" not in value
+    return value if fits and not any("\ud800" <= each <= "\udfff" for each in value) else None
 
 
 def _microseconds(created_at: str) -> int | None:

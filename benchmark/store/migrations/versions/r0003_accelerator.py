@@ -48,4 +48,5 @@ def _asked(text: str) -> Any:
     except (ValueError, RecursionError, KeyError, TypeError):
         # A damaged document stays; whoever reads it is told.
         return None
-    return found[:32] if isinstance(found, str) else None
+    fits = isinstance(found, str) and "\0" not in found and not any("\ud800" <= each <= "\udfff" for each in found)
+    return found[:32] if fits else None

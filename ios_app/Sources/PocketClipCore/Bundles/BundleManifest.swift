@@ -18,6 +18,11 @@ public struct BundleManifest: Equatable, Sendable {
     public let licences: [LicenceNote]
     public let files: [FileEntry]
 
+    /// Whether the weights are random ones, whose answers mean nothing: the licence note of the weights says so.
+    public var isUntrained: Bool {
+        licences.contains { $0.part == "model weights" && $0.source.hasPrefix("untrained") }
+    }
+
     /// Every stored tensor.
     public var tensors: [StoredTensor] {
         var found: [StoredTensor?] = []

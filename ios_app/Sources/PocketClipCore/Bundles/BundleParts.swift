@@ -36,6 +36,7 @@ enum BundleParts {
                 tokenizer.startId != tokenizer.vocabularySize - 2 || tokenizer.endId != tokenizer.vocabularySize - 1,
                 "start and end are not the last two ids"
             ),
+            (manifest.text.input.dtype != "int32", "the text tower takes other ids than int32"),
             (tokenizer.contextLength < 3, "the context is shorter than start, one token and end"),
             (labels?.names.isEmpty ?? false, "the label list is empty"),
             (labels.map { Set($0.names).count != $0.names.count } ?? false, "a label stands twice"),

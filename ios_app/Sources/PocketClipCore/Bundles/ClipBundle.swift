@@ -1,6 +1,6 @@
 import Foundation
 
-/// A bundle on disk that passed every check of docs/bundles.md, steps 1 to 4.
+/// A bundle on disk that passed every check of docs/bundles.md, steps 1 to 5.
 public struct ClipBundle: Sendable {
     public let folder: URL
     public let manifest: BundleManifest
@@ -11,6 +11,16 @@ public struct ClipBundle: Sendable {
     public init(opening folder: URL) throws {
         let path = folder.appendingPathComponent(BundleManifest.fileName)
         guard !SafePath.isLink(path) else { throw PocketClipError.bundle(.link(path: BundleManifest.fileName)) }
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path.path)
+        guard let attributes, attributes[.type] as? FileAttributeType == .typeRegular,
+            let size = attributes[.size] as? Int
+        else {
+            throw PocketClipError.bundle(.absent(folder: folder.lastPathComponent))
+        }
+        guard size <= BundleRanges.mostManifestBytes else {
+            throw PocketClipError.bundle(
+                .unfit(reason: "\(BundleManifest.fileName) has \(size) bytes, more than any manifest"))
+        }
         guard let content = try? Data(contentsOf: path) else {
             throw PocketClipError.bundle(.absent(folder: folder.lastPathComponent))
         }
@@ -18,6 +28,7 @@ public struct ClipBundle: Sendable {
         try Self.checkVersion(json)
         manifest = try BundleManifest(json: json, at: BundleManifest.fileName)
         self.folder = folder
+        try BundleRanges.check(manifest)
         try ListedFiles.check(manifest.files, in: folder)
         try ListedFiles.checkNothingElse(manifest.files, besides: [BundleManifest.fileName], in: folder)
         try checkListed()
@@ -25,6 +36,8 @@ public struct ClipBundle: Sendable {
         for tensor in manifest.tensors {
             _ = try self.tensor(tensor)
         }
+        // Its ids and its pattern may be wrong as well.
+        _ = try Tokenizer(self)
     }
 
     /// The values of a stored tensor.

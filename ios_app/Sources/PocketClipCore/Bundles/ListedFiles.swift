@@ -14,6 +14,10 @@ public enum ListedFiles {
             if let fault = SafePath.fault(of: entry.path) {
                 throw PocketClipError.bundle(.hostilePath(path: entry.path, reason: fault))
             }
+            guard BundleRanges.isHash(entry.sha256), entry.sizeBytes >= 0 else {
+                throw PocketClipError.bundle(
+                    .unfit(reason: "\"\(entry.path)\" is listed without a size and 64 hex digits of its hash"))
+            }
             if let other = seen.updateValue(entry.path, forKey: entry.path.lowercased()) {
                 throw PocketClipError.bundle(.samePath(first: other, second: entry.path))
             }

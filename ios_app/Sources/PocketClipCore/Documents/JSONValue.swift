@@ -11,7 +11,12 @@ public enum JSONValue: Equatable, Sendable {
     case object([String: JSONValue])
 
     /// Reads JSON text; `source` says in messages where it came from.
+    ///
+    /// - Throws: `DocumentError.notJSON`, also for what is nested too deep or repeats a key.
     public init(parsing data: Data, source: String) throws {
+        if let fault = JSONKeys.fault(in: data) {
+            throw PocketClipError.document(.notJSON(source: source, reason: "it \(fault)"))
+        }
         do {
             self = try JSONDecoder().decode(JSONValue.self, from: data)
         } catch {

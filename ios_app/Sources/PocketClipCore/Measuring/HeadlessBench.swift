@@ -52,6 +52,7 @@ public struct HeadlessBench: Sendable {
         var result = AgentResult(platform: machine.platform, appVersion: machine.appVersion)
         do {
             let content = try readJob()
+            result.requestSha256 = SHA256Digest.hex(of: content)
             result.jobId = Self.jobId(in: content)
             switch try HeadlessAction(parsing: content) {
             case .facts: return (facts().json, true)

@@ -3,7 +3,7 @@ import Foundation
 /// The protocol's versions (`benchmark/protocol.py`).
 public enum ProtocolVersion {
     public static let job = 3
-    public static let result = 3
+    public static let result = 4
 }
 
 /// What the harness wants of an app that was started headless.

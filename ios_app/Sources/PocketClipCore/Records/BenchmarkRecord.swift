@@ -18,6 +18,8 @@ public struct ArtifactIdentity: Equatable, Sendable {
     public let weightsSha256: String
     public let modelSizeBytes: Int
     public let scheme: String
+    /// False where the weights are random ones, nil where it is not known.
+    public let trained: Bool?
 
     /// Of a tower of a bundle.
     public init(_ tower: Tower, of manifest: BundleManifest) {
@@ -30,6 +32,7 @@ public struct ArtifactIdentity: Equatable, Sendable {
         weightsSha256 = manifest.model.weightsSha256
         modelSizeBytes = bundled.modelFiles(of: manifest).reduce(0) { $0 + $1.sizeBytes }
         scheme = bundled.scheme
+        trained = manifest.isUntrained ? false : nil
     }
 }
 
@@ -109,9 +112,9 @@ public struct Preparation: Equatable, Sendable {
     }
 }
 
-/// One artefact on one device, as `benchmark/records.py` has it (schema 3).
+/// One artefact on one device, as `benchmark/records.py` has it (schema 4).
 public struct BenchmarkRecord: Equatable, Sendable {
-    public static let schemaVersion = 3
+    public static let schemaVersion = 4
 
     public let artifact: ArtifactIdentity
     public let device: DeviceFacts

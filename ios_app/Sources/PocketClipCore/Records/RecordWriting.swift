@@ -6,7 +6,7 @@ extension ArtifactIdentity: JSONWritable {
         .object([
             "model": model.json, "tower": tower.json, "target": target.json, "precision": precision.json,
             "sha256": sha256.json, "weights_sha256": weightsSha256.json, "model_size_bytes": modelSizeBytes.json,
-            "scheme": scheme.json,
+            "scheme": scheme.json, "trained": trained.json,
         ])
     }
 }

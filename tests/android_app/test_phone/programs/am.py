@@ -50,7 +50,7 @@ def instrument(arguments: list[str]) -> None:
     command = [JAVA, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Donnxruntime.native.path={app}/lib/x86_64"]
     command += ["-cp", f"{app}/classes/*", "org.pocketclip.bench.cli.MainKt"]
     command += ["--external", shared, "--internal", INTERNAL, "--state", f"{FOLDER}/services.json", extras["action"]]
-    command += [extras["request"]] if "request" in extras else []
+    command += [extras[name] for name in ("request", "request_sha256") if name in extras]
     stop()
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True

@@ -40,7 +40,7 @@ fun recordFile(folder: File, reason: String? = null, invalid: List<Invalidity> =
     )
     val sha256 = "a".repeat(64)
     val record = BenchmarkRecord(
-        ArtifactIdentity("fake", Tower.IMAGE, "onnx", "fp32", sha256, sha256, 1, "none"),
+        ArtifactIdentity("fake", Tower.IMAGE, "onnx", "fp32", sha256, sha256, 1, "none", null),
         DeviceFacts("phone", DeviceKind.PHONE, "Android 15 (API 35)", "aarch64", "cpu", listOf("neon"), 8, null),
         RuntimeFacts("onnxruntime", "1", "cpu", null),
         RunSettings(),

@@ -28,10 +28,11 @@ internal class BenchAction(
         return try {
             val program = BenchComponents.program(context, tell)
             val request = arguments.getString(REQUEST)
+            val sha256 = arguments.getString(REQUEST_SHA256)
             val answer = if (action == MEASURE) {
-                MeasuringService.during(context, tell, serviceWaitMs) { program.run(action, request) }
+                MeasuringService.during(context, tell, serviceWaitMs) { program.run(action, request, sha256) }
             } else {
-                program.run(action, request)
+                program.run(action, request, sha256)
             }
             result.putString(Answer.KEY, answer.value)
             Activity.RESULT_OK
@@ -44,6 +45,9 @@ internal class BenchAction(
     companion object {
         const val ACTION = "action"
         const val REQUEST = "request"
+
+        /** Of the request as it was sent: what lies in the shared folder may be changed by others. */
+        const val REQUEST_SHA256 = "request_sha256"
 
         private const val MEASURE = "measure"
     }

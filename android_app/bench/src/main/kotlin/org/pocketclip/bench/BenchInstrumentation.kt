@@ -6,8 +6,8 @@ import android.os.Bundle
 import org.pocketclip.core.bench.Answer
 
 /**
- * What `am instrument -w -r -e action ACTION [-e request REL]` starts: carries out one action of the protocol in a fresh
- * process and ends it with the answer's length and hash.
+ * What `am instrument -w -r -e action ACTION [-e request REL -e request_sha256 HEX]` starts: carries out one action of
+ * the protocol in a fresh process and ends it with the answer's length and hash.
  *
  * The result code is [Activity.RESULT_OK] (-1) wherever an answer was written, also of a failure; [Activity.RESULT_CANCELED]
  * (0) where not even that could be done, as Android itself gives it for a crash.

@@ -25,7 +25,7 @@ object Documents {
      */
     fun parse(text: String, source: String): JsonElement {
         // The library reads what is nested by recursion: a few kilobytes of brackets would end the program.
-        if (isDeep(text)) throw DocumentException("$source is not valid: it is nested deeper than $DEEPEST levels")
+        JsonKeys.fault(text)?.let { throw DocumentException("$source is not valid: it $it") }
         return guarded(source) { json.parseToJsonElement(text) }
     }
 
@@ -64,23 +64,6 @@ object Documents {
         throw DocumentException("$source is not valid: ${firstLine(error)}", error)
     }
 
-    private fun isDeep(text: String): Boolean {
-        var depth = 0
-        var quoted = false
-        var escaped = false
-        for (character in text) {
-            when {
-                escaped -> escaped = false
-                quoted && character == '\\' -> escaped = true
-                character == '"' -> quoted = !quoted
-                quoted -> Unit
-                character == '[' || character == '{' -> if (++depth > DEEPEST) return true
-                character == ']' || character == '}' -> depth--
-            }
-        }
-        return false
-    }
-
     private fun firstLine(error: Exception): String = error.message.orEmpty().lineSequence().first().take(LONGEST)
 
     private fun otherForm(found: JsonElement, wanted: JsonElement, place: String): String? = when (found) {
@@ -99,5 +82,4 @@ object Documents {
     }
 
     private const val LONGEST = 300
-    private const val DEEPEST = 64
 }

@@ -1,5 +1,6 @@
 package org.pocketclip.app.bundles
 
+import kotlin.coroutines.cancellation.CancellationException
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
@@ -10,6 +11,7 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import org.pocketclip.core.PocketClipException
 import org.pocketclip.core.bundle.Bundle
+import org.pocketclip.core.worded
 
 /** Whether there is a bundle to work with. */
 sealed interface BundleState {
@@ -80,6 +82,13 @@ class BundlePresenter(
                 ready ?: BundleState.None
             } catch (error: PocketClipException) {
                 BundleState.Failed(error.message.orEmpty())
+            } catch (error: CancellationException) {
+                throw error
+            } catch (_: OutOfMemoryError) {
+                BundleState.Failed("the bundle does not fit into this phone's memory; choose a smaller one")
+            } catch (error: RuntimeException) {
+                // What comes from outside never ends the application.
+                BundleState.Failed("the bundle cannot be used (${worded(error)}); make it again, or choose another one")
             }
         }
     }

@@ -82,18 +82,21 @@ class BenchProgram(
      *
      * @param action `facts`, `stage`, `forget` or `measure`.
      * @param request the request's path below the external folder; null for `facts`.
+     * @param requestSha256 of the request as it was sent; null where nobody tells.
      * @throws org.pocketclip.core.MachineException the answer cannot be written.
-     * @throws org.pocketclip.core.InputException there is no such action, or it lacks its request: nothing was done.
+     * @throws org.pocketclip.core.InputException there is no such action, it lacks its request, or the request was
+     * changed: nothing was done.
      */
-    fun run(action: String, request: String?): Answer {
+    fun run(action: String, request: String?, requestSha256: String? = null): Answer {
         val kind = Action.entries.firstOrNull { it.id == action }
             ?: throw InputException("no action is called '$action'; choose from ${Action.entries.joinToString { it.id }}")
         if (kind == Action.FACTS) return answer(File(external, Action.FACTS.id), write(AppFacts.serializer(), facts()))
         val file = requestFile(kind, request)
+        val read = Request.read(file, requestSha256)
         val content = when (kind) {
-            Action.STAGE -> write(StageAnswer.serializer(), stage(file))
-            Action.FORGET -> write(ForgetAnswer.serializer(), forget(file))
-            else -> write(AgentResult.serializer(), measure(file))
+            Action.STAGE -> write(StageAnswer.serializer(), stage(read))
+            Action.FORGET -> write(ForgetAnswer.serializer(), forget(read))
+            else -> write(AgentResult.serializer(), measure(read))
         }
         return answer(checkNotNull(file.parentFile), content)
     }
@@ -127,15 +130,15 @@ class BenchProgram(
         )
     }
 
-    private fun stage(file: File): StageAnswer = try {
-        Staging(shared, store).stage(read(StageRequest.serializer(), file))
+    private fun stage(request: Request): StageAnswer = try {
+        Staging(shared, store).stage(read(StageRequest.serializer(), request))
         StageAnswer(staged = true)
     } catch (error: Exception) {
         StageAnswer(staged = false, failureOf(error))
     }
 
-    private fun forget(file: File): ForgetAnswer = try {
-        val identities = read(ForgetRequest.serializer(), file).artifactSha256
+    private fun forget(request: Request): ForgetAnswer = try {
+        val identities = read(ForgetRequest.serializer(), request).artifactSha256
         // All of them are looked at before the first is removed.
         identities.forEach(store::folder)
         ForgetAnswer(identities.filter(store::remove))
@@ -143,9 +146,9 @@ class BenchProgram(
         ForgetAnswer(emptyList(), failureOf(error))
     }
 
-    private fun measure(file: File): AgentResult =
+    private fun measure(request: Request): AgentResult =
         MeasureAction(shared, Folder(internal), store, runtimes, machine, services, application, debuggableAllowed, progress)
-            .run(file)
+            .run(request)
 
     private fun requestFile(action: Action, request: String?): File {
         if (request == null) throw InputException("${action.id} needs a request: a path below the external folder")
@@ -158,10 +161,8 @@ class BenchProgram(
         }
     }
 
-    private fun <T> read(serializer: KSerializer<T>, file: File): T {
-        if (!file.isFile) bad("there is no request ${file.name}")
-        return Documents.read(serializer, file.readText(), file.name)
-    }
+    private fun <T> read(serializer: KSerializer<T>, request: Request): T =
+        Documents.read(serializer, request.text(), request.name)
 
     private fun <T> write(serializer: KSerializer<T>, value: T): ByteArray = Documents.write(serializer, value).toByteArray()
 

@@ -40,10 +40,10 @@ internal class MeasureAction(
     private val progress: (String) -> Unit,
 ) {
     /** The result, a failure's too; throws only what is a mistake in this program. */
-    fun run(request: File): AgentResult {
+    fun run(request: Request): AgentResult {
         var jobId: String? = null
-        return try {
-            val tree = Documents.parse(text(request), request.name)
+        val result = try {
+            val tree = Documents.parse(request.text(), request.name)
             jobId = Documents.text(tree, "job_id")
             val version = Documents.wholeNumber(tree, "job_version")
             if (version != JOB_VERSION) {
@@ -52,12 +52,13 @@ internal class MeasureAction(
                         "install the application that belongs to the harness",
                 )
             }
-            measure(Documents.read(Job.serializer(), text(request), request.name))
+            measure(Documents.read(Job.serializer(), request.text(), request.name))
         } catch (error: Exception) {
             result(jobId).copy(failure = failureOf(error))
         } catch (error: OutOfMemoryError) {
             result(jobId).copy(failure = failureOf(error))
         }
+        return result.copy(requestSha256 = request.sha256)
     }
 
     private fun measure(job: Job): AgentResult {
@@ -164,11 +165,6 @@ internal class MeasureAction(
         measured.outputs.forEach { row -> row.forEach(bytes::putFloat) }
         Hashing.writeWhole(file, bytes.array())
         return OutputFile(path, ElementType.FLOAT32, listOf(measured.outputs.size, width), Hashing.sha256(bytes.array()))
-    }
-
-    private fun text(request: File): String {
-        if (!request.isFile) bad("there is no job ${request.name}")
-        return request.readText()
     }
 
     private fun result(jobId: String?) =

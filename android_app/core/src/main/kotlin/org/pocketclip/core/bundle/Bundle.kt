@@ -98,7 +98,7 @@ class Bundle internal constructor(val folder: File, val manifest: Manifest) {
             } catch (error: ArithmeticException) {
                 throw BundleCorruptException("$file has the impossible shape ${stored.shape}", error)
             }
-            if (file.length() != wanted || wanted > Int.MAX_VALUE) {
+            if (file.length() != wanted || wanted > BundleRanges.MOST_TENSOR_BYTES) {
                 throw BundleCorruptException(
                     "$file has ${file.length()} bytes; ${stored.dtype.id} ${stored.shape} takes $wanted; make the bundle again",
                 )

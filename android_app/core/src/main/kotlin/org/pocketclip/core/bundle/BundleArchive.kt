@@ -53,6 +53,7 @@ internal class BundleArchive(private val zip: File) {
         }
         val manifest = BundleReader.parse(content, "$zip: $BUNDLE_NAME")
         BundleReader.checkPaths(manifest, "$zip: $BUNDLE_NAME")
+        BundleConsistency("$zip: $BUNDLE_NAME", manifest).check()
         checkSizes(manifest, partial, maximumBytes)
         checkEntries(entries, root, manifest)
         try {

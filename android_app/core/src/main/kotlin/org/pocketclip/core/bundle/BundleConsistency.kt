@@ -1,12 +1,11 @@
 package org.pocketclip.core.bundle
 
-import java.io.File
 import org.pocketclip.core.BundleMalformedException
 import org.pocketclip.core.image.ImageInput
 import org.pocketclip.core.runtime.ElementType
 
 /** What the manifest's form cannot say: that its parts are about one model, and that shapes follow from each other. */
-internal class BundleConsistency(private val path: File, private val manifest: Manifest) {
+internal class BundleConsistency(private val path: String, private val manifest: Manifest) {
     fun check() {
         shapes().firstOrNull { !it.fits }?.let {
             throw BundleMalformedException(
@@ -86,7 +85,7 @@ internal class BundleConsistency(private val path: File, private val manifest: M
 
     private companion object {
         const val BYTES = 256
-        const val FULL_VOCABULARY = 49_408
+        const val FULL_VOCABULARY = BundleRanges.FULL_VOCABULARY
         const val MERGES = FULL_VOCABULARY - 2 * BYTES - 2
         const val MINIMUM_CONTEXT = 3
     }

@@ -12,6 +12,7 @@ import org.pocketclip.core.BundleTooNewException
 import org.pocketclip.core.DocumentException
 import org.pocketclip.core.Documents
 import org.pocketclip.core.Hashing
+import org.pocketclip.core.tokenizer.BundleTokenizer
 
 /** Reads a bundle: nothing in it is used before its version, its paths and every file have been checked. */
 internal class BundleReader(private val folder: File) {
@@ -23,6 +24,9 @@ internal class BundleReader(private val folder: File) {
                 "there is no bundle at $folder: it has no $BUNDLE_NAME; make one with `pocketclip bundle`",
             )
         }
+        if (Files.isSymbolicLink(path.toPath())) {
+            throw BundleHostileException("$path is a link; copy the bundle with the files themselves")
+        }
         if (path.length() > MAXIMUM_MANIFEST_BYTES) {
             throw BundleMalformedException("$path has ${path.length()} bytes, more than any manifest; do not use this bundle")
         }
@@ -33,8 +37,10 @@ internal class BundleReader(private val folder: File) {
         }
         checkPaths(manifest, path.toString())
         checkFiles(manifest)
-        BundleConsistency(path, manifest).check()
+        BundleConsistency(path.toString(), manifest).check()
         manifest.tensors.forEach { Bundle.read(folder, it) }
+        // Its ids and its pattern may be wrong as well.
+        BundleTokenizer(Bundle(folder, manifest))
         return Bundle(folder, manifest)
     }
 
@@ -90,8 +96,9 @@ internal class BundleReader(private val folder: File) {
             }
         }
 
-        /** Refuses paths that leave the folder, and files that nobody listed or vouches for. */
+        /** Refuses what no field may hold, paths that leave the folder, and files that nobody listed or vouches for. */
         fun checkPaths(manifest: Manifest, source: String) {
+            BundleRanges(source, manifest).check()
             val listed = manifest.files.map { it.path }
             SafePaths.fault(listed)?.let { throw BundleHostileException("$source names $it; do not use this bundle") }
             if (listed.any { it.equals(BUNDLE_NAME, ignoreCase = true) }) {

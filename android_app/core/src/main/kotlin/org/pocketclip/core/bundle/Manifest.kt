@@ -220,6 +220,10 @@ data class Manifest(
     val licences: List<LicenceNote>,
     val files: List<FileEntry>,
 ) {
+    /** Whether the weights are random ones, whose answers mean nothing: the licence note of the weights says so. */
+    val untrained: Boolean
+        get() = licences.any { it.part == "model weights" && it.source.startsWith("untrained") }
+
     /** Every stored tensor, in the order of the manifest. */
     val tensors: List<StoredTensor>
         get() = listOfNotNull(

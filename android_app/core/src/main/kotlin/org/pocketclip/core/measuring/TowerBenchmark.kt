@@ -147,6 +147,7 @@ class TowerBenchmark(
             weightsSha256 = bundle.manifest.model.weightsSha256,
             modelSizeBytes = bundle.modelSizeBytes(bundled),
             scheme = bundled.scheme.ifEmpty { "${bundled.target}-${bundled.precision}" },
+            trained = if (bundle.manifest.untrained) false else null,
         ),
         device = device,
         runtime = RuntimeFacts(bundled.runtime, version, settings.accelerator, observed),

@@ -7,8 +7,8 @@ import org.pocketclip.core.Documents
 import org.pocketclip.core.runtime.Accelerator
 import org.pocketclip.core.runtime.LoadMode
 
-/** The schema of the records that this program writes: `benchmark/schemas/benchmark-record-v3.schema.json`. */
-const val RECORD_SCHEMA_VERSION = 3
+/** The schema of the records that this program writes: `benchmark/schemas/benchmark-record-v4.schema.json`. */
+const val RECORD_SCHEMA_VERSION = 4
 
 /** How far a benchmark came; an application measures or fails. */
 @Serializable
@@ -30,7 +30,10 @@ enum class Tower {
     TEXT,
 }
 
-/** Which artefact was measured; `sha256` covers all its files, the size the model files alone. */
+/**
+ * Which artefact was measured; `sha256` covers all its files, the size the model files alone. `trained` is false where
+ * the weights are random ones, null where it is not known.
+ */
 @Serializable
 data class ArtifactIdentity(
     val model: String,
@@ -41,6 +44,7 @@ data class ArtifactIdentity(
     @SerialName("weights_sha256") val weightsSha256: String,
     @SerialName("model_size_bytes") val modelSizeBytes: Long,
     val scheme: String,
+    val trained: Boolean?,
 )
 
 /** What sort of machine a device is. */

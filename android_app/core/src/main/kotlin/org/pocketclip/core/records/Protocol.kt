@@ -10,7 +10,7 @@ import org.pocketclip.core.runtime.LoadMode
 const val JOB_VERSION = 3
 
 /** The version of the results that it gives. */
-const val RESULT_VERSION = 3
+const val RESULT_VERSION = 4
 
 /**
  * When a model is warm: [stableWindows] successive windows of [windowIterations] have medians within [tolerance].
@@ -135,4 +135,6 @@ data class AgentResult(
     val launch: Launch? = null,
     val outputs: OutputFile? = null,
     @SerialName("app_version") val appVersion: String? = null,
+    /** Of the job as it was read, by which the harness finds that another application changed it. */
+    @SerialName("request_sha256") val requestSha256: String? = null,
 )

@@ -3,6 +3,7 @@ package org.pocketclip.core.tokenizer
 import java.util.regex.Pattern
 import java.util.regex.PatternSyntaxException
 import org.pocketclip.core.BundleMalformedException
+import org.pocketclip.core.bundle.Bundle
 import org.pocketclip.core.bundle.TokenizerSpec
 import org.pocketclip.core.runtime.Tensor
 
@@ -14,6 +15,13 @@ import org.pocketclip.core.runtime.Tensor
  * @throws BundleMalformedException the data does not fit together.
  */
 class BundleTokenizer(private val spec: TokenizerSpec, merges: IntArray, keptIds: IntArray?) {
+    /** The tokenizer of a bundle that was opened; throws as `Bundle.tensor` too. */
+    constructor(bundle: Bundle) : this(
+        bundle.manifest.tokenizer,
+        bundle.integers(bundle.manifest.tokenizer.merges),
+        bundle.manifest.tokenizer.keptIds?.let(bundle::integers),
+    )
+
     private val pairs = BytePairs(merges)
     private val specials = spec.specialTexts.associate { it.text to it.id }
     private val byteIds = IntArray(BYTES).also { ids -> spec.byteOrder.forEachIndexed { id, byte -> ids[byte] = id } }
@@ -21,7 +29,10 @@ class BundleTokenizer(private val spec: TokenizerSpec, merges: IntArray, keptIds
 
     /** New ids by CLIP's ones, [DROPPED] for those that are not kept. */
     private val kept: IntArray? = keptIds?.let { ids ->
-        IntArray(FIRST_MERGE + pairs.size + specials.size) { DROPPED }.also { places ->
+        if ((1 until ids.size).any { ids[it - 1] >= ids[it] }) {
+            throw BundleMalformedException("kept_ids are not in ascending order, each once; make the bundle again")
+        }
+        IntArray(FIRST_MERGE + pairs.size + CLIPS_OWN) { DROPPED }.also { places ->
             ids.forEachIndexed { place, id -> places[checked(id, places.size)] = place }
             if ((0 until FIRST_MERGE).any { places[it] == DROPPED }) {
                 throw BundleMalformedException(
@@ -48,6 +59,8 @@ class BundleTokenizer(private val spec: TokenizerSpec, merges: IntArray, keptIds
         val matcher = pattern.matcher(TextCleaning.clean(text, spec.cleaning))
         while (matcher.find()) {
             val piece = matcher.group()
+            // A pattern of a bundle always finds something; whoever gives another one gets no empty word.
+            if (piece.isEmpty()) continue
             val special = specials[piece]
             if (special != null) append(special, ids) else merged(piece).forEach { append(it, ids) }
         }
@@ -104,6 +117,9 @@ class BundleTokenizer(private val spec: TokenizerSpec, merges: IntArray, keptIds
 
     private companion object {
         const val DROPPED = -1
+
+        // CLIP's own start and end, behind its merges.
+        const val CLIPS_OWN = 2
 
         fun compile(spec: TokenizerSpec): Pattern {
             val alternatives = spec.specialTexts.map { Pattern.quote(it.text) } + spec.pattern

@@ -122,7 +122,7 @@ class BenchProgramTest {
         assertEquals(mapOf("onnxruntime" to listOf("cpu", "xnnpack")), facts.accelerators)
         assertEquals(listOf(identity), facts.models)
         assertTrue(checkNotNull(facts.freeBytes) > 0)
-        assertEquals(listOf(3, 3), listOf(facts.jobVersion, facts.resultVersion))
+        assertEquals(listOf(3, 4), listOf(facts.jobVersion, facts.resultVersion))
     }
 
     @Test
@@ -294,6 +294,27 @@ class BenchProgramTest {
         stage(mapOf("model.onnx" to FakeRuntime.CONTENT, "more.bin" to "x"))
         File(internal, "models/$identity/more.bin").writeText("y")
         refused(FailureCode.MODEL_ALTERED, "more.bin")
+    }
+
+    @Test
+    fun `a request that was changed on its way is not carried out`() {
+        stage()
+        val content = Documents.write(Job.serializer(), job())
+        val sent = Hashing.sha256(content.toByteArray())
+        put("run/request.json", content)
+        val answer = read(program().run("measure", "run/request.json", sent), AgentResult.serializer())
+        assertNull(answer.failure)
+        assertEquals(sent, answer.requestSha256)
+        put("run/request.json", content.replace("\"threads\":1", "\"threads\":2") + " ")
+        File(external, "run/result.json").delete()
+        for (action in listOf("measure", "stage", "forget")) {
+            val error = assertThrows(InputException::class.java) { program().run(action, "run/request.json", sent) }
+            assertTrue("request-altered" in error.message.orEmpty(), error.message)
+        }
+        assertFalse(File(external, "run/result.json").exists())
+        put("run/request.json", " ".repeat(5 shl 20))
+        val large = assertThrows(InputException::class.java) { program().run("measure", "run/request.json", null) }
+        assertTrue("at most" in large.message.orEmpty(), large.message)
     }
 
     @Test

@@ -39,7 +39,7 @@ private fun run(options: Options): Boolean {
             application = Application(VERSION, "OpenJDK ${System.getProperty("java.version")}", state.debuggable),
             progress = ::printProgress,
         )
-        val answer = program.run(options.action, options.request)
+        val answer = program.run(options.action, options.request, options.requestSha256)
         println("INSTRUMENTATION_RESULT: ${answer.line}")
         println("INSTRUMENTATION_CODE: $WORKED")
         return true
@@ -62,6 +62,7 @@ private class Options(
     val state: File,
     val action: String,
     val request: String?,
+    val requestSha256: String?,
 ) {
     companion object {
         private val NAMES = setOf("--external", "--internal", "--state")
@@ -78,10 +79,10 @@ private class Options(
                     else -> named[argument] = File(left.removeFirst())
                 }
             }
-            if (named.keys != NAMES || rest.size !in 1..2) return null
+            if (named.keys != NAMES || rest.size !in 1..3) return null
             return Options(
                 named.getValue("--external"), named.getValue("--internal"), named.getValue("--state"),
-                rest[0], rest.getOrNull(1),
+                rest[0], rest.getOrNull(1), rest.getOrNull(2),
             )
         }
     }

@@ -1,0 +1,127 @@
+"""The head of the report: candidates against their baselines in one table, and the picture of all models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from benchmark import formatting
+from benchmark.formatting import UNKNOWN
+from benchmark.report.accuracy_table import points
+from benchmark.report.changes import AccuracyChange, PairChange, pair_changes, side_name
+from benchmark.report.comparison import Baseline, BaselineComparison, BaselineKind, Compared
+from benchmark.report.device_tables import change, change_interval, median, verdict_words
+from benchmark.report.material import Material
+from benchmark.report.page import ComparisonSection
+from benchmark.report.pareto import pareto_figures
+from benchmark.report.selection import ModelSelection
+from benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
+from export.precision import Tower
+
+_NOTE = (
+    "A change is the candidate's figure against the baseline's, below it the 95 % interval. Latency: medians over "
+    "launches of each launch's median; on an emulated core, instructions per inference. Accuracy: percentage points on "
+    "the same images, by McNemar's exact test at 5 %, against the side that is named; “unpaired” where no evaluation "
+    "compared the two, so that the interval is Newcombe's, which is wider. “Cannot tell” means that the figures "
+    "support no verdict."
+)
+_VERDICT_STYLES = {"faster": "good", "slower": "bad", "better": "good", "worse": "bad"}
+
+
+def comparison_section(
+    material: Material,
+    selections: Sequence[ModelSelection],
+    comparisons: Mapping[tuple[str, str], BaselineComparison],
+) -> ComparisonSection:
+    """What the page begins with."""
+    baseline, table, words = material.baseline, None, ""
+    if baseline is not None:
+        changes, unmatched = pair_changes(comparisons, selections, material.accuracies)
+        table = _table(baseline, changes, unmatched) if changes else None
+        words = baseline.sentence if changes else _nothing(baseline)
+    return ComparisonSection(words, table, pareto_figures(selections))
+
+
+def _nothing(baseline: Baseline) -> str:
+    if baseline.kind is BaselineKind.TAG:
+        return f"Nothing to compare with {baseline.name}: no artefact has valid records with and without the tag."
+    return f"Nothing to compare with {baseline.words}: no artefact has valid records beside those of its baseline."
+
+
+def _table(baseline: Baseline, changes: Sequence[PairChange], unmatched: int) -> Table:
+    several_models = len({each.model for each in changes}) > 1
+    several_devices = len({each.device for each in changes}) > 1
+    table = Table(
+        "changes",
+        "Candidate against baseline",
+        f"Changes of accuracy, latency and size against {baseline.words}",
+        (
+            text_column("Candidate"),
+            *((text_column("Model"),) if several_models else ()),
+            *((text_column("Device"),) if several_devices else ()),
+            Column("Accuracy, points", "accuracy, points"),
+            text_column("Verdict", short="accuracy"),
+            Column("Image latency", "image latency"),
+            text_column("Verdict", short="image tower"),
+            Column("Text latency", "text latency"),
+            text_column("Verdict", short="text tower"),
+            Column("Size"),
+        ),
+        tuple(_row(baseline, each, several_models, several_devices) for each in changes),
+        _NOTE,
+        _unmatched(unmatched),
+        quiet=True,
+    )
+    return without_empty_columns(table)
+
+
+def _unmatched(count: int) -> str:
+    return f"{count} {'artefact has' if count == 1 else 'artefacts have'} no baseline." if count else ""
+
+
+def _row(baseline: Baseline, each: PairChange, with_model: bool, with_device: bool) -> Row:
+    row = make_row(
+        Cell(side_name(each.candidate), f"against {_baseline_name(baseline, each)}"),
+        *((each.model,) if with_model else ()),
+        *((each.device,) if with_device else ()),
+        *_accuracy_cells(each.accuracy),
+        *(cell for tower in Tower for cell in _latency_cells(each.towers.get(tower))),
+        change(each.size_ratio),
+        target=each.candidate.artifact.target,
+    )
+    return replace(row, device=each.device, model=each.model)
+
+
+def _baseline_name(baseline: Baseline, each: PairChange) -> str:
+    match baseline.kind:
+        case BaselineKind.TAG:
+            return f"{baseline.name}, {each.baseline.created_at[:10]}"
+        case BaselineKind.MODEL:
+            return baseline.name
+        case BaselineKind.PRECISION | BaselineKind.FLOAT:
+            return str(each.baseline.artifact.precision)
+
+
+def _accuracy_cells(found: AccuracyChange | None) -> tuple[Cell, Cell]:
+    if found is None:
+        return Cell(UNKNOWN), Cell(UNKNOWN)
+    verdict = str(found.verdict or "not tested")
+    against = f"against {found.against}" + ("" if found.paired else ", unpaired")
+    return (
+        Cell(points(found.points), f"{points(found.low)} to {points(found.high)}", "main"),
+        Cell(verdict, against, _VERDICT_STYLES.get(verdict, "soft")),
+    )
+
+
+def _latency_cells(compared: Compared | None) -> tuple[Cell, Cell]:
+    if compared is None:
+        return Cell(UNKNOWN), Cell(UNKNOWN)
+    outcome = compared.outcome
+    if outcome is None:
+        return Cell(UNKNOWN), Cell("not comparable", compared.refusal, "soft")
+    verdict, words = verdict_words(compared)
+    medians = (formatting.without_unit(median(compared.baseline)), median(compared.candidate))
+    return (
+        Cell(change(outcome.ratio), change_interval(outcome.interval), "main"),
+        Cell(words, " \N{RIGHTWARDS ARROW} ".join(medians), _VERDICT_STYLES.get(verdict, "soft")),
+    )

@@ -1,0 +1,69 @@
+"""Names of files and folders as people write them: composed or decomposed letters, backslashes, bytes that are no text.
+
+Two names are the same where their composed forms (NFC) are: macOS hands out decomposed ones.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+from models.untrusted.printable import printable_path
+
+
+def composed(text: str) -> str:
+    """The form in which names, labels and captions are compared: Unicode's NFC."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def is_text(name: str) -> bool:
+    """Whether a file's name is valid text; others hold a surrogate for every byte that is not."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def name_key(name: str) -> str:
+    """By what a file's name is looked up: its composed form; bytes that are no text stand as escapes, `caf\\xe9`."""
+    return composed(name) if is_text(name) else composed(printable_path(name))
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """The file that a table or list names, a path from `folder` on; None where there is none.
+
+    The name as it stands comes first. Else a backslash separates folders, and letters may be composed on one side and
+    decomposed on the other.
+    """
+    if not name or "\0" in name or not is_text(name):
+        return None
+    if (exact := folder / name).is_file():
+        return exact
+    for written in dict.fromkeys((name, name.replace("\\", "/"))):
+        found = _find(folder, written)
+        if found is not None:
+            return found
+    return None
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    path = folder
+    for part in Path(name).parts:
+        following = path / part
+        if not following.exists():
+            wanted = name_key(part)
+            same = next((entry for entry in _entries(path) if name_key(entry) == wanted), None)
+            if same is None:
+                return None
+            following = path / same
+        path = following
+    return path if path.is_file() else None
+
+
+def _entries(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []

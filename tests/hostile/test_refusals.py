@@ -1,0 +1,65 @@
+"""Python's readers against the table of what each reader refuses; Kotlin's and Swift's tests hold the same table."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from export.bundle.manifest import BUNDLE_NAME
+from export.bundle.reading import read_bundle
+from export.bundle.schemas import FOLDER
+from export.errors import BundleError
+from tests.hostile.bundles import CASES, SOUND, refusals, write_cases
+
+DOCS = Path(__file__).parents[2] / "docs" / "security.md"
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every case's folder; nothing may write to them."""
+    return write_cases(tmp_path_factory.mktemp("hostile"))
+
+
+def test_the_table_has_every_case_and_no_other() -> None:
+    assert list(refusals()) == [SOUND, *CASES]
+
+
+def test_the_sound_bundle_is_read(cases: dict[str, Path]) -> None:
+    assert not refusals()[SOUND].python
+    assert read_bundle(cases[SOUND]).manifest.model.name == "tiny"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_python_refuses(cases: dict[str, Path], name: str) -> None:
+    assert refusals()[name].python
+    with pytest.raises(BundleError) as caught:
+        read_bundle(cases[name])
+    message = str(caught.value)
+    assert "\n" not in message and str(cases[name]) in message
+    assert len(message) < 1000
+
+
+def test_the_json_schema_refuses_what_the_table_says(cases: dict[str, Path]) -> None:
+    validator = jsonschema.Draft202012Validator(json.loads((FOLDER / "bundle-v1.schema.json").read_text()))
+    found: dict[str, bool] = {}
+    for name, folder in cases.items():
+        try:
+            content = json.loads((folder / BUNDLE_NAME).read_text())
+        except (ValueError, RecursionError):
+            continue
+        found[name] = not validator.is_valid(content)
+    assert found == {name: row.schema for name, row in refusals().items() if name in found}
+
+
+def test_the_docs_have_the_table() -> None:
+    rows = re.findall(r"^\| (.+) \| (yes|no) \| (yes|no) \| (yes|no) \| (yes|no) \|$", DOCS.read_text(), re.MULTILINE)
+    wanted = [
+        (name.replace("-", " "), *("yes" if each else "no" for each in (row.python, row.kotlin, row.swift, row.schema)))
+        for name, row in refusals().items()
+        if name != SOUND
+    ]
+    assert rows == wanted

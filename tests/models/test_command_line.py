@@ -1,0 +1,28 @@
+"""How a program ends that is told to end, also before it has begun its work."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+# The signal comes inside `run`, before Typer looks for interrupts.
+_EARLY = """
+import os, sys
+from models import command_line
+class Early:
+    def __call__(self):
+        os.kill(os.getpid(), int(sys.argv[1]))
+        import time
+        time.sleep(30)
+command_line.run(Early())
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_early_signal_ends_with_its_code(number: signal.Signals, code: int) -> None:
+    ended = subprocess.run([sys.executable, "-c", _EARLY, str(int(number))], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == code
+    assert ended.stderr == "interrupted; what was finished is kept\n"

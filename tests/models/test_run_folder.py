@@ -1,0 +1,89 @@
+"""A run's folder stands for a model with its own weights, and never for other weights."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from models import documents
+from models.checkpoint import save_weights, weights_sha256
+from models.clip import ClipModel
+from models.errors import ConfigError, UnknownModelError
+from models.registry import MODELS, build_trained_model, choose_model, create_model, load_config
+from models.run_folder import CONFIG_FILE, MODEL_FILE, WEIGHTS_FILE
+from models.weights_source import fetch_weights
+
+NANO = load_config("pocketclip_nano")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A finished run of pocketclip_nano whose weights are not those that we ship."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    documents.write(NANO, folder / MODEL_FILE)
+    (folder / CONFIG_FILE).write_text("{}")
+    model = create_model("pocketclip_nano")
+    assert isinstance(model, ClipModel)
+    with torch.no_grad():
+        model.logit_scale.fill_(1.25)
+    save_weights(model, folder / WEIGHTS_FILE)
+    return folder
+
+
+@pytest.mark.parametrize("form", ["{}", "{}/model.json"])
+def test_run_brings_its_own_weights(run: Path, form: str) -> None:
+    reference = form.format(run)
+    model = create_model(reference)
+    assert model.scale().item() == pytest.approx(math.exp(1.25))
+    assert choose_model(reference).trained
+    assert weights_sha256(build_trained_model(reference)) == weights_sha256(model)
+
+
+def test_folder_is_a_checkpoint_too(run: Path) -> None:
+    assert fetch_weights(str(run)) == run / WEIGHTS_FILE
+    assert create_model("pocketclip_nano", run).scale().item() == pytest.approx(math.exp(1.25))
+
+
+def test_model_file_of_a_user_with_weights_beside_it(run: Path) -> None:
+    (run / CONFIG_FILE).unlink()
+    assert choose_model(str(run)).trained and choose_model(str(run / MODEL_FILE)).trained
+
+
+def test_unfinished_run_does_not_take_the_weights_that_we_ship(run: Path) -> None:
+    (run / WEIGHTS_FILE).unlink()
+    chosen = choose_model(str(run))
+    assert not chosen.trained
+    assert chosen.untrained is not None and "has not ended" in chosen.untrained and "--resume" in chosen.untrained
+    assert weights_sha256(create_model(str(run))) != weights_sha256(create_model("pocketclip_nano"))
+    with pytest.raises(ConfigError, match="comes without weights"):
+        build_trained_model(str(run))
+
+
+def test_changed_model_does_not_take_the_weights_of_the_unchanged_one(run: Path) -> None:
+    chosen = choose_model(str(run), ["image.activation=relu"])
+    assert not chosen.trained
+    assert chosen.untrained is not None and f"--weights {run / WEIGHTS_FILE}" in chosen.untrained
+    assert choose_model(str(run), ["image.activation=relu"], str(run)).trained
+
+
+def test_models_without_weights_say_so() -> None:
+    assert choose_model("pocketclip_nano").trained
+    for reference, changes in (("mobileclip_s0", []), ("pocketclip_nano", ["image.activation=relu"])):
+        chosen = choose_model(reference, changes)
+        assert not chosen.trained and chosen.untrained is not None and "--weights CHECKPOINT" in chosen.untrained
+
+
+def test_other_folders_are_named_as_such(tmp_path: Path) -> None:
+    with pytest.raises(UnknownModelError, match="is a folder, but of no training run"):
+        create_model(str(tmp_path))
+
+
+def test_folder_does_not_hide_a_registered_model(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(run, tmp_path / "pocketclip_nano")
+    monkeypatch.chdir(tmp_path)
+    assert choose_model("pocketclip_nano").weights == str(MODELS["pocketclip_nano"].weights_path)
