@@ -1,4 +1,4 @@
-"""What is fuzzed: for each reader a good input, the file of it that is damaged, and the command or call that reads it."""
+"""What is fuzzed: for each reader a good input, the file of it that is damaged, and the command that reads it."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz.mutations import damage_bytes, damage_json
-from tests.fuzz.sandbox import Outcome, attempt
+from tests.fuzz.mutations import mutated, mutated_json_text
+from tests.fuzz.sandbox import Outcome, Verdict, attempt
 from tests.fuzz.subjects import Content, Subject
 
 
@@ -32,18 +32,15 @@ def run_try(number: int, subject: Subject, source: random.Random, good: Path, wo
     shutil.copytree(good, folder, symlinks=True)
     files = sorted(path for pattern in subject.damaged for path in folder.glob(pattern) if path.is_file())
     file = source.choice(files)
-    damage = damage_json if subject.content is Content.JSON else damage_bytes
-    file.write_bytes(damage(file.read_bytes(), source))
+    damage = mutated_json_text if subject.content is Content.JSON else mutated
+    file.write_bytes(damage(file.read_bytes(), source.getrandbits(64)))
     # Where hostile names would lead: beside and above what may be written.
     before = _listing(work)
     outcome = attempt(lambda: subject.read(folder), work)
     after = _listing(work)
     if after != before:
-        from tests.fuzz.sandbox import Verdict
-
-        outcome = Outcome(
-            Verdict.OUTSIDE, f"beside the folder: {sorted(after ^ before)}", outcome.peak_bytes, outcome.seconds
-        )
+        detail = f"beside the folder: {sorted(after ^ before)}"
+        outcome = Outcome(Verdict.OUTSIDE, detail, outcome.peak_bytes, outcome.seconds)
     return Try(number, subject.name, str(file.relative_to(folder)), outcome)
 
 
