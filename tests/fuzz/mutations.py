@@ -7,6 +7,7 @@ leaves the original alone. `damage_file` does it to a file, or to one file of a 
 from __future__ import annotations
 
 import copy
+import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,6 +131,10 @@ _VALUES: tuple[Any, ...] = (
 )
 
 
+_EXTREMES = (0, -1, 2**31, 2**53, 2**63, 10**59, 10**400, 0.5, 1e-320, -1e308, float("nan"), float("inf"))
+_DEEP = 5000
+
+
 def mutated_json(value: Any, seed: int) -> Any:
     """The value with one to three places set to something else, left out, repeated or renamed."""
     chance = random.Random(seed)
@@ -149,6 +154,36 @@ def mutated_json(value: Any, seed: int) -> Any:
         else:
             container[key] = copy.deepcopy(chance.choice(_VALUES))
     return damaged
+
+
+def mutated_json_text(content: bytes, seed: int) -> bytes:
+    """JSON text whose value is mutated; sometimes it is too deep, has a key twice, or is damaged as bytes."""
+    chance = random.Random(seed)
+    change = chance.randrange(20)
+    if change == 0:
+        return mutated(content, seed)
+    if change == 1:
+        return b"[" * _DEEP + b"]" * _DEEP
+    value = mutated_json(json.loads(content), seed)
+    if change < 10:
+        # Only what types do not catch: numbers and texts stay what they are.
+        value = json.loads(content)
+        places = [(each, key) for each, key in _places(value) if isinstance(each[key], str | int | float)]
+        for container, key in chance.sample(places, min(len(places), chance.choice((1, 1, 2, 3)))):
+            container[key] = _of_the_same_type(container[key], chance)
+    text = json.dumps(value)
+    if change == 10 and isinstance(value, dict) and value:
+        text = "{" + f"{json.dumps(next(iter(value)))}: 1, " + text[1:]
+    return text.encode()
+
+
+def _of_the_same_type(value: str | int | float, chance: random.Random) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str):
+        hostile = chance.choice([each for each in _VALUES if isinstance(each, str)])
+        return chance.choice((hostile, value + hostile, value[:-1], value.upper(), f"../{value}"))
+    return chance.choice((*_EXTREMES, value + 1, -value, value * 1000))
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:

@@ -1,4 +1,4 @@
-"""One try of a command on a hostile input: in a process of its own, with bounds, watched for what it writes and starts."""
+"""One try of a command on a hostile input, in a process of its own: bounded, watched for what it writes and starts."""
 
 from __future__ import annotations
 
@@ -109,7 +109,8 @@ def _run(call: Callable[[], None], folder: Path) -> None:
         (inside / name).mkdir(parents=True, exist_ok=True)
     os.chdir(inside)
     tempfile.tempdir = str(inside / "tmp")
-    os.environ.update(TMPDIR=tempfile.tempdir, POCKETCLIP_CACHE=str(inside / "cache"))
+    os.environ.update(TMPDIR=tempfile.tempdir, POCKETCLIP_CACHE=str(inside / "cache"), PYTHONDONTWRITEBYTECODE="1")
+    sys.dont_write_bytecode = True
     faults = _watch(inside.resolve())
     verdict, detail = Verdict.DONE, ""
     try:
@@ -135,7 +136,8 @@ def _watch(inside: Path) -> list[str]:
     faults: list[str] = []
     changing = {"os.remove": 1, "os.rename": 2, "os.mkdir": 1, "os.rmdir": 1, "os.link": 2, "os.symlink": 2,
                 "shutil.rmtree": 1, "os.truncate": 1}  # fmt: skip
-    own = os.path.realpath(sys.executable)
+    # Python, and the programs of installed packages, e.g. flatc.
+    own = (os.path.realpath(sys.executable), os.path.realpath(sys.prefix))
 
     def is_outside(path: Any) -> bool:
         if not isinstance(path, str | bytes | os.PathLike):
@@ -154,7 +156,7 @@ def _watch(inside: Path) -> list[str]:
             faults.extend(f"{event} {place!r}" for place in places if is_outside(place))
         elif event in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
             program = os.path.realpath(os.fsdecode(arguments[0] or ""))
-            if program != own:
+            if not program.startswith(own):
                 faults.append(f"started {arguments[:2]!r}")
         elif event == "os.system":
             faults.append(f"ran {arguments[0]!r}")
