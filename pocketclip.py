@@ -19,7 +19,15 @@ from models.cli import models_command
 from models.reinforce_cli import reinforce_command
 from models.train_cli import train_command
 
-app = command_line.new_app("pocketclip", "CLIP-style image-text models on phones: train, export, prove, measure.")
+app = command_line.new_app(
+    "pocketclip", "CLIP-style image-text models on phones: train, export, prove, measure.", completion=True
+)
+
+
+@app.callback()
+def pocketclip(version: command_line.VersionOption = False) -> None:
+    """CLIP-style image-text models on phones: train, export, prove, measure."""
+
 
 # In the order of the work; the words stand in `pocketclip --help`, within 80 columns.
 _COMMANDS = (

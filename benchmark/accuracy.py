@@ -14,7 +14,7 @@ from benchmark.accuracy_records import (
     Side,
     WeightsFacts,
 )
-from benchmark.records import tool_version, utc_now
+from benchmark.records import utc_now
 from models.errors import DatasetError
 from models.evaluation.classification import ZeroShotResult
 from models.evaluation.comparison import bootstrap_ratio_interval
@@ -23,6 +23,7 @@ from models.evaluation.retrieval import RECALLS_AT, Direction, RetrievalResult, 
 from models.evaluation.samples import ClassificationSet
 from models.judgement import PairedCounts
 from models.statistics import wilson_interval
+from models.version import tool_version
 
 
 def accuracy_record(

@@ -41,7 +41,6 @@ from benchmark.records import (
     RuntimeFacts,
     Status,
     new_record_id,
-    tool_version,
     utc_now,
 )
 from benchmark.statistics import REPEATABLE_SHARE, interval_share, launch_medians, summarize_counts
@@ -49,6 +48,7 @@ from benchmark.validity import Gates, Invalidity, InvalidityCode, gates_for, jud
 from export.artifact import Artifact
 from models.errors import PocketClipError
 from models.untrusted.printable import printable
+from models.version import tool_version
 
 Append = Callable[[BenchmarkRecord], None]
 

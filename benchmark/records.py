@@ -292,16 +292,6 @@ def is_future(created_at: str) -> bool:
     return datetime.fromisoformat(created_at) > datetime.now(UTC) + _CLOCKS_DIFFER
 
 
-def tool_version() -> str:
-    """The installed version of PocketCLIP, `unknown` where it runs uninstalled."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("pocketclip")
-    except metadata.PackageNotFoundError:
-        return "unknown"
-
-
 def check_stamp(record_id: str, created_at: str) -> None:
     """Raises `RecordError` where the id is no UUID as we write it or the time not one in UTC."""
     for name, form, value in (("record_id", RECORD_ID, record_id), ("created_at", MOMENT, created_at)):

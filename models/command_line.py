@@ -42,8 +42,8 @@ WeightsOption = Annotated[
 ]
 
 
-def new_app(name: str, help: str) -> typer.Typer:
-    """A Typer program in the project's style: no shell-completion options, help where nothing is asked."""
+def new_app(name: str, help: str, *, completion: bool = False) -> typer.Typer:
+    """A Typer program in the project's style: help where nothing is asked, completion of shells where wanted."""
     # Rich's help takes a fifth of a second to begin with.
     return typer.Typer(
         name=name,
@@ -51,7 +51,7 @@ def new_app(name: str, help: str) -> typer.Typer:
         no_args_is_help=True,
         # Commands below have it from here.
         context_settings={"help_option_names": ["-h", "--help"]},
-        add_completion=False,
+        add_completion=completion,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
@@ -62,6 +62,7 @@ def run(app: typer.Typer) -> NoReturn:
     with _sigterm_as_interrupt() as received:
         try:
             try:
+                _say_version()
                 app()
             finally:
                 _say_ignored_profiles()
@@ -75,6 +76,28 @@ def run(app: typer.Typer) -> NoReturn:
             print("interrupted; what was finished is kept", file=sys.stderr)
             sys.exit(TERMINATED if received else INTERRUPTED)
     sys.exit(0)
+
+
+def show_version(wanted: bool) -> None:
+    """The option `--version`: prints the version and ends."""
+    if wanted:
+        from models.version import tool_version
+
+        print(f"PocketCLIP {tool_version()}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+]
+
+
+def _say_version() -> None:
+    """Programs of a single command take `--version` too, where it stands by itself."""
+    if sys.argv[1:] == ["--version"]:
+        with contextlib.suppress(typer.Exit):
+            show_version(True)
+        sys.exit(0)
 
 
 def _say_ignored_profiles() -> None:

@@ -12,7 +12,6 @@ from models import command_line
 
 if TYPE_CHECKING:
     from models.inheritance import InheritanceReport
-    from models.training.run_log import StepReport
 
 _MODEL, _DATA, _SPEED, _RUN = "Model", "Data", "Optimisation", "Run"
 
@@ -22,6 +21,10 @@ def train_command(
         Path, typer.Option("--out", help="Folder of the run: weights, log, checkpoints.", rich_help_panel=_RUN)
     ],
     model: command_line.ModelOption = "pocketclip_nano",
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="The trained model's name; by default that of --model.", rich_help_panel=_MODEL),
+    ] = None,
     changes: command_line.ChangesOption = None,
     init_from: Annotated[
         str | None,
@@ -81,6 +84,12 @@ def train_command(
     max_skipped: Annotated[
         float, typer.Option("--max-skipped", help="Share of samples that may be corrupt.", rich_help_panel=_DATA)
     ] = 0.05,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", min=1, help="Of arithmetic in each process; by the physical cores.", rich_help_panel=_SPEED
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=0, help="Processes that prepare data; by the cores.", rich_help_panel=_DATA),
@@ -122,6 +131,9 @@ def train_command(
     ] = False,
 ) -> None:
     """Trains a model by contrast, on reinforced data or from teachers, with exact resume."""
+    # Threads that wait spinning take the processor from whoever works: several times slower beside other programs.
+    # Read once, when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from models.registry import resolve_config
     from models.training.config import Autocast, Recipe, TrainingConfig
 
@@ -130,6 +142,7 @@ def train_command(
     precision = command_line.parse_choice(Autocast, "--autocast", autocast)
     config = TrainingConfig(
         model=model,
+        name=name,
         changes=tuple(changes or ()),
         init_from=init_from,
         recipe=chosen,
@@ -155,23 +168,26 @@ def train_command(
         seed=seed,
     )
 
+    from models.train_display import training_display
     from models.training.trainer import train
 
     leads = os.environ.get("RANK", "0") == "0"
     if leads:
         command_line.note(f"training {model} on {data}, recipe {recipe}")
-    with command_line.progress() as progress:
-        task = progress.add_task("training", total=steps, visible=leads)
-
-        def show(report: StepReport) -> None:
-            progress.update(task, completed=report.step, description=_described(report))
-
+    with training_display(steps, visible=leads) as display:
         weights = train(
-            config, out, resume=resume, device=device, workers=workers, report=show, inherited=_print_inheritance
+            config,
+            out,
+            resume=resume,
+            device=device,
+            workers=workers,
+            threads=threads,
+            report=display,
+            inherited=_print_inheritance,
         )
     if leads:
         _print_data_notes(out)
-        command_line.note(f"wrote {weights}")
+        command_line.note(display.summary(out, weights))
 
 
 def _print_data_notes(folder: Path) -> None:
@@ -188,11 +204,6 @@ def _print_data_notes(folder: Path) -> None:
         )
     if words := described(notes.left_out_in_all):
         command_line.note(f"note: {words}")
-
-
-def _described(report: StepReport) -> str:
-    skipped = f", {report.skipped} skipped" if report.skipped else ""
-    return f"loss {report.loss:.3f}, {report.samples_per_second:.0f} samples/s{skipped}"
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:

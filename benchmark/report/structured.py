@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
 from benchmark.launch_records import Launch
-from benchmark.records import BenchmarkRecord, tool_version
+from benchmark.records import BenchmarkRecord
 from benchmark.report.changes import AccuracyChange, pair_changes
 from benchmark.report.comparison import Baseline, BaselineComparison, BaselineKind, Compared, compare_all
 from benchmark.report.derived import (
@@ -44,6 +44,7 @@ from benchmark.statistics import (
     summarize_latency,
 )
 from models import documents
+from models.version import tool_version
 
 FORMAT = "pocketclip-report"
 FORMAT_VERSION = 2

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from models.documents import document
 from models.errors import ConfigError
+from models.untrusted.names import PLAIN_NAME, PlainName
 
 
 class Recipe(StrEnum):
@@ -62,10 +63,10 @@ _POSITIVE = (
 class TrainingConfig:
     """A run: AdamW, linear warm-up over `warmup_steps`, at most a tenth of `steps`; cosine decay to zero.
 
-    `changes` modify the model's configuration; `init_from` and `teachers` name models as `MODEL` or
-    `MODEL=CHECKPOINT`. `data` and `validation` are sources of `models.data.source`. `batch_size` is that of one step,
-    over all processes and all of the `accumulation` parts in which each process computes its share.
-    `distillation_weight` None takes the recipe's own. `teacher_dims` are the widths of the stored embeddings of
+    `changes` modify the model's configuration, `name` is the trained model's own. `init_from` and `teachers` name
+    models as `MODEL` or `MODEL=CHECKPOINT`. `data` and `validation` are sources of `models.data.source`. `batch_size`
+    is that of one step, over all processes and all of the `accumulation` parts in which each process computes its
+    share. `distillation_weight` None takes the recipe's own. `teacher_dims` are the widths of the stored embeddings of
     each teacher; None reads them beside the shards.
     """
 
@@ -95,6 +96,7 @@ class TrainingConfig:
     checkpoint_every: int = 200
     keep_checkpoints: int = 2
     seed: int = 0
+    name: PlainName | None = None
 
     def __post_init__(self) -> None:
         for name in _POSITIVE:
@@ -102,6 +104,8 @@ class TrainingConfig:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
         if not 0 <= self.warmup_steps <= self.steps:
             raise ConfigError(f"warmup_steps must lie in 0 to steps ({self.steps}), got {self.warmup_steps}")
+        if self.name is not None and (fault := PLAIN_NAME.fault(self.name)):
+            raise ConfigError(f"the model's name {fault}")
         if self.weight_decay < 0:
             raise ConfigError(f"weight_decay must be 0 or more, got {self.weight_decay}")
         if not 0 <= self.max_skipped_share < 1:

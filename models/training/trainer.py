@@ -74,6 +74,7 @@ def train(
     resume: bool = False,
     device: str = "auto",
     workers: int | None = None,
+    threads: int | None = None,
     report: Callable[[StepReport], None] = lambda _: None,
     inherited: Callable[[InheritanceReport], None] = lambda _: None,
 ) -> Path:
@@ -88,6 +89,8 @@ def train(
         resume: go on from the newest checkpoint.
         device: `auto`, `cpu` or `cuda`.
         workers: processes that prepare data for each training process; None takes as many as there are cores.
+        threads: of arithmetic in each process; None takes OMP_NUM_THREADS, or else the physical cores,
+            divided among the processes. Another number may give other last bits.
         report: called after every step.
         inherited: called with what `init_from` gave, once.
 
@@ -101,7 +104,10 @@ def train(
         NonFiniteError: the loss became NaN or infinite.
     """
     model_config = resolve_config(config.model, config.changes)
+    if config.name is not None:
+        model_config = replace(model_config, name=config.name)
     with joined_processes(device) as processes:
+        _set_threads(threads, processes.world)
         _check_shares(config, processes)
         if processes.leads:
             _check_folder(config, folder, resume)
@@ -125,6 +131,16 @@ def train(
             _write_results(run, checkpoints, folder)
         processes.wait()
     return folder / WEIGHTS_FILE
+
+
+def _set_threads(threads: int | None, world: int) -> None:
+    if threads is None and "OMP_NUM_THREADS" in os.environ:
+        # The user's, or torchrun's.
+        return
+    import psutil
+
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    torch.set_num_threads(threads or max(1, cores // world))
 
 
 def _build(

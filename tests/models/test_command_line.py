@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,3 +28,17 @@ def test_an_early_signal_ends_with_its_code(number: signal.Signals, code: int) -
     ended = subprocess.run([sys.executable, "-c", _EARLY, str(int(number))], capture_output=True, text=True, timeout=60)
     assert ended.returncode == code
     assert ended.stderr == "interrupted; what was finished is kept\n"
+
+
+@pytest.mark.parametrize("module", ["pocketclip", "export", "benchmark"])
+def test_version(module: str) -> None:
+    ended = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert re.fullmatch(r"PocketCLIP [0-9]+\.[0-9]+\.[0-9]+\n", ended.stdout)
+
+
+def test_completion_of_a_shell() -> None:
+    command = [sys.executable, "-m", "pocketclip", "--show-completion", "bash"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, "SHELL": "bash"})
+    assert ended.returncode == 0
+    assert "complete" in ended.stdout
