@@ -25,6 +25,7 @@ TESTS = {
         "ClassifyPresenterTest",
         "LogicTest",
         "MeasurePresenterTest",
+        "PhotoDecodingTest",
         "ProcessMeasurerTest",
         "RealInferenceTest",
         "ScreensTest",
