@@ -49,7 +49,9 @@ class Levels:
     @property
     def is_rounding(self) -> bool:
         """Whether a fresh conversion loses as much as the file, and PyTorch with that rounding does too."""
-        return self.rounded is not None and self.fresh <= self.file + ALIKE_DB and self.rounded <= self.file + ALIKE_DB
+        if self.rounded is None or self.fresh == float("-inf"):
+            return False
+        return self.fresh <= self.file + ALIKE_DB and self.rounded <= self.file + ALIKE_DB
 
     def rounding_words(self, precision: Precision) -> str:
         assert self.rounded is not None

@@ -48,7 +48,7 @@ def test_paths_may_leave_the_encoder_out_and_concern_their_tower_alone(tmp_path:
             r"image and text tower has no module 'projectoin'; nearest.*projection",
         ),
         ("encoder.model.hed", (Tower.IMAGE,), "no module 'encoder.model.hed'; nearest are: .*encoder.model.head"),
-        ("stem", (Tower.TEXT,), "only an image tower has one"),
+        ("stem", (Tower.TEXT,), "the text tower has none, only an image tower"),
         (" , ", (Tower.TEXT,), "names no module; give stem, projection or paths"),
     ],
 )
