@@ -151,7 +151,9 @@ final class BundleTests: XCTestCase {
 
     private func addEntry(path: String) throws {
         var manifest = try builder.readManifest()
-        let entry: JSONValue = ["path": .string(path), "size_bytes": 0, "sha256": .string(String(repeating: "0", count: 64))]
+        let entry: JSONValue = [
+            "path": .string(path), "size_bytes": 0, "sha256": .string(String(repeating: "0", count: 64)),
+        ]
         manifest["files"] = .array((manifest["files"]?.items ?? []) + [entry])
         try builder.writeManifest(.object(manifest))
     }

@@ -20,7 +20,8 @@ enum BundleRanges {
 
     // `SPLITTING` in export/bundle/manifest.py: no groups, nothing empty, no way back over text.
     private static let category = #"\\[pP]\{[CLMNPSZ][a-z]?\}|\\[sS]"#
-    private static let atom = #"(?:[^\\\[\]()\{\}|*+?\^\$.]|"# + category + #"|\[\^?(?:[^\\\[\]\^\&~|\-]|"# + category + #")+\])"#
+    private static let atom =
+        #"(?:[^\\\[\]()\{\}|*+?\^\$.]|"# + category + #"|\[\^?(?:[^\\\[\]\^\&~|\-]|"# + category + #")+\])"#
     private static let pattern = atom + #"+\+?(?:\|"# + atom + #"+\+?)*"#
 
     static func check(_ manifest: BundleManifest) throws {
@@ -43,7 +44,8 @@ enum BundleRanges {
     static func isHash(_ text: String) -> Bool {
         text.utf8.count == 64
             && text.utf8.allSatisfy {
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
             }
     }
 
@@ -186,7 +188,8 @@ enum BundleRanges {
                 throw PocketClipError.bundle(
                     .tensor(
                         file: tensor.file,
-                        reason: "is listed with \(size) bytes, which are not \(tensor.shape) of \(tensor.type.rawValue), "
+                        reason:
+                            "is listed with \(size) bytes, which are not \(tensor.shape) of \(tensor.type.rawValue), "
                             + "or more than the \(mostTensorBytes) that are read"))
             }
         }

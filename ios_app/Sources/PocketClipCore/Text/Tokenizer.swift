@@ -75,11 +75,15 @@ public struct Tokenizer: Sendable {
             throw PocketClipError.bundle(.unfit(reason: "kept_ids are not uint16"))
         }
         let places = Dictionary(ids.enumerated().map { (Int($1), $0) }) { first, _ in first }
-        guard zip(ids, ids.dropFirst()).allSatisfy({ $0 < $1 }), (0..<CLIPVocabulary.byteTokens).allSatisfy({ places[$0] != nil }),
+        guard zip(ids, ids.dropFirst()).allSatisfy({ $0 < $1 }),
+            (0..<CLIPVocabulary.byteTokens).allSatisfy({ places[$0] != nil }),
             specials.allSatisfy({ places[$0.id] != nil }), ids.allSatisfy({ $0 < CLIPVocabulary.size })
         else {
             throw PocketClipError.bundle(
-                .unfit(reason: "kept_ids do not hold every byte and special text once, and nothing beyond CLIP's ids, in ascending order"))
+                .unfit(
+                    reason:
+                        "kept_ids do not hold every byte and special text once, and nothing beyond CLIP's ids, in ascending order"
+                ))
         }
         return places
     }
