@@ -25,7 +25,7 @@ TESTS = {
         "ClassifyPresenterTest",
         "LogicTest",
         "MeasurePresenterTest",
-        "PhotoDecodingTest",
+        "BundlePresenterTest",
         "ProcessMeasurerTest",
         "RealInferenceTest",
         "ScreensTest",
