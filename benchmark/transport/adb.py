@@ -39,7 +39,10 @@ _FAULTS: tuple[Fault, ...] = (
 # A serial may hold spaces, as the mDNS names of Wi-Fi phones do ("adb-A1 (2)._adb-tls-connect._tcp"): a line is read
 # from its end, properties, and before them the state. "no permissions (user in plugdev group; ...); see [http://...]"
 # is a state of several words.
-_LISTED = re.compile(r"(?P<serial>\S.*?)\s+(?P<state>no permissions\b.*?|[a-z]+)(?P<properties>(?:\s+[a-z_]+:\S*)*)")
+_LISTED = re.compile(
+    r"(?P<serial>\S.*?)\s+(?P<state>no permissions(?: \([^)]*\))?(?:; see \[\S*\])?|[a-z]+)"
+    r"(?P<properties>(?:\s+[a-z_]+:\S*)*)"
+)
 _GONE = "it was unplugged, turned off or its adbd ended; plug it in again"
 
 

@@ -56,7 +56,8 @@ _KILL = "p=$(cat {pid} 2>/dev/null) && {{ kill -9 -$p || kill -9 -- -$p || kill 
 # A link may lead anywhere, and a device has no end: only a regular file is looked into.
 _DIGEST = (
     "if [ -e {path} ] && {{ [ -h {path} ] || [ ! -f {path} ]; }}; then echo irregular; else wc -c < {path} && "
-    "if command -v sha256sum >/dev/null 2>&1; then sha256sum < {path}; fi; fi"
+    # What is too large is not read through.
+    "if [ $(wc -c < {path}) -le {most} ] && command -v sha256sum >/dev/null 2>&1; then sha256sum < {path}; fi; fi"
 )
 
 
@@ -159,7 +160,7 @@ class ShellTransport(ABC):
 
     def pull(self, remote: str, local: Path) -> None:
         """Copies a file; see `benchmark.transport.Transport`. An interrupted copy leaves nothing here."""
-        described = self._described(remote)
+        described = self._described(remote, MOST_WRITTEN_BYTES)
         if described.size_bytes > MOST_WRITTEN_BYTES:
             raise OutputLimitError(
                 f"{remote} on {self.label} has {described.size_bytes} bytes, at most {MOST_WRITTEN_BYTES} are taken; "
@@ -245,16 +246,17 @@ class ShellTransport(ABC):
         return execution.stdout
 
     def _compare(self, local: Path, remote: str, *, arrived: str) -> None:
-        self._same(self._described(remote), local, arrived)
+        # One that is larger is another.
+        self._same(self._described(remote, _size(local)), local, arrived)
 
-    def _described(self, remote: str) -> Described:
-        """What a file of the device is.
+    def _described(self, remote: str, most_bytes: int) -> Described:
+        """What a file of the device is; without its hash where it is larger than `most_bytes`.
 
         Raises:
             TransportError: it is not there, or no regular file.
             NoisyShellError: the device's answer is none.
         """
-        told = self._checked(_DIGEST.format(path=shlex.quote(remote)), f"read {remote}")
+        told = self._checked(_DIGEST.format(path=shlex.quote(remote), most=most_bytes), f"read {remote}")
         lines = [line.strip() for line in told.splitlines() if line.strip()]
         if "irregular" in lines:
             raise TransportError(f"{self.label} cannot read {remote}: it is a link or no regular file")

@@ -84,7 +84,7 @@ def _answer(content: str) -> dict[str, Any]:
     try:
         answer = json_text.loads(content)
     except json_text.JsonFault as error:
-        raise TransportError(f"devicectl's answer {error}; update Xcode") from error
+        raise TransportError(f"devicectl wrote an answer that {error}; update Xcode") from error
     if not isinstance(answer, dict):
         raise TransportError("devicectl wrote JSON that is no object; update Xcode")
     return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -218,6 +219,6 @@ def test_no_name_reaches_the_shell_as_more_than_a_name(tmp_path: Path, name: str
     transport.pull(remote, back)
     assert back.read_text() == "content"
     assert transport.execute(["printf", "%s", name], folder=f"{folder}/{name}", timeout_seconds=20).stdout == name
-    transport.remove(f"{folder}/{name}")
-    assert list(folder.iterdir()) == [] and not Path("PWNED").exists()
+    assert [path.name for path in folder.iterdir()] == [name] and not Path("PWNED").exists()
+    shutil.rmtree(folder)
     assert shlex.split(shlex.quote(name)) == [name]
