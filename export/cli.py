@@ -222,8 +222,11 @@ def classify_command(
 
     from rich.table import Table
 
+    from models.images import check_image
     from models.untrusted.printable import printable_path
 
+    # What is named wrong is told before anything is loaded.
+    check_image(image)
     ranking, used = _rank(image, artifact or [], bundle, names)
     table = Table(title=f"{printable_path(image.name)}, {used}")
     table.add_column("label")

@@ -29,6 +29,11 @@ class TokenMixer(StrEnum):
 
 MAX_LOGIT_SCALE = 100.0
 
+# Far above every published CLIP; what a file says beyond them would be built until the memory ends.
+MOST_LAYERS = 512
+MOST_WIDTH = 16_384
+MOST_KERNEL = 255
+
 # Where a stage does not say: RepMixer and pooling look at neighbours, a large kernel at more.
 DEFAULT_MIXER_KERNELS = {
     TokenMixer.REPMIXER: 3,
@@ -106,7 +111,7 @@ class ImageTowerConfig:
     def __post_init__(self) -> None:
         if not self.stages:
             raise ConfigError("an image tower needs at least one stage")
-        _positive("image tower", head_dim=self.head_dim, expansion=self.expansion)
+        _positive("image tower", head_dim=self.head_dim, expansion=self.expansion, stages=len(self.stages))
         _odd("position_kernel", self.position_kernel)
         for index, stage in enumerate(self.stages):
             if stage.mixer is TokenMixer.ATTENTION and stage.width % self.head_dim:
@@ -174,7 +179,7 @@ class TextTowerConfig:
             raise ConfigError(
                 f"embedding_rank must lie between 0 and the width {self.width}, got {self.embedding_rank}"
             )
-        _positive("text tower", width=self.width, heads=self.heads, ffn_ratio=self.ffn_ratio)
+        _positive("text tower", width=self.width, heads=self.heads, ffn_ratio=self.ffn_ratio, blocks=len(self.blocks))
         _odd("mixer_kernel", self.mixer_kernel)
         if self.width % self.heads:
             raise ConfigError(f"text tower: width {self.width} is no multiple of heads {self.heads}")
@@ -212,10 +217,13 @@ AnyConfig = ModelConfig | OpenClipConfig
 
 def _positive(where: str, **values: float) -> None:
     for name, value in values.items():
-        if value <= 0:
-            raise ConfigError(f"{where}: {name} must be positive, got {value}")
+        most = MOST_LAYERS if name in ("depth", "stages", "blocks") else MOST_WIDTH
+        if not 0 < value <= most:
+            raise ConfigError(f"{where}: {name} must be positive and at most {most}, got {value}")
 
 
 def _odd(name: str, kernel: int) -> None:
-    if kernel < 1 or kernel % 2 == 0:
-        raise ConfigError(f"{name} must be an odd number of at least 1, so that padding is even; got {kernel}")
+    if not 1 <= kernel <= MOST_KERNEL or kernel % 2 == 0:
+        raise ConfigError(
+            f"{name} must be an odd number from 1 to {MOST_KERNEL}, so that padding is even; got {kernel}"
+        )

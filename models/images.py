@@ -79,6 +79,16 @@ def load_image(path: Path) -> Image.Image:
         return image
 
 
+def check_image(path: Path) -> None:
+    """Looks at a file's beginning: whether it is an image, and not too large.
+
+    Raises:
+        ImageError: it is not there, no image, or larger than `MAX_PIXELS`.
+    """
+    with _worded(path, str(path)), _open(path) as image:
+        _check_size(image, str(path))
+
+
 def decode_image(content: bytes, name: str) -> Image.Image:
     """`load_image` for the bytes of a file; `name` says in messages where they came from."""
     with decoded(content, name) as image:

@@ -123,8 +123,15 @@ def in_artifact(
     if levels.is_rounding:
         cause = f"rounding of {manifest.precision} (as fake-quantised PyTorch shows)"
         return Divergence(method=Method.ROUNDING, detail=levels.rounding_words(manifest.precision), cause=cause)
-    if not np.isfinite(outputs).all() or cosines(expected, outputs).min() < budget.cosine_min:
-        return in_conversion(conversions, tower, program, fresh, manifest.precision, probes, budget.snr_db, tell)
+    if not levels.file_differs and (
+        not np.isfinite(outputs).all() or cosines(expected, outputs).min() < budget.cosine_min
+    ):
+        found = in_conversion(conversions, tower, program, fresh, manifest.precision, probes, budget.snr_db, tell)
+        if found is None and manifest.precision is not Precision.FP32:
+            cause = f"rounding of {manifest.precision}, spread over the graph"
+            detail = f"{cause}: a fresh conversion loses the same, and no module of it goes wrong by itself"
+            return Divergence(method=Method.ROUNDING, detail=detail, cause=cause)
+        return found
     calibration = "" if conversions.calibrated_alike else ", calibrated on the generated scenes"
     sound = f"a fresh conversion of the same weights{calibration} agrees"
     tracer = tracer_of(manifest.target)
@@ -165,6 +172,7 @@ def _levels(
         fresh=level(expected, fresh),
         plain=plain,
         rounded=rounded_level(tower, manifest.precision, calibration, probes, expected),
+        calibrated_alike=conversions.calibrated_alike,
     )
 
 

@@ -216,7 +216,7 @@ def test_retrieval_of_an_artefact_against_pytorch(evaluate, onnx_folders: dict[s
     for recall, before in zip(int8.recalls, own.recalls, strict=True):
         assert recall.drop_points == pytest.approx(100 * (before.recall - recall.recall))
         assert recall.drop_low_points <= recall.drop_points <= recall.drop_high_points
-        assert f"({recall.judgement})" in evaluate.output
+        assert str(recall.judgement) in evaluate.output
     assert "drop" in evaluate.output
 
 
@@ -377,7 +377,7 @@ def test_finished_contestants_are_recorded_once(evaluate, interrupted, scene_fol
         (("--dataset", "imagenet-r"), DatasetError, r"get it from https://github\.com/hendrycks/imagenet-r"),
         (("--baseline", "pytorch"), EvaluationError, "cannot be its own baseline"),
         (("--baseline", "pocketclip_nano"), EvaluationError, "is the model itself"),
-        (("--baseline", "nobody"), EvaluationError, "no model and no folder of artefacts"),
+        (("--baseline", "nobody"), EvaluationError, "no model, no run and no folder of artefacts"),
         (("--device", "abacus"), EvaluationError, "cannot run on --device 'abacus'"),
     ],
 )

@@ -58,7 +58,7 @@ def attempt(call: Callable[[], None], folder: Path, *, seconds: float = SECONDS)
     """
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    base = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     child = os.fork()
     if child == 0:
         _run(call, folder)

@@ -11,6 +11,7 @@ import models
 from models import documents
 from models.config import ModelConfig
 from models.errors import ConfigError, UnknownModelError
+from models.modifications import modify
 from models.registry import MODELS, find_model, load_config
 
 
@@ -64,3 +65,18 @@ def test_config_file_faults(tmp_path: Path) -> None:
     (tmp_path / "cut.json").write_text('{"name": "x"')
     with pytest.raises(ConfigError, match="not a valid ModelConfig"):
         documents.read(ModelConfig, tmp_path / "cut.json", error=ConfigError)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("image.stages.0.depth", 2**63 - 1),
+        ("image.stages.0.width", 10**6),
+        ("image.stages.0.ffn_kernel", 10**6 + 1),
+        ("text.width", 2**40),
+        ("embedding_dim", 10**9),
+    ],
+)
+def test_a_model_that_no_memory_holds_is_refused(path: str, value: int) -> None:
+    with pytest.raises(ConfigError, match=r"at most|from 1 to 255"):
+        modify(load_config("pocketclip_nano"), {path: value})

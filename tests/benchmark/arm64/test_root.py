@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def test_every_pin_makes_another_root(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ai-edge-litert", "numpy", "onnxruntime"])
 def test_phone_has_the_versions_of_this_machine(name: str) -> None:
-    pinned = dict(line.split("==") for line in (REPOSITORY / "constraints.txt").read_text().split())
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", (REPOSITORY / "constraints.txt").read_text(), re.MULTILINE))
     assert PINS.wheels[name] == pinned[name], "change benchmark/arm64/pins.py with constraints.txt"
 
 

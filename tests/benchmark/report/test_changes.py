@@ -16,7 +16,7 @@ from benchmark.report.content import build_report
 from benchmark.report.material import Material
 from benchmark.report.selection import select
 from export.precision import Precision, TargetName, Tower
-from models.evaluation.comparison import Verdict
+from models.judgement import Verdict
 from models.statistics import wilson_interval
 
 
@@ -116,7 +116,7 @@ def test_model_compares_form_by_form(make: Any, baseline: Baseline) -> None:
     # No evaluation compared the two: 90 % against 85 % of 2,000 images, Newcombe's interval.
     accuracy = found.accuracy
     assert accuracy is not None
-    assert (accuracy.points, accuracy.paired, accuracy.verdict) == (pytest.approx(5.0), False, Verdict.BETTER)
+    assert (accuracy.points, accuracy.paired, accuracy.judgement.verdict) == (pytest.approx(5.0), False, Verdict.GAINS)
     assert (accuracy.low, accuracy.high) == (pytest.approx(2.95, abs=0.01), pytest.approx(7.04, abs=0.01))
     assert accuracy.against == "mobileclip_s0 ONNX fp32"
 
@@ -145,7 +145,7 @@ def test_quantisation_is_judged_against_pytorch(make: Any, baseline: Baseline) -
     record = judged(make.accuracy(precision=Precision.INT8_STATIC, correct=1760), benchmarks[2:])
     (found,) = changes(baseline, BaselineKind.FLOAT, "", benchmarks, [record])
     assert found.accuracy is not None
-    assert (found.accuracy.points, found.accuracy.verdict) == (pytest.approx(-2.0), Verdict.WORSE)
+    assert (found.accuracy.points, found.accuracy.judgement.verdict) == (pytest.approx(-2.0), Verdict.LOSES_MORE)
     assert found.accuracy.against == "PyTorch"
 
 

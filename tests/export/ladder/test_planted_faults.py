@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from export.artifact import load_artifact
 from export.budgets import Budget
+from export.errors import ManifestError
 from export.ladder import climb as climbing
 from export.ladder.climb import climb
 from export.ladder.report import LadderReport, Method, Rung, RungName, Status
@@ -141,8 +142,8 @@ def test_wrong_mean_in_the_manifest(plant) -> None:
 def test_wrong_context_length_in_the_manifest(plant) -> None:
     planted = plant()
     planted.edit(tokenizer={"context_length": 12, "vocabulary": None})
-    rung = failed(planted.verify(), RungName.INPUTS)
-    assert rung.failures == ("inputs are of shape (1, 12), the model's of (1, 16)",)
+    with pytest.raises(ManifestError, match=r"takes \[1, 16\], its tokenizer makes \[1, 12\]"):
+        planted.verify()
 
 
 def test_wrong_folding(plant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,8 +213,10 @@ def test_plain_rounding_is_no_fault_of_the_runtime(plant, tower: Tower, monkeypa
     tight(monkeypatch)
     divergence = failed(plant(tower, precision=Precision.INT8_STATIC).verify(), RungName.ARTEFACT).divergence
     assert divergence.method is Method.ROUNDING
-    assert divergence.cause == "rounding of int8-static (as fake-quantised PyTorch shows)"
-    assert str(divergence).startswith("rounding of int8-static (as fake-quantised PyTorch shows): the file is ")
+    # Of the text tower more than the units that are imitated in PyTorch is rounded: softmax, sums, products.
+    shown = "(as fake-quantised PyTorch shows): the file is " if tower is Tower.IMAGE else ", spread over the graph: "
+    assert divergence.cause is not None and divergence.cause.startswith("rounding of int8-static")
+    assert shown in str(divergence)
     assert divergence.module is None and "fusions" not in str(divergence)
 
 
@@ -257,7 +260,8 @@ def test_runtime_whose_optimisations_are_wrong(plant, monkeypatch: pytest.Monkey
         def close(self) -> None:
             self.session.close()
 
-    monkeypatch.setattr(OnnxTarget, "open", lambda self, *arguments: Wrong(sound(self, *arguments)))
-    divergence = failed(plant().verify(), RungName.ARTEFACT).divergence
+    planted = plant()
+    monkeypatch.setattr(OnnxTarget, "open", lambda *given, **options: Wrong(sound(*given, **options)))
+    divergence = failed(planted.verify(), RungName.ARTEFACT).divergence
     assert divergence.cause == "the runtime's optimisations"
     assert "dB when it runs without them" in str(divergence)
