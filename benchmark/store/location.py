@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from models.untrusted.printable import printable_path
 
 # How long another program that holds the store is waited for.
 BUSY_SECONDS = 30.0
+_RETRY_SECONDS = 0.02
 _LOCK_NOT_AVAILABLE = "55P03"
 _SECRET = re.compile(r"pass|secret|token", re.IGNORECASE)
 # The execution option that holds the statement with which SQLite begins a transaction.
@@ -196,6 +198,19 @@ def _configure_reader(connection: Any, _: object) -> None:
 
 def _configure_writer(connection: Any, _: object) -> None:
     _configure_reader(connection, _)
-    connection.execute("PRAGMA journal_mode = WAL")
+    _enter_wal(connection)
     # In WAL mode the default skips the sync at commit: a power cut could take finished records.
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _enter_wal(connection: Any) -> None:
+    """Of several processes that change the journal's mode at once SQLite refuses all but one, whatever it may wait."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(_RETRY_SECONDS)

@@ -133,7 +133,7 @@ def test_a_paired_comparison_with_the_very_baseline_is_preferred(make: Any, base
     assert accuracy is not None
     assert accuracy.paired
     assert ours.comparison is not None
-    assert (accuracy.points, accuracy.verdict) == (pytest.approx(-0.5), ours.comparison.verdict)
+    assert (accuracy.points, accuracy.judgement.verdict) == (pytest.approx(-0.5), ours.comparison.judgement.verdict)
     assert (accuracy.low, accuracy.high) == (-ours.comparison.drop_high_points, -ours.comparison.drop_low_points)
 
 
