@@ -11,7 +11,7 @@ from pathlib import Path
 
 from models import atomic
 from tests.fuzz.corpus import make_corpus, report_text
-from tests.fuzz.sandbox import GOOD, Verdict
+from tests.fuzz.sandbox import GOOD, Verdict, warm_up
 from tests.fuzz.subjects import choose
 from tests.fuzz.trying import Try, run_try
 
@@ -32,7 +32,7 @@ def main() -> int:
         corpus = (wanted.corpus or Path(temporary) / "corpus").resolve()
         corpus.mkdir(parents=True, exist_ok=True)
         found = [each for each in make_corpus(corpus) if wanted.only in each.name]
-        _warm_up()
+        warm_up()
         tries: list[Try] = []
         last = time.monotonic()
         for number in range(wanted.first, wanted.first + wanted.tries):
@@ -49,15 +49,6 @@ def main() -> int:
         counts = {name: dict(each) for name, each in _counts(tries).items()}
         atomic.write_text(wanted.out, report_text({"seed": wanted.seed, "tries": len(tries), "counts": counts}))
     return 0 if all(each.outcome.verdict in GOOD for each in tries) else 1
-
-
-def _warm_up() -> None:
-    """Imports what the readers import, so that each forked process need not."""
-    import torch
-
-    import pocketclip  # noqa: F401
-
-    torch.set_num_threads(1)
 
 
 def _worded(each: Try) -> str:

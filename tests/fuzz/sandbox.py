@@ -51,6 +51,16 @@ class Outcome:
     seconds: float
 
 
+def warm_up() -> None:
+    """Imports what readers import, so that each forked process need not."""
+    import torch
+
+    import pocketclip
+
+    assert pocketclip.app is not None
+    torch.set_num_threads(1)
+
+
 def attempt(call: Callable[[], None], folder: Path, *, seconds: float = SECONDS) -> Outcome:
     """Runs `call` in a forked process whose temporary files, caches and output lie below `folder`.
 
@@ -136,8 +146,8 @@ def _watch(inside: Path) -> list[str]:
     faults: list[str] = []
     changing = {"os.remove": 1, "os.rename": 2, "os.mkdir": 1, "os.rmdir": 1, "os.link": 2, "os.symlink": 2,
                 "shutil.rmtree": 1, "os.truncate": 1}  # fmt: skip
-    # Python, and the programs of installed packages, e.g. flatc.
-    own = (os.path.realpath(sys.executable), os.path.realpath(sys.prefix))
+    # Python, the programs of installed packages, e.g. flatc, and what Python itself starts to find libraries.
+    own = (os.path.realpath(sys.executable), os.path.realpath(sys.prefix), os.path.realpath("/sbin/ldconfig"))
 
     def is_outside(path: Any) -> bool:
         if not isinstance(path, str | bytes | os.PathLike):

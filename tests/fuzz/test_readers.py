@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.corpus import make_corpus
-from tests.fuzz.sandbox import GOOD, Verdict, attempt
+from tests.fuzz.sandbox import GOOD, Verdict, attempt, warm_up
 from tests.fuzz.subjects import Subject
 from tests.fuzz.trying import run_try
 
@@ -23,6 +23,7 @@ _OWN_TESTS = ("inspect of", "lint of")
 
 @pytest.fixture(scope="module")
 def corpus(nano_exports, tmp_path_factory: pytest.TempPathFactory) -> list[Subject]:
+    warm_up()
     artifacts = nano_exports["onnx", "fp32", "text"].folder.parents[1]
     return make_corpus(tmp_path_factory.mktemp("corpus"), artifacts)
 
