@@ -27,7 +27,7 @@ help:
 	@echo "make perf-arm64  the same in instructions per inference on an emulated Cortex-A76 (Linux, root)"
 	@echo "make train   train pocketclip_nano again (about 15 minutes on 2 cores) and evaluate it"
 	@echo "make trials  false verdicts, a planted slow-down and the agent's overhead on this computer (about 20 minutes)"
-	@echo "make fuzz    10,000 mutated inputs through every reader: the figures of docs/security.md (about FUZZMIN minutes)"
+	@echo "make fuzz    10,000 mutated inputs through every reader (hours); exit code 1 where one crashes, hangs or writes"
 	@echo "make study   reinforced against contrastive training, five seeds each: the table of docs/reinforcement.md"
 
 setup: $(VENV)/.pins-$(PINS)
