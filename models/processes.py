@@ -24,7 +24,12 @@ def end_with_parent(*_: object, grace_s: float = 0.0) -> None:
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid is None:
         raise RuntimeError("end_with_parent is for worker processes of multiprocessing")
-    threading.Thread(target=_watch, args=(parent.pid, grace_s), daemon=True, name="end-with-parent").start()
+    watch_parent(parent.pid, grace_s)
+
+
+def watch_parent(parent: int, grace_s: float = 0.0) -> None:
+    """Ends this process soon after its parent of that id, as `end_with_parent` does."""
+    threading.Thread(target=_watch, args=(parent, grace_s), daemon=True, name="end-with-parent").start()
 
 
 def _watch(parent: int, grace_s: float) -> None:

@@ -17,7 +17,6 @@ import pickle
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from typing import Any
 
 from models import command_line
 from models.errors import PocketClipError, first_line
+from models.processes import watch_parent
 
 _HAS_LIMIT = sys.platform == "linux"
 _LOOK_S = 0.25
@@ -317,10 +317,4 @@ def _die_with(parent: int) -> None:
         if os.getppid() != parent:
             os._exit(1)
         return
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    watch_parent(parent)

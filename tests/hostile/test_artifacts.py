@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from export.artifact import load_artifact
 from export.errors import ArtifactCorruptError, ArtifactError, ManifestError
-from export.manifest import MANIFEST_NAME, hash_file
+from export.manifest import MANIFEST_NAME
 from export.precision import Tower
+from tests.export.bundle import tiny_artifacts
 from tests.export.bundle.tiny_artifacts import build_artifact
 
 Change = Callable[[dict[str, Any]], object]
@@ -51,19 +52,11 @@ def folder(sound: Path, tmp_path: Path) -> Path:
 
 
 def edit(folder: Path, change: Change) -> None:
-    path = folder / MANIFEST_NAME
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
+    tiny_artifacts.edit(folder, change, MANIFEST_NAME)
 
 
 def resign(folder: Path) -> None:
-    def change(content: dict[str, Any]) -> None:
-        for entry in content["files"]:
-            path = folder / entry["path"]
-            entry |= {"size_bytes": path.stat().st_size, "sha256": hash_file(path)}
-
-    edit(folder, change)
+    tiny_artifacts.resign(folder, MANIFEST_NAME)
 
 
 def _entry(**changes: object) -> Change:

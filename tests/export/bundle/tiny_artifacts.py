@@ -217,20 +217,20 @@ def build_artifact(
     return load_artifact(folder)
 
 
-def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Changes a bundle's manifest as JSON."""
-    path = folder / BUNDLE_NAME
+def edit(folder: Path, change: Callable[[dict[str, Any]], object], manifest: str = BUNDLE_NAME) -> None:
+    """Changes the manifest of a bundle, or another one, as JSON."""
+    path = folder / manifest
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
 
 
-def resign(folder: Path) -> None:
-    """Brings sizes and hashes of a bundle's manifest in line with its files, as whoever altered them would."""
+def resign(folder: Path, manifest: str = BUNDLE_NAME) -> None:
+    """Brings sizes and hashes of a manifest in line with its files, as whoever altered them would."""
 
     def change(content: dict[str, Any]) -> None:
         for entry in content["files"]:
             path = folder / entry["path"]
             entry |= {"size_bytes": path.stat().st_size, "sha256": hash_file(path)}
 
-    edit(folder, change)
+    edit(folder, change, manifest)
