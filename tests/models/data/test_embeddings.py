@@ -112,6 +112,17 @@ def code_in_torch_file() -> bytes:
         ("pth.gz", code_in_torch_file(), "more than tensors"),
         ("pth.gz", write_embeddings(embeddings(), EmbeddingFormat.TORCH, EmbeddingDtype.FLOAT32)[:-20], "cannot read"),
     ],
+    # Else bytes become names, and gzip's hold the time: pytest-xdist needs the same names in every process.
+    ids=[
+        "npz-no archive",
+        "npz-pickled",
+        "npz-cut",
+        "torch-no gzip",
+        "torch-other bytes",
+        "torch-pickle",
+        "torch-code",
+        "torch-cut",
+    ],
 )
 def test_damaged_and_hostile_files(kind: str, data: bytes, complaint: str) -> None:
     with pytest.raises(DatasetError, match=complaint):
