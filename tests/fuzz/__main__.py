@@ -32,7 +32,7 @@ def main() -> int:
         corpus = (wanted.corpus or Path(temporary) / "corpus").resolve()
         corpus.mkdir(parents=True, exist_ok=True)
         found = [each for each in make_corpus(corpus) if wanted.only in each.name]
-        warm_up()
+        warm_up(readers=True)
         tries: list[Try] = []
         last = time.monotonic()
         for number in range(wanted.first, wanted.first + wanted.tries):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import multiprocessing
 import os
 import resource
 import signal
@@ -22,6 +24,18 @@ from models.errors import PocketClipError
 SECONDS = 60
 # Beyond what the process has before the try.
 MOST_BYTES = 2 << 30
+# What opens the files of each runtime.
+_READERS = (
+    "coremltools",
+    "executorch.exir._serialize._program",
+    "export.coreml_reference.report",
+    "export.lint.read_coreml",
+    "export.lint.read_executorch",
+    "export.lint.read_onnx",
+    "export.lint.read_tflite",
+    "export.lint.run",
+)
+_get_context = multiprocessing.get_context
 _VERDICT = "verdict.json"
 _OUTPUT = "output.txt"
 
@@ -51,14 +65,22 @@ class Outcome:
     seconds: float
 
 
-def warm_up() -> None:
-    """Imports what readers import, so that each forked process need not."""
+def warm_up(*, readers: bool = False) -> None:
+    """Imports what commands import, so that each forked process need not.
+
+    With `readers`, also what the bounded child imports that opens model files. That child is then forked like the try
+    itself, in place of a new interpreter that takes seconds to begin: its bounds and its death are the same.
+    """
     import torch
 
     import pocketclip
 
     assert pocketclip.app is not None
     torch.set_num_threads(1)
+    if readers:
+        for name in _READERS:
+            importlib.import_module(name)
+        multiprocessing.get_context = lambda method=None: _get_context("fork")  # type: ignore[method-assign]
 
 
 def attempt(call: Callable[[], None], folder: Path, *, seconds: float = SECONDS) -> Outcome:
