@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import ImageOps
 
-from export.calibration import input_hash
 from export.errors import PlanError
 from export.mixed.budget import OWN_SETS, DropBudget, Metric
+from export.own_samples import input_hash
 from export.parity import cosines, require_finite, run_session
 from export.precision import Tower
 from export.samples import calibration_photographs, judged_inputs, parity_inputs, scene_calibration_inputs

@@ -43,7 +43,7 @@ def sensitivities(
     subject = Subject(
         model.config.name, job.tower, model.config.sha256, weights_sha256(model), tower_module(model, job.tower)
     )
-    inputs = load_calibration(job.calibration, job.config, job.tower).inputs
+    inputs = load_calibration(job.calibration, job.config, job.tower, job.parity_data).inputs
     folder = job.out / job.config.name / FOLDER_NAME
     return measure(subject, rounding_of(job.precision), inputs, folder, advance=advance)
 
