@@ -88,7 +88,9 @@ def export_command(
     ] = None,
     labelled: Annotated[
         str | None,
-        typer.Option("--labelled", help="What accuracy is measured on: scenes, folder:PATH or webdataset:PATTERN."),
+        typer.Option(
+            "--labelled", help="What accuracy is measured on: scenes, folder:, csv: or webdataset: as for eval."
+        ),
     ] = None,
     precision_plans: Annotated[
         list[Path] | None, typer.Option("--plan", help="A plan.json to replay; one for each tower and precision.")
@@ -147,7 +149,7 @@ def export_command(
     if max_drop is not None or labelled is not None or precision_plans:
         from export.mixed.command import with_mixed
 
-        plan = replace(plan, jobs=with_mixed(plan.jobs, max_drop, labelled, precision_plans or []))
+        plan = replace(plan, jobs=with_mixed(plan.jobs, max_drop, labelled, precision_plans or [], share or 0.0))
 
     if keep_float is not None:
         from export.errors import PlanError

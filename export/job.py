@@ -23,7 +23,8 @@ class ExportJob:
     configuration. `raw` leaves the L2 norm out of the graph; `ios` is the oldest iOS that a Core ML model shall run on.
     With a `plan`, or a `budget` that one is searched for, precisions are mixed: its folder says so. `labelled_sha256`
     is the identity of the budget's labelled folder, `cautions` what the file of the weights does not say. `parity_data`
-    are the user's own samples for the proof; None takes the built-in ones.
+    are the user's own samples for the proof; None takes the built-in ones; `labelled_max_skipped` is the share of
+    labelled samples that may be left out.
     """
 
     config: AnyConfig
@@ -43,6 +44,7 @@ class ExportJob:
     labelled_sha256: str | None = None
     cautions: tuple[str, ...] = ()
     parity_data: SampleRequest | None = None
+    labelled_max_skipped: float = 0.0
 
     @property
     def isa(self) -> InstructionSet:

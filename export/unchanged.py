@@ -15,6 +15,7 @@ from export.own_samples import MOST_NAMED
 from export.parity_data import note_place, read_parity_data
 from export.precision import Tower
 from models.checkpoint import weights_sha256
+from models.colour_profiles import ignored_words
 from models.data.left_out import LeftOut, described
 from models.registry import build_model
 
@@ -51,11 +52,11 @@ def prepare(jobs: Sequence[ExportJob], *, force: bool, note: Callable[[str], obj
             own = read_parity_data(job.parity_data, job.config, job.tower)
             proofs[job.tower] = ParityData.of(job.parity_data, own)
             note_place(job.parity_data, proofs[job.tower])
-            _tell(f"parity data of the {job.tower} tower", own.skipped, own.left_out, note)
+            _tell(f"parity data of the {job.tower} tower", own.skipped, own.left_out, proofs[job.tower], note)
         if job.precision.needs_calibration and job.tower not in records:
             loaded = load_calibration(job.calibration, job.config, job.tower, job.parity_data)
             records[job.tower] = loaded.record
-            _tell(f"calibration of the {job.tower} tower", loaded.skipped, loaded.left_out, note)
+            _tell(f"calibration of the {job.tower} tower", loaded.skipped, loaded.left_out, loaded.record, note)
     left: list[ExportJob] = []
     unchanged: list[tuple[ExportJob, ExportResult]] = []
     for job in jobs:
@@ -68,12 +69,20 @@ def prepare(jobs: Sequence[ExportJob], *, force: bool, note: Callable[[str], obj
     return Prepared(tuple(left), tuple(unchanged), size)
 
 
-def _tell(what: str, skipped: Sequence[str], left_out: Sequence[LeftOut], note: Callable[[str], object]) -> None:
+def _tell(
+    what: str,
+    skipped: Sequence[str],
+    left_out: Sequence[LeftOut],
+    record: CalibrationRecord | ParityData,
+    note: Callable[[str], object],
+) -> None:
     if skipped:
         named = "; ".join(skipped[:MOST_NAMED]) + ("; ..." if len(skipped) > MOST_NAMED else "")
         note(f"warning: {what}: {len(skipped)} samples cannot be used and are left out: {named}")
     if left_out:
         note(f"note: {what}, {described(left_out)}")
+    if record.ignored_profiles:
+        note(f"note: {what}: {ignored_words(record.ignored_profiles, record.first_ignored_profile)}")
 
 
 def _there(job: ExportJob, expected: str) -> ExportResult | None:

@@ -52,10 +52,15 @@ class IgnoredProfiles:
 
     def __str__(self) -> str:
         """One line for a user."""
-        return (
-            f"{self.count} image{'' if self.count == 1 else 's'} with a colour profile that cannot be used, the first: "
-            f"{self.first}; the colours were taken as sRGB"
-        )
+        return ignored_words(self.count, self.first)
+
+
+def ignored_words(count: int, first: str | None) -> str:
+    """What to tell a user of images whose profile was ignored."""
+    return (
+        f"{count} image{'' if count == 1 else 's'} with a colour profile that cannot be used, the first: {first}; "
+        "the colours were taken as sRGB"
+    )
 
 
 IGNORED = IgnoredProfiles()
@@ -67,7 +72,8 @@ _NOTED: ContextVar[list[str] | None] = ContextVar("noted profiles", default=None
 def transform_to_srgb(profile: bytes, name: str) -> ImageCmsTransform | None:
     """What turns RGB pixels of an embedded profile into sRGB; None where nothing is to do.
 
-    Nothing is to do for sRGB itself. A profile that cannot be read, or is not for RGB, counts in `IGNORED`.
+    Nothing is to do for sRGB itself. A profile that cannot be read, or is not for RGB, counts in `IGNORED`,
+    or in `noted_profiles` where that is under way.
 
     Args:
         profile: the ICC profile's bytes.
@@ -77,16 +83,18 @@ def transform_to_srgb(profile: bytes, name: str) -> ImageCmsTransform | None:
     if reason is None:
         return _transform(profile)
     if reason:
-        IGNORED.add(name, profile, reason)
         noted = _NOTED.get()
-        if noted is not None:
+        if noted is None:
+            IGNORED.add(name, profile, reason)
+        else:
             noted.append(reason)
     return None
 
 
 @contextlib.contextmanager
 def noted_profiles() -> Iterator[list[str]]:
-    """Takes why profiles of images that this thread decodes meanwhile cannot be used, for whoever records it."""
+    """Takes why profiles of images that this thread decodes meanwhile cannot be used, and counts them nowhere else:
+    for whoever says and records it."""
     found: list[str] = []
     token = _NOTED.set(found)
     try:
