@@ -140,6 +140,8 @@ class AccuracyRecord:
     created_at: Moment
     weights: WeightsFacts = NOTHING_KNOWN
     left_out: tuple[LongText, ...] = ()
+    ignored_profiles: Count = 0
+    first_ignored_profile: LongText | None = None
     kind: Literal["accuracy"] = "accuracy"
     schema_version: Literal[3] = ACCURACY_SCHEMA_VERSION
 
@@ -245,6 +247,8 @@ class RetrievalRecord:
     created_at: Moment
     weights: WeightsFacts = NOTHING_KNOWN
     left_out: tuple[LongText, ...] = ()
+    ignored_profiles: Count = 0
+    first_ignored_profile: LongText | None = None
     kind: Literal["retrieval"] = "retrieval"
     schema_version: Literal[2] = RETRIEVAL_SCHEMA_VERSION
 

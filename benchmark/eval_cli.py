@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from models.evaluation.samples import ClassificationSet
 
 _DATASETS = (
-    "scenes, imagenet, imagenet-v2, imagenet-a, imagenet-o, imagenet-r, objectnet, folder:PATH, webdataset:PATTERN "
-    "or retrieval:CSV."
+    "scenes, imagenet, imagenet-v2, imagenet-a, imagenet-o, imagenet-r, objectnet, folder:PATH, csv:FILE, "
+    "webdataset:PATTERN or retrieval:CSV."
 )
 
 
@@ -68,9 +68,16 @@ def eval_command(
         int | None, typer.Option("--count", min=1, help="Samples to judge: all by default, of scenes 960.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which samples --count draws, or which scenes.")] = 0,
-    skip_corrupt: Annotated[
-        bool, typer.Option("--skip-corrupt", help="Leave unreadable samples out; the record names them.")
-    ] = False,
+    max_skipped: Annotated[
+        float | None,
+        typer.Option(
+            "--max-skipped",
+            min=0,
+            max=1,
+            help="Share of samples that may be unusable; the record names them. By default 0, of shards 0.05.",
+        ),
+    ] = None,
+    skip_corrupt: Annotated[bool, typer.Option("--skip-corrupt", help="Short for --max-skipped 0.05.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from an interrupted evaluation.")] = False,
     cache: Annotated[
         Path | None,
@@ -88,9 +95,12 @@ def eval_command(
     from benchmark.eval_table import print_records
     from benchmark.evaluation import Evaluation, EvaluationSettings, notes_on
     from benchmark.store import open_store
+    from models.colour_profiles import ignored_words
     from models.evaluation.datasets import SetOptions, open_dataset
+    from models.evaluation.samples import MAX_CORRUPT_SHARE
 
-    found = open_dataset(dataset, SetOptions(data_root, templates, classes, count, seed))
+    leaves_out = skip_corrupt or bool(max_skipped)
+    found = open_dataset(dataset, SetOptions(data_root, templates, classes, count, seed, leaves_out))
     told = notes_on(found, whole=count is None)
     for words in told:
         command_line.note(f"note: {words}")
@@ -102,11 +112,12 @@ def eval_command(
         if own_templates is not None and templates is None:
             found = _with_templates(found, dataset, own_templates)
     folder = cache or _beside(store)
+    share = MAX_CORRUPT_SHARE if max_skipped is None else max_skipped
     finished: list[AnyRecord] = []
     with open_store(store) as records, evaluation_progress() as watch:
         evaluation = Evaluation(
             found,
-            EvaluationSettings(folder, folder / "text", resume=resume, skip_corrupt=skip_corrupt),
+            EvaluationSettings(folder, folder / "text", resume=resume, skip_corrupt=leaves_out, max_skipped=share),
             records,
             watch,
         )
@@ -126,6 +137,8 @@ def eval_command(
     for words in notes_on(found, whole=count is None):
         if words not in told:
             command_line.note(f"note: {words}")
+    if profiled := next((record for record in finished if record.ignored_profiles), None):
+        command_line.note(f"note: {ignored_words(profiled.ignored_profiles, profiled.first_ignored_profile)}")
     for record in finished:
         if record.skipped:
             command_line.note(

@@ -19,7 +19,7 @@ from models.evaluation.folders import equal_classes
 from models.evaluation.journal import Journal, JournalHeader, open_journal
 from models.evaluation.prompts import prompt_set
 from models.evaluation.retrieval import RetrievalResult, RetrievalSet, retrieve
-from models.evaluation.samples import ClassificationSet
+from models.evaluation.samples import MAX_CORRUPT_SHARE, ClassificationSet
 from models.evaluation.text_cache import cached_class_embeddings
 
 AnyRecord = AccuracyRecord | RetrievalRecord
@@ -43,12 +43,14 @@ class EvaluationSettings:
         text_cache: where text embeddings are kept.
         resume: go on from interrupted evaluations.
         skip_corrupt: leave unreadable samples out.
+        max_skipped: share of the set that may be unreadable; with 0 none is left out, of shards neither.
     """
 
     folder: Path
     text_cache: Path
     resume: bool = False
     skip_corrupt: bool = False
+    max_skipped: float = MAX_CORRUPT_SHARE
 
 
 class Watch(Protocol):
@@ -173,17 +175,18 @@ class Evaluation:
         return judged
 
     def _run_one(self, contestant: Contestant, encoder: Encoder, journal: Journal) -> AnyResult:
-        dataset, watch, skip = self._dataset, self._watch, self._settings.skip_corrupt
+        dataset, watch, settings = self._dataset, self._watch, self._settings
+        skip, share = settings.skip_corrupt, settings.max_skipped
         if isinstance(dataset, RetrievalSet):
             watch.begin(contestant.label, dataset.count)
-            return retrieve(encoder, dataset, journal, skip_corrupt=skip, advance=watch.advance)
+            return retrieve(encoder, dataset, journal, skip_corrupt=skip, max_skipped=share, advance=watch.advance)
         assert self._prompts is not None
         watch.begin(f"{contestant.label}, prompts", self._prompts.count)
         classes = cached_class_embeddings(
             self._settings.text_cache, self._prompts, encoder, watch.advance, warn=watch.note
         )
         watch.begin(contestant.label, dataset.count)
-        return classify(encoder, dataset, classes, journal, skip_corrupt=skip, advance=watch.advance)
+        return classify(encoder, dataset, classes, journal, skip_corrupt=skip, max_skipped=share, advance=watch.advance)
 
     def _header(self, contestant: Contestant, encoder: Encoder) -> JournalHeader:
         identity, prompts = encoder.identity, self._prompts

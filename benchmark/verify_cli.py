@@ -27,6 +27,19 @@ def verify_command(
         int | None,
         typer.Option("--samples", min=20, help="How many images or captions; by default all, which the gates need."),
     ] = None,
+    parity_data: Annotated[
+        str,
+        typer.Option(
+            "--parity-data",
+            help="scenes or your own, as for export; by default those of the proof, where they are found again.",
+        ),
+    ] = "",
+    parity_samples: Annotated[
+        int | None, typer.Option("--parity-samples", help="How many of your own to use; by default 256.")
+    ] = None,
+    max_skipped: Annotated[
+        float | None, typer.Option("--max-skipped", help="Share of your own samples that may be unusable, 0 to 1.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write what was found to this file.")] = None,
 ) -> None:
     """Compares every form of a model with PyTorch, and names the op or module where the first failing one diverges."""
@@ -38,10 +51,16 @@ def verify_command(
     from export.artifact import find_artifacts
     from export.ladder.report import LadderReport, Verification
     from export.ladder.telling import climb_and_tell
+    from export.own_samples import SampleRequest
+    from export.parity_data import SCENES, parse_parity_data
     from export.untrained import warn_of_artifacts
     from models import documents
     from models.untrusted.child import Child
 
+    data = None
+    if parity_data:
+        own = parse_parity_data(parity_data, parity_samples, max_skipped=max_skipped)
+        data = own or SampleRequest(SCENES, 0)
     artifacts = find_artifacts(artifact)
     warn_of_artifacts(artifacts)
     records = None if record is None else read_benchmarks(record, command_line.note)
@@ -58,6 +77,7 @@ def verify_command(
                     each,
                     weights,
                     samples,
+                    data,
                     about=str(each.folder),
                     files=[each.model_path],
                     on_sign=lambda sign, watch=progress: sign.pass_on(watch),
@@ -68,6 +88,8 @@ def verify_command(
                 report = with_device_rungs(report, each, records)
             reports.append(report)
             console.print(rungs_table(report))
+            if report.samples_note is not None:
+                command_line.note(f"note: {report.artifact}: verified {report.samples_note}")
             if report.gates is not None:
                 console.print(gates_table(report.gates, each.manifest))
             for line in failure_lines(report):

@@ -46,9 +46,23 @@ def export_command(
     samples: Annotated[
         int | None, typer.Option("--calibration-samples", help="How many of them to use; by default 128.")
     ] = None,
-    skip_corrupt: Annotated[
-        bool, typer.Option("--skip-corrupt", help="Leave unreadable calibration samples out, however many they are.")
-    ] = False,
+    parity_data: Annotated[
+        str,
+        typer.Option(
+            "--parity-data", help="Samples for the proof: scenes, or your own, as for --calibration. The manifest says."
+        ),
+    ] = "scenes",
+    parity_samples: Annotated[
+        int | None, typer.Option("--parity-samples", help="How many of your own to use; by default 256.")
+    ] = None,
+    max_skipped: Annotated[
+        float | None,
+        typer.Option(
+            "--max-skipped",
+            help="Share of your own samples that may be unusable, 0 to 1; by default 0.03, of --labelled 0.",
+        ),
+    ] = None,
+    skip_corrupt: Annotated[bool, typer.Option("--skip-corrupt", help="Short for --max-skipped 1.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Leave the L2 norm to the host.")] = False,
     ios: Annotated[
         int | None, typer.Option("--ios", help="Oldest iOS for Core ML; by default what each precision needs.")
@@ -74,7 +88,9 @@ def export_command(
     ] = None,
     labelled: Annotated[
         str | None,
-        typer.Option("--labelled", help="What accuracy is measured on: scenes, folder:PATH or webdataset:PATTERN."),
+        typer.Option(
+            "--labelled", help="What accuracy is measured on: scenes, folder:, csv: or webdataset: as for eval."
+        ),
     ] = None,
     precision_plans: Annotated[
         list[Path] | None, typer.Option("--plan", help="A plan.json to replay; one for each tower and precision.")
@@ -103,9 +119,12 @@ def export_command(
         return
 
     from export import calibration as calibration_data
+    from export.parity_data import parse_parity_data
     from export.plan import make_plan, pass_options
 
-    options = calibration_data.parse_calibration(calibration, samples, skip_corrupt=skip_corrupt)
+    share = 1.0 if skip_corrupt and max_skipped is None else max_skipped
+    options = calibration_data.parse_calibration(calibration, samples, max_skipped=share)
+    proof = parse_parity_data(parity_data, parity_samples, max_skipped=share)
     plan = make_plan(
         model,
         changes or [],
@@ -121,6 +140,7 @@ def export_command(
         passes=pass_options(byte_input=byte_input, channels_last=channels_last, gelu=gelu),
         without=without or [],
         fresh_weights=fresh_weights,
+        parity_data=proof,
     )
     if fresh_weights:
         command_line.note(f"warning: {plan.jobs[0].config.name} gets untrained random weights; its manifests say so")
@@ -129,7 +149,7 @@ def export_command(
     if max_drop is not None or labelled is not None or precision_plans:
         from export.mixed.command import with_mixed
 
-        plan = replace(plan, jobs=with_mixed(plan.jobs, max_drop, labelled, precision_plans or []))
+        plan = replace(plan, jobs=with_mixed(plan.jobs, max_drop, labelled, precision_plans or [], share or 0.0))
 
     if keep_float is not None:
         from export.errors import PlanError

@@ -9,21 +9,24 @@ import json
 from pathlib import Path
 
 from export.job import ExportJob
-from export.manifest import CalibrationRecord, hash_file
+from export.manifest import CalibrationRecord, ParityData, hash_file
 from export.targets import package_versions
 from models import documents
 
 # Where they come from shows in what they are: the configuration, the hash of the weights and of the samples.
-_NOT_INPUTS = frozenset({"config", "weights", "out", "calibration"})
+_NOT_INPUTS = frozenset({"config", "weights", "out", "calibration", "parity_data"})
 
 
-def inputs_sha256(job: ExportJob, weights_sha256: str, calibration: CalibrationRecord | None) -> str:
+def inputs_sha256(
+    job: ExportJob, weights_sha256: str, calibration: CalibrationRecord | None, parity: ParityData | None = None
+) -> str:
     """The hash over weights, configuration, precision and options, calibration samples, and all tools.
 
     Args:
         job: what to export; the place it goes to plays no part.
         weights_sha256: of the model, as in its manifest.
         calibration: the samples that were observed, for precisions that need them.
+        parity: the user's own samples that the proof is made on.
     """
     options = {
         field.name: _plain(getattr(job, field.name))
@@ -35,6 +38,7 @@ def inputs_sha256(job: ExportJob, weights_sha256: str, calibration: CalibrationR
         "weights": weights_sha256,
         "options": options,
         "calibration": None if calibration is None else calibration.inputs_sha256,
+        "parity_data": None if parity is None else parity.inputs_sha256,
         "versions": package_versions(job.target),
         "source": source_sha256(),
     }

@@ -9,6 +9,7 @@ from export.calibration import GENERATED_SCENES, CalibrationRequest
 from export.manifest import Manifest, scheme_name
 from export.mixed.budget import DropBudget
 from export.mixed.plan import PrecisionPlan
+from export.own_samples import SampleRequest
 from export.passes.report import PassName
 from export.precision import InstructionSet, Precision, TargetName, Tower, default_instruction_set
 from models.config import AnyConfig
@@ -21,7 +22,9 @@ class ExportJob:
     `weights` is the path of a checkpoint or `models.registry.FRESH_WEIGHTS`; None takes what comes with the
     configuration. `raw` leaves the L2 norm out of the graph; `ios` is the oldest iOS that a Core ML model shall run on.
     With a `plan`, or a `budget` that one is searched for, precisions are mixed: its folder says so. `labelled_sha256`
-    is the identity of the budget's labelled folder, `cautions` what the file of the weights does not say.
+    is the identity of the budget's labelled folder, `cautions` what the file of the weights does not say. `parity_data`
+    are the user's own samples for the proof; None takes the built-in ones; `labelled_max_skipped` is the share of
+    labelled samples that may be left out.
     """
 
     config: AnyConfig
@@ -40,6 +43,8 @@ class ExportJob:
     budget: DropBudget | None = None
     labelled_sha256: str | None = None
     cautions: tuple[str, ...] = ()
+    parity_data: SampleRequest | None = None
+    labelled_max_skipped: float = 0.0
 
     @property
     def isa(self) -> InstructionSet:

@@ -11,7 +11,8 @@ Schema history:
   3: `instruction_set` (the processors it is made for), `passes` (how the tower was rewritten, with the proofs), `lint`
      (what rules found) and `plan` (which modules keep more than the precision). An older manifest is read with none.
   4: `trained` (false: the weights are fresh random ones, good for latency alone; null, unknown, in an older manifest)
-     and `cautions` (what the file of the weights did not say, and which choice was taken).
+     and `cautions` (what the file of the weights did not say, and which choice was taken); `parity_data` (the user's
+     own samples that the proof was made on; null where the built-in ones were), and what of such data was left out.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from export.errors import ManifestError
 from export.lint.finding import LintFinding
 from export.listed_files import MOST_MANIFEST_BYTES, FileEntry, hash_file
 from export.mixed.plan import PLAN_NAME, PrecisionPlan
+from export.own_samples import MOST_NAMED, OwnSamples, SampleRequest
 from export.parity_report import ParityReport
 from export.passes.report import OPTIONS, PassName, PassReport
 from export.precision import InstructionSet, Precision, TargetName, Tower, default_instruction_set
@@ -90,11 +92,59 @@ class ModelIdentity:
 
 @document
 class CalibrationRecord:
-    """The samples that activation ranges were observed on; the hash is over all of them, in their order."""
+    """The samples that activation ranges were observed on; the hash is over all of them, in their order.
+
+    `skipped` counts samples that could not be used, `first_skipped` names the first with reasons; `left_out` says what
+    is no sample; `ignored_profiles` counts images whose colour profile cannot be used (taken as sRGB), the first one
+    named.
+    """
 
     source: str
     samples: Count
     inputs_sha256: Sha256
+    skipped: Count = 0
+    first_skipped: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    ignored_profiles: Count = 0
+    first_ignored_profile: str | None = None
+
+    @staticmethod
+    def of(source: str, found: OwnSamples) -> CalibrationRecord:
+        """The record of what was read."""
+        return CalibrationRecord(source, **_facts(found))
+
+
+@document
+class ParityData:
+    """The user's own samples that the proof was made on, with the fields of `CalibrationRecord`; `wanted` is how many
+    were asked for at most."""
+
+    source: str
+    wanted: Count
+    samples: Count
+    inputs_sha256: Sha256
+    skipped: Count = 0
+    first_skipped: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    ignored_profiles: Count = 0
+    first_ignored_profile: str | None = None
+
+    @staticmethod
+    def of(request: SampleRequest, found: OwnSamples) -> ParityData:
+        """The record of what was read."""
+        return ParityData(request.source, request.samples, **_facts(found))
+
+
+def _facts(found: OwnSamples) -> dict[str, Any]:
+    return {
+        "samples": len(found.inputs),
+        "inputs_sha256": found.sha256,
+        "skipped": len(found.skipped),
+        "first_skipped": found.skipped[:MOST_NAMED],
+        "left_out": tuple(map(str, found.left_out)),
+        "ignored_profiles": len(found.ignored_profiles),
+        "first_ignored_profile": next(iter(found.ignored_profiles), None),
+    }
 
 
 @document
@@ -126,6 +176,7 @@ class Manifest:
     plan: PrecisionPlan | None = None
     trained: bool | None = None
     cautions: tuple[str, ...] = ()
+    parity_data: ParityData | None = None
 
     @property
     def isa(self) -> InstructionSet:

@@ -10,16 +10,17 @@ import torch
 from numpy.typing import NDArray
 
 from export.budgets import Budget
+from export.manifest import ParityData
+from export.own_samples import SampleRequest
+from export.parity_data import proof_samples
 from export.parity_report import ParityReport
 from export.precision import Tower
 from export.reference_cache import cached_embeddings
 from export.runtimes import Session
-from export.samples import label_prompts, parity_inputs
 from export.tower_module import tower_module
 from models.clip import AnyModel
 from models.errors import NonFiniteError
 from models.judgement import surely_below
-from models.tokenizer import load_tokenizer
 
 Embeddings = NDArray[np.float32]
 
@@ -30,29 +31,39 @@ class Reference:
 
     `embeddings` (N, D) come from the trained multi-branch model in fp32, normalised unless the artefact leaves that to
     the host; `counterpart` (M, D) are the other tower's embeddings, normalised, that top-1 agreement is judged on.
+    `data` says which samples of the user's own the inputs are, None for the built-in ones.
     """
 
     inputs: Sequence[np.ndarray]
     embeddings: Embeddings
     counterpart: Embeddings
     multibranch_cosine_min: float
+    data: ParityData | None = None
 
 
-def make_reference(model: AnyModel, tower: Tower, *, raw: bool = False) -> Reference:
+def make_reference(model: AnyModel, tower: Tower, *, raw: bool = False, data: SampleRequest | None = None) -> Reference:
     """Runs PyTorch, multi-branch and reparameterised, on the parity inputs of a tower.
+
+    Args:
+        model: the trained model.
+        tower: the encoder.
+        raw: leave the embeddings as long as they are.
+        data: the user's own samples; None takes the built-in ones.
 
     Raises:
         NonFiniteError: the model itself gives NaN or infinity.
+        CalibrationError: the user's samples cannot be used.
     """
-    inputs = parity_inputs(model.config, tower)
+    samples = proof_samples(model.config, tower, data)
+    inputs = samples.of(tower)
     if tower is Tower.IMAGE:
-        tokenizer = load_tokenizer(model.config.tokenizer)
-        counterpart = eager_embeddings(model, Tower.TEXT, list(tokenizer(label_prompts())[:, None, :]))
+        counterpart = eager_embeddings(model, Tower.TEXT, samples.labels)
     else:
-        counterpart = eager_embeddings(model, Tower.IMAGE, parity_inputs(model.config, Tower.IMAGE))
+        counterpart = eager_embeddings(model, Tower.IMAGE, samples.images)
     embeddings = eager_embeddings(model, tower, inputs, raw=raw)
     exported = cached_embeddings(model, tower, "reparameterised", inputs, lambda: _run_folded(model, tower, inputs))
-    return Reference(inputs, embeddings, counterpart, float(cosines(embeddings, exported).min()))
+    record = None if data is None or samples.own is None else ParityData.of(data, samples.own)
+    return Reference(inputs, embeddings, counterpart, float(cosines(embeddings, exported).min()), record)
 
 
 def run_session(session: Session, inputs: Sequence[np.ndarray]) -> Embeddings:

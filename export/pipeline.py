@@ -32,6 +32,7 @@ from export.manifest import (
     list_files,
 )
 from export.mixed import lowering as mixed_lowering
+from export.own_samples import SampleRequest
 from export.parity import Reference, compare, make_reference, run_session
 from export.passes.pipeline import Passed, apply_passes
 from export.passes.registry import passes_for
@@ -69,9 +70,12 @@ def export_artifact(job: ExportJob) -> ExportResult:
     """
     started = time.perf_counter()
     target = load_target(job.target)
-    model, reference = _model(job.config, job.weights), _reference(job.config, job.weights, job.tower, job.raw)
+    model = _model(job.config, job.weights)
+    reference = _reference(job.config, job.weights, job.tower, job.raw, job.parity_data)
     passed = _rewritten(job, model, reference)
-    calibration = _calibration(job.calibration, job.config, job.tower) if job.precision.needs_calibration else None
+    calibration = None
+    if job.precision.needs_calibration:
+        calibration = _calibration(job.calibration, job.config, job.tower, job.parity_data)
     request = LoweringRequest(
         module=passed.module,
         example=passed.example,
@@ -94,12 +98,16 @@ def export_artifact(job: ExportJob) -> ExportResult:
         session = target.open(folder / entry_point, threads=1)
         inputs = [passed.adapt(array) for array in reference.inputs]
         outputs = run_session(session, inputs)
+        # What is shipped for self-tests are built-in samples: nobody's own photographs leave the machine by it.
+        shipped = _golden_reference(job.config, job.weights, job.tower, job.raw) if job.parity_data else reference
+        fed = [passed.adapt(array) for array in shipped.inputs] if job.parity_data else inputs
+        given = run_session(session, fed) if job.parity_data else outputs
         session.close()
         compared = compare(
             reference, outputs, budget_for(job.target, job.precision, passed.names), target.executed_by()
         )
         parity = mixed_lowering.judged(compared, plan, job.target)
-        golden = _write_golden(folder, inputs, reference, outputs)
+        golden = _write_golden(folder, fed, shipped, given)
         tokenizer = _write_tokenizer(folder, model.config) if job.tower is Tower.TEXT else None
         _write_config(folder, model.config)
         manifest = Manifest(
@@ -122,13 +130,12 @@ def export_artifact(job: ExportJob) -> ExportResult:
             plan=plan,
             calibration=record,
             requires=requirement(job.target, job.precision, job.ios),
-            inputs_sha256=inputs_sha256(
-                job, identity.weights_sha256, None if calibration is None else calibration.record
-            ),
+            inputs_sha256=inputs_sha256(job, identity.weights_sha256, record, reference.data),
             instruction_set=job.isa,
             passes=passed.reports,
             trained=checkpoint_of(job.config, job.weights) is not None,
             cautions=job.cautions,
+            parity_data=reference.data,
         )
         manifest = replace(manifest, lint=lint_export(request.module, folder, manifest, outputs))
         documents.write(manifest, folder / MANIFEST_NAME)
@@ -143,8 +150,17 @@ def _model(config: AnyConfig, weights: str | None) -> AnyModel:
 
 
 @functools.lru_cache(maxsize=2)
-def _reference(config: AnyConfig, weights: str | None, tower: Tower, raw: bool) -> Reference:
-    return make_reference(_model(config, weights), tower, raw=raw)
+def _reference(
+    config: AnyConfig, weights: str | None, tower: Tower, raw: bool, data: SampleRequest | None
+) -> Reference:
+    return make_reference(_model(config, weights), tower, raw=raw, data=data)
+
+
+def _golden_reference(config: AnyConfig, weights: str | None, tower: Tower, raw: bool) -> Reference:
+    """PyTorch's side of the golden samples alone."""
+    whole = _reference(config, weights, tower, raw, None)
+    chosen = _golden_places(len(whole.inputs))
+    return replace(whole, inputs=whole.inputs[chosen], embeddings=whole.embeddings[chosen])
 
 
 def _rewritten(job: ExportJob, model: AnyModel, reference: Reference) -> Passed:
@@ -160,8 +176,10 @@ def _rewritten(job: ExportJob, model: AnyModel, reference: Reference) -> Passed:
 
 
 @functools.lru_cache(maxsize=2)
-def _calibration(request: CalibrationRequest, config: AnyConfig, tower: Tower) -> CalibrationSet:
-    return load_calibration(request, config, tower)
+def _calibration(
+    request: CalibrationRequest, config: AnyConfig, tower: Tower, parity: SampleRequest | None
+) -> CalibrationSet:
+    return load_calibration(request, config, tower, parity)
 
 
 def _identity(model: AnyModel) -> ModelIdentity:
@@ -203,14 +221,18 @@ def _output_spec(config: AnyConfig, reference: Reference) -> TensorSpec:
 
 
 def _write_golden(folder: Path, inputs: Sequence[np.ndarray], reference: Reference, outputs: np.ndarray) -> Golden:
-    # Every k-th sample, so that scenes and photographs both appear.
-    step = max(1, len(outputs) // GOLDEN_SAMPLES)
-    chosen = slice(0, step * GOLDEN_SAMPLES, step)
+    chosen = _golden_places(len(outputs))
     return Golden(
         inputs=_write_tensor(folder, "golden_inputs.bin", np.concatenate(list(inputs[chosen]))),
         reference=_write_tensor(folder, "golden_reference.bin", reference.embeddings[chosen]),
         outputs=_write_tensor(folder, "golden_outputs.bin", outputs[chosen]),
     )
+
+
+def _golden_places(count: int) -> slice:
+    """Every k-th sample, so that scenes and photographs both appear."""
+    step = max(1, count // GOLDEN_SAMPLES)
+    return slice(0, step * GOLDEN_SAMPLES, step)
 
 
 def _write_tensor(folder: Path, name: str, values: np.ndarray) -> GoldenTensor:

@@ -10,6 +10,7 @@ from pathlib import Path
 from export.calibration import CalibrationRequest
 from export.errors import TargetUnavailableError, UnknownTargetError, UntrainedError
 from export.job import ExportJob
+from export.own_samples import SampleRequest
 from export.passes.choices import CHOICES, check_choice
 from export.passes.report import ON_IMAGES, PassName
 from export.precision import InstructionSet, TargetName, Tower, default_instruction_set
@@ -43,6 +44,7 @@ def make_plan(
     passes: Sequence[PassName] = (),
     without: Sequence[str] = (),
     fresh_weights: bool = False,
+    parity_data: SampleRequest | None = None,
 ) -> Plan:
     """The jobs for what a user names; see `pocketclip export --help` for the words.
 
@@ -106,6 +108,7 @@ def make_plan(
                         options,
                         left_out,
                         cautions=cautions,
+                        parity_data=parity_data,
                     )
                 )
     if not jobs:

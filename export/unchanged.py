@@ -10,10 +10,13 @@ from export.calibration import load_calibration
 from export.errors import ArtifactError
 from export.fingerprint import inputs_sha256
 from export.job import ExportJob, ExportResult
-from export.manifest import CalibrationRecord
+from export.manifest import CalibrationRecord, ParityData
+from export.own_samples import MOST_NAMED
+from export.parity_data import note_place, read_parity_data
 from export.precision import Tower
 from models.checkpoint import weights_sha256
-from models.data.left_out import described
+from models.colour_profiles import ignored_words
+from models.data.left_out import LeftOut, described
 from models.registry import build_model
 
 
@@ -32,35 +35,54 @@ def prepare(jobs: Sequence[ExportJob], *, force: bool, note: Callable[[str], obj
     Args:
         jobs: of one model and one calibration request.
         force: take nothing for unchanged.
-        note: told in words which calibration images cannot be read.
+        note: told in words which samples of the user's cannot be used, and what is left out.
 
     Raises:
         CheckpointError, NonFiniteError: the checkpoint cannot be used.
-        CalibrationError: the calibration data cannot be used.
+        CalibrationError: the calibration or parity data cannot be used.
     """
     first = jobs[0]
     model = build_model(first.config, first.weights)
     weights, size = weights_sha256(model), 4 * sum(parameter.numel() for parameter in model.parameters())
     del model
     records: dict[Tower, CalibrationRecord] = {}
+    proofs: dict[Tower, ParityData] = {}
     for job in jobs:
+        if job.parity_data is not None and job.tower not in proofs:
+            own = read_parity_data(job.parity_data, job.config, job.tower)
+            proofs[job.tower] = ParityData.of(job.parity_data, own)
+            note_place(job.parity_data, proofs[job.tower])
+            _tell(f"parity data of the {job.tower} tower", own.skipped, own.left_out, proofs[job.tower], note)
         if job.precision.needs_calibration and job.tower not in records:
-            loaded = load_calibration(job.calibration, job.config, job.tower)
+            loaded = load_calibration(job.calibration, job.config, job.tower, job.parity_data)
             records[job.tower] = loaded.record
-            if loaded.corrupt:
-                note(f"{len(loaded.corrupt)} calibration samples cannot be read: {'; '.join(loaded.corrupt)}")
-            if loaded.left_out:
-                note(f"calibration of the {job.tower} tower, {described(loaded.left_out)}")
+            _tell(f"calibration of the {job.tower} tower", loaded.skipped, loaded.left_out, loaded.record, note)
     left: list[ExportJob] = []
     unchanged: list[tuple[ExportJob, ExportResult]] = []
     for job in jobs:
         record = records[job.tower] if job.precision.needs_calibration else None
-        there = None if force else _there(job, inputs_sha256(job, weights, record))
+        there = None if force else _there(job, inputs_sha256(job, weights, record, proofs.get(job.tower)))
         if there is None:
             left.append(job)
         else:
             unchanged.append((job, there))
     return Prepared(tuple(left), tuple(unchanged), size)
+
+
+def _tell(
+    what: str,
+    skipped: Sequence[str],
+    left_out: Sequence[LeftOut],
+    record: CalibrationRecord | ParityData,
+    note: Callable[[str], object],
+) -> None:
+    if skipped:
+        named = "; ".join(skipped[:MOST_NAMED]) + ("; ..." if len(skipped) > MOST_NAMED else "")
+        note(f"warning: {what}: {len(skipped)} samples cannot be used and are left out: {named}")
+    if left_out:
+        note(f"note: {what}, {described(left_out)}")
+    if record.ignored_profiles:
+        note(f"note: {what}: {ignored_words(record.ignored_profiles, record.first_ignored_profile)}")
 
 
 def _there(job: ExportJob, expected: str) -> ExportResult | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import itertools
 import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,34 +30,50 @@ _OTHERS = (b"GRAY", b"CMYK", b"Lab ", b"XYZ ")
 
 @dataclass
 class IgnoredProfiles:
-    """How many images of this process had a profile that cannot be read, and what was wrong with the first."""
+    """How many images of this process had a profile that cannot be read, and what was wrong with the first.
 
-    count: int = 0
+    An image that is read again counts once.
+    """
+
     first: str = ""
+    _seen: set[int] = field(default_factory=set[int], repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def add(self, name: str, reason: str) -> None:
+    @property
+    def count(self) -> int:
+        """How many images."""
+        return len(self._seen)
+
+    def add(self, name: str, profile: bytes, reason: str) -> None:
         """Counts one image."""
         with self._lock:
             self.first = self.first or f"{name}: {reason}"
-            self.count += 1
+            self._seen.add(hash((name, profile)))
 
     def __str__(self) -> str:
         """One line for a user."""
-        return (
-            f"{self.count} image{'' if self.count == 1 else 's'} with a colour profile that cannot be used, the first: "
-            f"{self.first}; the colours were taken as sRGB"
-        )
+        return ignored_words(self.count, self.first)
+
+
+def ignored_words(count: int, first: str | None) -> str:
+    """What to tell a user of images whose profile was ignored."""
+    return (
+        f"{count} image{'' if count == 1 else 's'} with a colour profile that cannot be used, the first: {first}; "
+        "the colours were taken as sRGB"
+    )
 
 
 IGNORED = IgnoredProfiles()
 """Of this process."""
 
+_NOTED: ContextVar[list[str] | None] = ContextVar("noted profiles", default=None)
+
 
 def transform_to_srgb(profile: bytes, name: str) -> ImageCmsTransform | None:
     """What turns RGB pixels of an embedded profile into sRGB; None where nothing is to do.
 
-    Nothing is to do for sRGB itself. A profile that cannot be read, or is not for RGB, counts in `IGNORED`.
+    Nothing is to do for sRGB itself. A profile that cannot be read, or is not for RGB, counts in `IGNORED`,
+    or in `noted_profiles` where that is under way.
 
     Args:
         profile: the ICC profile's bytes.
@@ -64,8 +83,24 @@ def transform_to_srgb(profile: bytes, name: str) -> ImageCmsTransform | None:
     if reason is None:
         return _transform(profile)
     if reason:
-        IGNORED.add(name, reason)
+        noted = _NOTED.get()
+        if noted is None:
+            IGNORED.add(name, profile, reason)
+        else:
+            noted.append(reason)
     return None
+
+
+@contextlib.contextmanager
+def noted_profiles() -> Iterator[list[str]]:
+    """Takes why profiles of images that this thread decodes meanwhile cannot be used, and counts them nowhere else:
+    for whoever says and records it."""
+    found: list[str] = []
+    token = _NOTED.set(found)
+    try:
+        yield found
+    finally:
+        _NOTED.reset(token)
 
 
 @functools.lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,11 @@ Read = tuple[SampleReference, PreparedSample | CorruptSample]
 
 @document
 class FinishedShard:
-    """A line of the journal: one shard, and where in the source and after which skips the next one begins."""
+    """A line of the journal: one shard, and where in the source and after which skips the next one begins.
+
+    `left_out` holds what was passed over so far, `[reason, count, first]` by the number of the
+    source's shard.
+    """
 
     file: str
     sha256: str
@@ -56,6 +60,7 @@ class FinishedShard:
     next_shard: int
     next_sample: int
     skips: dict[str, Any]
+    left_out: dict[str, list[tuple[str, int, str]]] = field(default_factory=dict[str, list[tuple[str, int, str]]])
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,6 @@ def reinforce(
     cache: Path | None = None,
     report: Callable[[ReinforceReport], object] = lambda _: None,
     on_skip: Callable[[SkippedSample], object] | None = None,
-    on_left_out: Callable[[Sequence[LeftOut]], object] = lambda _: None,
 ) -> Reinforcement:
     """Writes the reinforced shards of a source, or the rest of them where an earlier run was interrupted.
 
@@ -102,7 +106,6 @@ def reinforce(
         cache: folder of fetched shards.
         report: told after each group of samples.
         on_skip: told of every skipped sample.
-        on_left_out: told at the end what was passed over in what this run read, where there was anything.
 
     Returns:
         What was also written to `reinforced.json`.
@@ -129,9 +132,6 @@ def reinforce(
         run.write_rest(workers)
     finally:
         index.close()
-    left_out = LeftOutLog(entry for entries in index.left_out.values() for entry in entries)
-    if left_out.entries:
-        on_left_out(left_out.entries)
     if not run.samples:
         named = "; ".join(map(str, log.first[:3])) or "it is empty"
         raise DatasetError(f"no sample of {settings.source} can be used: {named}")
@@ -143,6 +143,9 @@ def reinforce(
         samples=run.samples,
         skipped=log.count,
         first_skipped=tuple(map(str, log.first)),
+        left_out=tuple(map(str, LeftOutLog(entry for each in run.left_out().values() for entry in each).entries)),
+        ignored_profiles=log.ignored_profiles,
+        first_ignored_profile=log.first_ignored_profile,
     )
     documents.write(result, folder / REINFORCEMENT_FILE)
     return result
@@ -168,6 +171,14 @@ class _Run:
         self._total = index.count(0) if len(index.shards) == 1 else None
         self._place = (finished[-1].next_shard, finished[-1].next_sample) if finished else (0, 0)
         self._first, self._started = self.samples, time.perf_counter()
+
+    def left_out(self, last: int | None = None) -> dict[str, list[LeftOut]]:
+        """What was passed over, before an interruption too, by the number of the source's shard up to `last`."""
+        before = self.finished[-1].left_out if self.finished else {}
+        found = {shard: [LeftOut(*entry) for entry in entries] for shard, entries in before.items()}
+        # Workers read ahead: what the journal says must not depend on how far.
+        now = {number: each for number, each in self._index.left_out.items() if last is None or number <= last}
+        return found | {str(number): list(now[number]) for number in sorted(now)}
 
     def write_rest(self, workers: int) -> None:
         """Writes shards until the source ends."""
@@ -225,12 +236,18 @@ class _Run:
                 self._log.skip(sample.skipped, broken_shard_of_epoch=0 if sample.whole_shard else None)
             else:
                 self._log.used()
+                if sample.ignored_profile is not None:
+                    self._log.ignored_profile(sample.ignored_profile)
                 yield sample
 
     def _note(self, path: Path, samples: int) -> None:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        shard = FinishedShard(path.name, digest, samples, *self._place, self._log.state())
+        left_out = {
+            shard: [(entry.reason, entry.count, entry.first) for entry in entries]
+            for shard, entries in self.left_out(self._place[0]).items()
+        }
+        shard = FinishedShard(path.name, digest, samples, *self._place, self._log.state(), left_out)
         self.finished.append(shard)
         journal = self._folder / JOURNAL_FILE
         with atomic.storage_errors(journal), journal.open("a") as stream:

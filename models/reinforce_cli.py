@@ -51,7 +51,7 @@ def reinforce_command(
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that read and augment.")] = 0,
     max_skipped: Annotated[
-        float, typer.Option("--max-skipped", min=0, max=1, help="Share of samples that may be corrupt.")
+        float, typer.Option("--max-skipped", min=0, max=1, help="Share of samples that may be unusable, 0 to 1.")
     ] = 0.05,
     device: Annotated[
         str | None, typer.Option("--device", help="cpu or cuda; by default cuda where there is one.")
@@ -61,8 +61,8 @@ def reinforce_command(
     """Makes reinforced shards of image-caption data: stored augmentations, captions and teacher embeddings."""
     import torch
 
+    from models.colour_profiles import ignored_words
     from models.data.embeddings import EmbeddingDtype, EmbeddingFormat
-    from models.data.left_out import described
     from models.data.reinforcement import ReinforcementSettings, StoredFormat
     from models.data.source import parse_source
     from models.reinforce import reinforce
@@ -111,8 +111,11 @@ def reinforce_command(
             cache=cache,
             report=show,
             on_skip=lambda sample: command_line.note(f"skipped {sample}"),
-            on_left_out=lambda entries: command_line.note(f"note: {described(entries)}"),
         )
+    if result.left_out:
+        command_line.note(f"note: left out: {'; '.join(result.left_out)}")
+    if result.ignored_profiles:
+        command_line.note(f"note: {ignored_words(result.ignored_profiles, result.first_ignored_profile)}")
     skipped = f", {result.skipped} skipped" if result.skipped else ""
     command_line.note(f"wrote {result.shards} shards with {result.samples} samples into {out}{skipped}")
 

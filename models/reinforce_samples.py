@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.colour_profiles import noted_profiles
 from models.data.augmentation import CompressedAugmentation, draw_crop, draw_operations
 from models.data.decoding import CorruptSample, corrupt_sample
 from models.data.order import sample_generator, torch_seed
@@ -31,12 +32,14 @@ class PreparedSample:
         members: what is stored, embeddings aside, by extension.
         captions: the caption, then the synthetic ones kept.
         pixels: the augmented images `(A, S, S, 3)` uint8 by teacher size S.
+        ignored_profile: the sample's name with the reason, where its image's colour profile cannot be used.
     """
 
     key: str
     members: Mapping[str, bytes]
     captions: tuple[str, ...]
     pixels: Mapping[int, NDArray[np.uint8]]
+    ignored_profile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,9 @@ class SamplePreparer:
     def __call__(self, reference: SampleReference) -> PreparedSample | CorruptSample:
         """The sample, or what is wrong with it."""
         try:
-            return self._prepare(reference)
+            with noted_profiles() as reasons:
+                prepared = self._prepare(reference)
+            return replace(prepared, ignored_profile=f"{reference.name}: {reasons[0]}") if reasons else prepared
         except Exception as error:
             return corrupt_sample(reference, error)
 

@@ -12,6 +12,7 @@ from models import command_line
 
 if TYPE_CHECKING:
     from models.inheritance import InheritanceReport
+    from models.training.data_notes import ReadNotes
 
 _MODEL, _DATA, _SPEED, _RUN = "Model", "Data", "Optimisation", "Run"
 
@@ -82,7 +83,8 @@ def train_command(
         ),
     ] = (0.9, 1.0),
     max_skipped: Annotated[
-        float, typer.Option("--max-skipped", help="Share of samples that may be corrupt.", rich_help_panel=_DATA)
+        float,
+        typer.Option("--max-skipped", help="Share of samples that may be unusable.", rich_help_panel=_DATA),
     ] = 0.05,
     threads: Annotated[
         int | None,
@@ -191,19 +193,30 @@ def train_command(
 
 
 def _print_data_notes(folder: Path) -> None:
-    from models.data.left_out import described
-    from models.training.data_notes import DATA_FILE, read_data_notes
+    from models.training.data_notes import read_data_notes
 
     notes = read_data_notes(folder)
     if notes is None:
         return
+    _print_notes(notes, "", folder)
+    if notes.validation is not None:
+        _print_notes(notes.validation, "validation: ", folder)
+
+
+def _print_notes(notes: ReadNotes, what: str, folder: Path) -> None:
+    from models.colour_profiles import ignored_words
+    from models.data.left_out import described
+    from models.training.data_notes import DATA_FILE
+
     if notes.skipped:
         command_line.note(
-            f"warning: {notes.skipped} samples could not be used (first: {notes.first_skipped[0]}); "
+            f"warning: {what}{notes.skipped} samples could not be used (first: {notes.first_skipped[0]}); "
             f"{folder / DATA_FILE} names more"
         )
     if words := described(notes.left_out_in_all):
-        command_line.note(f"note: {words}")
+        command_line.note(f"note: {what}{words}")
+    if notes.ignored_profiles:
+        command_line.note(f"note: {what}{ignored_words(notes.ignored_profiles, notes.first_ignored_profile)}")
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:

@@ -147,6 +147,7 @@ class _Ladder:
             gates=self._gates,
             created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             versions=package_versions(self._manifest.target),
+            samples_note=subject.samples_note,
         )
 
     @functools.cached_property

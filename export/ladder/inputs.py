@@ -12,6 +12,7 @@ from export.artifact import Artifact
 from export.feeding import FOLDED, artifact_input
 from export.ladder.report import Divergence, Method, Rung, RungName, Status
 from export.ladder.subject import Subject, spread
+from export.parity_data import read_parity_data
 from export.precision import Tower
 from export.samples import parity_inputs
 from export.tower_module import INPUT_NAMES
@@ -29,7 +30,7 @@ def inputs_rung(subject: Subject) -> Rung:
     artifact, config = subject.artifact, subject.model.config
     failures = [*_interface(subject), *_fields(artifact, config)]
     try:
-        declared = _declared_inputs(artifact, config, len(subject.inputs))
+        declared = _declared_inputs(subject, len(subject.inputs))
     except PocketClipError as error:
         failures.append(str(error))
     else:
@@ -74,8 +75,9 @@ def _fields(artifact: Artifact, config: AnyConfig) -> Iterator[str]:
             yield f"{field.name} is {found} in the manifest, {expected} in the model's configuration"
 
 
-def _declared_inputs(artifact: Artifact, config: AnyConfig, count: int) -> list[np.ndarray]:
-    manifest, own = artifact.manifest, config
+def _declared_inputs(subject: Subject, count: int) -> list[np.ndarray]:
+    artifact, own = subject.artifact, subject.model.config
+    manifest, config = artifact.manifest, own
     if manifest.tower is Tower.IMAGE and manifest.preprocess is not None:
         config = replace(config, preprocess=manifest.preprocess)
     elif manifest.tower is Tower.TEXT and manifest.tokenizer is not None:
@@ -83,7 +85,11 @@ def _declared_inputs(artifact: Artifact, config: AnyConfig, count: int) -> list[
         if vocabulary is not None and vocabulary.endswith(".json"):
             vocabulary = str((artifact.folder / vocabulary).resolve())
         config = replace(config, tokenizer=replace(manifest.tokenizer, vocabulary=vocabulary))
-    declared = spread(parity_inputs(config, manifest.tower), count)
+    if subject.data is None:
+        every = parity_inputs(config, manifest.tower)
+    else:
+        every = list(read_parity_data(subject.data, config, manifest.tower).inputs)
+    declared = spread(every, count)
     if manifest.tower is Tower.TEXT or _expected_preprocess(artifact, own) == own.preprocess:
         return declared
     # Back to the model's own, which all other rungs are fed.

@@ -108,7 +108,11 @@ class Rung:
 
 @document
 class LadderReport:
-    """All rungs of one artefact, and the CLIP-level gates of its embeddings where it gave finite ones."""
+    """All rungs of one artefact, and the CLIP-level gates of its embeddings where it gave finite ones.
+
+    `samples_note` says which samples were taken where it were not the built-in ones, or where those of the proof were
+    not found again.
+    """
 
     artifact: str
     artifact_sha256: str
@@ -118,6 +122,7 @@ class LadderReport:
     created_at: str
     versions: dict[str, str]
     schema_version: int = LADDER_SCHEMA_VERSION
+    samples_note: str | None = None
 
     @property
     def passed(self) -> bool:

@@ -10,16 +10,20 @@ from torch import Tensor
 
 from export.artifact import Artifact
 from export.clip_gates import ClipSet
-from export.errors import WeightsMismatchError
+from export.errors import CalibrationError, WeightsMismatchError
 from export.manifest import CONFIG_NAME
+from export.own_samples import SampleRequest
 from export.parity import Embeddings, eager_embeddings
+from export.parity_data import SCENES, find_again, proof_samples, read_parity_data
 from export.precision import Tower
-from export.samples import label_prompts, parity_inputs
 from export.tower_module import example_input
 from models.checkpoint import weights_sha256
 from models.clip import AnyModel
+from models.config import AnyConfig
 from models.registry import FRESH_WEIGHTS, build_model, checkpoint_of, resolve_config
-from models.tokenizer import load_tokenizer
+
+# Of the user's own: among fewer, a share's interval or a list of ten nearest says little.
+FEWEST_TO_JUDGE = 100
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Subject:
     `inputs` are the samples of every rung, `labels` the prompts of the label set as ids; `eager` is what the trained
     multi-branch model gives for the inputs, normalised unless the artefact leaves that to the host. `trained` is false
     where the weights are fresh random ones, whose embeddings mean nothing; `complete`,
-    where only some samples are used.
+    where only some samples are used. `data` are the user's own samples, None for the built-in ones; `samples_note` says
+    what a reader must know of the choice.
     """
 
     artifact: Artifact
@@ -41,6 +46,8 @@ class Subject:
     eager: Embeddings
     fp32: ClipSet
     counterpart: ClipSet
+    data: SampleRequest | None = None
+    samples_note: str | None = None
 
     @property
     def tower(self) -> Tower:
@@ -63,6 +70,8 @@ class Subject:
         """Why CLIP-level gates cannot be judged, None where they can."""
         if not self.trained:
             return "the weights are not trained"
+        if self.data is not None and len(self.inputs) < FEWEST_TO_JUDGE:
+            return f"fewer than {FEWEST_TO_JUDGE} samples of your own were used"
         return None if self.complete else "only some of the samples were used"
 
     @property
@@ -78,18 +87,24 @@ class Subject:
         return np.array(list(first.values()), np.int64)
 
 
-def load_subject(artifact: Artifact, weights: str | None = None, samples: int | None = None) -> Subject:
+def load_subject(
+    artifact: Artifact, weights: str | None = None, samples: int | None = None, data: SampleRequest | None = None
+) -> Subject:
     """Builds the model from the artefact's configuration and runs it eagerly.
+
+    The samples are those that the artefact was proven on; where the user's own are not found again, the built-in ones.
 
     Args:
         artifact: what shall be verified.
         weights: the checkpoint it was made from; None takes what is shipped with the configuration.
         samples: how many of the parity samples to use, evenly spread; None takes all.
+        data: samples of the user's own to take instead.
 
     Raises:
         WeightsMismatchError: the artefact was made from other weights.
         ConfigError, CheckpointError: its configuration or the checkpoint cannot be read.
         NonFiniteError: the model itself gives NaN or infinity.
+        CalibrationError: `data` cannot be used.
     """
     config = resolve_config(str(artifact.folder / CONFIG_NAME), weights=weights)
     if weights is None and artifact.manifest.trained is False:
@@ -107,9 +122,10 @@ def load_subject(artifact: Artifact, weights: str | None = None, samples: int | 
             "give the checkpoint that was exported with --weights"
         )
     tower = artifact.manifest.tower
-    every = {each: parity_inputs(config, each) for each in Tower}
-    images, captions = (spread(every[each], samples) for each in Tower)
-    labels = list(load_tokenizer(config.tokenizer)(label_prompts())[:, None, :])
+    data, samples_note = _choose(artifact, data, config)
+    every = proof_samples(config, tower, data)
+    images, captions = (spread(every.of(each), samples) for each in Tower)
+    labels = list(every.labels)
     image = ClipSet(eager_embeddings(model, Tower.IMAGE, images))
     text = ClipSet(eager_embeddings(model, Tower.TEXT, captions), eager_embeddings(model, Tower.TEXT, labels))
     inputs = images if tower is Tower.IMAGE else captions
@@ -118,13 +134,40 @@ def load_subject(artifact: Artifact, weights: str | None = None, samples: int | 
         artifact=artifact,
         model=model,
         trained=checkpoint_of(config, weights) is not None,
-        complete=len(inputs) == len(every[tower]),
+        complete=len(inputs) == len(every.of(tower)),
         inputs=inputs,
         labels=labels,
         eager=fp32.samples if artifact.manifest.normalized else eager_embeddings(model, tower, inputs, raw=True),
         fp32=fp32,
         counterpart=counterpart,
+        data=data,
+        samples_note=samples_note,
     )
+
+
+def _choose(
+    artifact: Artifact, data: SampleRequest | None, config: AnyConfig
+) -> tuple[SampleRequest | None, str | None]:
+    """The user's own samples to climb with, and what to say of them."""
+    manifest = artifact.manifest
+    proven = manifest.parity_data
+    if data is not None and data.source == SCENES:
+        return None, None if proven is None else f"on the built-in samples; the proof was made on {proven.source}"
+    if data is not None:
+        found = read_parity_data(data, config, manifest.tower)
+        if proven is not None and found.sha256 == proven.inputs_sha256:
+            return data, f"on the data of the proof, {data.source}"
+        made_on = "the built-in samples" if proven is None else f"{proven.samples} samples of {proven.source}"
+        return data, f"on {len(found.inputs)} samples of {data.source}; the proof was made on {made_on}"
+    if proven is None:
+        return None, None
+    try:
+        return find_again(proven, config, manifest.tower), f"on the data of the proof, {proven.source}"
+    except CalibrationError as error:
+        return None, (
+            f"on the built-in samples: the proof was made on {proven.samples} samples of {proven.source}, which are "
+            f"not found again ({error}); --parity-data says where they are"
+        )
 
 
 def spread(inputs: Sequence[np.ndarray], samples: int | None) -> list[np.ndarray]:

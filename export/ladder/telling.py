@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from export.artifact import Artifact
     from export.ladder.climb import Watch
     from export.ladder.report import LadderReport
+    from export.own_samples import SampleRequest
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,12 @@ class _Telling:
 
 
 def climb_and_tell(
-    artifact: Artifact, weights: str | None, samples: int | None, *, sign: Callable[[Sign], None]
+    artifact: Artifact,
+    weights: str | None,
+    samples: int | None,
+    data: SampleRequest | None = None,
+    *,
+    sign: Callable[[Sign], None],
 ) -> LadderReport:
     """`climb` for an artefact; errors are those of `climb` and `load_subject`."""
     from export.converter_noise import quiet_loggers
@@ -52,4 +58,4 @@ def climb_and_tell(
 
     watch = _Telling(sign)
     watch.begin(f"{artifact.label}: eager", None)
-    return climb(load_subject(artifact, weights, samples), watch=watch)
+    return climb(load_subject(artifact, weights, samples, data), watch=watch)

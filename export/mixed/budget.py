@@ -12,7 +12,7 @@ from models.errors import choices
 
 SCENES = "scenes"
 # Sets of `pocketclip eval` that a user has.
-OWN_SETS = ("folder:", "webdataset:")
+OWN_SETS = ("folder:", "csv:", "webdataset:")
 
 
 class Metric(StrEnum):
@@ -42,7 +42,8 @@ def parse_max_drop(text: str, labelled: str | None = None) -> DropBudget:
 
     Args:
         text: the words of `--max-drop`.
-        labelled: the words of `--labelled`: `scenes`, `folder:PATH` or `webdataset:PATTERN`, for accuracy alone.
+        labelled: the words of `--labelled`, for accuracy alone: `scenes`, `folder:PATH`, `csv:FILE` or
+            `webdataset:PATTERN`.
 
     Raises:
         PlanError: it is neither, a number is out of range, or a labelled set is given that is of no use.
@@ -63,7 +64,7 @@ def parse_max_drop(text: str, labelled: str | None = None) -> DropBudget:
     if labelled != SCENES and not (labelled.startswith(OWN_SETS) and labelled not in OWN_SETS):
         raise PlanError(
             f"there is no labelled set {labelled!r}; choose among: "
-            f"{choices([SCENES, 'folder:PATH', 'webdataset:PATTERN'])}"
+            f"{choices([SCENES, 'folder:PATH', 'csv:FILE', 'webdataset:PATTERN'])}"
         )
     return DropBudget(metric, limit, labelled)
 

@@ -18,7 +18,11 @@ Progress = Callable[[str, int, int], object]
 
 
 def with_mixed(
-    jobs: Sequence[ExportJob], max_drop: str | None, labelled: str | None, files: Sequence[Path]
+    jobs: Sequence[ExportJob],
+    max_drop: str | None,
+    labelled: str | None,
+    files: Sequence[Path],
+    max_skipped: float = 0.0,
 ) -> tuple[ExportJob, ...]:
     """The jobs with the budget or the plans that a user gives.
 
@@ -27,6 +31,7 @@ def with_mixed(
         max_drop: words of `--max-drop`.
         labelled: words of `--labelled`.
         files: plans, each for the jobs of its tower and base precision.
+        max_skipped: share of the labelled samples that may be left out as unusable.
 
     Raises:
         PlanError: a budget or a plan is malformed, or is not for what is exported.
@@ -51,7 +56,7 @@ def with_mixed(
 
     budget = parse_max_drop(max_drop, labelled)
     sha256 = labelled_sha256(budget)
-    return tuple(replace(job, budget=budget, labelled_sha256=sha256) for job in jobs)
+    return tuple(replace(job, budget=budget, labelled_sha256=sha256, labelled_max_skipped=max_skipped) for job in jobs)
 
 
 def _replayed(jobs: Sequence[ExportJob], files: Sequence[Path]) -> tuple[ExportJob, ...]:

@@ -8,7 +8,7 @@ parity samples judge what comes of it. The labelled sets are no evaluation sampl
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,12 +17,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import ImageOps
 
-from export.calibration import input_hash
 from export.errors import PlanError
 from export.mixed.budget import OWN_SETS, DropBudget, Metric
+from export.own_samples import SampleRequest, input_hash
 from export.parity import cosines, require_finite, run_session
+from export.parity_data import judged_hashes
 from export.precision import Tower
-from export.samples import calibration_photographs, judged_inputs, parity_inputs, scene_calibration_inputs
+from export.samples import calibration_photographs, parity_inputs, scene_calibration_inputs
 from models.data.skips import reason_of
 from models.preprocess import normalize, preprocess
 from models.scenes import SceneDataset, Split, render_arrays, scene_classes
@@ -72,6 +73,11 @@ class Judge(Protocol):
     def samples_sha256(self) -> str: ...
 
     @property
+    def skipped(self) -> tuple[str, ...]:
+        """Samples of the user's that are left out, with reasons."""
+        ...
+
+    @property
     def allowed(self) -> float:
         """The largest loss that meets the budget."""
         ...
@@ -81,8 +87,23 @@ class Judge(Protocol):
         ...
 
 
-def make_judge(budget: DropBudget, model: AnyModel, tower: Tower) -> Judge:
+def make_judge(
+    budget: DropBudget,
+    model: AnyModel,
+    tower: Tower,
+    *,
+    parity: SampleRequest | None = None,
+    max_skipped: float = 0.0,
+) -> Judge:
     """The samples that the budget is judged on, and what PyTorch gives for them.
+
+    Args:
+        budget: what may be lost.
+        model: the trained model.
+        tower: the artefact's.
+        parity: the user's own data of the parity proof.
+        max_skipped: share of the labelled samples that may be left out: unreadable ones, and those that the artefact is
+            judged on.
 
     Raises:
         PlanError: the labelled set holds evaluation or parity samples, or too few of a class.
@@ -91,7 +112,7 @@ def make_judge(budget: DropBudget, model: AnyModel, tower: Tower) -> Judge:
     """
     if budget.metric is Metric.COSINE:
         return _CosineJudge(budget, model, tower)
-    return _AccuracyJudge(budget, model, tower)
+    return _AccuracyJudge(budget, model, tower, parity, max_skipped)
 
 
 def planning_inputs(config: AnyConfig, tower: Tower) -> list[np.ndarray]:
@@ -116,6 +137,7 @@ class _CosineJudge:
     def __init__(self, budget: DropBudget, model: AnyModel, tower: Tower) -> None:
         self._limit = budget.limit
         self.allowed = 1 - budget.limit
+        self.skipped: tuple[str, ...] = ()
         self._inputs = planning_inputs(model.config, tower)
         self._expected = _embed(model, tower, self._inputs)
         self.samples, self.samples_sha256 = len(self._inputs), _sha256(self._inputs)
@@ -132,15 +154,17 @@ class _CosineJudge:
 class _AccuracyJudge:
     """Points of top-1 accuracy that zero-shot classification loses when one tower is the artefact's."""
 
-    def __init__(self, budget: DropBudget, model: AnyModel, tower: Tower) -> None:
+    def __init__(
+        self, budget: DropBudget, model: AnyModel, tower: Tower, parity: SampleRequest | None, max_skipped: float
+    ) -> None:
         self.allowed = budget.limit
-        labelled = _labelled(budget, model)
+        labelled = _labelled(budget, model, parity, max_skipped)
         tokenizer = load_tokenizer(model.config.tokenizer)
         prompts = [labelled.templates.prompts(name) for name in labelled.class_names]
         texts = list(tokenizer([prompt for each in prompts for prompt in each])[:, None, :])
         # Rows of the prompts of each class.
         self._classes = np.cumsum([0, *(len(each) for each in prompts)])
-        self._labels, self._tower = labelled.labels, tower
+        self._labels, self._tower, self.skipped = labelled.labels, tower, labelled.skipped
         self._images = _embed(model, Tower.IMAGE, labelled.images)
         self._texts = _embed(model, Tower.TEXT, texts)
         self._inputs = labelled.images if tower is Tower.IMAGE else texts
@@ -170,46 +194,52 @@ class _Labelled:
     labels: NDArray[np.int64]
     class_names: Sequence[str]
     templates: Templates
+    skipped: tuple[str, ...] = ()
 
 
-def _labelled(budget: DropBudget, model: AnyModel) -> _Labelled:
+def _labelled(budget: DropBudget, model: AnyModel, parity: SampleRequest | None, max_skipped: float) -> _Labelled:
     config = model.config
     if budget.labelled is None or not budget.labelled.startswith(OWN_SETS):
         return _labelled_scenes(config)
     from models.evaluation.datasets import SetOptions, open_dataset
     from models.evaluation.samples import ClassificationSet
 
-    found = open_dataset(budget.labelled, SetOptions())
+    found = open_dataset(budget.labelled, SetOptions(missing_allowed=max_skipped > 0))
     assert isinstance(found, ClassificationSet)
     samples = list(found.source(0))
     step = max(1, -(-len(samples) // MOST_LABELLED))
-    chosen = samples[::step]
-    images = _loaded(budget.labelled, chosen, config)
-    given = {input_hash(image) for image in images}
-    judged = {purpose for purpose, array in judged_inputs(config, Tower.IMAGE) if input_hash(array) in given}
-    if judged:
-        raise PlanError(
-            f"{budget.labelled} holds samples of {' and '.join(sorted(judged))}: figures on data that the plan was "
-            "chosen by prove nothing; take other data"
-        )
-    return _Labelled(images, np.array([sample.label for sample in chosen]), found.class_names, found.templates)
+    refused = judged_hashes(config, Tower.IMAGE, parity)
+    images, labels, skipped = _loaded(budget.labelled, samples[::step], config, refused, max_skipped)
+    return _Labelled(images, np.array(labels), found.class_names, found.templates, skipped)
 
 
-def _loaded(labelled: str, samples: Sequence[Sample], config: AnyConfig) -> list[NDArray[np.float32]]:
-    """The images of the samples; none is left out, since no record would say so."""
+def _loaded(
+    labelled: str, samples: Sequence[Sample], config: AnyConfig, refused: Mapping[str, str], max_skipped: float
+) -> tuple[list[NDArray[np.float32]], list[int], tuple[str, ...]]:
+    """The images of the samples that can be used, their labels, and names of the others with reasons."""
     images: list[NDArray[np.float32]] = []
-    corrupt: list[str] = []
+    labels: list[int] = []
+    skipped: list[str] = []
     for sample in samples:
         try:
-            images.append(sample.load(config.preprocess)[None])
+            image = sample.load(config.preprocess)[None]
         except Exception as error:
-            corrupt.append(f"{sample.name}: {reason_of(error)}")
-    if corrupt or not images:
-        named = "; ".join(corrupt[:_MOST_NAMED]) or "it is empty"
+            skipped.append(f"{sample.name}: {reason_of(error)}")
+            continue
+        # Figures on data that the plan was chosen by prove nothing.
+        why = refused.get(input_hash(image))
+        if why is not None:
+            skipped.append(f"{sample.name}: {why}")
+            continue
+        images.append(image)
+        labels.append(sample.label)
+    if len(skipped) > max_skipped * len(samples) or not images:
+        named = "; ".join(skipped[:_MOST_NAMED]) or "it is empty"
         raise PlanError(
-            f"{len(corrupt)} of {len(samples)} samples of {labelled} cannot be read ({named}); repair or remove them"
+            f"{len(skipped)} of {len(samples)} samples of {labelled} cannot be used ({named}); repair or remove them, "
+            "or leave them out by --max-skipped SHARE"
         )
-    return images
+    return images, labels, tuple(skipped)
 
 
 def _labelled_scenes(config: AnyConfig) -> _Labelled:
@@ -234,7 +264,7 @@ def labelled_sha256(budget: DropBudget) -> str | None:
     from models.evaluation.datasets import SetOptions, open_dataset
     from models.evaluation.samples import ClassificationSet
 
-    found = open_dataset(budget.labelled, SetOptions())
+    found = open_dataset(budget.labelled, SetOptions(missing_allowed=True))
     assert isinstance(found, ClassificationSet)
     return found.sha256
 

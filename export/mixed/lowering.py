@@ -21,6 +21,7 @@ from export.mixed.rounding import rounding_of
 from export.mixed.search import Found, fewest
 from export.mixed.sensitivity import FOLDER_NAME, Sensitivities, Subject, measure
 from export.mixed.units import collapsed, units
+from export.own_samples import MOST_NAMED
 from export.parity_report import ParityReport
 from export.precision import TargetName
 from export.targets.base import LoweringRequest, Target
@@ -43,7 +44,7 @@ def sensitivities(
     subject = Subject(
         model.config.name, job.tower, model.config.sha256, weights_sha256(model), tower_module(model, job.tower)
     )
-    inputs = load_calibration(job.calibration, job.config, job.tower).inputs
+    inputs = load_calibration(job.calibration, job.config, job.tower, job.parity_data).inputs
     folder = job.out / job.config.name / FOLDER_NAME
     return measure(subject, rounding_of(job.precision), inputs, folder, advance=advance)
 
@@ -106,13 +107,17 @@ def _within_budget(
     adapt: Callable[[np.ndarray], np.ndarray],
 ) -> tuple[str, PrecisionPlan]:
     ranked = sensitivities(job, model).ranked()
-    attempts = _Attempts(target, request, folder, job, model, make_judge(budget, model, job.tower), adapt)
+    attempts = _Attempts(target, request, folder, job, model, _judge(job, budget, model), adapt)
     # All units are in the last step too, so that it leaves nothing rounded.
     order = [unit.path for unit in ranked]
     found = fewest([unit.drop for unit in ranked], attempts.judge.allowed, lambda kept: attempts.convert(order[:kept]))
     if found.kept is None:
         raise DropBudgetError(_unreachable(found, job, budget))
     return attempts.finish(_recorded(attempts, found, order, job, budget, weights_sha256(model)))
+
+
+def _judge(job: ExportJob, budget: DropBudget, model: AnyModel) -> Judge:
+    return make_judge(budget, model, job.tower, parity=job.parity_data, max_skipped=job.labelled_max_skipped)
 
 
 @dataclass
@@ -181,6 +186,8 @@ def _recorded(
         len(attempts.units),
         found.kept,
         trials,
+        len(attempts.judge.skipped),
+        attempts.judge.skipped[:MOST_NAMED],
     )
     return replace(attempts.plan(order[: found.kept]), weights_sha256=weights, search=search)
 

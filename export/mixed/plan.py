@@ -73,7 +73,10 @@ class Trial:
 
 @document
 class Search:
-    """How a plan was found: the budget, the target it was measured on, the samples, and every conversion."""
+    """How a plan was found: the budget, the target it was measured on, the samples, and every conversion.
+
+    `skipped` counts samples of the user's that were left out, `first_skipped` names the first with reasons.
+    """
 
     metric: Metric
     limit: float
@@ -83,6 +86,8 @@ class Search:
     units: int
     kept: int
     trials: tuple[Trial, ...]
+    skipped: int = 0
+    first_skipped: tuple[str, ...] = ()
 
 
 @document

@@ -87,6 +87,11 @@ class BatchSource(Protocol):
         ...
 
     @property
+    def ignored_profiles(self) -> tuple[int, str | None]:
+        """How many images have a colour profile that cannot be used (taken as sRGB), and the first with the reason."""
+        ...
+
+    @property
     def left_out(self) -> Mapping[str, Sequence[LeftOut]]:
         """What was passed over in what was read so far, by shard: members and files that are no samples."""
         ...

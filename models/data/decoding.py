@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
+from models.colour_profiles import noted_profiles
 from models.data.augmentation import draw_crop, parse_augmentations
 from models.data.embeddings import SampleEmbeddings, read_embeddings
 from models.data.order import Cursor, sample_generator, torch_seed
@@ -47,12 +48,16 @@ class ReinforcedPart:
 
 @dataclass(frozen=True)
 class DecodedSample:
-    """`pixels` (S, S, 3) uint8, the caption and its ids (T,)."""
+    """`pixels` (S, S, 3) uint8, the caption and its ids (T,).
+
+    `ignored_profile` names the sample, with the reason, where its image's colour profile cannot be used.
+    """
 
     pixels: NDArray[np.uint8]
     caption: str
     token_ids: NDArray[np.int32]
     reinforced: ReinforcedPart | None = None
+    ignored_profile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,12 @@ class SampleDecoder:
         """The sample, or what is wrong with it."""
         try:
             draws = sample_generator(self.seed, cursor.epoch, reference)
-            if self.teacher_width is None:
-                return self._plain(reference.read(PLAIN_MEMBERS), draws)
-            return self._reinforced(reference.read(REINFORCED_MEMBERS), draws, self.teacher_width)
+            with noted_profiles() as reasons:
+                if self.teacher_width is None:
+                    decoded = self._plain(reference.read(PLAIN_MEMBERS), draws)
+                else:
+                    decoded = self._reinforced(reference.read(REINFORCED_MEMBERS), draws, self.teacher_width)
+            return replace(decoded, ignored_profile=f"{reference.name}: {reasons[0]}") if reasons else decoded
         except Exception as error:
             return corrupt_sample(reference, error)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from models.colour_profiles import noted_profiles
 from models.data.indexes import SampleIndex, open_index
 from models.data.left_out import LeftOut, LeftOutLog
 from models.data.references import CAPTIONED_MEMBERS, SampleReference, ShardFault, decode_image
@@ -45,11 +46,15 @@ class PairReader:
                     return
                 try:
                     raw = reference.read(CAPTIONED_MEMBERS)
-                    pair = Pair(decode_image(raw.image), raw.caption, raw.synthetic_captions, reference.key)
+                    with noted_profiles() as reasons:
+                        image = decode_image(raw.image)
+                    pair = Pair(image, raw.caption, raw.synthetic_captions, reference.key)
                 except Exception as error:
                     note_corrupt(self._log, reference, error)
                     continue
                 self._log.used()
+                if reasons:
+                    self._log.ignored_profile(f"{reference.name}: {reasons[0]}")
                 served += 1
                 yield pair
         finally:
@@ -61,10 +66,17 @@ class PairReader:
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """What was passed over in what was read so far."""
-        log = LeftOutLog()
-        for entries in self._index.left_out.values():
-            log.take(entries)
-        return log.entries
+        return LeftOutLog(entry for entries in self.left_out_by_shard.values() for entry in entries).entries
+
+    @property
+    def left_out_by_shard(self) -> Mapping[str, Sequence[LeftOut]]:
+        """The same by shard."""
+        return {self._index.shards[shard]: entries for shard, entries in self._index.left_out.items()}
+
+    @property
+    def ignored_profiles(self) -> tuple[int, str | None]:
+        """How many images so far have a colour profile that cannot be used, and the first with the reason."""
+        return self._log.ignored_profiles, self._log.first_ignored_profile
 
     @property
     def skipped(self) -> Sequence[SkippedSample]:

@@ -85,7 +85,11 @@ class ReinforcementSettings:
 
 @document
 class Reinforcement:
-    """The content of `reinforced.json`; counts are those at the end, 0 until `complete`."""
+    """The content of `reinforced.json`; counts are those at the end, 0 until `complete`.
+
+    `left_out` says what of the source is no sample; `ignored_profiles` counts images whose colour profile cannot be
+    used (taken as sRGB), the first one named.
+    """
 
     settings: ReinforcementSettings
     complete: bool
@@ -95,6 +99,9 @@ class Reinforcement:
     skipped: int = 0
     first_skipped: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
+    left_out: tuple[str, ...] = ()
+    ignored_profiles: int = 0
+    first_ignored_profile: str | None = None
 
     @property
     def teacher_dims(self) -> tuple[int, ...]:

@@ -47,6 +47,8 @@ class SkipLog:
         self.seen = 0
         self.count = 0
         self._first: list[SkippedSample] = []
+        self.ignored_profiles = 0
+        self.first_ignored_profile: str | None = None
 
     @property
     def first(self) -> Sequence[SkippedSample]:
@@ -74,6 +76,11 @@ class SkipLog:
             self._judge_shards(broken_shard_of_epoch)
         self._judge()
 
+    def ignored_profile(self, sample: str) -> None:
+        """Notes an image that was used although its colour profile cannot be; `sample` names it with the reason."""
+        self.ignored_profiles += 1
+        self.first_ignored_profile = self.first_ignored_profile or printable_line(sample)
+
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as JSON values."""
         return {
@@ -81,6 +88,7 @@ class SkipLog:
             "count": self.count,
             "broken_shards": list(self._broken_shards),
             "first": [[sample.name, sample.reason] for sample in self._first],
+            "ignored_profiles": [self.ignored_profiles, self.first_ignored_profile],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -89,6 +97,9 @@ class SkipLog:
         epoch, broken = state["broken_shards"]
         self._broken_shards = (int(epoch), int(broken))
         self._first = [SkippedSample(str(name), str(reason)) for name, reason in state["first"]]
+        # Older states hold none.
+        count, first = state.get("ignored_profiles", (0, None))
+        self.ignored_profiles, self.first_ignored_profile = int(count), first
 
     def _judge_shards(self, epoch: int) -> None:
         earlier, broken = self._broken_shards

@@ -105,6 +105,11 @@ class StreamBatches:
         return self._log.count
 
     @property
+    def ignored_profiles(self) -> tuple[int, str | None]:
+        """How many images have a colour profile that cannot be used, and the first with the reason."""
+        return self._log.ignored_profiles, self._log.first_ignored_profile
+
+    @property
     def left_out(self) -> Mapping[str, Sequence[LeftOut]]:
         """What was passed over in the shards read so far, by shard."""
         return {self._index.shards[shard]: entries for shard, entries in self._index.left_out.items()}
@@ -136,6 +141,9 @@ class StreamBatches:
                 self._log.skip(sample.skipped, broken_shard_of_epoch=epoch)
             else:
                 self._log.used()
+                # Once a sample: each comes once an epoch.
+                if sample.ignored_profile is not None and self._cursor.epoch == 0:
+                    self._log.ignored_profile(sample.ignored_profile)
                 chosen.append(sample)
         return assemble(chosen, self._decoder.preprocess)
 

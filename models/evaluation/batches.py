@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from models.colour_profiles import noted_profiles
 from models.data.skips import reason_of
 from models.errors import CorruptSamplesError
 from models.evaluation.samples import MAX_CORRUPT_SHARE, Pixels, Sample
@@ -22,6 +23,8 @@ from models.untrusted.printable import printable_line
 _ENOUGH_TO_JUDGE = 400
 _MOST_NAMED = 3
 MAX_DECODERS = 8
+
+_Loaded = tuple[Pixels, list[str]]
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Batch:
         places, labels: (N,) of the samples that could be decoded.
         images: (N, 3, S, S) float32.
         skipped: names of the others, each with the reason.
+        ignored_profiles: names of those whose colour profile cannot be used (taken as sRGB), each with the reason.
     """
 
     start: int
@@ -42,6 +46,7 @@ class Batch:
     labels: NDArray[np.int64]
     images: NDArray[np.float32]
     skipped: tuple[str, ...]
+    ignored_profiles: tuple[str, ...] = ()
 
 
 def decoded_batches(
@@ -55,11 +60,11 @@ def decoded_batches(
         CorruptSamplesError: a sample cannot be decoded and `skip_corrupt` is False.
     """
     decoders = min(MAX_DECODERS, os.cpu_count() or 1)
-    ahead: deque[tuple[Sample, Future[Pixels]]] = deque()
+    ahead: deque[tuple[Sample, Future[_Loaded]]] = deque()
     pool = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
 
     def submit(most: int) -> None:
-        ahead.extend((sample, pool.submit(sample.load, spec)) for sample in islice(samples, most))
+        ahead.extend((sample, pool.submit(_load, sample, spec)) for sample in islice(samples, most))
 
     try:
         submit(batch_size)
@@ -70,8 +75,13 @@ def decoded_batches(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _load(sample: Sample, spec: PreprocessSpec) -> _Loaded:
+    with noted_profiles() as reasons:
+        return sample.load(spec), reasons
+
+
 def _take_batch(
-    ahead: deque[tuple[Sample, Future[Pixels]]],
+    ahead: deque[tuple[Sample, Future[_Loaded]]],
     submit: Callable[[int], None],
     batch_size: int,
     spec: PreprocessSpec,
@@ -82,29 +92,39 @@ def _take_batch(
     places: list[int] = []
     labels: list[int] = []
     skipped: list[str] = []
+    profiles: list[str] = []
     for _ in range(size):
         sample, future = ahead.popleft()
         try:
-            images[len(places)] = future.result()
+            images[len(places)], reasons = future.result()
         except Exception as error:
             # Whatever a decoder raises, MemoryError included, is a matter of this one sample.
             reason = reason_of(error)
             if not skip_corrupt:
                 raise CorruptSamplesError(
-                    f"sample {sample.name} cannot be read: {reason}; repair it, or give --skip-corrupt, which leaves "
-                    "such samples out and names them in the record"
+                    f"sample {sample.name} cannot be read: {reason}; repair it, or give --skip-corrupt or "
+                    "--max-skipped SHARE, which leave such samples out and name them in the record"
                 ) from error
             skipped.append(printable_line(f"{sample.name}: {reason}"))
         else:
             places.append(sample.place)
             labels.append(sample.label)
+            profiles += [printable_line(f"{sample.name}: {reason}") for reason in reasons[:1]]
         submit(1)
     return Batch(
-        start, size, np.asarray(places, np.int64), np.asarray(labels, np.int64), images[: len(places)], tuple(skipped)
+        start,
+        size,
+        np.asarray(places, np.int64),
+        np.asarray(labels, np.int64),
+        images[: len(places)],
+        tuple(skipped),
+        tuple(profiles),
     )
 
 
-def check_corrupt_share(skipped: Sequence[str], seen: int, *, finished: bool, total: int | None) -> None:
+def check_corrupt_share(
+    skipped: Sequence[str], seen: int, *, finished: bool, total: int | None, share: float = MAX_CORRUPT_SHARE
+) -> None:
     """Stops an evaluation of which too much is unreadable.
 
     Args:
@@ -112,14 +132,16 @@ def check_corrupt_share(skipped: Sequence[str], seen: int, *, finished: bool, to
         seen: samples consumed so far, those included.
         finished: whether these are all.
         total: how many there are, where that is known.
+        share: how much of the set may be unreadable.
 
     Raises:
-        CorruptSamplesError: more than `MAX_CORRUPT_SHARE` of the set cannot be read, or nothing of it can.
+        CorruptSamplesError: more than that share of the set cannot be read, or nothing of it can.
     """
     judged = seen if finished else total or max(seen, _ENOUGH_TO_JUDGE)
-    if skipped and len(skipped) > MAX_CORRUPT_SHARE * judged:
+    if skipped and len(skipped) > share * judged:
         named = "; ".join(skipped[:_MOST_NAMED])
         raise CorruptSamplesError(
-            f"{len(skipped)} of {seen} samples cannot be read, more than {MAX_CORRUPT_SHARE:.0%} of the set "
-            f"({named}{'; ...' if len(skipped) > _MOST_NAMED else ''}); fetch the data set again"
+            f"{len(skipped)} of {seen} samples cannot be read, more than {share:.0%} of the set "
+            f"({named}{'; ...' if len(skipped) > _MOST_NAMED else ''}); fetch the data set again, "
+            "or leave more out by --max-skipped 1"
         )

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import DatasetError
+from models.errors import CorruptSamplesError, DatasetError
 from models.evaluation.batches import check_corrupt_share, decoded_batches
 from models.evaluation.encoders import Embeddings, Encoder
 from models.evaluation.journal import Journal, JournalEntry
-from models.evaluation.samples import ClassificationSet
+from models.evaluation.samples import MAX_CORRUPT_SHARE, ClassificationSet
 
 TOP = 5
 
@@ -27,6 +27,7 @@ class ZeroShotResult:
         top: (N, k) the likeliest classes, the first one first; k is `TOP`, or all classes where there are fewer.
         classes: how many classes there were to choose from.
         skipped: unreadable samples left out, each with the reason.
+        ignored_profiles: images whose colour profile cannot be used (taken as sRGB), each with the reason.
     """
 
     places: NDArray[np.int64]
@@ -34,6 +35,7 @@ class ZeroShotResult:
     top: NDArray[np.int32]
     classes: int
     skipped: tuple[str, ...] = ()
+    ignored_profiles: tuple[str, ...] = ()
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -65,6 +67,7 @@ def classify(
     journal: Journal,
     *,
     skip_corrupt: bool = False,
+    max_skipped: float = MAX_CORRUPT_SHARE,
     advance: Callable[[int], object] = lambda count: None,
 ) -> ZeroShotResult:
     """Classifies the samples that are not in the journal yet, and gives the result of all.
@@ -75,6 +78,7 @@ def classify(
         classes: (K, D) normalised, one row per class.
         journal: takes each batch as it is done; see `models.evaluation.journal`.
         skip_corrupt: leave unreadable samples out, as sets that skip them anyway do.
+        max_skipped: share of the set that may be unreadable; with 0 none is left out.
         advance: called with the number of samples done.
 
     Raises:
@@ -88,7 +92,7 @@ def classify(
         dataset.source(journal.end),
         encoder.preprocess,
         encoder.batch_size,
-        skip_corrupt=skip_corrupt or dataset.skips_corrupt,
+        skip_corrupt=(skip_corrupt or dataset.skips_corrupt) and max_skipped > 0,
     )
     for batch in batches:
         journal.append(
@@ -97,16 +101,18 @@ def classify(
                 batch.size,
                 {"top": _top(encoder, batch.images, classes), "places": batch.places, "labels": batch.labels},
                 batch.skipped,
+                batch.ignored_profiles,
             )
         )
-        check_corrupt_share(journal.skipped, journal.end, finished=False, total=dataset.count)
+        check_corrupt_share(journal.skipped, journal.end, finished=False, total=dataset.count, share=max_skipped)
         advance(batch.size)
     if not journal.end:
         raise DatasetError(f"the data set {dataset.name} is empty; it needs at least one sample")
-    check_corrupt_share(journal.skipped, journal.end, finished=True, total=dataset.count)
-    return ZeroShotResult(
-        journal.array("places"), journal.array("labels"), journal.array("top"), len(classes), journal.skipped
-    )
+    check_corrupt_share(journal.skipped, journal.end, finished=True, total=dataset.count, share=max_skipped)
+    places, labels, top = (journal.array(name) for name in ("places", "labels", "top"))
+    if not len(places):
+        raise CorruptSamplesError(f"no sample of {dataset.name} can be read (first: {journal.skipped[0]})")
+    return ZeroShotResult(places, labels, top, len(classes), journal.skipped, journal.ignored_profiles)
 
 
 def _top(encoder: Encoder, images: NDArray[np.float32], classes: Embeddings) -> NDArray[np.int32]:

@@ -44,6 +44,7 @@ class SetOptions:
         classes: a file of class names.
         count: how many samples; None takes all (of scenes, 960).
         seed: which samples, or which scenes.
+        missing_allowed: take images of a table that do not exist for unreadable ones.
     """
 
     data_root: Path = Path("data")
@@ -51,6 +52,7 @@ class SetOptions:
     classes: Path | None = None
     count: int | None = None
     seed: int = 0
+    missing_allowed: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ PUBLISHED_SETS: dict[str, PublishedSet] = {
 # What stands before the colon -> what stands behind it.
 PREFIXES = {
     "folder": "PATH of a folder that has one folder per class",
+    "csv": "FILE with the columns image and label, .csv or .tsv",
     "webdataset": "PATTERN of tar shards, with braces or globs",
     "retrieval": "CSV file with the columns image and caption",
 }
@@ -167,11 +170,15 @@ def open_dataset(reference: str, options: SetOptions) -> ClassificationSet | Ret
         from models.evaluation.retrieval import read_pairs
 
         _reject(reference, templates=options.templates, classes=options.classes)
-        return read_pairs(Path(place), options.count, options.seed)
+        return read_pairs(Path(place), options.count, options.seed, missing_allowed=options.missing_allowed)
     if prefix == "webdataset" and place:
         from models.evaluation.shards import open_shards
 
         found = open_shards(place, options.classes, options.count)
+    elif prefix == "csv" and place:
+        from models.evaluation.labelled_tables import open_table
+
+        found = open_table(place, options.classes, options.count, options.seed, missing_allowed=options.missing_allowed)
     elif prefix == "folder" and place:
         found = _open_folder(Path(place), options)
     elif reference == DEFAULT_DATASET:

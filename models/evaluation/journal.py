@@ -59,12 +59,14 @@ class JournalHeader:
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """One batch: `size` samples from place `start` on, what was found for them, and which ones were left out."""
+    """One batch: `size` samples from place `start` on, what was found for them, which ones were left out, and whose
+    colour profile was ignored."""
 
     start: int
     size: int
     arrays: Mapping[str, NDArray[Any]]
     skipped: tuple[str, ...]
+    ignored_profiles: tuple[str, ...] = ()
 
 
 class Journal:
@@ -100,6 +102,11 @@ class Journal:
     def skipped(self) -> tuple[str, ...]:
         """Names of all samples left out."""
         return tuple(name for entry in self._entries for name in entry.skipped)
+
+    @property
+    def ignored_profiles(self) -> tuple[str, ...]:
+        """Names of all images whose colour profile cannot be used."""
+        return tuple(name for entry in self._entries for name in entry.ignored_profiles)
 
     def array(self, name: str) -> NDArray[Any]:
         """All values of that name, joined in the order of the samples.
@@ -214,7 +221,8 @@ def _checked(line: bytes) -> bytes | None:
 
 def _to_json(entry: JournalEntry) -> str:
     arrays = {name: base64.b64encode(_npy(values)).decode() for name, values in entry.arrays.items()}
-    return json.dumps({"start": entry.start, "size": entry.size, "arrays": arrays, "skipped": entry.skipped})
+    body = {"start": entry.start, "size": entry.size, "arrays": arrays, "skipped": entry.skipped}
+    return json.dumps(body | {"ignored_profiles": entry.ignored_profiles})
 
 
 def _from_json(content: bytes) -> JournalEntry:
@@ -223,7 +231,8 @@ def _from_json(content: bytes) -> JournalEntry:
         name: np.load(io.BytesIO(base64.b64decode(data)), allow_pickle=False) for name, data in body["arrays"].items()
     }
     # Journals of earlier versions hold names as the file system has them, which no record may.
-    return JournalEntry(body["start"], body["size"], arrays, tuple(map(printable_line, body["skipped"])))
+    named = (tuple(map(printable_line, body.get(key, ()))) for key in ("skipped", "ignored_profiles"))
+    return JournalEntry(body["start"], body["size"], arrays, *named)
 
 
 def _npy(values: NDArray[Any]) -> bytes:

@@ -8,7 +8,7 @@ Ties count against the model: one that gives the same embedding to all finds not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from models.data.file_names import composed, find_file
 from models.data.tables import read_rows
-from models.errors import DatasetError
+from models.errors import CorruptSamplesError, DatasetError
 from models.evaluation.batches import check_corrupt_share, decoded_batches
 from models.evaluation.comparison import bootstrap_ratio_interval
 from models.evaluation.encoders import Embeddings, Encoder
 from models.evaluation.journal import Journal, JournalEntry
-from models.evaluation.samples import Counted, Pixels, Sample, identity_sha256
+from models.evaluation.samples import MAX_CORRUPT_SHARE, Counted, Pixels, Sample, identity_sha256
 from models.preprocess import PreprocessSpec, decoded, preprocess
 from models.statistics import Interval
 from models.untrusted.printable import printable_path
@@ -79,6 +79,7 @@ class RetrievalResult:
         caption_hits: (3, N) how many of the image's captions have an image that they belong to among the first k.
         captions: (N,) how many captions each image has.
         skipped: unreadable images, left out with their captions, each with the reason.
+        ignored_profiles: images whose colour profile cannot be used (taken as sRGB), each with the reason.
     """
 
     images: NDArray[np.int64]
@@ -86,6 +87,7 @@ class RetrievalResult:
     caption_hits: NDArray[np.int64]
     captions: NDArray[np.int64]
     skipped: tuple[str, ...] = ()
+    ignored_profiles: tuple[str, ...] = ()
 
     def counts(self, direction: Direction, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Per image, how many queries found what they should, and how many there were."""
@@ -104,7 +106,7 @@ class RetrievalResult:
         return bootstrap_ratio_interval(*self.counts(direction, k))
 
 
-def read_pairs(path: Path, count: int | None = None, seed: int = 0) -> RetrievalSet:
+def read_pairs(path: Path, count: int | None = None, seed: int = 0, *, missing_allowed: bool = False) -> RetrievalSet:
     """Image-caption pairs from a table with a header.
 
     Args:
@@ -113,6 +115,7 @@ def read_pairs(path: Path, count: int | None = None, seed: int = 0) -> Retrieval
             lines.
         count: how many images to draw; None takes all.
         seed: which ones.
+        missing_allowed: take images that do not exist for unreadable ones.
 
     Raises:
         DatasetError: the table cannot be read, lacks a column, a path or a caption, or an image does not exist.
@@ -127,12 +130,12 @@ def read_pairs(path: Path, count: int | None = None, seed: int = 0) -> Retrieval
         raise DatasetError(f"{path} holds no pair; write one image and one caption a line, below the header")
     found = {name: find_file(path.parent, name) for name in captions}
     missing = [name for name, file in found.items() if file is None]
-    if missing:
+    if missing and not missing_allowed:
         if "://" in missing[0]:
             raise DatasetError(f"{path} names addresses, not files (first: {missing[0]}); download the images first")
         raise DatasetError(
             f"{path}: {len(missing)} of {len(captions)} images do not exist (first: {path.parent / missing[0]}); "
-            "paths start at the folder of the table"
+            "paths start at the folder of the table; leave such images out by --max-skipped"
         )
     names = list(captions)
     split = "all"
@@ -141,8 +144,11 @@ def read_pairs(path: Path, count: int | None = None, seed: int = 0) -> Retrieval
             raise DatasetError(f"--count {count} is more than the {len(names)} images of the set; leave it out for all")
         chosen = np.sort(np.random.default_rng(seed).choice(len(names), count, replace=False))
         names, split = [names[place] for place in chosen], f"all, {count} drawn with seed {seed}"
-    paths = tuple(file for name in names if (file := found[name]) is not None)
-    words = ((name, file.stat().st_size, *captions[name]) for name, file in zip(names, paths, strict=True))
+    paths = tuple(found[name] or path.parent / name for name in names)
+    words = (
+        (name, file.stat().st_size if file.is_file() else None, *captions[name])
+        for name, file in zip(names, paths, strict=True)
+    )
     return RetrievalSet(
         printable_path(f"retrieval:{path.name}"),
         split,
@@ -175,6 +181,7 @@ def retrieve(
     journal: Journal,
     *,
     skip_corrupt: bool = False,
+    max_skipped: float = MAX_CORRUPT_SHARE,
     advance: Callable[[int], object] = lambda count: None,
 ) -> RetrievalResult:
     """Encodes the images and captions that are not in the journal yet, and ranks all against all.
@@ -184,6 +191,7 @@ def retrieve(
         dataset: the pairs.
         journal: takes each batch of embeddings; images have the first places, captions those after them.
         skip_corrupt: leave unreadable images out, with their captions.
+        max_skipped: share of the images that may be unreadable; with 0 none is left out.
         advance: called with the number of images and captions done.
 
     Raises:
@@ -195,12 +203,15 @@ def retrieve(
     advance(journal.end)
     if journal.end < images:
         samples = _image_samples(dataset, journal.end)
-        for batch in decoded_batches(samples, encoder.preprocess, encoder.batch_size, skip_corrupt=skip_corrupt):
+        skip = skip_corrupt and max_skipped > 0
+        for batch in decoded_batches(samples, encoder.preprocess, encoder.batch_size, skip_corrupt=skip):
             embeddings = encoder.encode_images(batch.images) if len(batch.places) else None
-            _keep(journal, batch.start, batch.size, batch.places, embeddings, batch.skipped)
-            check_corrupt_share(journal.skipped, journal.end, finished=False, total=images)
+            _keep(journal, batch.start, batch.size, batch.places, embeddings, batch.skipped, batch.ignored_profiles)
+            check_corrupt_share(journal.skipped, journal.end, finished=False, total=images, share=max_skipped)
             advance(batch.size)
-    check_corrupt_share(journal.skipped, images, finished=True, total=images)
+    check_corrupt_share(journal.skipped, images, finished=True, total=images, share=max_skipped)
+    if len(journal.skipped) == images:
+        raise CorruptSamplesError(f"no image of {dataset.name} can be read (first: {journal.skipped[0]})")
     texts = [caption for captions in dataset.captions for caption in captions]
     while (done := journal.end - images) < len(texts):
         part = texts[done : done + _CAPTIONS_AT_A_TIME]
@@ -211,7 +222,8 @@ def retrieve(
     owners = np.repeat(np.arange(images), [len(captions) for captions in dataset.captions])
     keys: dict[str, int] = {}
     groups = np.array([keys.setdefault(caption_key(text), len(keys)) for text in texts], np.int64)
-    return rank_pairs(places[shown], embeddings[shown], owners, embeddings[~shown], journal.skipped, groups=groups)
+    found = rank_pairs(places[shown], embeddings[shown], owners, embeddings[~shown], journal.skipped, groups=groups)
+    return replace(found, ignored_profiles=journal.ignored_profiles)
 
 
 def _keep(
@@ -221,10 +233,11 @@ def _keep(
     places: NDArray[np.int64],
     embeddings: Embeddings | None,
     skipped: tuple[str, ...],
+    profiles: tuple[str, ...] = (),
 ) -> None:
     # A batch of which nothing could be read has no embeddings, and no dimension to give an empty array.
     arrays = {} if embeddings is None else {"places": places, "embeddings": embeddings}
-    journal.append(JournalEntry(start, size, arrays, skipped))
+    journal.append(JournalEntry(start, size, arrays, skipped, profiles))
 
 
 def _image_samples(dataset: RetrievalSet, start: int) -> Iterator[Sample]:

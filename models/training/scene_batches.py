@@ -94,6 +94,11 @@ class SceneBatches:
         return 0
 
     @property
+    def ignored_profiles(self) -> tuple[int, str | None]:
+        """None."""
+        return 0, None
+
+    @property
     def left_out(self) -> Mapping[str, Sequence[LeftOut]]:
         """Nothing."""
         return {}

@@ -30,7 +30,7 @@ from models.tokenizer import load_tokenizer
 from models.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
 from models.training.checkpoints import BestStep, Checkpoints
 from models.training.config import Autocast, TrainingConfig
-from models.training.data_notes import write_data_notes
+from models.training.data_notes import ReadNotes, notes_of, write_data_notes
 from models.training.distributed import Processes, joined_processes, share_batch_statistics
 from models.training.optimization import learning_rate, new_average, new_optimizer, set_learning_rate
 from models.training.recipes import Terms, objective
@@ -246,26 +246,17 @@ def _loop(
             log.write(entry)
         if due:
             states = processes.gather_objects({"batches": run.batches.state()})
-            _note_data(run, processes, folder)
+            _note_data(run, processes, folder, None if validation is None else validation.notes)
             if processes.leads:
                 checkpoints.save(done, _state(run, processes, [each["batches"] for each in states]), score)
         report(entry)
 
 
-def _note_data(run: Machinery, processes: Processes, folder: Path) -> None:
+def _note_data(run: Machinery, processes: Processes, folder: Path, validation: ReadNotes | None) -> None:
     """Writes what all processes skipped and passed over so far."""
-    batches = run.batches
-    mine: dict[str, Any] = {
-        "skipped": batches.skipped_count,
-        "first_skipped": [str(sample) for sample in batches.skipped],
-        "left_out": {
-            shard: [[entry.reason, entry.count, entry.first] for entry in entries]
-            for shard, entries in batches.left_out.items()
-        },
-    }
-    everybodys = processes.gather_objects(mine)
+    everybodys = processes.gather_objects({"notes": notes_of(run.batches, run.batches.left_out)})
     if processes.leads:
-        write_data_notes(folder, everybodys)
+        write_data_notes(folder, [each["notes"] for each in everybodys], validation)
 
 
 def _take_step(

@@ -17,6 +17,7 @@ from models.preprocess import normalize, preprocess
 from models.scenes import SceneDataset, Split, class_prompts, render_arrays, scene_classes
 from models.tokenizer import load_tokenizer
 from models.training.config import TrainingConfig
+from models.training.data_notes import ReadNotes, notes_of
 
 _BATCH = 64
 # Other scenes than parity and calibration look at.
@@ -27,8 +28,11 @@ class Validation:
     """Scores a model on samples it does not train on, encoded in batches.
 
     `metric` is `scenes_accuracy`, zero-shot on scenes of the classes that training shows, for runs on scenes; else
-    `recall_at_1`, of finding an image's caption and a caption's image among the validation samples, averaged.
+    `recall_at_1`, of finding an image's caption and a caption's image among the validation samples, averaged. `notes`
+    says what of the user's data was left out; None for scenes.
     """
+
+    notes: ReadNotes | None = None
 
     def __init__(self, config: TrainingConfig, model: AnyModel) -> None:
         source = parse_source(config.validation or config.data)
@@ -49,6 +53,7 @@ class Validation:
         shown = [(preprocess(pair.image, spec), pair.caption) for pair in pairs]
         if len(shown) < 2:
             raise DatasetError(f"validation needs at least two samples, {config.validation} has {len(shown)}")
+        self.notes = notes_of(pairs, pairs.left_out_by_shard)
         self._images = np.stack([image for image, _ in shown])
         self._texts = [caption for _, caption in shown]
         # A caption that belongs to several images is right for each of them.

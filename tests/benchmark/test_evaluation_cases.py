@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from benchmark import eval_cli
@@ -63,7 +64,7 @@ def train(tmp_path: Path) -> Callable[..., str]:
 
     def run(*arguments: str | Path) -> str:
         given = ["--steps", "2", "--batch-size", "12", "--workers", "0", "--out", str(tmp_path / "run")]
-        result = CliRunner().invoke(app, [*map(str, arguments), *given])
+        result = CliRunner().invoke(app, [*given, *map(str, arguments)])
         if result.exception is not None:
             raise result.exception
         return result.stderr
@@ -160,10 +161,12 @@ def test_archives_that_were_put_together(evaluate: Evaluate, train: Callable[...
     with pytest.raises(DatasetError, match="12 bytes follow the end of the archive and are no archive"):
         evaluate("--dataset", f"webdataset:{labelled / 'cat.tar'}", "--templates", "scenes")
     (tmp_path / "x.tar").write_bytes(joined.read_bytes() + b"what is this")
-    said = train("--data", f"webdataset:{tmp_path / 'x.tar'}", "--max-skipped", "0.2")
+    # Three batches of 12 are more than the 24 samples: what follows them comes up, once in the first epoch.
+    said = train("--data", f"webdataset:{tmp_path / 'x.tar'}", "--max-skipped", "0.2", "--steps", "3")
     notes = read_data_notes(tmp_path / "run")
-    assert notes is not None and notes.skipped >= 0
-    assert "Traceback" not in said
+    assert notes is not None and 1 <= notes.skipped <= 2
+    assert "cut or damaged after 24 samples (12 bytes follow the end of the archive" in notes.first_skipped[0]
+    assert notes.first_skipped[0] in said
 
 
 @pytest.mark.parametrize("table", ["webquote.tsv", "webquote1.tsv"])
@@ -187,7 +190,12 @@ def test_training_says_and_records_what_it_leaves_out(train: Callable[..., str],
     (folder / "._0.png").write_bytes(b"x")
     (folder / "alone.txt").write_text("a caption")
     (folder / "3.txt").write_text("")
-    said = train("--data", f"folder:{folder}", "--max-skipped", "0.2")
+    with_profile = Image.open(folder / "7.png")
+    with_profile.save(folder / "7.png", icc_profile=b"no profile")
+    held = Path(shutil.copytree(folder, tmp_path / "held"))
+    given = ("--data", f"folder:{folder}", "--validation", f"folder:{held}", "--max-skipped", "0.2")
+    # The count of worker processes arrives too.
+    said = train(*given, "--workers", "1")
     notes = read_data_notes(tmp_path / "run")
     assert notes is not None
     assert [(entry.reason, entry.count, entry.first) for entry in notes.left_out] == [
@@ -196,8 +204,56 @@ def test_training_says_and_records_what_it_leaves_out(train: Callable[..., str],
         ("files with the suffix .heic", 1, "a.heic"),
     ]
     assert (notes.skipped, notes.first_skipped) == (1, ("3.png: the caption is empty",))
-    for words in ("1 files with the suffix .heic (first: a.heic)", "1 samples could not be used (first: 3.png"):
-        assert words in said
+    assert (notes.ignored_profiles, notes.first_ignored_profile) == (1, "7.png: it is damaged")
+    assert notes.validation is not None
+    assert [entry.shard for entry in notes.validation.left_out] == ["held"] * 3
+    of_validation = (notes.validation.skipped, notes.validation.first_skipped, notes.validation.ignored_profiles)
+    assert of_validation == (1, ("3.png: the caption is empty",), 1)
+    for words in (
+        "1 files with the suffix .heic (first: a.heic)",
+        "1 samples could not be used (first: 3.png",
+        "1 image with a colour profile that cannot be used, the first: 7.png: it is damaged",
+    ):
+        assert said.count(words) == 2
+    assert said.count("validation: ") == 3
+
+
+def test_tables_with_labels_and_what_may_be_left_out(evaluate: Evaluate, tmp_path: Path) -> None:
+    for folder in ("red_circle", "blue_square"):
+        for number in range(2):
+            shutil.copy(
+                CASES / f"macosx-folder-as-class/mac/{folder}/img{number}.png", tmp_path / f"{folder}{number}.png"
+            )
+    Image.open(tmp_path / "red_circle1.png").save(tmp_path / "red_circle1.png", icc_profile=b"no profile")
+    table = tmp_path / "set.csv"
+    rows = ["file,what", "red_circle0.png,red circle", "red_circle1.png,red circle", "blue_square0.png,blue square"]
+    rows.append("blue_square1.png,blue square")
+    table.write_text("\n".join(rows))
+    given = ("--dataset", f"csv:{table}?image=file&label=what", "--templates", "scenes")
+    record = evaluate(*given)
+    assert (record.samples, record.correct, record.classes, record.dataset) == (4, 4, 2, "csv:set.csv")
+    assert (record.ignored_profiles, record.first_ignored_profile) == (1, "red_circle1.png: it is damaged")
+    said = "1 image with a colour profile that cannot be used, the first: red_circle1.png: it is damaged"
+    assert evaluate.stderr.count(said) == 1  # type: ignore[attr-defined]
+    table.write_text("\n".join([*rows, "none.png,red circle"]))
+    with pytest.raises(DatasetError, match=r"1 of 5 images do not exist \(first: line 6, none\.png\).*--max-skipped"):
+        evaluate(*given)
+    for share, fits in (("0.1", False), ("0.2", True), ("1", True)):
+        if fits:
+            record = evaluate(*given, "--max-skipped", share)
+            assert record.samples == 4 and record.skipped[0].startswith("none.png: ")
+        else:
+            with pytest.raises(
+                CorruptSamplesError, match=r"1 of 5 samples cannot be read, more than 10%.*--max-skipped 1"
+            ):
+                evaluate(*given, "--max-skipped", share)
+    (tmp_path / "names.txt").write_text("blue square\nred circle\n")
+    table.write_text("image,class\nred_circle0.png,1\nblue_square0.png,blue square\n")
+    record = evaluate("--dataset", f"csv:{table}", "--classes", tmp_path / "names.txt", "--templates", "scenes")
+    assert (record.samples, record.correct) == (2, 2)
+    table.write_text("image,class\nred_circle0.png,2\n")
+    with pytest.raises(DatasetError, match="line 2: '2' is none of the 2 classes"):
+        evaluate("--dataset", f"csv:{table}", "--classes", tmp_path / "names.txt")
 
 
 def test_class_files_of_any_form(evaluate: Evaluate, tmp_path: Path) -> None:

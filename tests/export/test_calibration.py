@@ -12,6 +12,7 @@ from PIL import Image
 
 from export.calibration import CalibrationRequest, load_calibration, parse_calibration
 from export.errors import CalibrationError
+from export.parity_data import parse_parity_data
 from export.precision import Tower
 from export.samples import PARITY_PHOTOGRAPHS, judged_inputs, parity_inputs
 from models.registry import load_config
@@ -85,7 +86,7 @@ def test_shards(tmp_path: Path, pictures: list[Image.Image]) -> None:
     cut = (tmp_path / "0.tar").read_bytes()[:700]
     (tmp_path / "0.tar").write_bytes(cut)
     with pytest.raises(
-        CalibrationError, match=r"1 of 1 calibration samples .* cannot be read: .*0\.tar: no readable tar"
+        CalibrationError, match=r"1 of 1 calibration samples .* cannot be used: .*0\.tar: no readable tar"
     ):
         load_calibration(parse_calibration(f"webdataset:{tmp_path}/0.tar"), CONFIG, Tower.IMAGE)
     with pytest.raises(CalibrationError, match="no file matches"):
@@ -112,25 +113,45 @@ def test_no_data(tmp_path: Path, tower: Tower, lacking: str) -> None:
         load_calibration(_request(tmp_path), CONFIG, tower)
 
 
-def test_one_corrupt_image_among_many_is_named(folder: Path, pictures: list[Image.Image]) -> None:
+def test_what_is_left_out_is_named_in_the_record(folder: Path, pictures: list[Image.Image]) -> None:
     for index in range(20, 60):
-        pictures[index % 20].save(folder / f"{index:02}.png")
+        pictures[index % 20].save(folder / f"{index:02}.png", icc_profile=b"no profile" if index == 31 else b"")
     (folder / "30.png").write_bytes(b"no picture")
-    loaded = load_calibration(_request(folder, 60), CONFIG, Tower.IMAGE)
-    assert len(loaded.corrupt) == 1 and loaded.corrupt[0].startswith("30.png: ")
-    assert loaded.record.samples == 59
+    (folder / "a.heic").write_bytes(b"x")
+    record = load_calibration(_request(folder, 60), CONFIG, Tower.IMAGE).record
+    assert (record.samples, record.skipped, record.ignored_profiles) == (59, 1, 1)
+    assert record.first_skipped[0].startswith("30.png: ") and str(folder) not in record.first_skipped[0]
+    assert record.left_out == ("1 files with the suffix .heic (first: a.heic)",)
+    assert record.first_ignored_profile == "31.png: it is damaged"
+    (folder / "latin.txt").write_bytes(b"caf\xe9")
+    (folder / "._captions.txt").write_bytes(b"x")
+    record = load_calibration(parse_calibration(str(folder), 60, max_skipped=0.1), CONFIG, Tower.TEXT).record
+    assert (record.samples, record.skipped) == (12, 1) and record.first_skipped[0].startswith("latin.txt: ")
+    assert record.left_out == ("1 files that macOS or Windows keeps beside others (first: ._captions.txt)",)
 
 
 def test_many_corrupt_images_stop_it(folder: Path) -> None:
     for index in (4, 9):
         path = folder / f"{index:02}.png"
         path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(
-        CalibrationError, match=r"2 of 20 calibration samples .* cannot be read: 04\.png: .*; 09\.png: "
-    ):
-        load_calibration(_request(folder, 20), CONFIG, Tower.IMAGE)
-    allowed = load_calibration(parse_calibration(str(folder), 20, skip_corrupt=True), CONFIG, Tower.IMAGE)
-    assert (allowed.record.samples, len(allowed.corrupt)) == (18, 2)
+    many = r"2 of 20 calibration samples .* cannot be used: 04\.png: .*; 09\.png: .*--max-skipped 1"
+    for share in (None, 0.0, 0.09):
+        with pytest.raises(CalibrationError, match=many):
+            load_calibration(parse_calibration(str(folder), 20, max_skipped=share), CONFIG, Tower.IMAGE)
+    allowed = load_calibration(parse_calibration(str(folder), 20, max_skipped=0.1), CONFIG, Tower.IMAGE)
+    assert (allowed.record.samples, len(allowed.skipped)) == (18, 2)
+    with pytest.raises(CalibrationError, match=r"--max-skipped 1\.5 is out of range"):
+        parse_calibration(str(folder), 20, max_skipped=1.5)
+
+
+def _refused(folder: Path, tower: Tower, named: str) -> None:
+    """One sample is refused by name; with `--max-skipped` it is left out and the record says so."""
+    with pytest.raises(CalibrationError, match=rf"1 of \d+ calibration samples .* cannot be used: {named}"):
+        load_calibration(_request(folder, 30), CONFIG, tower)
+    allowed = load_calibration(parse_calibration(str(folder), 30, max_skipped=1.0), CONFIG, tower)
+    assert allowed.record.skipped == 1 and not {array.tobytes() for array in allowed.inputs} & {
+        array.tobytes() for _, array in judged_inputs(CONFIG, tower)
+    }
 
 
 def test_parity_photographs_are_refused(folder: Path) -> None:
@@ -138,22 +159,24 @@ def test_parity_photographs_are_refused(folder: Path) -> None:
 
     photograph = Path(skimage.__file__).parent / "data" / next(iter(PARITY_PHOTOGRAPHS))
     (folder / "99.png").write_bytes(photograph.read_bytes())
-    with pytest.raises(CalibrationError, match="1 of the parity check"):
-        load_calibration(_request(folder, 30), CONFIG, Tower.IMAGE)
+    _refused(folder, Tower.IMAGE, r"99\.png: artefacts are judged on it \(the parity check\)")
 
 
 def test_evaluation_scenes_and_prompts_are_refused(folder: Path) -> None:
     scene = SceneDataset(Split.HELDOUT, 960, seed=0, size=64)[5].image
     Image.fromarray(scene).save(folder / "98.png")
-    with pytest.raises(CalibrationError, match="1 of the evaluation"):
-        load_calibration(_request(folder, 30), CONFIG, Tower.IMAGE)
+    _refused(folder, Tower.IMAGE, r"98\.png: artefacts are judged on it \(the evaluation\)")
     (folder / "captions.txt").open("a").write(class_prompts(heldout_classes()[0].name)[0] + "\n")
-    with pytest.raises(CalibrationError, match="1 of the evaluation"):
-        load_calibration(_request(folder, 30), CONFIG, Tower.TEXT)
+    _refused(folder, Tower.TEXT, r"captions\.txt line 14: artefacts are judged on it \(the evaluation\)")
 
 
 def test_parity_captions_are_refused(folder: Path) -> None:
     (folder / "more.txt").write_text(next(iter(PARITY_PHOTOGRAPHS.values())))
     assert len(parity_inputs(CONFIG, Tower.TEXT)) > 200
-    with pytest.raises(CalibrationError, match="1 of the parity check"):
-        load_calibration(_request(folder, 30), CONFIG, Tower.TEXT)
+    _refused(folder, Tower.TEXT, r"more\.txt: artefacts are judged on it \(the parity check\)")
+
+
+def test_samples_of_the_users_own_proof_are_refused(folder: Path) -> None:
+    proof = parse_parity_data(str(folder), 20)
+    with pytest.raises(CalibrationError, match=r"20 of 20 .*00\.png: artefacts are judged on it \(--parity-data "):
+        load_calibration(_request(folder, 20), CONFIG, Tower.IMAGE, proof)

@@ -8,7 +8,10 @@ import open_clip
 import pytest
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
+from models import command_line
+from models.errors import CheckpointError
 from models.open_clip_choices import unstated_choices
 from models.registry import choose_model, resolve_config
 
@@ -52,3 +55,26 @@ def test_only_files_are_ambiguous(tmp_path: Path) -> None:
     assert choose_model("open_clip:ViT-B-32", weights=str(tmp_path / "w.safetensors")).cautions
     assert not choose_model("open_clip:ViT-B-32").cautions
     assert not choose_model("open_clip:ViT-B-32-quickgelu", weights=str(tmp_path / "w.safetensors")).cautions
+
+
+@pytest.mark.parametrize("command", ["export", "eval"])
+def test_commands_say_the_choice_before_they_read_the_weights(command: str, tmp_path: Path) -> None:
+    """The case quickgelu-and-preprocessing-by-file: a warning that names the choice and how to take the other."""
+    import torch
+
+    from benchmark import eval_cli
+    from export.cli import app as export_app
+
+    save_file({"a": torch.zeros(1)}, tmp_path / "w.safetensors")
+    model = ["--model", "open_clip:ViT-B-32", "--weights", str(tmp_path / "w.safetensors")]
+    if command == "export":
+        app, given = export_app, ["--target", "onnx", "--tower", "text", "--out", str(tmp_path / "out")]
+    else:
+        app = command_line.new_app("pocketclip", "")
+        app.command("eval")(eval_cli.eval_command)
+        given = ["--store", str(tmp_path / "s.sqlite"), "--count", "2"]
+    result = CliRunner().invoke(app, [*model, *given])
+    assert isinstance(result.exception, CheckpointError)
+    (said,) = [line for line in result.stderr.splitlines() if "GELU" in line]
+    assert said.startswith("warning: ") and "GELU is taken" in said
+    assert "open_clip:ViT-B-32-quickgelu" in said and "--weights " in said

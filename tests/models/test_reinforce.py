@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -226,16 +226,19 @@ def test_settings_shape_the_samples(tmp_path: Path, nano: Teacher) -> None:
         assert read_embeddings(members["pth.gz"], kind).text.shape[0] == 1 + len(raw.synthetic_captions)
 
 
-def write_pairs(path: Path, numbers: range, broken: dict[int, str]) -> None:
-    """A shard of noise images; of the broken ones, the member named is empty."""
+def write_pairs(path: Path, numbers: range, broken: dict[int, str], profiles: Collection[int] = ()) -> None:
+    """A shard of noise images; of the broken ones, the member named is empty; those of `profiles` have a damaged
+    colour profile, and a file of macOS before them."""
     with webdataset.TarWriter(str(path), encoder=False) as writer:
         for number in numbers:
             pixels = np.random.default_rng(number).integers(0, 256, (40, 50, 3), dtype=np.uint8)
             buffer = io.BytesIO()
-            Image.fromarray(pixels).save(buffer, "png")
+            Image.fromarray(pixels).save(buffer, "png", icc_profile=b"no profile" if number in profiles else b"")
             members = {"png": buffer.getvalue(), "txt": f"caption {number}".encode()}
             if number in broken:
                 members[broken[number]] = b""
+            if number in profiles:
+                writer.write({"__key__": f"._k{number}", "png": b"of a Mac"})
             writer.write({"__key__": f"k{number}", **members})
 
 
@@ -251,11 +254,16 @@ def test_interrupted_anywhere_and_resumed(tmp_path: Path, nano: Teacher) -> None
     shards = tmp_path / "shards"
     shards.mkdir()
     for shard in range(3):
-        write_pairs(shards / f"{shard}.tar", range(shard * 5, shard * 5 + 5), {2: "txt", 5: "png", 14: "txt"})
+        write_pairs(
+            shards / f"{shard}.tar", range(shard * 5, shard * 5 + 5), {2: "txt", 5: "png", 14: "txt"}, {3, 4, 12}
+        )
     settings = settings_for(f"webdataset:{shards}", nano)
     whole = tmp_path / "whole"
     result = reinforce(settings, [nano], whole, workers=1, max_skipped_share=0.5)
     assert (result.samples, result.skipped, result.shards) == (12, 3, 3)
+    assert result.left_out == ("3 files that macOS or Windows keeps beside others (first: 0.tar/._k3.png)",)
+    assert (result.ignored_profiles, result.first_ignored_profile) == (3, "0.tar/k3: it is damaged")
+    assert read_reinforcement(whole) == result
     for stop_at in range(1, 7):
         cut = tmp_path / f"cut{stop_at}"
         reports: list[int] = []

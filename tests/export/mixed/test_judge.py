@@ -78,8 +78,16 @@ def test_labelled_folder_of_evaluation_samples_is_refused(model: AnyModel, tmp_p
         folder = tmp_path / f"class {place}"
         folder.mkdir()
         Image.fromarray(dataset.image(place)).save(folder / "scene.png")
-    with pytest.raises(PlanError, match="holds samples of the evaluation"):
-        make_judge(parse_max_drop("accuracy=1.0", f"folder:{tmp_path}"), model, Tower.IMAGE)
+    named = r"1 of 3 samples .* cannot be used \(class 0/scene\.png: artefacts are judged on it \(the evaluation\)"
+    own = SceneDataset(Split.TRAIN, 2, seed=3, size=64)
+    for place in range(2):
+        Image.fromarray(own.image(place)).save(tmp_path / f"class {place}" / "own.png")
+    (tmp_path / "class 1" / "scene.png").unlink()
+    budget = parse_max_drop("accuracy=1.0", f"folder:{tmp_path}")
+    with pytest.raises(PlanError, match=named):
+        make_judge(budget, model, Tower.IMAGE)
+    allowed = make_judge(budget, model, Tower.IMAGE, max_skipped=0.4)
+    assert allowed.samples == 2 and [name.split(":")[0] for name in allowed.skipped] == ["class 0/scene.png"]
 
 
 def test_labelled_folder_of_ones_own(model: AnyModel, tmp_path: Path) -> None:
@@ -88,6 +96,10 @@ def test_labelled_folder_of_ones_own(model: AnyModel, tmp_path: Path) -> None:
         folder = tmp_path / ("odd" if place % 2 else "even")
         folder.mkdir(exist_ok=True)
         Image.fromarray(dataset.image(place)).save(folder / f"{place}.png")
+    rows = [f"{path.relative_to(tmp_path)},{path.parent.name}" for path in sorted(tmp_path.rglob("*.png"))]
+    (tmp_path / "set.csv").write_text("\n".join(["image,label", *rows]))
+    table = make_judge(parse_max_drop("accuracy=0", f"csv:{tmp_path}/set.csv"), model, Tower.IMAGE)
     judge = make_judge(parse_max_drop("accuracy=0", f"folder:{tmp_path}"), model, Tower.IMAGE)
-    assert judge.samples == 12
+    assert judge.samples == table.samples == 12
+    assert judge.samples_sha256 == table.samples_sha256
     assert judge.judge(TowerSession(model, Tower.IMAGE, lambda values: values)).met

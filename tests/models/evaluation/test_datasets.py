@@ -167,7 +167,8 @@ def test_unsorted_imagenet_is_told(tmp_path: Path) -> None:
 
 def test_unknown_set_lists_all(tmp_path: Path) -> None:
     for reference in ("imagenet-sketch", "folder", "folder:", "webdataset:"):
-        with pytest.raises(DatasetError, match=r"known are: scenes, imagenet, .*objectnet, folder:PATH, webdataset:PA"):
+        known = r"known are: scenes, imagenet, .*objectnet, folder:PATH, csv:FILE, webdataset:PA"
+        with pytest.raises(DatasetError, match=known):
             opened(reference, tmp_path)
     with pytest.raises(DatasetError, match="behind folder: stands the PATH of a folder"):
         opened("folder:", tmp_path)
