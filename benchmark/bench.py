@@ -330,13 +330,13 @@ class Measurement:
             return None
 
     def parity_only(self, reason: str) -> BenchmarkRecord:
-        """Compares outputs in this process, by whatever executes the format here, and times nothing."""
+        """Compares outputs on this computer, by whatever executes the format here, and times nothing."""
         from export import targets
 
         target = self.artifact.manifest.target
         runtime = RuntimeFacts(_runtime_name(self.artifact), None, self.settings.accelerator, None)
         try:
-            executed_by = targets.load_target(target).executed_by()
+            executed_by = targets.load_runner(target).executed_by()
             self.checks.append(check_outputs(self.artifact, _run_golden_inputs(self.artifact)))
         except PocketClipError as error:
             return self._record(Status.FAILED, str(error), runtime, None)
@@ -394,14 +394,13 @@ def _state(device: Device) -> MachineState:
 
 
 def _run_golden_inputs(artifact: Artifact) -> npt.NDArray[np.generic]:
-    from export import targets
+    """What the artefact gives here, in a process of its own: it may crash what runs it."""
+    from export import foreign
+    from export.golden_run import run_golden_inputs
+    from models.untrusted.child import Child
 
-    inputs = artifact.golden(artifact.manifest.golden.inputs)
-    session = targets.open_session(artifact)
-    try:
-        return np.concatenate([session.run([inputs[i : i + 1]])[0].reshape(1, -1) for i in range(len(inputs))])
-    finally:
-        session.close()
+    with Child() as child:
+        return foreign.run(child, run_golden_inputs, artifact, about=str(artifact.folder), files=[artifact.model_path])
 
 
 def counts_differ(runs: Sequence[CountedRun]) -> str | None:

@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from benchmark.accuracy_records import NOTHING_KNOWN, Side, WeightsFacts
 from benchmark.errors import EvaluationError
+from benchmark.pair_encoders import open_pair_encoder
 from export.artifact import Artifact, find_artifacts, select_pair
-from export.encoders import EncoderPair, open_pair
 from export.errors import ArtifactNotFoundError
 from export.manifest import CONFIG_NAME, ModelIdentity
 from export.precision import Precision
-from export.targets import load_target
 from models.checkpoint import weights_sha256
 from models.clip import AnyModel
 from models.config import AnyConfig
-from models.evaluation.encoders import (
-    Embeddings,
-    Encoder,
-    EncoderIdentity,
-    TorchEncoder,
-    describe_inputs,
-    require_finite,
-)
+from models.evaluation.encoders import Encoder, TorchEncoder
 from models.registry import FRESH_WEIGHTS, MODELS, ChosenModel, build_model, choose_model, resolve_config
 from models.run_folder import is_run_folder
 
 OWN_PYTORCH = "pytorch"
-# Artefacts take one image at a time; so many are decoded ahead and written to the journal together.
-PAIR_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -48,8 +36,7 @@ class Contestant:
     @property
     def label(self) -> str:
         """A name for messages, e.g. `pocketclip_nano onnx-fp32`."""
-        side = self.side
-        return f"{side.model} " + ("PyTorch" if side.target is None else f"{side.target}-{side.precision}")
+        return side_label(self.side)
 
 
 @dataclass(frozen=True)
@@ -78,15 +65,14 @@ def chosen_contestant(chosen: ChosenModel, settings: TorchSettings) -> Contestan
     )
 
 
+def side_label(side: Side) -> str:
+    """As `Contestant.label`."""
+    return f"{side.model} " + ("PyTorch" if side.target is None else f"{side.target}-{side.precision}")
+
+
 def pair_contestant(image: Artifact, text: Artifact) -> Contestant:
     """An exported image and text tower used together."""
     manifest = image.manifest
-
-    @contextmanager
-    def opened() -> Iterator[Encoder]:
-        with open_pair(image, text) as pair:
-            yield _PairEncoder(pair, image, text)
-
     side = Side(
         model=manifest.model.name,
         target=manifest.target,
@@ -95,33 +81,11 @@ def pair_contestant(image: Artifact, text: Artifact) -> Contestant:
         text_sha256=text.manifest.sha256,
         weights_sha256=manifest.model.weights_sha256,
     )
-    return Contestant(side, opened, WeightsFacts(manifest.trained, manifest.cautions))
-
-
-class _PairEncoder:
-    """An exported pair, one image or sentence at a time, as a phone runs it."""
-
-    def __init__(self, pair: EncoderPair, image: Artifact, text: Artifact) -> None:
-        tokenizer = text.manifest.tokenizer
-        # `open_pair` has refused manifests without one.
-        assert tokenizer is not None
-        self._pair = pair
-        self._label = f"{image.manifest.model.name} {image.manifest.scheme}"
-        self.preprocess = pair.preprocess
-        self.batch_size = PAIR_BATCH
-        self.identity = EncoderIdentity(
-            image_sha256=image.manifest.sha256,
-            text_sha256=text.manifest.sha256,
-            inputs=describe_inputs(pair.preprocess, tokenizer),
-            executed_by=load_target(image.manifest.target).executed_by(),
-        )
-
-    def encode_images(self, images: NDArray[np.float32]) -> Embeddings:
-        encoded = [self._pair.encode_image(images[place : place + 1]) for place in range(len(images))]
-        return require_finite(np.concatenate(encoded), self._label)
-
-    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
-        return require_finite(np.concatenate([self._pair.encode_text(text) for text in texts]), self._label)
+    return Contestant(
+        side,
+        partial(open_pair_encoder, image, text, side_label(side)),
+        WeightsFacts(manifest.trained, manifest.cautions),
+    )
 
 
 @dataclass(frozen=True)

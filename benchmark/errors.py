@@ -289,6 +289,14 @@ class EvaluationError(BenchmarkError):
     exit_code = 2
 
 
+class ContestantError(BenchmarkError):
+    """What is judged cannot be opened or run, or gives values that are not finite; the cause has its own exit code."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 class ReportError(BenchmarkError):
     """There is nothing to report, or the store's records cannot be put together."""
 

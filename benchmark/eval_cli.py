@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmark.contestants import Contestant, TorchSettings
+    from benchmark.errors import ContestantError
     from benchmark.evaluation import AnyRecord, Entry
     from export.artifact import Artifact
     from models.evaluation.prompts import Templates
@@ -131,7 +132,8 @@ def eval_command(
             raise
         finally:
             evaluation.close()
-        evaluation.finish()
+        if not evaluation.failures:
+            evaluation.finish()
     print_records(finished)
     # Of shards it is known only once they have been read.
     for words in notes_on(found, whole=count is None):
@@ -146,6 +148,24 @@ def eval_command(
                 "the record names all"
             )
             break
+    _raise_failures(evaluation.failures, len(entries))
+
+
+def _raise_failures(failures: Sequence[ContestantError], asked: int) -> None:
+    """Ends the command where something could not be judged; each has been told of already.
+
+    Raises:
+        ContestantError: nothing else was asked for; the exit code is that of its cause.
+        FailedArtifactsError: there were others.
+    """
+    from benchmark.errors import FailedArtifactsError
+
+    if not failures:
+        return
+    kept = "what is done is kept: the same command with --resume judges it no second time"
+    if asked == 1 and len(failures) == 1:
+        raise failures[0]
+    raise FailedArtifactsError(f"{len(failures)} could not be judged, the first: {failures[0]}; {kept}")
 
 
 def _model_entries(

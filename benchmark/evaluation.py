@@ -10,6 +10,7 @@ from typing import Protocol
 from benchmark.accuracy import accuracy_record, retrieval_record
 from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord, Side
 from benchmark.contestants import Contestant
+from benchmark.errors import ContestantError
 from benchmark.records import new_record_id
 from benchmark.store import Store
 from models.data.left_out import described
@@ -91,20 +92,45 @@ class Evaluation:
         )
         self._judged: dict[Side, _Judged] = {}
         self._recorded: set[Side] = set()
+        self._failed: dict[Side, ContestantError] = {}
+
+    @property
+    def failures(self) -> tuple[ContestantError, ...]:
+        """Why contestants could not be judged, in order."""
+        return tuple(self._failed.values())
 
     def run(self, entries: Sequence[Entry]) -> Iterator[AnyRecord]:
         """A record for each contestant, as they are ready and stored; that of a baseline comes before.
 
+        One that cannot be opened or run is among `failures`, and the others go on; where it is a baseline, they are
+        compared with nothing.
+
         Raises:
-            PocketClipError: as `classify` and `retrieve`, and whatever opening a contestant raises.
+            PocketClipError: as `classify` and `retrieve`, and whatever finding a baseline raises.
         """
+        # Of a single one, what the command ends with tells.
+        tell = len(entries) > 1
         for entry in entries:
             baseline = None if entry.baseline is None else entry.baseline()
             side = entry.contestant.side
             if baseline is not None and baseline.side not in self._recorded:
-                yield self._record(baseline, None)
+                yield from self._try(baseline, None, tell=tell)
+            if baseline is not None and (baseline.side == side or baseline.side in self._failed):
+                baseline = None
             if side not in self._recorded:
-                yield self._record(entry.contestant, None if baseline is None or baseline.side == side else baseline)
+                yield from self._try(entry.contestant, baseline, tell=tell)
+
+    def _try(self, contestant: Contestant, baseline: Contestant | None, *, tell: bool) -> Iterator[AnyRecord]:
+        if contestant.side in self._failed:
+            return
+        try:
+            record = self._record(contestant, baseline)
+        except ContestantError as error:
+            self._failed[contestant.side] = error
+            if tell:
+                self._watch.note(f"failed: {error}")
+            return
+        yield record
 
     def finish(self) -> None:
         """Removes the journals: every result is in the store."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from models import command_line
 if TYPE_CHECKING:
     from export.bundle.manifest import Bundle
     from export.bundle.selftest import SelfTestReport
+    from models.terminal_table import TerminalTable
 
 
 def bundle_command(
@@ -43,15 +45,26 @@ def bundle_command(
 
     names = read_labels(labels, labels_file)
 
+    from export import foreign
     from export.artifact import load_artifact
-    from export.bundle.writing import BundleRequest, write_bundle
+    from export.bundle.writing import BundleRequest, run_towers, write_bundle
+    from models.untrusted.child import Child
 
     request = BundleRequest(
         load_artifact(image), load_artifact(text), names, templates, weights_licence, allow_failed, allow_untrained
     )
-    with command_line.progress() as progress:
+    # An artefact from elsewhere may crash what runs it, whatever its hashes say.
+    with command_line.progress() as progress, Child() as child:
         task = progress.add_task("prompts embedded", total=None)
-        bundle = write_bundle(request, out, lambda count: progress.advance(task, count))
+        run = partial(
+            foreign.run,
+            child,
+            run_towers,
+            about=f"{image} or {text}",
+            files=[each.model_path for each in (request.image, request.text)],
+            on_sign=lambda count: progress.advance(task, count),
+        )
+        bundle = write_bundle(request, out, run)
     _print_bundle(out, bundle)
 
 
@@ -86,18 +99,10 @@ def selftest_command(
 
 
 def _print_bundle(out: Path, bundle: Bundle) -> None:
-    from rich.table import Table
-
     from export.bundle.licences import WEIGHTS_PART
 
-    table = Table(title=f"{out}: {bundle.model.name}")
-    for heading in ("tower", "target", "precision", "runs on", "size"):
-        table.add_column(heading, justify="right" if heading == "size" else "left")
-    for name, tower in (("image", bundle.image), ("text", bundle.text)):
-        size = sum(entry.size_bytes for entry in bundle.files if entry.path.startswith(f"{name}/"))
-        table.add_row(name, tower.target, tower.precision, tower.requires or "unknown", f"{size / 1e6:.2f} MB")
     console = command_line.console()
-    console.print(table)
+    console.print(towers_table(out, bundle))
     count = 0 if bundle.labels is None else len(bundle.labels.names)
     total = sum(entry.size_bytes for entry in bundle.files)
     console.print(
@@ -111,13 +116,45 @@ def _print_bundle(out: Path, bundle: Bundle) -> None:
 
 
 def _print_report(path: Path, report: SelfTestReport) -> None:
-    from rich.table import Table
+    console = command_line.console()
+    console.print(checks_table(path, report))
+    for name, here, same in (("image", report.image, report.image_same), ("text", report.text, report.text_same)):
+        told = "as the golden outputs" if same else "the golden outputs come from another runtime or processor"
+        console.print(f"{name}: {here.runtime} on {here.machine}: {told}", highlight=False, soft_wrap=True)
 
-    table = Table(title=f"{path}: {report.model}")
-    for heading in ("part", "check", "samples", "value", "bound", "", "because"):
-        table.add_column(heading, justify="right" if heading in ("samples", "value") else "left", overflow="fold")
-    for check in report.checks:
-        table.add_row(
+
+def towers_table(out: Path, bundle: Bundle) -> TerminalTable:
+    """Both towers of a bundle."""
+    from models.terminal_table import TerminalTable, figure_columns, label_column, name_column, word_column
+    from models.untrusted.printable import printable_path
+
+    rows = [
+        (
+            name,
+            tower.target,
+            tower.precision,
+            tower.requires or "unknown",
+            f"{sum(each.size_bytes for each in bundle.files if each.path.startswith(f'{name}/')) / 1e6:.2f}",
+        )
+        for name, tower in (("image", bundle.image), ("text", bundle.text))
+    ]
+    columns = (
+        label_column("tower"),
+        name_column("target"),
+        name_column("precision"),
+        word_column("runs on"),
+        *figure_columns("size, MB"),
+    )
+    return TerminalTable(columns, rows, title=f"{printable_path(out)}: {bundle.model.name}")
+
+
+def checks_table(path: Path, report: SelfTestReport) -> TerminalTable:
+    """Every check of a self-test; why its bound is what it is has room on wide terminals alone."""
+    from models.terminal_table import TerminalTable, figure_columns, label_column, word_column
+    from models.untrusted.printable import printable_path
+
+    rows = [
+        (
             check.part,
             check.name,
             str(check.samples),
@@ -126,8 +163,15 @@ def _print_report(path: Path, report: SelfTestReport) -> None:
             "pass" if check.passed else "FAIL",
             check.basis if check.note is None else f"{check.basis}; {check.note}",
         )
-    console = command_line.console()
-    console.print(table)
-    for name, here, same in (("image", report.image, report.image_same), ("text", report.text, report.text_same)):
-        told = "as the golden outputs" if same else "the golden outputs come from another runtime or processor"
-        console.print(f"{name}: {here.runtime} on {here.machine}: {told}", highlight=False, soft_wrap=True)
+        for check in report.checks
+    ]
+    columns = (
+        label_column("part"),
+        word_column("check"),
+        *figure_columns("samples", spare=2),
+        *figure_columns("value"),
+        label_column("bound"),
+        label_column("result"),
+        word_column("because", spare=1 if report.passed else 0),
+    )
+    return TerminalTable(columns, rows, title=f"{printable_path(path)}: {report.model}")

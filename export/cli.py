@@ -12,8 +12,11 @@ import typer
 from models import command_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from export.ranking import Ranking
     from export.workers import Outcome
+    from models.terminal_table import TerminalTable
 
 app = command_line.new_app("export", "Export a model's towers to mobile runtimes, each checked against PyTorch.")
 
@@ -240,20 +243,22 @@ def classify_command(
     with_own = bundle is not None and labels is None and labels_file is None
     names = [] if with_own else parse_labels(labels, labels_file)
 
-    from rich.table import Table
-
     from models.images import check_image
-    from models.untrusted.printable import printable_path
 
     # What is named wrong is told before anything is loaded.
     check_image(image)
     ranking, used = _rank(image, artifact or [], bundle, names)
-    table = Table(title=f"{printable_path(image.name)}, {used}")
-    table.add_column("label")
-    table.add_column("probability", justify="right")
-    for label, probability in ranking.labels[:top]:
-        table.add_row(label, f"{probability:.1%}")
-    command_line.console().print(table)
+    command_line.console().print(ranking_table(image.name, used, ranking.labels[:top]))
+
+
+def ranking_table(image: str, used: str, labels: Sequence[tuple[str, float]]) -> TerminalTable:
+    """Labels and their probabilities, the likeliest first."""
+    from models.terminal_table import TerminalTable, figure_columns, word_column
+    from models.untrusted.printable import printable_line, printable_path
+
+    rows = [(printable_line(label), f"{probability:.1%}") for label, probability in labels]
+    columns = (word_column("label"), *figure_columns("probability"))
+    return TerminalTable(columns, rows, title=f"{printable_path(image)}, {printable_line(used)}")
 
 
 def _rank(photograph: Path, folders: list[Path], bundle: Path | None, names: list[str]) -> tuple[Ranking, str]:

@@ -17,7 +17,7 @@ from export.runtimes import Session
 from export.targets import open_session
 from models.errors import NonFiniteError
 from models.preprocess import PreprocessSpec
-from models.tokenizer import Tokenizer, load_tokenizer
+from models.tokenizer import Tokenizer, TokenizerSpec, load_tokenizer
 
 Embeddings = NDArray[np.float32]
 
@@ -50,10 +50,7 @@ def open_pair(image: Artifact, text: Artifact, threads: int = 1) -> Iterator[Enc
         ManifestError: a manifest lacks what its tower needs.
         TargetUnavailableError, ArtifactCorruptError: as `export.targets.open_session`.
     """
-    preprocess, tokenizer = image.manifest.preprocess, text.manifest.tokenizer
-    if preprocess is None or tokenizer is None:
-        lacking, part = (image, "preprocessing") if preprocess is None else (text, "tokenizer")
-        raise ManifestError(f"the manifest of {lacking.folder} has no {part}; export it again")
+    preprocess, tokenizer = pair_inputs(image, text)
     image_session = open_session(image, threads)
     text_session = open_session(text, threads)
     try:
@@ -68,6 +65,19 @@ def open_pair(image: Artifact, text: Artifact, threads: int = 1) -> Iterator[Enc
     finally:
         image_session.close()
         text_session.close()
+
+
+def pair_inputs(image: Artifact, text: Artifact) -> tuple[PreprocessSpec, TokenizerSpec]:
+    """What makes the inputs of both.
+
+    Raises:
+        ManifestError: a manifest lacks what its tower needs.
+    """
+    preprocess, tokenizer = image.manifest.preprocess, text.manifest.tokenizer
+    if preprocess is None or tokenizer is None:
+        lacking, part = (image, "preprocessing") if preprocess is None else (text, "tokenizer")
+        raise ManifestError(f"the manifest of {lacking.folder} has no {part}; export it again")
+    return preprocess, tokenizer
 
 
 def embed(session: Session, inputs: np.ndarray) -> Embeddings:

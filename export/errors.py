@@ -65,6 +65,12 @@ class ArtifactCorruptError(ArtifactError):
     """A file of the artefact is missing, truncated or altered: its hash does not match."""
 
 
+class ModelRunError(ArtifactError):
+    """What runs a model crashed, hung, took too much memory or raised what nobody expects."""
+
+    exit_code = 1
+
+
 class ManifestError(ArtifactError):
     """A manifest is malformed or of a schema this version cannot read."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from export.errors import ArtifactCorruptError
+from export.errors import ArtifactCorruptError, ModelRunError
 from models.untrusted.child import GIB, Bounds, Child, ChildFault
 
 Result = TypeVar("Result")
@@ -68,7 +68,7 @@ def run(
     """The same for a function that runs models, and may tell its progress; the larger bound of each kind holds.
 
     Raises:
-        ArtifactCorruptError: as `read`.
+        ModelRunError: the runtime crashed, hung, took too much memory or raised an error of its own.
         PocketClipError: the function's own.
     """
     bounds = running_bounds(files)
@@ -76,4 +76,4 @@ def run(
     try:
         return child.call(function, *arguments, bounds=bounds, on_sign=on_sign)
     except ChildFault as fault:
-        raise ArtifactCorruptError(f"{about} cannot be run: {fault}") from None
+        raise ModelRunError(f"{about} cannot be run: {fault}") from None

@@ -12,7 +12,8 @@ from models import command_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from export.package_report import FunctionReport, PackageReport
+    from export.package_report import FunctionReport, Inspection, PackageReport
+    from models.terminal_table import TerminalTable
 
 # Of the specification a package is written in, the oldest system that reads it.
 _SYSTEMS = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18", 10: "iOS 26"}
@@ -93,33 +94,12 @@ def _print(path: Path, report: PackageReport) -> None:
 
 
 def _print_function(console: Console, function: FunctionReport) -> None:
-    from rich.table import Table
-
     for kind, specs in (("input", function.inputs), ("output", function.outputs)):
         for spec in specs:
             _print_line(console, f"  {kind} {spec}")
     inspection = function.inspection
-    table = Table(title="Ops")
-    for heading in ("op", "count", "results", "weights", "share"):
-        table.add_column(heading, justify="left" if heading in ("op", "results") else "right")
-    total = max(1, sum(op.weight_bytes for op in inspection.ops))
-    for op in inspection.ops:
-        table.add_row(
-            op.op_type if op.known else f"{op.op_type} (unknown)",
-            str(op.count),
-            ", ".join(f"{name} {count}" for name, count in op.precisions),
-            f"{op.weight_bytes / 1e6:.3f} MB" if op.weight_bytes else "",
-            f"{op.weight_bytes / total:.0%}" if op.weight_bytes else "",
-        )
-    console.print(table)
-    table = Table(title="Weights")
-    for heading in ("stored as", "count", "size", "values", "bits a value"):
-        table.add_column(heading, justify="left" if heading == "stored as" else "right")
-    for form in inspection.weights:
-        table.add_row(
-            form.form, str(form.count), f"{form.stored_bytes / 1e6:.3f} MB", f"{form.values:,}", f"{form.bits:.2f}"
-        )
-    console.print(table)
+    console.print(ops_table(inspection))
+    console.print(weights_table(inspection))
     if inspection.unknown_ops:
         _print_line(console, f"the reference executor lacks: {', '.join(inspection.unknown_ops)}")
     else:
@@ -136,3 +116,44 @@ def _print_line(console: Console, text: str) -> None:
     from models.untrusted.printable import printable_line
 
     console.print(printable_line(text), soft_wrap=True)
+
+
+def ops_table(inspection: Inspection) -> TerminalTable:
+    """Ops of a function, with their results' types and their share of the weights."""
+    from models.terminal_table import TerminalTable, figure_columns, name_column, word_column
+
+    total = max(1, sum(op.weight_bytes for op in inspection.ops))
+    columns = (
+        name_column("op"),
+        *figure_columns("count"),
+        word_column("results", spare=1),
+        *figure_columns("weights,\nMB", "share"),
+    )
+    rows = [
+        (
+            op.op_type if op.known else f"{op.op_type} (unknown)",
+            str(op.count),
+            ", ".join(f"{name} {count}" for name, count in op.precisions),
+            f"{op.weight_bytes / 1e6:.3f}" if op.weight_bytes else "",
+            f"{op.weight_bytes / total:.0%}" if op.weight_bytes else "",
+        )
+        for op in inspection.ops
+    ]
+    return TerminalTable(columns, rows, title="Ops")
+
+
+def weights_table(inspection: Inspection) -> TerminalTable:
+    """In which forms weights are stored."""
+    from models.terminal_table import TerminalTable, figure_columns, name_column
+
+    columns = (
+        name_column("stored as"),
+        *figure_columns("count", "size,\nMB"),
+        *figure_columns("values", spare=1),
+        *figure_columns("bits a\nvalue"),
+    )
+    rows = [
+        (form.form, str(form.count), f"{form.stored_bytes / 1e6:.3f}", f"{form.values:,}", f"{form.bits:.2f}")
+        for form in inspection.weights
+    ]
+    return TerminalTable(columns, rows, title="Weights")

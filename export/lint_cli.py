@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from export.errors import ArtifactError
     from export.lint.run import Linted
+    from models.terminal_table import TerminalTable
 
     Faults = list[tuple[str, ArtifactError]]
 
@@ -165,13 +166,13 @@ def _print_json(linted: list[Linted], faults: Faults) -> None:
 
 
 def _print_rules() -> None:
-    from rich.table import Table
+    command_line.console().print(rules_table())
 
+
+def rules_table() -> TerminalTable:
+    """All rules: what each finds, why that matters, and what to do."""
     from export.lint.rule_table import HEADINGS, rule_rows
+    from models.terminal_table import TerminalTable, label_column, word_column
 
-    table = Table(title="Lint rules", expand=True)
-    for heading in HEADINGS:
-        table.add_column(heading, no_wrap=heading in ("code", "severity"))
-    for row in rule_rows():
-        table.add_row(*row)
-    command_line.console().print(table)
+    columns = [label_column(name) if name in ("code", "severity") else word_column(name) for name in HEADINGS]
+    return TerminalTable(columns, rule_rows(), title="Lint rules")

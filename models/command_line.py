@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, TypeVar
 import typer
 
 from models.errors import ConfigError, PocketClipError, choices
-from models.untrusted.printable import printable
+from models.untrusted.printable import printable, printable_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -137,6 +137,11 @@ def parse_choice(kind: type[Kind], option: str, value: str) -> Kind:
 
 def console() -> Console:
     """Where tables go: stdout. Text is shown as it is: square brackets are no markup, control characters escapes."""
+    # Redirected tables are read by people and programs that do not wrap at 80 columns.
+    return _plain_console(width=None if sys.stdout.isatty() else 120)
+
+
+def _plain_console(**options: Any) -> Console:
     from rich.console import Console
     from rich.text import Text
 
@@ -144,21 +149,25 @@ def console() -> Console:
         def render_str(self, text: str, **options: Any) -> Text:
             return super().render_str(printable(text), **options)
 
-    # Redirected tables are read by people and programs that do not wrap at 80 columns.
-    return PlainConsole(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False, highlight=False)
+    return PlainConsole(markup=False, emoji=False, highlight=False, **options)
 
 
 def progress(transient: bool = True) -> Progress:
-    """A progress display on stderr, silent where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    """A progress display on stderr, silent where stderr is no terminal; what it shows is printable."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeElapsedColumn
+    from rich.text import Text
+
+    class Description(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            # Names of models and data sets come from files; a line feed would break the display.
+            return Text(printable_line(task.description))
 
     return Progress(
-        TextColumn("{task.description}", markup=False),
+        Description(),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=_plain_console(stderr=True),
         transient=transient,
         disable=not sys.stderr.isatty(),
     )

@@ -12,6 +12,7 @@ from models import command_line
 
 if TYPE_CHECKING:
     from models.inheritance import InheritanceReport
+    from models.terminal_table import TerminalTable
     from models.training.data_notes import ReadNotes
 
 _MODEL, _DATA, _SPEED, _RUN = "Model", "Data", "Optimisation", "Run"
@@ -229,16 +230,15 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
 
 
 def _print_inheritance(report: InheritanceReport) -> None:
-    from rich.table import Table
+    command_line.console().print(inheritance_table(report))
 
+
+def inheritance_table(report: InheritanceReport) -> TerminalTable:
+    """How many values of each part came from where; the last row has all."""
     from models.inheritance import Origin, origins_by_part
+    from models.terminal_table import TerminalTable, figure_columns, name_column
 
-    table = Table(title="Weights taken over, values")
-    table.add_column("part")
-    for origin in Origin:
-        table.add_column(origin, justify="right")
-    for part, counts in origins_by_part(report).items():
-        table.add_row(part, *(f"{counts[origin]:,}" if counts[origin] else "" for origin in Origin))
-    table.add_section()
-    table.add_row("all", *(f"{report.values(origin):,}" for origin in Origin))
-    command_line.console().print(table)
+    parts = origins_by_part(report).items()
+    rows = [(part, *(f"{counts[origin]:,}" if counts[origin] else "" for origin in Origin)) for part, counts in parts]
+    rows.append(("all", *(f"{report.values(origin):,}" for origin in Origin)))
+    return TerminalTable((name_column("part"), *figure_columns(*Origin)), rows, title="Weights taken over, values")

@@ -182,13 +182,12 @@ def _ios(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
 
 
 def _shell_device(device: ShellDevice) -> Iterator[Finding]:
+    """All that can be told at once: a visit to the device mends several things."""
     finding, facts = attempt("what it is", device.facts, lambda each: f"{each.cpu}, {each.os}")
     yield finding
-    if facts is None:
-        return
     yield from _files(device.transport, device.workspaces)
     finding, state = attempt("state", device.state, lambda _: "told")
-    if state is None:
+    if state is None or facts is None:
         yield finding
     else:
         yield from _fitness(state, facts.logical_cores)

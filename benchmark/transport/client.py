@@ -136,17 +136,22 @@ class _Printed:
     def check_files(self) -> None:
         """Raises `OutputLimitError` where a file has grown beyond what is taken."""
         for path in self._files:
-            with contextlib.suppress(OSError):
-                if path.stat().st_size > MOST_WRITTEN_BYTES:
-                    raise OutputLimitError(
-                        f"{self._name} gave more than {MOST_WRITTEN_BYTES >> 20} MiB for one file and was ended; "
-                        "see what the file is there"
-                    )
+            check_written(self._name, path)
 
     def close(self) -> None:
         """Lets go of the streams."""
         for stream in self._streams:
             stream.close()
+
+
+def check_written(program: str, path: Path) -> None:
+    """Raises `OutputLimitError` where a file, which need not be there yet, is larger than what is taken."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size > MOST_WRITTEN_BYTES:
+            raise OutputLimitError(
+                f"{program} gave more than {MOST_WRITTEN_BYTES >> 20} MiB for one file and was ended",
+                fix="see what the file is there",
+            )
 
 
 def _ended(process: subprocess.Popen[bytes], deadline: float, printed: _Printed) -> bool:

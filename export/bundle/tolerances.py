@@ -7,7 +7,7 @@ import platform
 from export.budgets import BUDGETS, Budget
 from export.bundle.manifest import Execution, Tolerance, TowerTolerances
 from export.precision import Precision, TargetName
-from export.targets import load_target
+from export.targets import load_runner
 
 # Programs whose values between ops are half floats: there, a sum in another order shows.
 _HALF = (TargetName.COREML, TargetName.EXECUTORCH_COREML)
@@ -23,7 +23,7 @@ def execution_here(target: TargetName) -> Execution:
 
     found = torch.cpu.get_capabilities()
     features = tuple(sorted(name for name, value in found.items() if value is True))
-    return Execution(load_target(target).executed_by(), platform.machine() or "unknown", features)
+    return Execution(load_runner(target).executed_by(), platform.machine() or "unknown", features)
 
 
 def tower_tolerances(target: TargetName, precision: Precision, *, passed: bool) -> TowerTolerances:

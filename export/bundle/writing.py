@@ -27,6 +27,7 @@ from export.bundle.manifest import (
     GoldenImage,
     LabelSet,
     ParitySummary,
+    PromptTemplates,
     StoredTensor,
     TowerGolden,
 )
@@ -48,8 +49,6 @@ from models.tokenizer import load_tokenizer
 PIXEL_TOLERANCE = 1.0
 _LAYOUTS = {Tower.IMAGE: ("NCHW", "NHWC"), Tower.TEXT: ("NT",)}
 
-Advance = Callable[[int], object]
-
 
 @dataclass(frozen=True)
 class BundleRequest:
@@ -69,13 +68,62 @@ class BundleRequest:
     allow_untrained: bool = False
 
 
-def write_bundle(request: BundleRequest, out: Path, advance: Advance = lambda count: None) -> Bundle:
+@dataclass(frozen=True)
+class Answers:
+    """What both towers give: embeddings of the golden images and sentences and, where there are any, of the labels.
+
+    `spoken` has the sentences, the first label's first prompt last; `seen` has a row for each of `inputs`.
+    """
+
+    labels: np.ndarray | None
+    sentences: tuple[str, ...]
+    spoken: np.ndarray
+    inputs: tuple[np.ndarray, ...]
+    seen: np.ndarray
+
+
+def run_towers(
+    request: BundleRequest, templates: PromptTemplates, *, sign: Callable[[int], object] = lambda count: None
+) -> Answers:
+    """Runs both towers on the golden data, one after the other: with large models, both would double the memory.
+
+    Args:
+        request: what to bundle.
+        templates: what labels are put into.
+        sign: called with the number of label prompts done.
+
+    Raises:
+        TargetUnavailableError, ArtifactCorruptError: as `export.targets.open_session`.
+        NonFiniteError: a tower gives NaN or infinity.
+    """
+    image, text = request.image.manifest, request.text.manifest
+    assert image.preprocess is not None and text.tokenizer is not None
+    tokenizer = load_tokenizer(text.tokenizer, request.text.folder)
+    with closing(open_session(request.text)) as session:
+
+        def encode(sentence: str) -> np.ndarray:
+            return embed(session, tokenizer(sentence))
+
+        labels = embed_labels(request.labels, templates, encode, sign) if request.labels else None
+        prompts = [StoredTemplates(templates).prompts(label)[0] for label in request.labels[:1]]
+        sentences = tuple(dict.fromkeys([*SENTENCES, *prompts]))
+        spoken = np.concatenate([encode(sentence) for sentence in sentences])
+    inputs = tuple(image_input(picture, image.preprocess, image.inputs[0]) for picture in golden_images().values())
+    with closing(open_session(request.image)) as session:
+        seen = np.concatenate([embed(session, array) for array in inputs])
+    return Answers(labels, sentences, spoken, inputs, seen)
+
+
+Run = Callable[[BundleRequest, PromptTemplates], Answers]
+
+
+def write_bundle(request: BundleRequest, out: Path, run: Run = run_towers) -> Bundle:
     """Runs both towers on the golden data and writes the bundle, whole or not at all.
 
     Args:
         request: what to bundle.
         out: the bundle's folder; a bundle that stands there is replaced.
-        advance: called with the number of label prompts done.
+        run: `run_towers`, or what calls it in another process.
 
     Raises:
         BundleError: the artefacts do not belong together, failed their parity check, or lack what a bundle needs; or
@@ -92,22 +140,11 @@ def write_bundle(request: BundleRequest, out: Path, advance: Advance = lambda co
     tokenizer = load_tokenizer(text.tokenizer, request.text.folder)
     templates = store_templates(choose_templates(request.templates, tokenizer))
     with atomic.new_directory(out) as folder:
-        # The towers one after the other: with large models, both would double the memory.
-        with closing(open_session(request.text)) as session:
-
-            def encode(sentence: str) -> np.ndarray:
-                return embed(session, tokenizer(sentence))
-
-            labels = embed_labels(request.labels, templates, encode, advance) if request.labels else None
-            prompts = [StoredTemplates(templates).prompts(label)[0] for label in request.labels[:1]]
-            sentences = tuple(dict.fromkeys([*SENTENCES, *prompts]))
-            spoken = np.concatenate([encode(sentence) for sentence in sentences])
-        images = golden_images()
-        inputs = [image_input(picture, image.preprocess, image.inputs[0]) for picture in images.values()]
-        with closing(open_session(request.image)) as session:
-            seen = np.concatenate([embed(session, array) for array in inputs])
+        answers = run(request, templates)
+        labels, images = answers.labels, golden_images()
         rankings = [
-            None if labels is None else golden_ranking(row[None], labels, image.model.logit_scale) for row in seen
+            None if labels is None else golden_ranking(row[None], labels, image.model.logit_scale)
+            for row in answers.seen
         ]
         towers = {artifact.manifest.tower: _store_tower(artifact, folder) for artifact in (request.image, request.text)}
         bundle = Bundle(
@@ -128,11 +165,11 @@ def write_bundle(request: BundleRequest, out: Path, advance: Advance = lambda co
                     GoldenImage(name, _store_pixels(folder, name, picture), ranking)
                     for (name, picture), ranking in zip(images.items(), rankings, strict=True)
                 ),
-                preprocessed=write_tensor(folder, "golden/preprocessed.bin", np.concatenate(inputs)),
-                image_embeddings=write_tensor(folder, "golden/image_embeddings.bin", seen),
-                sentences=sentences,
-                token_ids=write_tensor(folder, "golden/token_ids.bin", tokenizer(sentences)),
-                sentence_embeddings=write_tensor(folder, "golden/sentence_embeddings.bin", spoken),
+                preprocessed=write_tensor(folder, "golden/preprocessed.bin", np.concatenate(answers.inputs)),
+                image_embeddings=write_tensor(folder, "golden/image_embeddings.bin", answers.seen),
+                sentences=answers.sentences,
+                token_ids=write_tensor(folder, "golden/token_ids.bin", tokenizer(answers.sentences)),
+                sentence_embeddings=write_tensor(folder, "golden/sentence_embeddings.bin", answers.spoken),
                 pixel_tolerance=PIXEL_TOLERANCE,
             ),
             licences=licence_notes(request.image, request.weights_licence),

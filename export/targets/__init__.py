@@ -8,16 +8,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export import runtimes
 from export.converter_noise import held_stderr, quiet_loggers
 from export.errors import (
     ArtifactCorruptError,
+    ModelRunError,
     TargetUnavailableError,
     UnknownTargetError,
     UnsupportedPrecisionError,
 )
 from export.precision import Precision, TargetName
 from export.targets import schemes
-from export.targets.base import Availability, Target
+from export.targets.base import Availability, Runner, Target
 from export.targets.schemes import Scheme
 from models.errors import PocketClipError, choices, first_line
 
@@ -177,14 +179,45 @@ def load_target(target: TargetName) -> Target:
     Raises:
         TargetUnavailableError: its packages are not installed; the message has the command that adds them.
     """
+    _require(target)
+    entry = TARGETS[target]
+    quiet_loggers()
+    return getattr(importlib.import_module(entry.module), entry.class_name)()
+
+
+def load_runner(target: TargetName) -> Runner:
+    """What runs the target's files. Where that is a runtime alone, no converter and no PyTorch is imported.
+
+    Raises:
+        TargetUnavailableError: as `load_target`.
+    """
+    if target not in _RUN_AS_THEY_ARE:
+        return load_target(target)
+    _require(target)
+    return _RuntimeRunner(runtime_name(target))
+
+
+# Core ML's need a reference executor, or a copy, which their modules have.
+_RUN_AS_THEY_ARE = frozenset({TargetName.ONNX, TargetName.EXECUTORCH, TargetName.TFLITE})
+
+
+@dataclass(frozen=True)
+class _RuntimeRunner:
+    runtime: str
+
+    def open(self, model_path: Path, threads: int) -> Session:
+        return runtimes.open_session(self.runtime, str(model_path), threads)
+
+    def executed_by(self) -> str:
+        return runtimes.runtime_version(self.runtime)
+
+
+def _require(target: TargetName) -> None:
     availability = probe(target)
     if not availability.available:
         raise TargetUnavailableError(
             f"target {target} is unavailable: {availability.reason}; add it with: {availability.install}"
         )
-    entry = TARGETS[target]
-    quiet_loggers()
-    return getattr(importlib.import_module(entry.module), entry.class_name)()
 
 
 def requirement(target: TargetName, precision: Precision, ios: int | None = None) -> str:
@@ -223,7 +256,7 @@ def open_session(artifact: Artifact, threads: int = 1) -> Session:
 
 def open_model(target_name: TargetName, path: Path, threads: int = 1) -> Session:
     """`open_session` for a model file or package of a target's, wherever it lies."""
-    target = load_target(target_name)
+    target = load_runner(target_name)
     try:
         with held_stderr():
             session = target.open(path, threads)
@@ -239,10 +272,14 @@ def open_model(target_name: TargetName, path: Path, threads: int = 1) -> Session
     return _WordedSession(session, target, path)
 
 
+# Of runtimes whose allocations fail.
+_OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "allocate memory", "out of memory", "Out of memory")
+
+
 class _WordedSession:
     """A session whose runtime's errors are ours: what is wrong with a file may show when it runs."""
 
-    def __init__(self, session: Session, target: Target, path: Path) -> None:
+    def __init__(self, session: Session, target: Runner, path: Path) -> None:
         self._session, self._target, self._path = session, target, path
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -251,7 +288,10 @@ class _WordedSession:
         except PocketClipError:
             raise
         except Exception as error:
-            raise self._refused(first_line(error)) from error
+            reason = first_line(error)
+            if any(words in reason for words in _OUT_OF_MEMORY):
+                raise ModelRunError(f"{self._path} cannot be run: it needs more memory than it may use") from error
+            raise self._refused(reason) from error
         if not outputs:
             raise self._refused("it gives no output")
         return outputs

@@ -49,12 +49,8 @@ class Availability:
     install: str | None = None
 
 
-class Target(Protocol):
-    """A converter and the way to run what it wrote."""
-
-    def lower(self, request: LoweringRequest, folder: Path) -> str:
-        """Converts and writes into `folder`; returns the model's name there. Errors are the converter's own."""
-        ...
+class Runner(Protocol):
+    """What runs converted models on this computer."""
 
     def open(self, model_path: Path, threads: int) -> Session:
         """Loads the converted model for execution on this computer."""
@@ -62,4 +58,12 @@ class Target(Protocol):
 
     def executed_by(self) -> str:
         """What `open` runs the model with, e.g. `onnxruntime 1.32.0`."""
+        ...
+
+
+class Target(Runner, Protocol):
+    """A converter and the way to run what it wrote."""
+
+    def lower(self, request: LoweringRequest, folder: Path) -> str:
+        """Converts and writes into `folder`; returns the model's name there. Errors are the converter's own."""
         ...

@@ -20,7 +20,7 @@ from benchmark.launch_records import Launch, MachineState
 from benchmark.records import DEVICE_DEFAULT, BenchmarkRecord, DeviceFacts, DeviceKind, RunSettings, Status
 from benchmark.statistics import summarize_latency
 from benchmark.validity import InvalidityCode
-from export import targets
+from export import foreign, targets
 from export.artifact import Artifact
 from export.precision import Precision, TargetName, Tower
 from export.runtimes import OnnxRuntimeSession
@@ -144,10 +144,16 @@ class FakeCoreML:
         return Signed()
 
 
+def use_fake_core_ml(monkeypatch: pytest.MonkeyPatch, sign: float = 1.0) -> None:
+    """In this process: the one that runs artefacts by itself would know nothing of it."""
+    monkeypatch.setattr(targets, "load_target", lambda target: FakeCoreML(sign))
+    monkeypatch.setattr(foreign, "run", lambda child, function, *arguments, **options: function(*arguments))
+
+
 def test_watch_counts_needless_launches_too(
     make: Any, build_artifact: BuildArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(targets, "load_target", lambda target: FakeCoreML())
+    use_fake_core_ml(monkeypatch)
     seen = Seen()
     artifacts = (build_artifact("a"), build_artifact("b", target=TargetName.COREML))
     plan = BenchmarkPlan(artifacts, (RunSettings(launches=4),), cooldown_seconds=0)
@@ -238,7 +244,7 @@ def test_a_device_that_never_becomes_fit_is_waited_for_once(
 def test_where_nobody_chooses_the_device_chooses_by_runtime(
     make: Any, build_artifact: BuildArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(targets, "load_target", lambda target: FakeCoreML())
+    use_fake_core_ml(monkeypatch)
     artifacts = (build_artifact("a"), build_artifact("b", target=TargetName.COREML))
     plan = plan_of(artifacts, accelerator=DEVICE_DEFAULT)
     found = run_plan(plan, ScriptedDevice(lambda: make.launch(1.0)), append=lambda _: None, watch=Seen())
@@ -310,7 +316,7 @@ def test_an_emulated_devices_times_are_never_called_fit_or_unfit(make: Any, buil
 def test_core_ml_is_compared_and_never_timed(
     make: Any, build_artifact: BuildArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(targets, "load_target", lambda target: FakeCoreML())
+    use_fake_core_ml(monkeypatch)
     device = ScriptedDevice(lambda: make.launch(1.0))
     (record,) = execute(device, (build_artifact(target=TargetName.COREML, precision=Precision.FP16),))
     assert record.status is Status.PARITY_ONLY
@@ -325,7 +331,7 @@ def test_core_ml_is_compared_and_never_timed(
 def test_core_ml_that_computes_something_else_fails(
     make: Any, build_artifact: BuildArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(targets, "load_target", lambda target: FakeCoreML(sign=-1.0))
+    use_fake_core_ml(monkeypatch, sign=-1.0)
     (record,) = execute(ScriptedDevice(lambda: make.launch(1.0)), (build_artifact(target=TargetName.COREML),))
     assert record.status is Status.FAILED
     assert (record.reason or "").startswith("golden-mismatch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -9,6 +10,8 @@ import subprocess
 import sys
 
 import pytest
+
+from models import command_line
 
 # The signal comes inside `run`, before Typer looks for interrupts.
 _EARLY = """
@@ -42,3 +45,20 @@ def test_completion_of_a_shell() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, "SHELL": "bash"})
     assert ended.returncode == 0
     assert "complete" in ended.stdout
+
+
+def test_progress_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with command_line.progress() as progress:
+        progress.add_task("bad\x1b[2J\nname [red]x", total=2)
+        progress.refresh()
+        progress.console.print("told \x1b[2J [red]y", soft_wrap=True)
+    shown = stderr.getvalue()
+    assert "bad\\x1b[2J\\nname [red]x" in shown
+    assert "told \\x1b[2J [red]y" in shown
+    assert "\x1b[2J" not in shown

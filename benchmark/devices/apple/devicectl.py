@@ -22,6 +22,7 @@ from benchmark.devices.apple.watched import run_watched
 from benchmark.errors import BenchmarkError, MissingProgramError, TransportTimeoutError
 from benchmark.scratch import scratch_folder
 from benchmark.transport.base import Execution
+from benchmark.transport.client import check_written
 
 PROGRAM = "xcrun devicectl"
 
@@ -68,7 +69,7 @@ class DevicectlPhone:
         # It writes over nothing that exists.
         local.unlink(missing_ok=True)
         places = ["--source", remote, "--destination", str(local)]
-        self._ask(["device", "copy", "from", *_container(bundle), *places], f"give {remote}", _TRANSFER_SECONDS)
+        self._ask(["device", "copy", "from", *_container(bundle), *places], f"give {remote}", _TRANSFER_SECONDS, local)
 
     def launch(self, bundle: str, *, timeout_seconds: float) -> Execution:
         # The console's lines and JSON on stdout exclude each other: its errors are read as text here.
@@ -95,8 +96,14 @@ class DevicectlPhone:
         for number in parse_processes(running, self._app_name or ""):
             self._ask(["device", "process", "terminate", "--pid", str(number), "--kill"], "end the app")
 
-    def _ask(self, arguments: Sequence[str], what: str, timeout_seconds: float = _SHORT_SECONDS) -> str:
-        content, ended = _with_json([*arguments, "--device", self._identifier], timeout_seconds)
+    def _ask(
+        self,
+        arguments: Sequence[str],
+        what: str,
+        timeout_seconds: float = _SHORT_SECONDS,
+        writes: Path | None = None,
+    ) -> str:
+        content, ended = _with_json([*arguments, "--device", self._identifier], timeout_seconds, writes)
         if ended.exit_code is None:
             raise TransportTimeoutError(
                 f"{self.label} did not {what} within {timeout_seconds:g} s; unplug it, plug it in again, run it again"
@@ -128,23 +135,25 @@ def _container(bundle: str) -> list[str]:
     return ["--domain-type", "appDataContainer", "--domain-identifier", bundle]
 
 
-def _with_json(arguments: Sequence[str], timeout_seconds: float) -> tuple[str, Execution]:
+def _with_json(arguments: Sequence[str], timeout_seconds: float, writes: Path | None = None) -> tuple[str, Execution]:
     with scratch_folder("pocketclip-devicectl-") as folder:
         answer = Path(folder, "answer.json")
-        ended = _run([*arguments, "--json-output", str(answer)], timeout_seconds)
+        ended = _run([*arguments, "--json-output", str(answer)], timeout_seconds, writes)
+        check_written(PROGRAM, answer)
         try:
             return answer.read_text(encoding="utf-8", errors="replace"), ended
         except OSError:
             return "", ended
 
 
-def _run(arguments: Sequence[str], timeout_seconds: float) -> Execution:
+def _run(arguments: Sequence[str], timeout_seconds: float, writes: Path | None = None) -> Execution:
     try:
         return run_watched(
             ["xcrun", "devicectl", *arguments],
             timeout_seconds=timeout_seconds,
             environment=os.environ,
             enough=lambda line: ANNOUNCED.search(line) is not None,
+            writes=writes,
         )
     except OSError as error:
         raise MissingProgramError(

@@ -20,7 +20,7 @@ from benchmark.errors import (
 from benchmark.phone_app.app_protocol import AppFacts
 from benchmark.phone_app.iphone_app import IPhoneApp
 from benchmark.phone_app.iphone_installing import is_installed
-from benchmark.phone_app.iphone_package import IPhonePackage
+from benchmark.phone_app.iphone_package import IPhonePackage, find_package
 from benchmark.scratch import scratch_folder
 
 # The precondition, the error where it is not met, and what is said where it is.
@@ -33,10 +33,14 @@ _STATES: tuple[tuple[str, type[BenchmarkError], str, str], ...] = (
 
 
 def examine_iphone(entry: DeviceEntry, app: Path | None = None) -> Iterator[Finding]:
-    """Checks an iPhone; what cannot be checked for an earlier failure is left out. Nothing there is changed."""
+    """Checks an iPhone; what cannot be checked for an earlier failure is left out. Nothing there is changed.
+
+    The app on this computer is looked at in any case, so that one visit mends both.
+    """
     finding, way = attempt("a program that reaches iPhones", lambda: choose_way(entry.way), lambda each: each.name)
     yield finding
     if way is None:
+        yield _app_here(app)
         return
     finding, found = attempt(
         "attached",
@@ -45,11 +49,13 @@ def examine_iphone(entry: DeviceEntry, app: Path | None = None) -> Iterator[Find
     )
     yield finding
     if found is None:
+        yield _app_here(app)
         return
     device = IPhoneDevice(entry, found, way, say=lambda _: None, app=app)
     finding, state = attempt("state", device.phone.state, lambda _: "told")
     if state is None:
         yield finding
+        yield _app_here(app)
         return
     yield from _states(state, entry.name)
     finding, package = attempt("the app on this computer", lambda: device.package, lambda each: each.path.name)
@@ -57,6 +63,11 @@ def examine_iphone(entry: DeviceEntry, app: Path | None = None) -> Iterator[Find
     if package is None or next(iter(problems(state, entry.name)), None) is not None:
         return
     yield from _app(device.phone, package)
+
+
+def _app_here(app: Path | None) -> Finding:
+    finding, _ = attempt("the app on this computer", lambda: find_package(app), lambda each: each.path.name)
+    return finding
 
 
 def _states(state: PhoneState, label: str) -> Iterator[Finding]:

@@ -66,7 +66,10 @@ class PymobilePhone:
 
     def pull(self, bundle: str, remote: str, local: Path) -> None:
         self._ask(
-            ["apps", "pull", bundle, f"/{remote}", str(local), "--documents"], f"give {remote}", _TRANSFER_SECONDS
+            ["apps", "pull", bundle, f"/{remote}", str(local), "--documents"],
+            f"give {remote}",
+            _TRANSFER_SECONDS,
+            local,
         )
 
     def launch(self, bundle: str, *, timeout_seconds: float) -> Execution:
@@ -93,8 +96,14 @@ class PymobilePhone:
     def stop(self, bundle: str) -> None:
         self._ask(["developer", "dvt", "pkill", "--bundle", bundle], "end the app")
 
-    def _ask(self, arguments: Sequence[str], what: str, timeout_seconds: float = _SHORT_SECONDS) -> str:
-        ended = _run([*arguments, "--udid", self.udid], timeout_seconds)
+    def _ask(
+        self,
+        arguments: Sequence[str],
+        what: str,
+        timeout_seconds: float = _SHORT_SECONDS,
+        writes: Path | None = None,
+    ) -> str:
+        ended = _run([*arguments, "--udid", self.udid], timeout_seconds, writes)
         if ended.exit_code is None:
             raise TransportTimeoutError(
                 f"{self.label} did not {what} within {timeout_seconds:g} s; unplug it, plug it in again, run it again"
@@ -122,7 +131,7 @@ def list_pymobiledevice() -> list[ListedPhone]:
     return parse_devices(ended.stdout)
 
 
-def _run(arguments: Sequence[str], timeout_seconds: float) -> Execution:
+def _run(arguments: Sequence[str], timeout_seconds: float, writes: Path | None = None) -> Execution:
     if shutil.which(PROGRAM) is None:
         raise MissingProgramError(f"this needs the program {PROGRAM}, not installed here; {INSTALL}")
     environment = {name: value for name, value in os.environ.items() if name != "PYMOBILEDEVICE3_UDID"}
@@ -131,4 +140,5 @@ def _run(arguments: Sequence[str], timeout_seconds: float) -> Execution:
         timeout_seconds=timeout_seconds,
         environment=environment | {"NO_COLOR": "1"},
         enough=lambda line: is_ending(plain(line)),
+        writes=writes,
     )

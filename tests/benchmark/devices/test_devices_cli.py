@@ -26,7 +26,7 @@ def test_what_is_known_is_listed(pocketclip: Run) -> None:
     ("arguments", "code", "words"),
     [
         (("devices", "doctor", "toaster"), 2, "there is no device 'toaster'; `pocketclip devices` lists all"),
-        (("devices", "doctor", "iphone15"), 1, "1 of its preconditions are not met"),
+        (("devices", "doctor", "iphone15"), 1, "2 of its preconditions are not met"),
         (("devices", "start", "pixel7"), 2, "pixel7 is no emulated phone"),
         (("devices", "--devices", "/no/table.toml"), 2, "cannot read the table of devices /no/table.toml"),
         (("devices", "start", "emulator-arm64"), 2, "emulated phone"),

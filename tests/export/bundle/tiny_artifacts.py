@@ -217,6 +217,22 @@ def build_artifact(
     return load_artifact(folder)
 
 
+def swap_model(artifact: Artifact, content: bytes, target: TargetName = TargetName.ONNX) -> Artifact:
+    """The artefact with another model file in its place, as one who made it on purpose would."""
+    name = {**ENTRY_POINTS, TargetName.EXECUTORCH: "model.pte"}[target]
+    artifact.model_path.unlink()
+    (artifact.folder / name).write_bytes(content)
+
+    def change(manifest: dict[str, Any]) -> None:
+        entry = next(each for each in manifest["files"] if each["path"] == manifest["entry_point"])
+        entry["path"] = manifest["entry_point"] = name
+        manifest["target"] = target
+
+    edit(artifact.folder, change, MANIFEST_NAME)
+    resign(artifact.folder, MANIFEST_NAME)
+    return load_artifact(artifact.folder)
+
+
 def edit(folder: Path, change: Callable[[dict[str, Any]], object], manifest: str = BUNDLE_NAME) -> None:
     """Changes the manifest of a bundle, or another one, as JSON."""
     path = folder / manifest
