@@ -90,7 +90,7 @@ def fit_all(files: Sequence[MeasuredFile]) -> list[TargetFit]:
             mine = [(entry, taken(entry)) for entry in files if entry.target is target]
             known = [(entry, value) for entry, value in mine if value is not None]
             # Fewer say nothing of how well what they lack is predicted.
-            if len(known) >= FOLDS + 3:
+            if len(known) >= FOLDS + 2:
                 rows = [_row(entry) for entry, _ in known]
                 fits.append(TargetFit(target, processor, fit(rows, [value for _, value in known])))
     return fits

@@ -50,9 +50,9 @@ def test_plans_are_the_same_every_time_and_differ() -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_evidence_has_both_processors(target: TargetName) -> None:
     files = [entry for entry in read_measurements(EVIDENCE).files if entry.target is target]
-    assert len(files) >= 8
+    assert len(files) >= 7
     assert all(entry.instructions is not None for entry in files)
-    assert sum(entry.seconds is not None for entry in files) >= 8
+    assert sum(entry.seconds is not None for entry in files) >= 7
 
 
 @pytest.mark.slow
