@@ -87,7 +87,7 @@ def export_command(
     ] = None,
     max_drop: Annotated[
         str | None,
-        typer.Option("--max-drop", help="Keep the fewest modules finer: cosine=0.995, or accuracy=1.0 (points)."),
+        typer.Option("--max-drop", help="Keep modules finer at least predicted cost: cosine=0.995 or accuracy=1.0."),
     ] = None,
     labelled: Annotated[
         str | None,

@@ -8,12 +8,15 @@ from rich.text import Text
 
 from export.lint.finding import LintFinding, Severity, errors_of
 from export.memory import words
+from export.mixed.plan import PrecisionPlan
 from export.precision import TargetName
 from export.targets import probe
 from export.workers import Outcome
 from models import command_line
 from models.errors import PocketClipError
 from models.terminal_table import TerminalTable, figure_columns, name_column, word_column
+
+_PREDICTED = "int8-static with onnx, executorch and tflite"
 
 
 def failed(outcome: Outcome) -> bool:
@@ -96,8 +99,31 @@ def print_outcomes(outcomes: Sequence[Outcome], skipped: Sequence[TargetName]) -
             title="Artefacts",
         )
     )
+    for job, result in outcomes:
+        plan = None if isinstance(result, Exception) else result.manifest.plan
+        for line in () if plan is None else cost_lines(job.label, plan):
+            console.print(line, highlight=False, soft_wrap=True)
     for name in skipped:
         console.print(f"{name} is unavailable here: {probe(name).install}", soft_wrap=True)
+
+
+def cost_lines(label: str, plan: PrecisionPlan) -> list[str]:
+    """What a mixed artefact is predicted to cost on each processor, and a warning where fp32 costs less."""
+    if not plan.costs:
+        return [
+            f"{label}: no cost is predicted: factors are known of {_PREDICTED}; "
+            "measure it on your device with `pocketclip bench`"
+        ]
+    shares = "; ".join(
+        f"{cost.processor} {cost.of_fp32:.2f} of fp32, {cost.of_base:.2f} of uniform {plan.base}" for cost in plan.costs
+    )
+    warnings = [
+        f"warning: {label} is predicted to cost more than fp32 on {cost.processor} ({cost.of_fp32:.2f} of it): "
+        "export fp32 or fp16 for such devices, or allow a larger drop"
+        for cost in plan.costs
+        if cost.of_fp32 > 1
+    ]
+    return [f"{label}: predicted cost: {shares}", *warnings]
 
 
 def _lint_cell(findings: Sequence[LintFinding]) -> Text:

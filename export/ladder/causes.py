@@ -1,8 +1,9 @@
 """What is ruled out before a place is blamed: the precision's own rounding, and the runtime's optimisations.
 
 Two artefacts may be equally far from PyTorch for opposite reasons. Rounding is imitated in PyTorch (fake quantisation
-of all units of the tower at once, ranges as static quantisation takes them), so that nobody's lowering is in it. The
-same file is run once more without graph optimisations or delegates, where its runtime can do so.
+of all units of the tower at once but those that a plan keeps, ranges as static quantisation takes them), so that
+nobody's lowering is in it. The same file is run once more without graph optimisations or delegates, where its runtime
+can do so.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from export.converter_noise import held_stderr
+from export.mixed.plan import PrecisionPlan
 from export.mixed.rounding import rounding_of
 from export.mixed.sensitivity import embed_rounded
 from export.parity import Embeddings, snr_db
@@ -85,9 +87,17 @@ def level(expected: Embeddings, outputs: Embeddings) -> float:
 
 
 def rounded_level(
-    tower: nn.Module, precision: Precision, calibration: Probes, probes: Probes, expected: Embeddings
+    tower: nn.Module,
+    precision: Precision,
+    calibration: Probes,
+    probes: Probes,
+    expected: Embeddings,
+    plan: PrecisionPlan | None = None,
 ) -> float | None:
-    """How near PyTorch with the precision's rounding is to PyTorch without; None for fp32, which rounds nothing."""
+    """How near PyTorch with the precision's rounding is to PyTorch without; None for fp32, which rounds nothing.
+
+    What the plan keeps finer is rounded less, or not at all.
+    """
     if precision is Precision.FP32:
         return None
     if not precision.quantized:
@@ -96,7 +106,7 @@ def rounded_level(
         return level(expected, outputs)
     # Ranges at run time are those of the inputs themselves.
     ranges = calibration if precision.needs_calibration else probes
-    return level(expected, embed_rounded(tower, rounding_of(precision), ranges, probes))
+    return level(expected, embed_rounded(tower, rounding_of(precision), ranges, probes, plan))
 
 
 def plain_runner(target: TargetName) -> Callable[[Path, Probes], Embeddings] | None:

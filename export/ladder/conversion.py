@@ -39,6 +39,8 @@ class Conversions:
     def convert(self, module: nn.Module, precision: Precision) -> Path:
         """The model file of a module that takes the tower's input.
 
+        At the artefact's own precision, modules keep what the artefact's plan says.
+
         Raises:
             ConversionError: the converter rejected the module; the message names the part.
         """
@@ -51,6 +53,7 @@ class Conversions:
             precision=precision,
             calibration=self.calibration.inputs if precision.needs_calibration else (),
             isa=subject.artifact.manifest.isa,
+            plan=subject.plan if precision is subject.artifact.manifest.precision else None,
         )
         folder = self._new_folder()
         try:

@@ -171,7 +171,7 @@ def _levels(
         file=level(expected, given),
         fresh=level(expected, fresh),
         plain=plain,
-        rounded=rounded_level(tower, manifest.precision, calibration, probes, expected),
+        rounded=rounded_level(tower, manifest.precision, calibration, probes, expected, subject.plan),
         calibrated_alike=conversions.calibrated_alike,
     )
 

@@ -12,6 +12,7 @@ from export.artifact import Artifact
 from export.clip_gates import ClipSet
 from export.errors import CalibrationError, WeightsMismatchError
 from export.manifest import CONFIG_NAME
+from export.mixed.plan import PrecisionPlan
 from export.own_samples import SampleRequest
 from export.parity import Embeddings, eager_embeddings
 from export.parity_data import SCENES, find_again, proof_samples, read_parity_data
@@ -53,6 +54,11 @@ class Subject:
     def tower(self) -> Tower:
         """The artefact's tower."""
         return self.artifact.manifest.tower
+
+    @property
+    def plan(self) -> PrecisionPlan | None:
+        """Which modules the artefact keeps finer than its precision."""
+        return self.artifact.manifest.plan
 
     @property
     def raw(self) -> bool:

@@ -62,7 +62,8 @@ def with_mixed(
 def _replayed(jobs: Sequence[ExportJob], files: Sequence[Path]) -> tuple[ExportJob, ...]:
     plans: dict[tuple[Tower, Precision], PrecisionPlan] = {}
     for file in files:
-        plan = read_plan(file)
+        # What it cost where it was found says nothing of this artefact.
+        plan = replace(read_plan(file), costs=())
         try:
             require_model(plan, jobs[0].config.name)
         except PlanError as error:

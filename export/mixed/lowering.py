@@ -1,9 +1,9 @@
-"""Lowering with a plan: one that is given, or the one that meets a budget with the fewest modules spared."""
+"""Lowering with a plan: one that is given, or the one that meets a budget at the least predicted cost."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,20 +17,21 @@ from export.mixed import plan as plans
 from export.mixed.budget import DropBudget, Metric
 from export.mixed.judge import Judge, Measured, make_judge
 from export.mixed.plan import PLAN_NAME, PrecisionPlan, Search, Trial, finer_than, planned
+from export.mixed.pricing import Pricing
 from export.mixed.rounding import rounding_of
-from export.mixed.search import Found, fewest
+from export.mixed.search import Found, Kept, Problem, search
 from export.mixed.sensitivity import FOLDER_NAME, Sensitivities, Subject, measure
-from export.mixed.units import collapsed, units
+from export.mixed.units import collapsed, groups, units
 from export.own_samples import MOST_NAMED
 from export.parity_report import ParityReport
-from export.precision import TargetName
+from export.precision import InstructionSet, TargetName
 from export.targets.base import LoweringRequest, Target
 from export.tower_module import tower_module
 from models import documents
 from models.checkpoint import weights_sha256
 from models.clip import AnyModel
 
-_ATTEMPT, _BEST = "attempt", "best"
+_ATTEMPT = "attempt"
 
 
 def sensitivities(
@@ -69,14 +70,17 @@ def lower(
         DropBudgetError: the budget cannot be met.
     """
     plan = job.plan
+    if plan is None and job.budget is None:
+        return target.lower(request, folder), None
+    pricing = Pricing.of(job, request)
     if job.budget is not None:
-        entry_point, plan = _within_budget(target, request, folder, job, model, job.budget, adapt)
+        entry_point, plan = _within_budget(target, request, folder, job, model, job.budget, adapt, pricing)
     else:
-        if plan is not None:
-            plans.require_paths(plan, [name for name, _ in tower_module(model, job.tower).named_modules()])
+        assert plan is not None
+        plans.require_paths(plan, [name for name, _ in tower_module(model, job.tower).named_modules()])
         entry_point = target.lower(replace(request, plan=plan), folder)
-    if plan is not None:
-        documents.write(plan, folder / PLAN_NAME)
+    plan = replace(plan, costs=() if pricing is None else pricing.predicted(plan))
+    documents.write(plan, folder / PLAN_NAME)
     return entry_point, plan
 
 
@@ -105,15 +109,22 @@ def _within_budget(
     model: AnyModel,
     budget: DropBudget,
     adapt: Callable[[np.ndarray], np.ndarray],
+    pricing: Pricing | None,
 ) -> tuple[str, PrecisionPlan]:
-    ranked = sensitivities(job, model).ranked()
+    measured = sensitivities(job, model)
+    priced = None if pricing is None else pricing.cost([unit.path for unit in measured.units])
+    if priced is None:
+        problem = Problem({unit.path: unit.drop for unit in measured.ranked()}, len)
+    else:
+        # What loses nothing is in it too: between modules in float it may be cheaper in float.
+        drops = {unit.path: unit.drop for unit in measured.units}
+        problem = Problem(drops, priced, groups(list(drops)))
     attempts = _Attempts(target, request, folder, job, model, _judge(job, budget, model), adapt)
-    # All units are in the last step too, so that it leaves nothing rounded.
-    order = [unit.path for unit in ranked]
-    found = fewest([unit.drop for unit in ranked], attempts.judge.allowed, lambda kept: attempts.convert(order[:kept]))
+    found = search(problem, attempts.judge.allowed, attempts.convert)
     if found.kept is None:
         raise DropBudgetError(_unreachable(found, job, budget))
-    return attempts.finish(_recorded(attempts, found, order, job, budget, weights_sha256(model)))
+    processor = None if priced is None else job.isa
+    return attempts.finish(_recorded(attempts, found, job, budget, weights_sha256(model), processor), found.kept)
 
 
 def _judge(job: ExportJob, budget: DropBudget, model: AnyModel) -> Judge:
@@ -122,7 +133,7 @@ def _judge(job: ExportJob, budget: DropBudget, model: AnyModel) -> Judge:
 
 @dataclass
 class _Attempts:
-    """Converts with one choice of units after the other, and keeps the files of the best."""
+    """Converts with one choice of units after the other, and keeps the files of those that meet the budget."""
 
     target: Target
     request: LoweringRequest
@@ -134,10 +145,10 @@ class _Attempts:
 
     def __post_init__(self) -> None:
         self.units = units(tower_module(self.model, self.job.tower))
-        self._entry_point = ""
+        self._entry_points: dict[Kept, tuple[Path, str]] = {}
 
-    def plan(self, kept: Sequence[str]) -> PrecisionPlan:
-        paths = collapsed(set(kept), self.units)
+    def plan(self, kept: Kept) -> PrecisionPlan:
+        paths = collapsed(kept, self.units)
         return PrecisionPlan(
             plans.SCHEMA_VERSION,
             self.job.config.name,
@@ -146,36 +157,47 @@ class _Attempts:
             planned(paths, finer_than(self.job.precision)),
         )
 
-    def convert(self, kept: Sequence[str]) -> Measured:
-        scratch = self.folder / _ATTEMPT
+    def convert(self, kept: Kept) -> Measured:
+        scratch = self.folder / f"{_ATTEMPT}-{len(self._entry_points)}"
         scratch.mkdir()
         entry_point = self.target.lower(replace(self.request, plan=self.plan(kept)), scratch)
         session = AdaptedSession(self.target.open(scratch / entry_point, threads=1), self.adapt)
         measured = self.judge.judge(session)
         session.close()
         if measured.met:
-            # Every number that is tried after one that met the budget is smaller: this is the best one so far.
-            shutil.rmtree(self.folder / _BEST, ignore_errors=True)
-            scratch.rename(self.folder / _BEST)
-            self._entry_point = entry_point
+            self._entry_points[kept] = (scratch, entry_point)
         else:
             shutil.rmtree(scratch)
         return measured
 
-    def finish(self, plan: PrecisionPlan) -> tuple[str, PrecisionPlan]:
-        best = self.folder / _BEST
+    def finish(self, plan: PrecisionPlan, kept: Kept) -> tuple[str, PrecisionPlan]:
+        best, entry_point = self._entry_points.pop(kept)
         for entry in best.iterdir():
             shutil.move(entry, self.folder / entry.name)
         best.rmdir()
-        return self._entry_point, plan
+        for folder, _ in self._entry_points.values():
+            shutil.rmtree(folder)
+        return entry_point, plan
 
 
 def _recorded(
-    attempts: _Attempts, found: Found, order: Sequence[str], job: ExportJob, budget: DropBudget, weights: str
+    attempts: _Attempts,
+    found: Found,
+    job: ExportJob,
+    budget: DropBudget,
+    weights: str,
+    processor: InstructionSet | None,
 ) -> PrecisionPlan:
     assert found.kept is not None
     trials = tuple(
-        Trial(each.kept, each.measured.value, each.measured.safe, each.measured.met) for each in found.attempts
+        Trial(
+            len(each.kept),
+            each.measured.value,
+            each.measured.safe,
+            each.measured.met,
+            None if processor is None else round(each.cost, 4),
+        )
+        for each in found.attempts
     )
     search = Search(
         budget.metric,
@@ -184,12 +206,13 @@ def _recorded(
         attempts.judge.samples,
         attempts.judge.samples_sha256,
         len(attempts.units),
-        found.kept,
+        len(found.kept),
         trials,
-        len(attempts.judge.skipped),
-        attempts.judge.skipped[:MOST_NAMED],
+        skipped=len(attempts.judge.skipped),
+        first_skipped=attempts.judge.skipped[:MOST_NAMED],
+        processor=processor,
     )
-    return replace(attempts.plan(order[: found.kept]), weights_sha256=weights, search=search)
+    return replace(attempts.plan(found.kept), weights_sha256=weights, search=search)
 
 
 def _unreachable(found: Found, job: ExportJob, budget: DropBudget) -> str:

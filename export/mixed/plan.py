@@ -20,10 +20,11 @@ from pathlib import Path
 
 from export.errors import PlanError
 from export.mixed.budget import Metric
-from export.precision import Precision, TargetName, Tower
+from export.precision import InstructionSet, Precision, TargetName, Tower
 from models import documents
 from models.documents import document
 from models.errors import choices
+from models.untrusted.numbers import NotNegative
 
 SCHEMA_VERSION = 1
 PLAN_NAME = "plan.json"
@@ -58,17 +59,28 @@ class PlannedModule:
 
 
 @document
+class PredictedCost:
+    """What the artefact costs on a processor (`export.mixed.cost`): shares of the tower in fp32 and at the base."""
+
+    processor: InstructionSet
+    of_fp32: NotNegative
+    of_base: NotNegative
+
+
+@document
 class Trial:
     """One conversion of the search: how many units were kept, and what was measured.
 
     `value` is the mean cosine or the points of accuracy lost; `safe` is the value that was held against the budget: the
-    mean cosine less twice its standard error, or the same points.
+    mean cosine less twice its standard error, or the same points. `cost` is what the search makes small, of fp32; None
+    where that is the number of units.
     """
 
     kept: int
     value: float
     safe: float
     met: bool
+    cost: NotNegative | None = None
 
 
 @document
@@ -76,6 +88,7 @@ class Search:
     """How a plan was found: the budget, the target it was measured on, the samples, and every conversion.
 
     `skipped` counts samples of the user's that were left out, `first_skipped` names the first with reasons.
+    `processor` is the one on which the predicted cost was made small; None where the number of units was.
     """
 
     metric: Metric
@@ -88,11 +101,15 @@ class Search:
     trials: tuple[Trial, ...]
     skipped: int = 0
     first_skipped: tuple[str, ...] = ()
+    processor: InstructionSet | None = None
 
 
 @document
 class PrecisionPlan:
-    """See the head of this file. `weights_sha256` is of the weights it was found for, None where written by hand."""
+    """See the head of this file. `weights_sha256` is of the weights it was found for, None where written by hand.
+
+    `costs` are predictions for the artefact that the plan lies in, none where no factors are known.
+    """
 
     schema_version: int
     model: str
@@ -101,6 +118,7 @@ class PrecisionPlan:
     modules: tuple[PlannedModule, ...]
     weights_sha256: str | None = None
     search: Search | None = None
+    costs: tuple[PredictedCost, ...] = ()
 
     def kept(self, precision: KeptPrecision) -> tuple[str, ...]:
         """Paths of the modules that keep a precision."""

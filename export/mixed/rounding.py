@@ -74,14 +74,13 @@ def round_activation(values: Tensor, low: float, high: float) -> Tensor:
 
 
 def weights_of(module: nn.Module) -> list[tuple[nn.Parameter, int]]:
-    """The weights that targets quantise, in a module and below it, each with the axis of its output channels."""
+    """The weights that targets quantise, of a module without its parts, each with the axis of its output channels."""
     found: list[tuple[nn.Parameter, int]] = []
-    for part in module.modules():
-        for parameter in part.parameters(recurse=False):
-            if isinstance(part, nn.Conv2d | nn.Conv1d | nn.Linear | nn.Embedding | nn.MultiheadAttention):
-                if parameter.ndim >= 2:
-                    found.append((parameter, 0))
-            elif parameter.ndim == 2 and not isinstance(part, nn.LayerNorm):
-                # A matrix that a module multiplies from the right, `x @ proj`.
-                found.append((parameter, 1))
+    for parameter in module.parameters(recurse=False):
+        if isinstance(module, nn.Conv2d | nn.Conv1d | nn.Linear | nn.Embedding | nn.MultiheadAttention):
+            if parameter.ndim >= 2:
+                found.append((parameter, 0))
+        elif parameter.ndim == 2 and not isinstance(module, nn.LayerNorm):
+            # A matrix that a module multiplies from the right, `x @ proj`.
+            found.append((parameter, 1))
     return found

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from export.errors import PlanError
-from export.mixed.plan import OWN
+from export.mixed.plan import OWN, KeptPrecision, PrecisionPlan, covers, kept_modules
 from export.mixed.rounding import Rounding, round_activation, round_weight, weights_of
 from export.mixed.units import units
 from export.parity import cosines, require_finite
@@ -133,7 +133,11 @@ def _stored(path: Path, key: str) -> Sensitivities | None:
 
 
 def embed_rounded(
-    tower: nn.Module, rounding: Rounding, calibration: Sequence[np.ndarray], inputs: Sequence[np.ndarray]
+    tower: nn.Module,
+    rounding: Rounding,
+    calibration: Sequence[np.ndarray],
+    inputs: Sequence[np.ndarray],
+    plan: PrecisionPlan | None = None,
 ) -> Embeddings:
     """`(N, D)`: what the tower gives for inputs of batch 1 with all its units rounded at once.
 
@@ -142,11 +146,12 @@ def embed_rounded(
         rounding: what is done to each unit.
         calibration: inputs of batch 1 that the ranges of activations are taken from.
         inputs: what is embedded.
+        plan: modules that are rounded to 8 bits instead, or not at all.
 
     Raises:
         NonFiniteError: the tower without any rounding gives NaN or infinity.
     """
-    bench = _Bench(tower, rounding, calibration)
+    bench = _Bench(tower, rounding, calibration, plan)
     with ExitStack() as rounded:
         for unit in units(tower):
             rounded.enter_context(bench.rounded(unit))
@@ -157,9 +162,17 @@ def embed_rounded(
 class _Bench:
     """A tower with the ranges of all its units' activations, ready to round one unit at a time."""
 
-    def __init__(self, tower: nn.Module, rounding: Rounding, inputs: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self,
+        tower: nn.Module,
+        rounding: Rounding,
+        inputs: Sequence[np.ndarray],
+        plan: PrecisionPlan | None = None,
+    ) -> None:
         self._tower = tower
         self._rounding = rounding
+        self._in_float = kept_modules(plan, KeptPrecision.FLOAT)
+        self._in_bytes = kept_modules(plan, KeptPrecision.INT8)
         self._batches = [
             torch.from_numpy(np.concatenate(list(inputs[start : start + _BATCH])))
             for start in range(0, len(inputs), _BATCH)
@@ -180,8 +193,22 @@ class _Bench:
     @contextmanager
     def rounded(self, unit: str) -> Iterator[None]:
         """That unit with its weights and activations rounded."""
-        with _rounded_weights(_weights(self._tower, unit), self._rounding), self._rounded_activations(unit):
+        weights = [
+            (parameter, axis, self._of(path))
+            for path, parameter, axis in _weights(self._tower, unit)
+            if not self._keeps(path)
+        ]
+        with _rounded_weights(weights), self._rounded_activations(unit):
             yield
+
+    def _keeps(self, path: str) -> bool:
+        """Whether the plan has a part of a unit in floating point."""
+        return covers(self._in_float, path.removesuffix(OWN))
+
+    def _of(self, path: str) -> Rounding:
+        """What is done to the weights of a part."""
+        eight_bits = covers(self._in_bytes, path.removesuffix(OWN))
+        return replace(self._rounding, weight_bits=8) if eight_bits else self._rounding
 
     def _embed(self) -> Embeddings:
         with torch.inference_mode():
@@ -191,6 +218,8 @@ class _Bench:
     def _rounded_activations(self, unit: str) -> Iterator[None]:
         handles = []
         for name, module in _parts(self._tower, unit) if self._rounding.activations else ():
+            if self._keeps(name):
+                continue
             handles.append(module.register_forward_pre_hook(self._round_inputs(name)))
             handles.append(module.register_forward_hook(self._round_output(name)))
         try:
@@ -218,24 +247,27 @@ class _Bench:
 
 
 @contextmanager
-def _rounded_weights(weights: Sequence[tuple[nn.Parameter, int]], rounding: Rounding) -> Iterator[None]:
-    originals = [parameter.detach().clone() for parameter, _ in weights]
+def _rounded_weights(weights: Sequence[tuple[nn.Parameter, int, Rounding]]) -> Iterator[None]:
+    originals = [parameter.detach().clone() for parameter, *_ in weights]
     try:
         with torch.no_grad():
-            for (parameter, axis), original in zip(weights, originals, strict=True):
+            for (parameter, axis, rounding), original in zip(weights, originals, strict=True):
                 parameter.copy_(round_weight(original, axis, rounding))
         yield
     finally:
         with torch.no_grad():
-            for (parameter, _), original in zip(weights, originals, strict=True):
+            for (parameter, *_), original in zip(weights, originals, strict=True):
                 parameter.copy_(original)
 
 
-def _weights(tower: nn.Module, unit: str) -> list[tuple[nn.Parameter, int]]:
+def _weights(tower: nn.Module, unit: str) -> list[tuple[str, nn.Parameter, int]]:
+    """The unit's weights, each with the path of the module that has it and the axis of its output channels."""
     if unit == OWN and isinstance(tower, TextTowerModule):
         projection = tower.encoder.projection_layer
-        return [(projection, 1)] if isinstance(projection, nn.Parameter) else []
-    return [] if unit.endswith(OWN) else weights_of(tower.get_submodule(unit))
+        return [(OWN, projection, 1)] if isinstance(projection, nn.Parameter) else []
+    if unit.endswith(OWN):
+        return []
+    return [(path, *found) for path, part in _parts(tower, unit) for found in weights_of(part)]
 
 
 def _parts(tower: nn.Module, unit: str) -> Iterator[tuple[str, nn.Module]]:

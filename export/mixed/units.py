@@ -69,6 +69,13 @@ def collapsed(kept: Collection[str], all_units: Collection[str]) -> tuple[str, .
     return tuple(found)
 
 
+def groups(all_units: Collection[str]) -> tuple[frozenset[str], ...]:
+    """The units of each container of two units or more, the outermost container first."""
+    containers = dict.fromkeys(path for unit in all_units for path in _above(unit) if path not in all_units)
+    inside = (frozenset(unit for unit in all_units if _inside(unit, path)) for path in containers)
+    return tuple(dict.fromkeys(units for units in inside if len(units) > 1))
+
+
 def _above(path: str) -> Iterator[str]:
     """The root, then each container down to the path itself."""
     yield ""

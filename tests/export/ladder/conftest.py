@@ -18,6 +18,7 @@ from export.ladder.climb import climb
 from export.ladder.report import LadderReport
 from export.ladder.subject import load_subject
 from export.manifest import MANIFEST_NAME, list_files
+from export.mixed.plan import SCHEMA_VERSION, KeptPrecision, PrecisionPlan, planned
 from export.pipeline import export_artifact
 from export.precision import Precision, TargetName, Tower
 from export.targets import load_target
@@ -59,6 +60,7 @@ class Planted:
             output_name=OUTPUT_NAME,
             precision=manifest.precision,
             calibration=(),
+            plan=manifest.plan,
         )
         entry = self.folder / manifest.entry_point
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
@@ -82,7 +84,7 @@ Plant = Callable[..., Planted]
 
 @pytest.fixture(scope="session")
 def plant(tmp_path_factory: pytest.TempPathFactory) -> Plant:
-    """Exports a small tower once per target and precision, and gives a copy of the artefact."""
+    """Exports a small tower once per target, precision and plan, and gives a copy of the artefact."""
     out = tmp_path_factory.mktemp("sound")
     config = resolve_config("pocketclip_nano", CHANGES)
     made: dict[object, Path] = {}
@@ -91,10 +93,13 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Plant:
         tower: Tower = Tower.TEXT,
         target: TargetName = TargetName.ONNX,
         precision: Precision = Precision.FP32,
+        in_float: tuple[str, ...] = (),
     ) -> Planted:
-        key = (tower, target, precision)
+        key = (tower, target, precision, in_float)
         if key not in made:
-            made[key] = export_artifact(ExportJob(config, None, target, precision, tower, out)).folder
+            modules = planned(in_float, KeptPrecision.FLOAT)
+            plan = PrecisionPlan(SCHEMA_VERSION, config.name, tower, precision, modules) if in_float else None
+            made[key] = export_artifact(ExportJob(config, None, target, precision, tower, out, plan=plan)).folder
         copy_folder = tmp_path_factory.mktemp("planted") / tower
         return Planted(Path(shutil.copytree(made[key], copy_folder)), config)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +219,28 @@ def test_plain_rounding_is_no_fault_of_the_runtime(plant, tower: Tower, monkeypa
     assert divergence.cause is not None and divergence.cause.startswith("rounding of int8-static")
     assert shown in str(divergence)
     assert divergence.module is None and "fusions" not in str(divergence)
+
+
+def test_rounding_of_a_mixed_artefact_is_that_of_its_plan(plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A uniform conversion would lose more than the file does, and so would PyTorch with every unit rounded."""
+    tight(monkeypatch)
+    uniform = failed(plant(Tower.IMAGE, precision=Precision.INT8_STATIC).verify(), RungName.ARTEFACT).divergence
+    kept = ("encoder.model.conv_exp", "encoder.model.head")
+    planted = plant(Tower.IMAGE, precision=Precision.INT8_STATIC, in_float=kept)
+    mixed = failed(planted.verify(), RungName.ARTEFACT).divergence
+    assert mixed.method is uniform.method is Method.ROUNDING
+    numbers = r"the file is ([\d.]+) dB .* rounding ([\d.]+) dB, a fresh conversion ([\d.]+) dB"
+    file, rounded, fresh = re.search(numbers, str(mixed)).groups()
+    assert file == fresh
+    assert float(rounded) > float(re.search(numbers, str(uniform))[2]) + 3
+
+
+def test_a_fault_is_not_hidden_by_rounding_that_the_plan_spares(plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole tower is kept in float: no rounding explains what is lost."""
+    tight(monkeypatch)
+    planted = plant(precision=Precision.INT8_DYNAMIC, in_float=("",)).lower(swap_query_and_key)
+    divergence = failed(planted.verify(), RungName.ARTEFACT).divergence
+    assert divergence.module == f"{ATTENTION}.qkv_proj"
 
 
 @pytest.mark.parametrize("tower", Tower)

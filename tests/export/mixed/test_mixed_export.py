@@ -13,7 +13,7 @@ from export.manifest import hash_file
 from export.mixed.budget import parse_max_drop
 from export.mixed.plan import PLAN_NAME, read_plan
 from export.pipeline import export_artifact
-from export.precision import Precision, TargetName, Tower
+from export.precision import InstructionSet, Precision, TargetName, Tower
 from models.registry import load_config
 
 LIMIT = 0.9998
@@ -25,6 +25,8 @@ def searched(pocketclip, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     out = tmp_path_factory.mktemp("mixed")
     made = pocketclip(*WORDS, "--max-drop", f"cosine={LIMIT}", "--out", out)
     assert made.returncode == 0, made.stderr
+    told = "pocketclip_nano onnx-int8-static-mixed text: predicted cost: arm64 "
+    assert told in made.stdout + made.stderr
     (artifact,) = find_artifacts([out])
     return artifact
 
@@ -40,6 +42,14 @@ def test_budget_is_met_by_some_modules(searched: Artifact) -> None:
     # Neither none nor all: the uniform artefact was tried first, and missed it.
     assert plan.search.trials[0].kept == 0 and not plan.search.trials[0].met
     assert 0 < plan.search.kept < plan.search.units
+    # Of what met the budget, the cheapest on the processor that it is for.
+    assert plan.search.processor is InstructionSet.ARM64
+    met = [trial.cost for trial in plan.search.trials if trial.met and trial.cost is not None]
+    chosen = [trial.cost for trial in plan.search.trials if trial.met and trial.kept == plan.search.kept]
+    assert min(met) in chosen
+    costs = {cost.processor: cost for cost in plan.costs}
+    assert set(costs) == {InstructionSet.ARM64, InstructionSet.X86_64}
+    assert costs[InstructionSet.ARM64].of_fp32 == pytest.approx(min(met), abs=0.01)
     assert plan.weights_sha256 == manifest.model.weights_sha256
     assert PLAN_NAME in {entry.path for entry in manifest.files}
     assert manifest.model_size_bytes == (searched.folder / "model.onnx").stat().st_size

@@ -1,0 +1,77 @@
+"""`python -m benchmark.precision_costs`: what precisions of modules cost on each processor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models import command_line
+
+app = command_line.new_app("benchmark.precision_costs", "Measures and fits what precisions of modules cost.")
+
+FileArgument = Annotated[Path, typer.Argument(help="JSON file of the measurements; goes on where it ended.")]
+
+
+WorkOption = Annotated[Path, typer.Option("--work", help="Folder that keeps the converted files.")]
+
+
+@app.command("count", no_args_is_help=True)
+def count_command(
+    file: FileArgument,
+    target: Annotated[str, typer.Option("--target", help="onnx, executorch or tflite, with commas.")],
+    work: WorkOption,
+    model: Annotated[str, typer.Option("--model", help="A registered model.")] = "pocketclip_nano",
+    tower: Annotated[str, typer.Option("--tower", help="image or text.")] = "image",
+    plans: Annotated[int, typer.Option("--plans", min=0, help="Random plans beside fp32 and int8.")] = 8,
+    calibration: Annotated[str, typer.Option("--calibration", help="As of `pocketclip export`.")] = "scenes:8",
+) -> None:
+    """Converts a tower by random plans, and counts each file's instructions on the emulated phone."""
+    from benchmark.arm64.root import ensure_root
+    from benchmark.precision_costs.measuring import counted_files
+    from export.calibration import parse_calibration
+    from export.precision import Tower
+    from export.targets import parse_targets
+
+    emulator = ensure_root(command_line.note)
+    chosen = command_line.parse_choice(Tower, "--tower", tower)
+    for each in parse_targets(target):
+        for done in counted_files(
+            file, work, emulator, model, chosen, each, count=plans, calibration=parse_calibration(calibration)
+        ):
+            command_line.note(done)
+
+
+@app.command("time", no_args_is_help=True)
+def time_command(
+    file: FileArgument,
+    work: WorkOption,
+    processes: Annotated[int, typer.Option("--processes", min=1, help="Processes that run all files in turn.")] = 5,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Timed inferences of each file in each.")] = 40,
+) -> None:
+    """Times the converted files on this machine, on one thread."""
+    from benchmark.perf.measuring import TimingSettings
+    from benchmark.precision_costs.measuring import timed_files
+
+    for done in timed_files(file, work, TimingSettings(processes=processes, rounds=rounds)):
+        command_line.note(done)
+
+
+@app.command("fit", no_args_is_help=True)
+def fit_command(file: FileArgument) -> None:
+    """Fits the factors of each target and processor, and prints them with their errors."""
+    from benchmark.precision_costs.fitting import fit_all
+    from benchmark.precision_costs.measuring import read_measurements
+    from benchmark.precision_costs.table import as_python
+
+    print(as_python(fit_all(read_measurements(file).files)))
+
+
+def main() -> None:
+    """Runs the program."""
+    command_line.run(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What the plans of a job cost on each processor of which something is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.job import ExportJob
+from export.mixed.cost import CostGraph, Factors, factors_for, predicted
+from export.mixed.plan import KeptPrecision, PrecisionPlan, PredictedCost
+from export.mixed.search import Cost, Kept
+from export.mixed.work import work_of
+from export.precision import InstructionSet
+from export.targets.base import LoweringRequest
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """A tower of a job as its target is given it, and the factors of each processor."""
+
+    graph: CostGraph
+    factors: dict[InstructionSet, Factors]
+    isa: InstructionSet
+
+    @classmethod
+    def of(cls, job: ExportJob, request: LoweringRequest) -> Pricing | None:
+        """None where no files of the job's target and precision were measured."""
+        factors = factors_for(job.target, job.precision)
+        if not factors:
+            return None
+        return cls(CostGraph(work_of(request.module, request.example), job.target, job.isa), factors, job.isa)
+
+    def predicted(self, plan: PrecisionPlan) -> tuple[PredictedCost, ...]:
+        """See `export.mixed.cost.predicted`."""
+        return predicted(self.graph, self.factors, plan.kept(KeptPrecision.FLOAT))
+
+    def cost(self, units: Sequence[str]) -> Cost | None:
+        """The share of fp32 that a choice of units costs on the job's processor; None where that one is unknown."""
+        factors = self.factors.get(self.isa)
+        if factors is None:
+            return None
+        inside = self.graph.by_unit(units)
+        whole = self.graph.cost(factors, self.graph.everything)
+        known: dict[Kept, float] = {}
+
+        def cost(kept: Kept) -> float:
+            if kept not in known:
+                chosen = np.array([unit in kept for unit in units] + [False], bool)
+                known[kept] = self.graph.cost(factors, chosen[inside]) / whole
+            return known[kept]
+
+        return cost
