@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from annotated_types import Ge, Le
+
 from models.documents import document
+from models.untrusted.numbers import Cosine, Count, NotNegative, Share
+
+# Between numbers of double precision no ratio is larger.
+Decibels = Annotated[float, Ge(-10_000.0), Le(10_000.0)]
 
 
 @document
@@ -15,14 +23,14 @@ class ParityReport:
     the multi-branch one that was trained. `failures` words every budget that was missed.
     """
 
-    samples: int
-    cosine_mean: float
-    cosine_p1: float
-    cosine_min: float
-    max_abs: float
-    snr_db: float
-    top1_agreement: float
-    multibranch_cosine_min: float
+    samples: Count
+    cosine_mean: Cosine
+    cosine_p1: Cosine
+    cosine_min: Cosine
+    max_abs: NotNegative
+    snr_db: Decibels
+    top1_agreement: Share
+    multibranch_cosine_min: Cosine
     executed_by: str
     failures: tuple[str, ...]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmark import formatting
 from benchmark.formatting import UNKNOWN
-from benchmark.records import BenchmarkRecord, BundledParity, DeviceKind, Status
+from benchmark.records import BenchmarkRecord, BundledParity, DeviceKind, Status, is_future
 from benchmark.report.comparison import BaselineComparison, BaselineKind, Compared
 from benchmark.report.derived import summarize_preparation
 from benchmark.report.names import TARGET_NAMES, artifact_name, scheme_name
@@ -345,7 +345,7 @@ def invalid_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | N
 
 
 def _minute(record: BenchmarkRecord) -> str:
-    return record.created_at[:16].replace("T", " ")
+    return record.created_at[:16].replace("T", " ") + (" (in the future)" if is_future(record.created_at) else "")
 
 
 def comparison_table(comparison: BaselineComparison, caption: str) -> Table | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmark import formatting
 from benchmark.accuracy_records import UNTRAINED, AccuracyRecord
-from benchmark.records import Status
+from benchmark.records import Status, is_future
 from benchmark.report.names import TARGET_NAMES, artifact_name, scheme
 from benchmark.report.page import Alarm, Tile
 from benchmark.report.pairs import is_alarming
@@ -60,7 +60,7 @@ def _parity_tile(selection: ModelSelection) -> list[Tile]:
 
 def alarms(selection: ModelSelection) -> tuple[Alarm, ...]:
     """What is known of the weights, failures, missed budgets, alarming losses of accuracy."""
-    found = [Alarm(words) for words in _weights(selection)]
+    found = [Alarm(words) for words in (*_weights(selection), *_wrong_clocks(selection))]
     found += [
         Alarm(f"{artifact_name(record)} failed on {device}: {record.reason}", device)
         for record in selection.benchmarks
@@ -88,6 +88,18 @@ def alarms(selection: ModelSelection) -> tuple[Alarm, ...]:
             count = f"{len(shown)} {'artefact has' if len(shown) == 1 else 'artefacts have'}"
             found.append(Alarm(f"{count} no valid run on {device}: see its invalid runs", device))
     return tuple(dict.fromkeys(found))
+
+
+def _wrong_clocks(selection: ModelSelection) -> list[str]:
+    shown = (*selection.benchmarks, *selection.invalid, *selection.accuracies, *selection.retrievals)
+    future = [record.created_at for record in shown if is_future(record.created_at)]
+    if not future:
+        return []
+    count = "1 record is" if len(future) == 1 else f"{len(future)} records are"
+    return [
+        f"{count} dated in the future (up to {max(future)[:10]}): the clock of what made it was wrong, and it counts "
+        "as older than all others"
+    ]
 
 
 def _weights(selection: ModelSelection) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
-from benchmark.records import BenchmarkRecord
+from benchmark.records import BenchmarkRecord, age_key
 from benchmark.report.comparison import Baseline, check_baseline
 from benchmark.report.selection import ModelSelection, select
 from export.ladder.report import LadderReport
@@ -41,11 +41,13 @@ class Material:
 
 def newest(selections: Sequence[ModelSelection]) -> str:
     """When the youngest record that is shown was made, ISO 8601."""
-    return max(
+    stamps = (
         record.created_at
         for each in selections
         for record in (*each.benchmarks, *each.invalid, *each.accuracies, *each.retrievals)
     )
+    # A wrong clock's date is no news.
+    return max(stamps, key=age_key)
 
 
 def probe_targets() -> dict[TargetName, str]:

@@ -140,13 +140,6 @@
     });
 
     for (const table of document.querySelectorAll("table.cards")) makeSortable(table);
-    // On a narrow screen rows are cards under one another: the headings are read out, and nothing there takes the focus.
-    const narrow = matchMedia("(max-width: 720px)");
-    const reach = () => {
-      for (const button of document.querySelectorAll("thead button")) button.tabIndex = narrow.matches ? -1 : 0;
-    };
-    narrow.addEventListener("change", reach);
-    reach();
 
     form.hidden = false;
     showState();

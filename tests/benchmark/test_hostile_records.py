@@ -83,6 +83,13 @@ def is_read(content: dict[str, Any]) -> bool:
         ("record_id", ID.replace("-", "")),
         ("created_at", "2026-03-01T00:00:00+00:00" + " " * 40),
         ("created_at", "20260301T000000Z"),
+        ("parity.samples", -1),
+        ("parity.cosine_min", 1.5),
+        ("parity.cosine_mean", -2.0),
+        ("parity.max_abs", -0.1),
+        ("parity.snr_db", 1e300),
+        ("parity.top1_agreement", 1.01),
+        ("parity.multibranch_cosine_min", 7.0),
     ],
 )
 def test_reader_and_schema_refuse_alike(make: Any, path: str, value: Any) -> None:

@@ -94,3 +94,13 @@ def test_retrieval_table(make: Any) -> None:
     assert "Retrieval on retrieval:pairs.csv, split all: 500 images, 2,500 captions" in html
     assert "recall@1 loses, recall@5 loses" in html
     assert html.count("text-<wbr>to-<wbr>image") == 2
+
+
+def test_a_record_dated_in_the_future_is_told_and_is_not_the_newest(make: Any) -> None:
+    sound = make.benchmark()
+    wrong = replace(make.benchmark(TargetName.TFLITE), created_at="2099-01-01T00:00:00.000000+00:00")
+    report = build_report(Material([sound, wrong]))
+    assert report.newest.startswith(sound.created_at[:10])
+    words = [alarm.words for alarm in report.models[0].alarms if "dated in the future" in alarm.words]
+    assert len(words) == 1 and words[0].startswith("1 record is dated in the future (up to 2099-01-01)")
+    assert not [alarm for alarm in build_report(Material([sound])).models[0].alarms if "future" in alarm.words]

@@ -297,6 +297,35 @@ def test_tables_are_sorted_by_mouse_and_keyboard(visit: Open) -> None:
     assert outline == "solid"
 
 
+def test_a_phone_with_a_keyboard_sorts_too(visit: Open) -> None:
+    page = visit(viewport={"width": 390, "height": 844})
+    heading = page.locator("table.cards thead th").first
+    button = heading.locator("button")
+    page.locator("table.cards").first.locator("xpath=..").focus()
+    page.keyboard.press("Tab")
+    expect(button).to_be_focused()
+    # It shows where it is, within the screen.
+    box = button.bounding_box()
+    assert box is not None and box["width"] > 20 and box["height"] > 10 and box["x"] + box["width"] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.keyboard.press("Enter")
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+
+
+def test_a_caution_is_no_error(visit: Open) -> None:
+    page = visit()
+    colours = page.evaluate(
+        """() => ["var(--red)", "var(--ink)"].map((value) => {
+            const probe = document.body.appendChild(document.createElement("p"));
+            probe.className = "note caution";
+            const own = getComputedStyle(probe).color;
+            probe.style.color = value;
+            return [own, getComputedStyle(probe).color];
+        })"""
+    )
+    assert colours[0][0] != colours[0][1] and colours[1][0] == colours[1][1]
+
+
 def test_signed_changes_are_sorted_as_numbers(visit: Open) -> None:
     page = visit()
     table = page.locator("table.changes")
