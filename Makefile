@@ -61,7 +61,7 @@ check: setup
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 perf: setup
-	$(BIN)/python -m benchmark.perf --model mobileclip_s0 --model mobileclip_s2 --model pocketclip_int8 \
+	$(BIN)/python -m pocketclip.benchmark.perf --model mobileclip_s0 --model mobileclip_s2 --model pocketclip_int8 \
 	  --markdown --out $(OUT) --json results/perf.json
 
 matrix: setup
@@ -69,15 +69,15 @@ matrix: setup
 	-$(BIN)/pocketclip export --model mobileclip_s0 --fresh-weights --target all --quantize all --tower both --out $(OUT)
 	$(BIN)/pocketclip bench --artifact $(OUT)/pocketclip_nano --artifact $(OUT)/mobileclip_s0 --launches 1 --iterations 15 \
 	  --profile --store $(STORE)
-	$(BIN)/python -m benchmark.matrix $(OUT)/pocketclip_nano $(OUT)/mobileclip_s0 --store $(STORE) --out docs/matrix.md
+	$(BIN)/python -m pocketclip.benchmark.commands.matrix $(OUT)/pocketclip_nano $(OUT)/mobileclip_s0 --store $(STORE) --out docs/matrix.md
 
 perf-arm64: setup
-	$(BIN)/python -m benchmark.arm64 perf --model pocketclip_nano --out $(OUT) --json results/arm64-nano.json
-	$(BIN)/python -m benchmark.arm64 perf --model mobileclip_s0 --counted 1 --out $(OUT) --json results/arm64-s0.json
+	$(BIN)/python -m pocketclip.benchmark.arm64 perf --model pocketclip_nano --out $(OUT) --json results/arm64-nano.json
+	$(BIN)/python -m pocketclip.benchmark.arm64 perf --model mobileclip_s0 --counted 1 --out $(OUT) --json results/arm64-s0.json
 
 trials: setup
 	$(BIN)/pocketclip export --model pocketclip_nano --target onnx --quantize fp32 --tower image --out $(OUT)
-	$(BIN)/python -m benchmark.trials $(OUT)/pocketclip_nano/onnx-fp32/image --store sqlite:///results/trials.sqlite
+	$(BIN)/python -m pocketclip.benchmark.trials $(OUT)/pocketclip_nano/onnx-fp32/image --store sqlite:///results/trials.sqlite
 
 train: setup
 	$(BIN)/pocketclip train --model pocketclip_nano --out runs/pocketclip_nano
@@ -87,7 +87,7 @@ fuzz: setup
 	$(BIN)/python -m tests.fuzz --tries 10000 --out results/fuzz.json
 
 study: setup
-	$(BIN)/python -m models.training.reinforcement_study --out runs/reinforcement
+	$(BIN)/python -m pocketclip.models.training.reinforcement_study --out runs/reinforcement
 
 clean:
 	rm -rf artifacts results report.html build *.egg-info

@@ -1,8 +1,8 @@
-"""`python -m benchmark` is the `bench` program."""
+"""`python -m pocketclip.benchmark` is the `bench` program."""
 
 from __future__ import annotations
 
-from benchmark.cli import main
+from pocketclip.benchmark.commands.bench import main
 
 if __name__ == "__main__":
     main()

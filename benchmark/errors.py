@@ -6,7 +6,7 @@ that a script can tell a phone to be unlocked from one to be charged. `code` is 
 
 from __future__ import annotations
 
-from models.errors import PocketClipError
+from pocketclip.models.errors import PocketClipError
 
 
 class BenchmarkError(PocketClipError):

@@ -1,6 +1,6 @@
-"""`python -m export`: the `export` program."""
+"""`python -m pocketclip.export`: the `export` program."""
 
-from export.cli import main
+from pocketclip.export.commands.export import main
 
 if __name__ == "__main__":
     main()

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.artifact import Artifact
-from export.errors import ArtifactCorruptError, ManifestError
-from export.feeding import image_input
-from export.manifest import TensorSpec
-from export.runtimes import Session
-from export.targets import open_session
-from models.errors import NonFiniteError
-from models.preprocess import PreprocessSpec
-from models.tokenizer import Tokenizer, TokenizerSpec, load_tokenizer
+from pocketclip.export.artifact.feeding import image_input
+from pocketclip.export.artifact.manifest import TensorSpec
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.errors import ArtifactCorruptError, ManifestError
+from pocketclip.export.runtimes import Session
+from pocketclip.export.targets import open_session
+from pocketclip.models.errors import NonFiniteError
+from pocketclip.models.pixels.preprocess import PreprocessSpec
+from pocketclip.models.text.tokenizer import Tokenizer, TokenizerSpec, load_tokenizer
 
 Embeddings = NDArray[np.float32]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.errors import PocketClipError
+from pocketclip.models.errors import PocketClipError
 
 
 class ExportError(PocketClipError):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from export.errors import ArtifactCorruptError, ModelRunError
-from models.untrusted.child import GIB, Bounds, Child, ChildFault
+from pocketclip.export.errors import ArtifactCorruptError, ModelRunError
+from pocketclip.models.reading_child import GIB, Bounds, Child, ChildFault
 
 Result = TypeVar("Result")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.calibration import GENERATED_SCENES, CalibrationRequest
-from export.manifest import Manifest, scheme_name
-from export.mixed.budget import DropBudget
-from export.mixed.plan import PrecisionPlan
-from export.own_samples import SampleRequest
-from export.passes.report import PassName
-from export.precision import InstructionSet, Precision, TargetName, Tower, default_instruction_set
-from models.config import AnyConfig
+from pocketclip.export.artifact.drop_budget import DropBudget
+from pocketclip.export.artifact.manifest import Manifest, scheme_name
+from pocketclip.export.artifact.pass_report import PassName
+from pocketclip.export.artifact.precision_plan import PrecisionPlan
+from pocketclip.export.inputs.calibration import GENERATED_SCENES, CalibrationRequest
+from pocketclip.export.own_samples import SampleRequest
+from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower, default_instruction_set
+from pocketclip.models.config import AnyConfig
 
 
 @dataclass(frozen=True)

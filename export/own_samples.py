@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from export.errors import CalibrationError
-from export.precision import Tower
-from models.errors import DatasetError, PocketClipError
+from pocketclip.export.errors import CalibrationError
+from pocketclip.export.precision import Tower
+from pocketclip.models.errors import DatasetError, PocketClipError
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    from models.config import AnyConfig
-    from models.data.left_out import LeftOut, LeftOutLog
-    from models.data.references import SampleReference
+    from pocketclip.models.config import AnyConfig
+    from pocketclip.models.data.left_out import LeftOut, LeftOutLog
+    from pocketclip.models.data.references import SampleReference
 
 T = TypeVar("T")
 # Names of samples, and how each is read.
@@ -86,7 +86,7 @@ def parse_own(text: str, purpose: str, option: str, *, also: str = "") -> str:
         CalibrationError: it is none, or there is nothing at that place.
     """
     if text.startswith(SOURCES):
-        from models.data.source import parse_source
+        from pocketclip.models.data.source import parse_source
 
         try:
             parse_source(text)
@@ -142,9 +142,9 @@ def read_own(
     Raises:
         CalibrationError: no data, too few, or too many samples that cannot be used; the message names the first.
     """
-    from models.data.left_out import LeftOutLog
-    from models.preprocess import preprocess
-    from models.tokenizer import load_tokenizer
+    from pocketclip.models.data.left_out import LeftOutLog
+    from pocketclip.models.pixels.preprocess import preprocess
+    from pocketclip.models.text.tokenizer import load_tokenizer
 
     log, folder = LeftOutLog(), not request.source.startswith(SOURCES)
     reading = _Reading(request, refused or {})
@@ -176,8 +176,8 @@ class _Reading:
         self.profiles: list[str] = []
 
     def take(self, found: Found[T], prepare: Callable[[T], np.ndarray]) -> None:
-        from models.colour_profiles import noted_profiles
-        from models.data.skips import reason_of
+        from pocketclip.models.data.skips import reason_of
+        from pocketclip.models.pixels.colour_profiles import noted_profiles
 
         with closing(found):
             for name, read in found:
@@ -209,9 +209,9 @@ class _Reading:
 
 
 def _folder_images(request: SampleRequest, left_out: LeftOutLog) -> Found[Image.Image]:
-    from models.data.image_files import images_below
-    from models.preprocess import decoded
-    from models.untrusted.printable import printable_path
+    from pocketclip.models.data.image_files import images_below
+    from pocketclip.models.pixels.preprocess import decoded
+    from pocketclip.models.untrusted.printable import printable_path
 
     def load(path: Path, name: str) -> Image.Image:
         # Under its name in the folder: no record holds a path of this machine.
@@ -227,8 +227,8 @@ def _folder_images(request: SampleRequest, left_out: LeftOutLog) -> Found[Image.
 
 
 def _folder_captions(request: SampleRequest, left_out: LeftOutLog) -> Found[str]:
-    from models.data.image_files import files_below, passed_over
-    from models.untrusted.printable import printable_line
+    from pocketclip.models.data.image_files import files_below, passed_over
+    from pocketclip.models.untrusted.printable import printable_line
 
     lines: list[tuple[str, Callable[[], str]]] = []
     for path, name in files_below(Path(request.source)):
@@ -243,7 +243,7 @@ def _folder_captions(request: SampleRequest, left_out: LeftOutLog) -> Found[str]
 
 def _lines_of(path: Path, name: str) -> list[tuple[str, Callable[[], str]]]:
     """The captions of a file, one a line; of a file that cannot be read one sample, which says why."""
-    from models.untrusted.files import read_bounded
+    from pocketclip.models.untrusted.files import read_bounded
 
     try:
         text = read_bounded(path, _MOST_CAPTION_FILE, error=DatasetError).decode("utf-8-sig")
@@ -267,7 +267,7 @@ class _Line:
     text: str
 
     def __call__(self) -> str:
-        from models.data.references import MOST_CAPTION
+        from pocketclip.models.data.references import MOST_CAPTION
 
         if len(self.text) > MOST_CAPTION:
             raise DatasetError(f"the caption has {len(self.text)} characters; at most {MOST_CAPTION} are read")
@@ -275,7 +275,7 @@ class _Line:
 
 
 def _source_images(request: SampleRequest, left_out: LeftOutLog) -> Found[Image.Image]:
-    from models.preprocess import decode_image
+    from pocketclip.models.pixels.preprocess import decode_image
 
     for reference in _references(request, left_out):
         yield reference.name, lambda it=reference: decode_image(it.read_image(), it.name)
@@ -288,10 +288,10 @@ def _source_captions(request: SampleRequest, left_out: LeftOutLog) -> Found[str]
 
 def _references(request: SampleRequest, left_out: LeftOutLog) -> Iterator[SampleReference]:
     """Samples in file order; of a table, which is often sorted, evenly spaced ones."""
-    from models.data.indexes import open_index
-    from models.data.pairs import references_from
-    from models.data.references import FileReference
-    from models.data.source import parse_source
+    from pocketclip.models.data.indexes import open_index
+    from pocketclip.models.data.pairs import references_from
+    from pocketclip.models.data.references import FileReference
+    from pocketclip.models.data.source import parse_source
 
     try:
         index = open_index(parse_source(request.source))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from export.artifact import Artifact
-    from export.bundle.reading import OpenedBundle
+    from pocketclip.export.artifact.reading import Artifact
+    from pocketclip.export.bundle.reading import OpenedBundle
 
 Sign = Callable[[object], None]
 
@@ -28,8 +28,8 @@ def rank_with_bundle(bundle: OpenedBundle, photograph: Path, labels: Sequence[st
         ImageError: the file is no image.
         BundleError, ArtifactCorruptError, NonFiniteError: as `export.bundle.classifying.classify`.
     """
-    from export.bundle.classifying import classify
-    from models.preprocess import load_image
+    from pocketclip.export.bundle.classifying import classify
+    from pocketclip.models.pixels.preprocess import load_image
 
     return Ranking(tuple(classify(bundle, load_image(photograph), labels, sign=sign)))
 
@@ -45,9 +45,9 @@ def rank_with_pair(
     """
     import numpy as np
 
-    from export.encoders import open_pair
-    from models.preprocess import load_image, preprocess
-    from models.zero_shot import rank_labels
+    from pocketclip.export.encoders import open_pair
+    from pocketclip.models.evaluation.zero_shot import rank_labels
+    from pocketclip.models.pixels.preprocess import load_image, preprocess
 
     loaded = load_image(photograph)
     with open_pair(image_artifact, text_artifact) as encoders:

@@ -9,16 +9,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from models.clip import ClipModel, reparameterize
-    from models.registry import create_model, get_preprocess, get_tokenizer, load_config
+    from pocketclip.models.registry import create_model, get_preprocess, get_tokenizer, load_config
+    from pocketclip.models.towers.clip import ClipModel, reparameterize
 
 _HOMES = {
-    "ClipModel": "models.clip",
-    "create_model": "models.registry",
-    "get_preprocess": "models.registry",
-    "get_tokenizer": "models.registry",
-    "load_config": "models.registry",
-    "reparameterize": "models.clip",
+    "ClipModel": "pocketclip.models.towers.clip",
+    "create_model": "pocketclip.models.registry",
+    "get_preprocess": "pocketclip.models.registry",
+    "get_tokenizer": "pocketclip.models.registry",
+    "load_config": "pocketclip.models.registry",
+    "reparameterize": "pocketclip.models.towers.clip",
 }
 
 __all__ = ["ClipModel", "create_model", "get_preprocess", "get_tokenizer", "load_config", "reparameterize"]
@@ -26,5 +26,5 @@ __all__ = ["ClipModel", "create_model", "get_preprocess", "get_tokenizer", "load
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'models' has no attribute {name!r}")
+        raise AttributeError(f"module 'pocketclip.models' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.errors import StorageError
+from pocketclip.models.errors import StorageError
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.clip import ClipModel, reparameterize
-from models.config import AnyConfig
-from models.open_clip_config import OpenClipConfig
-from models.open_clip_model import OpenClipModel
+from pocketclip.models.config import AnyConfig
+from pocketclip.models.open_clip_config import OpenClipConfig
+from pocketclip.models.towers.clip import ClipModel, reparameterize
+from pocketclip.models.towers.open_clip_model import OpenClipModel
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import hashlib
 import json
 from enum import StrEnum
 
-from models import documents
-from models.documents import document
-from models.errors import ConfigError
-from models.open_clip_config import OpenClipConfig
-from models.preprocess import PreprocessSpec
-from models.tokenizer import TokenizerSpec
-from models.untrusted.names import PlainName
+from pocketclip.models import documents
+from pocketclip.models.documents import document
+from pocketclip.models.errors import ConfigError
+from pocketclip.models.open_clip_config import OpenClipConfig
+from pocketclip.models.pixels.preprocess import PreprocessSpec
+from pocketclip.models.text.tokenizer import TokenizerSpec
+from pocketclip.models.untrusted.names import PlainName
 
 
 class TokenMixer(StrEnum):

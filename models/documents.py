@@ -13,11 +13,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
-from models import atomic
-from models.errors import PocketClipError
-from models.untrusted import json_text
-from models.untrusted.files import read_bounded
-from models.untrusted.printable import printable_line, printable_path
+from pocketclip.models import atomic
+from pocketclip.models.errors import PocketClipError
+from pocketclip.models.untrusted import json_text
+from pocketclip.models.untrusted.files import read_bounded
+from pocketclip.models.untrusted.printable import printable_line, printable_path
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

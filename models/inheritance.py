@@ -17,12 +17,12 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from models.clip import AnyModel, ClipModel
-from models.config import ImageTowerConfig, ModelConfig, VitTowerConfig
-from models.errors import CheckpointError
-from models.open_clip_model import OpenClipModel
-from models.tokenizer import load_tokenizer
-from models.vocabulary import FULL_VOCABULARY_SIZE
+from pocketclip.models.config import ImageTowerConfig, ModelConfig, VitTowerConfig
+from pocketclip.models.errors import CheckpointError
+from pocketclip.models.text.tokenizer import load_tokenizer
+from pocketclip.models.text.vocabulary import FULL_VOCABULARY_SIZE
+from pocketclip.models.towers.clip import AnyModel, ClipModel
+from pocketclip.models.towers.open_clip_model import OpenClipModel
 
 IMAGE, TEXT = "image_encoder.model.", "text_encoder."
 EMBEDDING = f"{TEXT}embedding_layer."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from models import documents
+from pocketclip.models import documents
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from models import documents
-from models.config import AnyConfig
-from models.documents import document
-from models.errors import ConfigError, choices
+from pocketclip.models import documents
+from pocketclip.models.config import AnyConfig
+from pocketclip.models.documents import document
+from pocketclip.models.errors import ConfigError, choices
 
 
 @document

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from models.open_clip_config import PREFIX, PREPROCESS_KEYS, OpenClipConfig
+from pocketclip.models.open_clip_config import PREFIX, PREPROCESS_KEYS, OpenClipConfig
 
 _MOST_TAGS = 3
 

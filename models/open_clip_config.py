@@ -7,12 +7,12 @@ import hashlib
 import json
 from typing import Any
 
-from models import documents
-from models.documents import document
-from models.errors import ConfigError, UnknownModelError
-from models.preprocess import Interpolation, PreprocessSpec, ResizeMode
-from models.tokenizer import TokenizerSpec
-from models.untrusted.names import PlainName
+from pocketclip.models import documents
+from pocketclip.models.documents import document
+from pocketclip.models.errors import ConfigError, UnknownModelError
+from pocketclip.models.pixels.preprocess import Interpolation, PreprocessSpec, ResizeMode
+from pocketclip.models.text.tokenizer import TokenizerSpec
+from pocketclip.models.untrusted.names import PlainName
 
 PREFIX = "open_clip:"
 # Of a pretrained tag's entry, what the images must go through.

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models import documents
-from models.errors import ConfigError, UnknownModelError, choices
-from models.run_folder import MODEL_FILE, WEIGHTS_FILE, is_run_folder, own_weights, run_of
+from pocketclip.models import documents
+from pocketclip.models.errors import ConfigError, UnknownModelError, choices
+from pocketclip.models.run_folder import MODEL_FILE, WEIGHTS_FILE, is_run_folder, own_weights, run_of
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    from models.clip import AnyModel
-    from models.config import AnyConfig
-    from models.tokenizer import Tokenizer
+    from pocketclip.models.config import AnyConfig
+    from pocketclip.models.text.tokenizer import Tokenizer
+    from pocketclip.models.towers.clip import AnyModel
 
 _FOLDER = Path(__file__).parent
 # In place of a checkpoint: random weights, always the same, also where the model comes with trained ones.
@@ -94,8 +94,8 @@ def resolve_config(reference: str, changes: Sequence[str] = (), weights: str | N
         UnknownModelError: no model of that name.
         ConfigError: a file or a change does not fit; the message names the place.
     """
-    from models.modifications import modify, parse_changes
-    from models.open_clip_config import PREFIX, open_clip_config
+    from pocketclip.models.modifications import modify, parse_changes
+    from pocketclip.models.open_clip_config import PREFIX, open_clip_config
 
     if reference.startswith(PREFIX):
         config = open_clip_config(reference, weights if weights and _is_tag(weights) else None)
@@ -163,8 +163,8 @@ def choose_model(reference: str, changes: Sequence[str] = (), weights: str | Non
 
 
 def _cautions(reference: str, config: AnyConfig, changes: Sequence[str]) -> tuple[str, ...]:
-    from models.open_clip_choices import unstated_choices
-    from models.open_clip_config import PREFIX, OpenClipConfig
+    from pocketclip.models.open_clip_choices import unstated_choices
+    from pocketclip.models.open_clip_config import PREFIX, OpenClipConfig
 
     if not reference.startswith(PREFIX) or not isinstance(config, OpenClipConfig) or config.pretrained is not None:
         return ()
@@ -177,13 +177,13 @@ def checkpoint_of(config: AnyConfig, weights: str | None) -> Path | None:
     Raises:
         CheckpointError: there is no such file, or it cannot be fetched.
     """
-    from models.open_clip_config import OpenClipConfig
-    from models.weights_source import fetch_weights
+    from pocketclip.models.checkpoints.weights_source import fetch_weights
+    from pocketclip.models.open_clip_config import OpenClipConfig
 
     if weights == FRESH_WEIGHTS:
         return None
     if isinstance(config, OpenClipConfig) and config.pretrained is not None and weights in (None, config.pretrained):
-        from models.open_clip_model import fetch_open_clip_weights
+        from pocketclip.models.towers.open_clip_model import fetch_open_clip_weights
 
         return fetch_open_clip_weights(config)
     return shipped_weights(config) if weights is None else fetch_weights(weights)
@@ -220,8 +220,8 @@ def build_model(config: AnyConfig, weights: str | None = None) -> AnyModel:
     """Builds the model of a configuration in eval mode; see `create_model`."""
     import torch
 
-    from models.checkpoint import load_weights
-    from models.open_clip_model import OpenClipModel, load_open_clip_weights
+    from pocketclip.models.checkpoints.checkpoint import load_weights
+    from pocketclip.models.towers.open_clip_model import OpenClipModel, load_open_clip_weights
 
     source = checkpoint_of(config, weights)
     # Both towers of an export are built in processes of their own: fresh weights must be the same in each.
@@ -237,9 +237,9 @@ def build_model(config: AnyConfig, weights: str | None = None) -> AnyModel:
 
 def new_model(config: AnyConfig) -> AnyModel:
     """The model of a configuration with random weights from torch's generator, in training mode."""
-    from models.clip import ClipModel
-    from models.open_clip_config import OpenClipConfig
-    from models.open_clip_model import OpenClipModel
+    from pocketclip.models.open_clip_config import OpenClipConfig
+    from pocketclip.models.towers.clip import ClipModel
+    from pocketclip.models.towers.open_clip_model import OpenClipModel
 
     return OpenClipModel(config) if isinstance(config, OpenClipConfig) else ClipModel(config)
 
@@ -266,14 +266,14 @@ def build_trained_model(reference: str) -> AnyModel:
 
 def get_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of a model: `(texts) -> (N, context_length)` int32 ids."""
-    from models.tokenizer import load_tokenizer
+    from pocketclip.models.text.tokenizer import load_tokenizer
 
     return load_tokenizer(resolve_config(name).tokenizer)
 
 
 def get_preprocess(name: str) -> Callable[[Image.Image], np.ndarray]:
     """The preprocessing of a model: `(PIL image) -> (3, S, S)` float32."""
-    from models.preprocess import preprocessor
+    from pocketclip.models.pixels.preprocess import preprocessor
 
     return preprocessor(resolve_config(name).preprocess)
 
@@ -283,9 +283,9 @@ def _is_tag(weights: str) -> bool:
 
 
 def _read_config(path: Path) -> AnyConfig:
-    from models.config import ModelConfig
-    from models.modifications import ModifiedConfig, modify
-    from models.open_clip_config import OpenClipConfig
+    from pocketclip.models.config import ModelConfig
+    from pocketclip.models.modifications import ModifiedConfig, modify
+    from pocketclip.models.open_clip_config import OpenClipConfig
 
     if documents.has_key(path, "base", error=ConfigError):
         modified = documents.read(ModifiedConfig, path, error=ConfigError)

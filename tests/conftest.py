@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 
-from models.user_cache import user_cache
+from pocketclip.models.user_cache import user_cache
 
 if TYPE_CHECKING:
-    from export.job import ExportResult
+    from pocketclip.export.job import ExportResult
 
 DATA = Path(__file__).parent / "data"
 REPOSITORY = Path(__file__).parent.parent
@@ -59,7 +59,7 @@ def pocketclip() -> Run:
     def run(*arguments: str | Path, timeout: float = 300, **options: object) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1"}
         return subprocess.run(
-            [sys.executable, str(REPOSITORY / "pocketclip.py"), *map(str, arguments)],
+            [sys.executable, "-m", "pocketclip", *map(str, arguments)],
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -101,11 +101,11 @@ def nano_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, st
 
 
 def _export_nano(out: Path) -> dict[tuple[str, str, str], ExportResult]:
-    from export.job import ExportJob
-    from export.precision import Tower
-    from export.targets import TARGETS
-    from export.workers import LOG_NAME, run_jobs
-    from models.registry import load_config
+    from pocketclip.export.job import ExportJob
+    from pocketclip.export.jobs.workers import LOG_NAME, run_jobs
+    from pocketclip.export.precision import Tower
+    from pocketclip.export.targets import TARGETS
+    from pocketclip.models.registry import load_config
 
     # It stands where an earlier try failed.
     out.mkdir(exist_ok=True)

@@ -12,7 +12,7 @@ import os
 import sys
 from typing import Callable
 
-from benchmark.agent.measurement import JobFailure, measure
+from pocketclip.benchmark.agent.measurement import JobFailure, measure
 
 RESULT_VERSION = 4
 RESULT_LINE = "POCKETCLIP-RESULT"

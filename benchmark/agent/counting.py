@@ -13,8 +13,8 @@ import sys
 
 import numpy as np
 
-from benchmark.agent.__main__ import main
-from benchmark.agent.measurement import (
+from pocketclip.benchmark.agent.__main__ import main
+from pocketclip.benchmark.agent.measurement import (
     JobFailure,
     check_job,
     import_runtime,
@@ -24,7 +24,7 @@ from benchmark.agent.measurement import (
     worded,
     write_outputs,
 )
-from export import runtimes
+from pocketclip.export import runtimes
 
 # A file descriptor that no program has open: closing it does nothing, and the counter sees it.
 MARK = 0x504B4350

@@ -17,8 +17,8 @@ from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 
-from benchmark.agent import machine, memory
-from export import runtimes
+from pocketclip.benchmark.agent import machine, memory
+from pocketclip.export import runtimes
 
 JOB_VERSION = 3
 # What the runtimes' Python packages are opened with here.

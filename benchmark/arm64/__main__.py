@@ -1,4 +1,4 @@
-"""`python -m benchmark.arm64`: instructions per inference on an emulated arm64 phone."""
+"""`python -m pocketclip.benchmark.arm64`: instructions per inference on an emulated arm64 phone."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models import command_line
+from pocketclip.models.terminal import command_line
 
 if TYPE_CHECKING:
-    from benchmark.arm64.counting import CountSettings
-    from benchmark.comparison.candidates import Candidate
-    from models.errors import PocketClipError
+    from pocketclip.benchmark.arm64.counting import CountSettings
+    from pocketclip.benchmark.perf.candidates import Candidate
+    from pocketclip.models.errors import PocketClipError
 
-app = command_line.new_app("benchmark.arm64", "Counts instructions per inference on an emulated arm64 phone.")
+app = command_line.new_app(
+    "pocketclip.benchmark.arm64", "Counts instructions per inference on an emulated arm64 phone."
+)
 
 WarmupOption = Annotated[int, typer.Option("--warmup", min=0, help="Inferences of a process that are not counted.")]
 CountedOption = Annotated[int, typer.Option("--counted", min=1, help="Inferences of a process that are counted.")]
@@ -27,7 +29,7 @@ JsonOption = Annotated[Path | None, typer.Option("--json", help="File for the co
 @app.command("create")
 def create_command() -> None:
     """Makes the emulated phone, or finds it in the cache, and prints its folder."""
-    from benchmark.arm64.root import ensure_root
+    from pocketclip.benchmark.arm64.root import ensure_root
 
     print(ensure_root(command_line.note).root)
 
@@ -46,10 +48,10 @@ def count_command(
     json: JsonOption = None,
 ) -> None:
     """Counts artefacts, and plain model files beside them."""
-    from benchmark.arm64.counting import CountSettings
-    from benchmark.comparison.candidates import candidate_of, plain_candidate
-    from benchmark.errors import CountingError
-    from export.artifact import find_artifacts, load_artifact
+    from pocketclip.benchmark.arm64.counting import CountSettings
+    from pocketclip.benchmark.errors import CountingError
+    from pocketclip.benchmark.perf.candidates import candidate_of, plain_candidate
+    from pocketclip.export.artifact.reading import find_artifacts, load_artifact
 
     candidates = []
     for pair in plain or []:
@@ -79,15 +81,15 @@ def perf_command(
     json: JsonOption = None,
 ) -> None:
     """Compares the converters' plain calls with our exports in fp32 and static int8, exporting what is not there."""
-    from benchmark.arm64.counting import CountSettings
-    from benchmark.arm64.root import check_host
-    from benchmark.comparison.exports import Subject, make_candidates
-    from benchmark.comparison.plain_export import PLAIN_FILES
-    from benchmark.errors import CountingError
-    from export.calibration import parse_calibration
-    from export.precision import Tower
-    from export.targets import parse_targets
-    from models.errors import choices
+    from pocketclip.benchmark.arm64.counting import CountSettings
+    from pocketclip.benchmark.arm64.root import check_host
+    from pocketclip.benchmark.errors import CountingError
+    from pocketclip.benchmark.perf.exports import Subject, make_candidates
+    from pocketclip.benchmark.perf.plain_export import PLAIN_FILES
+    from pocketclip.export.inputs.calibration import parse_calibration
+    from pocketclip.export.precision import Tower
+    from pocketclip.export.targets import parse_targets
+    from pocketclip.models.errors import choices
 
     # Before the exports, which take minutes.
     check_host()
@@ -108,11 +110,11 @@ def perf_command(
 def _count(
     candidates: Sequence[Candidate], settings: CountSettings, json: Path | None, failures: Iterable[PocketClipError]
 ) -> None:
-    from benchmark.arm64.counting import count_all, make_report
-    from benchmark.arm64.root import ensure_root
-    from benchmark.arm64.table import count_table, faults, shortfalls
-    from benchmark.errors import CountingError
-    from models import documents
+    from pocketclip.benchmark.arm64.counting import count_all, make_report
+    from pocketclip.benchmark.arm64.root import ensure_root
+    from pocketclip.benchmark.arm64.table import count_table, faults, shortfalls
+    from pocketclip.benchmark.errors import CountingError
+    from pocketclip.models import documents
 
     emulator = ensure_root(command_line.note)
     records = []

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark.statistics import summarize_counts
-from models.documents import document
+from pocketclip.benchmark.statistics.summaries import summarize_counts
+from pocketclip.models.documents import document
 
 SCHEMA_VERSION = 1
 

@@ -17,13 +17,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.agent_archive import build_counting_agent
-from benchmark.agent_runner import ResultError, check_announced, check_identity, ending_code, parse_outputs
-from benchmark.arm64.count_records import CountRecord, CountReport
-from benchmark.arm64.emulator import PYTHON, Counter, Counts, Emulator
-from benchmark.arm64.pins import PINS, Pins
-from benchmark.comparison.candidates import Candidate
-from benchmark.errors import (
+from pocketclip.benchmark.arm64.count_records import CountRecord, CountReport
+from pocketclip.benchmark.arm64.emulator import PYTHON, Counter, Counts, Emulator
+from pocketclip.benchmark.arm64.pins import PINS, Pins
+from pocketclip.benchmark.errors import (
     AgentError,
     CountingError,
     DeviceDisconnectedError,
@@ -31,15 +28,24 @@ from benchmark.errors import (
     MeasurementError,
     TransportError,
 )
-from benchmark.golden_check import cosines
-from benchmark.protocol import JOB_VERSION, Failure, InputFile, OutputFile
-from benchmark.scratch import scratch_folder
-from benchmark.statistics import summarize_counts
-from benchmark.transport import Execution
-from benchmark.transport.device_paths import below
-from export.budgets import Budget
-from models import documents
-from models.documents import document
+from pocketclip.benchmark.perf.candidates import Candidate
+from pocketclip.benchmark.runners.agent_archive import build_counting_agent
+from pocketclip.benchmark.runners.agent_runner import (
+    ResultError,
+    check_announced,
+    check_identity,
+    ending_code,
+    parse_outputs,
+)
+from pocketclip.benchmark.runners.golden_check import cosines
+from pocketclip.benchmark.runners.protocol import JOB_VERSION, Failure, InputFile, OutputFile
+from pocketclip.benchmark.runners.scratch import scratch_folder
+from pocketclip.benchmark.statistics.summaries import summarize_counts
+from pocketclip.benchmark.transport import Execution
+from pocketclip.benchmark.transport.device_paths import below
+from pocketclip.export.parity.budgets import Budget
+from pocketclip.models import documents
+from pocketclip.models.documents import document
 
 
 @dataclass(frozen=True)

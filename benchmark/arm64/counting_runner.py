@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.agent_archive import build_counting_agent, digest
-from benchmark.agent_runner import AgentRun, CountedRun
-from benchmark.arm64.counting import CountSettings, run_process
-from benchmark.arm64.emulator import Counter, Counts, Emulator, parse_counts
-from benchmark.comparison.candidates import candidate_of
-from benchmark.records import RunSettings
-from benchmark.transport.base import Execution
-from benchmark.transport.shell import ShellTransport
-from export.artifact import Artifact
+from pocketclip.benchmark.arm64.counting import CountSettings, run_process
+from pocketclip.benchmark.arm64.emulator import Counter, Counts, Emulator, parse_counts
+from pocketclip.benchmark.perf.candidates import candidate_of
+from pocketclip.benchmark.records.benchmark import RunSettings
+from pocketclip.benchmark.runners.agent_archive import build_counting_agent, digest
+from pocketclip.benchmark.runners.agent_runner import AgentRun, CountedRun
+from pocketclip.benchmark.transport.base import Execution
+from pocketclip.benchmark.transport.shell import ShellTransport
+from pocketclip.export.artifact.reading import Artifact
 
 WARMUP_INFERENCES = 1
 

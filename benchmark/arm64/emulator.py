@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from benchmark.agent.counting import MARK
-from benchmark.errors import CountingError, EmulatorError
-from benchmark.transport import Execution, LocalTransport
-from models.atomic import storage_errors
-from models.untrusted.numbers import parse_whole
+from pocketclip.benchmark.agent.counting import MARK
+from pocketclip.benchmark.errors import CountingError, EmulatorError
+from pocketclip.benchmark.transport import Execution, LocalTransport
+from pocketclip.models.atomic import storage_errors
+from pocketclip.models.untrusted.numbers import parse_whole
 
 PYTHON = "/usr/bin/python3"
 

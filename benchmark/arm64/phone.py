@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from benchmark.arm64.root import check_host, root_folder
-from benchmark.rooted_phone import ADDRESS, RootedPhone
-from models.user_cache import user_cache
+from pocketclip.benchmark.arm64.root import check_host, root_folder
+from pocketclip.benchmark.arm64.rooted_phone import ADDRESS, RootedPhone
+from pocketclip.models.user_cache import user_cache
 
 __all__ = ["ADDRESS", "WORKSPACES", "Phone", "find_phone"]
 

@@ -16,13 +16,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark.arm64.emulator import PROGRAMS_FOLDER, PYTHON, Emulator
-from benchmark.arm64.pins import LAUNCHER_SOURCE, PINS, Pins
-from benchmark.debian_root import extract_debian, only_one, run_tool
-from benchmark.errors import EmulatorError
-from export.runtimes import RUNTIMES
-from models import atomic
-from models.user_cache import user_cache
+from pocketclip.benchmark.arm64.debian_root import extract_debian, only_one, run_tool
+from pocketclip.benchmark.arm64.emulator import PROGRAMS_FOLDER, PYTHON, Emulator
+from pocketclip.benchmark.arm64.pins import LAUNCHER_SOURCE, PINS, Pins
+from pocketclip.benchmark.errors import EmulatorError
+from pocketclip.export.runtimes import RUNTIMES
+from pocketclip.models import atomic
+from pocketclip.models.user_cache import user_cache
 
 PLUGIN_SOURCE = Path(__file__).parent / "count.c"
 # Where Debian's Python looks for what pip installed.

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmark import formatting
-from benchmark.arm64.count_records import CountRecord, ratio
-from benchmark.comparison.candidates import PLAIN
-from benchmark.statistics import REPEATABLE_SHARE
-from export.precision import Precision
+from pocketclip.benchmark.arm64.count_records import CountRecord, ratio
+from pocketclip.benchmark.perf.candidates import PLAIN
+from pocketclip.benchmark.statistics import formatting
+from pocketclip.benchmark.statistics.summaries import REPEATABLE_SHARE
+from pocketclip.export.precision import Precision
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from models.terminal_table import TerminalTable
+    from pocketclip.models.terminal.table import TerminalTable
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def count_table(records: Sequence[CountRecord]) -> TerminalTable:
     """One row per file, in the order given; ratios are to files of the same model, tower and runtime."""
     from rich.text import Text
 
-    from models.terminal_table import TerminalTable, figure_columns, name_column
+    from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column
 
     rows: list[tuple[str | Text, ...]] = []
     for record in records:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmark.devices.device import Device
-from benchmark.devices.host_device import HostDevice
-from benchmark.devices.opening import open_device
+from pocketclip.benchmark.devices.device import Device
+from pocketclip.benchmark.devices.host_device import HostDevice
+from pocketclip.benchmark.devices.opening import open_device
 
 __all__ = ["Device", "HostDevice", "open_device"]

@@ -7,24 +7,24 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from benchmark.agent_runner import Runner
-from benchmark.devices import shell_facts
-from benchmark.devices.android.properties import AndroidFacts, android_facts, parse_properties
-from benchmark.devices.device import require_accelerator, untimed_on
-from benchmark.devices.table import DeviceEntry
-from benchmark.errors import DeviceUnsupportedError
-from benchmark.launch_records import MachineState
-from benchmark.option_values import ANDROID_ACCELERATORS
-from benchmark.phone_app.android_app import AndroidApp, ask_facts, clear_leftovers, shared_folder, stop
-from benchmark.phone_app.apk import Apk, find_apk
-from benchmark.phone_app.app_runner import AppRunner
-from benchmark.phone_app.installing import WORKSPACES, check_fits, ensure_installed
-from benchmark.phone_app.steady import check_unlocked, put_back_leftovers, steady
-from benchmark.records import CPU, DeviceFacts, RunSettings
-from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
-from benchmark.scratch import scratch_folder
-from benchmark.transport.shell import ShellTransport
-from export.precision import TargetName
+from pocketclip.benchmark.devices import shell_facts
+from pocketclip.benchmark.devices.device import require_accelerator, untimed_on
+from pocketclip.benchmark.devices.table import DeviceEntry
+from pocketclip.benchmark.errors import DeviceUnsupportedError
+from pocketclip.benchmark.phone_app.android_app import AndroidApp, ask_facts, clear_leftovers, shared_folder, stop
+from pocketclip.benchmark.phone_app.apk import Apk, find_apk
+from pocketclip.benchmark.phone_app.app_runner import AppRunner
+from pocketclip.benchmark.phone_app.installing import WORKSPACES, check_fits, ensure_installed
+from pocketclip.benchmark.phone_app.steady import check_unlocked, put_back_leftovers, steady
+from pocketclip.benchmark.platforms.android.properties import AndroidFacts, android_facts, parse_properties
+from pocketclip.benchmark.records.accelerators import ANDROID_ACCELERATORS
+from pocketclip.benchmark.records.benchmark import CPU, DeviceFacts, RunSettings
+from pocketclip.benchmark.records.launch import MachineState
+from pocketclip.benchmark.runners.agent_runner import Runner
+from pocketclip.benchmark.runners.resuming_runner import RECONNECT_SECONDS, ResumingRunner
+from pocketclip.benchmark.runners.scratch import scratch_folder
+from pocketclip.benchmark.transport.shell import ShellTransport
+from pocketclip.export.precision import TargetName
 
 Say = Callable[[str], object]
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmark.arm64.phone import find_phone
-from benchmark.devices.table import DeviceEntry, TransportName
-from benchmark.errors import (
+from pocketclip.benchmark.arm64.phone import find_phone
+from pocketclip.benchmark.devices.table import DeviceEntry, TransportName
+from pocketclip.benchmark.errors import (
     AmbiguousDeviceError,
     BenchmarkError,
     DeviceNotFoundError,
@@ -17,7 +17,7 @@ from benchmark.errors import (
     DeviceUnauthorizedError,
     MissingProgramError,
 )
-from benchmark.transport.adb import AdbDevice, adb_devices
+from pocketclip.benchmark.transport.adb import AdbDevice, adb_devices
 
 READY = "device"
 
@@ -104,7 +104,8 @@ def list_attached(table: Mapping[str, DeviceEntry]) -> tuple[list[Attached], lis
 
 
 def _add_iphones(table: Mapping[str, DeviceEntry], found: list[Attached], notes: list[str]) -> None:
-    from benchmark.devices.apple.ways import choose_way, fits
+    from pocketclip.benchmark.devices.attached_iphones import fits
+    from pocketclip.benchmark.platforms.apple.ways import choose_way
 
     known = [entry for entry in table.values() if entry.transport is TransportName.IOS]
     try:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from benchmark.agent_runner import Runner
-from benchmark.errors import DeviceUnsupportedError
-from benchmark.launch_records import MachineState
-from benchmark.records import CPU, DEVICE_DEFAULT, DeviceFacts, LoadMode, RunSettings
-from export.precision import TargetName
-from models.errors import choices
+from pocketclip.benchmark.errors import DeviceUnsupportedError
+from pocketclip.benchmark.records.benchmark import CPU, DEVICE_DEFAULT, DeviceFacts, LoadMode, RunSettings
+from pocketclip.benchmark.records.launch import MachineState
+from pocketclip.benchmark.runners.agent_runner import Runner
+from pocketclip.export.precision import TargetName
+from pocketclip.models.errors import choices
 
 
 class Device(Protocol):

@@ -4,49 +4,30 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from benchmark import host
-from benchmark.arm64.phone import Phone, find_phone
-from benchmark.arm64.root import check_host
-from benchmark.devices.android.storage import free_bytes
-from benchmark.devices.android_app_device import AndroidAppDevice
-from benchmark.devices.attached import find_adb_device
-from benchmark.devices.leases import lease
-from benchmark.devices.opening import local_device, open_adb_device
-from benchmark.devices.shell_device import ShellDevice
-from benchmark.devices.table import DeviceEntry, TransportName
-from benchmark.errors import BenchmarkError
-from benchmark.launch_records import MachineState
-from benchmark.phone_app.apk import Apk, find_apk
-from benchmark.phone_app.installing import WORKSPACES as APP_WORKSPACES
-from benchmark.phone_app.installing import installed_sha256
-from benchmark.phone_app.steady import check_unlocked
-from benchmark.scratch import scratch_folder
-from benchmark.transport.adb import adb_devices
-from benchmark.transport.shell import ShellTransport
-from benchmark.transport.ssh import SshTransport
-from benchmark.validity import gates_for, judge_state
-
-LEAST_FREE_BYTES = 500_000_000
-
-Outcome = TypeVar("Outcome")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A precondition: `detail` is what was found; `fix` what to do where it is not met, else None."""
-
-    precondition: str
-    detail: str
-    fix: str | None = None
-
-    @property
-    def met(self) -> bool:
-        """Whether the device may be used as far as this goes."""
-        return self.fix is None
+from pocketclip.benchmark.arm64.phone import Phone, find_phone
+from pocketclip.benchmark.arm64.root import check_host
+from pocketclip.benchmark.devices.android_app_device import AndroidAppDevice
+from pocketclip.benchmark.devices.attached import find_adb_device
+from pocketclip.benchmark.devices.finding import LEAST_FREE_BYTES, Finding, attempt
+from pocketclip.benchmark.devices.leases import lease
+from pocketclip.benchmark.devices.opening import local_device, open_adb_device
+from pocketclip.benchmark.devices.shell_device import ShellDevice
+from pocketclip.benchmark.devices.table import DeviceEntry, TransportName
+from pocketclip.benchmark.errors import BenchmarkError
+from pocketclip.benchmark.phone_app.apk import Apk, find_apk
+from pocketclip.benchmark.phone_app.installing import WORKSPACES as APP_WORKSPACES
+from pocketclip.benchmark.phone_app.installing import installed_sha256
+from pocketclip.benchmark.phone_app.steady import check_unlocked
+from pocketclip.benchmark.platforms import host
+from pocketclip.benchmark.platforms.android.storage import free_bytes
+from pocketclip.benchmark.records.launch import MachineState
+from pocketclip.benchmark.records.validity import gates_for, judge_state
+from pocketclip.benchmark.runners.scratch import scratch_folder
+from pocketclip.benchmark.transport.adb import adb_devices
+from pocketclip.benchmark.transport.shell import ShellTransport
+from pocketclip.benchmark.transport.ssh import SshTransport
 
 
 def examine(entry: DeviceEntry, app: Path | None = None) -> Iterator[Finding]:
@@ -176,7 +157,7 @@ def _ssh(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
 
 
 def _ios(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
-    from benchmark.devices.apple.iphone_doctor import examine_iphone
+    from pocketclip.benchmark.devices.iphone_doctor import examine_iphone
 
     yield from examine_iphone(entry, app)
 
@@ -231,23 +212,6 @@ def _told(transport: ShellTransport, line: str) -> str:
     if execution.exit_code != 0:
         raise BenchmarkError(f"`{line}` fails there: {execution.describe()}")
     return execution.stdout.strip()
-
-
-def attempt(
-    precondition: str, action: Callable[[], Outcome], worded: Callable[[Outcome], str]
-) -> tuple[Finding, Outcome | None]:
-    """What came of an action in words, and its outcome; None, with the fix, where it failed."""
-    try:
-        outcome = action()
-    except BenchmarkError as error:
-        if error.fix is not None:
-            return Finding(precondition, str(error).removesuffix(f"; {error.fix}"), error.fix), None
-        # Most messages end with what to do.
-        detail, _, fix = str(error).rpartition("; ")
-        if not detail or fix.startswith(("stderr: ", "nothing on stderr")):
-            detail, fix = str(error), "see what the device says there"
-        return Finding(precondition, detail, fix), None
-    return Finding(precondition, worded(outcome)), outcome
 
 
 _EXAMINATIONS: dict[TransportName, Callable[[DeviceEntry, Path | None], Iterator[Finding]]] = {

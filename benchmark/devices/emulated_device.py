@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from benchmark.agent_runner import Runner
-from benchmark.arm64.counting_runner import CountingRunner, ShellCounter
-from benchmark.arm64.phone import WORKSPACES, Phone
-from benchmark.arm64.pins import PINS
-from benchmark.arm64.root import ensure_root
-from benchmark.devices.device import require_python_agent, untimed_on
-from benchmark.devices.table import DeviceEntry
-from benchmark.errors import DeviceUnsupportedError, EmulatorError
-from benchmark.host import parse_isa
-from benchmark.launch_records import MachineState
-from benchmark.records import CPU, DeviceFacts, DeviceKind, RunSettings, utc_now
-from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
-from export.precision import TargetName
+from pocketclip.benchmark.arm64.counting_runner import CountingRunner, ShellCounter
+from pocketclip.benchmark.arm64.phone import WORKSPACES, Phone
+from pocketclip.benchmark.arm64.pins import PINS
+from pocketclip.benchmark.arm64.root import ensure_root
+from pocketclip.benchmark.devices.device import require_python_agent, untimed_on
+from pocketclip.benchmark.devices.table import DeviceEntry
+from pocketclip.benchmark.errors import DeviceUnsupportedError, EmulatorError
+from pocketclip.benchmark.platforms.host import parse_isa
+from pocketclip.benchmark.records.benchmark import CPU, DeviceFacts, DeviceKind, RunSettings, utc_now
+from pocketclip.benchmark.records.launch import MachineState
+from pocketclip.benchmark.runners.agent_runner import Runner
+from pocketclip.benchmark.runners.resuming_runner import RECONNECT_SECONDS, ResumingRunner
+from pocketclip.export.precision import TargetName
 
 # Every inference takes the same instructions: more of them only take longer.
 MOST_COUNTED = 2

@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Callable
 from importlib import metadata
 
-from benchmark.errors import DeviceUnsupportedError
-from benchmark.transport.device_paths import removal_line
-from benchmark.transport.shell import ShellTransport
+from pocketclip.benchmark.errors import DeviceUnsupportedError
+from pocketclip.benchmark.transport.device_paths import removal_line
+from pocketclip.benchmark.transport.shell import ShellTransport
 
 CACHE = ".cache/pocketclip"
 _READY = ".pocketclip-ready"

@@ -7,18 +7,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from benchmark import host
-from benchmark.agent import machine
-from benchmark.agent_archive import build_agent
-from benchmark.agent_runner import AgentRunner, Runner
-from benchmark.devices.device import require_python_agent, untimed_on
-from benchmark.errors import MeasurementError
-from benchmark.launch_records import MachineState
-from benchmark.records import CPU, DeviceFacts, RunSettings
-from benchmark.scratch import scratch_folder
-from benchmark.transport.local import LocalTransport
-from export.precision import TargetName
-from models import documents
+from pocketclip.benchmark.agent import machine
+from pocketclip.benchmark.devices.device import require_python_agent, untimed_on
+from pocketclip.benchmark.errors import MeasurementError
+from pocketclip.benchmark.platforms import host
+from pocketclip.benchmark.records.benchmark import CPU, DeviceFacts, RunSettings
+from pocketclip.benchmark.records.launch import MachineState
+from pocketclip.benchmark.runners.agent_archive import build_agent
+from pocketclip.benchmark.runners.agent_runner import AgentRunner, Runner
+from pocketclip.benchmark.runners.scratch import scratch_folder
+from pocketclip.benchmark.transport.local import LocalTransport
+from pocketclip.export.precision import TargetName
+from pocketclip.models import documents
 
 
 class HostDevice:

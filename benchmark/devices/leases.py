@@ -17,9 +17,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from benchmark.errors import DeviceBusyError
-from models.atomic import storage_errors
-from models.user_cache import user_cache
+from pocketclip.benchmark.errors import DeviceBusyError
+from pocketclip.models.atomic import storage_errors
+from pocketclip.models.user_cache import user_cache
 
 # Where tests that run side by side keep theirs apart.
 VARIABLE = "POCKETCLIP_LEASES"

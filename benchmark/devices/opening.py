@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.devices.attached import find_adb_device
-from benchmark.devices.device import Device
-from benchmark.devices.host_device import HostDevice
-from benchmark.devices.table import DeviceEntry, TransportName, find_entry, load_table
-from benchmark.transport.adb import AdbDevice, AdbTransport, adb_devices
-from benchmark.transport.ssh import SshTransport
+from pocketclip.benchmark.devices.attached import find_adb_device
+from pocketclip.benchmark.devices.device import Device
+from pocketclip.benchmark.devices.host_device import HostDevice
+from pocketclip.benchmark.devices.table import DeviceEntry, TransportName, find_entry, load_table
+from pocketclip.benchmark.transport.adb import AdbDevice, AdbTransport, adb_devices
+from pocketclip.benchmark.transport.ssh import SshTransport
 
 if TYPE_CHECKING:
-    from benchmark.devices.android_app_device import AndroidAppDevice
-    from benchmark.devices.shell_device import ShellDevice
+    from pocketclip.benchmark.devices.android_app_device import AndroidAppDevice
+    from pocketclip.benchmark.devices.shell_device import ShellDevice
 
 Say = Callable[[str], object]
 
@@ -51,14 +51,14 @@ def local_device(entry: DeviceEntry) -> HostDevice:
     """This computer as the device that an entry describes."""
     if entry.system is None:
         return HostDevice(entry.name)
-    from benchmark.devices.apple.mac_device import MacDevice
+    from pocketclip.benchmark.devices.mac_device import MacDevice
 
     return MacDevice(entry.name)
 
 
 def _emulated(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
-    from benchmark.arm64.phone import find_phone
-    from benchmark.devices.emulated_device import EmulatedDevice
+    from pocketclip.benchmark.arm64.phone import find_phone
+    from pocketclip.benchmark.devices.emulated_device import EmulatedDevice
 
     return EmulatedDevice(entry, find_phone(), say=say)
 
@@ -75,8 +75,8 @@ def open_adb_device(
     Raises:
         TransportError: it does not answer.
     """
-    from benchmark.devices.android_app_device import AndroidAppDevice
-    from benchmark.devices.shell_device import ShellDevice
+    from pocketclip.benchmark.devices.android_app_device import AndroidAppDevice
+    from pocketclip.benchmark.devices.shell_device import ShellDevice
 
     # A device that adb reaches over the network has an address for a serial.
     address = found.serial if ":" in found.serial else None
@@ -88,15 +88,16 @@ def open_adb_device(
 
 
 def _ssh(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
-    from benchmark.devices.shell_device import ShellDevice
+    from pocketclip.benchmark.devices.shell_device import ShellDevice
 
     host = entry.match.host or ""
     return ShellDevice(entry, SshTransport(host, entry.name, options=entry.ssh), host, say=say)
 
 
 def _ios(entry: DeviceEntry, say: Say, app: Path | None) -> Device:
-    from benchmark.devices.apple.iphone_device import IPhoneDevice
-    from benchmark.devices.apple.ways import choose_way, find_phone
+    from pocketclip.benchmark.devices.attached_iphones import find_phone
+    from pocketclip.benchmark.devices.iphone_device import IPhoneDevice
+    from pocketclip.benchmark.platforms.apple.ways import choose_way
 
     way = choose_way(entry.way)
     return IPhoneDevice(entry, find_phone(entry, way.list_phones(), way.name), way, say=say, app=app)

@@ -6,19 +6,19 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from benchmark.agent_archive import build_agent
-from benchmark.agent_runner import AgentRunner, Runner
-from benchmark.devices import shell_facts
-from benchmark.devices.device import require_python_agent, untimed_on
-from benchmark.devices.environment import BoardEnvironment
-from benchmark.devices.table import DeviceEntry, TransportName
-from benchmark.errors import DeviceUnsupportedError
-from benchmark.launch_records import MachineState
-from benchmark.records import CPU, DeviceFacts, RunSettings
-from benchmark.resuming_runner import RECONNECT_SECONDS, ResumingRunner
-from benchmark.scratch import scratch_folder
-from benchmark.transport.shell import ShellTransport
-from export.precision import TargetName
+from pocketclip.benchmark.devices import shell_facts
+from pocketclip.benchmark.devices.device import require_python_agent, untimed_on
+from pocketclip.benchmark.devices.environment import BoardEnvironment
+from pocketclip.benchmark.devices.table import DeviceEntry, TransportName
+from pocketclip.benchmark.errors import DeviceUnsupportedError
+from pocketclip.benchmark.records.benchmark import CPU, DeviceFacts, RunSettings
+from pocketclip.benchmark.records.launch import MachineState
+from pocketclip.benchmark.runners.agent_archive import build_agent
+from pocketclip.benchmark.runners.agent_runner import AgentRunner, Runner
+from pocketclip.benchmark.runners.resuming_runner import RECONNECT_SECONDS, ResumingRunner
+from pocketclip.benchmark.runners.scratch import scratch_folder
+from pocketclip.benchmark.transport.shell import ShellTransport
+from pocketclip.export.precision import TargetName
 
 _WORKSPACES = {TransportName.ADB: "/data/local/tmp", TransportName.SSH: "/tmp"}
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from benchmark.devices.android.power import parse_battery, parse_power_saver
-from benchmark.devices.android.properties import android_facts, parse_properties
-from benchmark.devices.android.thermal import parse_thermal
-from benchmark.devices.table import DeviceEntry, TransportName
-from benchmark.errors import TransportError
-from benchmark.host import instance_id, parse_cpu_name, parse_isa
-from benchmark.launch_records import MachineState
-from benchmark.record_fields import LONGEST_NAME
-from benchmark.records import DeviceFacts, DeviceKind
-from benchmark.transport.shell import ShellTransport
-from models.untrusted.numbers import parse_finite, parse_whole
-from models.untrusted.printable import printable_line
+from pocketclip.benchmark.devices.table import DeviceEntry, TransportName
+from pocketclip.benchmark.errors import TransportError
+from pocketclip.benchmark.platforms.android.power import parse_battery, parse_power_saver
+from pocketclip.benchmark.platforms.android.properties import android_facts, parse_properties
+from pocketclip.benchmark.platforms.android.thermal import parse_thermal
+from pocketclip.benchmark.platforms.host import instance_id, parse_cpu_name, parse_isa
+from pocketclip.benchmark.records.benchmark import DeviceFacts, DeviceKind
+from pocketclip.benchmark.records.fields import LONGEST_NAME
+from pocketclip.benchmark.records.launch import MachineState
+from pocketclip.benchmark.transport.shell import ShellTransport
+from pocketclip.models.untrusted.numbers import parse_finite, parse_whole
+from pocketclip.models.untrusted.printable import printable_line
 
 _SECTION = "#POCKETCLIP "
 

@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MinLen
 
-from benchmark.errors import DeviceTableError, UnknownDeviceError
-from benchmark.transport.device_paths import ABSOLUTE_PATH
-from models import documents
-from models.documents import document
+from pocketclip.benchmark.errors import DeviceTableError, UnknownDeviceError
+from pocketclip.benchmark.transport.device_paths import ABSOLUTE_PATH
+from pocketclip.models import documents
+from pocketclip.models.documents import document
 
 BUILT_IN = Path(__file__).parents[1] / "devices.toml"
 VARIABLE = "POCKETCLIP_DEVICES"

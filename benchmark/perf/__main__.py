@@ -1,4 +1,4 @@
-"""`python -m benchmark.perf`: our exports against the converters' plain calls on this computer."""
+"""`python -m pocketclip.benchmark.perf`: our exports against the converters' plain calls on this computer."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from models import command_line
+from pocketclip.models.terminal import command_line
 
-app = command_line.new_app("benchmark.perf", "Times our exports against the converters' plain calls.")
+app = command_line.new_app("pocketclip.benchmark.perf", "Times our exports against the converters' plain calls.")
 
 
 @app.command(no_args_is_help=True)
@@ -27,18 +27,18 @@ def perf_command(
     """Exports what is not there yet, times everything, and says which goals are met."""
     import datetime
 
-    from benchmark.comparison.exports import Subject, make_candidates
-    from benchmark.errors import MeasurementError
-    from benchmark.host import host_facts
-    from benchmark.perf import table
-    from benchmark.perf.comparison_records import PerfRecord, PerfReport
-    from benchmark.perf.goals import judge
-    from benchmark.perf.measuring import TimedGroup, TimingSettings, time_group
-    from export.calibration import GENERATED_SCENES
-    from export.precision import Tower, host_instruction_set
-    from export.targets import TARGETS, parse_targets
-    from models import complexity, documents
-    from models.registry import resolve_config
+    from pocketclip.benchmark.errors import MeasurementError
+    from pocketclip.benchmark.perf import table
+    from pocketclip.benchmark.perf.comparison_records import PerfRecord, PerfReport
+    from pocketclip.benchmark.perf.exports import Subject, make_candidates
+    from pocketclip.benchmark.perf.goals import judge
+    from pocketclip.benchmark.perf.measuring import TimedGroup, TimingSettings, time_group
+    from pocketclip.benchmark.platforms.host import host_facts
+    from pocketclip.export.inputs.calibration import GENERATED_SCENES
+    from pocketclip.export.precision import Tower, host_instruction_set
+    from pocketclip.export.targets import TARGETS, parse_targets
+    from pocketclip.models import complexity, documents
+    from pocketclip.models.registry import resolve_config
 
     towers = list(Tower) if tower == "both" else [command_line.parse_choice(Tower, "--tower", tower)]
     facts = host_facts("host")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
-from models.documents import document
+from pocketclip.models.documents import document
 
 SCHEMA_VERSION = 1
 
@@ -61,7 +61,7 @@ class Ratio:
     @property
     def interval(self) -> tuple[float, float] | None:
         """95 % bootstrap interval of the median; None for fewer than five processes."""
-        from benchmark.statistics import launch_interval
+        from pocketclip.benchmark.statistics.summaries import launch_interval
 
         return launch_interval(self.values)
 

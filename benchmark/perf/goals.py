@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmark.perf.comparison_records import PerfRecord, Ratio
-from export.precision import Precision, Tower
+from pocketclip.benchmark.perf.comparison_records import PerfRecord, Ratio
+from pocketclip.export.precision import Precision, Tower
 
 PLAIN = "plain"
 FP32, INT8 = str(Precision.FP32), str(Precision.INT8_STATIC)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.errors import MeasurementError
-from benchmark.perf.comparison_records import PerfRecord
-from benchmark.worker_call import call_worker
-from export.runtimes import runtime_version
+from pocketclip.benchmark.errors import MeasurementError
+from pocketclip.benchmark.perf.comparison_records import PerfRecord
+from pocketclip.benchmark.runners.worker_call import call_worker
+from pocketclip.export.runtimes import runtime_version
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def time_group(group: TimedGroup, settings: TimingSettings) -> PerfRecord:
 def _run_process(job: dict[str, object], group: TimedGroup, timeout: float) -> dict[str, Any]:
     what = f"timing {group.model} {group.tower} with {group.runtime}"
     line = call_worker(
-        "benchmark.perf.timing_worker",
+        "pocketclip.benchmark.perf.timing_worker",
         job,
         what=what,
         error=MeasurementError,

@@ -6,11 +6,11 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmark.perf.comparison_records import PerfRecord, Ratio
-from benchmark.perf.goals import FP32, INT8, PLAIN, judge
+from pocketclip.benchmark.perf.comparison_records import PerfRecord, Ratio
+from pocketclip.benchmark.perf.goals import FP32, INT8, PLAIN, judge
 
 if TYPE_CHECKING:
-    from models.terminal_table import TerminalTable
+    from pocketclip.models.terminal.table import TerminalTable
 
 HEADINGS = ("model", "tower", "runtime", "file", "p50 ms", "of plain", "of fp32", "goal", "GEMM share")
 
@@ -42,7 +42,7 @@ def _worded(ratio: Ratio) -> str:
 
 def perf_table(records: Sequence[PerfRecord]) -> TerminalTable:
     """The rows for a terminal."""
-    from models.terminal_table import TerminalTable, figure_columns, name_column
+    from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column
 
     return TerminalTable(
         columns=[*map(name_column, HEADINGS[:4]), *figure_columns(*HEADINGS[4:])],

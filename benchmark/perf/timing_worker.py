@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from export import runtimes
+from pocketclip.export import runtimes
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:

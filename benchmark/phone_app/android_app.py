@@ -13,11 +13,7 @@ import shlex
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from benchmark.agent_archive import digest
-from benchmark.agent_runner import ResultError, check_arrived, check_identity, check_request
-from benchmark.devices.android.exit_info import Ending, parse_exits
-from benchmark.devices.android.instrumentation import RESULT_OK, Instrumented, parse_instrumentation
-from benchmark.errors import (
+from pocketclip.benchmark.errors import (
     AgentError,
     BenchmarkError,
     DeviceDisconnectedError,
@@ -26,8 +22,8 @@ from benchmark.errors import (
     TransferError,
     TransportError,
 )
-from benchmark.phone_app.apk import PACKAGE, Apk
-from benchmark.phone_app.app_protocol import (
+from pocketclip.benchmark.phone_app.apk import PACKAGE, Apk
+from pocketclip.benchmark.phone_app.app_protocol import (
     AppFacts,
     ForgetAnswer,
     ForgetRequest,
@@ -36,18 +32,22 @@ from benchmark.phone_app.app_protocol import (
     StageRequest,
     check_versions,
 )
-from benchmark.phone_app.app_runner import failure_error
-from benchmark.phone_app.installing import SPARE_BYTES
-from benchmark.phone_app.room import require_room
-from benchmark.phone_app.steady import wake
-from benchmark.protocol import AgentResult, Failure, Job
-from benchmark.transport.device_paths import below, leftovers_line, removal_line, short_hash
-from benchmark.transport.shell import ShellTransport
-from export.artifact import Artifact
-from export.errors import ArtifactCorruptError
-from export.manifest import FileEntry
-from export.paths import check_no_links
-from models import documents
+from pocketclip.benchmark.phone_app.app_runner import failure_error
+from pocketclip.benchmark.phone_app.installing import SPARE_BYTES
+from pocketclip.benchmark.phone_app.room import require_room
+from pocketclip.benchmark.phone_app.steady import wake
+from pocketclip.benchmark.platforms.android.exit_info import Ending, parse_exits
+from pocketclip.benchmark.platforms.android.instrumentation import RESULT_OK, Instrumented, parse_instrumentation
+from pocketclip.benchmark.runners.agent_archive import digest
+from pocketclip.benchmark.runners.agent_runner import ResultError, check_arrived, check_identity, check_request
+from pocketclip.benchmark.runners.protocol import AgentResult, Failure, Job
+from pocketclip.benchmark.transport.device_paths import below, leftovers_line, removal_line, short_hash
+from pocketclip.benchmark.transport.shell import ShellTransport
+from pocketclip.export.artifact.manifest import FileEntry
+from pocketclip.export.artifact.paths import check_no_links
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.errors import ArtifactCorruptError
+from pocketclip.models import documents
 
 COMPONENT = f"{PACKAGE}/{PACKAGE}.BenchInstrumentation"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmark.errors import AppMissingError
-from benchmark.transport.device_paths import APP_PACKAGE
-from benchmark.transport.shell import hash_file
+from pocketclip.benchmark.errors import AppMissingError
+from pocketclip.benchmark.transport.device_paths import APP_PACKAGE
+from pocketclip.benchmark.transport.shell import hash_file
 
 PACKAGE = APP_PACKAGE
 VARIABLE = "POCKETCLIP_ANDROID_APK"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from benchmark.phone_app.app_protocol import AppFacts
-from benchmark.protocol import AgentResult, Job
-from export.artifact import Artifact
+from pocketclip.benchmark.phone_app.app_protocol import AppFacts
+from pocketclip.benchmark.runners.protocol import AgentResult, Job
+from pocketclip.export.artifact.reading import Artifact
 
 
 class PhoneApp(Protocol):

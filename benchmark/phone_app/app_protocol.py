@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from benchmark.errors import AppOutdatedError
-from benchmark.protocol import JOB_VERSION, RESULT_VERSION, Failure
-from benchmark.record_fields import LongText, Name, Text
-from models.documents import document
-from models.untrusted import json_text
-from models.untrusted.names import RelativePath, Sha256
-from models.untrusted.numbers import Count, FileSize
+from pocketclip.benchmark.errors import AppOutdatedError
+from pocketclip.benchmark.records.fields import LongText, Name, Text
+from pocketclip.benchmark.runners.protocol import JOB_VERSION, RESULT_VERSION, Failure
+from pocketclip.models.documents import document
+from pocketclip.models.untrusted import json_text
+from pocketclip.models.untrusted.names import RelativePath, Sha256
+from pocketclip.models.untrusted.numbers import Count, FileSize
 
 
 @document

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from benchmark.agent_runner import AgentRun, parse_outputs
-from benchmark.errors import AgentError, DeviceFullError, MeasurementError
-from benchmark.phone_app.app import PhoneApp
-from benchmark.phone_app.app_protocol import AppFacts
-from benchmark.protocol import Failure, InputFile, new_job
-from benchmark.records import CPU, RunSettings
-from benchmark.validity import FIXES, InvalidityCode
-from export.artifact import Artifact
-from models.errors import choices
+from pocketclip.benchmark.errors import AgentError, DeviceFullError, MeasurementError
+from pocketclip.benchmark.phone_app.app import PhoneApp
+from pocketclip.benchmark.phone_app.app_protocol import AppFacts
+from pocketclip.benchmark.records.benchmark import CPU, RunSettings
+from pocketclip.benchmark.records.validity import FIXES, InvalidityCode
+from pocketclip.benchmark.runners.agent_runner import AgentRun, parse_outputs
+from pocketclip.benchmark.runners.protocol import Failure, InputFile, new_job
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.models.errors import choices
 
 # What an app refuses or breaks off for, and what to do about it.
 _FIXES: dict[str, str] = {
@@ -26,7 +26,7 @@ _FIXES: dict[str, str] = {
 
 
 class AppRunner:
-    """A `Runner` for phones; see `benchmark.agent_runner`."""
+    """A `Runner` for phones; see `benchmark.runners.agent_runner`."""
 
     def __init__(self, app: PhoneApp) -> None:
         self._app = app

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.errors import AppBuildError, AppMissingError, DeviceUnsupportedError
-from benchmark.phone_app.apk import find_apk
+from pocketclip.benchmark.errors import AppBuildError, AppMissingError, DeviceUnsupportedError
+from pocketclip.benchmark.phone_app.apk import find_apk
 
 OLDEST_JAVA = 17
 ANDROID_TASKS = (":bench:assembleRelease", ":app:assembleRelease")

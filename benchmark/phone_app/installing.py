@@ -5,9 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 
-from benchmark.devices.android.packages import Installation, parse_install, parse_package_path
-from benchmark.devices.android.storage import free_bytes
-from benchmark.errors import (
+from pocketclip.benchmark.errors import (
     AbiMismatchError,
     AndroidVersionError,
     AppInstallError,
@@ -16,9 +14,11 @@ from benchmark.errors import (
     DeviceFullError,
     TransportTimeoutError,
 )
-from benchmark.phone_app.apk import PACKAGE, Apk
-from benchmark.phone_app.room import require_room
-from benchmark.transport.shell import ShellTransport
+from pocketclip.benchmark.phone_app.apk import PACKAGE, Apk
+from pocketclip.benchmark.phone_app.room import require_room
+from pocketclip.benchmark.platforms.android.packages import Installation, parse_install, parse_package_path
+from pocketclip.benchmark.platforms.android.storage import free_bytes
+from pocketclip.benchmark.transport.shell import ShellTransport
 
 OLDEST_API = 26
 WORKSPACES = "/data/local/tmp"

@@ -14,20 +14,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from benchmark.agent_runner import ResultError, check_arrived, check_identity, check_request
-from benchmark.devices.apple.announced import read_console
-from benchmark.devices.apple.phone import ApplePhone
-from benchmark.errors import (
+from pocketclip.benchmark.errors import (
     AgentError,
     BenchmarkError,
     DeviceDisconnectedError,
     DeviceOfflineError,
     TransportError,
 )
-from benchmark.phone_app.app_protocol import AppFacts, SentFile, check_versions
-from benchmark.phone_app.app_runner import failure_error
-from benchmark.phone_app.iphone_package import IPhonePackage
-from benchmark.phone_app.iphone_requests import (
+from pocketclip.benchmark.phone_app.app_protocol import AppFacts, SentFile, check_versions
+from pocketclip.benchmark.phone_app.app_runner import failure_error
+from pocketclip.benchmark.phone_app.iphone_package import IPhonePackage
+from pocketclip.benchmark.phone_app.iphone_requests import (
     DOCUMENTS,
     FOLDER,
     JOB,
@@ -36,15 +33,18 @@ from benchmark.phone_app.iphone_requests import (
     facts_request,
     measure_request,
 )
-from benchmark.phone_app.room import require_room
-from benchmark.protocol import AgentResult, Job
-from benchmark.transport.base import Execution
-from benchmark.transport.device_paths import below, short_hash
-from benchmark.transport.shell import hash_file
-from export.artifact import Artifact
-from export.errors import ArtifactCorruptError
-from export.paths import check_no_links
-from models import documents
+from pocketclip.benchmark.phone_app.room import require_room
+from pocketclip.benchmark.platforms.apple.announced import read_console
+from pocketclip.benchmark.platforms.apple.phone import ApplePhone
+from pocketclip.benchmark.runners.agent_runner import ResultError, check_arrived, check_identity, check_request
+from pocketclip.benchmark.runners.protocol import AgentResult, Job
+from pocketclip.benchmark.transport.base import Execution
+from pocketclip.benchmark.transport.device_paths import below, short_hash
+from pocketclip.benchmark.transport.shell import hash_file
+from pocketclip.export.artifact.paths import check_no_links
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.errors import ArtifactCorruptError
+from pocketclip.models import documents
 
 # What iOS wants to be left over, besides the model and its compiled form.
 SPARE_BYTES = 64_000_000

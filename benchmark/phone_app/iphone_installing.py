@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark.devices.apple.phone import ApplePhone, InstalledApp
-from benchmark.errors import AppInstallError, BenchmarkError
-from benchmark.host import instance_id
-from benchmark.phone_app.iphone_package import IPhonePackage
-from models import documents
-from models.atomic import storage_errors
-from models.documents import document
-from models.user_cache import user_cache
+from pocketclip.benchmark.errors import AppInstallError, BenchmarkError
+from pocketclip.benchmark.phone_app.iphone_package import IPhonePackage
+from pocketclip.benchmark.platforms.apple.phone import ApplePhone, InstalledApp
+from pocketclip.benchmark.platforms.host import instance_id
+from pocketclip.models import documents
+from pocketclip.models.atomic import storage_errors
+from pocketclip.models.documents import document
+from pocketclip.models.user_cache import user_cache
 
 Say = Callable[[str], object]
 

@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from xml.parsers.expat import ExpatError
 
-from benchmark.errors import AppMissingError, AppSigningError
-from benchmark.transport.shell import hash_file
+from pocketclip.benchmark.errors import AppMissingError, AppSigningError
+from pocketclip.benchmark.transport.shell import hash_file
 
 VARIABLE = "POCKETCLIP_IOS_APP"
 

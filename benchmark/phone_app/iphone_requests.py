@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.phone_app.app_protocol import SentFile
-from benchmark.protocol import JOB_VERSION, Job
-from benchmark.transport.device_paths import DevicePathError, below
-from models import documents
+from pocketclip.benchmark.phone_app.app_protocol import SentFile
+from pocketclip.benchmark.runners.protocol import JOB_VERSION, Job
+from pocketclip.benchmark.transport.device_paths import DevicePathError, below
+from pocketclip.models import documents
 
 DOCUMENTS = "Documents"
 JOB = "job.json"

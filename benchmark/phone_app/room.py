@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.errors import DeviceFullError
+from pocketclip.benchmark.errors import DeviceFullError
 
 
 def require_room(label: str, what: str, need_bytes: int, free_bytes: int | None) -> None:

@@ -12,14 +12,14 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmark.devices.android.keyguard import parse_locked
-from benchmark.devices.android.power import parse_stay_on
-from benchmark.errors import BenchmarkError, ScreenLockedError
-from benchmark.host import instance_id
-from benchmark.transport.shell import ShellTransport
-from models import atomic, documents
-from models.documents import document
-from models.user_cache import user_cache
+from pocketclip.benchmark.errors import BenchmarkError, ScreenLockedError
+from pocketclip.benchmark.platforms.android.keyguard import parse_locked
+from pocketclip.benchmark.platforms.android.power import parse_stay_on
+from pocketclip.benchmark.platforms.host import instance_id
+from pocketclip.benchmark.transport.shell import ShellTransport
+from pocketclip.models import atomic, documents
+from pocketclip.models.documents import document
+from pocketclip.models.user_cache import user_cache
 
 _STAY_ON = "stay_on_while_plugged_in"
 _FIXED_PERFORMANCE = "cmd power set-fixed-performance-mode-enabled"

@@ -1,4 +1,4 @@
-"""`python -m benchmark.precision_costs`: what precisions of modules cost on each processor."""
+"""`python -m pocketclip.benchmark.precision_costs`: what precisions of modules cost on each processor."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from models import command_line
+from pocketclip.models.terminal import command_line
 
-app = command_line.new_app("benchmark.precision_costs", "Measures and fits what precisions of modules cost.")
+app = command_line.new_app("pocketclip.benchmark.precision_costs", "Measures and fits what precisions of modules cost.")
 
 FileArgument = Annotated[Path, typer.Argument(help="JSON file of the measurements; goes on where it ended.")]
 
@@ -28,11 +28,11 @@ def count_command(
     calibration: Annotated[str, typer.Option("--calibration", help="As of `pocketclip export`.")] = "scenes:8",
 ) -> None:
     """Converts a tower by random plans, and counts each file's instructions on the emulated phone."""
-    from benchmark.arm64.root import ensure_root
-    from benchmark.precision_costs.measuring import counted_files
-    from export.calibration import parse_calibration
-    from export.precision import Tower
-    from export.targets import parse_targets
+    from pocketclip.benchmark.arm64.root import ensure_root
+    from pocketclip.benchmark.precision_costs.measuring import counted_files
+    from pocketclip.export.inputs.calibration import parse_calibration
+    from pocketclip.export.precision import Tower
+    from pocketclip.export.targets import parse_targets
 
     emulator = ensure_root(command_line.note)
     chosen = command_line.parse_choice(Tower, "--tower", tower)
@@ -51,8 +51,8 @@ def time_command(
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Timed inferences of each file in each.")] = 40,
 ) -> None:
     """Times the converted files on this machine, on one thread."""
-    from benchmark.perf.measuring import TimingSettings
-    from benchmark.precision_costs.measuring import timed_files
+    from pocketclip.benchmark.perf.measuring import TimingSettings
+    from pocketclip.benchmark.precision_costs.measuring import timed_files
 
     for done in timed_files(file, work, TimingSettings(processes=processes, rounds=rounds)):
         command_line.note(done)
@@ -61,9 +61,9 @@ def time_command(
 @app.command("fit", no_args_is_help=True)
 def fit_command(file: FileArgument) -> None:
     """Fits the factors of each target and processor, and prints them with their errors."""
-    from benchmark.precision_costs.fitting import fit_all
-    from benchmark.precision_costs.measuring import read_measurements
-    from benchmark.precision_costs.table import as_python
+    from pocketclip.benchmark.precision_costs.fitting import fit_all
+    from pocketclip.benchmark.precision_costs.measuring import read_measurements
+    from pocketclip.benchmark.precision_costs.table import as_python
 
     print(as_python(fit_all(read_measurements(file).files)))
 

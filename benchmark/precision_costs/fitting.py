@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from benchmark.precision_costs.measuring import MeasuredFile
-from benchmark.precision_costs.subjects import make_subject
-from export.mixed.cost import CostGraph, Factors
-from export.mixed.units import collapsed
-from export.mixed.work import MULTIPLYING, Op, Work, work_of
-from export.precision import InstructionSet, Precision, TargetName, Tower
+from pocketclip.benchmark.precision_costs.measuring import MeasuredFile
+from pocketclip.benchmark.precision_costs.subjects import make_subject
+from pocketclip.export.mixed.cost import CostGraph, Factors
+from pocketclip.export.mixed.units import collapsed
+from pocketclip.export.mixed.work import MULTIPLYING, Op, Work, work_of
+from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
 
 # Every n-th plan is predicted by the factors that the others give.
 FOLDS = 5

@@ -14,25 +14,25 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.arm64.counting import CountSettings, run_process
-from benchmark.arm64.emulator import Counter
-from benchmark.comparison.candidates import Candidate
-from benchmark.errors import MeasurementError
-from benchmark.host import host_facts
-from benchmark.perf.measuring import TimedGroup, TimingSettings, time_group
-from benchmark.precision_costs.subjects import Subject, make_subject, random_plans
-from export.budgets import BUDGETS
-from export.calibration import CalibrationRequest, load_calibration
-from export.mixed import plan as plans
-from export.mixed.plan import KeptPrecision, PrecisionPlan, planned
-from export.mixed.units import collapsed
-from export.precision import Precision, TargetName, Tower
-from export.targets import TARGETS, load_target
-from export.targets.base import LoweringRequest
-from export.tower_module import INPUT_NAMES, OUTPUT_NAME
-from models import documents
-from models.documents import document
-from models.untrusted.numbers import Count, Positive
+from pocketclip.benchmark.arm64.counting import CountSettings, run_process
+from pocketclip.benchmark.arm64.emulator import Counter
+from pocketclip.benchmark.errors import MeasurementError
+from pocketclip.benchmark.perf.candidates import Candidate
+from pocketclip.benchmark.perf.measuring import TimedGroup, TimingSettings, time_group
+from pocketclip.benchmark.platforms.host import host_facts
+from pocketclip.benchmark.precision_costs.subjects import Subject, make_subject, random_plans
+from pocketclip.export.artifact import precision_plan as plans
+from pocketclip.export.artifact.precision_plan import KeptPrecision, PrecisionPlan, planned
+from pocketclip.export.inputs.calibration import CalibrationRequest, load_calibration
+from pocketclip.export.mixed.units import collapsed
+from pocketclip.export.parity.budgets import BUDGETS
+from pocketclip.export.passes.tower_module import INPUT_NAMES, OUTPUT_NAME
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.export.targets import TARGETS, load_target
+from pocketclip.export.targets.base import LoweringRequest
+from pocketclip.models import documents
+from pocketclip.models.documents import document
+from pocketclip.models.untrusted.numbers import Count, Positive
 
 SEED = 19
 FILE_NAMES = {

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import torch
 
-from export.mixed.units import units
-from export.passes.pipeline import Passed, apply_passes
-from export.passes.registry import passes_for
-from export.precision import InstructionSet, Precision, TargetName, Tower
-from export.tower_module import example_input, tower_module
-from models.clip import AnyModel
-from models.registry import build_model, choose_model
+from pocketclip.export.mixed.units import units
+from pocketclip.export.passes.pipeline import Passed, apply_passes
+from pocketclip.export.passes.registry import passes_for
+from pocketclip.export.passes.tower_module import example_input, tower_module
+from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
+from pocketclip.models.registry import build_model, choose_model
+from pocketclip.models.towers.clip import AnyModel
 
 _SHARES = (0.1, 0.3, 0.6)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from benchmark.precision_costs.fitting import TargetFit
-from export.mixed.work import Work
+from pocketclip.benchmark.precision_costs.fitting import TargetFit
+from pocketclip.export.mixed.work import Work
 
 
 def as_python(fits: Sequence[TargetFit]) -> str:

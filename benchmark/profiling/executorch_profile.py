@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.errors import ProfilingError
-from benchmark.profile_records import OpProfile, OpTime
-from export.runtimes import open_session, runtime_version
+from pocketclip.benchmark.errors import ProfilingError
+from pocketclip.benchmark.records.profile import OpProfile, OpTime
+from pocketclip.export.runtimes import open_session, runtime_version
 
 _WHOLE = "whole"
 _DELEGATES = "delegates alone"

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.errors import ProfilingError
-from benchmark.profile_records import OpProfile
-from benchmark.profiling.tally import Tally
-from export.runtimes import runtime_version
+from pocketclip.benchmark.errors import ProfilingError
+from pocketclip.benchmark.profiling.tally import Tally
+from pocketclip.benchmark.records.profile import OpProfile
+from pocketclip.export.runtimes import runtime_version
 
 _DELEGATE = "XNNPACK"
 _CPU = 1

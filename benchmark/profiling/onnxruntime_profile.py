@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.profile_records import OpProfile
-from benchmark.profiling.tally import Tally
+from pocketclip.benchmark.profiling.tally import Tally
+from pocketclip.benchmark.records.profile import OpProfile
 
 _KERNEL_SUFFIX = "_kernel_time"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.errors import ProfilingError
-from benchmark.profile_records import OpProfile
-from benchmark.profiling.worker import PROFILERS
-from benchmark.worker_call import call_worker
-from export.artifact import Artifact
-from models import documents
+from pocketclip.benchmark.errors import ProfilingError
+from pocketclip.benchmark.profiling.worker import PROFILERS
+from pocketclip.benchmark.records.profile import OpProfile
+from pocketclip.benchmark.runners.worker_call import call_worker
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.models import documents
 
 _WARMUP = 5
 _INFERENCES = 30
@@ -40,7 +40,7 @@ def profile_artifact(artifact: Artifact, runtime: str, *, threads: int = 1, infe
             "inferences": inferences,
         }
         found = call_worker(
-            "benchmark.profiling.worker",
+            "pocketclip.benchmark.profiling.worker",
             job,
             what=f"profiling {artifact.label}",
             error=ProfilingError,

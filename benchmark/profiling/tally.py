@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmark.profile_records import OpTime
+from pocketclip.benchmark.records.profile import OpTime
 
 
 @dataclass

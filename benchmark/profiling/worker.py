@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.errors import BenchmarkError
-from benchmark.profile_records import OpProfile
-from models import documents
+from pocketclip.benchmark.errors import BenchmarkError
+from pocketclip.benchmark.records.profile import OpProfile
+from pocketclip.models import documents
 
 # runtime -> module with `profile(model, samples, *, threads, warmup)`
 PROFILERS: dict[str, str] = {
-    "onnxruntime": "benchmark.profiling.onnxruntime_profile",
-    "executorch": "benchmark.profiling.executorch_profile",
-    "litert": "benchmark.profiling.litert_profile",
+    "onnxruntime": "pocketclip.benchmark.profiling.onnxruntime_profile",
+    "executorch": "pocketclip.benchmark.profiling.executorch_profile",
+    "litert": "pocketclip.benchmark.profiling.litert_profile",
 }
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark import formatting
-from benchmark.accuracy_records import AccuracyRecord, Recall, RetrievalRecord
-from benchmark.report.names import TARGET_NAMES, worded_scheme
-from benchmark.report.pairs import is_alarming
-from benchmark.report.selection import ModelSelection, data_set
-from benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
-from models.evaluation.published import published_accuracy
+from pocketclip.benchmark.records.accuracy import AccuracyRecord, Recall, RetrievalRecord
+from pocketclip.benchmark.report.names import TARGET_NAMES, worded_scheme
+from pocketclip.benchmark.report.pairs import is_alarming
+from pocketclip.benchmark.report.selection import ModelSelection, data_set
+from pocketclip.benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
+from pocketclip.benchmark.statistics import formatting
+from pocketclip.models.evaluation.published import published_accuracy
 
 _MINUS = "\N{MINUS SIGN}"
 _ACCURACY_COLUMNS = (

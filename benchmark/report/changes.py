@@ -6,13 +6,13 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.accuracy_records import AccuracyRecord, Comparison
-from benchmark.records import BenchmarkRecord
-from benchmark.report.comparison import Baseline, BaselineComparison, BaselineKind, Compared
-from benchmark.report.names import TARGET_NAMES, scheme_name
-from benchmark.report.selection import ModelSelection, data_set, operation
-from export.precision import Tower
-from models.judgement import Judgement, Verdict, judge_drop
+from pocketclip.benchmark.records.accuracy import AccuracyRecord, Comparison
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.report.comparison import Baseline, BaselineComparison, BaselineKind, Compared
+from pocketclip.benchmark.report.names import TARGET_NAMES, scheme_name
+from pocketclip.benchmark.report.selection import ModelSelection, data_set, operation
+from pocketclip.export.precision import Tower
+from pocketclip.models.statistics.judgement import Judgement, Verdict, judge_drop
 
 
 @dataclass(frozen=True)

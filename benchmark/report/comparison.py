@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
-from benchmark.errors import ReportError
-from benchmark.records import BenchmarkRecord
-from benchmark.report.names import scheme
-from benchmark.report.selection import ModelSelection, identity, operation
-from export.precision import Precision
-from models.errors import PocketClipError, choices
+from pocketclip.benchmark.errors import ReportError
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.report.names import scheme
+from pocketclip.benchmark.report.selection import ModelSelection, identity, operation
+from pocketclip.export.precision import Precision
+from pocketclip.models.errors import PocketClipError, choices
 
 
 class LatencyComparison(Protocol):
@@ -213,7 +213,7 @@ def _is_of(baseline: Baseline, record: BenchmarkRecord) -> bool:
         case BaselineKind.PRECISION:
             return scheme(artifact) == f"{artifact.target}-{baseline.name}"
         case BaselineKind.FLOAT:
-            from export.targets import TARGETS
+            from pocketclip.export.targets import TARGETS
 
             floats = (Precision.FP32, TARGETS[artifact.target].base)
             return scheme(artifact) in [f"{artifact.target}-{precision}" for precision in floats]

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from benchmark import formatting
-from benchmark.formatting import UNKNOWN
-from benchmark.report.accuracy_table import points
-from benchmark.report.changes import AccuracyChange, PairChange, pair_changes, side_name
-from benchmark.report.comparison import Baseline, BaselineComparison, BaselineKind, Compared
-from benchmark.report.device_tables import change, change_interval, median, verdict_words
-from benchmark.report.material import Material
-from benchmark.report.page import ComparisonSection
-from benchmark.report.pareto import pareto_figures
-from benchmark.report.selection import ModelSelection
-from benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
-from export.precision import Tower
+from pocketclip.benchmark.report.accuracy_table import points
+from pocketclip.benchmark.report.changes import AccuracyChange, PairChange, pair_changes, side_name
+from pocketclip.benchmark.report.comparison import Baseline, BaselineComparison, BaselineKind, Compared
+from pocketclip.benchmark.report.device_tables import change, change_interval, median, verdict_words
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.page import ComparisonSection
+from pocketclip.benchmark.report.pareto import pareto_figures
+from pocketclip.benchmark.report.selection import ModelSelection
+from pocketclip.benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
+from pocketclip.benchmark.statistics import formatting
+from pocketclip.benchmark.statistics.formatting import UNKNOWN
+from pocketclip.export.precision import Tower
 
 _NOTE = (
     "A change is the candidate's figure against the baseline's, below it the 95 % interval. Latency: medians over "

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from benchmark.report.accuracy_table import accuracy_tables, retrieval_tables
-from benchmark.report.comparison import BaselineComparison, compare_all
-from benchmark.report.comparison_section import comparison_section
-from benchmark.report.device_content import device_section
-from benchmark.report.environment import environments
-from benchmark.report.headline import alarms, tiles
-from benchmark.report.ladder_table import ladder_table
-from benchmark.report.material import Material, newest
-from benchmark.report.names import TARGET_NAMES
-from benchmark.report.page import ComparisonSection, ModelSection, Note, Report
-from benchmark.report.selection import ModelSelection
-from benchmark.report.table import Figure, Table
+from pocketclip.benchmark.report.accuracy_table import accuracy_tables, retrieval_tables
+from pocketclip.benchmark.report.comparison import BaselineComparison, compare_all
+from pocketclip.benchmark.report.comparison_section import comparison_section
+from pocketclip.benchmark.report.device_content import device_section
+from pocketclip.benchmark.report.environment import environments
+from pocketclip.benchmark.report.headline import alarms, tiles
+from pocketclip.benchmark.report.ladder_table import ladder_table
+from pocketclip.benchmark.report.material import Material, newest
+from pocketclip.benchmark.report.names import TARGET_NAMES
+from pocketclip.benchmark.report.page import ComparisonSection, ModelSection, Note, Report
+from pocketclip.benchmark.report.selection import ModelSelection
+from pocketclip.benchmark.report.table import Figure, Table
 
 
 def build_report(material: Material) -> Report:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark import statistics
-from benchmark.launch_records import Launch
-from benchmark.profile_records import OpProfile, Preparation
-from benchmark.statistics import delegates
+from pocketclip.benchmark.records.launch import Launch
+from pocketclip.benchmark.records.profile import OpProfile, Preparation
+from pocketclip.benchmark.statistics import summaries as statistics
+from pocketclip.benchmark.statistics.summaries import delegates
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark.records import BenchmarkRecord, DeviceKind
-from benchmark.report import device_tables
-from benchmark.report.comparison import BaselineComparison
-from benchmark.report.derived import summarize_minutes
-from benchmark.report.distributions import draw_distributions
-from benchmark.report.history import history_figure
-from benchmark.report.material import Material
-from benchmark.report.names import artifact_name, threads_name
-from benchmark.report.page import DeviceSection
-from benchmark.report.pairs import rank
-from benchmark.report.profile_tables import profile_table
-from benchmark.report.selection import ModelSelection, is_invalid
-from benchmark.report.sustained import describe_minute, draw_sustained, sustained_minutes, trend
-from benchmark.report.svg import both_widths
-from benchmark.report.table import Figure
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceKind
+from pocketclip.benchmark.report import device_tables
+from pocketclip.benchmark.report.comparison import BaselineComparison
+from pocketclip.benchmark.report.derived import summarize_minutes
+from pocketclip.benchmark.report.distributions import draw_distributions
+from pocketclip.benchmark.report.history import history_figure
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.names import artifact_name, threads_name
+from pocketclip.benchmark.report.page import DeviceSection
+from pocketclip.benchmark.report.pairs import rank
+from pocketclip.benchmark.report.profile_tables import profile_table
+from pocketclip.benchmark.report.selection import ModelSelection, is_invalid
+from pocketclip.benchmark.report.sustained import describe_minute, draw_sustained, sustained_minutes, trend
+from pocketclip.benchmark.report.svg import both_widths
+from pocketclip.benchmark.report.table import Figure
 
 
 def device_section(

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmark import formatting
-from benchmark.formatting import UNKNOWN
-from benchmark.records import BenchmarkRecord, BundledParity, DeviceKind, Status, is_future
-from benchmark.report.comparison import BaselineComparison, BaselineKind, Compared
-from benchmark.report.derived import summarize_preparation
-from benchmark.report.names import TARGET_NAMES, artifact_name, scheme_name
-from benchmark.report.pairs import Place, Standing
-from benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
-from benchmark.statistics import REPEATABLE_SHARE, launch_medians, p50_ns, summarize_counts
-from export.parity_report import ParityReport
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, BundledParity, DeviceKind, Status, is_future
+from pocketclip.benchmark.report.comparison import BaselineComparison, BaselineKind, Compared
+from pocketclip.benchmark.report.derived import summarize_preparation
+from pocketclip.benchmark.report.names import TARGET_NAMES, artifact_name, scheme_name
+from pocketclip.benchmark.report.pairs import Place, Standing
+from pocketclip.benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
+from pocketclip.benchmark.statistics import formatting
+from pocketclip.benchmark.statistics.formatting import UNKNOWN
+from pocketclip.benchmark.statistics.summaries import REPEATABLE_SHARE, launch_medians, p50_ns, summarize_counts
+from pocketclip.export.artifact.parity_report import ParityReport
 
 _MINUS = "\N{MINUS SIGN}"
 

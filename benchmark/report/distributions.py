@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmark.formatting import milliseconds
-from benchmark.records import BenchmarkRecord
-from benchmark.report import svg
-from benchmark.report.names import conditions, precision_name
-from benchmark.statistics import launch_medians, p50_ns
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.report import svg
+from pocketclip.benchmark.report.names import conditions, precision_name
+from pocketclip.benchmark.statistics.formatting import milliseconds
+from pocketclip.benchmark.statistics.summaries import launch_medians, p50_ns
 
 _BOX, _BOX_GAP, _ROW_GAP = 7.0, 3.0, 14.0
 _NARROW = 500

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from benchmark.formatting import UNKNOWN
-from benchmark.records import CPU, BenchmarkRecord, LoadMode
-from benchmark.report.names import DeviceLabels
-from benchmark.report.page import Environment
+from pocketclip.benchmark.records.benchmark import CPU, BenchmarkRecord, LoadMode
+from pocketclip.benchmark.report.names import DeviceLabels
+from pocketclip.benchmark.report.page import Environment
+from pocketclip.benchmark.statistics.formatting import UNKNOWN
 
 
 def environments(records: Sequence[BenchmarkRecord], labels: DeviceLabels) -> tuple[Environment, ...]:

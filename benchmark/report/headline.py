@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark import formatting
-from benchmark.accuracy_records import UNTRAINED, AccuracyRecord
-from benchmark.records import Status, is_future
-from benchmark.report.names import TARGET_NAMES, artifact_name, scheme
-from benchmark.report.page import Alarm, Tile
-from benchmark.report.pairs import is_alarming
-from benchmark.report.selection import ModelSelection
+from pocketclip.benchmark.records.accuracy import UNTRAINED, AccuracyRecord
+from pocketclip.benchmark.records.benchmark import Status, is_future
+from pocketclip.benchmark.report.names import TARGET_NAMES, artifact_name, scheme
+from pocketclip.benchmark.report.page import Alarm, Tile
+from pocketclip.benchmark.report.pairs import is_alarming
+from pocketclip.benchmark.report.selection import ModelSelection
+from pocketclip.benchmark.statistics import formatting
 
 
 def tiles(selection: ModelSelection) -> tuple[Tile, ...]:

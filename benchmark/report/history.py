@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.formatting import milliseconds
-from benchmark.records import BenchmarkRecord
-from benchmark.report import svg
-from benchmark.report.names import conditions, precision_name
-from benchmark.report.selection import ModelSelection, identity
-from benchmark.report.table import Figure
-from benchmark.statistics import launch_interval, launch_medians, p50_ns
-from export.precision import TargetName, Tower
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.report import svg
+from pocketclip.benchmark.report.names import conditions, precision_name
+from pocketclip.benchmark.report.selection import ModelSelection, identity
+from pocketclip.benchmark.report.table import Figure
+from pocketclip.benchmark.statistics.formatting import milliseconds
+from pocketclip.benchmark.statistics.summaries import launch_interval, launch_medians, p50_ns
+from pocketclip.export.precision import TargetName, Tower
 
 _NARROW = 500
 _TALL = 210.0

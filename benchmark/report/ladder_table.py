@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark import formatting
-from benchmark.errors import ReportError
-from benchmark.report.names import TARGET_NAMES, precision_name
-from benchmark.report.selection import ModelSelection
-from benchmark.report.table import Cell, Column, Row, Table, make_row, text_column
-from export.ladder.report import LadderReport, Rung, RungName, Status, Verification
-from models import documents
+from pocketclip.benchmark.errors import ReportError
+from pocketclip.benchmark.report.names import TARGET_NAMES, precision_name
+from pocketclip.benchmark.report.selection import ModelSelection
+from pocketclip.benchmark.report.table import Cell, Column, Row, Table, make_row, text_column
+from pocketclip.benchmark.statistics import formatting
+from pocketclip.export.ladder.report import LadderReport, Rung, RungName, Status, Verification
+from pocketclip.models import documents
 
 # What a device gave stands in each device's own table.
 _RUNGS = tuple(name for name in RungName if name is not RungName.DEVICE)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from benchmark.report.content import build_report
-from benchmark.report.material import Material
-from benchmark.report.page import ComparisonSection, DeviceSection, ModelSection
-from benchmark.report.table import Cell, Figure, Row, Table
-from models.untrusted.printable import printable_line
-from models.version import tool_version
+from pocketclip.benchmark.report.content import build_report
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.page import ComparisonSection, DeviceSection, ModelSection
+from pocketclip.benchmark.report.table import Cell, Figure, Row, Table
+from pocketclip.models.terminal.version import tool_version
+from pocketclip.models.untrusted.printable import printable_line
 
 # What means something to Markdown in the middle of a line, or to the HTML that it becomes.
 _SPECIAL = {character: f"\\{character}" for character in "\\`*_[]|~"} | {"<": "&lt;", "&": "&amp;", "\n": " "}

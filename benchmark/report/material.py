@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
-from benchmark.records import BenchmarkRecord, age_key
-from benchmark.report.comparison import Baseline, check_baseline
-from benchmark.report.selection import ModelSelection, select
-from export.ladder.report import LadderReport
-from export.precision import TargetName
+from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, age_key
+from pocketclip.benchmark.report.comparison import Baseline, check_baseline
+from pocketclip.benchmark.report.selection import ModelSelection, select
+from pocketclip.export.ladder.report import LadderReport
+from pocketclip.export.precision import TargetName
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def newest(selections: Sequence[ModelSelection]) -> str:
 
 def probe_targets() -> dict[TargetName, str]:
     """Targets whose packages are missing, with the reason and the command that adds them."""
-    from export import targets
+    from pocketclip.export import targets
 
     found = {target: targets.probe(target) for target in TargetName}
     return {

@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from benchmark.records import CPU, ArtifactIdentity, BenchmarkRecord, DeviceFacts, LoadMode, RunSettings
-from export.precision import TargetName
+from pocketclip.benchmark.records.benchmark import (
+    CPU,
+    ArtifactIdentity,
+    BenchmarkRecord,
+    DeviceFacts,
+    LoadMode,
+    RunSettings,
+)
+from pocketclip.export.precision import TargetName
 
 TARGET_NAMES: dict[TargetName, str] = {
     TargetName.ONNX: "ONNX",

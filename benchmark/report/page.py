@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmark.records import DeviceFacts
-from benchmark.report.table import Figure, Table
+from pocketclip.benchmark.records.benchmark import DeviceFacts
+from pocketclip.benchmark.report.table import Figure, Table
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from benchmark.accuracy_records import AccuracyRecord
-from benchmark.records import BenchmarkRecord, DeviceKind, Status
-from benchmark.report.names import TARGET_NAMES, conditions, precision_name, scheme_name
-from benchmark.statistics import p50_ns
-from export.precision import Precision, TargetName
-from models.judgement import Verdict
+from pocketclip.benchmark.records.accuracy import AccuracyRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceKind, Status
+from pocketclip.benchmark.report.names import TARGET_NAMES, conditions, precision_name, scheme_name
+from pocketclip.benchmark.statistics.summaries import p50_ns
+from pocketclip.export.precision import Precision, TargetName
+from pocketclip.models.statistics.judgement import Verdict
 
 
 def is_alarming(record: AccuracyRecord) -> bool:
-    """Whether the pair is proven to lose more against PyTorch than is tolerated; the rule is `models.judgement`'s."""
+    """Whether the pair is proven to lose more against PyTorch than is tolerated, by `models.statistics.judgement`."""
     return record.cost is not None and record.cost.judgement.verdict is Verdict.LOSES_MORE
 
 

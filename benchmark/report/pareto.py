@@ -6,17 +6,17 @@ import itertools
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from benchmark.accuracy_records import AccuracyRecord
-from benchmark.formatting import megabytes, milliseconds, percent
-from benchmark.records import DeviceKind
-from benchmark.report import svg
-from benchmark.report.headline import pytorch
-from benchmark.report.names import TARGET_NAMES
-from benchmark.report.pairs import Pair
-from benchmark.report.selection import ModelSelection, data_set
-from benchmark.report.svg import Box
-from benchmark.report.table import Figure
-from export.precision import TargetName
+from pocketclip.benchmark.records.accuracy import AccuracyRecord
+from pocketclip.benchmark.records.benchmark import DeviceKind
+from pocketclip.benchmark.report import svg
+from pocketclip.benchmark.report.headline import pytorch
+from pocketclip.benchmark.report.names import TARGET_NAMES
+from pocketclip.benchmark.report.pairs import Pair
+from pocketclip.benchmark.report.selection import ModelSelection, data_set
+from pocketclip.benchmark.report.svg import Box
+from pocketclip.benchmark.report.table import Figure
+from pocketclip.benchmark.statistics.formatting import megabytes, milliseconds, percent
+from pocketclip.export.precision import TargetName
 
 _NARROW = 500
 _NOTE = (

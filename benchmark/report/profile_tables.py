@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from benchmark import formatting
-from benchmark.records import BenchmarkRecord
-from benchmark.report.derived import OpShare, share_between_ops, share_outside_delegates, top_ops
-from benchmark.report.names import artifact_name
-from benchmark.report.table import Cell, Column, Table, make_row, text_column
-from benchmark.statistics import delegates
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.report.derived import OpShare, share_between_ops, share_outside_delegates, top_ops
+from pocketclip.benchmark.report.names import artifact_name
+from pocketclip.benchmark.report.table import Cell, Column, Table, make_row, text_column
+from pocketclip.benchmark.statistics import formatting
+from pocketclip.benchmark.statistics.summaries import delegates
 
 MOST_OPS = 8
 

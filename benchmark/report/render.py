@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.report.content import build_report
-from benchmark.report.material import Material
-from benchmark.report.names import break_points
-from models.version import tool_version
+from pocketclip.benchmark.report.content import build_report
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.names import break_points
+from pocketclip.models.terminal.version import tool_version
 
 _FOLDER = Path(__file__).parent
 

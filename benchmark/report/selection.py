@@ -6,12 +6,12 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord, Side
-from benchmark.errors import ReportError
-from benchmark.records import BenchmarkRecord, DeviceKind, Status, age_key
-from benchmark.report.names import DeviceLabels, scheme
-from benchmark.report.pairs import Pair
-from export.precision import Precision, TargetName, Tower
+from pocketclip.benchmark.errors import ReportError
+from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord, Side
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceKind, Status, age_key
+from pocketclip.benchmark.report.names import DeviceLabels, scheme
+from pocketclip.benchmark.report.pairs import Pair
+from pocketclip.export.precision import Precision, TargetName, Tower
 
 JudgedRecord = TypeVar("JudgedRecord", AccuracyRecord, RetrievalRecord)
 # Of data sets on which equally many pairs were judged, the headline figures are those of the first one here.

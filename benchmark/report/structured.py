@@ -14,27 +14,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
-from benchmark.launch_records import Launch
-from benchmark.records import BenchmarkRecord
-from benchmark.report.changes import AccuracyChange, pair_changes
-from benchmark.report.comparison import Baseline, BaselineComparison, BaselineKind, Compared, compare_all
-from benchmark.report.derived import (
+from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.records.launch import Launch
+from pocketclip.benchmark.report.changes import AccuracyChange, pair_changes
+from pocketclip.benchmark.report.comparison import Baseline, BaselineComparison, BaselineKind, Compared, compare_all
+from pocketclip.benchmark.report.derived import (
     share_between_ops,
     share_outside_delegates,
     summarize_minutes,
     summarize_preparation,
     top_ops,
 )
-from benchmark.report.history import histories
-from benchmark.report.material import Material, newest
-from benchmark.report.names import scheme
-from benchmark.report.pairs import Standing, rank
-from benchmark.report.pareto import pareto_fields
-from benchmark.report.profile_tables import MOST_OPS
-from benchmark.report.selection import ModelSelection
-from benchmark.report.sustained import sustained_minutes
-from benchmark.statistics import (
+from pocketclip.benchmark.report.history import histories
+from pocketclip.benchmark.report.material import Material, newest
+from pocketclip.benchmark.report.names import scheme
+from pocketclip.benchmark.report.pairs import Standing, rank
+from pocketclip.benchmark.report.pareto import pareto_fields
+from pocketclip.benchmark.report.profile_tables import MOST_OPS
+from pocketclip.benchmark.report.selection import ModelSelection
+from pocketclip.benchmark.report.sustained import sustained_minutes
+from pocketclip.benchmark.statistics.summaries import (
     delegates,
     median_first_inference_ns,
     median_first_load_ns,
@@ -43,8 +43,8 @@ from benchmark.statistics import (
     summarize_counts,
     summarize_latency,
 )
-from models import documents
-from models.version import tool_version
+from pocketclip.models import documents
+from pocketclip.models.terminal.version import tool_version
 
 FORMAT = "pocketclip-report"
 FORMAT_VERSION = 2

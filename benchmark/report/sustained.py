@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark.formatting import UNKNOWN, milliseconds, three_digits
-from benchmark.launch_records import Launch, Minute
-from benchmark.records import BenchmarkRecord
-from benchmark.report import svg
-from benchmark.report.derived import MinuteSummary, summarize_minutes
-from export.precision import TargetName
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.records.launch import Launch, Minute
+from pocketclip.benchmark.report import svg
+from pocketclip.benchmark.report.derived import MinuteSummary, summarize_minutes
+from pocketclip.benchmark.statistics.formatting import UNKNOWN, milliseconds, three_digits
+from pocketclip.export.precision import TargetName
 
 _NARROW = 500
 _TALL, _TOP, _BOTTOM, _GAP = 128.0, 26.0, 34.0, 26.0

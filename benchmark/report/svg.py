@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from export.precision import TargetName
+from pocketclip.export.precision import TargetName
 
 # Widths in pixels at which each picture is drawn: a page in a browser, and a phone.
 WIDE, NARROW = 1080, 342

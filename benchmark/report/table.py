@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from benchmark.formatting import UNKNOWN
-from export.precision import TargetName
+from pocketclip.benchmark.statistics.formatting import UNKNOWN
+from pocketclip.export.precision import TargetName
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,14 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from benchmark.errors import RecordError, ResultsFileError
-from benchmark.records import BenchmarkRecord
-from benchmark.results.figures import Cell, measured_cells
-from benchmark.results.json_files import entry_of, parse_entries
-from benchmark.store import RecordText
-from benchmark.store.codec import decode
-from benchmark.store.identity import identity
-from models.untrusted import json_text
+from pocketclip.benchmark.errors import RecordError, ResultsFileError
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.results.figures import Cell, measured_cells
+from pocketclip.benchmark.results.json_files import entry_of, parse_entries
+from pocketclip.benchmark.store import RecordText
+from pocketclip.benchmark.store.codec import decode
+from pocketclip.benchmark.store.identity import identity
+from pocketclip.models.untrusted import json_text
 
 DOCUMENT = "document"
 SAMPLE = "inference_ns"

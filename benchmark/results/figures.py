@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
-from benchmark.formatting import milliseconds, percent, three_digits
-from benchmark.records import BenchmarkRecord, Status
-from benchmark.statistics import (
+from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, Status
+from pocketclip.benchmark.statistics.formatting import milliseconds, percent, three_digits
+from pocketclip.benchmark.statistics.summaries import (
     PERCENTILES,
     median_first_inference_ns,
     median_instructions,
@@ -15,8 +15,8 @@ from benchmark.statistics import (
     median_peak_bytes,
     p50_ns,
 )
-from benchmark.store import Record
-from models.evaluation.retrieval import Direction
+from pocketclip.benchmark.store import Record
+from pocketclip.models.evaluation.retrieval import Direction
 
 Cell = str | int | float | bool | None
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 
-from benchmark.errors import RecordError, ResultsFileError
-from benchmark.results import csv_files, json_files
-from benchmark.store import RecordText
-from benchmark.store.codec import decode
-from models.errors import choices
-from models.untrusted.files import read_bounded
-from models.untrusted.printable import printable_path
+from pocketclip.benchmark.errors import RecordError, ResultsFileError
+from pocketclip.benchmark.results import csv_files, json_files
+from pocketclip.benchmark.store import RecordText
+from pocketclip.benchmark.store.codec import decode
+from pocketclip.models.errors import choices
+from pocketclip.models.untrusted.files import read_bounded
+from pocketclip.models.untrusted.printable import printable_path
 
 
 class FileFormat(StrEnum):

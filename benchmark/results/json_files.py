@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.errors import RecordError, ResultsFileError
-from benchmark.store import RecordText, check_texts
-from benchmark.store.codec import text_of
-from models.untrusted import json_text
+from pocketclip.benchmark.errors import RecordError, ResultsFileError
+from pocketclip.benchmark.store import RecordText, check_texts
+from pocketclip.benchmark.store.codec import text_of
+from pocketclip.models.untrusted import json_text
 
 FORMAT = "pocketclip-results"
 FORMAT_VERSION = 1

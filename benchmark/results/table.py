@@ -7,11 +7,11 @@ from datetime import datetime
 
 from rich.text import Text
 
-from benchmark.records import BenchmarkRecord, Status, is_future
-from benchmark.results.figures import headline, standing
-from benchmark.store import Record
-from models.terminal_table import TerminalTable, figure_columns, label_column, name_column
-from models.untrusted.printable import printable
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, Status, is_future
+from pocketclip.benchmark.results.figures import headline, standing
+from pocketclip.benchmark.store import Record
+from pocketclip.models.terminal.table import TerminalTable, figure_columns, label_column, name_column
+from pocketclip.models.untrusted.printable import printable
 
 SHORT_ID = 8
 

@@ -4,9 +4,9 @@ SQLite by default, in WAL mode with full syncs: a record is in the store once `a
 happens to the process afterwards. PostgreSQL and any other database work by their SQLAlchemy URL.
 """
 
-from benchmark.store.codec import Record, RecordText, check_texts
-from benchmark.store.database import DEFAULT_STORE, Additions, RecordFilter, Store, open_store, read_texts
-from benchmark.store.reading import Reading, Unreadable, future_words, left_out_words, read_what_can_be
+from pocketclip.benchmark.store.codec import Record, RecordText, check_texts
+from pocketclip.benchmark.store.database import DEFAULT_STORE, Additions, RecordFilter, Store, open_store, read_texts
+from pocketclip.benchmark.store.reading import Reading, Unreadable, future_words, left_out_words, read_what_can_be
 
 __all__ = [
     "DEFAULT_STORE",

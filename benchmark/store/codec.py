@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmark.accuracy_records import (
+from pocketclip.benchmark.errors import RecordError, RecordVersionError
+from pocketclip.benchmark.records.accuracy import (
     ACCURACY_SCHEMA_VERSION,
     RETRIEVAL_SCHEMA_VERSION,
     AccuracyRecord,
@@ -15,16 +16,15 @@ from benchmark.accuracy_records import (
     upgrade_accuracy_v1,
     upgrade_weights,
 )
-from benchmark.errors import RecordError, RecordVersionError
-from benchmark.records import (
+from pocketclip.benchmark.records.benchmark import (
     BENCHMARK_SCHEMA_VERSION,
     BenchmarkRecord,
     upgrade_benchmark_v1,
     upgrade_benchmark_v2,
     upgrade_benchmark_v3,
 )
-from models import documents
-from models.untrusted import json_text
+from pocketclip.models import documents
+from pocketclip.models.untrusted import json_text
 
 Record = BenchmarkRecord | AccuracyRecord | RetrievalRecord
 

@@ -11,11 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
-from benchmark.errors import RecordError, StoreError
-from benchmark.records import BenchmarkRecord
-from benchmark.store.codec import Record, RecordText, decode, encode, stored_text
-from benchmark.store.location import (
+from pocketclip.benchmark.errors import RecordError, StoreError
+from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.store.codec import Record, RecordText, decode, encode, stored_text
+from pocketclip.benchmark.store.location import (
     check_file,
     make_engine,
     parse_location,
@@ -24,10 +24,10 @@ from benchmark.store.location import (
     store_errors,
     writer,
 )
-from benchmark.store.read_only import is_writable, why_not_writable
-from benchmark.store.reading import Reading, read_what_can_be
-from benchmark.store.revisions import NEWEST, migrate, read_revision
-from benchmark.store.table import RECORDS, microseconds, row_of
+from pocketclip.benchmark.store.read_only import is_writable, why_not_writable
+from pocketclip.benchmark.store.reading import Reading, read_what_can_be
+from pocketclip.benchmark.store.revisions import NEWEST, migrate, read_revision
+from pocketclip.benchmark.store.table import RECORDS, microseconds, row_of
 
 DEFAULT_STORE = "results/pocketclip.sqlite"
 

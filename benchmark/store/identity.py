@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmark.records import BenchmarkRecord
-from benchmark.store.codec import Record
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.store.codec import Record
 
 
 def identity(record: Record) -> dict[str, str | None]:

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
-from benchmark.errors import StoreError
-from benchmark.store.locks import lock_holders
-from benchmark.store.read_only import copy_into_memory, is_writable, why_not_writable
-from models.untrusted.printable import printable_path
+from pocketclip.benchmark.errors import StoreError
+from pocketclip.benchmark.store.locks import lock_holders
+from pocketclip.benchmark.store.read_only import copy_into_memory, is_writable, why_not_writable
+from pocketclip.models.untrusted.printable import printable_path
 
 # How long another program that holds the store is waited for.
 BUSY_SECONDS = 30.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
-from benchmark.errors import RecordError, RecordVersionError
-from benchmark.records import BenchmarkRecord, age_key, is_future
-from benchmark.store.codec import Record, RecordText, decode
+from pocketclip.benchmark.errors import RecordError, RecordVersionError
+from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, age_key, is_future
+from pocketclip.benchmark.store.codec import Record, RecordText, decode
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from benchmark.errors import StoreError
-from benchmark.store.codec import Record, encode
-from benchmark.store.location import parse_location, sqlite_file
-from models import atomic
-from models.errors import StorageError
+from pocketclip.benchmark.errors import StoreError
+from pocketclip.benchmark.store.codec import Record, encode
+from pocketclip.benchmark.store.location import parse_location, sqlite_file
+from pocketclip.models import atomic
+from pocketclip.models.errors import StorageError
 
 
 def save_beside(record: Record, location: str) -> Path:

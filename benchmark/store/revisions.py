@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from benchmark.errors import StoreError
-from benchmark.store.location import shown, writer
+from pocketclip.benchmark.errors import StoreError
+from pocketclip.benchmark.store.location import shown, writer
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -24,7 +24,7 @@ REVISIONS = ("0001", "0002", "0003")
 NEWEST = REVISIONS[-1]
 # A name of our own: the database may hold another program's migrations too.
 VERSION_TABLE = "pocketclip_revision"
-MIGRATIONS = "benchmark.store:migrations"
+MIGRATIONS = "pocketclip.benchmark.store:migrations"
 
 _TABLE = "records"
 _FIRST_COLUMNS = {

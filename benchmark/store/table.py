@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from benchmark.records import BenchmarkRecord
-from benchmark.store.codec import Record, RecordText
-from benchmark.store.identity import identity
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.store.codec import Record, RecordText
+from pocketclip.benchmark.store.identity import identity
 
 METADATA = sa.MetaData()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.transport.base import Execution, Transport
-from benchmark.transport.local import LocalTransport
+from pocketclip.benchmark.transport.base import Execution, Transport
+from pocketclip.benchmark.transport.local import LocalTransport
 
 __all__ = ["Execution", "LocalTransport", "Transport"]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.errors import (
+from pocketclip.benchmark.errors import (
     AmbiguousDeviceError,
     DeviceDisconnectedError,
     DeviceNotFoundError,
@@ -19,8 +19,8 @@ from benchmark.errors import (
     MissingProgramError,
     TransportError,
 )
-from benchmark.transport.client import Ended, run_client
-from benchmark.transport.shell import NO_SPACE, Fault, ShellTransport, known_fault, last_line
+from pocketclip.benchmark.transport.client import Ended, run_client
+from pocketclip.benchmark.transport.shell import NO_SPACE, Fault, ShellTransport, known_fault, last_line
 
 _SERVER_SECONDS = 30.0
 _INSTALL = "on Debian or Ubuntu: apt-get install adb; elsewhere: Android's platform tools"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from benchmark.errors import OutputLimitError
-from benchmark.orphans import guard_group, release_group
+from pocketclip.benchmark.errors import OutputLimitError
+from pocketclip.benchmark.transport.orphans import guard_group, release_group
 
 # Of each stream. What a device is asked for is some kilobytes; a program's log may be some megabytes.
 MOST_PRINTED_BYTES = 16 << 20

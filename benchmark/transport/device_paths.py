@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shlex
 
-from benchmark.errors import TransportError
-from models.untrusted.names import RELATIVE_PATH, SHA256, Matching
+from pocketclip.benchmark.errors import TransportError
+from pocketclip.models.untrusted.names import RELATIVE_PATH, SHA256, Matching
 
 # Folders that we make on devices have this at the beginning of their names; the app's is named for its package.
 OURS = "pocketclip"

@@ -9,9 +9,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmark.errors import OutputLimitError, TransportError
-from benchmark.transport.base import Execution
-from benchmark.transport.client import MOST_WRITTEN_BYTES, run_client
+from pocketclip.benchmark.errors import OutputLimitError, TransportError
+from pocketclip.benchmark.transport.base import Execution
+from pocketclip.benchmark.transport.client import MOST_WRITTEN_BYTES, run_client
 
 
 class LocalTransport:

@@ -16,8 +16,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from benchmark.errors import TransportError
-from benchmark.transport.base import Execution
+from pocketclip.benchmark.errors import TransportError
+from pocketclip.benchmark.transport.base import Execution
 
 Files = Mapping[str, bytes]
 Answer = Execution | bytes | BaseException | None

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.errors import (
+from pocketclip.benchmark.errors import (
     DeviceDisconnectedError,
     DeviceFullError,
     DeviceOfflineError,
@@ -28,11 +28,11 @@ from benchmark.errors import (
     TransportError,
     TransportTimeoutError,
 )
-from benchmark.transport.base import Execution
-from benchmark.transport.client import MOST_WRITTEN_BYTES, Ended
-from benchmark.transport.device_paths import WORKSPACE, check_absolute, leftovers_line, removal_line
-from models.untrusted.numbers import parse_whole
-from models.untrusted.printable import printable_line
+from pocketclip.benchmark.transport.base import Execution
+from pocketclip.benchmark.transport.client import MOST_WRITTEN_BYTES, Ended
+from pocketclip.benchmark.transport.device_paths import WORKSPACE, check_absolute, leftovers_line, removal_line
+from pocketclip.models.untrusted.numbers import parse_whole
+from pocketclip.models.untrusted.printable import printable_line
 
 BEGIN = "POCKETCLIP-BEGIN"
 ENDING = "POCKETCLIP-ENDED"

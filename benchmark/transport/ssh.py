@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.errors import (
+from pocketclip.benchmark.errors import (
     DeviceDisconnectedError,
     DeviceNotFoundError,
     DeviceOfflineError,
@@ -18,9 +18,9 @@ from benchmark.errors import (
     MissingProgramError,
     TransportError,
 )
-from benchmark.orphans import guard_folder, release_folder
-from benchmark.transport.client import Ended, run_client
-from benchmark.transport.shell import (
+from pocketclip.benchmark.transport.client import Ended, run_client
+from pocketclip.benchmark.transport.orphans import guard_folder, release_folder
+from pocketclip.benchmark.transport.shell import (
     BEGIN,
     ENDING,
     NO_SPACE,
@@ -30,7 +30,7 @@ from benchmark.transport.shell import (
     known_fault,
     last_line,
 )
-from models.untrusted.numbers import parse_whole
+from pocketclip.models.untrusted.numbers import parse_whole
 
 _CONNECT_SECONDS = 10
 _PERSIST_SECONDS = 60

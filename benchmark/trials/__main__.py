@@ -1,4 +1,4 @@
-"""`python -m benchmark.trials ARTEFACT`: how far the verdicts of this computer can be trusted."""
+"""`python -m pocketclip.benchmark.trials ARTEFACT`: how far the verdicts of this computer can be trusted."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli import DEFAULT_STORE, StoreOption
-from models import command_line
+from pocketclip.benchmark.commands.options import DEFAULT_STORE, StoreOption
+from pocketclip.models.terminal import command_line
 
-app = command_line.new_app("benchmark.trials", "Tries the method of measuring on this computer.")
+app = command_line.new_app("pocketclip.benchmark.trials", "Tries the method of measuring on this computer.")
 
 
 @app.command(no_args_is_help=True)
@@ -26,10 +26,10 @@ def trials_command(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Compares an artefact with itself, finds a slow-down that is planted, and compares the agent with a bare loop."""
-    from benchmark.compare import Verdict
-    from benchmark.store import open_store
-    from benchmark.trials.trials import TrialSettings, compare_with_bare_loop, planted_trial, same_trials
-    from export.artifact import load_artifact
+    from pocketclip.benchmark.statistics.verdicts import Verdict
+    from pocketclip.benchmark.store import open_store
+    from pocketclip.benchmark.trials.trials import TrialSettings, compare_with_bare_loop, planted_trial, same_trials
+    from pocketclip.export.artifact.reading import load_artifact
 
     chosen = load_artifact(artifact)
     settings = TrialSettings(launches=launches, iterations=iterations)

@@ -1,4 +1,4 @@
-"""`python -m benchmark.trials.bare_loop`: a loop that does nothing but call the runtime; prints the median in ns.
+"""`python -m pocketclip.benchmark.trials.bare_loop`: a loop that only calls the runtime; prints the median in ns.
 
 What the measuring agent adds to an inference is found by comparing it with this.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from export import runtimes
+from pocketclip.export import runtimes
 
 _WARMUP = 40
 

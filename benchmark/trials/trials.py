@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from benchmark.agent_archive import build_agent, build_slowed_agent
-from benchmark.agent_runner import Runner
-from benchmark.bench import BenchmarkPlan, Measurement
-from benchmark.compare import Comparison, compare_records
-from benchmark.devices import HostDevice
-from benchmark.errors import MeasurementError
-from benchmark.records import BenchmarkRecord, RunSettings
-from benchmark.statistics import launch_interval
-from benchmark.worker_call import call_worker
-from export import targets
-from export.artifact import Artifact
+from pocketclip.benchmark.devices import HostDevice
+from pocketclip.benchmark.errors import MeasurementError
+from pocketclip.benchmark.measuring.plan import BenchmarkPlan, Measurement
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, RunSettings
+from pocketclip.benchmark.runners.agent_archive import build_agent, build_slowed_agent
+from pocketclip.benchmark.runners.agent_runner import Runner
+from pocketclip.benchmark.runners.worker_call import call_worker
+from pocketclip.benchmark.statistics.summaries import launch_interval
+from pocketclip.benchmark.statistics.verdicts import Comparison, compare_records
+from pocketclip.export import targets
+from pocketclip.export.artifact.reading import Artifact
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _bare_loop(artifact: Artifact, settings: TrialSettings) -> float:
         "iterations": settings.iterations,
     }
     median = call_worker(
-        "benchmark.trials.bare_loop",
+        "pocketclip.benchmark.trials.bare_loop",
         job,
         what="the bare loop",
         error=MeasurementError,

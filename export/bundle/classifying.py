@@ -7,14 +7,14 @@ from contextlib import closing
 
 from PIL import Image
 
-from export.bundle.image_input import image_input
-from export.bundle.prompts import Embeddings, embed_labels
-from export.bundle.reading import OpenedBundle
-from export.bundle.tokenizer import BundleTokenizer
-from export.encoders import embed
-from export.errors import BundleError
-from export.targets import open_model
-from models.zero_shot import rank_labels
+from pocketclip.export.bundle.image_input import image_input
+from pocketclip.export.bundle.prompts import Embeddings, embed_labels
+from pocketclip.export.bundle.reading import OpenedBundle
+from pocketclip.export.bundle.tokenizer import BundleTokenizer
+from pocketclip.export.encoders import embed
+from pocketclip.export.errors import BundleError
+from pocketclip.export.targets import open_model
+from pocketclip.models.evaluation.zero_shot import rank_labels
 
 
 def classify(

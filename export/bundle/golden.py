@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from export.bundle.manifest import GoldenRanking
-from models.preprocess import load_image
-from models.scenes import Split, render_arrays
-from models.zero_shot import rank_labels
+from pocketclip.export.bundle.manifest import GoldenRanking
+from pocketclip.models.evaluation.zero_shot import rank_labels
+from pocketclip.models.pixels.preprocess import load_image
+from pocketclip.models.scenes import Split, render_arrays
 
 # So many of an artefact's own golden samples are kept: with the images below, enough to find a wrong kernel.
 TOWER_SAMPLES = 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from export.errors import BundleError
-from export.manifest import TensorSpec
-from models.preprocess import PreprocessSpec, normalize, resize_and_crop
+from pocketclip.export.artifact.manifest import TensorSpec
+from pocketclip.export.errors import BundleError
+from pocketclip.models.pixels.preprocess import PreprocessSpec, normalize, resize_and_crop
 
 # Of declared ranges: they were computed from mean and std in double precision.
 _ROUNDING = 1e-4

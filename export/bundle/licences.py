@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from export.artifact import Artifact
-from export.bundle.golden import PHOTOGRAPHS
-from export.bundle.manifest import Bundle, LicenceNote
-from export.manifest import CONFIG_NAME
+from pocketclip.export.artifact.manifest import CONFIG_NAME
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.bundle.golden import PHOTOGRAPHS
+from pocketclip.export.bundle.manifest import Bundle, LicenceNote
 
 UNKNOWN = "unknown"
 WEIGHTS_PART = "model weights"
@@ -71,8 +71,8 @@ def _weights(image: Artifact, stated: str | None) -> LicenceNote:
 
 def _shipped(image: Artifact) -> bool:
     """Whether the weights are those that come with the project: only their hash tells."""
-    from models.checkpoint import weights_sha256
-    from models.registry import MODELS, build_model, load_config
+    from pocketclip.models.checkpoints.checkpoint import weights_sha256
+    from pocketclip.models.registry import MODELS, build_model, load_config
 
     name = image.manifest.model.name
     if name not in MODELS or MODELS[name].weights_path is None:
@@ -81,9 +81,9 @@ def _shipped(image: Artifact) -> bool:
 
 
 def _pretrained_tag(image: Artifact) -> str | None:
-    from models.errors import ConfigError
-    from models.open_clip_config import OpenClipConfig
-    from models.registry import resolve_config
+    from pocketclip.models.errors import ConfigError
+    from pocketclip.models.open_clip_config import OpenClipConfig
+    from pocketclip.models.registry import resolve_config
 
     stored = image.folder / CONFIG_NAME
     if not stored.is_file():

@@ -15,16 +15,15 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
-from export.manifest import FileEntry, ModelIdentity, TensorSpec, hash_files
-from export.precision import Precision, TargetName
-from models.documents import document
-from models.preprocess import PreprocessSpec
-from models.untrusted.names import Matching, RelativePath, Sha256
-from models.untrusted.numbers import MOST_DIMENSION, Cosine, Count, Shape, Share
-from models.vocabulary import FULL_VOCABULARY_SIZE
+from pocketclip.export.artifact.manifest import FileEntry, ModelIdentity, TensorSpec, hash_files
+from pocketclip.export.precision import Precision, TargetName
+from pocketclip.models.documents import document
+from pocketclip.models.pixels.preprocess import PreprocessSpec
+from pocketclip.models.text.vocabulary import FULL_VOCABULARY_SIZE
+from pocketclip.models.untrusted.names import Matching, RelativePath, Sha256
+from pocketclip.models.untrusted.numbers import MOST_DIMENSION, Cosine, Count, Shape, Share
 
 BUNDLE_SCHEMA_VERSION = 1
-BUNDLE_NAME = "bundle.json"
 
 # Alternatives of characters, classes and categories, of which the last may repeat: such a pattern has no groups, always
 # finds something, never goes back over text, and means the same in Python, Java and ICU.

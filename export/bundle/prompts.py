@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from export.bundle.manifest import Articles, PromptTemplates
-from models.errors import LabelError
-from models.evaluation.prompts import SceneTemplates, Templates, TextTemplates, load_templates, prompt_set
-from models.evaluation.text_cache import class_embeddings
-from models.scenes import CLASS_TEMPLATES
-from models.tokenizer import Tokenizer
-from models.vocabulary import load_vocabulary
-from models.zero_shot import list_labels, require_distinct
+from pocketclip.export.bundle.manifest import Articles, PromptTemplates
+from pocketclip.models.errors import LabelError
+from pocketclip.models.evaluation.prompts import SceneTemplates, Templates, TextTemplates, load_templates, prompt_set
+from pocketclip.models.evaluation.text_cache import class_embeddings
+from pocketclip.models.evaluation.zero_shot import list_labels, require_distinct
+from pocketclip.models.scenes import CLASS_TEMPLATES
+from pocketclip.models.text.tokenizer import Tokenizer
+from pocketclip.models.text.vocabulary import load_vocabulary
 
 Embeddings = NDArray[np.float32]
 # The vocabulary of models that were trained on generated scenes.

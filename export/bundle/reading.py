@@ -8,22 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from export.bundle.image_input import check_image_input
-from export.bundle.manifest import (
-    BUNDLE_NAME,
-    BUNDLE_SCHEMA_VERSION,
-    Bundle,
-    BundledTower,
-    ElementType,
-    StoredTensor,
-)
-from export.bundle.tensors import read_tensor
-from export.bundle.tokenizer import BYTES, BundleTokenizer
-from export.errors import BundleCorruptError, BundleError
-from export.listed_files import MOST_MANIFEST_BYTES, check_files, check_model
-from export.stored_tensors import MOST_BUNDLED_BYTES, size_fault
-from models import documents
-from models.vocabulary import BYTE_TOKENS, FULL_VOCABULARY_SIZE
+from pocketclip.export.artifact.listed_files import MOST_MANIFEST_BYTES, check_files, check_model
+from pocketclip.export.artifact.names import BUNDLE_NAME
+from pocketclip.export.artifact.stored_tensors import MOST_BUNDLED_BYTES, size_fault
+from pocketclip.export.bundle.image_input import check_image_input
+from pocketclip.export.bundle.manifest import BUNDLE_SCHEMA_VERSION, Bundle, BundledTower, ElementType, StoredTensor
+from pocketclip.export.bundle.tensors import read_tensor
+from pocketclip.export.bundle.tokenizer import BYTES, BundleTokenizer
+from pocketclip.export.errors import BundleCorruptError, BundleError
+from pocketclip.models import documents
+from pocketclip.models.text.vocabulary import BYTE_TOKENS, FULL_VOCABULARY_SIZE
 
 # More than any model that a phone could hold in memory.
 MOST_BUNDLE_BYTES = 4 << 30

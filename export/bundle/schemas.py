@@ -1,16 +1,16 @@
 """The bundle's manifest and the self-test's report as JSON Schema.
 
-`python -m export.bundle.schemas` writes the files in `export/schemas/` anew from the dataclasses. Files of older
-versions stay as they were written, for readers of old bundles.
+`python -m pocketclip.export.bundle.schemas` writes the files in `export/schemas/` from the dataclasses. Files of
+older versions stay as they were written, for readers of old bundles.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from export.bundle.manifest import BUNDLE_SCHEMA_VERSION, Bundle
-from export.bundle.selftest import SELFTEST_SCHEMA_VERSION, SelfTestReport
-from models import atomic, json_schema
+from pocketclip.export.bundle.manifest import BUNDLE_SCHEMA_VERSION, Bundle
+from pocketclip.export.bundle.selftest import SELFTEST_SCHEMA_VERSION, SelfTestReport
+from pocketclip.models import atomic, json_schema
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 

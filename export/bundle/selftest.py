@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from export.bundle.image_input import image_input, step_sizes
-from export.bundle.manifest import BundledTower, Execution, GoldenRanking, Tolerance
-from export.bundle.prompts import embed_labels
-from export.bundle.reading import OpenedBundle
-from export.bundle.tokenizer import BundleTokenizer
-from export.bundle.tolerances import execution_here
-from export.encoders import Embeddings, embed
-from export.parity import cosines
-from export.runtimes import Session
-from export.targets import open_model
-from models.documents import document
-from models.errors import NonFiniteError
-from models.zero_shot import rank_labels
+from pocketclip.export.bundle.image_input import image_input, step_sizes
+from pocketclip.export.bundle.manifest import BundledTower, Execution, GoldenRanking, Tolerance
+from pocketclip.export.bundle.prompts import embed_labels
+from pocketclip.export.bundle.reading import OpenedBundle
+from pocketclip.export.bundle.tokenizer import BundleTokenizer
+from pocketclip.export.bundle.tolerances import execution_here
+from pocketclip.export.encoders import Embeddings, embed
+from pocketclip.export.parity.measures import cosines
+from pocketclip.export.runtimes import Session
+from pocketclip.export.targets import open_model
+from pocketclip.models.documents import document
+from pocketclip.models.errors import NonFiniteError
+from pocketclip.models.evaluation.zero_shot import rank_labels
 
 SELFTEST_SCHEMA_VERSION = 1
 # So many labels are embedded again, each through all templates.

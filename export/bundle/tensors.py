@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from export.bundle.manifest import ElementType, StoredTensor
-from export.errors import BundleCorruptError
-from export.stored_tensors import MOST_BUNDLED_BYTES, read_values
+from pocketclip.export.artifact.stored_tensors import MOST_BUNDLED_BYTES, read_values
+from pocketclip.export.bundle.manifest import ElementType, StoredTensor
+from pocketclip.export.errors import BundleCorruptError
 
 
 def write_tensor(folder: Path, file: str, values: np.ndarray) -> StoredTensor:

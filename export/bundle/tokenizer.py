@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from export.bundle.manifest import SPLITTING, BundleTokenizerSpec, Cleaning, SpecialText
-from export.bundle.tensors import read_tensor, write_tensor
-from export.errors import BundleCorruptError
-from models.tokenizer import Tokenizer, clip_bpe, merge_parts
-from models.vocabulary import BYTE_TOKENS, FULL_VOCABULARY_SIZE
+from pocketclip.export.bundle.manifest import SPLITTING, BundleTokenizerSpec, Cleaning, SpecialText
+from pocketclip.export.bundle.tensors import read_tensor, write_tensor
+from pocketclip.export.errors import BundleCorruptError
+from pocketclip.models.text.tokenizer import Tokenizer, clip_bpe, merge_parts
+from pocketclip.models.text.vocabulary import BYTE_TOKENS, FULL_VOCABULARY_SIZE
 
 if TYPE_CHECKING:
     from regex import Pattern

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import platform
 
-from export.budgets import BUDGETS, Budget
-from export.bundle.manifest import Execution, Tolerance, TowerTolerances
-from export.precision import Precision, TargetName
-from export.targets import load_runner
+from pocketclip.export.bundle.manifest import Execution, Tolerance, TowerTolerances
+from pocketclip.export.parity.budgets import BUDGETS, Budget
+from pocketclip.export.precision import Precision, TargetName
+from pocketclip.export.targets import load_runner
 
 # Programs whose values between ops are half floats: there, a sum in another order shows.
 _HALF = (TargetName.COREML, TargetName.EXECUTORCH_COREML)

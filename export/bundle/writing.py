@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from export.artifact import Artifact
-from export.bundle.golden import SENTENCES, golden_images, golden_ranking, spread
-from export.bundle.image_input import check_image_input, image_input
-from export.bundle.licences import licence_notes
-from export.bundle.manifest import (
-    BUNDLE_NAME,
+from pocketclip.export.artifact.manifest import GoldenTensor, list_files
+from pocketclip.export.artifact.names import BUNDLE_NAME
+from pocketclip.export.artifact.paths import check_no_links
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.bundle.golden import SENTENCES, golden_images, golden_ranking, spread
+from pocketclip.export.bundle.image_input import check_image_input, image_input
+from pocketclip.export.bundle.licences import licence_notes
+from pocketclip.export.bundle.manifest import (
     BUNDLE_SCHEMA_VERSION,
     Bundle,
     BundledTower,
@@ -31,19 +33,17 @@ from export.bundle.manifest import (
     StoredTensor,
     TowerGolden,
 )
-from export.bundle.prompts import StoredTemplates, choose_templates, embed_labels, store_templates
-from export.bundle.reading import read_bundle
-from export.bundle.tensors import write_tensor
-from export.bundle.tokenizer import write_tokenizer
-from export.bundle.tolerances import execution_here, tower_tolerances
-from export.encoders import embed
-from export.errors import ArtifactCorruptError, BundleError
-from export.manifest import GoldenTensor, list_files
-from export.paths import check_no_links
-from export.precision import Tower
-from export.targets import open_session, runtime_name
-from models import atomic, documents
-from models.tokenizer import load_tokenizer
+from pocketclip.export.bundle.prompts import StoredTemplates, choose_templates, embed_labels, store_templates
+from pocketclip.export.bundle.reading import read_bundle
+from pocketclip.export.bundle.tensors import write_tensor
+from pocketclip.export.bundle.tokenizer import write_tokenizer
+from pocketclip.export.bundle.tolerances import execution_here, tower_tolerances
+from pocketclip.export.encoders import embed
+from pocketclip.export.errors import ArtifactCorruptError, BundleError
+from pocketclip.export.precision import Tower
+from pocketclip.export.targets import open_session, runtime_name
+from pocketclip.models import atomic, documents
+from pocketclip.models.text.tokenizer import load_tokenizer
 
 # A difference of rounding in a resampling filter; preprocessing that is wrong is off by far more.
 PIXEL_TOLERANCE = 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from export.coreml_reference.executor import ReferenceExecutor
-from export.coreml_reference.program import Program, ValueSpec, load_program
+from pocketclip.export.coreml_reference.executor import ReferenceExecutor
+from pocketclip.export.coreml_reference.program import Program, ValueSpec, load_program
 
 __all__ = ["Program", "ReferenceExecutor", "ValueSpec", "load_program"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from export.coreml_reference import (
+from pocketclip.export.coreml_reference import (
     ops_elementwise,
     ops_index,
     ops_linear,
@@ -19,11 +19,11 @@ from export.coreml_reference import (
     ops_reduce,
     ops_shape,
 )
-from export.coreml_reference.op_function import OpFunction
-from export.coreml_reference.ops_constexpr import CONSTEXPR_OPS
-from export.coreml_reference.program import Program, known_shape
-from export.coreml_reference.storage import STORAGES, Storage, storage_name, storage_of
-from export.errors import ArtifactError, UnsupportedOpError
+from pocketclip.export.coreml_reference.op_function import OpFunction
+from pocketclip.export.coreml_reference.ops_constexpr import CONSTEXPR_OPS
+from pocketclip.export.coreml_reference.program import Program, known_shape
+from pocketclip.export.coreml_reference.storage import STORAGES, Storage, storage_name, storage_of
+from pocketclip.export.errors import ArtifactError, UnsupportedOpError
 
 TENSOR_OPS: dict[str, OpFunction] = {
     **ops_elementwise.OPS,

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import torch
 
-from export.coreml_reference.binding import Slots, bind
-from export.coreml_reference.program import Program, ValueSpec
-from export.errors import InferenceInputError
+from pocketclip.export.coreml_reference.binding import Slots, bind
+from pocketclip.export.coreml_reference.program import Program, ValueSpec
+from pocketclip.export.errors import InferenceInputError
 
 
 class ReferenceExecutor:

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from export.coreml_reference.program import Program
-from export.coreml_reference.storage import storage_name
+from pocketclip.export.coreml_reference.program import Program
+from pocketclip.export.coreml_reference.storage import storage_name
 
 GUIDE = "coremltools guide"
 ML_RESEARCH = "Apple ML research, Deploying Transformers on the Apple Neural Engine (2022)"

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from export.coreml_reference.op_function import OpFunction, Refusal, copying, op
-from export.coreml_reference.storage import STORAGES, storage_name
+from pocketclip.export.coreml_reference.op_function import OpFunction, Refusal, copying, op
+from pocketclip.export.coreml_reference.storage import STORAGES, storage_name
 
 
 def _unary(compute: Callable[[Tensor], Tensor], *, rounds: bool = True) -> OpFunction:

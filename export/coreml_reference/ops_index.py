@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from export.coreml_reference.op_function import OpFunction, copying, op
+from pocketclip.export.coreml_reference.op_function import OpFunction, copying, op
 
 
 def gather(x: Tensor, indices: Tensor, *, axis: int, batch_dims: int = 0, validate_indices: bool = False) -> Tensor:

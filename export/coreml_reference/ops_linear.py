@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from export.coreml_reference.op_function import OpFunction, op
-from export.coreml_reference.spatial_padding import PAD_TYPES, add_sides, sides_of
+from pocketclip.export.coreml_reference.op_function import OpFunction, op
+from pocketclip.export.coreml_reference.spatial_padding import PAD_TYPES, add_sides, sides_of
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from export.coreml_reference.op_function import OpFunction, op
+from pocketclip.export.coreml_reference.op_function import OpFunction, op
 
 
 def _per_channel(parameter: Tensor, x: Tensor) -> Tensor:

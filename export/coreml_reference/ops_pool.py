@@ -9,8 +9,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from export.coreml_reference.op_function import OpFunction, copying, op
-from export.coreml_reference.spatial_padding import PAD_TYPES, Sides, add_sides, sides_of
+from pocketclip.export.coreml_reference.op_function import OpFunction, copying, op
+from pocketclip.export.coreml_reference.spatial_padding import PAD_TYPES, Sides, add_sides, sides_of
 
 _AVERAGES = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 _MAXIMA = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from export.coreml_reference.op_function import OpFunction, op
+from pocketclip.export.coreml_reference.op_function import OpFunction, op
 
 Axes = list[int] | None
 

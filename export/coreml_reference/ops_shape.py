@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from export.coreml_reference.op_function import OpFunction, copying
+from pocketclip.export.coreml_reference.op_function import OpFunction, copying
 
 
 def reshape(x: Tensor, *, shape: list[int]) -> Tensor:

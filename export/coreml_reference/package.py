@@ -17,10 +17,10 @@ from typing import Any
 from coremltools import proto
 from google.protobuf.message import DecodeError
 
-from export.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError
-from models.errors import first_line
-from models.untrusted import json_text
-from models.untrusted.files import read_bounded
+from pocketclip.export.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError
+from pocketclip.models.errors import first_line
+from pocketclip.models.untrusted import json_text
+from pocketclip.models.untrusted.files import read_bounded
 
 MANIFEST_NAME = "Manifest.json"
 _MOST_MANIFEST_BYTES = 1 << 20

@@ -13,10 +13,10 @@ from coremltools.converters.mil import Builder
 from coremltools.converters.mil.frontend.milproto.load import load
 from coremltools.converters.mil.mil.types.symbolic import is_symbolic
 
-from export.coreml_reference.package import Package, open_package
-from export.coreml_reference.storage import STORAGES, storage_name
-from export.errors import ArtifactCorruptError, ArtifactError, UnsupportedOpError
-from models.errors import first_line
+from pocketclip.export.coreml_reference.package import Package, open_package
+from pocketclip.export.coreml_reference.storage import STORAGES, storage_name
+from pocketclip.export.errors import ArtifactCorruptError, ArtifactError, UnsupportedOpError
+from pocketclip.models.errors import first_line
 
 # How the words about listed shapes begin.
 ENUMERATED = "one of"

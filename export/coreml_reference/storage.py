@@ -16,7 +16,7 @@ import torch
 from coremltools.converters.mil.mil import types
 from torch import Tensor
 
-from export.errors import UnsupportedOpError
+from pocketclip.export.errors import UnsupportedOpError
 
 
 @dataclass(frozen=True, slots=True)

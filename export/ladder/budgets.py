@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from export.budgets import APPROXIMATIONS, BUDGETS, Budget, budget_for
-from export.ladder.report import RungName
-from export.passes.report import PassName
-from export.precision import Precision, TargetName
+from pocketclip.export.artifact.pass_report import PassName
+from pocketclip.export.ladder.report import RungName
+from pocketclip.export.parity.budgets import APPROXIMATIONS, BUDGETS, Budget, budget_for
+from pocketclip.export.precision import Precision, TargetName
 
 # What fp32 artefacts must reach in the end, the forms before them must reach as well: folding measured 128 dB (nano)
 # and 125 dB (S0 with fresh weights).

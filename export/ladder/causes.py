@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.converter_noise import held_stderr
-from export.mixed.plan import PrecisionPlan
-from export.mixed.rounding import rounding_of
-from export.mixed.sensitivity import embed_rounded
-from export.parity import Embeddings, snr_db
-from export.precision import Precision, TargetName
+from pocketclip.export.artifact.precision_plan import PrecisionPlan
+from pocketclip.export.mixed.rounding import rounding_of
+from pocketclip.export.mixed.sensitivity import embed_rounded
+from pocketclip.export.parity.measures import Embeddings, snr_db
+from pocketclip.export.precision import Precision, TargetName
+from pocketclip.export.targets.converter_noise import held_stderr
 
 # Errors within a factor of two in amplitude are of one size.
 ALIKE_DB = 6.0

@@ -16,26 +16,26 @@ import numpy as np
 import torch
 from torch import nn
 
-from export.budgets import Budget
-from export.clip_budgets import clip_budget_for
-from export.clip_gates import ClipGates, ClipSet, judge
-from export.errors import ConversionError, ExportError
-from export.feeding import AdaptedSession, artifact_input
-from export.ladder import locate
-from export.ladder.budgets import budget_of
-from export.ladder.conversion import Conversions
-from export.ladder.inputs import inputs_rung
-from export.ladder.report import Agreement, Divergence, LadderReport, Method, Rung, RungName, Status
-from export.ladder.subject import Subject
-from export.parity import Embeddings, cosines, measure, missed
-from export.passes.pipeline import apply_passes
-from export.passes.registry import PASSES
-from export.passes.report import ON_IMAGES
-from export.precision import Precision, Tower
-from export.targets import TARGETS, open_session, package_versions
-from export.tower_module import ImageTowerModule, TextTowerModule, tower_module
-from models.open_clip_model import OpenClipTextTower
-from models.text_tower import TextTower
+from pocketclip.export.artifact.feeding import AdaptedSession, artifact_input
+from pocketclip.export.artifact.pass_report import ON_IMAGES
+from pocketclip.export.errors import ConversionError, ExportError
+from pocketclip.export.ladder import locate
+from pocketclip.export.ladder.budgets import budget_of
+from pocketclip.export.ladder.conversion import Conversions
+from pocketclip.export.ladder.inputs import inputs_rung
+from pocketclip.export.ladder.report import Agreement, Divergence, LadderReport, Method, Rung, RungName, Status
+from pocketclip.export.ladder.subject import Subject
+from pocketclip.export.parity.budgets import Budget
+from pocketclip.export.parity.clip_budgets import clip_budget_for
+from pocketclip.export.parity.clip_gates import ClipGates, ClipSet, judge
+from pocketclip.export.parity.measures import Embeddings, cosines, measure, missed
+from pocketclip.export.passes.pipeline import apply_passes
+from pocketclip.export.passes.registry import PASSES
+from pocketclip.export.passes.tower_module import ImageTowerModule, TextTowerModule, tower_module
+from pocketclip.export.precision import Precision, Tower
+from pocketclip.export.targets import TARGETS, open_session, package_versions
+from pocketclip.models.towers.open_clip_model import OpenClipTextTower
+from pocketclip.models.towers.text_tower import TextTower
 
 # The worst samples, on which a failing rung is searched.
 PROBES = 2

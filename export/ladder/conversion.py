@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from export.calibration import GENERATED_SCENES, CalibrationSet, load_calibration
-from export.converter_noise import held_stderr
-from export.errors import ConversionError
-from export.ladder.subject import Subject
-from export.precision import Precision
-from export.rejection import explain
-from export.targets import load_target
-from export.targets.base import LoweringRequest
-from export.tower_module import INPUT_NAMES, OUTPUT_NAME
-from models.errors import PocketClipError
+from pocketclip.export.errors import ConversionError
+from pocketclip.export.inputs.calibration import GENERATED_SCENES, CalibrationSet, load_calibration
+from pocketclip.export.ladder.subject import Subject
+from pocketclip.export.passes.tower_module import INPUT_NAMES, OUTPUT_NAME
+from pocketclip.export.precision import Precision
+from pocketclip.export.targets import load_target
+from pocketclip.export.targets.base import LoweringRequest
+from pocketclip.export.targets.converter_noise import held_stderr
+from pocketclip.export.targets.rejection import explain
+from pocketclip.models.errors import PocketClipError
 
 
 class Conversions:

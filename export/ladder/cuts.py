@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from export.errors import ConversionError
-from export.ladder.conversion import Conversions
-from export.ladder.report import Divergence, Method
-from export.ladder.stations import Event, Site, module_sites
-from export.parity import snr_db
-from export.precision import Precision
-from export.tower_module import NORM_SCOPE
+from pocketclip.export.errors import ConversionError
+from pocketclip.export.ladder.conversion import Conversions
+from pocketclip.export.ladder.report import Divergence, Method
+from pocketclip.export.ladder.stations import Event, Site, module_sites
+from pocketclip.export.parity.measures import snr_db
+from pocketclip.export.passes.tower_module import NORM_SCOPE
+from pocketclip.export.precision import Precision
 
 
 def bisect(

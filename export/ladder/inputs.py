@@ -8,17 +8,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from export.artifact import Artifact
-from export.feeding import FOLDED, artifact_input
-from export.ladder.report import Divergence, Method, Rung, RungName, Status
-from export.ladder.subject import Subject, spread
-from export.parity_data import read_parity_data
-from export.precision import Tower
-from export.samples import parity_inputs
-from export.tower_module import INPUT_NAMES
-from models.config import AnyConfig
-from models.errors import PocketClipError
-from models.preprocess import PreprocessSpec
+from pocketclip.export.artifact.feeding import FOLDED, artifact_input
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.inputs.parity_data import read_parity_data
+from pocketclip.export.inputs.samples import parity_inputs
+from pocketclip.export.ladder.report import Divergence, Method, Rung, RungName, Status
+from pocketclip.export.ladder.subject import Subject, spread
+from pocketclip.export.passes.tower_module import INPUT_NAMES
+from pocketclip.export.precision import Tower
+from pocketclip.models.config import AnyConfig
+from pocketclip.models.errors import PocketClipError
+from pocketclip.models.pixels.preprocess import PreprocessSpec
 
 # Of a mean and a deviation that are taken out of the graph and put back.
 ROUNDING = 1e-5

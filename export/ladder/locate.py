@@ -9,19 +9,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from export.budgets import Budget
-from export.feeding import artifact_input
-from export.ladder.causes import Levels, level, plain_runner, rounded_level
-from export.ladder.conversion import Conversions
-from export.ladder.cuts import bisect
-from export.ladder.matching import VISIBLE_DB, Finding, first_below, first_loss, match
-from export.ladder.report import Divergence, Method
-from export.ladder.stations import Event, Site, Station, module_sites, program_stations, program_values
-from export.ladder.traces import tracer_of
-from export.parity import cosines, snr_db
-from export.precision import Precision
-from export.rejection import Place
-from export.tower_module import tower_module
+from pocketclip.export.artifact.feeding import artifact_input
+from pocketclip.export.ladder.causes import Levels, level, plain_runner, rounded_level
+from pocketclip.export.ladder.conversion import Conversions
+from pocketclip.export.ladder.cuts import bisect
+from pocketclip.export.ladder.matching import VISIBLE_DB, Finding, first_below, first_loss, match
+from pocketclip.export.ladder.report import Divergence, Method
+from pocketclip.export.ladder.stations import Event, Site, Station, module_sites, program_stations, program_values
+from pocketclip.export.ladder.traces import tracer_of
+from pocketclip.export.parity.budgets import Budget
+from pocketclip.export.parity.measures import cosines, snr_db
+from pocketclip.export.passes.tower_module import tower_module
+from pocketclip.export.precision import Precision
+from pocketclip.export.targets.rejection import Place
 
 Probes = Sequence[np.ndarray]
 Tell = Callable[[str], object]

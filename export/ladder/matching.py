@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.ladder.stations import Station, Traced
-from export.parity import snr_db
+from pocketclip.export.ladder.stations import Station, Traced
+from pocketclip.export.parity.measures import snr_db
 
 # A place that a sound conversion shows less well than this is fused or quantised away there.
 VISIBLE_DB = 6.0

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from export.clip_gates import ClipGates
-from models.documents import document
+from pocketclip.export.parity.clip_gates import ClipGates
+from pocketclip.models.documents import document
 
 LADDER_SCHEMA_VERSION = 1
 
@@ -51,7 +51,7 @@ class Method(StrEnum):
 class Agreement:
     """Agreement of two forms' embeddings on the same inputs; None where a device's record does not tell it.
 
-    The measures are those of `export.parity_report.ParityReport`.
+    The measures are those of `export.artifact.parity_report.ParityReport`.
     """
 
     cosine_min: float

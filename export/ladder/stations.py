@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.rejection import Place, place_of
+from pocketclip.export.targets.rejection import Place, place_of
 
 # Ops that only look at a value in another shape: what they give can be right where what they look at is wrong.
 _VIEWS = frozenset(

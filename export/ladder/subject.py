@@ -8,20 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from export.artifact import Artifact
-from export.clip_gates import ClipSet
-from export.errors import CalibrationError, WeightsMismatchError
-from export.manifest import CONFIG_NAME
-from export.mixed.plan import PrecisionPlan
-from export.own_samples import SampleRequest
-from export.parity import Embeddings, eager_embeddings
-from export.parity_data import SCENES, find_again, proof_samples, read_parity_data
-from export.precision import Tower
-from export.tower_module import example_input
-from models.checkpoint import weights_sha256
-from models.clip import AnyModel
-from models.config import AnyConfig
-from models.registry import FRESH_WEIGHTS, build_model, checkpoint_of, resolve_config
+from pocketclip.export.artifact.manifest import CONFIG_NAME
+from pocketclip.export.artifact.precision_plan import PrecisionPlan
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.errors import CalibrationError, WeightsMismatchError
+from pocketclip.export.inputs.parity_data import SCENES, find_again, proof_samples, read_parity_data
+from pocketclip.export.own_samples import SampleRequest
+from pocketclip.export.parity.clip_gates import ClipSet
+from pocketclip.export.parity.measures import Embeddings, eager_embeddings
+from pocketclip.export.passes.tower_module import example_input
+from pocketclip.export.precision import Tower
+from pocketclip.models.checkpoints.checkpoint import weights_sha256
+from pocketclip.models.config import AnyConfig
+from pocketclip.models.registry import FRESH_WEIGHTS, build_model, checkpoint_of, resolve_config
+from pocketclip.models.towers.clip import AnyModel
 
 # Of the user's own: among fewer, a share's interval or a list of ten nearest says little.
 FEWEST_TO_JUDGE = 100

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from export.artifact import Artifact
-    from export.ladder.climb import Watch
-    from export.ladder.report import LadderReport
-    from export.own_samples import SampleRequest
+    from pocketclip.export.artifact.reading import Artifact
+    from pocketclip.export.ladder.climb import Watch
+    from pocketclip.export.ladder.report import LadderReport
+    from pocketclip.export.own_samples import SampleRequest
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ def climb_and_tell(
     sign: Callable[[Sign], None],
 ) -> LadderReport:
     """`climb` for an artefact; errors are those of `climb` and `load_subject`."""
-    from export.converter_noise import quiet_loggers
+    from pocketclip.export.targets.converter_noise import quiet_loggers
 
     quiet_loggers()
-    from export.ladder.climb import climb
-    from export.ladder.subject import load_subject
+    from pocketclip.export.ladder.climb import climb
+    from pocketclip.export.ladder.subject import load_subject
 
     watch = _Telling(sign)
     watch.begin(f"{artifact.label}: eager", None)

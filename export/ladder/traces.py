@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from export.converter_noise import held_stderr
-from export.ladder.stations import Traced
-from export.precision import TargetName
+from pocketclip.export.ladder.stations import Traced
+from pocketclip.export.precision import TargetName
+from pocketclip.export.targets.converter_noise import held_stderr
 
 Tracer = Callable[[Path, Sequence[np.ndarray]], list[Traced]]
 
@@ -40,7 +40,7 @@ def _trace_onnx(model_path: Path, probes: Sequence[np.ndarray]) -> list[Traced]:
 
 def _trace_coreml(model_path: Path, probes: Sequence[np.ndarray]) -> list[Traced]:
     """Every op's result in our reference executor, on macOS too: Core ML itself shows none."""
-    from export.coreml_reference import ReferenceExecutor, load_program
+    from pocketclip.export.coreml_reference import ReferenceExecutor, load_program
 
     program = load_program(model_path)
     executor = ReferenceExecutor(program)
@@ -59,7 +59,7 @@ def _trace_coreml(model_path: Path, probes: Sequence[np.ndarray]) -> list[Traced
 
 
 def _trace_delegate(model_path: Path, probes: Sequence[np.ndarray]) -> list[Traced]:
-    from export.targets.executorch_coreml import unpack_delegate
+    from pocketclip.export.targets.executorch_coreml import unpack_delegate
 
     with TemporaryDirectory() as scratch:
         return _trace_coreml(unpack_delegate(model_path, Path(scratch)), probes)

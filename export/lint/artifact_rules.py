@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from export.lint.finding import Severity
-from export.lint.graph import Format, Graph
-from export.lint.runtime_versions import CORE_ML_SPECIFICATIONS, ONNX_RUNTIMES, TFLITE_OF_LITERT, OnnxRuntime
-from export.lint.subject import Spot, Subject
-from export.precision import TargetName
+from pocketclip.export.artifact.lint_finding import Severity
+from pocketclip.export.lint.graph import Format, Graph
+from pocketclip.export.lint.runtime_versions import CORE_ML_SPECIFICATIONS, ONNX_RUNTIMES, TFLITE_OF_LITERT, OnnxRuntime
+from pocketclip.export.lint.subject import Spot, Subject
+from pocketclip.export.precision import TargetName
 
 if TYPE_CHECKING:
-    from models.preprocess import PreprocessSpec
+    from pocketclip.models.pixels.preprocess import PreprocessSpec
 
 _MODIFIED = re.compile(r"-[0-9a-f]{8}$")
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
@@ -82,8 +82,8 @@ def wrong_preprocessing(subject: Subject) -> Iterator[Spot]:
 
 def _expected_preprocess(model_name: str) -> PreprocessSpec | None:
     """None for models of the user's own, which nothing is known about."""
-    from models.open_clip_config import PREFIX, open_clip_config
-    from models.registry import MODELS, load_config
+    from pocketclip.models.open_clip_config import PREFIX, open_clip_config
+    from pocketclip.models.registry import MODELS, load_config
 
     name = _MODIFIED.sub("", model_name)
     if name in MODELS:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from export.lint.graph import HALF_TYPES, HEAVY_KINDS, WEIGHTED_KINDS, Format, Graph, Op, OpKind, Value, Weight
-from export.lint.subject import Spot, Subject, listed
-from export.precision import Tower
+from pocketclip.export.lint.graph import (
+    HALF_TYPES,
+    HEAVY_KINDS,
+    WEIGHTED_KINDS,
+    Format,
+    Graph,
+    Op,
+    OpKind,
+    Value,
+    Weight,
+)
+from pocketclip.export.lint.subject import Spot, Subject, listed
+from pocketclip.export.precision import Tower
 
 # The largest finite half float.
 HALF_MAX = 65504.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from export.lint.graph import OpKind
-from export.lint.subject import Spot, Subject, listed
-from export.passes.report import PassName
+from pocketclip.export.artifact.pass_report import PassName
+from pocketclip.export.lint.graph import OpKind
+from pocketclip.export.lint.subject import Spot, Subject, listed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,7 +47,7 @@ def batch_norm_left(subject: Subject) -> Iterator[Spot]:
 
 def _foldable(tower: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """The outermost modules that can still be folded, our own and timm's."""
-    from models.blocks.folding import Foldable
+    from pocketclip.models.blocks.folding import Foldable
 
     inside: list[str] = []
     for path, module in tower.named_modules():

@@ -7,7 +7,7 @@ from typing import Any
 
 from onnx import inliner
 
-from export.lint.onnx_types import inner_graphs
+from pocketclip.export.lint.onnx_types import inner_graphs
 
 # A few functions that call one another twice become millions of ops.
 MOST_NODES = 200_000

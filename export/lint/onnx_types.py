@@ -8,8 +8,8 @@ from typing import Any
 
 import onnx
 
-from export.lint.graph import Value
-from models.errors import first_line
+from pocketclip.export.lint.graph import Value
+from pocketclip.models.errors import first_line
 
 # Shape inference reads small constants (axes, shapes); large ones are only copied by it.
 _SMALL = 1024

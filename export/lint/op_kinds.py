@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from export.lint.graph import OpKind
+from pocketclip.export.lint.graph import OpKind
 
 # The names of ONNX, MIL, ATen and LiteRT's built-in ops, and of XNNPACK's nodes, in one table: they rarely differ.
 _NAMES: dict[OpKind, str] = {

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from coremltools.proto import MIL_pb2
 
-from export.coreml_reference.ops_constexpr import CONSTEXPR_OPS
-from export.coreml_reference.package import Package, open_package
-from export.coreml_reference.program import Program, ValueSpec, known_shape, load_functions, operations_of
-from export.coreml_reference.storage import storage_name
-from export.lint.graph import Format, Graph, Op, OpKind, Value, Weight, in_part, typed, weight_of
-from export.lint.op_kinds import kind_of
+from pocketclip.export.coreml_reference.ops_constexpr import CONSTEXPR_OPS
+from pocketclip.export.coreml_reference.package import Package, open_package
+from pocketclip.export.coreml_reference.program import Program, ValueSpec, known_shape, load_functions, operations_of
+from pocketclip.export.coreml_reference.storage import storage_name
+from pocketclip.export.lint.graph import Format, Graph, Op, OpKind, Value, Weight, in_part, typed, weight_of
+from pocketclip.export.lint.op_kinds import kind_of
 
 _WEIGHT_FILE = "weight.bin"
 # What stands in front of a stored tensor: a mark, the element type, its bytes, and where they begin.

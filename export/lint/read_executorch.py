@@ -19,10 +19,10 @@ from executorch.exir.schema import (
     TensorShapeDynamism,
 )
 
-from export.errors import ArtifactCorruptError
-from export.lint.graph import Format, Graph, Op, Value, Weight, in_part, typed, weight_of
-from export.lint.op_kinds import kind_of
-from export.lint.read_xnnpack import DelegateGraph, read_xnnpack
+from pocketclip.export.errors import ArtifactCorruptError
+from pocketclip.export.lint.graph import Format, Graph, Op, Value, Weight, in_part, typed, weight_of
+from pocketclip.export.lint.op_kinds import kind_of
+from pocketclip.export.lint.read_xnnpack import DelegateGraph, read_xnnpack
 
 _XNNPACK = "XnnpackBackend"
 _COREML = "CoreMLBackend"
@@ -190,8 +190,8 @@ def _read_delegates(methods: list[_Method]) -> dict[int, DelegateGraph]:
 
 
 def _read_coreml_delegate(payload: bytes, path: Path) -> DelegateGraph:
-    from export.lint.read_coreml import read_coreml
-    from export.targets.executorch_coreml import unpack_payload
+    from pocketclip.export.lint.read_coreml import read_coreml
+    from pocketclip.export.targets.executorch_coreml import unpack_payload
 
     with tempfile.TemporaryDirectory() as scratch:
         graph = read_coreml(unpack_payload(payload, Path(scratch), path))

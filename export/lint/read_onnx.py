@@ -12,11 +12,11 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from export.errors import ArtifactCorruptError
-from export.lint.graph import Format, Graph, Op, OpKind, Value, Weight, in_part, weight_of
-from export.lint.onnx_functions import inlined
-from export.lint.onnx_types import Types, dtype_name, infer_types, inner_graphs, value_of
-from export.lint.op_kinds import kind_of
+from pocketclip.export.errors import ArtifactCorruptError
+from pocketclip.export.lint.graph import Format, Graph, Op, OpKind, Value, Weight, in_part, weight_of
+from pocketclip.export.lint.onnx_functions import inlined
+from pocketclip.export.lint.onnx_types import Types, dtype_name, infer_types, inner_graphs, value_of
+from pocketclip.export.lint.op_kinds import kind_of
 
 _INTEGER_OPS = frozenset({"ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"})
 # Where a body's inputs begin to be those of its node: a loop counts and asks first.

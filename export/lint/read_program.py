@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Node
 
-from export.lint.graph import Format, Graph, Op, Value, weight_of
-from export.lint.op_kinds import kind_of
+from pocketclip.export.lint.graph import Format, Graph, Op, Value, weight_of
+from pocketclip.export.lint.op_kinds import kind_of
 
 
 def read_program(module: nn.Module, example: Tensor) -> Graph:

@@ -13,11 +13,11 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 
-from export.converter_noise import held_stderr
-from export.errors import ArtifactCorruptError
-from export.lint.graph import Format, Graph, Op, OpKind, Value, Weight, in_part, typed, weight_of
-from export.lint.op_kinds import kind_of
-from models.errors import first_line
+from pocketclip.export.errors import ArtifactCorruptError
+from pocketclip.export.lint.graph import Format, Graph, Op, OpKind, Value, Weight, in_part, typed, weight_of
+from pocketclip.export.lint.op_kinds import kind_of
+from pocketclip.export.targets.converter_noise import held_stderr
+from pocketclip.models.errors import first_line
 
 _IDENTIFIER = b"TFL3"
 # Elements of these take their bits together, several to a byte: numpy has no name for them.

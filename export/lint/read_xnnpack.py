@@ -16,8 +16,8 @@ import numpy as np
 from executorch.backends.xnnpack.serialization.xnnpack_graph_serialize import XNNHeader
 from executorch.exir._serialize._flatbuffer import _run_flatc
 
-from export.lint.graph import Op, Value, Weight, typed, weight_of
-from export.lint.op_kinds import kind_of
+from pocketclip.export.lint.graph import Op, Value, Weight, typed, weight_of
+from pocketclip.export.lint.op_kinds import kind_of
 
 _SCHEMA = "schema.fbs"
 _DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16", "pfp32": "float32"}

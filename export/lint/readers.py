@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.converter_noise import quiet_loggers
-from export.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, TargetUnavailableError
-from models.errors import PocketClipError, choices, first_line
+from pocketclip.export.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, TargetUnavailableError
+from pocketclip.export.targets.converter_noise import quiet_loggers
+from pocketclip.models.errors import PocketClipError, choices, first_line
 
 if TYPE_CHECKING:
-    from export.lint.graph import Graph
+    from pocketclip.export.lint.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Reader:
 
 
 READERS: dict[str, Reader] = {
-    ".onnx": Reader("export.lint.read_onnx", "read_onnx", "onnx"),
-    ".mlpackage": Reader("export.lint.read_coreml", "read_coreml", "coreml", is_folder=True),
-    ".pte": Reader("export.lint.read_executorch", "read_executorch", "executorch"),
-    ".tflite": Reader("export.lint.read_tflite", "read_tflite", "tflite"),
+    ".onnx": Reader("pocketclip.export.lint.read_onnx", "read_onnx", "onnx"),
+    ".mlpackage": Reader("pocketclip.export.lint.read_coreml", "read_coreml", "coreml", is_folder=True),
+    ".pte": Reader("pocketclip.export.lint.read_executorch", "read_executorch", "executorch"),
+    ".tflite": Reader("pocketclip.export.lint.read_tflite", "read_tflite", "tflite"),
 }
 
 

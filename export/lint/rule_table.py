@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from export.lint.rules import RULES
+from pocketclip.export.lint.rules import RULES
 
 HEADINGS = ("code", "severity", "rule", "reason", "fix")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from export.lint import artifact_rules, graph_rules, module_rules
-from export.lint.finding import Severity
-from export.lint.subject import Checker
+from pocketclip.export.artifact.lint_finding import Severity
+from pocketclip.export.lint import artifact_rules, graph_rules, module_rules
+from pocketclip.export.lint.subject import Checker
 
 UNREADABLE = "PC000"
 
@@ -37,7 +37,7 @@ RULES: tuple[Rule, ...] = (
         Severity.ERROR,
         "unfolded branches",
         "parallel training branches compute at inference what one convolution computes, at several times the cost",
-        "convert models.clip.reparameterize(model); a block of your own needs a fold() method",
+        "convert pocketclip.models.towers.clip.reparameterize(model); a block of your own needs a fold() method",
         module_rules.unfolded_branches,
     ),
     Rule(
@@ -45,7 +45,7 @@ RULES: tuple[Rule, ...] = (
         Severity.WARNING,
         "batch norm left",
         "at inference a batch norm is a factor and a shift, which belong into the weights beside it",
-        "fold it into the convolution or linear layer before or after it, as models.blocks.folding does",
+        "fold it into the convolution or linear layer before or after it, as pocketclip.models.blocks.folding does",
         module_rules.batch_norm_left,
     ),
     Rule(
@@ -54,7 +54,7 @@ RULES: tuple[Rule, ...] = (
         "token ids in half precision",
         "half floats are exact for whole numbers to 2048 only: 49406 and 49407 both become 49408, and argmax fails",
         "compare ids as integers and pool the end of text by a product with the one-hot row, as "
-        "export.tower_module does",
+        "pocketclip.export.passes.tower_module does",
         graph_rules.half_precision_ids,
     ),
     Rule(
@@ -70,7 +70,7 @@ RULES: tuple[Rule, ...] = (
         Severity.ERROR,
         "infinite mask",
         "values below -65504 become -inf in half precision, and a softmax over a row of them NaN",
-        "use a finite mask such as -1e4, as models.blocks.transformer does",
+        "use a finite mask such as -1e4, as pocketclip.models.blocks.transformer does",
         graph_rules.infinite_mask,
     ),
     Rule(
@@ -86,7 +86,7 @@ RULES: tuple[Rule, ...] = (
         Severity.ERROR,
         "missing normalisation",
         "the manifest promises unit length, and cosines of embeddings that have another are wrong",
-        "end the tower with export.tower_module.L2Norm, or export with --raw",
+        "end the tower with pocketclip.export.passes.tower_module.L2Norm, or export with --raw",
         graph_rules.missing_normalisation,
     ),
     Rule(

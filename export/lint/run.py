@@ -8,26 +8,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.errors import ArtifactCorruptError, ArtifactError, LintRuleError, TargetUnavailableError
-from export.lint.finding import LintFinding
-from export.lint.graph import Format
-from export.lint.graph_rules import tower_by_input
-from export.lint.readers import READERS, read_graph
-from export.lint.rules import BY_CODE, RULES, UNREADABLE, Rule
-from export.lint.subject import Subject
-from export.manifest import CONFIG_NAME
-from export.passes.report import PassName
-from export.precision import TargetName, Tower
-from models.errors import choices
+from pocketclip.export.artifact.lint_finding import LintFinding
+from pocketclip.export.artifact.manifest import CONFIG_NAME
+from pocketclip.export.artifact.pass_report import PassName
+from pocketclip.export.errors import ArtifactCorruptError, ArtifactError, LintRuleError, TargetUnavailableError
+from pocketclip.export.lint.graph import Format
+from pocketclip.export.lint.graph_rules import tower_by_input
+from pocketclip.export.lint.readers import READERS, read_graph
+from pocketclip.export.lint.rules import BY_CODE, RULES, UNREADABLE, Rule
+from pocketclip.export.lint.subject import Subject
+from pocketclip.export.precision import TargetName, Tower
+from pocketclip.models.errors import choices
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from export.artifact import Artifact
-    from export.manifest import Manifest
-    from models.config import AnyConfig
-    from models.preprocess import PreprocessSpec
+    from pocketclip.export.artifact.manifest import Manifest
+    from pocketclip.export.artifact.reading import Artifact
+    from pocketclip.models.config import AnyConfig
+    from pocketclip.models.pixels.preprocess import PreprocessSpec
 
 # Characters of a place or message in a finding.
 _LONGEST = 1000
@@ -100,8 +100,8 @@ def lint_model(
     Raises:
         CheckpointError, NonFiniteError: the checkpoint cannot be used.
     """
-    from export.tower_module import example_input, tower_module
-    from models.registry import build_model
+    from pocketclip.export.passes.tower_module import example_input, tower_module
+    from pocketclip.models.registry import build_model
 
     model = build_model(config, weights)
     return [
@@ -119,7 +119,7 @@ def module_subject(module: nn.Module, config: AnyConfig, tower: Tower, example: 
     """A tower before conversion; `example` is an input of its fixed shape."""
     from torch import Tensor
 
-    from export.lint.read_program import read_program
+    from pocketclip.export.lint.read_program import read_program
 
     assert isinstance(example, Tensor)
     return Subject(
@@ -156,7 +156,7 @@ def lint_file(path: Path) -> tuple[Subject, tuple[LintFinding, ...]]:
         ArtifactError: it is missing, of a kind that no reader takes, or cannot be read.
         TargetUnavailableError: the packages that read it are missing.
     """
-    from export.targets import TARGETS, requirement
+    from pocketclip.export.targets import TARGETS, requirement
 
     graph = read_graph(path)
     target = _TARGET_OF[graph.format]

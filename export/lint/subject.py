@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from export.lint.finding import Severity
-from export.precision import TargetName, Tower
+from pocketclip.export.artifact.lint_finding import Severity
+from pocketclip.export.precision import TargetName, Tower
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
-    from export.lint.graph import Graph
-    from export.manifest import Manifest
-    from export.passes.report import PassName
-    from models.preprocess import PreprocessSpec
+    from pocketclip.export.artifact.manifest import Manifest
+    from pocketclip.export.artifact.pass_report import PassName
+    from pocketclip.export.lint.graph import Graph
+    from pocketclip.models.pixels.preprocess import PreprocessSpec
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from export.errors import PlanError, UnsupportedPrecisionError
-from export.job import ExportJob
-from export.mixed.budget import parse_max_drop
-from export.mixed.plan import PrecisionPlan, finer_than, read_plan, require_model, require_paths
-from export.precision import Precision, TargetName, Tower
+from pocketclip.export.artifact.drop_budget import parse_max_drop
+from pocketclip.export.artifact.precision_plan import PrecisionPlan, finer_than, read_plan, require_model, require_paths
+from pocketclip.export.errors import PlanError, UnsupportedPrecisionError
+from pocketclip.export.job import ExportJob
+from pocketclip.export.precision import Precision, TargetName, Tower
 
 _ONE_SCHEME = {TargetName.EXECUTORCH_COREML: "its delegate takes one scheme for the whole graph; target coreml mixes"}
 
@@ -52,7 +52,7 @@ def with_mixed(
             )
     if max_drop is None:
         return _replayed(jobs, files)
-    from export.mixed.judge import labelled_sha256
+    from pocketclip.export.mixed.judge import labelled_sha256
 
     budget = parse_max_drop(max_drop, labelled)
     sha256 = labelled_sha256(budget)
@@ -90,8 +90,8 @@ def _replayed(jobs: Sequence[ExportJob], files: Sequence[Path]) -> tuple[ExportJ
 
 
 def _require_modules(job: ExportJob, plans: Sequence[PrecisionPlan]) -> None:
-    from export.tower_module import tower_module
-    from models.registry import build_model
+    from pocketclip.export.passes.tower_module import tower_module
+    from pocketclip.models.registry import build_model
 
     model = build_model(job.config, job.weights)
     for plan in plans:
@@ -108,9 +108,9 @@ def measure_all(jobs: Sequence[ExportJob], progress: Progress) -> None:
     Raises:
         PlanError, CalibrationError, NonFiniteError, StorageError: as `export.mixed.lowering.sensitivities`.
     """
-    from export.mixed.lowering import sensitivities
-    from export.mixed.rounding import rounding_of
-    from models.registry import build_model
+    from pocketclip.export.mixed.lowering import sensitivities
+    from pocketclip.export.mixed.rounding import rounding_of
+    from pocketclip.models.registry import build_model
 
     needed = {(job.tower, rounding_of(job.precision), job.calibration): job for job in jobs if job.budget is not None}
     if not needed:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.float_ops import OpKind, float_ops
-from export.mixed.plan import OWN, PredictedCost, covers
-from export.mixed.work import Op, Work
-from export.precision import InstructionSet, Precision, TargetName
-from export.tower_module import NORM_SCOPE
+from pocketclip.export.artifact.precision_plan import OWN, PredictedCost, covers
+from pocketclip.export.mixed.work import Op, Work
+from pocketclip.export.passes.tower_module import NORM_SCOPE
+from pocketclip.export.precision import InstructionSet, Precision, TargetName
+from pocketclip.export.targets.float_ops import OpKind, float_ops
 
 Mask = NDArray[np.bool_]
 
@@ -138,7 +138,7 @@ class CostGraph:
 
 def factors_for(target: TargetName, precision: Precision) -> dict[InstructionSet, Factors]:
     """What is known of a target at a precision, by processor; nothing where no files of it were measured."""
-    from export.mixed.cost_factors import FACTORS
+    from pocketclip.export.mixed.cost_factors import FACTORS
 
     if precision is not Precision.INT8_STATIC:
         return {}

@@ -1,4 +1,4 @@
-"""The factors of `export.mixed.cost`, as `python -m benchmark.precision_costs fit` prints them.
+"""The factors of `export.mixed.cost`, as `python -m pocketclip.benchmark.precision_costs fit` prints them.
 
 They are fitted to files of two towers of `pocketclip_nano` and the image tower of `pocketclip_xs`: fp32, uniform int8,
 and random plans of both (`benchmark/precision_costs/measured.json`). `arm64` is instructions of an emulated Cortex-A76,
@@ -8,9 +8,9 @@ tell apart is drawn to rough figures, and a factor by itself means little: a sum
 
 from __future__ import annotations
 
-from export.mixed.cost import Factors
-from export.mixed.work import Work
-from export.precision import InstructionSet, TargetName
+from pocketclip.export.mixed.cost import Factors
+from pocketclip.export.mixed.work import Work
+from pocketclip.export.precision import InstructionSet, TargetName
 
 FACTORS: dict[tuple[TargetName, InstructionSet], Factors] = {
     # 11 files; files left out of the fit are predicted to within 2.5% (median), 15% (worst).

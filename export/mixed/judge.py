@@ -17,24 +17,24 @@ import torch
 from numpy.typing import NDArray
 from PIL import ImageOps
 
-from export.errors import PlanError
-from export.mixed.budget import OWN_SETS, DropBudget, Metric
-from export.own_samples import SampleRequest, input_hash
-from export.parity import cosines, require_finite, run_session
-from export.parity_data import judged_hashes
-from export.precision import Tower
-from export.samples import calibration_photographs, parity_inputs, scene_calibration_inputs
-from models.data.skips import reason_of
-from models.preprocess import normalize, preprocess
-from models.scenes import SceneDataset, Split, render_arrays, scene_classes
-from models.tokenizer import load_tokenizer
+from pocketclip.export.artifact.drop_budget import OWN_SETS, DropBudget, Metric
+from pocketclip.export.errors import PlanError
+from pocketclip.export.inputs.parity_data import judged_hashes
+from pocketclip.export.inputs.samples import calibration_photographs, parity_inputs, scene_calibration_inputs
+from pocketclip.export.own_samples import SampleRequest, input_hash
+from pocketclip.export.parity.measures import cosines, require_finite, run_session
+from pocketclip.export.precision import Tower
+from pocketclip.models.data.skips import reason_of
+from pocketclip.models.pixels.preprocess import normalize, preprocess
+from pocketclip.models.scenes import SceneDataset, Split, render_arrays, scene_classes
+from pocketclip.models.text.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
-    from export.runtimes import Session
-    from models.clip import AnyModel
-    from models.config import AnyConfig
-    from models.evaluation.prompts import Templates
-    from models.evaluation.samples import Sample
+    from pocketclip.export.runtimes import Session
+    from pocketclip.models.config import AnyConfig
+    from pocketclip.models.evaluation.prompts import Templates
+    from pocketclip.models.evaluation.samples import Sample
+    from pocketclip.models.towers.clip import AnyModel
 
 COSINE_SCENES = 128
 LABELLED_SCENES = 384
@@ -201,8 +201,8 @@ def _labelled(budget: DropBudget, model: AnyModel, parity: SampleRequest | None,
     config = model.config
     if budget.labelled is None or not budget.labelled.startswith(OWN_SETS):
         return _labelled_scenes(config)
-    from models.evaluation.datasets import SetOptions, open_dataset
-    from models.evaluation.samples import ClassificationSet
+    from pocketclip.models.evaluation.datasets import SetOptions, open_dataset
+    from pocketclip.models.evaluation.samples import ClassificationSet
 
     found = open_dataset(budget.labelled, SetOptions(missing_allowed=max_skipped > 0))
     assert isinstance(found, ClassificationSet)
@@ -243,7 +243,7 @@ def _loaded(
 
 
 def _labelled_scenes(config: AnyConfig) -> _Labelled:
-    from models.evaluation.prompts import SceneTemplates
+    from pocketclip.models.evaluation.prompts import SceneTemplates
 
     dataset = SceneDataset(Split.VALIDATION, LABELLED_SCENES, seed=_LABELLED_SEED, size=config.preprocess.image_size)
     labels = dataset.labels()
@@ -261,8 +261,8 @@ def labelled_sha256(budget: DropBudget) -> str | None:
     """
     if budget.labelled is None or not budget.labelled.startswith(OWN_SETS):
         return None
-    from models.evaluation.datasets import SetOptions, open_dataset
-    from models.evaluation.samples import ClassificationSet
+    from pocketclip.models.evaluation.datasets import SetOptions, open_dataset
+    from pocketclip.models.evaluation.samples import ClassificationSet
 
     found = open_dataset(budget.labelled, SetOptions(missing_allowed=True))
     assert isinstance(found, ClassificationSet)

@@ -9,15 +9,23 @@ from enum import StrEnum
 
 from torch import nn
 
-from export.errors import PlanError
-from export.job import ExportJob
-from export.mixed.plan import OWN, SCHEMA_VERSION, KeptPrecision, PrecisionPlan, covers, finer_than, planned
-from export.mixed.units import units
-from export.precision import Tower
-from export.sensitive import projections, stems
-from export.tower_module import tower_module
-from models.errors import choices
-from models.registry import build_model
+from pocketclip.export.artifact.precision_plan import (
+    OWN,
+    SCHEMA_VERSION,
+    KeptPrecision,
+    PrecisionPlan,
+    covers,
+    finer_than,
+    planned,
+)
+from pocketclip.export.errors import PlanError
+from pocketclip.export.job import ExportJob
+from pocketclip.export.mixed.units import units
+from pocketclip.export.passes.tower_module import tower_module
+from pocketclip.export.precision import Tower
+from pocketclip.export.targets.eight_bit_modules import projections, stems
+from pocketclip.models.errors import choices
+from pocketclip.models.registry import build_model
 
 # What may be left out at the beginning of a path.
 _PREFIXES = ("", "encoder.", "encoder.model.", "encoder.text.", "encoder.visual.")

@@ -9,27 +9,27 @@ from pathlib import Path
 
 import numpy as np
 
-from export.calibration import load_calibration
-from export.errors import DropBudgetError
-from export.feeding import AdaptedSession
-from export.job import ExportJob
-from export.mixed import plan as plans
-from export.mixed.budget import DropBudget, Metric
-from export.mixed.judge import Judge, Measured, make_judge
-from export.mixed.plan import PLAN_NAME, PrecisionPlan, Search, Trial, finer_than, planned
-from export.mixed.pricing import Pricing
-from export.mixed.rounding import rounding_of
-from export.mixed.search import Found, Kept, Problem, search
-from export.mixed.sensitivity import FOLDER_NAME, Sensitivities, Subject, measure
-from export.mixed.units import collapsed, groups, units
-from export.own_samples import MOST_NAMED
-from export.parity_report import ParityReport
-from export.precision import InstructionSet, TargetName
-from export.targets.base import LoweringRequest, Target
-from export.tower_module import tower_module
-from models import documents
-from models.checkpoint import weights_sha256
-from models.clip import AnyModel
+from pocketclip.export.artifact import precision_plan as plans
+from pocketclip.export.artifact.drop_budget import DropBudget, Metric
+from pocketclip.export.artifact.feeding import AdaptedSession
+from pocketclip.export.artifact.parity_report import ParityReport
+from pocketclip.export.artifact.precision_plan import PLAN_NAME, PrecisionPlan, Search, Trial, finer_than, planned
+from pocketclip.export.errors import DropBudgetError
+from pocketclip.export.inputs.calibration import load_calibration
+from pocketclip.export.job import ExportJob
+from pocketclip.export.mixed.judge import Judge, Measured, make_judge
+from pocketclip.export.mixed.pricing import Pricing
+from pocketclip.export.mixed.rounding import rounding_of
+from pocketclip.export.mixed.search import Found, Kept, Problem, search
+from pocketclip.export.mixed.sensitivity import FOLDER_NAME, Sensitivities, Subject, measure
+from pocketclip.export.mixed.units import collapsed, groups, units
+from pocketclip.export.own_samples import MOST_NAMED
+from pocketclip.export.passes.tower_module import tower_module
+from pocketclip.export.precision import InstructionSet, TargetName
+from pocketclip.export.targets.base import LoweringRequest, Target
+from pocketclip.models import documents
+from pocketclip.models.checkpoints.checkpoint import weights_sha256
+from pocketclip.models.towers.clip import AnyModel
 
 _ATTEMPT = "attempt"
 
@@ -40,7 +40,7 @@ def sensitivities(
     """Those of the job's tower at the job's precision, from the output folder where they are known.
 
     Raises:
-        CalibrationError: as `export.calibration.load_calibration`; and as `export.mixed.sensitivity.measure`.
+        CalibrationError: as `export.inputs.calibration.load_calibration`; and as `export.mixed.sensitivity.measure`.
     """
     subject = Subject(
         model.config.name, job.tower, model.config.sha256, weights_sha256(model), tower_module(model, job.tower)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.job import ExportJob
-from export.mixed.cost import CostGraph, Factors, factors_for, predicted
-from export.mixed.plan import KeptPrecision, PrecisionPlan, PredictedCost
-from export.mixed.search import Cost, Kept
-from export.mixed.work import work_of
-from export.precision import InstructionSet
-from export.targets.base import LoweringRequest
+from pocketclip.export.artifact.precision_plan import KeptPrecision, PrecisionPlan, PredictedCost
+from pocketclip.export.job import ExportJob
+from pocketclip.export.mixed.cost import CostGraph, Factors, factors_for, predicted
+from pocketclip.export.mixed.search import Cost, Kept
+from pocketclip.export.mixed.work import work_of
+from pocketclip.export.precision import InstructionSet
+from pocketclip.export.targets.base import LoweringRequest
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from export.precision import Precision
+from pocketclip.export.precision import Precision
 
 BLOCK = 32
 # As the targets that store sparse weights drop.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from export.mixed.judge import Measured
+from pocketclip.export.mixed.judge import Measured
 
 # A conversion takes from seconds to minutes.
 MOST_CONVERSIONS = 6

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.errors import PlanError
-from export.mixed.plan import OWN, KeptPrecision, PrecisionPlan, covers, kept_modules
-from export.mixed.rounding import Rounding, round_activation, round_weight, weights_of
-from export.mixed.units import units
-from export.parity import cosines, require_finite
-from export.precision import Tower
-from export.targets.observed_ranges import RangeObserver
-from export.tower_module import NORM_SCOPE, TextTowerModule
-from models import documents
-from models.documents import document
+from pocketclip.export.artifact.precision_plan import OWN, KeptPrecision, PrecisionPlan, covers, kept_modules
+from pocketclip.export.errors import PlanError
+from pocketclip.export.mixed.rounding import Rounding, round_activation, round_weight, weights_of
+from pocketclip.export.mixed.units import units
+from pocketclip.export.parity.measures import cosines, require_finite
+from pocketclip.export.passes.tower_module import NORM_SCOPE, TextTowerModule
+from pocketclip.export.precision import Tower
+from pocketclip.export.targets.observed_ranges import RangeObserver
+from pocketclip.models import documents
+from pocketclip.models.documents import document
 
 # A change of how sensitivities are measured makes stored ones worthless.
 METHOD = 1

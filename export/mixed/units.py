@@ -12,14 +12,14 @@ from collections.abc import Collection, Iterator
 from open_clip.transformer import ResidualAttentionBlock
 from torch import nn
 
-from export.mixed.plan import OWN, covers
-from export.tower_module import NORM_SCOPE, TextTowerModule
-from models.blocks.mixers import MapAttention, Residual
-from models.blocks.mobileone import FoldedConv, SqueezeExcite
-from models.blocks.transformer import LearnedPositions, SequenceAttention, TransformerLayer
-from models.image_tower import PooledProjection
-from models.open_clip_model import FusedAttention
-from models.vision_transformer import TokenProjection
+from pocketclip.export.artifact.precision_plan import OWN, covers
+from pocketclip.export.passes.tower_module import NORM_SCOPE, TextTowerModule
+from pocketclip.models.blocks.mixers import MapAttention, Residual
+from pocketclip.models.blocks.mobileone import FoldedConv, SqueezeExcite
+from pocketclip.models.blocks.transformer import LearnedPositions, SequenceAttention, TransformerLayer
+from pocketclip.models.towers.image_tower import PooledProjection
+from pocketclip.models.towers.open_clip_model import FusedAttention
+from pocketclip.models.towers.vision_transformer import TokenProjection
 
 WHOLE = (
     FoldedConv,

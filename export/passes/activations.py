@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from export.passes.base import Rewritten
-from export.passes.modules import rewrite_modules
+from pocketclip.export.passes.base import Rewritten
+from pocketclip.export.passes.modules import rewrite_modules
 
 
 class SigmoidGelu(nn.Module):

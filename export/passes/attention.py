@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from export.passes.base import Rewritten
-from export.passes.modules import rewrite_modules
-from models.blocks.mixers import MapAttention, attend
-from models.blocks.transformer import SequenceAttention
-from models.open_clip_model import FusedAttention
+from pocketclip.export.passes.base import Rewritten
+from pocketclip.export.passes.modules import rewrite_modules
+from pocketclip.models.blocks.mixers import MapAttention, attend
+from pocketclip.models.blocks.transformer import SequenceAttention
+from pocketclip.models.towers.open_clip_model import FusedAttention
 
 
 class TokenAttention(nn.Module):

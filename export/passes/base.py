@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from export.passes.report import PassName
+from pocketclip.export.artifact.pass_report import PassName
 
 
 @dataclass(frozen=True)

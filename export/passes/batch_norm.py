@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from export.passes.base import Rewritten
+from pocketclip.export.passes.base import Rewritten
 
 Layer = nn.Conv2d | nn.Linear
 Norm = nn.BatchNorm2d | nn.BatchNorm1d

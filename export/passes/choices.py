@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from export.errors import PassError
-from export.passes.report import PassName
-from export.precision import InstructionSet, Precision, TargetName
-from models.errors import choices
+from pocketclip.export.artifact.pass_report import PassName
+from pocketclip.export.errors import PassError
+from pocketclip.export.precision import InstructionSet, Precision, TargetName
+from pocketclip.models.errors import choices
 
 
 @dataclass(frozen=True)

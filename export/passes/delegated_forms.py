@@ -11,12 +11,12 @@ from typing import TypeGuard
 import torch
 from torch import Tensor, nn
 
-from export.passes.base import Rewritten
-from export.passes.modules import rewrite_modules
-from export.tower_module import L2Norm
-from models.blocks.transformer import LayerNormFp32
-from models.image_tower import PooledProjection
-from models.text_tower import OnSequence
+from pocketclip.export.passes.base import Rewritten
+from pocketclip.export.passes.modules import rewrite_modules
+from pocketclip.export.passes.tower_module import L2Norm
+from pocketclip.models.blocks.transformer import LayerNormFp32
+from pocketclip.models.towers.image_tower import PooledProjection
+from pocketclip.models.towers.text_tower import OnSequence
 
 
 class PooledConvolution(nn.Module):

@@ -13,10 +13,10 @@ from typing import TypeGuard
 import torch
 from torch import Tensor, nn
 
-from export.passes.base import Rewritten
-from export.passes.modules import rewrite_modules
-from models.blocks.mobileone import FoldedConv, SqueezeExcite
-from models.image_tower import Downsampler, HybridEncoder, PooledProjection
+from pocketclip.export.passes.base import Rewritten
+from pocketclip.export.passes.modules import rewrite_modules
+from pocketclip.models.blocks.mobileone import FoldedConv, SqueezeExcite
+from pocketclip.models.towers.image_tower import Downsampler, HybridEncoder, PooledProjection
 
 # The largest depthwise kernel of XNNPACK.
 MOST_TAPS = 25

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from export.passes.base import Rewritten
-from export.tower_module import ImageTowerModule
+from pocketclip.export.passes.base import Rewritten
+from pocketclip.export.passes.tower_module import ImageTowerModule
 
 
 class BytesToUnit(nn.Module):

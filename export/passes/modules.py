@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from export.passes.base import Rewritten
+from pocketclip.export.passes.base import Rewritten
 
 
 def rewrite_modules(tower: nn.Module, replace: Callable[[nn.Module], nn.Module | None]) -> Rewritten:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from export.errors import PassError
-from export.passes.base import Pass
-from export.passes.report import PassName, PassReport
+from pocketclip.export.artifact.pass_report import PassName, PassReport
+from pocketclip.export.errors import PassError
+from pocketclip.export.passes.base import Pass
 
 # Of a component of the normalised embedding, in double precision. Constants of the rewritten towers are stored in
 # single precision, which alone makes 1e-8; a wrong rewrite was never seen to make less than 1e-4.

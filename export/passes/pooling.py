@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from export.passes.base import Rewritten
-from export.passes.modules import rewrite_modules
+from pocketclip.export.passes.base import Rewritten
+from pocketclip.export.passes.modules import rewrite_modules
 
 
 class MeanPool(nn.Module):

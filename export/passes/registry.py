@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from export.passes import activations, attention, batch_norm, delegated_forms, depthwise, inputs, pooling
-from export.passes.base import Pass
-from export.passes.choices import CHOICES, check_choice
-from export.passes.report import ON_IMAGES, PassName
-from export.precision import InstructionSet, Precision, TargetName, Tower
-from models.preprocess import PreprocessSpec
+from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
+from pocketclip.export.passes import activations, attention, batch_norm, delegated_forms, depthwise, inputs, pooling
+from pocketclip.export.passes.base import Pass
+from pocketclip.export.passes.choices import CHOICES, check_choice
+from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
+from pocketclip.models.pixels.preprocess import PreprocessSpec
 
 PASSES: dict[PassName, Pass] = {
     entry.name: entry

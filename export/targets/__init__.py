@@ -8,28 +8,28 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export import runtimes
-from export.converter_noise import held_stderr, quiet_loggers
-from export.errors import (
+from pocketclip.export import runtimes
+from pocketclip.export.errors import (
     ArtifactCorruptError,
     ModelRunError,
     TargetUnavailableError,
     UnknownTargetError,
     UnsupportedPrecisionError,
 )
-from export.precision import Precision, TargetName
-from export.targets import schemes
-from export.targets.base import Availability, Runner, Target
-from export.targets.schemes import Scheme
-from models.errors import PocketClipError, choices, first_line
+from pocketclip.export.precision import Precision, TargetName
+from pocketclip.export.targets import schemes
+from pocketclip.export.targets.base import Availability, Runner, Target
+from pocketclip.export.targets.converter_noise import held_stderr, quiet_loggers
+from pocketclip.export.targets.schemes import Scheme
+from pocketclip.models.errors import PocketClipError, choices, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
 
-    from export.artifact import Artifact
-    from export.runtimes import Session
+    from pocketclip.export.artifact.reading import Artifact
+    from pocketclip.export.runtimes import Session
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ NEWEST_IOS = 18
 
 TARGETS: dict[TargetName, TargetEntry] = {
     TargetName.ONNX: TargetEntry(
-        module="export.targets.onnx",
+        module="pocketclip.export.targets.onnx",
         class_name="OnnxTarget",
         schemes=schemes.ONNX_SCHEMES,
         lacking=schemes.ONNX_LACKING,
@@ -73,7 +73,7 @@ TARGETS: dict[TargetName, TargetEntry] = {
         runtime="onnxruntime",
     ),
     TargetName.COREML: TargetEntry(
-        module="export.targets.coreml",
+        module="pocketclip.export.targets.coreml",
         class_name="CoreMLTarget",
         schemes=schemes.COREML_SCHEMES,
         lacking=schemes.COREML_LACKING,
@@ -84,7 +84,7 @@ TARGETS: dict[TargetName, TargetEntry] = {
         runtime="coreml",
     ),
     TargetName.EXECUTORCH: TargetEntry(
-        module="export.targets.executorch",
+        module="pocketclip.export.targets.executorch",
         class_name="ExecuTorchTarget",
         schemes=schemes.EXECUTORCH_SCHEMES,
         lacking=schemes.EXECUTORCH_LACKING,
@@ -95,7 +95,7 @@ TARGETS: dict[TargetName, TargetEntry] = {
         runtime="executorch",
     ),
     TargetName.EXECUTORCH_COREML: TargetEntry(
-        module="export.targets.executorch_coreml",
+        module="pocketclip.export.targets.executorch_coreml",
         class_name="ExecuTorchCoreMLTarget",
         schemes=schemes.EXECUTORCH_COREML_SCHEMES,
         lacking=schemes.EXECUTORCH_COREML_LACKING,
@@ -106,7 +106,7 @@ TARGETS: dict[TargetName, TargetEntry] = {
         runtime="executorch",
     ),
     TargetName.TFLITE: TargetEntry(
-        module="export.targets.tflite",
+        module="pocketclip.export.targets.tflite",
         class_name="TfliteTarget",
         schemes=schemes.TFLITE_SCHEMES,
         lacking=schemes.TFLITE_LACKING,

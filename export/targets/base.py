@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from export.precision import InstructionSet
+from pocketclip.export.precision import InstructionSet
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-    from export.mixed.plan import PrecisionPlan
-    from export.precision import Precision
-    from export.runtimes import Session
+    from pocketclip.export.artifact.precision_plan import PrecisionPlan
+    from pocketclip.export.precision import Precision
+    from pocketclip.export.runtimes import Session
 
 
 @dataclass(frozen=True)

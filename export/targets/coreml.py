@@ -25,16 +25,16 @@ from coremltools.optimize.coreml import (
     prune_weights,
 )
 
-from export import runtimes
-from export.coreml_reference import ReferenceExecutor, load_program
-from export.coreml_reference.package import private_copy
-from export.mixed.plan import KeptPrecision, kept_modules
-from export.precision import Precision
-from export.sensitive import eight_bit_modules
-from export.targets.base import LoweringRequest
-from export.targets.coreml_activations import quantize_activations, reads_exact_constant
-from export.targets.coreml_scopes import names_within
-from export.targets.schemes import COREML_SCHEMES
+from pocketclip.export import runtimes
+from pocketclip.export.artifact.precision_plan import KeptPrecision, kept_modules
+from pocketclip.export.coreml_reference import ReferenceExecutor, load_program
+from pocketclip.export.coreml_reference.package import private_copy
+from pocketclip.export.precision import Precision
+from pocketclip.export.targets.base import LoweringRequest
+from pocketclip.export.targets.coreml_activations import quantize_activations, reads_exact_constant
+from pocketclip.export.targets.coreml_scopes import names_within
+from pocketclip.export.targets.eight_bit_modules import eight_bit_modules
+from pocketclip.export.targets.schemes import COREML_SCHEMES
 
 PACKAGE_NAME = "model.mlpackage"
 # Of channels that share a table of values. Fewer bits need narrower groups.

@@ -18,9 +18,9 @@ from coremltools.converters.mil.mil.passes.pass_registry import PASS_REGISTRY
 from coremltools.models.model import MLModel
 from coremltools.optimize.coreml import OpLinearQuantizerConfig, OptimizationConfig
 
-from export.coreml_reference import Program, ReferenceExecutor, load_program
-from export.coreml_reference.storage import storage_name
-from export.targets.observed_ranges import RangeObserver
+from pocketclip.export.coreml_reference import Program, ReferenceExecutor, load_program
+from pocketclip.export.coreml_reference.storage import storage_name
+from pocketclip.export.targets.observed_ranges import RangeObserver
 
 # The op types that coremltools' passes put a pair of quantize and dequantize in front of.
 QUANTIZED_OPS = ("conv", "avg_pool", "max_pool", "linear", "add")

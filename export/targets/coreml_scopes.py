@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from coremltools.converters.mil.mil import Var
 
-from export.coreml_reference import Program
-from export.mixed.plan import covers
+from pocketclip.export.artifact.precision_plan import covers
+from pocketclip.export.coreml_reference import Program
 
 _CASTS = re.compile(r"(_cast_(u?int|fp)\d+)+$")
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from export import runtimes
-from export.float_ops import OpKind, float_ops
-from export.mixed.plan import KeptPrecision, covers, kept_modules
-from export.precision import Precision, TargetName
-from export.targets.base import LoweringRequest
-from export.tower_module import NORM_SCOPE
+from pocketclip.export import runtimes
+from pocketclip.export.artifact.precision_plan import KeptPrecision, covers, kept_modules
+from pocketclip.export.passes.tower_module import NORM_SCOPE
+from pocketclip.export.precision import Precision, TargetName
+from pocketclip.export.targets.base import LoweringRequest
+from pocketclip.export.targets.float_ops import OpKind, float_ops
 
 if TYPE_CHECKING:
     from executorch.exir.backend.partitioner import Partitioner

@@ -12,13 +12,14 @@ import coremltools
 import numpy as np
 import torch
 
-from export import delegate_payload, runtimes
-from export.errors import ArtifactCorruptError, ConversionError
-from export.precision import Precision
-from export.targets.base import LoweringRequest
-from export.targets.coreml import ReferenceSession
-from export.targets.schemes import EXECUTORCH_COREML_SCHEMES
-from models.errors import first_line
+from pocketclip.export import runtimes
+from pocketclip.export.errors import ArtifactCorruptError, ConversionError
+from pocketclip.export.precision import Precision
+from pocketclip.export.targets import delegate_payload
+from pocketclip.export.targets.base import LoweringRequest
+from pocketclip.export.targets.coreml import ReferenceSession
+from pocketclip.export.targets.schemes import EXECUTORCH_COREML_SCHEMES
+from pocketclip.models.errors import first_line
 
 FILE_NAME = "model.pte"
 BACKEND = "CoreMLBackend"

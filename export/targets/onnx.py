@@ -13,15 +13,15 @@ import numpy as np
 import onnx
 import torch
 
-from export import runtimes
-from export.float_ops import OpKind, float_ops
-from export.mixed.plan import KeptPrecision, covers, kept_modules
-from export.precision import Precision, TargetName
-from export.sensitive import eight_bit_modules
-from export.targets.base import LoweringRequest
-from export.targets.observed_ranges import RangeObserver
-from export.targets.onnx_weights import quantize_weights
-from export.tower_module import NORM_SCOPE
+from pocketclip.export import runtimes
+from pocketclip.export.artifact.precision_plan import KeptPrecision, covers, kept_modules
+from pocketclip.export.passes.tower_module import NORM_SCOPE
+from pocketclip.export.precision import Precision, TargetName
+from pocketclip.export.targets.base import LoweringRequest
+from pocketclip.export.targets.eight_bit_modules import eight_bit_modules
+from pocketclip.export.targets.float_ops import OpKind, float_ops
+from pocketclip.export.targets.observed_ranges import RangeObserver
+from pocketclip.export.targets.onnx_weights import quantize_weights
 
 if TYPE_CHECKING:
     from onnxruntime.quantization.calibrate import TensorsData

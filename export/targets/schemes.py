@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from export.precision import Precision
+from pocketclip.export.precision import Precision
 
 
 @dataclass(frozen=True)

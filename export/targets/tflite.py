@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export import runtimes
-from export.float_ops import OpKind, float_ops
-from export.mixed.plan import OWN, KeptPrecision, kept_modules
-from export.precision import Precision, TargetName
-from export.sensitive import eight_bit_modules
-from export.targets.base import LoweringRequest
-from export.targets.observed_ranges import OUTLIER_PERCENT
-from export.tower_module import NORM_SCOPE
+from pocketclip.export import runtimes
+from pocketclip.export.artifact.precision_plan import OWN, KeptPrecision, kept_modules
+from pocketclip.export.passes.tower_module import NORM_SCOPE
+from pocketclip.export.precision import Precision, TargetName
+from pocketclip.export.targets.base import LoweringRequest
+from pocketclip.export.targets.eight_bit_modules import eight_bit_modules
+from pocketclip.export.targets.float_ops import OpKind, float_ops
+from pocketclip.export.targets.observed_ranges import OUTLIER_PERCENT
 
 if TYPE_CHECKING:
     from torch import nn

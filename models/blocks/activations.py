@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from models.config import Activation
+from pocketclip.models.config import Activation
 
 ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     Activation.GELU: nn.GELU,

@@ -10,8 +10,8 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from models.blocks.folding import Kernel, folded_conv, identity_kernel, kernel_of, with_norm_before
-from models.blocks.mobileone import ConvNorm, MobileOneBlock
+from pocketclip.models.blocks.folding import Kernel, folded_conv, identity_kernel, kernel_of, with_norm_before
+from pocketclip.models.blocks.mobileone import ConvNorm, MobileOneBlock
 
 
 def layer_scale(channels: int, start: float) -> nn.Parameter:

@@ -8,13 +8,7 @@ import operator
 import torch
 from torch import Tensor, nn
 
-from models.blocks.folding import (
-    Kernel,
-    folded_conv,
-    identity_kernel,
-    kernel_of,
-    with_norm,
-)
+from pocketclip.models.blocks.folding import Kernel, folded_conv, identity_kernel, kernel_of, with_norm
 
 
 class SqueezeExcite(nn.Module):

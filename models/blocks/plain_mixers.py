@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.blocks.folding import Kernel, folded_conv, identity_kernel
-from models.blocks.mixers import ConvFeedForward, Residual, layer_scale
-from models.blocks.mobileone import ConvNorm
+from pocketclip.models.blocks.folding import Kernel, folded_conv, identity_kernel
+from pocketclip.models.blocks.mixers import ConvFeedForward, Residual, layer_scale
+from pocketclip.models.blocks.mobileone import ConvNorm
 
 
 class LargeKernelMixer(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.blocks.mixers import attend
+from pocketclip.models.blocks.mixers import attend
 
 # exp(-1e4) is exactly zero in fp32 and fp16, while -inf becomes NaN in fp16 runtimes.
 MASKED = -1e4

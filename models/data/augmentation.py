@@ -16,8 +16,8 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode, RandomResizedCrop
 from torchvision.transforms import functional as transforms
 
-from models.errors import ConfigError, DatasetError
-from models.untrusted import json_text
+from pocketclip.models.errors import ConfigError, DatasetError
+from pocketclip.models.untrusted import json_text
 
 Crop = tuple[int, int, int, int]
 """(top, left, height, width) in pixels of the upright source image."""

@@ -12,9 +12,9 @@ import zlib
 from io import BufferedIOBase
 from pathlib import Path
 
-from models import atomic
-from models.errors import DatasetError
-from models.user_cache import user_cache
+from pocketclip.models import atomic
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.user_cache import user_cache
 
 _GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
 # Images do not shrink, headers of small members do.

@@ -11,11 +11,10 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
-from models.colour_profiles import noted_profiles
-from models.data.augmentation import draw_crop, parse_augmentations
-from models.data.embeddings import SampleEmbeddings, read_embeddings
-from models.data.order import Cursor, sample_generator, torch_seed
-from models.data.references import (
+from pocketclip.models.data.augmentation import draw_crop, parse_augmentations
+from pocketclip.models.data.embeddings import SampleEmbeddings, read_embeddings
+from pocketclip.models.data.order import Cursor, sample_generator, torch_seed
+from pocketclip.models.data.references import (
     PLAIN_MEMBERS,
     REINFORCED_MEMBERS,
     RawSample,
@@ -23,11 +22,12 @@ from models.data.references import (
     ShardFault,
     decode_image,
 )
-from models.data.shards import AUGMENTATION_MEMBER, EMBEDDING_MEMBERS
-from models.data.skips import SkippedSample, reason_of
-from models.errors import DatasetError
-from models.preprocess import Interpolation, PreprocessSpec, resize_and_crop
-from models.tokenizer import Tokenizer
+from pocketclip.models.data.shards import AUGMENTATION_MEMBER, EMBEDDING_MEMBERS
+from pocketclip.models.data.skips import SkippedSample, reason_of
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.pixels.colour_profiles import noted_profiles
+from pocketclip.models.pixels.preprocess import Interpolation, PreprocessSpec, resize_and_crop
+from pocketclip.models.text.tokenizer import Tokenizer
 
 _FILTERS = {
     Interpolation.BILINEAR: InterpolationMode.BILINEAR,

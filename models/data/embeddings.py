@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.data.compressed import gunzip
-from models.data.shards import NPZ_MEMBER, TORCH_MEMBER
-from models.errors import DatasetError
+from pocketclip.models.data.compressed import gunzip
+from pocketclip.models.data.shards import NPZ_MEMBER, TORCH_MEMBER
+from pocketclip.models.errors import DatasetError
 
 _NAMES = ("image_emb", "text_emb")
 # Unpacked; ten thousand rows of two ViT-L/14 teachers. More is no sample's, and would be memory before it is checked.

@@ -9,7 +9,7 @@ import os
 import unicodedata
 from pathlib import Path
 
-from models.untrusted.printable import printable_path
+from pocketclip.models.untrusted.printable import printable_path
 
 
 def composed(text: str) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from models.data.left_out import LeftOutLog
+from pocketclip.models.data.left_out import LeftOutLog
 
 IMAGE_SUFFIXES = (
     ".jpg",

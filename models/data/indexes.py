@@ -8,16 +8,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from models.data.file_names import find_file
-from models.data.image_files import files_below, is_image
-from models.data.left_out import LeftOut, LeftOutLog
-from models.data.references import FileReference, SampleReference, SceneReference, ShardFault, ShardReference
-from models.data.shard_cache import local_shard
-from models.data.shards import CAPTION_MEMBER, ShardIndex, index_shard
-from models.data.source import CsvSource, DataSource, FolderSource, SceneSource, ShardSource, is_url
-from models.data.tables import Row, read_rows
-from models.errors import DatasetError
-from models.untrusted.printable import printable_path
+from pocketclip.models.data.file_names import find_file
+from pocketclip.models.data.image_files import files_below, is_image
+from pocketclip.models.data.left_out import LeftOut, LeftOutLog
+from pocketclip.models.data.references import FileReference, SampleReference, SceneReference, ShardFault, ShardReference
+from pocketclip.models.data.shard_cache import local_shard
+from pocketclip.models.data.shards import CAPTION_MEMBER, ShardIndex, index_shard
+from pocketclip.models.data.source import CsvSource, DataSource, FolderSource, SceneSource, ShardSource, is_url
+from pocketclip.models.data.tables import Row, read_rows
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.untrusted.printable import printable_path
 
 _FETCHED_AT_ONCE = 4
 _INDEXES_KEPT = 32

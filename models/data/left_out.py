@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from models.untrusted.printable import printable_line
+from pocketclip.models.untrusted.printable import printable_line
 
 # Reasons name suffixes: a folder of endless ones must not become an endless list.
 MOST_REASONS = 20

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from models.data.indexes import SampleIndex
-from models.data.references import SampleReference, ShardFault
-from models.errors import ConfigError, DatasetError
+from pocketclip.models.data.indexes import SampleIndex
+from pocketclip.models.data.references import SampleReference, ShardFault
+from pocketclip.models.errors import ConfigError, DatasetError
 
 PIECE_SAMPLES = 1000
 WINDOW_SHARDS = 4

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from models.colour_profiles import noted_profiles
-from models.data.indexes import SampleIndex, open_index
-from models.data.left_out import LeftOut, LeftOutLog
-from models.data.references import CAPTIONED_MEMBERS, SampleReference, ShardFault, decode_image
-from models.data.skips import SkipLog, SkippedSample, reason_of
-from models.data.source import DataSource, SceneSource, parse_source
-from models.errors import DatasetError
+from pocketclip.models.data.indexes import SampleIndex, open_index
+from pocketclip.models.data.left_out import LeftOut, LeftOutLog
+from pocketclip.models.data.references import CAPTIONED_MEMBERS, SampleReference, ShardFault, decode_image
+from pocketclip.models.data.skips import SkipLog, SkippedSample, reason_of
+from pocketclip.models.data.source import DataSource, SceneSource, parse_source
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.pixels.colour_profiles import noted_profiles
 
 
 @dataclass(frozen=True)

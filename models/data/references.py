@@ -12,21 +12,21 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from models import images
-from models.data.image_files import IMAGE_MEMBERS
-from models.data.shards import (
+from pocketclip.models.data.image_files import IMAGE_MEMBERS
+from pocketclip.models.data.shards import (
     AUGMENTATION_MEMBER,
     CAPTION_MEMBER,
     EMBEDDING_MEMBERS,
     SYNTHETIC_MEMBER,
     read_members,
 )
-from models.errors import DatasetError, ImageError
-from models.scenes import SceneDataset, Split
-from models.scenes.captions import caption as scene_caption
-from models.untrusted import json_text
-from models.untrusted.files import read_bounded
-from models.untrusted.printable import printable_line, printable_path
+from pocketclip.models.errors import DatasetError, ImageError
+from pocketclip.models.pixels import images
+from pocketclip.models.scenes import SceneDataset, Split
+from pocketclip.models.scenes.captions import caption as scene_caption
+from pocketclip.models.untrusted import json_text
+from pocketclip.models.untrusted.files import read_bounded
+from pocketclip.models.untrusted.printable import printable_line, printable_path
 
 PLAIN_MEMBERS = frozenset((*IMAGE_MEMBERS, CAPTION_MEMBER))
 CAPTIONED_MEMBERS = PLAIN_MEMBERS | {SYNTHETIC_MEMBER}
@@ -264,7 +264,7 @@ class ShardFault:
 
 
 def decode_image(data: bytes) -> Image.Image:
-    """An encoded image as `models.images.decode_image` gives it.
+    """An encoded image as `models.pixels.images.decode_image` gives it.
 
     Raises:
         DatasetError: no image, a damaged one, or one that is not taken.

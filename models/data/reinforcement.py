@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
-from models import documents
-from models.data.embeddings import EmbeddingDtype, EmbeddingFormat
-from models.data.shard_cache import local_shard
-from models.data.source import ShardSource, is_url
-from models.documents import document
-from models.errors import ConfigError, DatasetError, choices
+from pocketclip.models import documents
+from pocketclip.models.data.embeddings import EmbeddingDtype, EmbeddingFormat
+from pocketclip.models.data.shard_cache import local_shard
+from pocketclip.models.data.source import ShardSource, is_url
+from pocketclip.models.documents import document
+from pocketclip.models.errors import ConfigError, DatasetError, choices
 
 REINFORCEMENT_FILE = "reinforced.json"
 SCHEMA_VERSION = 1
@@ -67,8 +67,8 @@ class ReinforcementSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        from models.data.augmentation import require_scale
-        from models.data.order import MAX_SEED
+        from pocketclip.models.data.augmentation import require_scale
+        from pocketclip.models.data.order import MAX_SEED
 
         if not self.teachers:
             raise ConfigError("give at least one teacher")

@@ -11,10 +11,10 @@ import urllib.request
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from models import atomic
-from models.data.source import is_url
-from models.errors import DatasetError
-from models.user_cache import user_cache
+from pocketclip.models import atomic
+from pocketclip.models.data.source import is_url
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.user_cache import user_cache
 
 _TRIES = 3
 _PAUSE_S = 0.5

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from models.data.compressed import plain_tar
-from models.data.image_files import IMAGE_MEMBERS, passed_over
-from models.data.left_out import LeftOut, LeftOutLog
-from models.errors import DatasetError
+from pocketclip.models.data.compressed import plain_tar
+from pocketclip.models.data.image_files import IMAGE_MEMBERS, passed_over
+from pocketclip.models.data.left_out import LeftOut, LeftOutLog
+from pocketclip.models.errors import DatasetError
 
 CAPTION_MEMBER = "txt"
 LABEL_MEMBER = "cls"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from models.errors import ConfigError, DatasetError, ModelsError
-from models.untrusted.printable import printable_line
+from pocketclip.models.errors import ConfigError, DatasetError, ModelsError
+from pocketclip.models.untrusted.printable import printable_line
 
 MOST_NAMED = 20
 LEAST_SEEN = 20

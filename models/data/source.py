@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from models.data.image_files import passed_over
-from models.errors import DatasetError, choices
+from pocketclip.models.data.image_files import passed_over
+from pocketclip.models.errors import DatasetError, choices
 
 FORMS = (
     "scenes[:COUNT]",

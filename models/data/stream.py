@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from models.data.batches import Batch, TeacherEmbeddings, caption_id
-from models.data.decoding import CorruptSample, DecodedSample, ReinforcedPart, SampleDecoder
-from models.data.indexes import SampleIndex
-from models.data.left_out import LeftOut
-from models.data.order import Cursor, SampleOrder, cursor_from_state
-from models.data.references import SampleReference
-from models.data.skips import SkipLog, SkippedSample
-from models.errors import ConfigError, DatasetError
-from models.preprocess import PreprocessSpec, normalize
-from models.processes import end_with_parent
+from pocketclip.models.data.batches import Batch, TeacherEmbeddings, caption_id
+from pocketclip.models.data.decoding import CorruptSample, DecodedSample, ReinforcedPart, SampleDecoder
+from pocketclip.models.data.indexes import SampleIndex
+from pocketclip.models.data.left_out import LeftOut
+from pocketclip.models.data.order import Cursor, SampleOrder, cursor_from_state
+from pocketclip.models.data.references import SampleReference
+from pocketclip.models.data.skips import SkipLog, SkippedSample
+from pocketclip.models.errors import ConfigError, DatasetError
+from pocketclip.models.pixels.preprocess import PreprocessSpec, normalize
+from pocketclip.models.processes import end_with_parent
 
 # Several samples travel between processes at once; their order does not depend on how many.
 _CHUNK = 8

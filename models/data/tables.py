@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from models.data.file_names import find_file
-from models.errors import DatasetError
-from models.untrusted.printable import printable_line, printable_path
+from pocketclip.models.data.file_names import find_file
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.untrusted.printable import printable_line, printable_path
 
 _MOST_LINE = 1 << 20
 _SHOWN = 40

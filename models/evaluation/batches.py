@@ -12,12 +12,12 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from models.colour_profiles import noted_profiles
-from models.data.skips import reason_of
-from models.errors import CorruptSamplesError
-from models.evaluation.samples import MAX_CORRUPT_SHARE, Pixels, Sample
-from models.preprocess import PreprocessSpec
-from models.untrusted.printable import printable_line
+from pocketclip.models.data.skips import reason_of
+from pocketclip.models.errors import CorruptSamplesError
+from pocketclip.models.evaluation.samples import MAX_CORRUPT_SHARE, Pixels, Sample
+from pocketclip.models.pixels.colour_profiles import noted_profiles
+from pocketclip.models.pixels.preprocess import PreprocessSpec
+from pocketclip.models.untrusted.printable import printable_line
 
 # With fewer samples seen, a few corrupt ones say nothing about the rest of a stream of unknown length.
 _ENOUGH_TO_JUDGE = 400

@@ -7,8 +7,8 @@ import json
 import tempfile
 from pathlib import Path
 
-from models.errors import DatasetError
-from models.evaluation.samples import require_package
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.evaluation.samples import require_package
 
 
 @functools.cache

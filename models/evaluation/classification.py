@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import CorruptSamplesError, DatasetError
-from models.evaluation.batches import check_corrupt_share, decoded_batches
-from models.evaluation.encoders import Embeddings, Encoder
-from models.evaluation.journal import Journal, JournalEntry
-from models.evaluation.samples import MAX_CORRUPT_SHARE, ClassificationSet
+from pocketclip.models.errors import CorruptSamplesError, DatasetError
+from pocketclip.models.evaluation.batches import check_corrupt_share, decoded_batches
+from pocketclip.models.evaluation.encoders import Embeddings, Encoder
+from pocketclip.models.evaluation.journal import Journal, JournalEntry
+from pocketclip.models.evaluation.samples import MAX_CORRUPT_SHARE, ClassificationSet
 
 TOP = 5
 

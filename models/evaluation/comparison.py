@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.statistics import Interval, difference_interval, wilson_interval
+from pocketclip.models.statistics.intervals import Interval, difference_interval, wilson_interval
 
 _RESAMPLES, _RESAMPLES_AT_A_TIME = 2000, 20
 

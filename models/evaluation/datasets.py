@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.data.left_out import LeftOutLog
-from models.errors import DatasetError, choices
-from models.evaluation import folders
-from models.evaluation.prompts import SceneTemplates, Templates, load_templates
-from models.evaluation.samples import ClassificationSet, Counted, identity_sha256
-from models.untrusted.printable import printable_path
+from pocketclip.models.data.left_out import LeftOutLog
+from pocketclip.models.errors import DatasetError, choices
+from pocketclip.models.evaluation import folders
+from pocketclip.models.evaluation.prompts import SceneTemplates, Templates, load_templates
+from pocketclip.models.evaluation.samples import ClassificationSet, Counted, identity_sha256
+from pocketclip.models.untrusted.printable import printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from models.evaluation.retrieval import RetrievalSet
-    from models.evaluation.samples import Pixels, Sample
-    from models.preprocess import PreprocessSpec
-    from models.scenes import SceneDataset
+    from pocketclip.models.evaluation.retrieval import RetrievalSet
+    from pocketclip.models.evaluation.samples import Pixels, Sample
+    from pocketclip.models.pixels.preprocess import PreprocessSpec
+    from pocketclip.models.scenes import SceneDataset
 
 DEFAULT_DATASET = "scenes"
 DEFAULT_SCENES = 960
@@ -167,16 +167,16 @@ def open_dataset(reference: str, options: SetOptions) -> ClassificationSet | Ret
     """
     prefix, colon, place = reference.partition(":")
     if prefix == "retrieval" and place:
-        from models.evaluation.retrieval import read_pairs
+        from pocketclip.models.evaluation.retrieval import read_pairs
 
         _reject(reference, templates=options.templates, classes=options.classes)
         return read_pairs(Path(place), options.count, options.seed, missing_allowed=options.missing_allowed)
     if prefix == "webdataset" and place:
-        from models.evaluation.shards import open_shards
+        from pocketclip.models.evaluation.shards import open_shards
 
         found = open_shards(place, options.classes, options.count)
     elif prefix == "csv" and place:
-        from models.evaluation.labelled_tables import open_table
+        from pocketclip.models.evaluation.labelled_tables import open_table
 
         found = open_table(place, options.classes, options.count, options.seed, missing_allowed=options.missing_allowed)
     elif prefix == "folder" and place:
@@ -202,7 +202,7 @@ def _reject(reference: str, **given: object) -> None:
 def _open_scenes(options: SetOptions) -> ClassificationSet:
     import numpy as np
 
-    from models.scenes import SceneDataset, Split, scene_classes
+    from pocketclip.models.scenes import SceneDataset, Split, scene_classes
 
     count = DEFAULT_SCENES if options.count is None else options.count
     dataset = SceneDataset(Split.HELDOUT, count, seed=options.seed)
@@ -225,7 +225,7 @@ def _open_scenes(options: SetOptions) -> ClassificationSet:
 def _scene_samples(
     dataset: SceneDataset, labels: NDArray[np.int64], shown: NDArray[np.int64], start: int
 ) -> Iterator[Sample]:
-    from models.evaluation.samples import Sample
+    from pocketclip.models.evaluation.samples import Sample
 
     for place in range(start, len(shown)):
         index = int(shown[place])
@@ -233,8 +233,8 @@ def _scene_samples(
 
 
 def _load_scene(dataset: SceneDataset, index: int, spec: PreprocessSpec) -> Pixels:
-    from models.preprocess import normalize
-    from models.scenes import SceneDataset
+    from pocketclip.models.pixels.preprocess import normalize
+    from pocketclip.models.scenes import SceneDataset
 
     # Rendered at the model's own size: a scene has no other.
     sized = SceneDataset(dataset.split, len(dataset), seed=dataset.seed, size=spec.image_size)
@@ -260,7 +260,7 @@ def _open_published(name: str, entry: PublishedSet, options: SetOptions) -> Clas
     root = _find(name, entry, options.data_root)
     border = 0
     if entry.kind == "objectnet":
-        from models.evaluation.objectnet import RED_BORDER, read_objectnet_classes
+        from pocketclip.models.evaluation.objectnet import RED_BORDER, read_objectnet_classes
 
         classes = read_objectnet_classes(root.parent)
         names, border = classes.names, RED_BORDER
@@ -275,7 +275,7 @@ def _open_published(name: str, entry: PublishedSet, options: SetOptions) -> Clas
 
 
 def _imagenet_classes(name: str, entry: PublishedSet) -> tuple[tuple[str, ...], folders.LabelOf, str]:
-    from models.evaluation.class_sets import imagenet_names, imagenet_wnids, names_of, subset_wnids
+    from pocketclip.models.evaluation.class_sets import imagenet_names, imagenet_wnids, names_of, subset_wnids
 
     if entry.kind == "index":
         return imagenet_names(), _label_of_index, "folders are named by ImageNet's labels, 0 to 999"

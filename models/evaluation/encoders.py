@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models import documents
-from models.errors import NonFiniteError
-from models.preprocess import PreprocessSpec
-from models.tokenizer import TokenizerSpec, load_tokenizer
+from pocketclip.models import documents
+from pocketclip.models.errors import NonFiniteError
+from pocketclip.models.pixels.preprocess import PreprocessSpec
+from pocketclip.models.text.tokenizer import TokenizerSpec, load_tokenizer
 
 if TYPE_CHECKING:
     import torch
 
-    from models.clip import AnyModel
+    from pocketclip.models.towers.clip import AnyModel
 
 Embeddings = NDArray[np.float32]
 

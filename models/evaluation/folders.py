@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models.data.file_names import composed, is_text, name_key
-from models.data.image_files import IMAGE_SUFFIXES, is_image, passed_over
-from models.data.left_out import LeftOutLog
-from models.errors import DatasetError
-from models.evaluation.samples import Pixels, Sample, identity_sha256
-from models.preprocess import PreprocessSpec, decoded, preprocess
-from models.untrusted.printable import printable_path
-from models.word_lists import is_visible, parse_json, read_text, read_words, same_to_the_model
+from pocketclip.models.data.file_names import composed, is_text, name_key
+from pocketclip.models.data.image_files import IMAGE_SUFFIXES, is_image, passed_over
+from pocketclip.models.data.left_out import LeftOutLog
+from pocketclip.models.data.word_lists import is_visible, parse_json, read_text, read_words, same_to_the_model
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.evaluation.samples import Pixels, Sample, identity_sha256
+from pocketclip.models.pixels.preprocess import PreprocessSpec, decoded, preprocess
+from pocketclip.models.untrusted.printable import printable_path
 
 _MOST_NAMED = 5
 _OUTSIDE = "images that lie in no class folder"
@@ -213,7 +213,7 @@ def read_mapping(path: Path) -> dict[str, str]:
 
 
 def read_list(path: Path) -> tuple[str, ...]:
-    """Class names by label: one a line, JSON or a Python list (`models.word_lists`).
+    """Class names by label: one a line, JSON or a Python list (`models.data.word_lists`).
 
     Raises:
         DatasetError: the file cannot be read, is empty or has an empty line between names.

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models import atomic, documents
-from models.documents import document
-from models.errors import ResumeError
-from models.untrusted.printable import printable_line
+from pocketclip.models import atomic, documents
+from pocketclip.models.documents import document
+from pocketclip.models.errors import ResumeError
+from pocketclip.models.untrusted.printable import printable_line
 
 _SUFFIX, _ASIDE = ".journal", ".journal.old"
 _RUN_ID = "run_id"

@@ -9,14 +9,14 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from models.data.file_names import composed, find_file
-from models.data.tables import Row, read_rows
-from models.errors import DatasetError
-from models.evaluation.folders import read_list
-from models.evaluation.prompts import load_templates
-from models.evaluation.samples import ClassificationSet, Pixels, Sample, identity_sha256
-from models.preprocess import PreprocessSpec, decoded, preprocess
-from models.untrusted.printable import printable_line, printable_path
+from pocketclip.models.data.file_names import composed, find_file
+from pocketclip.models.data.tables import Row, read_rows
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.evaluation.folders import read_list
+from pocketclip.models.evaluation.prompts import load_templates
+from pocketclip.models.evaluation.samples import ClassificationSet, Pixels, Sample, identity_sha256
+from pocketclip.models.pixels.preprocess import PreprocessSpec, decoded, preprocess
+from pocketclip.models.untrusted.printable import printable_line, printable_path
 
 _IMAGE_COLUMNS = ("image", "filepath", "path")
 _LABEL_COLUMNS = ("label", "class", "class_name")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.errors import DatasetError
-from models.evaluation.samples import require_package
-from models.word_lists import parse_json, read_text
+from pocketclip.models.data.word_lists import parse_json, read_text
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.evaluation.samples import require_package
 
 # The authors marked every image with a red border, to be cut off before use, so that nobody trains on it unaware.
 RED_BORDER = 2

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from models.errors import PromptError
-from models.word_lists import read_words
+from pocketclip.models.data.word_lists import read_words
+from pocketclip.models.errors import PromptError
 
 _PLACES = re.compile(r"\{(?:c|classname)?\}")
 
@@ -47,7 +47,7 @@ class SceneTemplates:
     name: str = "scenes"
 
     def prompts(self, class_name: str) -> list[str]:
-        from models.scenes import class_prompts
+        from pocketclip.models.scenes import class_prompts
 
         return class_prompts(class_name)
 
@@ -97,7 +97,7 @@ def load_templates(reference: str) -> Templates:
 
 
 def read_templates(path: Path) -> TextTemplates:
-    """Templates from a file: one a line, JSON or a Python list (`models.word_lists`); see `load_templates`."""
+    """Templates from a file: one a line, JSON or a Python list (`models.data.word_lists`); see `load_templates`."""
     try:
         lines = read_words(path, "templates", error=PromptError)
     except PromptError as error:

@@ -16,17 +16,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.file_names import composed, find_file
-from models.data.tables import read_rows
-from models.errors import CorruptSamplesError, DatasetError
-from models.evaluation.batches import check_corrupt_share, decoded_batches
-from models.evaluation.comparison import bootstrap_ratio_interval
-from models.evaluation.encoders import Embeddings, Encoder
-from models.evaluation.journal import Journal, JournalEntry
-from models.evaluation.samples import MAX_CORRUPT_SHARE, Counted, Pixels, Sample, identity_sha256
-from models.preprocess import PreprocessSpec, decoded, preprocess
-from models.statistics import Interval
-from models.untrusted.printable import printable_path
+from pocketclip.models.data.file_names import composed, find_file
+from pocketclip.models.data.tables import read_rows
+from pocketclip.models.errors import CorruptSamplesError, DatasetError
+from pocketclip.models.evaluation.batches import check_corrupt_share, decoded_batches
+from pocketclip.models.evaluation.comparison import bootstrap_ratio_interval
+from pocketclip.models.evaluation.encoders import Embeddings, Encoder
+from pocketclip.models.evaluation.journal import Journal, JournalEntry
+from pocketclip.models.evaluation.samples import MAX_CORRUPT_SHARE, Counted, Pixels, Sample, identity_sha256
+from pocketclip.models.pixels.preprocess import PreprocessSpec, decoded, preprocess
+from pocketclip.models.statistics.intervals import Interval
+from pocketclip.models.untrusted.printable import printable_path
 
 RECALLS_AT = (1, 5, 10)
 _CAPTIONS_AT_A_TIME = 256

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.left_out import LeftOut, LeftOutLog
-from models.errors import MissingPackageError
-from models.evaluation.prompts import Templates
-from models.preprocess import PreprocessSpec
+from pocketclip.models.data.left_out import LeftOut, LeftOutLog
+from pocketclip.models.errors import MissingPackageError
+from pocketclip.models.evaluation.prompts import Templates
+from pocketclip.models.pixels.preprocess import PreprocessSpec
 
 Pixels = NDArray[np.float32]
 MAX_CORRUPT_SHARE = 0.05

@@ -15,15 +15,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from models.data.image_files import IMAGE_MEMBERS
-from models.data.shards import LABEL_MEMBER, LABELLED, ShardSample, index_shard, read_members
-from models.data.source import require_file_or_url, shards_in
-from models.errors import DatasetError, ImageError
-from models.evaluation.folders import read_list
-from models.evaluation.prompts import Templates, load_templates, read_templates
-from models.evaluation.samples import ClassificationSet, Counted, Pixels, Sample, identity_sha256, require_package
-from models.preprocess import PreprocessSpec, decoded, preprocess
-from models.untrusted.printable import printable_line, printable_path
+from pocketclip.models.data.image_files import IMAGE_MEMBERS
+from pocketclip.models.data.shards import LABEL_MEMBER, LABELLED, ShardSample, index_shard, read_members
+from pocketclip.models.data.source import require_file_or_url, shards_in
+from pocketclip.models.errors import DatasetError, ImageError
+from pocketclip.models.evaluation.folders import read_list
+from pocketclip.models.evaluation.prompts import Templates, load_templates, read_templates
+from pocketclip.models.evaluation.samples import (
+    ClassificationSet,
+    Counted,
+    Pixels,
+    Sample,
+    identity_sha256,
+    require_package,
+)
+from pocketclip.models.pixels.preprocess import PreprocessSpec, decoded, preprocess
+from pocketclip.models.untrusted.printable import printable_line, printable_path
 
 CLASSES_FILE = "classnames.txt"
 TEMPLATES_FILE = "zeroshot_classification_templates.txt"

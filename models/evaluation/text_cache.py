@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models import atomic
-from models.errors import NonFiniteError
-from models.evaluation.encoders import Embeddings, Encoder, TextEncoder
-from models.evaluation.prompts import PromptSet
+from pocketclip.models import atomic
+from pocketclip.models.errors import NonFiniteError
+from pocketclip.models.evaluation.encoders import Embeddings, Encoder, TextEncoder
+from pocketclip.models.evaluation.prompts import PromptSet
 
 Advance = Callable[[int], object]
 

@@ -4,7 +4,7 @@ The `heldout` split shows pairs of colour and shape that `train` and `validation
 zero-shot classification of unseen combinations.
 """
 
-from models.scenes.captions import (
+from pocketclip.models.scenes.captions import (
     CLASS_TEMPLATES,
     all_words,
     caption,
@@ -12,7 +12,7 @@ from models.scenes.captions import (
     class_prompts,
     sample_caption,
 )
-from models.scenes.dataset import (
+from pocketclip.models.scenes.dataset import (
     NO_LABEL,
     SceneClass,
     SceneDataset,
@@ -21,8 +21,8 @@ from models.scenes.dataset import (
     render_arrays,
     scene_classes,
 )
-from models.scenes.render import render
-from models.scenes.scene import Scene, SceneKind, SceneObject, Split, sample_scene
+from pocketclip.models.scenes.render import render
+from pocketclip.models.scenes.scene import Scene, SceneKind, SceneObject, Split, sample_scene
 
 __all__ = [
     "CLASS_TEMPLATES",

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from models.scenes.attributes import (
+from pocketclip.models.scenes.attributes import (
     DARK_GROUNDS,
     LIGHT_GROUNDS,
     Colour,
@@ -19,7 +19,7 @@ from models.scenes.attributes import (
     Size,
     Texture,
 )
-from models.scenes.scene import Scene, SceneKind, SceneObject, Split, Stream, pick, sample_rng, sample_scene
+from pocketclip.models.scenes.scene import Scene, SceneKind, SceneObject, Split, Stream, pick, sample_rng, sample_scene
 
 CLASS_TEMPLATES: Final = (
     "a {}",

@@ -10,12 +10,12 @@ from typing import Final, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import DatasetError
-from models.processes import end_with_parent
-from models.scenes.attributes import HELDOUT_PAIRS, SEEN_PAIRS, Pair
-from models.scenes.captions import class_name, sample_caption
-from models.scenes.render import parse_size, render_with
-from models.scenes.scene import (
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.processes import end_with_parent
+from pocketclip.models.scenes.attributes import HELDOUT_PAIRS, SEEN_PAIRS, Pair
+from pocketclip.models.scenes.captions import class_name, sample_caption
+from pocketclip.models.scenes.render import parse_size, render_with
+from pocketclip.models.scenes.scene import (
     MAX_SEED,
     Scene,
     SceneKind,

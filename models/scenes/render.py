@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from models.errors import DatasetError
-from models.scenes.attributes import COLOUR_RGB, GROUND_RGB, RGB, GroundStyle, Shape, Texture
-from models.scenes.scene import Background, Scene, SceneObject
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.scenes.attributes import COLOUR_RGB, GROUND_RGB, RGB, GroundStyle, Shape, Texture
+from pocketclip.models.scenes.scene import Background, Scene, SceneObject
 
 MIN_SIDE: Final = 16
 MAX_SIDE: Final = 1024

@@ -13,8 +13,8 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from models.errors import DatasetError, choices
-from models.scenes.attributes import (
+from pocketclip.models.errors import DatasetError, choices
+from pocketclip.models.scenes.attributes import (
     COLOUR_RGB,
     GROUND_RGB,
     HELDOUT_PAIRS,

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from models import atomic, documents
-from models.checkpoint_file import read_archive
-from models.documents import document
-from models.errors import CheckpointError
+from pocketclip.models import atomic, documents
+from pocketclip.models.checkpoints.checkpoint_file import read_archive
+from pocketclip.models.documents import document
+from pocketclip.models.errors import CheckpointError
 
 FOLDER = "checkpoints"
 BEST_FILE = "best.json"

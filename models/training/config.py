@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from models.documents import document
-from models.errors import ConfigError
-from models.untrusted.names import PLAIN_NAME, PlainName
+from pocketclip.models.documents import document
+from pocketclip.models.errors import ConfigError
+from pocketclip.models.untrusted.names import PLAIN_NAME, PlainName
 
 
 class Recipe(StrEnum):

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from models import documents
-from models.data.left_out import LeftOut, LeftOutLog
-from models.data.skips import MOST_NAMED, SkippedSample
-from models.documents import document
-from models.errors import ConfigError
+from pocketclip.models import documents
+from pocketclip.models.data.left_out import LeftOut, LeftOutLog
+from pocketclip.models.data.skips import MOST_NAMED, SkippedSample
+from pocketclip.models.documents import document
+from pocketclip.models.errors import ConfigError
 
 DATA_FILE = "data.json"
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.distributed import _functional_collectives as collectives
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from models.errors import ConfigError, choices
+from pocketclip.models.errors import ConfigError, choices
 
 DEVICES = ("auto", "cpu", "cuda")
 

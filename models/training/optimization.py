@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from models.clip import AnyModel
-from models.training.config import TrainingConfig
+from pocketclip.models.towers.clip import AnyModel
+from pocketclip.models.training.config import TrainingConfig
 
 # Adam's second moment as in CLIP and MobileCLIP: shorter memory than the default, for large batches.
 BETAS = (0.9, 0.98)

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from models.training.config import Recipe, TrainingConfig
-from models.training.losses import affinity_mimicking, contrastive_loss, sigmoid_loss, similarity_distillation
+from pocketclip.models.training.config import Recipe, TrainingConfig
+from pocketclip.models.training.losses import (
+    affinity_mimicking,
+    contrastive_loss,
+    sigmoid_loss,
+    similarity_distillation,
+)
 
 
 @dataclass(frozen=True)

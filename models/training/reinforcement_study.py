@@ -1,7 +1,8 @@
 """The paper's claim in miniature: at equal steps, reinforced training beats plain contrastive training.
 
-`python -m models.training.reinforcement_study --out FOLDER` reinforces scenes once, trains one model a recipe and seed
-on the same shards, classifies the same held-out scenes with each, and prints the table of `docs/reinforcement.md`.
+`python -m pocketclip.models.training.reinforcement_study --out FOLDER` reinforces scenes once, trains one model a
+recipe and seed on the same shards, classifies the same held-out scenes with each, and prints the table of
+`docs/reinforcement.md`.
 What is finished is kept: the command goes on where it was stopped.
 """
 
@@ -15,12 +16,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models import command_line, documents
-from models.documents import document
-from models.errors import DatasetError
+from pocketclip.models import documents
+from pocketclip.models.documents import document
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.terminal import command_line
 
 if TYPE_CHECKING:
-    from models.training.config import Recipe
+    from pocketclip.models.training.config import Recipe
 
 MODEL, TEACHER = "pocketclip_nano", "pocketclip_nano"
 RESULT_FILE = "accuracy.json"
@@ -80,7 +82,7 @@ def study_command(
     heldout: Annotated[int, typer.Option("--heldout", min=1, help="Held-out scenes to classify.")] = 960,
 ) -> None:
     """Trains both recipes on the same shards for the same steps and compares them on held-out scenes."""
-    from models.training.config import Recipe
+    from pocketclip.models.training.config import Recipe
 
     shards = _shards(out / "shards", scenes, augmentations)
     results = []
@@ -123,7 +125,7 @@ def table(results: Sequence[StudyResult]) -> str:
 
 
 def _paired(results: Sequence[StudyResult], recipes: Sequence[str]) -> str:
-    from models.judgement import PairedCounts
+    from pocketclip.models.statistics.judgement import PairedCounts
 
     first, second = (
         [
@@ -143,9 +145,9 @@ def _paired(results: Sequence[StudyResult], recipes: Sequence[str]) -> str:
 
 
 def _shards(folder: Path, scenes: int, augmentations: int) -> str:
-    from models.data.reinforcement import ReinforcementSettings
-    from models.reinforce import reinforce
-    from models.reinforce_teachers import load_teacher
+    from pocketclip.models.data.reinforcement import ReinforcementSettings
+    from pocketclip.models.reinforcing.shards import reinforce
+    from pocketclip.models.reinforcing.teachers import load_teacher
 
     teacher = load_teacher(TEACHER)
     settings = ReinforcementSettings(
@@ -164,9 +166,9 @@ def _shards(folder: Path, scenes: int, augmentations: int) -> str:
 def _run(
     folder: Path, recipe: Recipe, seed: int, shards: str, steps: int, batch_size: int, heldout: int
 ) -> StudyResult:
-    from models.run_folder import CONFIG_FILE
-    from models.training.config import TrainingConfig
-    from models.training.trainer import train
+    from pocketclip.models.run_folder import CONFIG_FILE
+    from pocketclip.models.training.config import TrainingConfig
+    from pocketclip.models.training.trainer import train
 
     stored = folder / RESULT_FILE
     if stored.is_file():
@@ -188,14 +190,14 @@ def _run(
 
 
 def _classify(weights: Path, heldout: int) -> tuple[bool, ...]:
-    from models.checkpoint import weights_sha256
-    from models.evaluation.batches import decoded_batches
-    from models.evaluation.datasets import SetOptions, open_dataset
-    from models.evaluation.encoders import TorchEncoder
-    from models.evaluation.prompts import prompt_set
-    from models.evaluation.samples import ClassificationSet
-    from models.evaluation.text_cache import class_embeddings
-    from models.registry import create_model
+    from pocketclip.models.checkpoints.checkpoint import weights_sha256
+    from pocketclip.models.evaluation.batches import decoded_batches
+    from pocketclip.models.evaluation.datasets import SetOptions, open_dataset
+    from pocketclip.models.evaluation.encoders import TorchEncoder
+    from pocketclip.models.evaluation.prompts import prompt_set
+    from pocketclip.models.evaluation.samples import ClassificationSet
+    from pocketclip.models.evaluation.text_cache import class_embeddings
+    from pocketclip.models.registry import create_model
 
     model = create_model(MODEL, weights)
     encoder = TorchEncoder(model, weights_sha256(model), batch_size=64)
@@ -210,7 +212,7 @@ def _classify(weights: Path, heldout: int) -> tuple[bool, ...]:
 
 
 def main() -> None:
-    """Entry of `python -m models.training.reinforcement_study`."""
+    """Entry of `python -m pocketclip.models.training.reinforcement_study`."""
     app = command_line.new_app("reinforcement_study", "Reinforced against contrastive training, in miniature.")
     app.command()(study_command)
     command_line.run(app)

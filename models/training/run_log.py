@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from models import atomic
+from pocketclip.models import atomic
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

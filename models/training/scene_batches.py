@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.data.batches import Batch
-from models.data.left_out import LeftOut
-from models.data.skips import SkippedSample
-from models.errors import ConfigError
-from models.preprocess import PreprocessSpec, normalize
-from models.scenes import Split, render_arrays, sample_scene
-from models.scenes.captions import caption
-from models.tokenizer import Tokenizer
-from models.training.config import TrainingConfig
-from models.training.distributed import Processes
+from pocketclip.models.data.batches import Batch
+from pocketclip.models.data.left_out import LeftOut
+from pocketclip.models.data.skips import SkippedSample
+from pocketclip.models.errors import ConfigError
+from pocketclip.models.pixels.preprocess import PreprocessSpec, normalize
+from pocketclip.models.scenes import Split, render_arrays, sample_scene
+from pocketclip.models.scenes.captions import caption
+from pocketclip.models.text.tokenizer import Tokenizer
+from pocketclip.models.training.config import TrainingConfig
+from pocketclip.models.training.distributed import Processes
 
 
 class SceneBatches:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from models.data.batches import Batch
-from models.training.config import Autocast
-from models.training.distributed import Processes, unmoved_statistics
-from models.training.recipes import Embedded, Goals, Objective, Terms
+from pocketclip.models.data.batches import Batch
+from pocketclip.models.training.config import Autocast
+from pocketclip.models.training.distributed import Processes, unmoved_statistics
+from pocketclip.models.training.recipes import Embedded, Goals, Objective, Terms
 
 Backward = Callable[[Tensor], None]
 

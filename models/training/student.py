@@ -12,13 +12,13 @@ from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import (
     checkpoint_wrapper,
 )
 
-from models.blocks.mixers import AttentionBlock, RepMixerBlock
-from models.blocks.plain_mixers import PlainMixerBlock
-from models.blocks.transformer import TransformerLayer
-from models.clip import AnyModel
-from models.open_clip_model import OpenClipModel
-from models.training.config import Recipe
-from models.training.distributed import at_least_float32, unmoved_statistics
+from pocketclip.models.blocks.mixers import AttentionBlock, RepMixerBlock
+from pocketclip.models.blocks.plain_mixers import PlainMixerBlock
+from pocketclip.models.blocks.transformer import TransformerLayer
+from pocketclip.models.towers.clip import AnyModel
+from pocketclip.models.towers.open_clip_model import OpenClipModel
+from pocketclip.models.training.config import Recipe
+from pocketclip.models.training.distributed import at_least_float32, unmoved_statistics
 
 # SigLIP's starting point (Zhai et al. 2023, section 3.2): most pairs of a batch are no pairs.
 SIGMOID_START_SCALE = 10.0

@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.clip import AnyModel, reparameterize
-from models.config import MAX_LOGIT_SCALE
-from models.data.batches import Batch
-from models.data.reinforcement import stored_teachers
-from models.data.source import ShardSource, parse_source
-from models.errors import ConfigError, NonFiniteError
-from models.preprocess import Interpolation, PreprocessSpec
-from models.registry import build_trained_model
-from models.tokenizer import Tokenizer, load_tokenizer
-from models.training.config import TrainingConfig
-from models.training.distributed import Processes
-from models.training.recipes import Goals, TeacherView
+from pocketclip.models.config import MAX_LOGIT_SCALE
+from pocketclip.models.data.batches import Batch
+from pocketclip.models.data.reinforcement import stored_teachers
+from pocketclip.models.data.source import ShardSource, parse_source
+from pocketclip.models.errors import ConfigError, NonFiniteError
+from pocketclip.models.pixels.preprocess import Interpolation, PreprocessSpec
+from pocketclip.models.registry import build_trained_model
+from pocketclip.models.text.tokenizer import Tokenizer, load_tokenizer
+from pocketclip.models.towers.clip import AnyModel, reparameterize
+from pocketclip.models.training.config import TrainingConfig
+from pocketclip.models.training.distributed import Processes
+from pocketclip.models.training.recipes import Goals, TeacherView
 
 
 class Teachers(Protocol):

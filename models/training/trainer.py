@@ -15,31 +15,32 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from models import atomic, documents
-from models.checkpoint import save_weights
-from models.clip import AnyModel
-from models.config import AnyConfig
-from models.data.batches import BatchSource, open_batches
-from models.data.source import SceneSource, parse_source
-from models.errors import CheckpointError, ConfigError, NonFiniteError
-from models.inheritance import InheritanceReport, inherit_weights
-from models.open_clip_model import OpenClipModel
-from models.registry import build_trained_model, new_model, resolve_config
-from models.run_folder import BEST_WEIGHTS_FILE, CONFIG_FILE, LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE
-from models.tokenizer import load_tokenizer
-from models.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
-from models.training.checkpoints import BestStep, Checkpoints
-from models.training.config import Autocast, TrainingConfig
-from models.training.data_notes import ReadNotes, notes_of, write_data_notes
-from models.training.distributed import Processes, joined_processes, share_batch_statistics
-from models.training.optimization import learning_rate, new_average, new_optimizer, set_learning_rate
-from models.training.recipes import Terms, objective
-from models.training.run_log import RunLog, StepReport, open_log
-from models.training.scene_batches import SceneBatches
-from models.training.step import GradientPass, inputs_of
-from models.training.student import Student, checkpoint_activations
-from models.training.teachers import Teachers, gathered_goals, load_teachers
-from models.training.validation import Validation, wants_validation
+from pocketclip.models import atomic, documents
+from pocketclip.models.checkpoints.checkpoint import save_weights
+from pocketclip.models.config import AnyConfig
+from pocketclip.models.data.batches import BatchSource
+from pocketclip.models.data.opening import open_batches
+from pocketclip.models.data.source import SceneSource, parse_source
+from pocketclip.models.errors import CheckpointError, ConfigError, NonFiniteError
+from pocketclip.models.inheritance import InheritanceReport, inherit_weights
+from pocketclip.models.registry import build_trained_model, new_model, resolve_config
+from pocketclip.models.run_folder import BEST_WEIGHTS_FILE, CONFIG_FILE, LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE
+from pocketclip.models.text.tokenizer import load_tokenizer
+from pocketclip.models.towers.clip import AnyModel
+from pocketclip.models.towers.open_clip_model import OpenClipModel
+from pocketclip.models.training.checkpoints import FOLDER as CHECKPOINT_FOLDER
+from pocketclip.models.training.checkpoints import BestStep, Checkpoints
+from pocketclip.models.training.config import Autocast, TrainingConfig
+from pocketclip.models.training.data_notes import ReadNotes, notes_of, write_data_notes
+from pocketclip.models.training.distributed import Processes, joined_processes, share_batch_statistics
+from pocketclip.models.training.optimization import learning_rate, new_average, new_optimizer, set_learning_rate
+from pocketclip.models.training.recipes import Terms, objective
+from pocketclip.models.training.run_log import RunLog, StepReport, open_log
+from pocketclip.models.training.scene_batches import SceneBatches
+from pocketclip.models.training.step import GradientPass, inputs_of
+from pocketclip.models.training.student import Student, checkpoint_activations
+from pocketclip.models.training.teachers import Teachers, gathered_goals, load_teachers
+from pocketclip.models.training.validation import Validation, wants_validation
 
 # Of `scenes` without a count.
 DEFAULT_SCENES = 40_000

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from models.clip import AnyModel
-from models.data.pairs import read_pairs
-from models.data.source import SceneSource, parse_source
-from models.errors import DatasetError
-from models.preprocess import normalize, preprocess
-from models.scenes import SceneDataset, Split, class_prompts, render_arrays, scene_classes
-from models.tokenizer import load_tokenizer
-from models.training.config import TrainingConfig
-from models.training.data_notes import ReadNotes, notes_of
+from pocketclip.models.data.pairs import read_pairs
+from pocketclip.models.data.source import SceneSource, parse_source
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.pixels.preprocess import normalize, preprocess
+from pocketclip.models.scenes import SceneDataset, Split, class_prompts, render_arrays, scene_classes
+from pocketclip.models.text.tokenizer import load_tokenizer
+from pocketclip.models.towers.clip import AnyModel
+from pocketclip.models.training.config import TrainingConfig
+from pocketclip.models.training.data_notes import ReadNotes, notes_of
 
 _BATCH = 64
 # Other scenes than parity and calibration look at.

@@ -7,8 +7,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from models.errors import PocketClipError
-from models.untrusted.printable import printable_path
+from pocketclip.models.errors import PocketClipError
+from pocketclip.models.untrusted.printable import printable_path
 
 _PIECE_BYTES = 1 << 20
 

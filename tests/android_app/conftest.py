@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 
-from export.precision import Precision, TargetName, Tower
+from pocketclip.export.precision import Precision, TargetName, Tower
 from tests.hostile.bundles import write_cases
 
 from .expected import write_fixtures
 from .maven_build import Build, build, require_maven
 
 if TYPE_CHECKING:
-    from export.job import ExportResult
+    from pocketclip.export.job import ExportResult
 
 
 @pytest.fixture(scope="session")

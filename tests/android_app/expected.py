@@ -10,14 +10,14 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from export.artifact import load_artifact
-from export.bundle.image_input import image_input
-from export.bundle.reading import read_bundle
-from export.bundle.tokenizer import BundleTokenizer
-from export.bundle.writing import BundleRequest, write_bundle
-from export.encoders import embed
-from export.targets import open_model
-from models.zero_shot import rank_labels
+from pocketclip.export.artifact.reading import load_artifact
+from pocketclip.export.bundle.image_input import image_input
+from pocketclip.export.bundle.reading import read_bundle
+from pocketclip.export.bundle.tokenizer import BundleTokenizer
+from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.encoders import embed
+from pocketclip.export.targets import open_model
+from pocketclip.models.evaluation.zero_shot import rank_labels
 from tests.app_golden.captions import captions
 from tests.app_golden.images import images
 

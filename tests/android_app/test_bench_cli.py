@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.launch_records import Launch
-from benchmark.protocol import JOB_VERSION, RESULT_VERSION, AgentResult, InputFile, Job, OutputFile
-from benchmark.records import LoadMode, WarmupRule
-from export.artifact import Artifact, load_artifact
-from export.precision import Tower
-from models import documents
-from models.errors import PocketClipError
+from pocketclip.benchmark.records.benchmark import LoadMode, WarmupRule
+from pocketclip.benchmark.records.launch import Launch
+from pocketclip.benchmark.runners.protocol import JOB_VERSION, RESULT_VERSION, AgentResult, InputFile, Job, OutputFile
+from pocketclip.export.artifact.reading import Artifact, load_artifact
+from pocketclip.export.precision import Tower
+from pocketclip.models import documents
+from pocketclip.models.errors import PocketClipError
 
 from .maven_build import Build
 

@@ -21,11 +21,11 @@ from typing import Any
 import psutil
 import pytest
 
-from benchmark.bench import BenchmarkPlan, SilentWatch, run_plan
-from benchmark.devices.android_app_device import AndroidAppDevice
-from benchmark.devices.doctor import examine
-from benchmark.devices.table import DeviceEntry, load_table
-from benchmark.errors import (
+from pocketclip.benchmark.arm64.rooted_phone import ADDRESS
+from pocketclip.benchmark.devices.android_app_device import AndroidAppDevice
+from pocketclip.benchmark.devices.doctor import examine
+from pocketclip.benchmark.devices.table import DeviceEntry, load_table
+from pocketclip.benchmark.errors import (
     AbiMismatchError,
     AgentError,
     AndroidVersionError,
@@ -37,16 +37,16 @@ from benchmark.errors import (
     InstrumentationMissingError,
     ScreenLockedError,
 )
-from benchmark.phone_app.android_app import instrument, shared_folder
-from benchmark.phone_app.steady import undo_file
-from benchmark.records import BenchmarkRecord, DeviceKind, RunSettings, Status
-from benchmark.rooted_phone import ADDRESS
-from benchmark.store import open_store
-from benchmark.transport.adb import run_adb
-from export.artifact import Artifact
-from export.bundle.writing import BundleRequest, write_bundle
-from export.job import ExportResult
-from export.precision import TargetName, Tower
+from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
+from pocketclip.benchmark.phone_app.android_app import instrument, shared_folder
+from pocketclip.benchmark.phone_app.steady import undo_file
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceKind, RunSettings, Status
+from pocketclip.benchmark.store import open_store
+from pocketclip.benchmark.transport.adb import run_adb
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.job import ExportResult
+from pocketclip.export.precision import TargetName, Tower
 from tests.android_app.test_phone.apk import rewrite_apk, write_apk
 from tests.android_app.test_phone.bench_core import ensure_core
 from tests.android_app.test_phone.phone import TestPhone, device_table, running_phone
@@ -188,7 +188,7 @@ def once_measuring(phone: TestPhone, action: Callable[[psutil.Process], object])
 
 def pocketclip(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1"}
-    program = [sys.executable, str(Path(__file__).parents[2] / "pocketclip.py"), *map(str, arguments)]
+    program = [sys.executable, "-m", "pocketclip", *map(str, arguments)]
     return subprocess.run(program, capture_output=True, text=True, timeout=300, env=environment, check=False)
 
 
@@ -196,7 +196,7 @@ def test_a_bundle_is_measured_beside_the_host(
     phone: TestPhone, apk: Path, tmp_path: Path, nano_exports: dict[tuple[str, str, str], ExportResult]
 ) -> None:
     """The nano bundle by the programs that a user runs: bench on both, one report."""
-    from export.artifact import load_artifact
+    from pocketclip.export.artifact.reading import load_artifact
 
     towers = [load_artifact(nano_exports[TargetName.ONNX, "fp32", tower].folder) for tower in Tower]
     bundle, store = tmp_path / "clip.bundle", tmp_path / "s.sqlite"
@@ -448,7 +448,7 @@ def test_a_phone_that_stays_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # It is not waited for at the end either.
-    monkeypatch.setattr("benchmark.transport.shell._LEAVE_SECONDS", 0.0)
+    monkeypatch.setattr("pocketclip.benchmark.transport.shell._LEAVE_SECONDS", 0.0)
     with once_measuring(phone, lambda _: run_adb(["kill-server"], server=phone.server)):
         records = measure(*artifacts[:3], settings=LONG, reconnect_seconds=1)
     assert codes(records) == ["device-disconnected"] * 3
@@ -511,8 +511,7 @@ def test_what_a_killed_bench_left_is_put_back(
     table.write_text(device_table(phone))
     command = ["bench", "--device", "test-phone", "--devices", table, "--app", apk, "--artifact", artifacts[0].folder]
     command += ["--min-seconds", "30", "--launches", "1", "--cooldown", "0", "--store", tmp_path / "s.sqlite"]
-    program = Path(__file__).parents[2] / "pocketclip.py"
-    bench = subprocess.Popen([sys.executable, program, *map(str, command)], stderr=subprocess.DEVNULL)
+    bench = subprocess.Popen([sys.executable, "-m", "pocketclip", *map(str, command)], stderr=subprocess.DEVNULL)
     with once_measuring(phone, lambda _: bench.kill()):
         bench.wait(60)
     assert phone.read()["fixed_performance"] is True

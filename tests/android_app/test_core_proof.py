@@ -9,11 +9,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from benchmark.record_schemas import FOLDER as SCHEMAS
-from benchmark.records import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord, Status
-from export.precision import Tower
-from models import documents
-from models.errors import PocketClipError
+from pocketclip.benchmark.records.benchmark import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord, Status
+from pocketclip.benchmark.records.schemas import FOLDER as SCHEMAS
+from pocketclip.export.precision import Tower
+from pocketclip.models import documents
+from pocketclip.models.errors import PocketClipError
 
 from .maven_build import Build
 

@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmark.errors import AppMissingError
-from benchmark.phone_app.building import find_android_tools
+from pocketclip.benchmark.errors import AppMissingError
+from pocketclip.benchmark.phone_app.building import find_android_tools
 
 from .maven_build import SOURCES, Build, has_resource_compiler
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageCms
 
-from models.exif import read_orientation
-from models.images import decode_image
+from pocketclip.models.pixels.exif import read_orientation
+from pocketclip.models.pixels.images import decode_image
 
 _SEED = 5
 _SIDES = (24, 16)

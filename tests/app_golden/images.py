@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
-from export.bundle.image_input import image_input
-from export.manifest import TensorSpec
-from models.preprocess import Interpolation, PreprocessSpec, ResizeMode, resize_and_crop
+from pocketclip.export.artifact.manifest import TensorSpec
+from pocketclip.export.bundle.image_input import image_input
+from pocketclip.models.pixels.preprocess import Interpolation, PreprocessSpec, ResizeMode, resize_and_crop
 
 _SEED = 3
 _ORIENTATION_TAG = 0x0112

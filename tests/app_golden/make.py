@@ -14,11 +14,11 @@ from typing import Any
 import ftfy
 import numpy as np
 
-from export.bundle.tensors import write_tensor
-from export.bundle.tokenizer import BundleTokenizer, write_tokenizer
-from models import documents
-from models.registry import load_config
-from models.tokenizer import Tokenizer, load_tokenizer
+from pocketclip.export.bundle.tensors import write_tensor
+from pocketclip.export.bundle.tokenizer import BundleTokenizer, write_tokenizer
+from pocketclip.models import documents
+from pocketclip.models.registry import load_config
+from pocketclip.models.text.tokenizer import Tokenizer, load_tokenizer
 from tests.app_golden import protocol_examples
 from tests.app_golden.captions import LEFT_OUT, captions
 from tests.app_golden.encoded import encoded_images

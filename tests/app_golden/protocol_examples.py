@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.launch_records import Launch, MachineState, Minute
-from benchmark.protocol import JOB_VERSION, RESULT_VERSION, AgentResult, Failure, InputFile, Job, OutputFile
-from benchmark.records import (
+from pocketclip.benchmark.records.benchmark import (
     ArtifactIdentity,
     BenchmarkRecord,
     DeviceFacts,
@@ -18,7 +16,17 @@ from benchmark.records import (
     Status,
     WarmupRule,
 )
-from export.precision import Precision, TargetName, Tower
+from pocketclip.benchmark.records.launch import Launch, MachineState, Minute
+from pocketclip.benchmark.runners.protocol import (
+    JOB_VERSION,
+    RESULT_VERSION,
+    AgentResult,
+    Failure,
+    InputFile,
+    Job,
+    OutputFile,
+)
+from pocketclip.export.precision import Precision, TargetName, Tower
 
 _IDENTITY = "0123456789abcdef" * 4
 

@@ -1,4 +1,4 @@
-"""Latencies of launches with what `benchmark.statistics` makes of them."""
+"""Latencies of launches with what `benchmark.statistics.summaries` makes of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.statistics import summarize_latency
+from pocketclip.benchmark.statistics.summaries import summarize_latency
 from tests.app_golden.protocol_examples import launch
 
 _SEED = 17

@@ -13,10 +13,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from scipy.stats import binomtest
 
-from benchmark.accuracy_records import AccuracyRecord, Comparison, Recall, RetrievalRecord, Side
-from benchmark.agent_archive import build_archive
-from benchmark.launch_records import Launch
-from benchmark.records import (
+from pocketclip.benchmark.records.accuracy import AccuracyRecord, Comparison, Recall, RetrievalRecord, Side
+from pocketclip.benchmark.records.benchmark import (
     ArtifactIdentity,
     BenchmarkRecord,
     DeviceFacts,
@@ -27,8 +25,9 @@ from benchmark.records import (
     Status,
     new_record_id,
 )
-from export.artifact import Artifact, load_artifact
-from export.manifest import (
+from pocketclip.benchmark.records.launch import Launch
+from pocketclip.benchmark.runners.agent_archive import build_archive
+from pocketclip.export.artifact.manifest import (
     MANIFEST_NAME,
     SCHEMA_VERSION,
     Golden,
@@ -38,10 +37,11 @@ from export.manifest import (
     TensorSpec,
     list_files,
 )
-from export.parity_report import ParityReport
-from export.precision import Precision, TargetName, Tower
-from models import documents
-from models.evaluation.retrieval import Direction
+from pocketclip.export.artifact.parity_report import ParityReport
+from pocketclip.export.artifact.reading import Artifact, load_artifact
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models import documents
+from pocketclip.models.evaluation.retrieval import Direction
 
 SAMPLES, SIZE, DIM = 4, 6, 8
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.agent_archive import build_agent, digest
-from benchmark.agent_runner import AgentRun
-from benchmark.devices import HostDevice
-from benchmark.errors import AgentError, MeasurementError
-from benchmark.golden_check import check_outputs
-from benchmark.records import LoadMode, RunSettings
-from export.artifact import Artifact
+from pocketclip.benchmark.devices import HostDevice
+from pocketclip.benchmark.errors import AgentError, MeasurementError
+from pocketclip.benchmark.records.benchmark import LoadMode, RunSettings
+from pocketclip.benchmark.runners.agent_archive import build_agent, digest
+from pocketclip.benchmark.runners.agent_runner import AgentRun
+from pocketclip.benchmark.runners.golden_check import check_outputs
+from pocketclip.export.artifact.reading import Artifact
 
 FakeAgent = Callable[[str], bytes]
 SETTINGS = RunSettings(iterations=6, launches=1)
@@ -177,7 +177,7 @@ def test_result_of_another_format_is_refused(build_artifact: Callable[..., Artif
 def test_verified_result_counts_although_the_runtime_crashed_at_exit(
     build_artifact: Callable[..., Artifact],
 ) -> None:
-    from benchmark.agent_archive import MEMBERS, build_archive
+    from pocketclip.benchmark.runners.agent_archive import MEMBERS, build_archive
 
     members = {name: path.read_bytes() if path else b"" for name, path in MEMBERS.items()}
     members["__main__.py"] = members["__main__.py"].replace(

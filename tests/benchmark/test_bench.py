@@ -11,19 +11,27 @@ from typing import Any
 
 import pytest
 
-from benchmark import bench, cooldown
-from benchmark.agent_runner import AgentRun, CountedRun, Runner
-from benchmark.bench import BenchmarkPlan, run_plan
-from benchmark.devices import HostDevice
-from benchmark.errors import AgentError, DeviceUnsupportedError
-from benchmark.launch_records import Launch, MachineState
-from benchmark.records import DEVICE_DEFAULT, BenchmarkRecord, DeviceFacts, DeviceKind, RunSettings, Status
-from benchmark.statistics import summarize_latency
-from benchmark.validity import InvalidityCode
-from export import foreign, targets
-from export.artifact import Artifact
-from export.precision import Precision, TargetName, Tower
-from export.runtimes import OnnxRuntimeSession
+from pocketclip.benchmark.devices import HostDevice
+from pocketclip.benchmark.errors import AgentError, DeviceUnsupportedError
+from pocketclip.benchmark.measuring import cooldown
+from pocketclip.benchmark.measuring import plan as bench
+from pocketclip.benchmark.measuring.plan import BenchmarkPlan, run_plan
+from pocketclip.benchmark.records.benchmark import (
+    DEVICE_DEFAULT,
+    BenchmarkRecord,
+    DeviceFacts,
+    DeviceKind,
+    RunSettings,
+    Status,
+)
+from pocketclip.benchmark.records.launch import Launch, MachineState
+from pocketclip.benchmark.records.validity import InvalidityCode
+from pocketclip.benchmark.runners.agent_runner import AgentRun, CountedRun, Runner
+from pocketclip.benchmark.statistics.summaries import summarize_latency
+from pocketclip.export import foreign, targets
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.export.runtimes import OnnxRuntimeSession
 
 BuildArtifact = Callable[..., Artifact]
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.bench import BenchmarkPlan, SilentWatch, run_plan
-from benchmark.bundled_artifacts import measurable_artifacts
-from benchmark.devices import HostDevice
-from benchmark.records import BundledParity, RunSettings, Status
-from benchmark.store.codec import decode, encode
-from export.artifact import Artifact
-from export.bundle.writing import BundleRequest, write_bundle
-from export.errors import ArtifactNotFoundError, BundleCorruptError
-from export.precision import InstructionSet, Tower
+from pocketclip.benchmark.devices import HostDevice
+from pocketclip.benchmark.measuring.bundled_artifacts import measurable_artifacts
+from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
+from pocketclip.benchmark.records.benchmark import BundledParity, RunSettings, Status
+from pocketclip.benchmark.store.codec import decode, encode
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.errors import ArtifactNotFoundError, BundleCorruptError
+from pocketclip.export.precision import InstructionSet, Tower
 from tests.export.bundle.tiny_artifacts import LABELS, build_artifact
 
 

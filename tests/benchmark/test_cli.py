@@ -17,13 +17,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from benchmark import cli
-from benchmark.errors import FailedArtifactsError, StoreError
-from benchmark.records import DeviceKind, Status
-from benchmark.store import open_store
-from export.artifact import Artifact
-from export.errors import ArtifactCorruptError, ManifestError
-from export.precision import Precision, TargetName
+from pocketclip.benchmark.commands import bench as cli
+from pocketclip.benchmark.errors import FailedArtifactsError, StoreError
+from pocketclip.benchmark.records.benchmark import DeviceKind, Status
+from pocketclip.benchmark.store import open_store
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.errors import ArtifactCorruptError, ManifestError
+from pocketclip.export.precision import Precision, TargetName
 
 BuildArtifact = Callable[..., Artifact]
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "benchmark", *arguments],
+        [sys.executable, "-m", "pocketclip.benchmark", *arguments],
         cwd=ROOT,
         env=os.environ | environment,
         stdout=subprocess.PIPE,
@@ -249,7 +249,7 @@ def test_table_names_the_models_where_there_are_several(make: Any) -> None:
 def test_help_imports_nothing_heavy() -> None:
     # What takes the time is counted, not the time: a busy machine must not fail the test.
     program = (
-        "import sys\nfrom typer.testing import CliRunner\nfrom benchmark import cli\n"
+        "import sys\nfrom typer.testing import CliRunner\nfrom pocketclip.benchmark import cli\n"
         "assert CliRunner().invoke(cli.bench_app(), ['--help']).exit_code == 0\n"
         "heavy = {'numpy', 'sqlalchemy', 'pydantic', 'jinja2', 'scipy', 'torch', 'onnxruntime'}\n"
         "heavy &= set(sys.modules)\n"

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.compare import (
+from pocketclip.benchmark.errors import IncomparableError
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceKind, LoadMode, Status
+from pocketclip.benchmark.records.launch import Launch, MachineState
+from pocketclip.benchmark.records.profile import InstructionCounts
+from pocketclip.benchmark.records.validity import InvalidityCode, invalidity
+from pocketclip.benchmark.statistics.summaries import minimum_detectable_effect
+from pocketclip.benchmark.statistics.verdicts import (
     Comparison,
     Verdict,
     compare_records,
@@ -18,13 +24,7 @@ from benchmark.compare import (
     rank_test,
     ratio_interval,
 )
-from benchmark.errors import IncomparableError
-from benchmark.launch_records import Launch, MachineState
-from benchmark.profile_records import InstructionCounts
-from benchmark.records import BenchmarkRecord, DeviceKind, LoadMode, Status
-from benchmark.statistics import minimum_detectable_effect
-from benchmark.validity import InvalidityCode, invalidity
-from export.precision import Tower
+from pocketclip.export.precision import Tower
 
 
 def smallest_p(first: int, second: int) -> float:

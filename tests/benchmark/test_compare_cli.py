@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.launch_records import MachineState
-from benchmark.profile_records import InstructionCounts
-from benchmark.records import BenchmarkRecord, DeviceKind, Status
-from benchmark.store import open_store
-from benchmark.validity import Invalidity, InvalidityCode
-from export.artifact import Artifact
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceKind, Status
+from pocketclip.benchmark.records.launch import MachineState
+from pocketclip.benchmark.records.profile import InstructionCounts
+from pocketclip.benchmark.records.validity import Invalidity, InvalidityCode
+from pocketclip.benchmark.store import open_store
+from pocketclip.export.artifact.reading import Artifact
 
 NOW = MachineState("2026-03-01T00:00:00+00:00")
 Run = Callable[..., Any]

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from benchmark import eval_cli
-from benchmark.accuracy_records import AccuracyRecord
-from benchmark.report.material import Material
-from benchmark.report.render import render
-from benchmark.store import open_store
-from export.artifact import Artifact
-from export.bundle.writing import BundleRequest, write_bundle
-from export.errors import ArtifactNotFoundError
-from export.precision import Precision, Tower
-from models import command_line
-from models.scenes import SceneDataset, Split
+from pocketclip.benchmark.commands import evaluate as eval_cli
+from pocketclip.benchmark.records.accuracy import AccuracyRecord
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.render import render
+from pocketclip.benchmark.store import open_store
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.errors import ArtifactNotFoundError
+from pocketclip.export.precision import Precision, Tower
+from pocketclip.models.scenes import SceneDataset, Split
+from pocketclip.models.terminal import command_line
 from tests.export.bundle.tiny_artifacts import LABELS, build_artifact
 
 Evaluate = Callable[..., list[AccuracyRecord]]

@@ -19,17 +19,17 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from benchmark import eval_cli
-from benchmark.accuracy_records import AccuracyRecord
-from benchmark.errors import EvaluationError
-from benchmark.eval_table import accuracy_table, retrieval_table
-from benchmark.store import open_store
-from export.errors import ArtifactNotFoundError
-from models import command_line
-from models.errors import CorruptSamplesError, DatasetError, ResumeError
-from models.judgement import PairedCounts
-from models.scenes import SceneDataset, Split, scene_classes
-from models.statistics import wilson_interval
+from pocketclip.benchmark.commands import evaluate as eval_cli
+from pocketclip.benchmark.commands.eval_table import accuracy_table, retrieval_table
+from pocketclip.benchmark.errors import EvaluationError
+from pocketclip.benchmark.records.accuracy import AccuracyRecord
+from pocketclip.benchmark.store import open_store
+from pocketclip.export.errors import ArtifactNotFoundError
+from pocketclip.models.errors import CorruptSamplesError, DatasetError, ResumeError
+from pocketclip.models.scenes import SceneDataset, Split, scene_classes
+from pocketclip.models.statistics.intervals import wilson_interval
+from pocketclip.models.statistics.judgement import PairedCounts
+from pocketclip.models.terminal import command_line
 
 ROOT = Path(__file__).parents[2]
 SCENES = 120
@@ -224,8 +224,8 @@ def test_retrieval_of_an_artefact_against_pytorch(evaluate, onnx_folders: dict[s
 def test_artefacts_of_other_weights_are_refused(evaluate, onnx_folders: dict[str, Path], tmp_path: Path) -> None:
     import torch
 
-    from models import create_model
-    from models.checkpoint import save_weights
+    from pocketclip.models import create_model
+    from pocketclip.models.checkpoints.checkpoint import save_weights
 
     model = create_model("pocketclip_nano")
     with torch.no_grad():
@@ -238,8 +238,8 @@ def test_artefacts_of_other_weights_are_refused(evaluate, onnx_folders: dict[str
 def test_another_model_as_baseline(evaluate, scene_folder: Path, tmp_path: Path) -> None:
     import torch
 
-    from models import create_model
-    from models.checkpoint import save_weights
+    from pocketclip.models import create_model
+    from pocketclip.models.checkpoints.checkpoint import save_weights
 
     model, generator = create_model("pocketclip_nano"), torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -264,7 +264,7 @@ def test_another_model_as_baseline(evaluate, scene_folder: Path, tmp_path: Path)
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "pocketclip.py"), "eval", *map(str, arguments)],
+        [sys.executable, "-m", "pocketclip", "eval", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -319,7 +319,7 @@ class _Interrupt(Exception):
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch, evaluate) -> Callable[..., None]:
     """Runs `eval` and interrupts it after the first batch of a contestant's images."""
-    from models.evaluation.journal import Journal
+    from pocketclip.models.evaluation.journal import Journal
 
     def run(*arguments: str | Path, at: int = 2) -> None:
         append, calls = Journal.append, [0]
@@ -437,7 +437,7 @@ def test_table_shows_published_figures_beside_measured_ones(make: Any) -> None:
 
 
 def test_table_of_recalls(make: Any) -> None:
-    from export.precision import TargetName
+    from pocketclip.export.precision import TargetName
 
     text = rendered(retrieval_table([make.retrieval(), make.retrieval(TargetName.ONNX, drop_points=-2.0)]))
     for word in ("40.0%", "35.0 to 45.0", "-2.00", "gains", "text-to-image"):
@@ -449,8 +449,8 @@ def test_table_of_recalls(make: Any) -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     program = (
-        "import sys\nfrom typer.testing import CliRunner\nimport pocketclip\n"
-        "result = CliRunner().invoke(pocketclip.app, ['eval', '--help'], env={'COLUMNS': '160'})\n"
+        "import sys\nfrom typer.testing import CliRunner\nfrom pocketclip.cli import app\n"
+        "result = CliRunner().invoke(app, ['eval', '--help'], env={'COLUMNS': '160'})\n"
         "assert result.exit_code == 0 and '--baseline' in result.output\n"
         "heavy = {'numpy', 'sqlalchemy', 'scipy', 'torch', 'webdataset', 'clip_benchmark'}\n"
         "heavy &= set(sys.modules)\n"

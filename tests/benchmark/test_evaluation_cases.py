@@ -20,12 +20,13 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from benchmark import eval_cli
-from benchmark.store import open_store
-from models import command_line, train_cli
-from models.data.pairs import read_pairs
-from models.errors import CorruptSamplesError, DatasetError
-from models.training.data_notes import read_data_notes
+from pocketclip.benchmark.commands import evaluate as eval_cli
+from pocketclip.benchmark.store import open_store
+from pocketclip.models.commands import train as train_cli
+from pocketclip.models.data.pairs import read_pairs
+from pocketclip.models.errors import CorruptSamplesError, DatasetError
+from pocketclip.models.terminal import command_line
+from pocketclip.models.training.data_notes import read_data_notes
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "cases"
@@ -268,7 +269,7 @@ def test_class_files_of_any_form(evaluate: Evaluate, tmp_path: Path) -> None:
     shard = tmp_path / "cat.tar"
     shutil.copy(CASES / "tar-concatenated/cls/cat.tar", shard)
     more = [f"class {number}" for number in range(98)]
-    from models.evaluation.datasets import SetOptions, open_dataset
+    from pocketclip.models.evaluation.datasets import SetOptions, open_dataset
 
     for form, content in forms.items():
         (tmp_path / form).write_text(content)
@@ -292,7 +293,7 @@ def test_class_files_of_any_form(evaluate: Evaluate, tmp_path: Path) -> None:
 def test_no_worker_outlives_a_training_that_is_killed(tmp_path: Path) -> None:
     """Real processes: SIGKILL of the run, and its data workers are gone within seconds."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "pocketclip.py"), "train", "--data"]
+    command = [sys.executable, "-m", "pocketclip", "train", "--data"]
     command += [f"webdataset:{CASES / 'tar-concatenated/cat.tar'}", "--workers", "2", "--steps", "100000"]
     command += ["--batch-size", "8", "--out", str(tmp_path / "run")]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as running:

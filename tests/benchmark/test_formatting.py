@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmark import formatting
+from pocketclip.benchmark.statistics import formatting
 
 
 @pytest.mark.parametrize(

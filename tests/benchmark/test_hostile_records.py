@@ -16,17 +16,17 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from benchmark import cli
-from benchmark.bench import BenchmarkPlan, SilentWatch, run_plan
-from benchmark.devices import HostDevice
-from benchmark.errors import OptionError, RecordError, StoreError
-from benchmark.option_values import parse_tag
-from benchmark.record_schemas import FOLDER
-from benchmark.records import BenchmarkRecord, RunSettings, Status
-from benchmark.results.files import read_results
-from benchmark.store import open_store
-from export.artifact import Artifact
-from models import documents
+from pocketclip.benchmark.commands import bench as cli
+from pocketclip.benchmark.commands.option_values import parse_tag
+from pocketclip.benchmark.devices import HostDevice
+from pocketclip.benchmark.errors import OptionError, RecordError, StoreError
+from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, RunSettings, Status
+from pocketclip.benchmark.records.schemas import FOLDER
+from pocketclip.benchmark.results.files import read_results
+from pocketclip.benchmark.store import open_store
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.models import documents
 
 BuildArtifact = Callable[..., Artifact]
 SCHEMA: Any = jsonschema.Draft202012Validator(json.loads((FOLDER / "benchmark-record-v4.schema.json").read_text()))

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.matrix import HEADINGS, app
-from benchmark.profile_records import OpProfile, OpTime
-from benchmark.store import open_store
-from export.artifact import Artifact
-from export.precision import Precision, Tower
+from pocketclip.benchmark.commands.matrix import HEADINGS, app
+from pocketclip.benchmark.records.profile import OpProfile, OpTime
+from pocketclip.benchmark.store import open_store
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.precision import Precision, Tower
 
 BuildArtifact = Callable[..., Artifact]
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import orphans
+from pocketclip.benchmark.transport import orphans
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX's")
 
 # Starts a program that has a helper of its own, in a scratch folder, and says where and which.
 _VICTIM = """
 import sys
-from benchmark.scratch import scratch_folder
-from benchmark.transport.client import run_client
+from pocketclip.benchmark.runners.scratch import scratch_folder
+from pocketclip.benchmark.transport.client import run_client
 with scratch_folder() as folder:
     (folder / "inside").write_text("content")
     run_client(["true"], timeout_seconds=10)
@@ -71,7 +71,7 @@ def test_what_was_released_stays(tmp_path: Path) -> None:
     kept.mkdir()
     gone.mkdir()
     program = (
-        "import sys\nfrom pathlib import Path\nfrom benchmark.orphans import *\n"
+        "import sys\nfrom pathlib import Path\nfrom pocketclip.benchmark.transport.orphans import *\n"
         "kept, gone = map(Path, sys.argv[1:])\n"
         "guard_folder(kept); guard_folder(gone); release_folder(kept)"
     )

@@ -9,14 +9,14 @@ from typing import Any
 import jsonschema
 import pytest
 
-from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
-from benchmark.bench import BenchmarkPlan, SilentWatch, run_plan
-from benchmark.devices import HostDevice
-from benchmark.record_schemas import FOLDER, SCHEMAS, schema_text
-from benchmark.records import BenchmarkRecord, RunSettings
-from export.artifact import Artifact
-from export.precision import TargetName
-from models import documents
+from pocketclip.benchmark.devices import HostDevice
+from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
+from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, RunSettings
+from pocketclip.benchmark.records.schemas import FOLDER, SCHEMAS, schema_text
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.precision import TargetName
+from pocketclip.models import documents
 
 
 def validator(kind: type) -> Any:
@@ -28,7 +28,9 @@ def validator(kind: type) -> Any:
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_committed_schema_is_up_to_date(name: str) -> None:
-    message = "run `python -m benchmark.record_schemas`; a change that readers can see needs a new schema version"
+    message = (
+        "run `python -m pocketclip.benchmark.records.schemas`; a change that readers can see needs a new schema version"
+    )
     assert (FOLDER / name).read_text() == schema_text(name), message
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from benchmark.accuracy_records import AccuracyRecord
-from benchmark.errors import RecordError
-from benchmark.records import BenchmarkRecord, Status
-from export.precision import TargetName
-from models import documents
+from pocketclip.benchmark.errors import RecordError
+from pocketclip.benchmark.records.accuracy import AccuracyRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, Status
+from pocketclip.export.precision import TargetName
+from pocketclip.models import documents
 
 
 def test_round_trip_keeps_every_sample(make: Any) -> None:

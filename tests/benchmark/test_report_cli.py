@@ -14,11 +14,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from benchmark.errors import OptionError, ReportError, StoreError
-from benchmark.report_cli import report_command
-from benchmark.store import open_store
-from export.precision import Precision
-from models.errors import ConfigError, StorageError
+from pocketclip.benchmark.commands.report import report_command
+from pocketclip.benchmark.errors import OptionError, ReportError, StoreError
+from pocketclip.benchmark.store import open_store
+from pocketclip.export.precision import Precision
+from pocketclip.models.errors import ConfigError, StorageError
 
 Report = Callable[..., Any]
 
@@ -63,10 +63,10 @@ def test_markdown_and_json_are_printed_by_default(report: Report, store: str, tm
 
 
 def test_baseline_is_compared(report: Report, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("benchmark.compare")
+    module = ModuleType("pocketclip.benchmark.statistics.verdicts")
     module.__dict__.update(compare_records=lambda baseline, candidate: Same(), judge_family=list)
     # Records made up by the store's fixture have too few launches for real verdicts.
-    monkeypatch.setitem(sys.modules, "benchmark.compare", module)
+    monkeypatch.setitem(sys.modules, "pocketclip.benchmark.statistics.verdicts", module)
     text = report("--store", store, "--format", "md", "--baseline", "v1").stdout
     assert "#### Against v1" in text
     assert "cannot tell" in text

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.statistics import (
+from pocketclip.benchmark.statistics.summaries import (
     launch_interval,
     median_first_inference_ns,
     median_load_ns,

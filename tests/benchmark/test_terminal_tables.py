@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from benchmark import cli
-from benchmark.compare import compare_records
-from benchmark.compare_cli import comparison_table
-from benchmark.eval_table import accuracy_table, retrieval_table
-from benchmark.records import BenchmarkRecord
-from benchmark.results.table import results_table
-from export.precision import Precision, TargetName, Tower
-from models.terminal_table import TerminalTable
+from pocketclip.benchmark.commands import bench as cli
+from pocketclip.benchmark.commands.compare import comparison_table
+from pocketclip.benchmark.commands.eval_table import accuracy_table, retrieval_table
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.results.table import results_table
+from pocketclip.benchmark.statistics.verdicts import compare_records
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models.terminal.table import TerminalTable
 
 MODELS = ("open_clip-ViT-B-16", "pocketclip_nano")
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from benchmark.errors import NoRecordError, StoreError
-from benchmark.records import BenchmarkRecord, GoldenCheck, Status
-from benchmark.store import open_store
-from benchmark.verify_record import read_benchmarks, with_device_rungs
-from export.artifact import Artifact
-from export.ladder import report as ladder
-from models import documents
+from pocketclip.benchmark.errors import NoRecordError, StoreError
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, GoldenCheck, Status
+from pocketclip.benchmark.results.device_rung import read_benchmarks, with_device_rungs
+from pocketclip.benchmark.store import open_store
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.ladder import report as ladder
+from pocketclip.models import documents
 
 Make = Callable[..., BenchmarkRecord]
 SAME = GoldenCheck(4, 0.9999999, 1e-6, 0.9999999)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from export.job import ExportResult
-from export.precision import TargetName, Tower
+from pocketclip.export.job import ExportResult
+from pocketclip.export.precision import TargetName, Tower
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from export.artifact import find_artifacts, load_artifact, select_pair
-from export.errors import ArtifactCorruptError, ArtifactNotFoundError, ManifestError
-from export.manifest import MANIFEST_NAME, list_files
-from export.targets import open_session
+from pocketclip.export.artifact.manifest import MANIFEST_NAME, list_files
+from pocketclip.export.artifact.reading import find_artifacts, load_artifact, select_pair
+from pocketclip.export.errors import ArtifactCorruptError, ArtifactNotFoundError, ManifestError
+from pocketclip.export.targets import open_session
 
 pytestmark = pytest.mark.slow
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.calibration import CalibrationRequest, load_calibration, parse_calibration
-from export.errors import CalibrationError
-from export.parity_data import parse_parity_data
-from export.precision import Tower
-from export.samples import PARITY_PHOTOGRAPHS, judged_inputs, parity_inputs
-from models.registry import load_config
-from models.scenes import SceneDataset, Split, class_prompts, heldout_classes
+from pocketclip.export.errors import CalibrationError
+from pocketclip.export.inputs.calibration import CalibrationRequest, load_calibration, parse_calibration
+from pocketclip.export.inputs.parity_data import parse_parity_data
+from pocketclip.export.inputs.samples import PARITY_PHOTOGRAPHS, judged_inputs, parity_inputs
+from pocketclip.export.precision import Tower
+from pocketclip.models.registry import load_config
+from pocketclip.models.scenes import SceneDataset, Split, class_prompts, heldout_classes
 
 CONFIG = load_config("pocketclip_nano")
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from export.precision import Precision, TargetName, Tower
+from pocketclip.export.precision import Precision, TargetName, Tower
 
 if TYPE_CHECKING:
-    from export.job import ExportResult
+    from pocketclip.export.job import ExportResult
 
 CASES = Path(__file__).parents[1] / "cases"
 ENCODED = Path(__file__).parents[1] / "app_golden" / "encoded"

@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from export.budgets import BUDGETS
-from export.clip_budgets import CLIP_BUDGETS
-from export.clip_gates import ClipBudget, ClipGates, ClipSet, judge, overlap
-from export.precision import Precision, TargetName, Tower
-from export.targets import TARGETS
+from pocketclip.export.parity.budgets import BUDGETS
+from pocketclip.export.parity.clip_budgets import CLIP_BUDGETS
+from pocketclip.export.parity.clip_gates import ClipBudget, ClipGates, ClipSet, judge, overlap
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.export.targets import TARGETS
 
 STRICT = ClipBudget(0.1, 0.0, 1.0, 1.0, 1.0, 1.0, "planted")
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from export.converter_noise import held_stderr
+from pocketclip.export.targets.converter_noise import held_stderr
 
 
 def test_nothing_is_shown_when_all_goes_well(capfd: pytest.CaptureFixture[str]) -> None:
@@ -33,6 +33,6 @@ def refuse_loudly() -> None:
 @pytest.mark.parametrize("target", ["coreml", "executorch", "tflite"])
 def test_loading_a_target_says_nothing(target: str) -> None:
     # A process of its own: the packages speak while they are first imported.
-    code = f"from export.targets import load_target; load_target({target!r})"
+    code = f"from pocketclip.export.targets import load_target; load_target({target!r})"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (ended.stdout, ended.stderr) == ("", "")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.delegate_payload import PayloadFault, files_of, write_files
+from pocketclip.export.targets.delegate_payload import PayloadFault, files_of, write_files
 
 
 def payload(nodes: object, content: bytes = b"0123456789") -> bytes:

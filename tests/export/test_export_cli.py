@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from models.scenes import SceneDataset, Split, heldout_classes
+from pocketclip.models.scenes import SceneDataset, Split, heldout_classes
 
 
 @pytest.mark.slow
@@ -113,7 +113,7 @@ def test_foreign_checkpoint(pocketclip, error_line, tmp_path: Path) -> None:
 def test_list_shows_the_matrix(pocketclip) -> None:
     result = pocketclip("export", "--list")
     assert result.returncode == 0
-    from export.precision import Precision, TargetName
+    from pocketclip.export.precision import Precision, TargetName
 
     for name in (*TargetName, *Precision):
         assert result.stdout.count(name) >= 1
@@ -121,8 +121,8 @@ def test_list_shows_the_matrix(pocketclip) -> None:
 
 
 def test_missing_packages_leave_a_target_visible(monkeypatch: pytest.MonkeyPatch) -> None:
-    import export.targets as targets
-    from export.errors import TargetUnavailableError
+    from pocketclip.export import targets
+    from pocketclip.export.errors import TargetUnavailableError
 
     monkeypatch.setattr(targets, "_version", lambda name: None if name == "coremltools" else "1.0")
     availability = targets.probe(targets.TargetName.COREML)
@@ -168,7 +168,7 @@ def test_interrupted_export_keeps_finished_artefacts_whole(tmp_path: Path) -> No
     assert "Traceback" not in stderr
     assert "what was finished is kept" in stderr
     time.sleep(2)  # workers unwind after their parent
-    from export.artifact import find_artifacts
+    from pocketclip.export.artifact.reading import find_artifacts
 
     assert find_artifacts([tmp_path])
     assert not [path for path in tmp_path.rglob(".*") if path.is_dir()]

@@ -10,16 +10,16 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import pocketclip
-from benchmark.accuracy_records import AccuracyRecord
-from benchmark.errors import ContestantError, FailedArtifactsError
-from benchmark.store import open_store
-from export import foreign
-from export.artifact import Artifact
-from export.bundle.writing import BundleRequest, write_bundle
-from export.errors import ModelRunError
-from export.precision import TargetName, Tower
-from models.errors import PocketClipError
-from models.untrusted.child import Bounds
+from pocketclip.benchmark.errors import ContestantError, FailedArtifactsError
+from pocketclip.benchmark.records.accuracy import AccuracyRecord
+from pocketclip.benchmark.store import open_store
+from pocketclip.export import foreign
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.errors import ModelRunError
+from pocketclip.export.precision import TargetName, Tower
+from pocketclip.models.errors import PocketClipError
+from pocketclip.models.reading_child import Bounds
 
 from .bundle.hostile_models import CRASHING_PTE, endless_onnx, greedy_onnx
 from .bundle.tiny_artifacts import LABELS, build_artifact, resign, swap_model

@@ -62,8 +62,8 @@ def test_artefacts(pocketclip, error_line, nano_exports) -> None:
 
 def test_sizes_are_those_of_the_weight_file(tmp_path: Path) -> None:
     """An independent count: the package's own file of weights, whose header and padding are small."""
-    from export.coreml_reference import load_program
-    from export.coreml_reference.inspection import inspect
+    from pocketclip.export.coreml_reference import load_program
+    from pocketclip.export.coreml_reference.inspection import inspect
 
     weight = np.random.default_rng(0).normal(size=(256, 256)).astype(np.float16)
     with Function({"x": mb.placeholder(shape=(2, 256), dtype=types.fp16)}, ct.target.iOS17) as function:

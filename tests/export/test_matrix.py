@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export.artifact import find_artifacts, load_artifact
-from export.budgets import BUDGETS
-from export.job import ExportResult
-from export.parity import cosines
-from export.precision import Precision, TargetName, Tower
-from export.targets import TARGETS, open_session
-from models import get_tokenizer
-from models.tokenizer import load_tokenizer
+from pocketclip.export.artifact.reading import find_artifacts, load_artifact
+from pocketclip.export.job import ExportResult
+from pocketclip.export.parity.budgets import BUDGETS
+from pocketclip.export.parity.measures import cosines
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.export.targets import TARGETS, open_session
+from pocketclip.models import get_tokenizer
+from pocketclip.models.text.tokenizer import load_tokenizer
 
 Exports = dict[tuple[str, str, str], ExportResult]
 
@@ -120,7 +120,7 @@ def test_four_bits_are_smaller_than_eight(nano_exports: Exports) -> None:
 
 
 def test_integer_activations_are_integers(nano_exports: Exports) -> None:
-    from export.coreml_reference import load_program
+    from pocketclip.export.coreml_reference import load_program
 
     counts = load_program(load_artifact(nano_exports["coreml", "int8-static", "image"].folder).model_path).op_counts()
     assert counts["quantize"] >= counts["conv"] // 2

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from export.budgets import BUDGETS
-from export.parity import Reference, compare, cosines, make_reference, top1_agreement
-from export.precision import Precision, TargetName, Tower
-from models import create_model
-from models.errors import NonFiniteError
+from pocketclip.export.parity.budgets import BUDGETS
+from pocketclip.export.parity.measures import Reference, compare, cosines, make_reference, top1_agreement
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models import create_model
+from pocketclip.models.errors import NonFiniteError
 
 FP32 = BUDGETS[TargetName.ONNX, Precision.FP32]
 INT8 = BUDGETS[TargetName.ONNX, Precision.INT8_STATIC]

@@ -15,18 +15,18 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from benchmark import verify_cli
-from export.cli import app as export_app
-from export.errors import CalibrationError
-from export.fingerprint import inputs_sha256
-from export.job import ExportJob
-from export.manifest import ParityData, read_manifest
-from export.parity_data import find_again, parse_parity_data, proof_samples, read_parity_data
-from export.precision import Precision, TargetName, Tower
-from export.samples import parity_inputs
-from models import command_line
-from models.registry import load_config
-from models.scenes import SceneDataset, Split
+from pocketclip.benchmark.commands import verify as verify_cli
+from pocketclip.export.artifact.manifest import ParityData, read_manifest
+from pocketclip.export.commands.export import app as export_app
+from pocketclip.export.errors import CalibrationError
+from pocketclip.export.inputs.parity_data import find_again, parse_parity_data, proof_samples, read_parity_data
+from pocketclip.export.inputs.samples import parity_inputs
+from pocketclip.export.job import ExportJob
+from pocketclip.export.jobs.fingerprint import inputs_sha256
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models.registry import load_config
+from pocketclip.models.scenes import SceneDataset, Split
+from pocketclip.models.terminal import command_line
 
 CONFIG = load_config("pocketclip_nano")
 COUNT = 24

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from export.precision import Tower
-from export.reference_cache import MOST_ENTRIES, cached_embeddings
-from models import create_model
-from models.clip import AnyModel
-from models.errors import NonFiniteError
+from pocketclip.export.parity.reference_cache import MOST_ENTRIES, cached_embeddings
+from pocketclip.export.precision import Tower
+from pocketclip.models import create_model
+from pocketclip.models.errors import NonFiniteError
+from pocketclip.models.towers.clip import AnyModel
 
 INPUTS = [np.full((1, 4), float(place), np.float32) for place in range(3)]
 ROWS = np.arange(12, dtype=np.float32).reshape(3, 4)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.precision import Precision, TargetName
-from export.rejection import explain
-from export.targets import load_target
-from export.targets.base import LoweringRequest
+from pocketclip.export.precision import Precision, TargetName
+from pocketclip.export.targets import load_target
+from pocketclip.export.targets.base import LoweringRequest
+from pocketclip.export.targets.rejection import explain
 
 
 class Bessel(nn.Module):

@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from export.bundle.reading import read_bundle
-from export.bundle.selftest import Check, Limit, SelfTestReport
-from export.bundle.tolerances import execution_here
-from export.bundle.writing import BundleRequest, write_bundle
-from export.bundle_cli import checks_table, towers_table
-from export.cli import ranking_table
-from export.inspect_cli import ops_table, weights_table
-from export.lint_cli import rules_table
-from export.package_report import Inspection, OpSummary, WeightSummary
-from export.precision import Precision, TargetName, Tower
-from models.inheritance import InheritanceReport, InheritedEntry, Origin
-from models.terminal_table import TerminalTable
-from models.train_cli import inheritance_table
+from pocketclip.export.bundle.reading import read_bundle
+from pocketclip.export.bundle.selftest import Check, Limit, SelfTestReport
+from pocketclip.export.bundle.tolerances import execution_here
+from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.commands.bundle import checks_table, towers_table
+from pocketclip.export.commands.export import ranking_table
+from pocketclip.export.commands.inspect import ops_table, weights_table
+from pocketclip.export.commands.lint import rules_table
+from pocketclip.export.coreml_reference.package_report import Inspection, OpSummary, WeightSummary
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models.commands.train import inheritance_table
+from pocketclip.models.inheritance import InheritanceReport, InheritedEntry, Origin
+from pocketclip.models.terminal.table import TerminalTable
 
 from .bundle.tiny_artifacts import LABELS, build_artifact
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from export.precision import Tower
-from export.samples import PARITY_PHOTOGRAPHS, label_prompts, parity_inputs, scene_calibration_inputs
-from export.tower_module import example_input, tower_module
-from models import create_model, load_config
+from pocketclip.export.inputs.samples import PARITY_PHOTOGRAPHS, label_prompts, parity_inputs, scene_calibration_inputs
+from pocketclip.export.passes.tower_module import example_input, tower_module
+from pocketclip.export.precision import Tower
+from pocketclip.models import create_model, load_config
 
 
 @pytest.mark.parametrize("tower", Tower)

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.artifact import find_artifacts, load_artifact, select_pair
-from export.calibration import CalibrationRequest
-from export.encoders import open_pair
-from export.fingerprint import inputs_sha256
-from export.job import ExportJob, ExportResult
-from export.manifest import CalibrationRecord
-from export.precision import Precision, TargetName, Tower
-from export.unchanged import prepare
-from models.registry import load_config
+from pocketclip.export.artifact.manifest import CalibrationRecord
+from pocketclip.export.artifact.reading import find_artifacts, load_artifact, select_pair
+from pocketclip.export.encoders import open_pair
+from pocketclip.export.inputs.calibration import CalibrationRequest
+from pocketclip.export.job import ExportJob, ExportResult
+from pocketclip.export.jobs.fingerprint import inputs_sha256
+from pocketclip.export.jobs.unchanged import prepare
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models.registry import load_config
 
 Exports = dict[tuple[str, str, str], ExportResult]
 

@@ -11,20 +11,20 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-import pocketclip
-from benchmark.store import open_store
-from export.bundle.reading import read_bundle
-from export.errors import BundleError, UntrainedError
-from export.manifest import read_manifest
-from models import documents
-from models.registry import MODELS, load_config
-from models.run_folder import MODEL_FILE, WEIGHTS_FILE
+from pocketclip.benchmark.store import open_store
+from pocketclip.cli import app
+from pocketclip.export.artifact.manifest import read_manifest
+from pocketclip.export.bundle.reading import read_bundle
+from pocketclip.export.errors import BundleError, UntrainedError
+from pocketclip.models import documents
+from pocketclip.models.registry import MODELS, load_config
+from pocketclip.models.run_folder import MODEL_FILE, WEIGHTS_FILE
 
 WARNING = "untrained random weights"
 
 
 def invoke(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(pocketclip.app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def run_folder(folder: Path, *, finished: bool) -> Path:

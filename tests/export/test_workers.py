@@ -8,12 +8,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from export import memory
-from export.errors import MemoryLimitError, WorkerDiedError
-from export.job import ExportJob, ExportResult
-from export.precision import Precision, TargetName, Tower
-from export.workers import run_jobs
-from models.registry import load_config
+from pocketclip.export.errors import MemoryLimitError, WorkerDiedError
+from pocketclip.export.job import ExportJob, ExportResult
+from pocketclip.export.jobs import memory
+from pocketclip.export.jobs.workers import run_jobs
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models.registry import load_config
 
 
 def _job(out: Path, precision: Precision = Precision.FP32, target: TargetName = TargetName.ONNX) -> ExportJob:

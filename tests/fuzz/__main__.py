@@ -9,7 +9,7 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from models import atomic
+from pocketclip.models import atomic
 from tests.fuzz.corpus import make_corpus, report_text
 from tests.fuzz.sandbox import GOOD, Verdict, warm_up
 from tests.fuzz.subjects import choose

@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from models.errors import PocketClipError
+from pocketclip.models.errors import PocketClipError
 
 SECONDS = 60
 # Beyond what the process has before the try.
@@ -28,12 +28,12 @@ MOST_BYTES = 2 << 30
 _READERS = (
     "coremltools",
     "executorch.exir._serialize._program",
-    "export.coreml_reference.report",
-    "export.lint.read_coreml",
-    "export.lint.read_executorch",
-    "export.lint.read_onnx",
-    "export.lint.read_tflite",
-    "export.lint.run",
+    "pocketclip.export.inspection",
+    "pocketclip.export.lint.read_coreml",
+    "pocketclip.export.lint.read_executorch",
+    "pocketclip.export.lint.read_onnx",
+    "pocketclip.export.lint.read_tflite",
+    "pocketclip.export.lint.run",
 )
 _get_context = multiprocessing.get_context
 _VERDICT = "verdict.json"
@@ -73,9 +73,9 @@ def warm_up(*, readers: bool = False) -> None:
     """
     import torch
 
-    import pocketclip
+    from pocketclip.cli import app
 
-    assert pocketclip.app is not None
+    assert app is not None
     torch.set_num_threads(1)
     if readers:
         for name in _READERS:

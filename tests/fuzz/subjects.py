@@ -45,9 +45,9 @@ class Subject:
 
 def run_command(*arguments: str | Path) -> None:
     """Runs `pocketclip ARGUMENTS...` in this process; its errors are raised as they are."""
-    import pocketclip
+    from pocketclip.cli import app
 
-    pocketclip.app([str(each) for each in arguments], standalone_mode=False)
+    app([str(each) for each in arguments], standalone_mode=False)
 
 
 def _image(seed: int, side: int = 48) -> Image.Image:
@@ -72,9 +72,9 @@ def _make_images(folder: Path) -> None:
 
 
 def _read_images(folder: Path) -> None:
-    from models.errors import ImageError
-    from models.preprocess import load_image, preprocess
-    from models.registry import load_config
+    from pocketclip.models.errors import ImageError
+    from pocketclip.models.pixels.preprocess import load_image, preprocess
+    from pocketclip.models.registry import load_config
 
     spec = load_config("pocketclip_nano").preprocess
     for path in sorted(folder.iterdir()):
@@ -101,9 +101,9 @@ def _make_shards(folder: Path) -> None:
 
 
 def _evaluate_shards(folder: Path) -> None:
-    from models.errors import ImageError
-    from models.evaluation.shards import open_shards
-    from models.registry import load_config
+    from pocketclip.models.errors import ImageError
+    from pocketclip.models.evaluation.shards import open_shards
+    from pocketclip.models.registry import load_config
 
     spec = load_config("pocketclip_nano").preprocess
     data = open_shards(f"{folder}/*.tar", None, None)
@@ -115,8 +115,8 @@ def _evaluate_shards(folder: Path) -> None:
 
 
 def _train_shards(folder: Path) -> None:
-    from models.data.batches import open_batches
-    from models.registry import load_config
+    from pocketclip.models.data.opening import open_batches
+    from pocketclip.models.registry import load_config
 
     batches = open_batches(
         f"webdataset:{folder}/*.tar", config=load_config("pocketclip_nano"), batch_size=2, seed=0, max_skipped_share=0.9
@@ -133,8 +133,8 @@ def _make_table(folder: Path) -> None:
 
 
 def _train_table(folder: Path) -> None:
-    from models.data.batches import open_batches
-    from models.registry import load_config
+    from pocketclip.models.data.opening import open_batches
+    from pocketclip.models.registry import load_config
 
     config = load_config("pocketclip_nano")
     batches = open_batches(f"csv:{folder}/pairs.csv", config=config, batch_size=2, seed=0, max_skipped_share=0.9)
@@ -145,7 +145,7 @@ def _make_checkpoints(folder: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from models.registry import build_model, load_config
+    from pocketclip.models.registry import build_model, load_config
 
     config = load_config("pocketclip_nano")
     state = build_model(config).state_dict()
@@ -156,15 +156,15 @@ def _make_checkpoints(folder: Path) -> None:
 
 
 def _read_checkpoints(folder: Path) -> None:
-    from models.checkpoint import read_state_dict
+    from pocketclip.models.checkpoints.checkpoint import read_state_dict
 
     for path in sorted(folder.iterdir()):
         read_state_dict(path)
 
 
 def _make_configuration(folder: Path) -> None:
-    from models import documents
-    from models.registry import load_config
+    from pocketclip.models import documents
+    from pocketclip.models.registry import load_config
 
     documents.write(load_config("pocketclip_nano"), folder / "model.json")
 
@@ -190,7 +190,7 @@ def _make_devices(folder: Path) -> None:
 
 
 def _read_devices(folder: Path) -> None:
-    from benchmark.devices.table import load_table
+    from pocketclip.benchmark.devices.table import load_table
 
     load_table(folder / "devices.toml")
 

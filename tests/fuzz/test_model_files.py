@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from export import foreign
-from export.artifact import load_artifact
-from export.errors import ArtifactError, UnsupportedOpError
-from export.lint.run import summary_of_file
-from export.ranking import rank_with_pair
-from models.errors import NonFiniteError
-from models.untrusted.child import Bounds, Child
+from pocketclip.export import foreign
+from pocketclip.export.artifact.reading import load_artifact
+from pocketclip.export.errors import ArtifactError, UnsupportedOpError
+from pocketclip.export.lint.run import summary_of_file
+from pocketclip.export.ranking import rank_with_pair
+from pocketclip.models.errors import NonFiniteError
+from pocketclip.models.reading_child import Bounds, Child
 from tests.fuzz.mutations import damage_file, mutated
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def child() -> Iterator[Child]:
 
 def read_all(path: Path) -> int:
     """Lint, and inspect where it takes the file; in the child."""
-    from export.inspect_cli import _report
+    from pocketclip.export.commands.inspect import _report
 
     found = len(summary_of_file(path).findings)
     return found + len(_report(path, False).functions) if path.suffix == ".mlpackage" else found

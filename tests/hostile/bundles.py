@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from export.bundle.manifest import BUNDLE_NAME
-from export.bundle.writing import BundleRequest, write_bundle
-from export.precision import Tower
+from pocketclip.export.artifact.names import BUNDLE_NAME
+from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.precision import Tower
 from tests.export.bundle.tiny_artifacts import LABELS, build_artifact, edit, resign
 
 TABLE = Path(__file__).parent / "refusals.json"

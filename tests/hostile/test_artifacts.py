@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.artifact import load_artifact
-from export.errors import ArtifactCorruptError, ArtifactError, ManifestError
-from export.manifest import MANIFEST_NAME
-from export.precision import Tower
+from pocketclip.export.artifact.manifest import MANIFEST_NAME
+from pocketclip.export.artifact.reading import load_artifact
+from pocketclip.export.errors import ArtifactCorruptError, ArtifactError, ManifestError
+from pocketclip.export.precision import Tower
 from tests.export.bundle import tiny_artifacts
 from tests.export.bundle.tiny_artifacts import build_artifact
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import models
-from export.bundle.manifest import BUNDLE_NAME
-from export.manifest import MANIFEST_NAME
-from export.precision import Tower
-from models.errors import PocketClipError
-from pocketclip import app
+from pocketclip import models
+from pocketclip.cli import app
+from pocketclip.export.artifact.manifest import MANIFEST_NAME
+from pocketclip.export.artifact.names import BUNDLE_NAME
+from pocketclip.export.precision import Tower
+from pocketclip.models.errors import PocketClipError
 from tests.export.bundle.tiny_artifacts import build_artifact
 from tests.hostile.bundles import write_cases
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from export.bundle.manifest import BUNDLE_NAME
-from export.bundle.reading import read_bundle
-from export.bundle.schemas import FOLDER
-from export.errors import BundleError
+from pocketclip.export.artifact.names import BUNDLE_NAME
+from pocketclip.export.bundle.reading import read_bundle
+from pocketclip.export.bundle.schemas import FOLDER
+from pocketclip.export.errors import BundleError
 from tests.hostile.bundles import CASES, SOUND, refusals, write_cases
 
 DOCS = Path(__file__).parents[2] / "docs" / "security.md"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import EmulatorError
-from export.artifact import Artifact
-from export.precision import Precision, TargetName, Tower
+from pocketclip.benchmark.errors import EmulatorError
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.precision import Precision, TargetName, Tower
 from tests.export.bundle.tiny_artifacts import build_artifact
 from tests.ios_app.swift_package import SwiftBuild, build_package
 from tests.ios_app.test_phone import WAYS, TestIPhone

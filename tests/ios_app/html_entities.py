@@ -5,7 +5,7 @@ from __future__ import annotations
 import html.entities
 from pathlib import Path
 
-from models import atomic
+from pocketclip.models import atomic
 
 GOAL = Path(__file__).parents[2] / "ios_app/Sources/PocketClipCore/Text/HTMLEntityTable.swift"
 _WIDTH = 116

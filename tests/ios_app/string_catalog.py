@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 
-from models import atomic
+from pocketclip.models import atomic
 
 APP = Path(__file__).parents[2] / "ios_app/App"
 CATALOG = APP / "Localizable.xcstrings"

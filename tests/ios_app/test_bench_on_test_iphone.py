@@ -13,19 +13,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.bench import BenchmarkPlan, SilentWatch, run_plan
-from benchmark.devices.apple.iphone_device import IPhoneDevice
-from benchmark.devices.doctor import examine
-from benchmark.devices.host_device import HostDevice
-from benchmark.devices.opening import open_device
-from benchmark.devices.table import find_entry, load_table
-from benchmark.errors import BenchmarkError, DeviceUnsupportedError, MissingProgramError
-from benchmark.records import BenchmarkRecord, DeviceKind, LoadMode, RunSettings, Status, WarmupRule
-from benchmark.statistics import median_first_load_ns, median_load_ns
-from benchmark.store import open_store
-from export.artifact import Artifact, load_artifact
-from export.bundle.writing import BundleRequest, write_bundle
-from export.precision import Precision, TargetName, Tower
+from pocketclip.benchmark.devices.doctor import examine
+from pocketclip.benchmark.devices.host_device import HostDevice
+from pocketclip.benchmark.devices.iphone_device import IPhoneDevice
+from pocketclip.benchmark.devices.opening import open_device
+from pocketclip.benchmark.devices.table import find_entry, load_table
+from pocketclip.benchmark.errors import BenchmarkError, DeviceUnsupportedError, MissingProgramError
+from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
+from pocketclip.benchmark.records.benchmark import (
+    BenchmarkRecord,
+    DeviceKind,
+    LoadMode,
+    RunSettings,
+    Status,
+    WarmupRule,
+)
+from pocketclip.benchmark.statistics.summaries import median_first_load_ns, median_load_ns
+from pocketclip.benchmark.store import open_store
+from pocketclip.export.artifact.reading import Artifact, load_artifact
+from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.precision import Precision, TargetName, Tower
 from tests.ios_app import test_phone
 from tests.ios_app.swift_package import SwiftBuild
 from tests.ios_app.test_phone import TestIPhone

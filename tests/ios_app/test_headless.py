@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.agent_runner import ResultError, check_announced, parse_outputs
-from benchmark.golden_check import check_outputs
-from benchmark.phone_app.app_protocol import AppFacts
-from benchmark.protocol import JOB_VERSION, RESULT_VERSION, AgentResult, InputFile, Job
-from benchmark.records import LoadMode, WarmupRule
-from benchmark.transport import Execution
-from export.artifact import Artifact, load_artifact
-from export.bundle.prompts import StoredTemplates
-from export.bundle.reading import OpenedBundle, read_bundle
-from export.bundle.selftest import self_test
-from export.bundle.tokenizer import BundleTokenizer
-from export.manifest import hash_files
-from export.targets import open_model
-from models import documents
+from pocketclip.benchmark.phone_app.app_protocol import AppFacts
+from pocketclip.benchmark.records.benchmark import LoadMode, WarmupRule
+from pocketclip.benchmark.runners.agent_runner import ResultError, check_announced, parse_outputs
+from pocketclip.benchmark.runners.golden_check import check_outputs
+from pocketclip.benchmark.runners.protocol import JOB_VERSION, RESULT_VERSION, AgentResult, InputFile, Job
+from pocketclip.benchmark.transport import Execution
+from pocketclip.export.artifact.manifest import hash_files
+from pocketclip.export.artifact.reading import Artifact, load_artifact
+from pocketclip.export.bundle.prompts import StoredTemplates
+from pocketclip.export.bundle.reading import OpenedBundle, read_bundle
+from pocketclip.export.bundle.selftest import self_test
+from pocketclip.export.bundle.tokenizer import BundleTokenizer
+from pocketclip.export.targets import open_model
+from pocketclip.models import documents
 from tests.ios_app.conftest import write_replay
 from tests.ios_app.swift_package import SwiftBuild
 

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.bundled_artifacts import measurable_artifacts
-from export.artifact import Artifact
-from export.precision import TargetName
-from models.errors import PocketClipError
-from models.user_cache import user_cache
+from pocketclip.benchmark.measuring.bundled_artifacts import measurable_artifacts
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.precision import TargetName
+from pocketclip.models.errors import PocketClipError
+from pocketclip.models.user_cache import user_cache
 from tests.ios_app.stand_ins.phone_state import GOOD, SERVICES, VARIABLE, Phone
 from tests.ios_app.swift_package import build_package
 from tests.ios_app.toolchain import ensure_toolchain

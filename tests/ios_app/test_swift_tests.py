@@ -9,10 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from benchmark.errors import RecordError
-from benchmark.record_schemas import FOLDER, SCHEMAS
-from benchmark.records import BenchmarkRecord, Status
-from models import documents
+from pocketclip.benchmark.errors import RecordError
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, Status
+from pocketclip.benchmark.records.schemas import FOLDER, SCHEMAS
+from pocketclip.models import documents
 from tests.hostile.bundles import write_cases
 from tests.ios_app.swift_package import IN_SHARED, TESTS, SwiftBuild
 

@@ -18,10 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmark.debian_root import extract_debian, only_one
-from benchmark.errors import EmulatorError
-from models import atomic
-from models.user_cache import user_cache
+from pocketclip.benchmark.arm64.debian_root import extract_debian, only_one
+from pocketclip.benchmark.errors import EmulatorError
+from pocketclip.models import atomic
+from pocketclip.models.user_cache import user_cache
 
 # Where folders of this computer appear in the root.
 WORK = "/mnt"

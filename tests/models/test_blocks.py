@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from models.blocks.folding import Foldable
-from models.blocks.mixers import AttentionBlock, PositionEncoding, RepMixer, RepMixerBlock, attend
-from models.blocks.mobileone import ConvNorm, LargeKernelBlock, MobileOneBlock
-from models.blocks.plain_mixers import LargeKernelMixer, PlainMixerBlock, PoolingMixer
-from models.blocks.transformer import LayerNormFp32, SequenceAttention
-from models.clip import reparameterize
-from models.vision_transformer import StemConv
+from pocketclip.models.blocks.folding import Foldable
+from pocketclip.models.blocks.mixers import AttentionBlock, PositionEncoding, RepMixer, RepMixerBlock, attend
+from pocketclip.models.blocks.mobileone import ConvNorm, LargeKernelBlock, MobileOneBlock
+from pocketclip.models.blocks.plain_mixers import LargeKernelMixer, PlainMixerBlock, PoolingMixer
+from pocketclip.models.blocks.transformer import LayerNormFp32, SequenceAttention
+from pocketclip.models.towers.clip import reparameterize
+from pocketclip.models.towers.vision_transformer import StemConv
 
 
 def with_statistics(block: nn.Module) -> nn.Module:

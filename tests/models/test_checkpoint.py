@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import create_model
-from models.checkpoint import load_weights, read_state_dict, save_weights, weights_sha256
-from models.clip import ClipModel
-from models.errors import CheckpointError, NonFiniteError, StorageError
-from models.registry import load_config
+from pocketclip.models import create_model
+from pocketclip.models.checkpoints.checkpoint import load_weights, read_state_dict, save_weights, weights_sha256
+from pocketclip.models.errors import CheckpointError, NonFiniteError, StorageError
+from pocketclip.models.registry import load_config
+from pocketclip.models.towers.clip import ClipModel
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_round_trip(model: ClipModel, tmp_path: Path, suffix: str) -> None:
 
 
 def test_shipped_weights_are_small_and_trained(tmp_path: Path) -> None:
-    from models.registry import find_model
+    from pocketclip.models.registry import find_model
 
     path = find_model("pocketclip_nano").weights_path
     assert path is not None

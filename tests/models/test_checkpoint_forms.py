@@ -18,11 +18,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models import checkpoint, create_model
-from models.checkpoint import weights_sha256
-from models.clip import ClipModel
-from models.errors import CheckpointError, NonFiniteError
-from models.registry import load_config, new_model
+from pocketclip.models import create_model
+from pocketclip.models.checkpoints import checkpoint
+from pocketclip.models.checkpoints.checkpoint import weights_sha256
+from pocketclip.models.errors import CheckpointError, NonFiniteError
+from pocketclip.models.registry import load_config, new_model
+from pocketclip.models.towers.clip import ClipModel
 
 CASES = Path(__file__).parents[1] / "cases" / "checkpoint-forms"
 State = dict[str, Tensor]

@@ -11,12 +11,12 @@ import sys
 
 import pytest
 
-from models import command_line
+from pocketclip.models.terminal import command_line
 
 # The signal comes inside `run`, before Typer looks for interrupts.
 _EARLY = """
 import os, sys
-from models import command_line
+from pocketclip.models import command_line
 class Early:
     def __call__(self):
         os.kill(os.getpid(), int(sys.argv[1]))

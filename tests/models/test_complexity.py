@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-import models
-from models.complexity import ActivationMemory, measure
-from models.registry import load_config
+from pocketclip import models
+from pocketclip.models.complexity import ActivationMemory, measure
+from pocketclip.models.registry import load_config
 
 
 def counted_by_layers(tower: nn.Module, example: torch.Tensor) -> int:

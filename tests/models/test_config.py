@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-import models
-from models import documents
-from models.config import ModelConfig
-from models.errors import ConfigError, UnknownModelError
-from models.modifications import modify
-from models.registry import MODELS, find_model, load_config
+from pocketclip import models
+from pocketclip.models import documents
+from pocketclip.models.config import ModelConfig
+from pocketclip.models.errors import ConfigError, UnknownModelError
+from pocketclip.models.modifications import modify
+from pocketclip.models.registry import MODELS, find_model, load_config
 
 
 @pytest.mark.parametrize("name", MODELS)

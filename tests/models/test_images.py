@@ -17,14 +17,14 @@ import pytest
 import torch
 from PIL import Image
 
-from models import create_model
-from models.colour_profiles import IGNORED
-from models.errors import ImageError
-from models.evaluation.batches import decoded_batches
-from models.evaluation.folders import ImageFile, file_samples
-from models.images import MAX_PIXELS, PixelBudget, decode_image, load_image
-from models.preprocess import Interpolation, PreprocessSpec, preprocess, resize_and_crop
-from models.upright_rgb import to_rgb
+from pocketclip.models import create_model
+from pocketclip.models.errors import ImageError
+from pocketclip.models.evaluation.batches import decoded_batches
+from pocketclip.models.evaluation.folders import ImageFile, file_samples
+from pocketclip.models.pixels.colour_profiles import IGNORED
+from pocketclip.models.pixels.images import MAX_PIXELS, PixelBudget, decode_image, load_image
+from pocketclip.models.pixels.preprocess import Interpolation, PreprocessSpec, preprocess, resize_and_crop
+from pocketclip.models.pixels.upright_rgb import to_rgb
 from tests.app_golden.encoded import display_p3, png
 
 TESTS = Path(__file__).parents[1]
@@ -116,10 +116,12 @@ def test_a_profile_that_cannot_be_used_is_counted_and_the_pixels_stay() -> None:
 
 def test_commands_say_that_a_profile_was_not_used() -> None:
     program = (
-        "import typer; from models import command_line; app = command_line.new_app('x', 'x')\n"
+        "import typer; from pocketclip.models import command_line; app = command_line.new_app('x', 'x')\n"
         "@app.command()\n"
         "def go(): \n"
-        "    from pathlib import Path; from models.images import load_image; load_image(Path('profile_cut_off.png'))\n"
+        "    from pathlib import Path\n"
+        "    from pocketclip.models.pixels.images import load_image\n"
+        "    load_image(Path('profile_cut_off.png'))\n"
         "command_line.run(app)"
     )
     # Without an argument, Typer shows help.
@@ -221,7 +223,7 @@ def test_narrow_images_have_the_pixels_of_the_whole_resize(interpolation: Interp
 _MEASURED = """
 import re, sys
 from pathlib import Path
-from models.preprocess import PreprocessSpec, load_image, preprocess
+from pocketclip.models.pixels.preprocess import PreprocessSpec, load_image, preprocess
 found = preprocess(load_image(Path(sys.argv[1])), PreprocessSpec(int(sys.argv[2])))
 levels = (found * 255).round().astype(int).reshape(3, -1)
 # Not getrusage: its greatest memory begins with that of the process that started this one.
@@ -306,7 +308,7 @@ def test_a_failed_image_gives_its_budget_back() -> None:
     for _ in range(3):
         with pytest.raises(ImageError, match="cannot decode it"):
             decode_image(whole[: len(whole) // 2], "it")
-    from models.images import DECODING
+    from pocketclip.models.pixels.images import DECODING
 
     with DECODING.reserved(MAX_PIXELS):
         pass

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-import models
-from models.errors import CheckpointError
-from models.inheritance import Origin, inherit_weights, origins_by_part
+from pocketclip import models
+from pocketclip.models.errors import CheckpointError
+from pocketclip.models.inheritance import Origin, inherit_weights, origins_by_part
 
 NANO = "pocketclip_nano"
 

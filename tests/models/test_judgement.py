@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.judgement import LEVEL, PairedCounts, Verdict, judge_drop, surely_above, surely_below
+from pocketclip.models.statistics.judgement import LEVEL, PairedCounts, Verdict, judge_drop, surely_above, surely_below
 
 
 def test_mcnemar_by_hand() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-import models
+from pocketclip import models
 
 TOLERANCE = 1e-4
 FOLDED_PARAMETERS_M = {

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-import models
-from models.blocks.embedding import LowRankEmbedding
-from models.clip import ClipModel
-from models.errors import ConfigError, UnknownModelError
-from models.registry import MODELS, load_config, resolve_config, shipped_weights
-from models.tokenizer import load_tokenizer
+from pocketclip import models
+from pocketclip.models.blocks.embedding import LowRankEmbedding
+from pocketclip.models.errors import ConfigError, UnknownModelError
+from pocketclip.models.registry import MODELS, load_config, resolve_config, shipped_weights
+from pocketclip.models.text.tokenizer import load_tokenizer
+from pocketclip.models.towers.clip import ClipModel
 
 NANO = "pocketclip_nano"
 
@@ -115,7 +115,7 @@ def test_file_that_names_its_base(tmp_path: Path) -> None:
 
 
 def test_vocabulary_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from models.vocabulary import load_vocabulary, save_vocabulary
+    from pocketclip.models.text.vocabulary import load_vocabulary, save_vocabulary
 
     save_vocabulary(load_vocabulary("scenes"), tmp_path / "words.json", description="A copy")
     content = {"name": "mine", "description": "", "base": NANO, "changes": {"tokenizer.vocabulary": "words.json"}}

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-import models
-from models.errors import CheckpointError, ConfigError, UnknownModelError
-from models.registry import load_config, resolve_config
+from pocketclip import models
+from pocketclip.models.errors import CheckpointError, ConfigError, UnknownModelError
+from pocketclip.models.registry import load_config, resolve_config
 
 ARCHITECTURE = {
     "embed_dim": 32,
@@ -110,7 +110,7 @@ def test_preprocessing_and_tokenizer_are_the_models(name: str) -> None:
 
 
 def test_squashed_images() -> None:
-    from models.preprocess import PreprocessSpec, ResizeMode, preprocess
+    from pocketclip.models.pixels.preprocess import PreprocessSpec, ResizeMode, preprocess
 
     left_black = Image.new("RGB", (200, 100), "white")
     left_black.paste("black", (0, 0, 100, 100))

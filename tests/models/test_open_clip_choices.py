@@ -10,10 +10,10 @@ from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_mod
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from models import command_line
-from models.errors import CheckpointError
-from models.open_clip_choices import unstated_choices
-from models.registry import choose_model, resolve_config
+from pocketclip.models.errors import CheckpointError
+from pocketclip.models.open_clip_choices import unstated_choices
+from pocketclip.models.registry import choose_model, resolve_config
+from pocketclip.models.terminal import command_line
 
 
 def cautions(name: str, *changes: str) -> str:
@@ -62,8 +62,8 @@ def test_commands_say_the_choice_before_they_read_the_weights(command: str, tmp_
     """The case quickgelu-and-preprocessing-by-file: a warning that names the choice and how to take the other."""
     import torch
 
-    from benchmark import eval_cli
-    from export.cli import app as export_app
+    from pocketclip.benchmark.commands import evaluate as eval_cli
+    from pocketclip.export.commands.export import app as export_app
 
     save_file({"a": torch.zeros(1)}, tmp_path / "w.safetensors")
     model = ["--model", "open_clip:ViT-B-32", "--weights", str(tmp_path / "w.safetensors")]

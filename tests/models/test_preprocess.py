@@ -10,9 +10,9 @@ from PIL import Image
 from skimage import data
 from torchvision import transforms
 
-from models import get_preprocess
-from models.errors import ConfigError, ImageError
-from models.preprocess import Interpolation, PreprocessSpec, load_image, preprocess
+from pocketclip.models import get_preprocess
+from pocketclip.models.errors import ConfigError, ImageError
+from pocketclip.models.pixels.preprocess import Interpolation, PreprocessSpec, load_image, preprocess
 
 PHOTOGRAPH = Image.fromarray(data.astronaut())
 

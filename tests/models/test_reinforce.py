@@ -21,30 +21,31 @@ import torch
 import webdataset
 from PIL import Image
 
-from models import command_line, documents
-from models.checkpoint import save_weights
-from models.clip import ClipModel
-from models.config import ModelConfig
-from models.data.augmentation import parse_augmentations
-from models.data.batches import open_batches
-from models.data.embeddings import EmbeddingDtype, EmbeddingFormat, read_embeddings
-from models.data.references import REINFORCED_MEMBERS, RawSample, ShardReference, decode_image
-from models.data.reinforcement import (
+from pocketclip.models import documents
+from pocketclip.models.checkpoints.checkpoint import save_weights
+from pocketclip.models.commands.reinforce import reinforce_command
+from pocketclip.models.config import ModelConfig
+from pocketclip.models.data.augmentation import parse_augmentations
+from pocketclip.models.data.embeddings import EmbeddingDtype, EmbeddingFormat, read_embeddings
+from pocketclip.models.data.opening import open_batches
+from pocketclip.models.data.references import REINFORCED_MEMBERS, RawSample, ShardReference, decode_image
+from pocketclip.models.data.reinforcement import (
     REINFORCEMENT_FILE,
     ReinforcementSettings,
     StoredFormat,
     read_reinforcement,
     teacher_dims_of,
 )
-from models.data.shards import index_shard
-from models.data.source import ShardSource, parse_source
-from models.errors import ConfigError, DatasetError, NonFiniteError
-from models.inheritance import inherit_weights
-from models.preprocess import preprocess
-from models.registry import build_model, load_config, resolve_config
-from models.reinforce import JOURNAL_FILE, reinforce
-from models.reinforce_cli import reinforce_command
-from models.reinforce_teachers import Teacher, load_teacher
+from pocketclip.models.data.shards import index_shard
+from pocketclip.models.data.source import ShardSource, parse_source
+from pocketclip.models.errors import ConfigError, DatasetError, NonFiniteError
+from pocketclip.models.inheritance import inherit_weights
+from pocketclip.models.pixels.preprocess import preprocess
+from pocketclip.models.registry import build_model, load_config, resolve_config
+from pocketclip.models.reinforcing.shards import JOURNAL_FILE, reinforce
+from pocketclip.models.reinforcing.teachers import Teacher, load_teacher
+from pocketclip.models.terminal import command_line
+from pocketclip.models.towers.clip import ClipModel
 
 NANO = "pocketclip_nano"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import documents
-from models.checkpoint import save_weights, weights_sha256
-from models.clip import ClipModel
-from models.errors import ConfigError, UnknownModelError
-from models.registry import MODELS, build_trained_model, choose_model, create_model, load_config
-from models.run_folder import CONFIG_FILE, MODEL_FILE, WEIGHTS_FILE
-from models.weights_source import fetch_weights
+from pocketclip.models import documents
+from pocketclip.models.checkpoints.checkpoint import save_weights, weights_sha256
+from pocketclip.models.checkpoints.weights_source import fetch_weights
+from pocketclip.models.errors import ConfigError, UnknownModelError
+from pocketclip.models.registry import MODELS, build_trained_model, choose_model, create_model, load_config
+from pocketclip.models.run_folder import CONFIG_FILE, MODEL_FILE, WEIGHTS_FILE
+from pocketclip.models.towers.clip import ClipModel
 
 NANO = load_config("pocketclip_nano")
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from models.terminal_table import TerminalTable, figure_columns, name_column, word_column
+from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column, word_column
 
 NAMES = ("open_clip-ViT-B-16", "executorch-coreml", "int8-static-mixed", "pocketclip_nano")
 

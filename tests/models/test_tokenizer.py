@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import get_tokenizer
-from models.errors import ConfigError, VocabularyError
-from models.scenes import all_words
-from models.tokenizer import Tokenizer, TokenizerSpec, clip_bpe, load_tokenizer, merge_parts
-from models.vocabulary import (
+from pocketclip.models import get_tokenizer
+from pocketclip.models.errors import ConfigError, VocabularyError
+from pocketclip.models.scenes import all_words
+from pocketclip.models.text.tokenizer import Tokenizer, TokenizerSpec, clip_bpe, load_tokenizer, merge_parts
+from pocketclip.models.text.vocabulary import (
     BYTE_TOKENS,
     SPECIAL_TOKENS,
     Vocabulary,

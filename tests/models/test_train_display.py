@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models.train_display import duration, training_display
-from models.training.run_log import StepReport
+from pocketclip.models.commands.train_display import duration, training_display
+from pocketclip.models.training.run_log import StepReport
 
 
 class Clock:

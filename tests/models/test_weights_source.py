@@ -10,8 +10,8 @@ import huggingface_hub
 import pytest
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-from models.errors import CheckpointError
-from models.weights_source import HubFile, fetch_weights, parse_hub_file
+from pocketclip.models.checkpoints.weights_source import HubFile, fetch_weights, parse_hub_file
+from pocketclip.models.errors import CheckpointError
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import LabelError
-from models.judgement import PairedCounts
-from models.statistics import wilson_interval
-from models.zero_shot import parse_labels, rank_labels
+from pocketclip.models.errors import LabelError
+from pocketclip.models.evaluation.zero_shot import parse_labels, rank_labels
+from pocketclip.models.statistics.intervals import wilson_interval
+from pocketclip.models.statistics.judgement import PairedCounts
 
 
 def test_labels(tmp_path: Path) -> None:

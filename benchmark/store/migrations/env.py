@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from benchmark.store.revisions import VERSION_TABLE
-from benchmark.store.table import METADATA
+from pocketclip.benchmark.store.revisions import VERSION_TABLE
+from pocketclip.benchmark.store.table import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=METADATA, version_table=VERSION_TABLE

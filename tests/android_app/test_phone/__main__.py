@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from models.errors import PocketClipError
+from pocketclip.models.errors import PocketClipError
 from tests.android_app.test_phone.apk import write_apk
 from tests.android_app.test_phone.bench_core import ensure_core
 from tests.android_app.test_phone.phone import TestPhone, device_table, state_folder

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.phone_app.apk import PACKAGE
+from pocketclip.benchmark.phone_app.apk import PACKAGE
 
 # In the place of a manifest and a signature.
 FACTS = "test-phone.json"

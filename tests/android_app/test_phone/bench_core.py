@@ -11,10 +11,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmark.debian_root import only_one
-from benchmark.errors import EmulatorError
-from models import atomic
-from models.user_cache import user_cache
+from pocketclip.benchmark.arm64.debian_root import only_one
+from pocketclip.benchmark.errors import EmulatorError
+from pocketclip.models import atomic
+from pocketclip.models.user_cache import user_cache
 
 APP = Path(__file__).parents[3] / "android_app"
 # What the JVM build is made of.

@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 
 import psutil
 
-from benchmark.arm64.root import check_host
-from benchmark.errors import EmulatorError
-from benchmark.rooted_phone import ADBD, ADDRESS, RootedPhone
-from models import atomic
+from pocketclip.benchmark.arm64.root import check_host
+from pocketclip.benchmark.arm64.rooted_phone import ADBD, ADDRESS, RootedPhone
+from pocketclip.benchmark.errors import EmulatorError
+from pocketclip.models import atomic
 from tests.android_app.test_phone.root import PROGRAMS_FOLDER
 
 PROGRAMS = Path(__file__).parent / "programs"

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmark.arm64.emulator import host_program
-from benchmark.arm64.root import check_host
-from benchmark.debian_root import extract_debian, only_one
-from benchmark.errors import EmulatorError
-from models import atomic
-from models.user_cache import user_cache
+from pocketclip.benchmark.arm64.debian_root import extract_debian, only_one
+from pocketclip.benchmark.arm64.emulator import host_program
+from pocketclip.benchmark.arm64.root import check_host
+from pocketclip.benchmark.errors import EmulatorError
+from pocketclip.models import atomic
+from pocketclip.models.user_cache import user_cache
 
 PROGRAMS = ("am", "cmd", "dumpsys", "getprop", "input", "pm", "settings", "svc", "wm")
 # No `python3` on the phone's path: an Android has none.

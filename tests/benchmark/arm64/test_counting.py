@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from benchmark.arm64.count_records import CountRecord, CountReport, ratio
-from benchmark.arm64.counting import (
+from pocketclip.benchmark.arm64.count_records import CountRecord, CountReport, ratio
+from pocketclip.benchmark.arm64.counting import (
     CountSettings,
     count_all,
     count_candidate,
@@ -23,18 +23,18 @@ from benchmark.arm64.counting import (
     make_report,
     misses,
 )
-from benchmark.arm64.emulator import Counts, Emulator, parse_counts
-from benchmark.arm64.pins import PINS
-from benchmark.arm64.table import count_table, faults, shortfalls
-from benchmark.comparison.candidates import candidate_of, plain_candidate
-from benchmark.errors import CountingError
-from benchmark.formatting import UNKNOWN
-from benchmark.transport import Execution, LocalTransport
-from export.artifact import Artifact
-from export.budgets import BUDGETS
-from export.errors import TargetUnavailableError
-from export.precision import Precision, TargetName
-from models import documents
+from pocketclip.benchmark.arm64.emulator import Counts, Emulator, parse_counts
+from pocketclip.benchmark.arm64.pins import PINS
+from pocketclip.benchmark.arm64.table import count_table, faults, shortfalls
+from pocketclip.benchmark.errors import CountingError
+from pocketclip.benchmark.perf.candidates import candidate_of, plain_candidate
+from pocketclip.benchmark.statistics.formatting import UNKNOWN
+from pocketclip.benchmark.transport import Execution, LocalTransport
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.errors import TargetUnavailableError
+from pocketclip.export.parity.budgets import BUDGETS
+from pocketclip.export.precision import Precision, TargetName
+from pocketclip.models import documents
 
 PER_INFERENCE = 5000
 

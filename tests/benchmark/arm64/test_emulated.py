@@ -1,4 +1,4 @@
-"""The emulated phone itself, where this machine has one: `python -m benchmark.arm64 create` makes it."""
+"""The emulated phone itself, where this machine has one: `python -m pocketclip.benchmark.arm64 create` makes it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.agent.counting import MARK
-from benchmark.arm64.counting import CountSettings, count_candidate
-from benchmark.arm64.emulator import Emulator
-from benchmark.arm64.root import ensure_root, root_folder
-from benchmark.arm64.table import faults
-from benchmark.comparison.candidates import candidate_of
-from export.artifact import Artifact
+from pocketclip.benchmark.agent.counting import MARK
+from pocketclip.benchmark.arm64.counting import CountSettings, count_candidate
+from pocketclip.benchmark.arm64.emulator import Emulator
+from pocketclip.benchmark.arm64.root import ensure_root, root_folder
+from pocketclip.benchmark.arm64.table import faults
+from pocketclip.benchmark.perf.candidates import candidate_of
+from pocketclip.export.artifact.reading import Artifact
 
 CACHE = Path(os.environ["POCKETCLIP_USER_CACHE"])
 
@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         os.geteuid() != 0 or not root_folder(CACHE).is_dir(),
-        reason="needs root, and the emulated phone that `python -m benchmark.arm64 create` makes",
+        reason="needs root, and the emulated phone that `python -m pocketclip.benchmark.arm64 create` makes",
     ),
 ]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.arm64 import root
-from benchmark.arm64.pins import PINS
-from benchmark.errors import EmulatorError
+from pocketclip.benchmark.arm64 import root
+from pocketclip.benchmark.arm64.pins import PINS
+from pocketclip.benchmark.errors import EmulatorError
 
 REPOSITORY = Path(__file__).parents[3]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from benchmark.agent_archive import build_archive
-from benchmark.arm64.phone import Phone
-from benchmark.arm64.root import root_folder
-from benchmark.errors import EmulatorError
+from pocketclip.benchmark.arm64.phone import Phone
+from pocketclip.benchmark.arm64.root import root_folder
+from pocketclip.benchmark.errors import EmulatorError
+from pocketclip.benchmark.runners.agent_archive import build_archive
 
 CACHE = Path(os.environ["POCKETCLIP_USER_CACHE"])
 

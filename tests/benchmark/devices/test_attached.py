@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.devices import open_device
-from benchmark.devices.android_app_device import AndroidAppDevice
-from benchmark.devices.attached import find_adb_device, list_attached
-from benchmark.devices.doctor import attempt, examine
-from benchmark.devices.shell_device import ShellDevice
-from benchmark.devices.shell_facts import device_facts, machine_state
-from benchmark.devices.table import BUILT_IN, find_entry, load_table
-from benchmark.errors import (
+from pocketclip.benchmark.devices import open_device
+from pocketclip.benchmark.devices.android_app_device import AndroidAppDevice
+from pocketclip.benchmark.devices.attached import find_adb_device, list_attached
+from pocketclip.benchmark.devices.doctor import examine
+from pocketclip.benchmark.devices.finding import attempt
+from pocketclip.benchmark.devices.shell_device import ShellDevice
+from pocketclip.benchmark.devices.shell_facts import device_facts, machine_state
+from pocketclip.benchmark.devices.table import BUILT_IN, find_entry, load_table
+from pocketclip.benchmark.errors import (
     AmbiguousDeviceError,
     AppMissingError,
     DeviceNotFoundError,
@@ -26,9 +27,9 @@ from benchmark.errors import (
     MissingProgramError,
     TransportError,
 )
-from benchmark.records import DEVICE_DEFAULT, DeviceKind, RunSettings
-from benchmark.transport.adb import AdbDevice, AdbTransport
-from benchmark.validity import judge_state
+from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, DeviceKind, RunSettings
+from pocketclip.benchmark.records.validity import judge_state
+from pocketclip.benchmark.transport.adb import AdbDevice, AdbTransport
 
 TABLE = load_table(BUILT_IN)
 PIXEL = find_entry("pixel7", TABLE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from export.artifact import Artifact
+from pocketclip.export.artifact.reading import Artifact
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

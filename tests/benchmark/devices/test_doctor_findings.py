@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.devices.apple.phone import ListedPhone
-from benchmark.devices.apple.pymobiledevice import PymobilePhone
-from benchmark.devices.doctor import examine
-from benchmark.devices.table import load_table
-from benchmark.errors import OutputLimitError
+from pocketclip.benchmark.devices.doctor import examine
+from pocketclip.benchmark.devices.table import load_table
+from pocketclip.benchmark.errors import OutputLimitError
+from pocketclip.benchmark.platforms.apple.phone import ListedPhone
+from pocketclip.benchmark.platforms.apple.pymobiledevice import PymobilePhone
 
 # A board that is this machine, whose shell cannot say what it is.
 _SSH = """#!/bin/sh

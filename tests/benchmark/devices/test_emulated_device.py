@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.agent_runner import CountedRun
-from benchmark.arm64.phone import Phone
-from benchmark.bench import BenchmarkPlan, SilentWatch, counts_differ, run_plan
-from benchmark.devices.emulated_device import MOST_COUNTED, EmulatedDevice
-from benchmark.devices.table import DeviceEntry, TransportName
-from benchmark.errors import DeviceUnsupportedError, EmulatorError
-from benchmark.records import DeviceKind, RunSettings, Status
-from benchmark.transport.adb import adb_devices
-from export.artifact import Artifact, load_artifact
-from export.job import ExportResult
-from export.precision import TargetName, Tower
+from pocketclip.benchmark.arm64.phone import Phone
+from pocketclip.benchmark.devices.emulated_device import MOST_COUNTED, EmulatedDevice
+from pocketclip.benchmark.devices.table import DeviceEntry, TransportName
+from pocketclip.benchmark.errors import DeviceUnsupportedError, EmulatorError
+from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, counts_differ, run_plan
+from pocketclip.benchmark.records.benchmark import DeviceKind, RunSettings, Status
+from pocketclip.benchmark.runners.agent_runner import CountedRun
+from pocketclip.benchmark.transport.adb import adb_devices
+from pocketclip.export.artifact.reading import Artifact, load_artifact
+from pocketclip.export.job import ExportResult
+from pocketclip.export.precision import TargetName, Tower
 
 BuildArtifact = Callable[..., Artifact]
 ENTRY = DeviceEntry("emulator-arm64", "emulated", TransportName.EMULATOR)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.devices.environment import BoardEnvironment
-from benchmark.devices.table import load_table
-from benchmark.errors import DeviceTableError, DeviceUnsupportedError
-from benchmark.transport.ssh import SshTransport
+from pocketclip.benchmark.devices.environment import BoardEnvironment
+from pocketclip.benchmark.devices.table import load_table
+from pocketclip.benchmark.errors import DeviceTableError, DeviceUnsupportedError
+from pocketclip.benchmark.transport.ssh import SshTransport
 
 # A board that is this machine: `ssh OPTIONS -- HOST LINE`.
 _SSH = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift 2\nHOME="$BOARD_HOME" exec sh -c "$*"\n'

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.devices import HostDevice, open_device
-from benchmark.errors import TransportError, UnknownDeviceError
-from benchmark.host import parse_cpu_name, parse_isa
-from benchmark.records import DeviceKind
-from benchmark.transport import Execution, LocalTransport
-from export.precision import TargetName
+from pocketclip.benchmark.devices import HostDevice, open_device
+from pocketclip.benchmark.errors import TransportError, UnknownDeviceError
+from pocketclip.benchmark.platforms.host import parse_cpu_name, parse_isa
+from pocketclip.benchmark.records.benchmark import DeviceKind
+from pocketclip.benchmark.transport import Execution, LocalTransport
+from pocketclip.export.precision import TargetName
 
 X86 = "model name\t: AMD EPYC\nflags\t\t: fpu sse4_2 avx avx2 fma avx512f avx512_vnni\n"
 ARM = "processor\t: 0\nFeatures\t: fp asimd aes asimdhp asimddp i8mm bf16\nCPU part\t: 0xd41\n"

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.devices.leases import lease, lease_file
-from benchmark.errors import DeviceBusyError
-from export.artifact import Artifact
+from pocketclip.benchmark.devices.leases import lease, lease_file
+from pocketclip.benchmark.errors import DeviceBusyError
+from pocketclip.export.artifact.reading import Artifact
 
 ROOT = Path(__file__).parents[3]
 
 HOLDER = """
 import sys, time
-from benchmark.devices.leases import lease
+from pocketclip.benchmark.devices.leases import lease
 with lease("adb-X", name="pixel7"):
     print("held", flush=True)
     time.sleep(float(sys.argv[1]))
@@ -75,7 +75,7 @@ def test_an_error_in_the_block_frees_the_device() -> None:
 
 def test_two_benches_ask_for_one_device(build_artifact: Callable[..., Artifact], tmp_path: Path) -> None:
     def bench(*more: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "benchmark", "--artifact", str(artifact.folder), "--launches", "1"]
+        command = [sys.executable, "-m", "pocketclip.benchmark", "--artifact", str(artifact.folder), "--launches", "1"]
         command += ["--iterations", "3", "--cooldown", "0", "--store", str(tmp_path / f"{len(more)}.sqlite"), *more]
         return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

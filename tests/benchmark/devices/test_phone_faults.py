@@ -17,15 +17,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmark.arm64.phone import ADDRESS, Phone
-from benchmark.bench import BenchmarkPlan, SilentWatch, run_plan
-from benchmark.devices.shell_device import ShellDevice
-from benchmark.devices.table import DeviceEntry, Match, TransportName
-from benchmark.errors import DeviceDisconnectedError, DeviceFullError, TransferError
-from benchmark.records import BenchmarkRecord, RunSettings, Status
-from benchmark.transport.adb import AdbTransport, run_adb
-from benchmark.validity import InvalidityCode
-from export.artifact import Artifact
+from pocketclip.benchmark.arm64.phone import ADDRESS, Phone
+from pocketclip.benchmark.devices.shell_device import ShellDevice
+from pocketclip.benchmark.devices.table import DeviceEntry, Match, TransportName
+from pocketclip.benchmark.errors import DeviceDisconnectedError, DeviceFullError, TransferError
+from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, RunSettings, Status
+from pocketclip.benchmark.records.validity import InvalidityCode
+from pocketclip.benchmark.transport.adb import AdbTransport, run_adb
+from pocketclip.export.artifact.reading import Artifact
 
 pytestmark = pytest.mark.slow
 

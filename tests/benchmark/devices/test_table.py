@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.devices.table import BUILT_IN, CoreCluster, TransportName, find_entry, load_table, user_table
-from benchmark.errors import DeviceTableError, UnknownDeviceError
+from pocketclip.benchmark.devices.table import BUILT_IN, CoreCluster, TransportName, find_entry, load_table, user_table
+from pocketclip.benchmark.errors import DeviceTableError, UnknownDeviceError
 
 CORES = {"Google Tensor": 8, "Google Tensor G2": 8, "Google Tensor G3": 9, "Google Tensor G4": 8}
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.errors import MeasurementError
-from benchmark.perf import measuring, table
-from benchmark.perf.comparison_records import PerfRecord
-from benchmark.perf.goals import judge
-from benchmark.perf.measuring import TimedGroup, TimingSettings, time_group
-from export.artifact import Artifact
+from pocketclip.benchmark.errors import MeasurementError
+from pocketclip.benchmark.perf import measuring, table
+from pocketclip.benchmark.perf.comparison_records import PerfRecord
+from pocketclip.benchmark.perf.goals import judge
+from pocketclip.benchmark.perf.measuring import TimedGroup, TimingSettings, time_group
+from pocketclip.export.artifact.reading import Artifact
 
 LABELS = ("plain", "fp32", "int8-static")
 
@@ -88,8 +88,8 @@ def test_table_shows_ratios_goals_and_the_share_of_the_processor() -> None:
 def test_command_keeps_what_it_has_timed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
-    from benchmark.comparison import exports
-    from benchmark.perf.__main__ import app
+    from pocketclip.benchmark.perf import exports
+    from pocketclip.benchmark.perf.__main__ import app
 
     monkeypatch.setattr(exports, "make_candidates", lambda *arguments: ([], [MeasurementError("onnx-plain: no room")]))
     out = tmp_path / "perf.json"

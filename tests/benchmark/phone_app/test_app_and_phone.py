@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.agent_runner import check_arrived
-from benchmark.devices.android.packages import parse_install
-from benchmark.errors import (
+from pocketclip.benchmark.errors import (
     AbiMismatchError,
     AgentError,
     AndroidVersionError,
@@ -23,11 +21,13 @@ from benchmark.errors import (
     DeviceFullError,
     MeasurementError,
 )
-from benchmark.phone_app.apk import Apk, find_apk
-from benchmark.phone_app.app_protocol import AppFacts, check_versions
-from benchmark.phone_app.app_runner import check_offer, failure_error
-from benchmark.phone_app.installing import check_fits, install_error
-from benchmark.protocol import RESULT_VERSION, Failure
+from pocketclip.benchmark.phone_app.apk import Apk, find_apk
+from pocketclip.benchmark.phone_app.app_protocol import AppFacts, check_versions
+from pocketclip.benchmark.phone_app.app_runner import check_offer, failure_error
+from pocketclip.benchmark.phone_app.installing import check_fits, install_error
+from pocketclip.benchmark.platforms.android.packages import parse_install
+from pocketclip.benchmark.runners.agent_runner import check_arrived
+from pocketclip.benchmark.runners.protocol import RESULT_VERSION, Failure
 
 MakeApk = Callable[..., Path]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import AppBuildError, AppMissingError, DeviceUnsupportedError
-from benchmark.phone_app import building
-from benchmark.phone_app.building import build_android, build_ios, find_android_tools
+from pocketclip.benchmark.errors import AppBuildError, AppMissingError, DeviceUnsupportedError
+from pocketclip.benchmark.phone_app import building
+from pocketclip.benchmark.phone_app.building import build_android, build_ios, find_android_tools
 
 MakeProgram = Callable[[str, str], None]
 JAVA_17 = "echo 'openjdk version \"17.0.15\" 2025-04-15' >&2"

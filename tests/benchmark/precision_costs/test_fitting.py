@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.precision_costs import measuring
-from benchmark.precision_costs.fitting import fit, rough_factors
-from benchmark.precision_costs.measuring import read_measurements
-from benchmark.precision_costs.subjects import make_subject, random_plans
-from export.mixed.cost import CostGraph, Factors, factors_for
-from export.mixed.units import collapsed
-from export.mixed.work import Work, work_of
-from export.precision import InstructionSet, Precision, TargetName, Tower
+from pocketclip.benchmark.precision_costs import measuring
+from pocketclip.benchmark.precision_costs.fitting import fit, rough_factors
+from pocketclip.benchmark.precision_costs.measuring import read_measurements
+from pocketclip.benchmark.precision_costs.subjects import make_subject, random_plans
+from pocketclip.export.mixed.cost import CostGraph, Factors, factors_for
+from pocketclip.export.mixed.units import collapsed
+from pocketclip.export.mixed.work import Work, work_of
+from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
 
 EVIDENCE = Path(measuring.__file__).with_name("measured.json")
 TARGETS = (TargetName.ONNX, TargetName.EXECUTORCH, TargetName.TFLITE)

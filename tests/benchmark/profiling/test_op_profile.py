@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from benchmark.errors import ProfilingError
-from benchmark.profiling import executorch_profile, litert_profile
-from benchmark.profiling.onnxruntime_profile import parse_events
-from benchmark.profiling.op_profile import profile_artifact
-from benchmark.statistics import share_outside_delegates
-from export.artifact import Artifact, load_artifact
-from export.job import ExportResult
-from export.precision import TargetName, Tower
-from export.targets import TARGETS
+from pocketclip.benchmark.errors import ProfilingError
+from pocketclip.benchmark.profiling import executorch_profile, litert_profile
+from pocketclip.benchmark.profiling.onnxruntime_profile import parse_events
+from pocketclip.benchmark.profiling.op_profile import profile_artifact
+from pocketclip.benchmark.statistics.summaries import share_outside_delegates
+from pocketclip.export.artifact.reading import Artifact, load_artifact
+from pocketclip.export.job import ExportResult
+from pocketclip.export.precision import TargetName, Tower
+from pocketclip.export.targets import TARGETS
 
 NanoExports = dict[tuple[str, str, str], ExportResult]
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
-from benchmark.launch_records import MachineState, Minute
-from benchmark.profile_records import InstructionCounts, OpProfile, OpTime, Preparation, PreparationStep
-from benchmark.records import BenchmarkRecord, DeviceKind, Status
-from benchmark.report.comparison import Baseline
-from benchmark.statistics import summarize_latency
-from benchmark.validity import InvalidityCode, invalidity
-from export.precision import Precision, TargetName, Tower
+from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceKind, Status
+from pocketclip.benchmark.records.launch import MachineState, Minute
+from pocketclip.benchmark.records.profile import InstructionCounts, OpProfile, OpTime, Preparation, PreparationStep
+from pocketclip.benchmark.records.validity import InvalidityCode, invalidity
+from pocketclip.benchmark.report.comparison import Baseline
+from pocketclip.benchmark.statistics.summaries import summarize_latency
+from pocketclip.export.precision import Precision, TargetName, Tower
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

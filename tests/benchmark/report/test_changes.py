@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from benchmark.accuracy_records import AccuracyRecord
-from benchmark.errors import ReportError
-from benchmark.records import BenchmarkRecord
-from benchmark.report.changes import PairChange, pair_changes
-from benchmark.report.comparison import Baseline, BaselineKind, compare_all
-from benchmark.report.content import build_report
-from benchmark.report.material import Material
-from benchmark.report.selection import select
-from export.precision import Precision, TargetName, Tower
-from models.judgement import Verdict
-from models.statistics import wilson_interval
+from pocketclip.benchmark.errors import ReportError
+from pocketclip.benchmark.records.accuracy import AccuracyRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.report.changes import PairChange, pair_changes
+from pocketclip.benchmark.report.comparison import Baseline, BaselineKind, compare_all
+from pocketclip.benchmark.report.content import build_report
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.selection import select
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models.statistics.intervals import wilson_interval
+from pocketclip.models.statistics.judgement import Verdict
 
 
 def pair(make: Any, target: TargetName, precision: Precision, model: str = "pocketclip_nano", **changes: Any) -> Any:

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from benchmark.compare import compare_records
-from benchmark.errors import BenchmarkError, ReportError
-from benchmark.records import BenchmarkRecord, DeviceKind
-from benchmark.report.comparison import Baseline, BaselineComparison, compare_device
-from benchmark.report.content import build_report
-from benchmark.report.device_tables import change, comparison_table
-from benchmark.report.material import Material
-from benchmark.report.selection import select
-from export.precision import TargetName, Tower
+from pocketclip.benchmark.errors import BenchmarkError, ReportError
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceKind
+from pocketclip.benchmark.report.comparison import Baseline, BaselineComparison, compare_device
+from pocketclip.benchmark.report.content import build_report
+from pocketclip.benchmark.report.device_tables import change, comparison_table
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.selection import select
+from pocketclip.benchmark.statistics.verdicts import compare_records
+from pocketclip.export.precision import TargetName, Tower
 
 
 def tagged(record: BenchmarkRecord, tag: str | None = "v1") -> BenchmarkRecord:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from benchmark.accuracy_records import Side
-from benchmark.report.content import build_report
-from benchmark.report.material import Material
-from benchmark.report.render import render
-from benchmark.report.table import Table
-from export.precision import Precision, TargetName
+from pocketclip.benchmark.records.accuracy import Side
+from pocketclip.benchmark.report.content import build_report
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.render import render
+from pocketclip.benchmark.report.table import Table
+from pocketclip.export.precision import Precision, TargetName
 
 
 def cells(table: Table) -> dict[str, list[str]]:

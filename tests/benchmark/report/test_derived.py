@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from benchmark.launch_records import MachineState, Minute
-from benchmark.profile_records import OpProfile, OpTime, Preparation, PreparationStep
-from benchmark.report.derived import (
+from pocketclip.benchmark.records.launch import MachineState, Minute
+from pocketclip.benchmark.records.profile import OpProfile, OpTime, Preparation, PreparationStep
+from pocketclip.benchmark.report.derived import (
     share_between_ops,
     share_outside_delegates,
     summarize_minutes,
     summarize_preparation,
     top_ops,
 )
-from benchmark.statistics import delegates
+from pocketclip.benchmark.statistics.summaries import delegates
 
 
 def profile(*ops: tuple[str, str | None, int], inference_ns: int = 1000) -> OpProfile:

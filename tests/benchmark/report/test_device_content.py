@@ -8,15 +8,21 @@ from typing import Any
 
 import pytest
 
-from benchmark.records import BenchmarkRecord, Status, upgrade_benchmark_v1, upgrade_benchmark_v2, upgrade_benchmark_v3
-from benchmark.report.content import build_report
-from benchmark.report.material import Material
-from benchmark.report.page import DeviceSection
-from benchmark.report.render import render
-from benchmark.report.table import Table
-from benchmark.validity import InvalidityCode
-from export.precision import Precision, TargetName, Tower
-from models import documents
+from pocketclip.benchmark.records.benchmark import (
+    BenchmarkRecord,
+    Status,
+    upgrade_benchmark_v1,
+    upgrade_benchmark_v2,
+    upgrade_benchmark_v3,
+)
+from pocketclip.benchmark.records.validity import InvalidityCode
+from pocketclip.benchmark.report.content import build_report
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.page import DeviceSection
+from pocketclip.benchmark.report.render import render
+from pocketclip.benchmark.report.table import Table
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models import documents
 
 
 def device(*records: BenchmarkRecord) -> DeviceSection:

@@ -11,10 +11,10 @@ from urllib.parse import parse_qs
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from benchmark.report.comparison import Baseline
-from benchmark.report.material import Material
-from benchmark.report.render import render
-from export.precision import Precision, Tower
+from pocketclip.benchmark.report.comparison import Baseline
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.render import render
+from pocketclip.export.precision import Precision, Tower
 
 Open = Callable[..., Page]
 

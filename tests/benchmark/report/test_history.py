@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmark.report.content import build_report
-from benchmark.report.history import draw_history, histories
-from benchmark.report.material import Material
-from benchmark.report.selection import select
-from export.precision import TargetName, Tower
+from pocketclip.benchmark.report.content import build_report
+from pocketclip.benchmark.report.history import draw_history, histories
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.selection import select
+from pocketclip.export.precision import TargetName, Tower
 
 
 def tagged(make: Any, tag: str | None, median_ms: float = 3.0, **changes: Any) -> Any:

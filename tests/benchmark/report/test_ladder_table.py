@@ -8,13 +8,22 @@ from typing import Any
 
 import pytest
 
-from benchmark.errors import ReportError
-from benchmark.report.content import build_report
-from benchmark.report.ladder_table import read_ladders
-from benchmark.report.material import Material
-from export.clip_gates import ClipGates
-from export.ladder.report import Agreement, Divergence, LadderReport, Method, Rung, RungName, Status, Verification
-from models import documents
+from pocketclip.benchmark.errors import ReportError
+from pocketclip.benchmark.report.content import build_report
+from pocketclip.benchmark.report.ladder_table import read_ladders
+from pocketclip.benchmark.report.material import Material
+from pocketclip.export.ladder.report import (
+    Agreement,
+    Divergence,
+    LadderReport,
+    Method,
+    Rung,
+    RungName,
+    Status,
+    Verification,
+)
+from pocketclip.export.parity.clip_gates import ClipGates
+from pocketclip.models import documents
 
 GATES = ClipGates(256, 24, 0.9999, 0.9999, 0.9998, (0, 0, 0, 0, 256), 1.0, 0.1, 0.0, 1.0, 1.0, 1.0, None, ())
 

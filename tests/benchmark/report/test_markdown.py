@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from benchmark.records import Status
-from benchmark.report.markdown import escape, render_markdown
-from benchmark.report.material import Material
-from export.precision import TargetName
+from pocketclip.benchmark.records.benchmark import Status
+from pocketclip.benchmark.report.markdown import escape, render_markdown
+from pocketclip.benchmark.report.material import Material
+from pocketclip.export.precision import TargetName
 
 
 def tables(text: str) -> list[list[list[str]]]:

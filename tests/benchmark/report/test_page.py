@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from benchmark.accuracy_records import AccuracyRecord
-from benchmark.records import BenchmarkRecord, Status
-from benchmark.report.material import Material, probe_targets
-from benchmark.report.render import render
-from export.precision import Precision, TargetName, Tower
+from pocketclip.benchmark.records.accuracy import AccuracyRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, Status
+from pocketclip.benchmark.report.material import Material, probe_targets
+from pocketclip.benchmark.report.render import render
+from pocketclip.export.precision import Precision, TargetName, Tower
 
 REMEDY = "unavailable here: missing executorch; add it with: pip install '.[executorch]'"
 REASON = "the measuring agent left no result.json: it was ended by SIGSEGV (exit code -11); <b>stderr</b>"
@@ -227,8 +227,8 @@ def test_report_of_accuracy_alone(make: Any) -> None:
 
 
 def test_missing_targets_are_probed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from export import targets
-    from export.targets.base import Availability
+    from pocketclip.export import targets
+    from pocketclip.export.targets.base import Availability
 
     monkeypatch.setattr(
         targets,

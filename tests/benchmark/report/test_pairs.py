@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.records import DeviceKind, Status
-from benchmark.report.pairs import Pair, Place, rank
-from export.precision import Precision, TargetName, Tower
+from pocketclip.benchmark.records.benchmark import DeviceKind, Status
+from pocketclip.benchmark.report.pairs import Pair, Place, rank
+from pocketclip.export.precision import Precision, TargetName, Tower
 
 
 def pair(

@@ -9,14 +9,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmark.accuracy_records import AccuracyRecord
-from benchmark.records import Status
-from benchmark.report import svg
-from benchmark.report.distributions import draw_distributions
-from benchmark.report.pairs import Pair
-from benchmark.report.pareto import describe, draw_pareto, plot
-from benchmark.report.sustained import draw_sustained
-from export.precision import Precision, TargetName, Tower
+from pocketclip.benchmark.records.accuracy import AccuracyRecord
+from pocketclip.benchmark.records.benchmark import Status
+from pocketclip.benchmark.report import svg
+from pocketclip.benchmark.report.distributions import draw_distributions
+from pocketclip.benchmark.report.pairs import Pair
+from pocketclip.benchmark.report.pareto import describe, draw_pareto, plot
+from pocketclip.benchmark.report.sustained import draw_sustained
+from pocketclip.export.precision import Precision, TargetName, Tower
 
 
 def texts(drawn: str | None) -> list[str]:

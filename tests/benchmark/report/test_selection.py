@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from benchmark.accuracy_records import Side
-from benchmark.errors import ReportError
-from benchmark.records import LoadMode, Status
-from benchmark.report.names import conditions
-from benchmark.report.pairs import is_alarming
-from benchmark.report.selection import select
-from export.precision import Precision, TargetName, Tower
+from pocketclip.benchmark.errors import ReportError
+from pocketclip.benchmark.records.accuracy import Side
+from pocketclip.benchmark.records.benchmark import LoadMode, Status
+from pocketclip.benchmark.report.names import conditions
+from pocketclip.benchmark.report.pairs import is_alarming
+from pocketclip.benchmark.report.selection import select
+from pocketclip.export.precision import Precision, TargetName, Tower
 
 
 def test_empty_store_says_what_to_do() -> None:

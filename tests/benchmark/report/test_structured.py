@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from benchmark.records import Status
-from benchmark.report.material import Material
-from benchmark.report.structured import FORMAT_VERSION, render_json
-from export.precision import TargetName, Tower
+from pocketclip.benchmark.records.benchmark import Status
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.structured import FORMAT_VERSION, render_json
+from pocketclip.export.precision import TargetName, Tower
 
 
 def content(*arguments: Any, **changes: Any) -> Any:

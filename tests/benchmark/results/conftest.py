@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.profile_records import InstructionCounts
-from benchmark.records import DeviceKind, Status
-from benchmark.results.json_files import from_jsonl
-from benchmark.results_cli import results_app
-from benchmark.store import RecordText, open_store
-from benchmark.store.codec import encode
-from benchmark.validity import InvalidityCode, invalidity
-from export.precision import Precision, TargetName, Tower
+from pocketclip.benchmark.commands.results import results_app
+from pocketclip.benchmark.records.benchmark import DeviceKind, Status
+from pocketclip.benchmark.records.profile import InstructionCounts
+from pocketclip.benchmark.records.validity import InvalidityCode, invalidity
+from pocketclip.benchmark.results.json_files import from_jsonl
+from pocketclip.benchmark.store import RecordText, open_store
+from pocketclip.benchmark.store.codec import encode
+from pocketclip.export.precision import Precision, TargetName, Tower
 
 OLD = '{"model": "pocketclip_nano", "target": null, "precision": "fp32", "image_sha256": null, "text_sha256": null, \
 "weights_sha256": "9999999999999999999999999999999999999999999999999999999999999999", "dataset": "scenes", \

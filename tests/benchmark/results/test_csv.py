@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from benchmark.results.files import FileFormat, read_results, render
-from benchmark.store.codec import encode
+from pocketclip.benchmark.results.files import FileFormat, read_results, render
+from pocketclip.benchmark.store.codec import encode
 
 # What OWASP names, and the full-width forms that some spreadsheets take for the same.
 STARTERS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.errors import PocketClipError, RecordError, RecordVersionError, ResultsFileError
-from benchmark.records import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord, Status
-from benchmark.results.csv_files import RECORD_COLUMNS, SAMPLE_COLUMNS
-from benchmark.results.files import FileFormat, format_of, read_results, render
-from benchmark.statistics import summarize_latency
-from benchmark.store import RecordText, check_texts
-from benchmark.store.codec import decode, encode
+from pocketclip.benchmark.errors import PocketClipError, RecordError, RecordVersionError, ResultsFileError
+from pocketclip.benchmark.records.benchmark import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord, Status
+from pocketclip.benchmark.results.csv_files import RECORD_COLUMNS, SAMPLE_COLUMNS
+from pocketclip.benchmark.results.files import FileFormat, format_of, read_results, render
+from pocketclip.benchmark.statistics.summaries import summarize_latency
+from pocketclip.benchmark.store import RecordText, check_texts
+from pocketclip.benchmark.store.codec import decode, encode
 
 WHOLE = [FileFormat.JSON, FileFormat.JSONL, FileFormat.CSV]
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from benchmark.errors import FilterError
-from benchmark.results.filters import parse_since
+from pocketclip.benchmark.errors import FilterError
+from pocketclip.benchmark.results.filters import parse_since
 
 NOW = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.errors import (
+from pocketclip.benchmark.errors import (
     FilterError,
     RecordConflictError,
     RecordError,
@@ -20,10 +20,10 @@ from benchmark.errors import (
     ResultsFileError,
     StoreError,
 )
-from benchmark.report.selection import select
-from benchmark.store import RecordText, open_store
-from benchmark.store.codec import decode, encode
-from models.errors import ConfigError, StorageError
+from pocketclip.benchmark.report.selection import select
+from pocketclip.benchmark.store import RecordText, open_store
+from pocketclip.benchmark.store.codec import decode, encode
+from pocketclip.models.errors import ConfigError, StorageError
 
 Results = Callable[..., Any]
 DATA = Path(__file__).parents[2] / "data" / "stores"

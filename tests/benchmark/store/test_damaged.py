@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from benchmark.errors import OptionError, RecordError, StoreError
-from benchmark.results_cli import read_store, results_app
-from benchmark.store import open_store
-from benchmark.store.codec import encode
+from pocketclip.benchmark.commands.results import read_store, results_app
+from pocketclip.benchmark.errors import OptionError, RecordError, StoreError
+from pocketclip.benchmark.store import open_store
+from pocketclip.benchmark.store.codec import encode
 
 Execute = Callable[..., list[tuple[Any, ...]]]
 
@@ -188,7 +188,7 @@ def test_one_record_has_one_spelling_of_its_id(location: str, make: Any, spelled
     record = make.benchmark()
     text = encode(record)
     other = spelled(record.record_id)
-    from benchmark.results.json_files import from_jsonl
+    from pocketclip.benchmark.results.json_files import from_jsonl
 
     (wrong,) = from_jsonl(text.text.replace(record.record_id, other).encode(), "test")
     assert not isinstance(wrong, RecordError)

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from benchmark.errors import RecordError, RecordVersionError, StoreError
-from benchmark.records import Status
-from benchmark.store import Additions, RecordFilter, open_store, read_texts
-from benchmark.store.codec import encode
-from benchmark.validity import InvalidityCode, invalidity
-from export.precision import Precision, TargetName
+from pocketclip.benchmark.errors import RecordError, RecordVersionError, StoreError
+from pocketclip.benchmark.records.benchmark import Status
+from pocketclip.benchmark.records.validity import InvalidityCode, invalidity
+from pocketclip.benchmark.store import Additions, RecordFilter, open_store, read_texts
+from pocketclip.benchmark.store.codec import encode
+from pocketclip.export.precision import Precision, TargetName
 
 Execute = Callable[..., list[tuple[Any, ...]]]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.store import open_store
-from benchmark.store.codec import encode
+from pocketclip.benchmark.store import open_store
+from pocketclip.benchmark.store.codec import encode
 
 ROUNDS = 4
 RECORDS_PER_WRITER = 60
@@ -24,10 +24,10 @@ RECORDS_PER_KILLED_WRITER = 200
 # Appends the records of a file, says of each that it is stored, and then waits: killed it is at all events.
 WRITER = """
 import sys
-from benchmark.records import BenchmarkRecord
-from benchmark.errors import RecordError
-from benchmark.store import open_store
-from models import documents
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.errors import RecordError
+from pocketclip.benchmark.store import open_store
+from pocketclip.models import documents
 lines = open(sys.argv[2]).read().splitlines()
 records = [documents.parse(BenchmarkRecord, line, source="test", error=RecordError) for line in lines]
 with open_store(sys.argv[1]) as store:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from benchmark import cli
-from benchmark import store as store_module
-from benchmark.errors import StoreError
-from benchmark.store import open_store
+from pocketclip.benchmark import store as store_module
+from pocketclip.benchmark.commands import bench as cli
+from pocketclip.benchmark.errors import StoreError
+from pocketclip.benchmark.store import open_store
 
 AS_ROOT = os.geteuid() == 0
 

@@ -17,13 +17,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from benchmark.accuracy_records import AccuracyRecord, RetrievalRecord
-from benchmark.errors import RecordError, StoreError
-from benchmark.records import BenchmarkRecord, new_record_id
-from benchmark.store import RecordFilter, open_store, read_texts
-from benchmark.store.revisions import MIGRATIONS, NEWEST, REVISIONS, VERSION_TABLE
-from benchmark.store.table import METADATA
-from models import documents
+from pocketclip.benchmark.errors import RecordError, StoreError
+from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, new_record_id
+from pocketclip.benchmark.store import RecordFilter, open_store, read_texts
+from pocketclip.benchmark.store.revisions import MIGRATIONS, NEWEST, REVISIONS, VERSION_TABLE
+from pocketclip.benchmark.store.table import METADATA
+from pocketclip.models import documents
 
 Execute = Callable[..., list[tuple[Any, ...]]]
 OPENERS = 2
@@ -196,7 +196,7 @@ def test_reading_for_a_merge_changes_nothing(first_version: str, location: str) 
 
 OPENER = """
 import sys
-from benchmark.store import open_store
+from pocketclip.benchmark.store import open_store
 print("ready", flush=True)
 sys.stdin.readline()
 with open_store(sys.argv[1]) as store:
@@ -237,7 +237,7 @@ def test_up_to_date_store_opens_without_alembic(tmp_path: Path) -> None:
     path = str(tmp_path / "s.sqlite")
     with open_store(path):
         pass
-    program = "import sys; from benchmark.store import open_store\n"
+    program = "import sys; from pocketclip.benchmark.store import open_store\n"
     program += "with open_store(sys.argv[1]): print('alembic' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
     assert shown.stdout == "False\n"

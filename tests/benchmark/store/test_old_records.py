@@ -10,12 +10,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from benchmark.accuracy_records import AccuracyRecord
-from benchmark.errors import RecordError
-from benchmark.record_schemas import FOLDER
-from benchmark.report.material import Material
-from benchmark.report.render import render
-from benchmark.store import open_store
+from pocketclip.benchmark.errors import RecordError
+from pocketclip.benchmark.records.accuracy import AccuracyRecord
+from pocketclip.benchmark.records.schemas import FOLDER
+from pocketclip.benchmark.report.material import Material
+from pocketclip.benchmark.report.render import render
+from pocketclip.benchmark.store import open_store
 
 Execute = Callable[..., list[tuple[Any, ...]]]
 

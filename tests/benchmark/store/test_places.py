@@ -17,13 +17,13 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from benchmark.errors import StoreError
-from benchmark.report_cli import report_command
-from benchmark.results_cli import results_app
-from benchmark.store import location as location_module
-from benchmark.store import open_store, read_texts
-from benchmark.store.locks import lock_holders
-from models import command_line
+from pocketclip.benchmark.commands.report import report_command
+from pocketclip.benchmark.commands.results import results_app
+from pocketclip.benchmark.errors import StoreError
+from pocketclip.benchmark.store import location as location_module
+from pocketclip.benchmark.store import open_store, read_texts
+from pocketclip.benchmark.store.locks import lock_holders
+from pocketclip.models.terminal import command_line
 
 CASE = Path(__file__).parents[2] / "cases" / "store-on-read-only-disk" / "store.sqlite"
 DATA = Path(__file__).parents[2] / "data" / "stores"

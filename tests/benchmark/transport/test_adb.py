@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import (
+from pocketclip.benchmark.errors import (
     AmbiguousDeviceError,
     DeviceDisconnectedError,
     DeviceFullError,
@@ -18,8 +18,8 @@ from benchmark.errors import (
     TransportError,
     TransportTimeoutError,
 )
-from benchmark.transport.adb import AdbDevice, AdbTransport, adb_connect, adb_devices, parse_adb_devices
-from benchmark.transport.shell import split_ending
+from pocketclip.benchmark.transport.adb import AdbDevice, AdbTransport, adb_connect, adb_devices, parse_adb_devices
+from pocketclip.benchmark.transport.shell import split_ending
 
 FakeAdb = Callable[[str], str]
 

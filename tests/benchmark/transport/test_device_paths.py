@@ -16,22 +16,22 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from benchmark.agent_runner import AgentRunner
-from benchmark.errors import BenchmarkError, TransportError
-from benchmark.phone_app.android_app import AndroidApp, clear_leftovers
-from benchmark.phone_app.apk import Apk
-from benchmark.phone_app.app_protocol import AppFacts
-from benchmark.phone_app.iphone_requests import arrange_request
-from benchmark.protocol import JOB_VERSION, RESULT_VERSION
-from benchmark.records import RunSettings
-from benchmark.transport.adb import AdbTransport
-from benchmark.transport.client import Ended
-from benchmark.transport.device_paths import DevicePathError, below, leftovers_line, removal_line, short_hash
-from benchmark.transport.shell import ShellTransport
-from benchmark.transport.ssh import SshTransport
-from export.artifact import Artifact
-from export.errors import ArtifactError
-from export.precision import Tower
+from pocketclip.benchmark.errors import BenchmarkError, TransportError
+from pocketclip.benchmark.phone_app.android_app import AndroidApp, clear_leftovers
+from pocketclip.benchmark.phone_app.apk import Apk
+from pocketclip.benchmark.phone_app.app_protocol import AppFacts
+from pocketclip.benchmark.phone_app.iphone_requests import arrange_request
+from pocketclip.benchmark.records.benchmark import RunSettings
+from pocketclip.benchmark.runners.agent_runner import AgentRunner
+from pocketclip.benchmark.runners.protocol import JOB_VERSION, RESULT_VERSION
+from pocketclip.benchmark.transport.adb import AdbTransport
+from pocketclip.benchmark.transport.client import Ended
+from pocketclip.benchmark.transport.device_paths import DevicePathError, below, leftovers_line, removal_line, short_hash
+from pocketclip.benchmark.transport.shell import ShellTransport
+from pocketclip.benchmark.transport.ssh import SshTransport
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.errors import ArtifactError
+from pocketclip.export.precision import Tower
 from tests.export.bundle.tiny_artifacts import build_artifact
 
 # What breaks paths and shells, beside any text at all.

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from benchmark.errors import NoisyShellError, OutputLimitError, TransferError, TransportError
-from benchmark.transport import client
-from benchmark.transport.adb import AdbDevice, AdbTransport, parse_adb_devices
-from benchmark.transport.client import Ended, run_client
-from benchmark.transport.local import LocalTransport
-from benchmark.transport.shell import ShellTransport
-from benchmark.transport.ssh import SshTransport
+from pocketclip.benchmark.errors import NoisyShellError, OutputLimitError, TransferError, TransportError
+from pocketclip.benchmark.transport import client
+from pocketclip.benchmark.transport.adb import AdbDevice, AdbTransport, parse_adb_devices
+from pocketclip.benchmark.transport.client import Ended, run_client
+from pocketclip.benchmark.transport.local import LocalTransport
+from pocketclip.benchmark.transport.shell import ShellTransport
+from pocketclip.benchmark.transport.ssh import SshTransport
 
 CASE = Path(__file__).parents[2] / "cases" / "adb-serial-with-space"
 SERIAL = "adb-TESTSERIAL-AbCdEf (2)._adb-tls-connect._tcp"

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from benchmark.agent_runner import AgentRunner
-from benchmark.errors import AgentError, DeviceDisconnectedError, DeviceFullError
-from benchmark.records import RunSettings
-from benchmark.resuming_runner import ResumingRunner
-from benchmark.transport.base import Execution
-from benchmark.transport.scripted import Expected, ScriptedTransport, UnexpectedCallError
-from export.artifact import Artifact
+from pocketclip.benchmark.errors import AgentError, DeviceDisconnectedError, DeviceFullError
+from pocketclip.benchmark.records.benchmark import RunSettings
+from pocketclip.benchmark.runners.agent_runner import AgentRunner
+from pocketclip.benchmark.runners.resuming_runner import ResumingRunner
+from pocketclip.benchmark.transport.base import Execution
+from pocketclip.benchmark.transport.scripted import Expected, ScriptedTransport, UnexpectedCallError
+from pocketclip.export.artifact.reading import Artifact
 
 Files = Mapping[str, bytes]
 GONE = DeviceDisconnectedError("the phone went away; plug it in again")

@@ -13,12 +13,11 @@ import numpy as np
 import psutil
 import pytest
 
-from benchmark.bench import BenchmarkPlan, SilentWatch, run_plan
-from benchmark.devices.doctor import examine
-from benchmark.devices.environment import BoardEnvironment
-from benchmark.devices.shell_device import ShellDevice
-from benchmark.devices.table import DeviceEntry, Match, TransportName
-from benchmark.errors import (
+from pocketclip.benchmark.devices.doctor import examine
+from pocketclip.benchmark.devices.environment import BoardEnvironment
+from pocketclip.benchmark.devices.shell_device import ShellDevice
+from pocketclip.benchmark.devices.table import DeviceEntry, Match, TransportName
+from pocketclip.benchmark.errors import (
     DeviceDisconnectedError,
     DeviceNotFoundError,
     DeviceUnauthorizedError,
@@ -26,9 +25,10 @@ from benchmark.errors import (
     MissingProgramError,
     TransportError,
 )
-from benchmark.records import DeviceKind, RunSettings, Status
-from benchmark.transport.ssh import SshTransport
-from export.artifact import Artifact
+from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
+from pocketclip.benchmark.records.benchmark import DeviceKind, RunSettings, Status
+from pocketclip.benchmark.transport.ssh import SshTransport
+from pocketclip.export.artifact.reading import Artifact
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmark.compare import Verdict
-from benchmark.trials.trials import TrialSettings, compare_with_bare_loop, planted_trial, same_trials
-from export.artifact import Artifact
+from pocketclip.benchmark.statistics.verdicts import Verdict
+from pocketclip.benchmark.trials.trials import TrialSettings, compare_with_bare_loop, planted_trial, same_trials
+from pocketclip.export.artifact.reading import Artifact
 
 SETTINGS = TrialSettings(launches=4, iterations=30)
 

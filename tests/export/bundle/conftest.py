@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from export.artifact import Artifact
-from export.bundle.writing import BundleRequest, write_bundle
-from export.precision import Tower
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.precision import Tower
 
 from .tiny_artifacts import LABELS, build_artifact
 

@@ -15,14 +15,15 @@ import torch
 import torchvision.transforms.v2.functional as transforms
 from torchvision.transforms import InterpolationMode
 
-from export.bundle import schemas
-from export.bundle.manifest import BUNDLE_NAME, Bundle
-from export.bundle.reading import read_bundle
-from export.bundle.selftest import SelfTestReport, self_test
-from export.bundle.writing import BundleRequest, write_bundle
-from export.errors import ArtifactCorruptError, BundleError
-from export.precision import Precision, TargetName, Tower
-from models import documents, get_tokenizer, json_schema
+from pocketclip.export.artifact.names import BUNDLE_NAME
+from pocketclip.export.bundle import schemas
+from pocketclip.export.bundle.manifest import Bundle
+from pocketclip.export.bundle.reading import read_bundle
+from pocketclip.export.bundle.selftest import SelfTestReport, self_test
+from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.errors import ArtifactCorruptError, BundleError
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models import documents, get_tokenizer, json_schema
 
 from .conftest import Build
 from .tiny_artifacts import DIM, IDENTITY, LABELS, PARITY, PREPROCESS, SIZE, edit, embed_ids, embed_image, unit

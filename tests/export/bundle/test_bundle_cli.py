@@ -11,19 +11,19 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-import pocketclip
-from export.bundle.prompts import read_labels
-from export.bundle.reading import read_bundle
-from export.errors import ArtifactNotFoundError, BundleCorruptError, SelfTestError
-from export.precision import Precision, TargetName, Tower
-from models.errors import LabelError, PromptError
+from pocketclip.cli import app
+from pocketclip.export.bundle.prompts import read_labels
+from pocketclip.export.bundle.reading import read_bundle
+from pocketclip.export.errors import ArtifactNotFoundError, BundleCorruptError, SelfTestError
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models.errors import LabelError, PromptError
 
 from .conftest import Build
 from .tiny_artifacts import edit
 
 
 def invoke(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(pocketclip.app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def make(build: Build, out: Path, *arguments: str | Path) -> Any:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.bundle.manifest import BUNDLE_NAME
-from export.bundle.reading import read_bundle
-from export.errors import BundleCorruptError, BundleError
-from models.untrusted.names import RELATIVE_PATH
+from pocketclip.export.artifact.names import BUNDLE_NAME
+from pocketclip.export.bundle.reading import read_bundle
+from pocketclip.export.errors import BundleCorruptError, BundleError
+from pocketclip.models.untrusted.names import RELATIVE_PATH
 
 from .tiny_artifacts import edit, resign
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.bundle.golden import SENTENCES
-from export.bundle.tokenizer import BundleTokenizer, write_tokenizer
-from models import get_tokenizer
-from models.tokenizer import Tokenizer
-from models.vocabulary import prune_vocabulary
+from pocketclip.export.bundle.golden import SENTENCES
+from pocketclip.export.bundle.tokenizer import BundleTokenizer, write_tokenizer
+from pocketclip.models import get_tokenizer
+from pocketclip.models.text.tokenizer import Tokenizer
+from pocketclip.models.text.vocabulary import prune_vocabulary
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.bundle.classifying import classify
-from export.bundle.reading import OpenedBundle, read_bundle
-from export.bundle.selftest import self_test
-from export.errors import ArtifactCorruptError, BundleError
-from export.precision import Tower
+from pocketclip.export.bundle.classifying import classify
+from pocketclip.export.bundle.reading import OpenedBundle, read_bundle
+from pocketclip.export.bundle.selftest import self_test
+from pocketclip.export.errors import ArtifactCorruptError, BundleError
+from pocketclip.export.precision import Tower
 
 from .conftest import Build
 from .tiny_artifacts import LABELS, edit, resign

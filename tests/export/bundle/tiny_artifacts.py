@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from export.artifact import Artifact, load_artifact
-from export.bundle.manifest import BUNDLE_NAME
-from export.manifest import (
+from pocketclip.export.artifact.manifest import (
     MANIFEST_NAME,
     SCHEMA_VERSION,
     Golden,
@@ -23,13 +21,15 @@ from export.manifest import (
     hash_file,
     list_files,
 )
-from export.parity_report import ParityReport
-from export.precision import Precision, TargetName, Tower
-from export.targets import load_target
-from models import documents
-from models.preprocess import Interpolation, PreprocessSpec
-from models.tokenizer import TokenizerSpec, load_tokenizer
-from models.vocabulary import load_vocabulary, save_vocabulary
+from pocketclip.export.artifact.names import BUNDLE_NAME
+from pocketclip.export.artifact.parity_report import ParityReport
+from pocketclip.export.artifact.reading import Artifact, load_artifact
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.export.targets import load_target
+from pocketclip.models import documents
+from pocketclip.models.pixels.preprocess import Interpolation, PreprocessSpec
+from pocketclip.models.text.tokenizer import TokenizerSpec, load_tokenizer
+from pocketclip.models.text.vocabulary import load_vocabulary, save_vocabulary
 
 SIZE, LENGTH, DIM, SAMPLES = 16, 24, 8, 8
 PREPROCESS = PreprocessSpec(SIZE, interpolation=Interpolation.BICUBIC, mean=(0.5, 0.4, 0.3), std=(0.25, 0.2, 0.3))

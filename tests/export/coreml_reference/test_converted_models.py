@@ -13,7 +13,7 @@ from coremltools.optimize import coreml as compression
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.coreml_reference import ReferenceExecutor, load_program
+from pocketclip.export.coreml_reference import ReferenceExecutor, load_program
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

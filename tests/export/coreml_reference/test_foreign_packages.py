@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.coreml_reference import ReferenceExecutor, load_program
-from export.coreml_reference.inspection import inspect
-from export.coreml_reference.neural_engine import predict
-from export.errors import UnsupportedOpError
+from pocketclip.export.coreml_reference import ReferenceExecutor, load_program
+from pocketclip.export.coreml_reference.inspection import inspect
+from pocketclip.export.coreml_reference.neural_engine import predict
+from pocketclip.export.errors import UnsupportedOpError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -11,9 +11,9 @@ import pytest
 from coremltools.converters.mil import Builder as mb
 from coremltools.converters.mil.mil import types
 
-from export.coreml_reference import Program, load_program
-from export.coreml_reference.inspection import inspect
-from export.coreml_reference.neural_engine import RULES, predict
+from pocketclip.export.coreml_reference import Program, load_program
+from pocketclip.export.coreml_reference.inspection import inspect
+from pocketclip.export.coreml_reference.neural_engine import RULES, predict
 
 from .op_case import IOS17, IOS18, save_program
 

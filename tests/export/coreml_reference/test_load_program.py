@@ -13,8 +13,8 @@ from coremltools.converters.mil import Builder as mb
 from coremltools.models import datatypes
 from coremltools.models.neural_network import NeuralNetworkBuilder
 
-from export.coreml_reference import ReferenceExecutor, load_program
-from export.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, UnsupportedOpError
+from pocketclip.export.coreml_reference import ReferenceExecutor, load_program
+from pocketclip.export.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, UnsupportedOpError
 
 from .op_case import save_program
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.coreml_reference import ReferenceExecutor, load_program
-from export.coreml_reference.binding import TENSOR_OPS
-from export.coreml_reference.ops_constexpr import CONSTEXPR_OPS
+from pocketclip.export.coreml_reference import ReferenceExecutor, load_program
+from pocketclip.export.coreml_reference.binding import TENSOR_OPS
+from pocketclip.export.coreml_reference.ops_constexpr import CONSTEXPR_OPS
 
 from . import (
     cases_constexpr,

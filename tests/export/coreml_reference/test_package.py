@@ -9,8 +9,8 @@ from pathlib import Path
 import coremltools as ct
 import pytest
 
-from export.coreml_reference.package import MANIFEST_NAME, open_package, private_copy
-from export.errors import ArtifactCorruptError
+from pocketclip.export.coreml_reference.package import MANIFEST_NAME, open_package, private_copy
+from pocketclip.export.errors import ArtifactCorruptError
 from tests.export.foreign import small_models
 
 MODEL = Path("Data/com.apple.CoreML/model.mlmodel")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from coremltools.converters.mil import Builder as mb
 
-from export.coreml_reference import ReferenceExecutor, load_program
-from export.errors import ArtifactError, InferenceInputError, UnsupportedOpError
+from pocketclip.export.coreml_reference import ReferenceExecutor, load_program
+from pocketclip.export.errors import ArtifactError, InferenceInputError, UnsupportedOpError
 
 from .op_case import IOS17, save_program
 

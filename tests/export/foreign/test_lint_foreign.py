@@ -49,7 +49,7 @@ def test_case_two_signatures(linted) -> None:
 
 
 def test_case_weights_inside_a_branch(linted) -> None:
-    from export.lint.readers import read_graph
+    from pocketclip.export.lint.readers import read_graph
 
     entry = linted(CASE / "if.onnx", 0)
     assert entry["looked_at"] == ["If y else_branch", "If y then_branch"]
@@ -59,7 +59,7 @@ def test_case_weights_inside_a_branch(linted) -> None:
 
 @pytest.mark.slow
 def test_case_functions_of_a_package(linted) -> None:
-    from export.lint.readers import read_graph
+    from pocketclip.export.lint.readers import read_graph
 
     entry = linted(CASE / "multi.mlpackage", 1)
     assert entry["looked_at"] == ["image", "text"]
@@ -76,9 +76,9 @@ def test_branches(linted, tmp_path: Path) -> None:
 
 
 def test_loops_and_local_functions(tmp_path: Path) -> None:
-    from export.lint.graph import OpKind
-    from export.lint.readers import read_graph
-    from export.lint.run import lint_file
+    from pocketclip.export.lint.graph import OpKind
+    from pocketclip.export.lint.readers import read_graph
+    from pocketclip.export.lint.run import lint_file
 
     graph = read_graph(small_models.loop(tmp_path / "loop.onnx"))
     assert [op.kind for op in graph.ops if op.name == "MatMul"] == [OpKind.LINEAR]
@@ -91,7 +91,7 @@ def test_loops_and_local_functions(tmp_path: Path) -> None:
 
 
 def test_open_sizes_as_paddle_writes_them(tmp_path: Path) -> None:
-    from export.lint.run import lint_file
+    from pocketclip.export.lint.run import lint_file
 
     _, (finding,) = lint_file(small_models.open_sizes(tmp_path / "m.onnx"))
     assert (finding.code, "x: float32 [?, 3, 8, 8]" in finding.message) == ("PC006", True)
@@ -100,7 +100,7 @@ def test_open_sizes_as_paddle_writes_them(tmp_path: Path) -> None:
 def test_a_scalar_is_no_open_shape(tmp_path: Path) -> None:
     from onnx import TensorProto, helper
 
-    from export.lint.run import lint_file
+    from pocketclip.export.lint.run import lint_file
 
     nodes = [helper.make_node("Relu", ["x"], ["y"])]
     scalar = [("x", TensorProto.FLOAT, [])], [("y", TensorProto.FLOAT, [])]
@@ -109,7 +109,7 @@ def test_a_scalar_is_no_open_shape(tmp_path: Path) -> None:
 
 
 def test_a_mask_that_nothing_reads(tmp_path: Path) -> None:
-    from export.lint.run import lint_file
+    from pocketclip.export.lint.run import lint_file
 
     _, findings = lint_file(small_models.unread_mask(tmp_path / "m.onnx"))
     assert findings == ()
@@ -137,8 +137,8 @@ def test_names_that_steer_a_terminal(pocketclip, tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["onnx", "tflite", "pte"])
 @pytest.mark.parametrize("content", [b"", b"words", bytes(4096), b"\xff" * 4096])
 def test_what_is_no_model(suffix: str, content: bytes, tmp_path: Path) -> None:
-    from export.errors import ArtifactCorruptError
-    from export.lint.readers import read_graph
+    from pocketclip.export.errors import ArtifactCorruptError
+    from pocketclip.export.lint.readers import read_graph
 
     path = tmp_path / f"m.{suffix}"
     path.write_bytes(content)

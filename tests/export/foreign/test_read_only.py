@@ -141,9 +141,8 @@ def test_hostile_names_in_a_payload(pocketclip, error_line, nano_exports, tmp_pa
 def _run(arguments: list[object], environment: dict[str, str]):
     import subprocess
 
-    program = Path(__file__).parents[3] / "pocketclip.py"
     return subprocess.run(
-        [sys.executable, str(program), *map(str, arguments)],
+        [sys.executable, "-m", "pocketclip", *map(str, arguments)],
         capture_output=True,
         text=True,
         env={**environment, "COLUMNS": "160", "NO_COLOR": "1"},

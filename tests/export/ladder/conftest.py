@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from export.artifact import load_artifact
-from export.job import ExportJob
-from export.ladder.climb import climb
-from export.ladder.report import LadderReport
-from export.ladder.subject import load_subject
-from export.manifest import MANIFEST_NAME, list_files
-from export.mixed.plan import SCHEMA_VERSION, KeptPrecision, PrecisionPlan, planned
-from export.pipeline import export_artifact
-from export.precision import Precision, TargetName, Tower
-from export.targets import load_target
-from export.targets.base import LoweringRequest
-from export.tower_module import INPUT_NAMES, OUTPUT_NAME, example_input, tower_module
-from models.config import AnyConfig
-from models.registry import build_model, resolve_config
+from pocketclip.export.artifact.manifest import MANIFEST_NAME, list_files
+from pocketclip.export.artifact.precision_plan import SCHEMA_VERSION, KeptPrecision, PrecisionPlan, planned
+from pocketclip.export.artifact.reading import load_artifact
+from pocketclip.export.job import ExportJob
+from pocketclip.export.jobs.pipeline import export_artifact
+from pocketclip.export.ladder.climb import climb
+from pocketclip.export.ladder.report import LadderReport
+from pocketclip.export.ladder.subject import load_subject
+from pocketclip.export.passes.tower_module import INPUT_NAMES, OUTPUT_NAME, example_input, tower_module
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.export.targets import load_target
+from pocketclip.export.targets.base import LoweringRequest
+from pocketclip.models.config import AnyConfig
+from pocketclip.models.registry import build_model, resolve_config
 
 # A causal text tower with CLIP's own ids, whose start and end are the same number in fp16; small for speed.
 CHANGES = (

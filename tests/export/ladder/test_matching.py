@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from export.ladder.matching import first_below, first_loss, match
-from export.ladder.stations import Station, Traced
-from export.rejection import Place
+from pocketclip.export.ladder.matching import first_below, first_loss, match
+from pocketclip.export.ladder.stations import Station, Traced
+from pocketclip.export.targets.rejection import Place
 
 RNG = np.random.default_rng(11)
 

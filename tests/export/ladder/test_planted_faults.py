@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.artifact import load_artifact
-from export.budgets import Budget
-from export.errors import ManifestError
-from export.ladder import climb as climbing
-from export.ladder.climb import climb
-from export.ladder.report import LadderReport, Method, Rung, RungName, Status
-from export.ladder.subject import load_subject
-from export.manifest import list_files
-from export.precision import Precision, TargetName, Tower
-from export.tower_module import TextTowerModule
-from models.blocks.mixers import RepMixer
+from pocketclip.export.artifact.manifest import list_files
+from pocketclip.export.artifact.reading import load_artifact
+from pocketclip.export.errors import ManifestError
+from pocketclip.export.ladder import climb as climbing
+from pocketclip.export.ladder.climb import climb
+from pocketclip.export.ladder.report import LadderReport, Method, Rung, RungName, Status
+from pocketclip.export.ladder.subject import load_subject
+from pocketclip.export.parity.budgets import Budget
+from pocketclip.export.passes.tower_module import TextTowerModule
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models.blocks.mixers import RepMixer
 
 pytestmark = pytest.mark.slow
 
@@ -173,8 +173,8 @@ def test_wrong_graph_pass(plant) -> None:
 @pytest.mark.parametrize("target", [TargetName.ONNX, TargetName.EXECUTORCH])
 def test_converter_that_breaks_one_module(plant, target: TargetName, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fresh conversions have the fault too: found by values where the runtime shows them, else by cuts."""
-    from export.targets.executorch import ExecuTorchTarget
-    from export.targets.onnx import OnnxTarget
+    from pocketclip.export.targets.executorch import ExecuTorchTarget
+    from pocketclip.export.targets.onnx import OnnxTarget
 
     broken = "encoder.transformer.1.pre_norm_ffn.4"
     implementation = {TargetName.ONNX: OnnxTarget, TargetName.EXECUTORCH: ExecuTorchTarget}[target]
@@ -269,7 +269,7 @@ def halve_scale(folder: Path) -> None:
 
 
 def test_runtime_whose_optimisations_are_wrong(plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    from export.targets.onnx import OnnxTarget
+    from pocketclip.export.targets.onnx import OnnxTarget
 
     sound = OnnxTarget.open
 

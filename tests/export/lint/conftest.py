@@ -11,9 +11,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.manifest import FileEntry, Golden, GoldenTensor, Manifest, ModelIdentity, TensorSpec
-from export.precision import Precision, TargetName, Tower
-from models.registry import load_config
+from pocketclip.export.artifact.manifest import FileEntry, Golden, GoldenTensor, Manifest, ModelIdentity, TensorSpec
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models.registry import load_config
 
 SaveOnnx = Callable[..., Path]
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from torch import nn
 
-from export.lint.finding import LintFinding, Severity
-from export.lint.run import lint, lint_export
-from export.lint.subject import Subject
-from export.manifest import FileEntry, Manifest
-from export.precision import TargetName
-from models.registry import load_config
+from pocketclip.export.artifact.lint_finding import LintFinding, Severity
+from pocketclip.export.artifact.manifest import FileEntry, Manifest
+from pocketclip.export.lint.run import lint, lint_export
+from pocketclip.export.lint.subject import Subject
+from pocketclip.export.precision import TargetName
+from pocketclip.models.registry import load_config
 
 UNIT = np.array([[0.6, 0.8, 0, 0], [0, 0, 0, 1]], np.float32)
 
@@ -64,8 +64,8 @@ def test_modified_models_may_have_another_resolution_but_no_other_mean(folder: P
     ],
 )
 def test_open_clip_weights_have_their_own_mean(name: str, mean: tuple[float, float, float]) -> None:
-    from export.lint.artifact_rules import wrong_preprocessing
-    from models.preprocess import PreprocessSpec
+    from pocketclip.export.lint.artifact_rules import wrong_preprocessing
+    from pocketclip.models.pixels.preprocess import PreprocessSpec
 
     right = PreprocessSpec(image_size=224, mean=mean)
     wrong = replace(right, mean=(0.1, 0.1, 0.1))
@@ -119,10 +119,10 @@ def test_a_file_that_cannot_be_read_is_a_finding(folder: Path, manifest: Manifes
 
 
 def test_findings_survive_the_manifest_and_fail_the_artefact(manifest: Manifest) -> None:
-    from export.job import ExportJob, ExportResult
-    from export.outcomes import failed, one_line
-    from export.parity_report import ParityReport
-    from models import documents
+    from pocketclip.export.artifact.parity_report import ParityReport
+    from pocketclip.export.commands.outcomes import failed, one_line
+    from pocketclip.export.job import ExportJob, ExportResult
+    from pocketclip.models import documents
 
     parity = ParityReport(8, 1.0, 1.0, 1.0, 0.0, 99.0, 1.0, 1.0, "onnxruntime", ())
     job = ExportJob(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from onnx import TensorProto, helper
 
-from export.lint.rule_table import markdown_table
-from export.lint.rules import RULES
+from pocketclip.export.lint.rule_table import markdown_table
+from pocketclip.export.lint.rules import RULES
 
 REPOSITORY = Path(__file__).parents[3]
 

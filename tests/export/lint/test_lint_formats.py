@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.artifact import load_artifact
-from export.lint.finding import Severity
-from export.lint.graph import OpKind
-from export.lint.readers import read_graph
-from export.lint.run import lint, lint_artifact, lint_file
-from export.lint.subject import Subject
+from pocketclip.export.artifact.lint_finding import Severity
+from pocketclip.export.artifact.reading import load_artifact
+from pocketclip.export.lint.graph import OpKind
+from pocketclip.export.lint.readers import read_graph
+from pocketclip.export.lint.run import lint, lint_artifact, lint_file
+from pocketclip.export.lint.subject import Subject
 
 pytestmark = pytest.mark.slow
 
@@ -104,7 +104,7 @@ def test_coreml(tmp_path: Path) -> None:
 
 def test_tflite(nano_exports) -> None:
     """XNNPACK takes no depthwise convolution with int8 weights and float activations."""
-    from export.lint.read_tflite import read_tflite
+    from pocketclip.export.lint.read_tflite import read_tflite
 
     artifact = load_artifact(nano_exports["tflite", "int8-dynamic", "image"].folder)
     _, findings = lint_artifact(artifact)

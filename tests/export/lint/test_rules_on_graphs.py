@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from export.lint.readers import read_graph
-from export.lint.run import lint, lint_file
-from export.lint.subject import Subject
-from export.precision import Tower
+from pocketclip.export.lint.readers import read_graph
+from pocketclip.export.lint.run import lint, lint_file
+from pocketclip.export.lint.subject import Subject
+from pocketclip.export.precision import Tower
 
 FLOAT, HALF, INT32, INT64 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT32, TensorProto.INT64
 rng = np.random.default_rng(0)

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.lint.run import lint, lint_model, module_subject
-from export.precision import Tower
-from export.tower_module import ImageTowerModule, TextTowerModule, example_input, tower_module
-from models.clip import ClipModel
-from models.registry import create_model, load_config, resolve_config
+from pocketclip.export.lint.run import lint, lint_model, module_subject
+from pocketclip.export.passes.tower_module import ImageTowerModule, TextTowerModule, example_input, tower_module
+from pocketclip.export.precision import Tower
+from pocketclip.models.registry import create_model, load_config, resolve_config
+from pocketclip.models.towers.clip import ClipModel
 
 CONFIG = load_config("pocketclip_nano")
 

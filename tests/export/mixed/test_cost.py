@@ -8,14 +8,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.mixed.cost import CostGraph, Factors, factors_for, predicted
-from export.mixed.plan import SCHEMA_VERSION, KeptPrecision, PrecisionPlan, PredictedCost, planned
-from export.mixed.work import MULTIPLYING, Op, Work, work_of
-from export.outcomes import cost_lines
-from export.precision import InstructionSet, Precision, TargetName, Tower
-from export.tower_module import example_input, tower_module
-from models.complexity import measure
-from models.registry import build_model, load_config
+from pocketclip.export.artifact.precision_plan import (
+    SCHEMA_VERSION,
+    KeptPrecision,
+    PrecisionPlan,
+    PredictedCost,
+    planned,
+)
+from pocketclip.export.commands.outcomes import cost_lines
+from pocketclip.export.mixed.cost import CostGraph, Factors, factors_for, predicted
+from pocketclip.export.mixed.work import MULTIPLYING, Op, Work, work_of
+from pocketclip.export.passes.tower_module import example_input, tower_module
+from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
+from pocketclip.models.complexity import measure
+from pocketclip.models.registry import build_model, load_config
 
 TARGETS = (TargetName.ONNX, TargetName.EXECUTORCH, TargetName.TFLITE)
 # One for each multiply-accumulate in float, a quarter in int8, ten for each element that is converted.

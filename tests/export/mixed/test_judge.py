@@ -10,15 +10,15 @@ import pytest
 import torch
 from PIL import Image
 
-from export.errors import PlanError
-from export.mixed.budget import parse_max_drop
-from export.mixed.judge import make_judge, planning_inputs
-from export.precision import Tower
-from export.samples import parity_inputs, scene_calibration_inputs
-from export.tower_module import tower_module
-from models import create_model, load_config
-from models.clip import AnyModel
-from models.scenes import SceneDataset, Split
+from pocketclip.export.artifact.drop_budget import parse_max_drop
+from pocketclip.export.errors import PlanError
+from pocketclip.export.inputs.samples import parity_inputs, scene_calibration_inputs
+from pocketclip.export.mixed.judge import make_judge, planning_inputs
+from pocketclip.export.passes.tower_module import tower_module
+from pocketclip.export.precision import Tower
+from pocketclip.models import create_model, load_config
+from pocketclip.models.scenes import SceneDataset, Split
+from pocketclip.models.towers.clip import AnyModel
 
 
 class TowerSession:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from export.errors import PlanError
-from export.job import ExportJob
-from export.mixed.keep import with_kept
-from export.mixed.plan import KeptPrecision
-from export.pipeline import export_artifact
-from export.precision import Precision, TargetName, Tower
-from models.registry import load_config
+from pocketclip.export.artifact.precision_plan import KeptPrecision
+from pocketclip.export.errors import PlanError
+from pocketclip.export.job import ExportJob
+from pocketclip.export.jobs.pipeline import export_artifact
+from pocketclip.export.mixed.keep import with_kept
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models.registry import load_config
 
 
 def jobs(out: Path, *towers: Tower, precision: Precision = Precision.INT8_STATIC, model: str = "pocketclip_nano"):

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from export.artifact import Artifact, find_artifacts
-from export.errors import DropBudgetError
-from export.job import ExportJob
-from export.manifest import hash_file
-from export.mixed.budget import parse_max_drop
-from export.mixed.plan import PLAN_NAME, read_plan
-from export.pipeline import export_artifact
-from export.precision import InstructionSet, Precision, TargetName, Tower
-from models.registry import load_config
+from pocketclip.export.artifact.drop_budget import parse_max_drop
+from pocketclip.export.artifact.manifest import hash_file
+from pocketclip.export.artifact.precision_plan import PLAN_NAME, read_plan
+from pocketclip.export.artifact.reading import Artifact, find_artifacts
+from pocketclip.export.errors import DropBudgetError
+from pocketclip.export.job import ExportJob
+from pocketclip.export.jobs.pipeline import export_artifact
+from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
+from pocketclip.models.registry import load_config
 
 LIMIT = 0.9998
 WORDS = ("export", "--target", "onnx", "--quantize", "int8-static", "--tower", "text", "--calibration", "scenes:16")

@@ -8,11 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from export.errors import PlanError, UnsupportedPrecisionError
-from export.job import ExportJob
-from export.mixed.budget import DropBudget, Metric, parse_max_drop
-from export.mixed.command import with_mixed
-from export.mixed.plan import (
+from pocketclip.export.artifact.drop_budget import DropBudget, Metric, parse_max_drop
+from pocketclip.export.artifact.precision_plan import (
     KeptPrecision,
     PlannedModule,
     PrecisionPlan,
@@ -22,10 +19,13 @@ from export.mixed.plan import (
     planned,
     read_plan,
 )
-from export.mixed.units import collapsed
-from export.precision import Precision, TargetName, Tower
-from models import documents
-from models.registry import load_config
+from pocketclip.export.errors import PlanError, UnsupportedPrecisionError
+from pocketclip.export.job import ExportJob
+from pocketclip.export.mixed.command import with_mixed
+from pocketclip.export.mixed.units import collapsed
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models import documents
+from pocketclip.models.registry import load_config
 
 HEAD = "encoder.model.head"
 PLAN = PrecisionPlan(

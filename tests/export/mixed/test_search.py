@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from export.mixed.judge import Measured
-from export.mixed.search import MOST_CONVERSIONS, Cost, Found, Kept, Problem, cheapest, search
+from pocketclip.export.mixed.judge import Measured
+from pocketclip.export.mixed.search import MOST_CONVERSIONS, Cost, Found, Kept, Problem, cheapest, search
 
 DROPS = {f"m{place}": 2.0**-place for place in range(20)}
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from export.errors import PlanError
-from export.mixed.rounding import Rounding, round_activation, round_weight, rounding_of
-from export.mixed.sensitivity import Subject, measure
-from export.mixed.units import units
-from export.precision import Precision, Tower
-from export.samples import scene_calibration_inputs
-from export.tower_module import tower_module
-from models import create_model, load_config
+from pocketclip.export.errors import PlanError
+from pocketclip.export.inputs.samples import scene_calibration_inputs
+from pocketclip.export.mixed.rounding import Rounding, round_activation, round_weight, rounding_of
+from pocketclip.export.mixed.sensitivity import Subject, measure
+from pocketclip.export.mixed.units import units
+from pocketclip.export.passes.tower_module import tower_module
+from pocketclip.export.precision import Precision, Tower
+from pocketclip.models import create_model, load_config
 
 PLANTED = "encoder.transformer.2.pre_norm_ffn.4"
 WEIGHTS = rounding_of(Precision.INT8_WEIGHTS)

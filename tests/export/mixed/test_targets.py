@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from export.mixed.plan import KeptPrecision, PrecisionPlan, covers, planned
-from export.precision import Precision, TargetName, Tower
-from export.samples import scene_calibration_inputs
-from export.targets import load_target
-from export.targets.base import LoweringRequest
-from export.targets.tflite import scope_patterns
-from export.tower_module import INPUT_NAMES, OUTPUT_NAME, example_input, tower_module
-from models import create_model
+from pocketclip.export.artifact.precision_plan import KeptPrecision, PrecisionPlan, covers, planned
+from pocketclip.export.inputs.samples import scene_calibration_inputs
+from pocketclip.export.passes.tower_module import INPUT_NAMES, OUTPUT_NAME, example_input, tower_module
+from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.export.targets import load_target
+from pocketclip.export.targets.base import LoweringRequest
+from pocketclip.export.targets.tflite import scope_patterns
+from pocketclip.models import create_model
 
 # A transformer layer with its norms, attention and two linear layers; and a convolution by itself.
 KEPT = ("encoder.transformer.1", "encoder.transformer.3.module.1.module.fc1")
@@ -150,7 +150,7 @@ def test_tflite_names_of_a_tower_whose_parts_are_called() -> None:
 
 @pytest.mark.slow
 def test_coreml(tmp_path: Path) -> None:
-    from export.coreml_reference import load_program
+    from pocketclip.export.coreml_reference import load_program
 
     program = load_program(_lower(TargetName.COREML, Precision.INT8_STATIC, tmp_path)).function.operations
     sizes: dict[str, list[int]] = {}
@@ -170,7 +170,7 @@ def test_coreml(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_coreml_palettes_beside_bytes(tmp_path: Path) -> None:
-    from export.coreml_reference import load_program
+    from pocketclip.export.coreml_reference import load_program
 
     program = load_program(_lower(TargetName.COREML, Precision.PALETTE4, tmp_path)).function.operations
     sizes: dict[str, list[int]] = {}

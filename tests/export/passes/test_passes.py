@@ -9,21 +9,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from export.errors import PassError
-from export.passes.base import Pass, Rewritten
-from export.passes.batch_norm import fold_batch_norm
-from export.passes.choices import CHOICES
-from export.passes.depthwise import SplitDepthwise
-from export.passes.modules import rewrite_modules
-from export.passes.pipeline import EXACT, apply_passes
-from export.passes.registry import PASSES, passes_for
-from export.passes.report import ON_IMAGES, PassName
-from export.precision import InstructionSet, Precision, TargetName, Tower, default_instruction_set
-from export.samples import parity_inputs
-from export.tower_module import tower_module
-from models.clip import AnyModel
-from models.preprocess import PreprocessSpec
-from models.registry import build_model, resolve_config
+from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
+from pocketclip.export.errors import PassError
+from pocketclip.export.inputs.samples import parity_inputs
+from pocketclip.export.passes.base import Pass, Rewritten
+from pocketclip.export.passes.batch_norm import fold_batch_norm
+from pocketclip.export.passes.choices import CHOICES
+from pocketclip.export.passes.depthwise import SplitDepthwise
+from pocketclip.export.passes.modules import rewrite_modules
+from pocketclip.export.passes.pipeline import EXACT, apply_passes
+from pocketclip.export.passes.registry import PASSES, passes_for
+from pocketclip.export.passes.tower_module import tower_module
+from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower, default_instruction_set
+from pocketclip.models.pixels.preprocess import PreprocessSpec
+from pocketclip.models.registry import build_model, resolve_config
+from pocketclip.models.towers.clip import AnyModel
 
 # What each pass finds in pocketclip_nano; a pass that finds nothing there has a test of its own below.
 SITES = {
@@ -181,7 +181,7 @@ def test_the_norms_of_timm_keep_their_activation() -> None:
 
 @pytest.mark.parametrize(("kernel", "padding"), [(4, 0), (3, 1)])
 def test_preprocessing_goes_into_the_first_convolution(kernel: int, padding: int) -> None:
-    from export.tower_module import ImageTowerModule
+    from pocketclip.export.passes.tower_module import ImageTowerModule
 
     torch.manual_seed(3)
     encoder = nn.Sequential(

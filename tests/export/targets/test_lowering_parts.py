@@ -10,16 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from export.errors import ArtifactCorruptError
-from export.precision import Tower
-from export.sensitive import eight_bit_modules
-from export.targets import TARGETS, parse_precisions, requirement
-from export.targets.executorch import ByteEmbedding, InHalf
-from export.targets.executorch_coreml import unpack_delegate
-from export.targets.observed_ranges import RangeObserver
-from export.targets.tflite import scope_pattern
-from export.tower_module import tower_module
-from models import create_model
+from pocketclip.export.errors import ArtifactCorruptError
+from pocketclip.export.passes.tower_module import tower_module
+from pocketclip.export.precision import Tower
+from pocketclip.export.targets import TARGETS, parse_precisions, requirement
+from pocketclip.export.targets.eight_bit_modules import eight_bit_modules
+from pocketclip.export.targets.executorch import ByteEmbedding, InHalf
+from pocketclip.export.targets.executorch_coreml import unpack_delegate
+from pocketclip.export.targets.observed_ranges import RangeObserver
+from pocketclip.export.targets.tflite import scope_pattern
+from pocketclip.models import create_model
 
 
 def test_modules_without_a_residual_keep_eight_bits() -> None:

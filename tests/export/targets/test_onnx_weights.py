@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.targets.onnx_weights import BLOCK, quantize_weights
+from pocketclip.export.targets.onnx_weights import BLOCK, quantize_weights
 
 IDS = np.int32([[3, 0, 63]])
 

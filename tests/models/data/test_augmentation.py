@@ -12,7 +12,7 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode, RandAugment, RandomResizedCrop
 from torchvision.transforms import functional as transforms
 
-from models.data.augmentation import (
+from pocketclip.models.data.augmentation import (
     OPERATIONS,
     TRANSLATION_SIZE,
     CompressedAugmentation,
@@ -20,7 +20,7 @@ from models.data.augmentation import (
     draw_operations,
     parse_augmentations,
 )
-from models.errors import DatasetError
+from pocketclip.models.errors import DatasetError
 
 DATACOMPDR_OPERATIONS = [
     *("Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness"),

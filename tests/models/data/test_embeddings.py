@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.data.embeddings import (
+from pocketclip.models.data.embeddings import (
     EmbeddingDtype,
     EmbeddingFormat,
     SampleEmbeddings,
     read_embeddings,
     write_embeddings,
 )
-from models.errors import DatasetError
+from pocketclip.models.errors import DatasetError
 
 
 def embeddings() -> SampleEmbeddings:

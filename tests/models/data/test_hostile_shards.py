@@ -20,15 +20,15 @@ import numpy as np
 import pytest
 import torch
 
-from models.data.augmentation import parse_augmentations
-from models.data.batches import open_batches
-from models.data.embeddings import read_embeddings
-from models.data.pairs import read_pairs
-from models.data.shards import CAPTIONED, LABELLED, index_shard
-from models.data.source import parse_source
-from models.errors import DatasetError
-from models.evaluation.datasets import SetOptions, open_dataset
-from models.registry import load_config
+from pocketclip.models.data.augmentation import parse_augmentations
+from pocketclip.models.data.embeddings import read_embeddings
+from pocketclip.models.data.opening import open_batches
+from pocketclip.models.data.pairs import read_pairs
+from pocketclip.models.data.shards import CAPTIONED, LABELLED, index_shard
+from pocketclip.models.data.source import parse_source
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.evaluation.datasets import SetOptions, open_dataset
+from pocketclip.models.registry import load_config
 from tests.conftest import one_line_error
 
 CONFIG = load_config("pocketclip_nano")
@@ -48,8 +48,8 @@ def commanding(tmp_path: Path, sample_maker: Any, shard_writer: Callable[..., Pa
 @pytest.mark.parametrize("pattern", ["webdataset:*.tar", "webdataset:.", f"webdataset:./{COMMAND}"])
 def test_a_shards_name_runs_no_command(commanding: Path, pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(commanding)
-    from export.calibration import load_calibration, parse_calibration
-    from export.precision import Tower
+    from pocketclip.export.inputs.calibration import load_calibration, parse_calibration
+    from pocketclip.export.precision import Tower
 
     judged = open_dataset(pattern, SetOptions())
     assert len(list(judged.source(0))) == 24  # type: ignore[union-attr]
@@ -66,8 +66,8 @@ def test_commands_and_foreign_addresses_are_refused(
     commanding: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(commanding)
-    from export.calibration import parse_calibration
-    from export.errors import CalibrationError
+    from pocketclip.export.errors import CalibrationError
+    from pocketclip.export.inputs.calibration import parse_calibration
 
     reason = "is a command, and commands are never run|files and http|files of this machine"
     with pytest.raises(DatasetError, match=reason):
@@ -182,9 +182,9 @@ def test_reading_bombs_takes_little_memory(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from pathlib import Path
-from models.data.augmentation import parse_augmentations
-from models.data.embeddings import read_embeddings
-from models.errors import DatasetError
+from pocketclip.models.data.augmentation import parse_augmentations
+from pocketclip.models.data.embeddings import read_embeddings
+from pocketclip.models.errors import DatasetError
 import torch
 torch.load
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.data.pairs import read_pairs
-from models.errors import DatasetError
-from models.scenes import SceneDataset, Split
+from pocketclip.models.data.pairs import read_pairs
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.scenes import SceneDataset, Split
 
 
 def test_shards_in_order_with_synthetic_captions(

@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from models.data.file_names import find_file, name_key
-from models.data.image_files import images_below, is_system_file, looks_like_image
-from models.data.left_out import LeftOutLog
-from models.data.pairs import read_pairs
-from models.data.shards import CAPTIONED, LABELLED, index_shard
-from models.data.tables import read_rows
-from models.errors import DatasetError, LabelError, PromptError
-from models.evaluation.prompts import read_templates
-from models.word_lists import read_words
-from models.zero_shot import parse_labels
+from pocketclip.models.data.file_names import find_file, name_key
+from pocketclip.models.data.image_files import images_below, is_system_file, looks_like_image
+from pocketclip.models.data.left_out import LeftOutLog
+from pocketclip.models.data.pairs import read_pairs
+from pocketclip.models.data.shards import CAPTIONED, LABELLED, index_shard
+from pocketclip.models.data.tables import read_rows
+from pocketclip.models.data.word_lists import read_words
+from pocketclip.models.errors import DatasetError, LabelError, PromptError
+from pocketclip.models.evaluation.prompts import read_templates
+from pocketclip.models.evaluation.zero_shot import parse_labels
 
 
 def write_members(path: Path, names: Sequence[str], content: bytes = b"1") -> Path:

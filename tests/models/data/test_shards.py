@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from models.data import shard_cache
-from models.data.batches import open_batches
-from models.data.shard_cache import default_cache, local_shard
-from models.data.shards import index_shard, read_members, split_name
-from models.errors import DatasetError, StorageError
-from models.registry import load_config
+from pocketclip.models.data import shard_cache
+from pocketclip.models.data.opening import open_batches
+from pocketclip.models.data.shard_cache import default_cache, local_shard
+from pocketclip.models.data.shards import index_shard, read_members, split_name
+from pocketclip.models.errors import DatasetError, StorageError
+from pocketclip.models.registry import load_config
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from models.data.source import CsvSource, SceneSource, ShardSource, parse_source
-from models.errors import DatasetError
+from pocketclip.models.data.source import CsvSource, SceneSource, ShardSource, parse_source
+from pocketclip.models.errors import DatasetError
 
 
 def test_scenes() -> None:

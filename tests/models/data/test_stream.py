@@ -18,14 +18,15 @@ import numpy as np
 import pytest
 import torch
 
-from models.data import decoding
-from models.data.augmentation import CompressedAugmentation
-from models.data.batches import Batch, BatchSource, caption_id, open_batches
-from models.data.references import decode_image
-from models.errors import ConfigError, DatasetError
-from models.preprocess import preprocess
-from models.registry import load_config
-from models.tokenizer import load_tokenizer
+from pocketclip.models.data import decoding
+from pocketclip.models.data.augmentation import CompressedAugmentation
+from pocketclip.models.data.batches import Batch, BatchSource, caption_id
+from pocketclip.models.data.opening import open_batches
+from pocketclip.models.data.references import decode_image
+from pocketclip.models.errors import ConfigError, DatasetError
+from pocketclip.models.pixels.preprocess import preprocess
+from pocketclip.models.registry import load_config
+from pocketclip.models.text.tokenizer import load_tokenizer
 
 CONFIG = load_config("pocketclip_nano")
 SAMPLES = 6 + 7 + 8 + 9 + 10

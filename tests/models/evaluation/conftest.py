@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.evaluation.journal import Journal, JournalHeader, open_journal
+from pocketclip.models.evaluation.journal import Journal, JournalHeader, open_journal
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models.evaluation.encoders import EncoderIdentity
-from models.preprocess import PreprocessSpec
+from pocketclip.models.evaluation.encoders import EncoderIdentity
+from pocketclip.models.pixels.preprocess import PreprocessSpec
 
 SIZE = 8
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import DatasetError, MissingPackageError, PromptError
-from models.evaluation import datasets
-from models.evaluation.class_sets import imagenet_names, imagenet_wnids, subset_wnids
-from models.evaluation.classification import classify
-from models.evaluation.datasets import PUBLISHED_SETS, SetOptions, open_dataset
-from models.evaluation.journal import Journal
-from models.evaluation.prompts import prompt_set
-from models.evaluation.samples import ClassificationSet
-from models.evaluation.text_cache import class_embeddings
-from models.preprocess import PreprocessSpec
+from pocketclip.models.errors import DatasetError, MissingPackageError, PromptError
+from pocketclip.models.evaluation import datasets
+from pocketclip.models.evaluation.class_sets import imagenet_names, imagenet_wnids, subset_wnids
+from pocketclip.models.evaluation.classification import classify
+from pocketclip.models.evaluation.datasets import PUBLISHED_SETS, SetOptions, open_dataset
+from pocketclip.models.evaluation.journal import Journal
+from pocketclip.models.evaluation.prompts import prompt_set
+from pocketclip.models.evaluation.samples import ClassificationSet
+from pocketclip.models.evaluation.text_cache import class_embeddings
+from pocketclip.models.pixels.preprocess import PreprocessSpec
 
 from .small_sets import SIZE, ColourEncoder, picture, save, value_of, write_objectnet
 
@@ -248,8 +248,8 @@ def test_identity_follows_the_files(tmp_path: Path) -> None:
 def test_scenes_are_the_default_ones(tmp_path: Path) -> None:
     import numpy as np
 
-    from models.preprocess import normalize
-    from models.scenes import Split, class_prompts, render_arrays
+    from pocketclip.models.pixels.preprocess import normalize
+    from pocketclip.models.scenes import Split, class_prompts, render_arrays
 
     dataset = opened("scenes", tmp_path, count=12)
     pixels, _ = render_arrays(Split.HELDOUT, 12, 0, 32)
@@ -282,7 +282,7 @@ def test_missing_extra_names_the_command(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_table_of_sets_is_whole() -> None:
-    from models.evaluation.published import published_accuracy
+    from pocketclip.models.evaluation.published import published_accuracy
 
     assert {entry.kind for entry in PUBLISHED_SETS.values()} == {"wnid", "index", "objectnet"}
     for name, entry in PUBLISHED_SETS.items():

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import CorruptSamplesError, DatasetError
-from models.evaluation import retrieval
-from models.evaluation.comparison import bootstrap_ratio_interval
-from models.evaluation.journal import Journal
-from models.evaluation.retrieval import Direction, rank_pairs, read_pairs, retrieve
+from pocketclip.models.errors import CorruptSamplesError, DatasetError
+from pocketclip.models.evaluation import retrieval
+from pocketclip.models.evaluation.comparison import bootstrap_ratio_interval
+from pocketclip.models.evaluation.journal import Journal
+from pocketclip.models.evaluation.retrieval import Direction, rank_pairs, read_pairs, retrieve
 
 from .small_sets import ColourEncoder, picture, save
 

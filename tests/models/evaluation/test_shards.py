@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import CorruptSamplesError, DatasetError
-from models.evaluation.classification import classify
-from models.evaluation.datasets import SetOptions, open_dataset
-from models.evaluation.journal import Journal
-from models.evaluation.samples import ClassificationSet
-from models.evaluation.shards import find_shards
-from models.evaluation.text_cache import class_embeddings
-from models.preprocess import PreprocessSpec
+from pocketclip.models.errors import CorruptSamplesError, DatasetError
+from pocketclip.models.evaluation.classification import classify
+from pocketclip.models.evaluation.datasets import SetOptions, open_dataset
+from pocketclip.models.evaluation.journal import Journal
+from pocketclip.models.evaluation.samples import ClassificationSet
+from pocketclip.models.evaluation.shards import find_shards
+from pocketclip.models.evaluation.text_cache import class_embeddings
+from pocketclip.models.pixels.preprocess import PreprocessSpec
 
 from .small_sets import SIZE, ColourEncoder, png, value_of, write_shard
 
@@ -63,7 +63,7 @@ def test_shards_are_read_in_order(tmp_path: Path, journal: Callable[..., Journal
 
 
 def _prompts(dataset: ClassificationSet):
-    from models.evaluation.prompts import prompt_set
+    from pocketclip.models.evaluation.prompts import prompt_set
 
     return prompt_set(dataset.class_names, dataset.templates)
 

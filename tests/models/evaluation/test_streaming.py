@@ -13,16 +13,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import CorruptSamplesError, DatasetError, ImageError, NonFiniteError, PromptError, ResumeError
-from models.evaluation.batches import decoded_batches
-from models.evaluation.classification import classify
-from models.evaluation.datasets import SetOptions, open_dataset
-from models.evaluation.encoders import TorchEncoder
-from models.evaluation.journal import Journal, JournalEntry
-from models.evaluation.prompts import TextTemplates, load_templates, prompt_set
-from models.evaluation.samples import ClassificationSet, Sample
-from models.evaluation.text_cache import cached_class_embeddings, class_embeddings
-from models.preprocess import PreprocessSpec
+from pocketclip.models.errors import (
+    CorruptSamplesError,
+    DatasetError,
+    ImageError,
+    NonFiniteError,
+    PromptError,
+    ResumeError,
+)
+from pocketclip.models.evaluation.batches import decoded_batches
+from pocketclip.models.evaluation.classification import classify
+from pocketclip.models.evaluation.datasets import SetOptions, open_dataset
+from pocketclip.models.evaluation.encoders import TorchEncoder
+from pocketclip.models.evaluation.journal import Journal, JournalEntry
+from pocketclip.models.evaluation.prompts import TextTemplates, load_templates, prompt_set
+from pocketclip.models.evaluation.samples import ClassificationSet, Sample
+from pocketclip.models.evaluation.text_cache import cached_class_embeddings, class_embeddings
+from pocketclip.models.pixels.preprocess import PreprocessSpec
 
 from .small_sets import SIZE, ColourEncoder, picture, save
 
@@ -215,7 +222,7 @@ def test_empty_set(journal: OpenJournal) -> None:
 
 
 def test_top5() -> None:
-    from models.evaluation.classification import ZeroShotResult
+    from pocketclip.models.evaluation.classification import ZeroShotResult
 
     top = np.array([[1, 2, 3, 4, 5], [5, 4, 3, 2, 0], [7, 8, 9, 10, 11]], np.int32)
     labels = np.array([1, 0, 0])
@@ -311,8 +318,8 @@ def test_templates_from_a_file(tmp_path: Path) -> None:
 def test_a_model_that_gives_nan_is_told() -> None:
     import torch
 
-    from models import create_model
-    from models.checkpoint import weights_sha256
+    from pocketclip.models import create_model
+    from pocketclip.models.checkpoints.checkpoint import weights_sha256
 
     model = create_model("pocketclip_nano")
     with torch.no_grad():
@@ -323,7 +330,7 @@ def test_a_model_that_gives_nan_is_told() -> None:
 
 
 def test_torch_encoder_batches_texts() -> None:
-    from models import create_model
+    from pocketclip.models import create_model
 
     model = create_model("pocketclip_nano")
     texts = [f"a photo of {number} circles" for number in range(5)]

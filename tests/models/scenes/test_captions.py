@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.errors import DatasetError
-from models.scenes.attributes import (
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.scenes.attributes import (
     HELDOUT_PAIRS,
     Colour,
     Ground,
@@ -19,7 +19,7 @@ from models.scenes.attributes import (
     Size,
     Texture,
 )
-from models.scenes.captions import (
+from pocketclip.models.scenes.captions import (
     CLASS_TEMPLATES,
     COUNT_WORDS,
     all_words,
@@ -29,7 +29,7 @@ from models.scenes.captions import (
     plural,
     sample_caption,
 )
-from models.scenes.scene import Background, Scene, SceneKind, SceneObject, Split, sample_scene
+from pocketclip.models.scenes.scene import Background, Scene, SceneKind, SceneObject, Split, sample_scene
 
 COUNT = 4000
 TRAIN = [(sample_scene(0, index), sample_caption(0, index)) for index in range(COUNT)]

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from models.errors import DatasetError
-from models.scenes import (
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.scenes import (
     NO_LABEL,
     SceneDataset,
     SceneKind,
@@ -18,7 +18,7 @@ from models.scenes import (
     render_arrays,
     scene_classes,
 )
-from models.scenes.attributes import HELDOUT_PAIRS
+from pocketclip.models.scenes.attributes import HELDOUT_PAIRS
 
 
 def test_samples_do_not_depend_on_the_order_they_are_taken_in() -> None:
@@ -96,5 +96,5 @@ def test_bad_arguments_are_refused_with_what_is_allowed(arguments: dict[str, int
 
 
 def test_import_does_not_load_torch() -> None:
-    code = "import sys, models.scenes; sys.exit('torch' in sys.modules)"
+    code = "import sys, pocketclip.models.scenes; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

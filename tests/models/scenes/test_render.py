@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.errors import DatasetError
-from models.scenes.attributes import (
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.scenes.attributes import (
     COLOUR_RGB,
     GROUND_RGB,
     RGB,
@@ -19,8 +19,8 @@ from models.scenes.attributes import (
     Texture,
     contrast,
 )
-from models.scenes.render import OUTLINES, render
-from models.scenes.scene import Background, Scene, SceneKind, SceneObject, sample_scene
+from pocketclip.models.scenes.render import OUTLINES, render
+from pocketclip.models.scenes.scene import Background, Scene, SceneKind, SceneObject, sample_scene
 
 # Shapes that cover the point at their centre.
 SOLID = frozenset(Shape) - {Shape.RING, Shape.CRESCENT}

@@ -6,8 +6,8 @@ from math import hypot
 
 import pytest
 
-from models.errors import DatasetError
-from models.scenes.attributes import (
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.scenes.attributes import (
     COLOUR_RGB,
     GROUND_RGB,
     HELDOUT_PAIRS,
@@ -24,8 +24,8 @@ from models.scenes.attributes import (
     Texture,
     contrast,
 )
-from models.scenes.render import MAX_SCALE
-from models.scenes.scene import (
+from pocketclip.models.scenes.render import MAX_SCALE
+from pocketclip.models.scenes.scene import (
     Background,
     Scene,
     SceneKind,

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from models.data.batches import Batch, TeacherEmbeddings
-from models.registry import load_config, new_model
-from models.tokenizer import load_tokenizer
-from models.training.config import Autocast, Recipe, TrainingConfig
-from models.training.distributed import Processes, joined_processes, share_batch_statistics
-from models.training.recipes import objective
-from models.training.scene_batches import SceneBatches
-from models.training.step import GradientPass, inputs_of
-from models.training.student import Student, checkpoint_activations
-from models.training.teachers import NoTeachers, StoredTeachers, gathered_goals
+from pocketclip.models.data.batches import Batch, TeacherEmbeddings
+from pocketclip.models.registry import load_config, new_model
+from pocketclip.models.text.tokenizer import load_tokenizer
+from pocketclip.models.training.config import Autocast, Recipe, TrainingConfig
+from pocketclip.models.training.distributed import Processes, joined_processes, share_batch_statistics
+from pocketclip.models.training.recipes import objective
+from pocketclip.models.training.scene_batches import SceneBatches
+from pocketclip.models.training.step import GradientPass, inputs_of
+from pocketclip.models.training.student import Student, checkpoint_activations
+from pocketclip.models.training.teachers import NoTeachers, StoredTeachers, gathered_goals
 
 BATCH_SIZE, TEACHER_DIMS = 8, (5, 3)
 

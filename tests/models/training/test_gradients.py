@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from models.training.config import Recipe
-from models.training.distributed import Processes
+from pocketclip.models.training.config import Recipe
+from pocketclip.models.training.distributed import Processes
 
 PROGRAM = Path(__file__).with_name("gradients.py")
 ALONE = Processes(0, 1, torch.device("cpu"))

@@ -10,7 +10,7 @@ import torch
 from scipy.special import log_expit, log_softmax, softmax
 from torch.nn import functional
 
-from models.training.losses import (
+from pocketclip.models.training.losses import (
     affinity_mimicking,
     contrastive_loss,
     repeated_captions,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from models.errors import DatasetError
-from models.training.reinforcement_study import RESULT_FILE, StudyResult, mean_interval, table
+from pocketclip.models.errors import DatasetError
+from pocketclip.models.training.reinforcement_study import RESULT_FILE, StudyResult, mean_interval, table
 
 
 def test_interval_of_a_mean_is_students() -> None:
@@ -41,7 +41,15 @@ def test_table_pairs_runs_of_one_seed() -> None:
 
 @pytest.mark.slow
 def test_study_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "models.training.reinforcement_study", "--out", str(tmp_path), "--seeds", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "pocketclip.models.training.reinforcement_study",
+        "--out",
+        str(tmp_path),
+        "--seeds",
+        "2",
+    ]
     command += ["--steps", "2", "--batch-size", "8", "--scenes", "16", "--augmentations", "1", "--heldout", "24"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     first = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240, check=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from models.training.config import TrainingConfig
-from models.training.optimization import learning_rate
+from pocketclip.models.training.config import TrainingConfig
+from pocketclip.models.training.optimization import learning_rate
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(60, 6), (5, 0), (1500, 100), (1, 0)])

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.data.batches import Batch, TeacherEmbeddings
-from models.errors import ConfigError
-from models.preprocess import PreprocessSpec
-from models.registry import build_trained_model, load_config
-from models.tokenizer import load_tokenizer
-from models.training.config import Recipe, TrainingConfig
-from models.training.distributed import Processes
-from models.training.run_log import LOG_FILE
-from models.training.scene_batches import SceneBatches
-from models.training.teachers import OnlineTeacher, StoredTeachers
-from models.training.trainer import train
+from pocketclip.models.data.batches import Batch, TeacherEmbeddings
+from pocketclip.models.errors import ConfigError
+from pocketclip.models.pixels.preprocess import PreprocessSpec
+from pocketclip.models.registry import build_trained_model, load_config
+from pocketclip.models.text.tokenizer import load_tokenizer
+from pocketclip.models.training.config import Recipe, TrainingConfig
+from pocketclip.models.training.distributed import Processes
+from pocketclip.models.training.run_log import LOG_FILE
+from pocketclip.models.training.scene_batches import SceneBatches
+from pocketclip.models.training.teachers import OnlineTeacher, StoredTeachers
+from pocketclip.models.training.trainer import train
 
 CPU = torch.device("cpu")
 

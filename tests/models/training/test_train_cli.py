@@ -1,4 +1,4 @@
-"""`pocketclip train` and `python -m models.train` as their users meet them."""
+"""`pocketclip train` and `python -m pocketclip.models.train` as their users meet them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.checkpoint import read_state_dict
+from pocketclip.models.checkpoints.checkpoint import read_state_dict
 
 SMALL = ("--data", "scenes:32", "--batch-size", "8", "--validation-samples", "8", "--warmup-steps", "1")
 
@@ -47,7 +47,7 @@ def test_a_mistake_is_one_line(
 def test_two_processes_train_one_model(tmp_path: Path) -> None:
     def run(out: str, processes: int) -> Path:
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        command = [sys.executable, *(launcher if processes > 1 else []), "-m", "models.train"]
+        command = [sys.executable, *(launcher if processes > 1 else []), "-m", "pocketclip.models.train"]
         finished = subprocess.run(
             [*command, "--out", str(tmp_path / out), "--steps", "3", "--device", "cpu", "--workers", "1", *SMALL],
             capture_output=True,

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import documents
-from models.checkpoint import read_state_dict
-from models.errors import CheckpointError, ConfigError, NonFiniteError
-from models.run_folder import BEST_WEIGHTS_FILE, LAST_WEIGHTS_FILE
-from models.training.checkpoints import BEST_FILE
-from models.training.config import Autocast, Recipe, TrainingConfig
-from models.training.run_log import LOG_FILE, TENSORBOARD_FOLDER, StepReport
-from models.training.trainer import CHECKPOINT_FOLDER, train
+from pocketclip.models import documents
+from pocketclip.models.checkpoints.checkpoint import read_state_dict
+from pocketclip.models.errors import CheckpointError, ConfigError, NonFiniteError
+from pocketclip.models.run_folder import BEST_WEIGHTS_FILE, LAST_WEIGHTS_FILE
+from pocketclip.models.training.checkpoints import BEST_FILE
+from pocketclip.models.training.config import Autocast, Recipe, TrainingConfig
+from pocketclip.models.training.run_log import LOG_FILE, TENSORBOARD_FOLDER, StepReport
+from pocketclip.models.training.trainer import CHECKPOINT_FOLDER, train
 
 TINY = TrainingConfig(
     model="pocketclip_nano",
@@ -75,7 +75,7 @@ def test_a_run_killed_twice_ends_with_the_same_bits(tmp_path: Path) -> None:
     options += ["--validation-samples", "8", "--device", "cpu", "--workers", "1"]
 
     def start(out: str, *more: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "models.train", "--out", str(tmp_path / out), *options, *more]
+        command = [sys.executable, "-m", "pocketclip.models.train", "--out", str(tmp_path / out), *options, *more]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
 
@@ -129,7 +129,7 @@ def test_the_average_follows_the_weights(tmp_path: Path) -> None:
 
 
 def _student(path: Path) -> dict[str, torch.Tensor]:
-    from models.training.checkpoints import Checkpoints
+    from pocketclip.models.training.checkpoints import Checkpoints
 
     state = Checkpoints(path.parent, 1).load(int(path.stem.removeprefix("step-")))
     return {key.removeprefix("model."): value for key, value in state["student"].items()}
@@ -159,7 +159,7 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_taken_when_it_is_gon
 
 
 def test_another_number_of_processes_is_refused(tmp_path: Path) -> None:
-    from models.training.checkpoints import Checkpoints
+    from pocketclip.models.training.checkpoints import Checkpoints
 
     train(replace(TINY, steps=2), tmp_path, workers=1)
     checkpoints = Checkpoints(tmp_path / CHECKPOINT_FOLDER, 1)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import ConfigError
-from models.untrusted.child import GIB, Bounds, Child, ChildFault
+from pocketclip.models.errors import ConfigError
+from pocketclip.models.reading_child import GIB, Bounds, Child, ChildFault
 
 REPOSITORY = Path(__file__).parents[3]
 BOUNDS = Bounds(GIB, 60.0)
@@ -120,7 +120,7 @@ def test_death_is_worded_and_the_next_call_starts_anew(child: Child, capfd: pyte
 
 
 def tell() -> None:
-    from models import command_line
+    from pocketclip.models.terminal import command_line
 
     print("noise of a library")
     command_line.note("worth knowing")
@@ -175,7 +175,7 @@ def test_a_crash_says_nothing_but_its_words(tmp_path: Path) -> None:
         """
 import os, signal
 from multiprocessing import get_context
-from models.untrusted.child import Bounds, Child, ChildFault
+from pocketclip.models.reading_child import Bounds, Child, ChildFault
 
 def crash():
     lock = get_context("spawn").Lock()
@@ -201,7 +201,7 @@ if __name__ == "__main__":
 def test_a_child_does_not_outlive_its_parent() -> None:
     program = """
 import sys, time
-from models.untrusted.child import Bounds, Child
+from pocketclip.models.reading_child import Bounds, Child
 import tests_child_functions as functions
 if __name__ == "__main__":
     child = Child()

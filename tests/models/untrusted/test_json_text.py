@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.untrusted import json_text
-from models.untrusted.json_text import JsonFault, loads
+from pocketclip.models.untrusted import json_text
+from pocketclip.models.untrusted.json_text import JsonFault, loads
 
 _FINITE = st.floats(allow_nan=False, allow_infinity=False)
 _VALUES = st.recursive(

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import documents
-from models.documents import document
-from models.errors import ConfigError
-from models.json_schema import schema_text
-from models.untrusted.names import PlainName, RelativePath, Sha256
+from pocketclip.models import documents
+from pocketclip.models.documents import document
+from pocketclip.models.errors import ConfigError
+from pocketclip.models.json_schema import schema_text
+from pocketclip.models.untrusted.names import PlainName, RelativePath, Sha256
 
 
 @document

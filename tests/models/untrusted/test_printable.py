@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.untrusted.printable import printable, printable_line, printable_path
+from pocketclip.models.untrusted.printable import printable, printable_line, printable_path
 
 
 @given(st.text() | st.text(st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp"])))

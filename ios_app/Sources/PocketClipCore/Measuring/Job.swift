@@ -1,6 +1,6 @@
 import Foundation
 
-/// The protocol's versions (`benchmark/protocol.py`).
+/// The protocol's versions (`benchmark/runners/protocol.py`).
 public enum ProtocolVersion {
     public static let job = 3
     public static let result = 4

@@ -31,7 +31,7 @@ public struct Minute: Equatable, Sendable {
     }
 }
 
-/// What one launch took, in the order in which it happened; `benchmark/launch_records.py` words each field.
+/// What one launch took, in the order in which it happened; `benchmark/records/launch.py` words each field.
 ///
 /// On Apple's systems `importNs` is the time to compile the package: next to nothing once that is done. Where
 /// `firstLoad` is true, `loadNs` is the first load after installation, in which the system makes the model ready for the

@@ -112,7 +112,7 @@ public struct Preparation: Equatable, Sendable {
     }
 }
 
-/// One artefact on one device, as `benchmark/records.py` has it (schema 4).
+/// One artefact on one device, as `benchmark/records/benchmark.py` has it (schema 4).
 public struct BenchmarkRecord: Equatable, Sendable {
     public static let schemaVersion = 4
 

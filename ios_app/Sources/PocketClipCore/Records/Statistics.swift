@@ -1,4 +1,4 @@
-/// Statistics of records, equal to Python's (`benchmark/statistics.py`). Times are nanoseconds.
+/// Statistics of records, equal to Python's (`benchmark/statistics/summaries.py`). Times are nanoseconds.
 public enum Statistics {
     /// The middle value, or the mean of both. Zero of none.
     public static func median(_ values: [Double]) -> Double {

@@ -34,7 +34,7 @@ public struct Invalidity: Equatable, Sendable {
     public var fix: String { code.fix }
 }
 
-/// The gates of `benchmark/validity.py`, worded alike.
+/// The gates of `benchmark/records/validity.py`, worded alike.
 public struct Gates: Equatable, Sendable {
     private static let othersShare = 1.0 / 8
 

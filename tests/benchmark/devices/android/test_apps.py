@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.devices.android.exit_info import Ending, parse_exits
-from benchmark.devices.android.instrumentation import RESULT_OK, parse_instrumentation
-from benchmark.devices.android.packages import parse_install, parse_package_path
+from pocketclip.benchmark.platforms.android.exit_info import Ending, parse_exits
+from pocketclip.benchmark.platforms.android.instrumentation import RESULT_OK, parse_instrumentation
+from pocketclip.benchmark.platforms.android.packages import parse_install, parse_package_path
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.devices.android.keyguard import parse_locked
-from benchmark.devices.android.power import Battery, parse_battery, parse_power_saver, parse_stay_on
-from benchmark.devices.android.properties import android_facts, parse_properties
-from benchmark.devices.android.storage import parse_free_bytes
-from benchmark.devices.android.thermal import parse_thermal
+from pocketclip.benchmark.platforms.android.keyguard import parse_locked
+from pocketclip.benchmark.platforms.android.power import Battery, parse_battery, parse_power_saver, parse_stay_on
+from pocketclip.benchmark.platforms.android.properties import android_facts, parse_properties
+from pocketclip.benchmark.platforms.android.storage import parse_free_bytes
+from pocketclip.benchmark.platforms.android.thermal import parse_thermal
 
 PIXEL_8_API_35 = """\
 [ro.board.platform]: [zuma]

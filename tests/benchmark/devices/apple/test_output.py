@@ -7,11 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.devices.apple import devicectl_output, pymobiledevice_output
-from benchmark.devices.apple.announced import is_ending, read_console
-from benchmark.devices.apple.faults import FAULTS, fault_error, refusal
-from benchmark.devices.apple.phone import InstalledApp, PhoneState
-from benchmark.errors import (
+from pocketclip.benchmark.errors import (
     AppMissingError,
     AppSigningError,
     BenchmarkError,
@@ -23,6 +19,10 @@ from benchmark.errors import (
     ScreenLockedError,
     TransportError,
 )
+from pocketclip.benchmark.platforms.apple import devicectl_output, pymobiledevice_output
+from pocketclip.benchmark.platforms.apple.announced import is_ending, read_console
+from pocketclip.benchmark.platforms.apple.faults import FAULTS, fault_error, refusal
+from pocketclip.benchmark.platforms.apple.phone import InstalledApp, PhoneState
 
 HARDWARE = {"platform": "iOS", "productType": "iPhone16,1", "udid": "00008130-00AA", "reality": "physical"}
 BUNDLE = "org.pocketclip.PocketCLIP"

@@ -14,18 +14,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.devices.apple.mac_device import MacDevice
-from benchmark.devices.apple.phone import ListedPhone
-from benchmark.devices.apple.watched import run_watched
-from benchmark.devices.apple.ways import WayName, choose_way, find_phone, fits
-from benchmark.devices.opening import open_device
-from benchmark.devices.table import DeviceEntry, Match, TransportName, load_table
-from benchmark.errors import AppMissingError, AppSigningError, DeviceUnsupportedError, MissingProgramError
-from benchmark.option_values import CORE_ML_ACCELERATORS
-from benchmark.phone_app.iphone_package import IPhonePackage, find_package
-from benchmark.records import DEVICE_DEFAULT, RunSettings
-from export.precision import TargetName
-from export.runtimes import COMPUTE_UNITS, CoreMLSession
+from pocketclip.benchmark.devices.attached_iphones import find_phone, fits
+from pocketclip.benchmark.devices.mac_device import MacDevice
+from pocketclip.benchmark.devices.opening import open_device
+from pocketclip.benchmark.devices.table import DeviceEntry, Match, TransportName, load_table
+from pocketclip.benchmark.errors import AppMissingError, AppSigningError, DeviceUnsupportedError, MissingProgramError
+from pocketclip.benchmark.phone_app.iphone_package import IPhonePackage, find_package
+from pocketclip.benchmark.platforms.apple.phone import ListedPhone
+from pocketclip.benchmark.platforms.apple.watched import run_watched
+from pocketclip.benchmark.platforms.apple.ways import WayName, choose_way
+from pocketclip.benchmark.records.accelerators import CORE_ML_ACCELERATORS
+from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, RunSettings
+from pocketclip.export.precision import TargetName
+from pocketclip.export.runtimes import COMPUTE_UNITS, CoreMLSession
 
 PHONE = ListedPhone("00008130-000A", "core", "iPhone16,1", "Jo's", "iOS 18.1", True, True)
 ENTRY = DeviceEntry("my-phone", "mine", TransportName.IOS, Match(products=("iPhone16,1",)))

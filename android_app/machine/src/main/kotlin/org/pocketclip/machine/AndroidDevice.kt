@@ -30,7 +30,7 @@ fun androidDevice(context: Context, cpuinfo: File = File("/proc/cpuinfo")): Devi
     )
 }
 
-/** The instruction sets that matter to inference, named as `benchmark/host.py` names them; those of the first core. */
+/** The instruction sets that matter to inference, named as `benchmark/platforms/host.py` names them; those of the first core. */
 internal fun instructionSets(cpuinfo: File): List<String> {
     val flags = try {
         cpuinfo.useLines { lines ->

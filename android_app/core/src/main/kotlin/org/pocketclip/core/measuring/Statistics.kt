@@ -5,7 +5,7 @@ import kotlin.math.floor
 import org.pocketclip.core.records.Launch
 
 /**
- * Steady latency of some launches, as Python's `benchmark.statistics.summarize_latency` gives it.
+ * Steady latency of some launches, as Python's `benchmark.statistics.summaries.summarize_latency` gives it.
  *
  * Percentiles and [madNs] (median absolute deviation) pool the samples of all launches; [launchMedianNs] is the median of
  * the launches' medians, [launchSpread] their range as a share of it.

@@ -8,7 +8,7 @@ import org.pocketclip.core.records.Launch
 import org.pocketclip.core.records.MachineState
 
 /**
- * Conditions under which a time may not be ranked, as Python's `benchmark.validity` has them; what a device does not tell
+ * Conditions under which a time may not be ranked, as Python's `benchmark.records.validity` has them; what a device does not tell
  * is not held against it.
  *
  * @param logicalCores of the device: the more it has, the more other programs may take.

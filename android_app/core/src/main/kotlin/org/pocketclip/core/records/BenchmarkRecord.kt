@@ -90,7 +90,7 @@ data class RuntimeFacts(
     @SerialName("accelerator_observed") val acceleratorObserved: String?,
 )
 
-/** What was asked for; each as Python's `benchmark.records.RunSettings`. */
+/** What was asked for; each as Python's `benchmark.records.benchmark.RunSettings`. */
 @Serializable
 data class RunSettings(
     val threads: Int = 1,

@@ -12,7 +12,7 @@ data class Minute(
 
 /**
  * One process: what it took, in the order in which it happened. Field for field as Python's
- * `benchmark.launch_records.Launch`, which explains each; null is what the device does not tell.
+ * `benchmark.records.launch.Launch`, which explains each; null is what the device does not tell.
  *
  * @property during the machine after each block of steady inferences.
  */

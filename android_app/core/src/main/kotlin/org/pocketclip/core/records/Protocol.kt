@@ -6,7 +6,7 @@ import org.pocketclip.core.runtime.Accelerator
 import org.pocketclip.core.runtime.ElementType
 import org.pocketclip.core.runtime.LoadMode
 
-/** The version of jobs that this program takes; as Python's `benchmark.protocol.JOB_VERSION`. */
+/** The version of jobs that this program takes; as Python's `benchmark.runners.protocol.JOB_VERSION`. */
 const val JOB_VERSION = 3
 
 /** The version of the results that it gives. */

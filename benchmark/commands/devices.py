@@ -1,0 +1,146 @@
+"""`pocketclip devices`: what is attached and known, what a device lacks, and the emulated phone's life.
+
+Heavy imports live inside the functions: `--help` must not wait for them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pocketclip.benchmark.commands.options import DevicesOption
+from pocketclip.models.terminal import command_line
+from pocketclip.models.untrusted.printable import printable_line
+
+if TYPE_CHECKING:
+    from pocketclip.benchmark.arm64.phone import Phone
+
+NameArgument = Annotated[str, typer.Argument(help="A device's name; `pocketclip devices` lists them.")]
+
+devices_app = typer.Typer(help="Lists devices, checks them, and keeps the emulated phone.")
+
+
+@devices_app.callback(invoke_without_command=True)
+def devices_command(context: typer.Context, devices: DevicesOption = None) -> None:
+    """Lists what is attached and what is known."""
+    context.obj = devices
+    if context.invoked_subcommand is None:
+        _list(devices)
+
+
+@devices_app.command("list")
+def list_command(context: typer.Context, devices: DevicesOption = None) -> None:
+    """Lists what is attached and what is known, as `devices` alone does."""
+    _list(devices or context.obj)
+
+
+def _list(devices: Path | None) -> None:
+    from pocketclip.benchmark.devices.attached import list_attached
+    from pocketclip.benchmark.devices.table import load_table
+    from pocketclip.models.terminal.table import TerminalTable, name_column, word_column
+
+    table = load_table(devices)
+    found, notes = list_attached(table)
+    attached = TerminalTable(
+        columns=(name_column("device"), word_column("by"), name_column("identity"), word_column("state")),
+        rows=[(each.name or "(not known)", each.transport, each.identity, each.state) for each in found],
+        title="attached",
+    )
+    known = TerminalTable(
+        columns=(
+            name_column("name"),
+            word_column("device"),
+            word_column("by"),
+            word_column("SoC"),
+            word_column("cores", spare=1),
+        ),
+        rows=[
+            (
+                entry.name,
+                entry.title,
+                entry.transport,
+                entry.soc or "",
+                " + ".join(f"{cluster.count}x {cluster.core}" for cluster in entry.cores),
+            )
+            for entry in table.values()
+        ],
+        title="known",
+    )
+    console = command_line.console()
+    console.print(attached)
+    console.print()
+    console.print(known)
+    for note in notes:
+        command_line.note(note)
+
+
+@devices_app.command("doctor", no_args_is_help=True)
+def doctor_command(
+    context: typer.Context,
+    name: NameArgument,
+    app: Annotated[Path | None, typer.Option("--app", help="The measuring app for phones, as for bench.")] = None,
+    devices: DevicesOption = None,
+) -> None:
+    """Checks a device's preconditions and says what to do about those that are not met."""
+    from pocketclip.benchmark.devices.doctor import examine
+    from pocketclip.benchmark.devices.table import find_entry, load_table
+    from pocketclip.benchmark.errors import DeviceUnfitError
+
+    failed = 0
+    for finding in examine(find_entry(name, load_table(devices or context.obj)), app):
+        failed += not finding.met
+        # What a device says of itself is in it.
+        detail = printable_line(finding.detail)
+        print(f"{'ok' if finding.met else 'failed':<7} {finding.precondition}: {detail}", flush=True)
+        if finding.fix is not None:
+            print(f"        fix: {printable_line(finding.fix)}", flush=True)
+    if failed:
+        raise DeviceUnfitError(f"{name}: {failed} of its preconditions are not met; see above")
+
+
+@devices_app.command("create", no_args_is_help=True)
+def create_command(context: typer.Context, name: NameArgument) -> None:
+    """Makes the emulated phone, once; about 250 MB come from the network."""
+    from pocketclip.benchmark.arm64.root import ensure_root
+
+    _phone(context, name)
+    print(ensure_root(command_line.note).root)
+
+
+@devices_app.command("start", no_args_is_help=True)
+def start_command(context: typer.Context, name: NameArgument) -> None:
+    """Starts the emulated phone, and prints how adb reaches it."""
+    phone = _phone(context, name)
+    phone.start()
+    print(f"ADB_SERVER_SOCKET={phone.server}")
+    command_line.note(f"{name} runs; with that variable, `adb shell` is a shell in it")
+
+
+@devices_app.command("stop", no_args_is_help=True)
+def stop_command(context: typer.Context, name: NameArgument) -> None:
+    """Stops the emulated phone and all that runs in it."""
+    command_line.note(f"{name} is stopped" if _phone(context, name).stop() else f"{name} did not run")
+
+
+@devices_app.command("delete", no_args_is_help=True)
+def delete_command(context: typer.Context, name: NameArgument) -> None:
+    """Stops the emulated phone and removes it from the cache."""
+    command_line.note(f"{name} is deleted" if _phone(context, name).delete() else f"there was no {name}")
+
+
+def _phone(context: typer.Context, name: str) -> Phone:
+    from pocketclip.benchmark.arm64.phone import find_phone
+    from pocketclip.benchmark.devices.table import TransportName, find_entry, load_table
+    from pocketclip.benchmark.errors import DeviceUnsupportedError
+    from pocketclip.models.errors import choices
+
+    table = load_table(context.obj)
+    if find_entry(name, table).transport is not TransportName.EMULATOR:
+        emulated = [entry.name for entry in table.values() if entry.transport is TransportName.EMULATOR]
+        raise DeviceUnsupportedError(
+            f"{name} is no emulated phone, so that it cannot be made, started, stopped or deleted; "
+            f"choose from: {choices(emulated)}"
+        )
+    return find_phone()

@@ -1,0 +1,160 @@
+"""`python -m pocketclip.benchmark.commands.matrix`: the table of `docs/matrix.md`, from artefacts
+and the records of their benches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pocketclip.benchmark.commands.options import DEFAULT_STORE, StoreOption
+from pocketclip.models.terminal import command_line
+
+if TYPE_CHECKING:
+    from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+    from pocketclip.export.artifact.reading import Artifact
+
+HEADINGS = (
+    "target",
+    "precision",
+    "tower",
+    "size, MB",
+    "cosine, mean",
+    "cosine, min",
+    "top-1",
+    "parity",
+    "p50, ms",
+    "ops outside",
+    "time outside",
+    "lint",
+)
+INTRODUCTION = """# The export matrix
+
+`make matrix` exports every target at every precision, both towers, proves each artefact, times those whose runtime runs
+on this computer (one thread), and writes this page. Sizes are those of the model files; cosines and top-1 compare with
+PyTorch in fp32 on 256 scenes and 11 photographs; lint codes are explained in [lint.md](lint.md). Core ML's values are
+proven by the reference executor, which has no latency of its own. *Ops outside* and *time outside* are what no delegate
+runs of XNNPACK's formats: calls in an inference, their share of the ops' measured time, and the costliest by op (from a
+pass of its own; see [method.md](method.md)). A time with * was measured beside other programs and may not be ranked.
+`mobileclip_s0` has fresh weights, since none could be fetched where this was made: its embeddings lie close together,
+and its top-1 says little."""
+# Of the ops outside, those that are named, and from what share of the time.
+_NAMED_OPS = 3
+_LEAST_SHARE = 0.001
+
+app = command_line.new_app("pocketclip.benchmark.commands.matrix", "Tabulates an export matrix in Markdown.")
+
+
+@app.command(no_args_is_help=True)
+def matrix_command(
+    artifact: Annotated[list[Path], typer.Argument(help="Folders of artefacts, one for each model.")],
+    store: StoreOption = DEFAULT_STORE,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; by default the table is printed.")] = None,
+) -> None:
+    """Writes one table per folder: sizes, agreement with PyTorch, and times where a bench measured them."""
+    from pocketclip.benchmark.store import open_store
+    from pocketclip.export.artifact.reading import find_artifacts
+    from pocketclip.models import atomic
+
+    with open_store(store, create=False) as records:
+        latest = {record.artifact.sha256: record for record in records.benchmarks()}
+    parts = [table(find_artifacts([folder]), latest) for folder in artifact]
+    text = "\n\n".join([INTRODUCTION, *parts]) + "\n"
+    if out is None:
+        print(text, end="")
+    else:
+        with atomic.storage_errors(out):
+            out.write_text(text, encoding="utf-8")
+        command_line.note(f"wrote {out}")
+
+
+def table(artifacts: Sequence[Artifact], records: dict[str, BenchmarkRecord]) -> str:
+    """The artefacts of one model as Markdown; `records` are the latest by the artefact's hash."""
+    ordered = sorted(artifacts, key=_rank)
+    name = ordered[0].manifest.model.name
+    passed = sum(each.manifest.parity is not None and each.manifest.parity.passed for each in ordered)
+    timed = [records[each.manifest.sha256] for each in ordered if each.manifest.sha256 in records]
+    machines = dict.fromkeys(f"{record.device.cpu} ({record.device.logical_cores} cores)" for record in timed)
+    timed_on = f" Timed on {', '.join(machines)}." if machines else ""
+    lines = [
+        f"## {name}",
+        "",
+        f"{passed} of {len(ordered)} artefacts are within their budgets.{timed_on}",
+        "",
+        f"| {' | '.join(HEADINGS)} |",
+        "|" + "---|" * len(HEADINGS),
+    ]
+    lines += (f"| {' | '.join(row)} |" for row in _rows(ordered, records))
+    return "\n".join(lines)
+
+
+def _rows(artifacts: Sequence[Artifact], records: dict[str, BenchmarkRecord]) -> Iterator[tuple[str, ...]]:
+    from pocketclip.benchmark.statistics import formatting
+
+    for each in artifacts:
+        manifest, parity = each.manifest, each.manifest.parity
+        size = formatting.without_unit(formatting.megabytes(manifest.model_size_bytes))
+        agreement = ("", "", "", "unproved")
+        if parity is not None:
+            top1 = formatting.percent(parity.top1_agreement)
+            verdict = "passed" if parity.passed else "**failed**"
+            agreement = (formatting.cosine(parity.cosine_mean), formatting.cosine(parity.cosine_min), top1, verdict)
+        codes = " ".join(dict.fromkeys(finding.code for finding in manifest.lint))
+        scheme = manifest.scheme.removeprefix(f"{manifest.target}-")
+        record = records.get(manifest.sha256)
+        measured = (_p50(record), *_outside(record))
+        yield (manifest.target, scheme, manifest.tower, size, *agreement, *measured, codes)
+
+
+def _p50(record: BenchmarkRecord | None) -> str:
+    from pocketclip.benchmark.records.benchmark import Status
+    from pocketclip.benchmark.statistics import formatting
+
+    if record is None or record.status is not Status.MEASURED:
+        return formatting.UNKNOWN
+    return formatting.without_unit(formatting.timings(record)[0]) + ("*" if record.invalid else "")
+
+
+def _outside(record: BenchmarkRecord | None) -> tuple[str, str]:
+    """Calls outside delegates in an inference, and their share of the time by op; empty without delegates."""
+    from pocketclip.benchmark.statistics.summaries import delegates, share_outside_delegates
+
+    profile = None if record is None else record.profile
+    if profile is None or not delegates(profile):
+        return "", ""
+    inferences, total = len(profile.inference_ns), sum(each.total_ns for each in profile.ops)
+    outside: dict[str, int] = {}
+    calls = 0
+    for each in profile.ops:
+        if each.delegate is None:
+            outside[each.op] = outside.get(each.op, 0) + each.total_ns
+            calls += each.calls
+    costly = sorted(outside.items(), key=lambda item: -item[1])[:_NAMED_OPS]
+    named = ", ".join(f"{op} {spent / total:.1%}" for op, spent in costly if spent / total >= _LEAST_SHARE)
+    share = f"{share_outside_delegates(profile):.1%}"
+    return str(calls // inferences), f"{share} ({named})" if named else share
+
+
+def _rank(artifact: Artifact) -> tuple[int, int, str, int]:
+    from pocketclip.export.precision import Precision, Tower
+    from pocketclip.export.targets import TARGETS
+
+    manifest = artifact.manifest
+    return (
+        list(TARGETS).index(manifest.target),
+        list(Precision).index(manifest.precision),
+        manifest.scheme,
+        list(Tower).index(manifest.tower),
+    )
+
+
+def main() -> None:
+    """Runs the program."""
+    command_line.run(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""What is compared: the converters' plain calls on a tower, and our exports of it."""

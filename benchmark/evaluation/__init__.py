@@ -1,0 +1,1 @@
+"""Accuracy on data sets: who is judged, how, and what is recorded."""

@@ -1,0 +1,1 @@
+"""Statistics of records: summaries, verdicts, and how both are written."""

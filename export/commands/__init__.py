@@ -1,0 +1,1 @@
+"""The commands of exporting: each file reads options, calls the layers below and prints."""

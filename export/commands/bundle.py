@@ -1,0 +1,177 @@
+"""The `bundle` and `selftest` commands."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pocketclip.models.terminal import command_line
+
+if TYPE_CHECKING:
+    from pocketclip.export.bundle.manifest import Bundle
+    from pocketclip.export.bundle.selftest import SelfTestReport
+    from pocketclip.models.terminal.table import TerminalTable
+
+
+def bundle_command(
+    image: Annotated[Path, typer.Option("--image", help="Folder of the image tower's artefact.")],
+    text: Annotated[
+        Path, typer.Option("--text", help="Folder of the text tower's, of any target and precision; same weights.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The bundle's folder.")] = Path("clip.bundle"),
+    labels: Annotated[
+        str | None, typer.Option("--labels", help='Labels to embed: "a red circle,a blue square".')
+    ] = None,
+    labels_file: Annotated[Path | None, typer.Option("--labels-file", help="One label a line, UTF-8.")] = None,
+    templates: Annotated[
+        str | None,
+        typer.Option("--templates", help="openai (80), simple (7), scenes, or a file; by default what fits the model."),
+    ] = None,
+    weights_licence: Annotated[
+        str | None, typer.Option("--weights-licence", help="Licence of the model's weights, e.g. MIT.")
+    ] = None,
+    allow_failed: Annotated[
+        bool, typer.Option("--allow-failed", help="Take artefacts that missed their parity budget.")
+    ] = False,
+    allow_untrained: Annotated[
+        bool, typer.Option("--allow-untrained", help="Take random weights: for measuring latency and nothing else.")
+    ] = False,
+) -> None:
+    """Puts both towers, tokenizer, preprocessing, label embeddings and self-test data into one folder for an app."""
+    from pocketclip.export.bundle.prompts import read_labels
+
+    names = read_labels(labels, labels_file)
+
+    from pocketclip.export import foreign
+    from pocketclip.export.artifact.reading import load_artifact
+    from pocketclip.export.bundle.writing import BundleRequest, run_towers, write_bundle
+    from pocketclip.models.reading_child import Child
+
+    request = BundleRequest(
+        load_artifact(image), load_artifact(text), names, templates, weights_licence, allow_failed, allow_untrained
+    )
+    # An artefact from elsewhere may crash what runs it, whatever its hashes say.
+    with command_line.progress() as progress, Child() as child:
+        task = progress.add_task("prompts embedded", total=None)
+        run = partial(
+            foreign.run,
+            child,
+            run_towers,
+            about=f"{image} or {text}",
+            files=[each.model_path for each in (request.image, request.text)],
+            on_sign=lambda count: progress.advance(task, count),
+        )
+        bundle = write_bundle(request, out, run)
+    _print_bundle(out, bundle)
+
+
+def selftest_command(
+    path: Annotated[Path, typer.Argument(help="A bundle's folder.")],
+    json_: Annotated[bool, typer.Option("--json", help="Print the report as JSON instead of a table.")] = False,
+) -> None:
+    """Checks a bundle and runs it: files, preprocessing, tokenizer, towers and label ranking against golden data."""
+    from pocketclip.export import foreign
+    from pocketclip.export.bundle.reading import read_bundle
+    from pocketclip.export.bundle.selftest import self_test
+    from pocketclip.export.commands.untrained import warn_of_bundle
+    from pocketclip.export.errors import SelfTestError
+    from pocketclip.models import documents
+    from pocketclip.models.reading_child import Child
+
+    opened = read_bundle(path)
+    warn_of_bundle(opened)
+    files = [opened.model_path(tower) for tower in (opened.manifest.image, opened.manifest.text)]
+    # What a bundle from elsewhere holds may crash what runs it.
+    with Child() as child:
+        report = foreign.run(child, self_test, opened, about=str(path), files=files)
+    if json_:
+        typer.echo(documents.to_json(report), nl=False)
+    else:
+        _print_report(path, report)
+    if not report.passed:
+        raise SelfTestError(
+            f"{path}: {report.failures} of {len(report.checks)} checks failed: this bundle does not give its golden "
+            "outputs here; do not ship it, and make it again from artefacts that pass `pocketclip bench`"
+        )
+
+
+def _print_bundle(out: Path, bundle: Bundle) -> None:
+    from pocketclip.export.bundle.licences import WEIGHTS_PART
+
+    console = command_line.console()
+    console.print(towers_table(out, bundle))
+    count = 0 if bundle.labels is None else len(bundle.labels.names)
+    total = sum(entry.size_bytes for entry in bundle.files)
+    console.print(
+        f"{count} labels in {len(bundle.templates.texts)} templates ({bundle.templates.name}); "
+        f"{len(bundle.files)} files, {total / 1e6:.2f} MB",
+        highlight=False,
+        soft_wrap=True,
+    )
+    weights = next(note for note in bundle.licences if note.part == WEIGHTS_PART)
+    console.print(f"licence of the weights: {weights.licence} ({weights.source})", highlight=False, soft_wrap=True)
+
+
+def _print_report(path: Path, report: SelfTestReport) -> None:
+    console = command_line.console()
+    console.print(checks_table(path, report))
+    for name, here, same in (("image", report.image, report.image_same), ("text", report.text, report.text_same)):
+        told = "as the golden outputs" if same else "the golden outputs come from another runtime or processor"
+        console.print(f"{name}: {here.runtime} on {here.machine}: {told}", highlight=False, soft_wrap=True)
+
+
+def towers_table(out: Path, bundle: Bundle) -> TerminalTable:
+    """Both towers of a bundle."""
+    from pocketclip.models.terminal.table import TerminalTable, figure_columns, label_column, name_column, word_column
+    from pocketclip.models.untrusted.printable import printable_path
+
+    rows = [
+        (
+            name,
+            tower.target,
+            tower.precision,
+            tower.requires or "unknown",
+            f"{sum(each.size_bytes for each in bundle.files if each.path.startswith(f'{name}/')) / 1e6:.2f}",
+        )
+        for name, tower in (("image", bundle.image), ("text", bundle.text))
+    ]
+    columns = (
+        label_column("tower"),
+        name_column("target"),
+        name_column("precision"),
+        word_column("runs on"),
+        *figure_columns("size, MB"),
+    )
+    return TerminalTable(columns, rows, title=f"{printable_path(out)}: {bundle.model.name}")
+
+
+def checks_table(path: Path, report: SelfTestReport) -> TerminalTable:
+    """Every check of a self-test; why its bound is what it is has room on wide terminals alone."""
+    from pocketclip.models.terminal.table import TerminalTable, figure_columns, label_column, word_column
+    from pocketclip.models.untrusted.printable import printable_path
+
+    rows = [
+        (
+            check.part,
+            check.name,
+            str(check.samples),
+            "none" if check.value is None else f"{check.value:.6g}",
+            f"{check.limit} {check.bound:.6g}",
+            "pass" if check.passed else "FAIL",
+            check.basis if check.note is None else f"{check.basis}; {check.note}",
+        )
+        for check in report.checks
+    ]
+    columns = (
+        label_column("part"),
+        word_column("check"),
+        *figure_columns("samples", spare=2),
+        *figure_columns("value"),
+        label_column("bound"),
+        label_column("result"),
+        word_column("because", spare=1 if report.passed else 0),
+    )
+    return TerminalTable(columns, rows, title=f"{printable_path(path)}: {report.model}")

@@ -1,0 +1,159 @@
+"""The `inspect` command: what is inside a Core ML package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pocketclip.models.terminal import command_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pocketclip.export.coreml_reference.package_report import FunctionReport, Inspection, PackageReport
+    from pocketclip.models.terminal.table import TerminalTable
+
+# Of the specification a package is written in, the oldest system that reads it.
+_SYSTEMS = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18", 10: "iOS 26"}
+
+
+def inspect_command(
+    path: Annotated[
+        Path, typer.Argument(help="A .mlpackage, a .pte for Core ML, ours or not, or the folder of an artefact.")
+    ],
+) -> None:
+    """Prints ops, precisions, sizes and predicted Neural Engine trouble spots of a Core ML model."""
+    from pocketclip.export import foreign
+    from pocketclip.models.reading_child import Child
+
+    model, ours = _model(path)
+    with Child() as child:
+        report = foreign.read(child, _report, model, ours, about=model, files=[model])
+    _print(path, report)
+
+
+def _model(path: Path) -> tuple[Path, bool]:
+    """The package or `.pte` that is meant, and whether it is of an artefact of ours.
+
+    Raises:
+        ArtifactNotFoundError: there is no such path.
+        ArtifactError: it is neither, or the artefact is for another target.
+    """
+    from pocketclip.export.artifact.manifest import MANIFEST_NAME
+    from pocketclip.export.artifact.reading import load_artifact
+    from pocketclip.export.errors import ArtifactError, ArtifactNotFoundError
+    from pocketclip.export.lint.readers import READERS
+    from pocketclip.export.precision import TargetName
+
+    if not path.exists():
+        raise ArtifactNotFoundError(f"{path} does not exist; name a .mlpackage, or the folder of an artefact")
+    if path.suffix == ".mlpackage" or (path.suffix == ".pte" and path.is_file()):
+        return path, False
+    if path.suffix in READERS:
+        raise ArtifactError(f"{path} is no Core ML package, and only those can be inspected; try `pocketclip lint`")
+    if not (path / MANIFEST_NAME).is_file():
+        raise ArtifactError(f"{path} is no .mlpackage folder, and holds no artefact; name one of them")
+    artifact = load_artifact(path)
+    if artifact.manifest.target not in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
+        raise ArtifactError(
+            f"{path} is an artefact of target {artifact.manifest.target}; only Core ML packages can be inspected"
+        )
+    return artifact.model_path, True
+
+
+def _report(model: Path, ours: bool) -> PackageReport:
+    """Reads the file, in the child process."""
+    from pocketclip.export.errors import ArtifactCorruptError
+    from pocketclip.export.targets.converter_noise import quiet_loggers
+
+    quiet_loggers()
+    from pocketclip.export.inspection import report_on_delegate, report_on_package
+
+    try:
+        return report_on_delegate(model) if model.suffix == ".pte" else report_on_package(model)
+    except ArtifactCorruptError as error:
+        if not ours:
+            raise
+        raise ArtifactCorruptError(f"{error}; export it again") from error
+
+
+def _print(path: Path, report: PackageReport) -> None:
+    from pocketclip.models.untrusted.printable import printable_path
+
+    console = command_line.console()
+    system = _SYSTEMS.get(report.specification, f"specification {report.specification}")
+    console.print(f"{printable_path(path)}: ML program for {system} and later", soft_wrap=True)
+    if len(report.functions) > 1:
+        _print_line(console, f"functions: {', '.join(function.name for function in report.functions)}")
+    for place, function in enumerate(report.functions):
+        if len(report.functions) > 1:
+            _print_line(console, f"function {function.name}" + (" (runs by default)" if place == 0 else ""))
+        _print_function(console, function)
+
+
+def _print_function(console: Console, function: FunctionReport) -> None:
+    for kind, specs in (("input", function.inputs), ("output", function.outputs)):
+        for spec in specs:
+            _print_line(console, f"  {kind} {spec}")
+    inspection = function.inspection
+    console.print(ops_table(inspection))
+    console.print(weights_table(inspection))
+    if inspection.unknown_ops:
+        _print_line(console, f"the reference executor lacks: {', '.join(inspection.unknown_ops)}")
+    else:
+        console.print("the reference executor knows every op")
+    console.print("Neural Engine, by documented rules; only a device can tell:")
+    for prediction in function.predictions:
+        _print_line(console, f"  {prediction}")
+    if not function.predictions:
+        console.print("  no trouble spot predicted")
+
+
+def _print_line(console: Console, text: str) -> None:
+    """Text of a file from outside, in one line."""
+    from pocketclip.models.untrusted.printable import printable_line
+
+    console.print(printable_line(text), soft_wrap=True)
+
+
+def ops_table(inspection: Inspection) -> TerminalTable:
+    """Ops of a function, with their results' types and their share of the weights."""
+    from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column, word_column
+
+    total = max(1, sum(op.weight_bytes for op in inspection.ops))
+    columns = (
+        name_column("op"),
+        *figure_columns("count"),
+        word_column("results", spare=1),
+        *figure_columns("weights,\nMB", "share"),
+    )
+    rows = [
+        (
+            op.op_type if op.known else f"{op.op_type} (unknown)",
+            str(op.count),
+            ", ".join(f"{name} {count}" for name, count in op.precisions),
+            f"{op.weight_bytes / 1e6:.3f}" if op.weight_bytes else "",
+            f"{op.weight_bytes / total:.0%}" if op.weight_bytes else "",
+        )
+        for op in inspection.ops
+    ]
+    return TerminalTable(columns, rows, title="Ops")
+
+
+def weights_table(inspection: Inspection) -> TerminalTable:
+    """In which forms weights are stored."""
+    from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column
+
+    columns = (
+        name_column("stored as"),
+        *figure_columns("count", "size,\nMB"),
+        *figure_columns("values", spare=1),
+        *figure_columns("bits a\nvalue"),
+    )
+    rows = [
+        (form.form, str(form.count), f"{form.stored_bytes / 1e6:.3f}", f"{form.values:,}", f"{form.bits:.2f}")
+        for form in inspection.weights
+    ]
+    return TerminalTable(columns, rows, title="Weights")

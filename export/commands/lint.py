@@ -1,0 +1,178 @@
+"""The `lint` command: rules with codes about models, artefacts and model files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pocketclip.models.terminal import command_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pocketclip.export.errors import ArtifactError
+    from pocketclip.export.lint.run import Linted
+    from pocketclip.models.terminal.table import TerminalTable
+
+    Faults = list[tuple[str, ArtifactError]]
+
+_MOST_NAMES = 4
+
+
+def lint_command(
+    subject: Annotated[
+        str,
+        typer.Argument(
+            help="A model, an artefact or a folder of them, or a .onnx, .tflite, .pte or .mlpackage.",
+            show_default=False,
+        ),
+    ] = "",
+    changes: command_line.ChangesOption = None,
+    weights: command_line.WeightsOption = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", help="Code of a rule to leave out, e.g. PC011. Repeatable.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON on stdout.")] = False,
+    list_rules: Annotated[bool, typer.Option("--list", help="Show all rules with reason and fix.")] = False,
+) -> None:
+    """Checks a model or artefact against rules with codes; exit code 1 where an error is found."""
+    if list_rules:
+        _print_rules()
+        return
+
+    from pocketclip.export.artifact.lint_finding import Severity
+    from pocketclip.export.lint.run import parse_codes
+
+    ignored = parse_codes(ignore or [])
+    found, faults = _lint(subject, changes or [], weights)
+    linted = [
+        replace(each, findings=tuple(finding for finding in each.findings if finding.code not in ignored))
+        for each in found
+    ]
+    if linted or len(faults) > 1:
+        (_print_json if as_json else _print_findings)(linted, faults)
+    if faults:
+        raise _in_one_line(faults, len(linted) + len(faults))
+    if any(finding.severity is Severity.ERROR for each in linted for finding in each.findings):
+        raise typer.Exit(1)
+
+
+def _lint(subject: str, changes: list[str], weights: str | None) -> tuple[list[Linted], Faults]:
+    """What was found, and the errors of artefacts whose files cannot be read, by label.
+
+    Raises:
+        LintRuleError: nothing was named, or --set and --weights with something that is no model.
+        UnknownModelError, ConfigError, CheckpointError: the model cannot be built.
+        ArtifactError, TargetUnavailableError: there is no such artefact or file, or its reader is not installed.
+    """
+    from pocketclip.export.errors import LintRuleError
+    from pocketclip.export.lint.run import is_model_file, lint_model, summary, summary_of_artifact, summary_of_file
+    from pocketclip.export.targets.converter_noise import quiet_loggers
+    from pocketclip.models.registry import MODELS, choose_model
+    from pocketclip.models.run_folder import is_run_folder
+
+    if not subject:
+        raise LintRuleError("name a model, an artefact or a model file; --list shows the rules")
+    path = Path(subject)
+    on_disk = is_model_file(path) or (path.is_dir() and subject not in MODELS and not is_run_folder(path))
+    if on_disk and (changes or weights):
+        raise LintRuleError(f"--set and --weights are for models; {subject} is a file or folder")
+    if is_model_file(path):
+        return _lint_files(summary_of_file, [(str(path), path, path)])
+    if on_disk:
+        from pocketclip.export.artifact.reading import find_artifacts
+
+        artifacts = find_artifacts([path])
+        return _lint_files(summary_of_artifact, [(each.label, each, each.model_path) for each in artifacts])
+    quiet_loggers()
+    chosen = choose_model(subject, changes, weights)
+    return [summary(*each) for each in lint_model(chosen.config, chosen.weights, chosen.cautions)], []
+
+
+def _lint_files(
+    function: Callable[..., Linted], subjects: list[tuple[str, object, Path]]
+) -> tuple[list[Linted], Faults]:
+    """Reads each file in the same child process; one that cannot be read costs no other's findings."""
+    from pocketclip.export import foreign
+    from pocketclip.export.errors import ArtifactError
+    from pocketclip.models.reading_child import Child
+
+    found: list[Linted] = []
+    faults: Faults = []
+    with Child() as child:
+        for label, subject, path in subjects:
+            try:
+                found.append(foreign.read(child, function, subject, about=path, files=[path]))
+            except ArtifactError as error:
+                faults.append((label, error))
+    return found, faults
+
+
+def _in_one_line(faults: Faults, count: int) -> ArtifactError:
+    from pocketclip.export.errors import ArtifactError
+
+    if count == 1:
+        return faults[0][1]
+    return ArtifactError(f"{len(faults)} of {count} artefacts cannot be read; the first: {faults[0][1]}")
+
+
+def _print_findings(linted: list[Linted], faults: Faults) -> None:
+    from pocketclip.export.artifact.lint_finding import Severity
+    from pocketclip.export.lint.subject import listed
+    from pocketclip.models.untrusted.printable import printable_line
+
+    console = command_line.console()
+
+    def write(text: str, style: str = "") -> None:
+        console.print(printable_line(text), style=style, soft_wrap=True)
+
+    for each in linted:
+        write(f"{each.label}: {f'{len(each.findings)} found' if each.findings else 'nothing found'}")
+        for finding in each.findings:
+            style = "red" if finding.severity is Severity.ERROR else "yellow"
+            write(f"  {finding.severity} {finding.code} {finding.where}: {finding.message}", style)
+            write(f"    fix: {finding.fix}")
+        if each.looked_at:
+            write(f"  looked at: {listed(list(each.looked_at), _MOST_NAMES)}")
+        for reason in each.not_looked_at:
+            write(f"  not looked at: {reason}")
+    for label, error in faults:
+        write(f"{label}: {error}", "red")
+
+
+def _print_json(linted: list[Linted], faults: Faults) -> None:
+    import json
+
+    from pocketclip.models import documents
+
+    content: list[dict[str, object]] = [
+        {
+            "subject": each.label,
+            "findings": [documents.to_builtin(finding) for finding in each.findings],
+            "looked_at": each.looked_at,
+            "not_looked_at": each.not_looked_at,
+        }
+        for each in linted
+    ]
+    content += [
+        {"subject": label, "findings": [], "looked_at": [], "not_looked_at": [str(error)], "error": str(error)}
+        for label, error in faults
+    ]
+    # Control characters and text beyond ASCII are written as escapes.
+    typer.echo(json.dumps(content, indent=2, allow_nan=False))
+
+
+def _print_rules() -> None:
+    command_line.console().print(rules_table())
+
+
+def rules_table() -> TerminalTable:
+    """All rules: what each finds, why that matters, and what to do."""
+    from pocketclip.export.lint.rule_table import HEADINGS, rule_rows
+    from pocketclip.models.terminal.table import TerminalTable, label_column, word_column
+
+    columns = [label_column(name) if name in ("code", "severity") else word_column(name) for name in HEADINGS]
+    return TerminalTable(columns, rule_rows(), title="Lint rules")

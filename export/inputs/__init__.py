@@ -1,0 +1,1 @@
+"""Inputs for calibration and for the parity proof."""

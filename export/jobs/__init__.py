@@ -1,0 +1,1 @@
+"""Export jobs: planned, bounded in memory, run in worker processes, skipped where nothing changed."""

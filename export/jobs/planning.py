@@ -1,0 +1,141 @@
+"""From the words of a command line to the jobs of an export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
+from pocketclip.export.errors import TargetUnavailableError, UnknownTargetError, UntrainedError
+from pocketclip.export.inputs.calibration import CalibrationRequest
+from pocketclip.export.job import ExportJob
+from pocketclip.export.own_samples import SampleRequest
+from pocketclip.export.passes.choices import CHOICES, check_choice
+from pocketclip.export.precision import InstructionSet, TargetName, Tower, default_instruction_set
+from pocketclip.export.targets import parse_precisions, parse_targets, probe, requirement
+from pocketclip.models.errors import choices
+from pocketclip.models.registry import FRESH_WEIGHTS, choose_model
+from pocketclip.models.terminal.command_line import parse_choice
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs asked for, and the targets of `all` that are unavailable here."""
+
+    jobs: tuple[ExportJob, ...]
+    skipped: tuple[TargetName, ...]
+
+
+def make_plan(
+    model: str,
+    changes: Sequence[str],
+    weights: str | None,
+    target: str,
+    quantize: str,
+    tower: str,
+    out: Path,
+    *,
+    calibration: CalibrationRequest,
+    raw: bool = False,
+    ios: int | None = None,
+    isa: str | None = None,
+    passes: Sequence[PassName] = (),
+    without: Sequence[str] = (),
+    fresh_weights: bool = False,
+    parity_data: SampleRequest | None = None,
+) -> Plan:
+    """The jobs for what a user names; see `pocketclip export --help` for the words.
+
+    Raises:
+        UnknownTargetError: no such target or tower, or none was named.
+        PassError: no such instruction set or pass, or a target is not made for that instruction set.
+        UnsupportedPrecisionError: a target does not offer a precision, or not for that iOS.
+        TargetUnavailableError: the packages of a target that was named are missing, or those of all.
+        UntrainedError: the model has no trained weights, and `fresh_weights` does not allow random ones.
+        UnknownModelError, ConfigError, CheckpointError: as `models.registry`.
+    """
+    if fresh_weights and weights is not None:
+        raise UntrainedError("--fresh-weights and --weights exclude each other; leave one out")
+    if not target:
+        raise UnknownTargetError(f"name a --target: {choices(TargetName)}, or all")
+    if tower not in (*Tower, "both"):
+        raise UnknownTargetError(f"there is no tower {tower!r}; choose among: {choices(Tower)}, both")
+    towers = list(Tower) if tower == "both" else [Tower(tower)]
+    chosen_model = choose_model(model, changes, FRESH_WEIGHTS if fresh_weights else weights)
+    if not chosen_model.trained and not fresh_weights:
+        raise UntrainedError(
+            f"nothing is exported: {chosen_model.untrained}. To export random weights, which are good for measuring "
+            "latency and nothing else, give --fresh-weights"
+        )
+    config, checkpoint, cautions = chosen_model.config, chosen_model.weights, chosen_model.cautions
+    chosen = None if isa is None else parse_choice(InstructionSet, "--for", isa)
+    left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
+    jobs: list[ExportJob] = []
+    skipped: list[TargetName] = []
+    for name in parse_targets(target):
+        precisions = parse_precisions(quantize, name)
+        availability = probe(name)
+        if not availability.available:
+            if target != "all":
+                raise TargetUnavailableError(
+                    f"target {name} is unavailable: {availability.reason}; add it with: {availability.install}"
+                )
+            skipped.append(name)
+            continue
+        isa_here = chosen or default_instruction_set(name)
+        if target == "all" and (name, isa_here) not in CHOICES:
+            skipped.append(name)
+            continue
+        check_choice(name, isa_here, tuple(passes))
+        for precision in precisions:
+            requirement(name, precision, ios)
+            for each in towers:
+                options = tuple(option for option in passes if each is Tower.IMAGE or option not in ON_IMAGES)
+                jobs.append(
+                    ExportJob(
+                        config,
+                        checkpoint,
+                        name,
+                        precision,
+                        each,
+                        out,
+                        calibration,
+                        raw,
+                        ios,
+                        chosen,
+                        options,
+                        left_out,
+                        cautions=cautions,
+                        parity_data=parity_data,
+                    )
+                )
+    if not jobs:
+        raise TargetUnavailableError(
+            "no target can be used here; see `pocketclip export --list` for what each one needs"
+        )
+    return Plan(tuple(jobs), tuple(skipped))
+
+
+class Gelu(StrEnum):
+    """How GELU is computed: as trained, or approximated."""
+
+    ERF = "erf"
+    TANH = "tanh"
+    SIGMOID = "sigmoid"
+
+
+def pass_options(*, byte_input: bool, channels_last: bool, gelu: str) -> tuple[PassName, ...]:
+    """The passes that options of the command line stand for.
+
+    Raises:
+        ConfigError: no such form of GELU.
+    """
+    chosen = {
+        PassName.BYTE_INPUT: byte_input,
+        PassName.CHANNELS_LAST_INPUT: channels_last,
+        PassName.TANH_GELU: parse_choice(Gelu, "--gelu", gelu) is Gelu.TANH,
+        PassName.SIGMOID_GELU: gelu == Gelu.SIGMOID,
+    }
+    return tuple(name for name, wanted in chosen.items() if wanted)

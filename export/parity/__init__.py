@@ -1,0 +1,1 @@
+"""The parity proof: measures against PyTorch, the budgets they keep, and the gates of whole CLIPs."""

@@ -1,0 +1,77 @@
+"""The `models` command: what there is, how large, how it compares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pocketclip.models.terminal import command_line
+
+if TYPE_CHECKING:
+    from pocketclip.models.complexity import ModelComplexity, TowerComplexity
+
+
+def models_command(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Models or configuration files; all models by default.", show_default=False),
+    ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Each figure also as a ratio to the first model; one model with --set, to the unchanged one.",
+        ),
+    ] = False,
+    changes: command_line.ChangesOption = None,
+) -> None:
+    """Shows the models: parameters, GFLOPs, activation memory and sizes of each tower, input size."""
+    from pocketclip.models.complexity import measure
+    from pocketclip.models.registry import MODELS, resolve_config, shipped_weights
+    from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column, word_column
+
+    configs = [resolve_config(name, changes or []) for name in names or MODELS]
+    if compare and changes and names and len(names) == 1:
+        # A changed model alone is held against the one that it was made from.
+        configs.insert(0, resolve_config(names[0]))
+    rows: list[tuple[str, ...]] = []
+    first: ModelComplexity | None = None
+    for config in configs:
+        complexity = measure(config)
+        first = first or complexity
+        for tower, counted, base in (
+            ("image", complexity.image, first.image),
+            ("text", complexity.text, first.text),
+        ):
+            figures = zip(_figures(counted), _figures(base), ("2f", "3f", "2f", "1f"), strict=True)
+            rows.append(
+                (
+                    config.name,
+                    tower,
+                    f"{counted.input_shape[-1]} {'px' if tower == 'image' else 'tokens'}",
+                    *(
+                        f"{value:.{digits}}" + (f" x{value / other:.2f}" if compare and complexity is not first else "")
+                        for value, other, digits in figures
+                    ),
+                    "shipped" if shipped_weights(config) else "yours",
+                )
+            )
+    command_line.console().print(
+        TerminalTable(
+            columns=(
+                name_column("model", group=True),
+                name_column("tower"),
+                *figure_columns("input", "params\nM", "GFLOPs"),
+                *figure_columns("activations\nMB", spare=1),
+                *figure_columns("fp32\nMB"),
+                word_column("weights"),
+            ),
+            rows=rows,
+            title="Models (branches folded; a multiply-add counts as two operations)",
+        )
+    )
+
+
+def _figures(tower: TowerComplexity) -> tuple[float, ...]:
+    return tower.parameters / 1e6, tower.flops / 1e9, tower.activation_bytes / 1e6, tower.fp32_bytes / 1e6

@@ -1,0 +1,128 @@
+"""The command `pocketclip reinforce`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from pocketclip.models.errors import ConfigError
+from pocketclip.models.terminal import command_line
+
+if TYPE_CHECKING:
+    from pocketclip.models.reinforcing.shards import ReinforceReport
+
+Kind = TypeVar("Kind", bound=StrEnum)
+
+
+def reinforce_command(
+    data: Annotated[
+        str,
+        typer.Option("--data", help="scenes:COUNT, webdataset:PATTERN, csv:FILE or folder:PATH.", show_default=False),
+    ],
+    teachers: Annotated[
+        list[str],
+        typer.Option(
+            "--teacher",
+            help="MODEL or MODEL=CHECKPOINT: a registered model, open_clip:NAME, a configuration file. Repeatable.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the shards; an interrupted run goes on there.")],
+    augmentations: Annotated[int, typer.Option("--augmentations", min=1, help="Stored per image.")] = 10,
+    synthetic: Annotated[int, typer.Option("--synthetic", min=0, help="Synthetic captions kept, at most.")] = 5,
+    samples_per_shard: Annotated[int, typer.Option("--samples-per-shard", min=1)] = 1000,
+    crop_scale: Annotated[
+        tuple[float, float], typer.Option("--crop-scale", help="Least and most of the image's area in a crop.")
+    ] = (0.08, 1.0),
+    rand_augment: Annotated[bool, typer.Option(help="Two operations of RandAugment after the crop.")] = True,
+    image_size: Annotated[
+        int | None,
+        typer.Option("--image-size", min=1, help="Shrink images to this shorter side; the side of scenes."),
+    ] = None,
+    image_format: Annotated[
+        str, typer.Option("--format", help="keep (the bytes as they come; PNG for scenes), jpg, png or webp.")
+    ] = "keep",
+    dtype: Annotated[str, typer.Option("--dtype", help="bfloat16, float16 or float32.")] = "bfloat16",
+    embeddings: Annotated[str, typer.Option("--embeddings", help="npz or pth.gz.")] = "npz",
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images a teacher sees at once.")] = 64,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that read and augment.")] = 0,
+    max_skipped: Annotated[
+        float, typer.Option("--max-skipped", min=0, max=1, help="Share of samples that may be unusable, 0 to 1.")
+    ] = 0.05,
+    device: Annotated[
+        str | None, typer.Option("--device", help="cpu or cuda; by default cuda where there is one.")
+    ] = None,
+    cache: Annotated[Path | None, typer.Option("--cache", help="Folder of shards fetched from URLs.")] = None,
+) -> None:
+    """Makes reinforced shards of image-caption data: stored augmentations, captions and teacher embeddings."""
+    import torch
+
+    from pocketclip.models.data.embeddings import EmbeddingDtype, EmbeddingFormat
+    from pocketclip.models.data.reinforcement import ReinforcementSettings, StoredFormat
+    from pocketclip.models.data.source import parse_source
+    from pocketclip.models.pixels.colour_profiles import ignored_words
+    from pocketclip.models.reinforcing.shards import reinforce
+    from pocketclip.models.reinforcing.teachers import load_teacher
+
+    place = _device(device, torch.cuda.is_available())
+    parse_source(data)
+    kinds = (
+        command_line.parse_choice(StoredFormat, "--format", image_format),
+        command_line.parse_choice(EmbeddingDtype, "--dtype", dtype),
+        command_line.parse_choice(EmbeddingFormat, "--embeddings", embeddings),
+    )
+    loaded = [load_teacher(reference, place) for reference in teachers]
+    settings = ReinforcementSettings(
+        source=data,
+        teachers=tuple(teacher.record for teacher in loaded),
+        augmentations=augmentations,
+        synthetic=synthetic,
+        samples_per_shard=samples_per_shard,
+        batch_size=batch_size,
+        crop_scale=crop_scale,
+        rand_augment=rand_augment,
+        image_size=image_size,
+        image_format=kinds[0],
+        dtype=kinds[1],
+        embeddings=kinds[2],
+        seed=seed,
+    )
+    with command_line.progress() as progress:
+        task = progress.add_task("reinforcing", total=None)
+
+        def show(report: ReinforceReport) -> None:
+            progress.update(
+                task,
+                completed=report.samples,
+                total=report.total,
+                description=f"shard {report.shards}, {report.samples_per_second:.1f} samples/s",
+            )
+
+        result = reinforce(
+            settings,
+            loaded,
+            out,
+            workers=workers,
+            max_skipped_share=max_skipped,
+            cache=cache,
+            report=show,
+            on_skip=lambda sample: command_line.note(f"skipped {sample}"),
+        )
+    if result.left_out:
+        command_line.note(f"note: left out: {'; '.join(result.left_out)}")
+    if result.ignored_profiles:
+        command_line.note(f"note: {ignored_words(result.ignored_profiles, result.first_ignored_profile)}")
+    skipped = f", {result.skipped} skipped" if result.skipped else ""
+    command_line.note(f"wrote {result.shards} shards with {result.samples} samples into {out}{skipped}")
+
+
+def _device(asked: str | None, cuda: bool) -> str:
+    if asked is None:
+        return "cuda" if cuda else "cpu"
+    if asked.partition(":")[0] not in ("cpu", "cuda") or (asked.startswith("cuda") and not cuda):
+        raise ConfigError(f"--device {asked!r} is not to be had here; choose among: {'cpu, cuda' if cuda else 'cpu'}")
+    return asked

@@ -1,0 +1,244 @@
+"""The `train` command, for one process or, as `torchrun ... -m pocketclip.models.train`, for several."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pocketclip.models.terminal import command_line
+
+if TYPE_CHECKING:
+    from pocketclip.models.inheritance import InheritanceReport
+    from pocketclip.models.terminal.table import TerminalTable
+    from pocketclip.models.training.data_notes import ReadNotes
+
+_MODEL, _DATA, _SPEED, _RUN = "Model", "Data", "Optimisation", "Run"
+
+
+def train_command(
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of the run: weights, log, checkpoints.", rich_help_panel=_RUN)
+    ],
+    model: command_line.ModelOption = "pocketclip_nano",
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="The trained model's name; by default that of --model.", rich_help_panel=_MODEL),
+    ] = None,
+    changes: command_line.ChangesOption = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            "--init-from",
+            help="Start from another model's weights: MODEL or MODEL=CHECKPOINT.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            "--recipe",
+            help="contrastive, sigmoid, reinforced (stored teachers), distillation or affinity (running teachers).",
+            rich_help_panel=_MODEL,
+        ),
+    ] = "contrastive",
+    teachers: Annotated[
+        list[str] | None,
+        typer.Option("--teacher", help="MODEL or MODEL=CHECKPOINT. Repeatable.", rich_help_panel=_MODEL),
+    ] = None,
+    distillation_weight: Annotated[
+        float | None,
+        typer.Option(
+            "--distillation-weight",
+            min=0.0,
+            max=1.0,
+            help="Its share of the loss, the contrastive term's being the rest.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    teacher_dims: Annotated[
+        str | None,
+        typer.Option(
+            "--teacher-dims",
+            help="Widths of stored embeddings, e.g. 768,768 for DataCompDR; else read beside the shards.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data", help="scenes:COUNT, webdataset:PATTERN, csv:FILE or folder:PATH.", rich_help_panel=_DATA
+        ),
+    ] = "scenes:40000",
+    validation: Annotated[
+        str | None,
+        typer.Option("--validation", help="As --data; decides which checkpoint is the best.", rich_help_panel=_DATA),
+    ] = None,
+    validation_samples: Annotated[int, typer.Option("--validation-samples", min=2, rich_help_panel=_DATA)] = 240,
+    crop_scale: Annotated[
+        tuple[float, float],
+        typer.Option(
+            "--crop-scale", help="Share of the image that a crop keeps, least and most.", rich_help_panel=_DATA
+        ),
+    ] = (0.9, 1.0),
+    max_skipped: Annotated[
+        float,
+        typer.Option("--max-skipped", help="Share of samples that may be unusable.", rich_help_panel=_DATA),
+    ] = 0.05,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads", min=1, help="Of arithmetic in each process; by the physical cores.", rich_help_panel=_SPEED
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=0, help="Processes that prepare data; by the cores.", rich_help_panel=_DATA),
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, rich_help_panel=_SPEED)] = 1500,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=2, help="Of a step, over all processes.", rich_help_panel=_SPEED)
+    ] = 128,
+    accumulation: Annotated[
+        int,
+        typer.Option("--accumulation", min=1, help="Parts a process computes its share in.", rich_help_panel=_SPEED),
+    ] = 1,
+    learning_rate: Annotated[
+        float, typer.Option("--learning-rate", help="Peak of the schedule.", rich_help_panel=_SPEED)
+    ] = 1.5e-3,
+    weight_decay: Annotated[float, typer.Option("--weight-decay", rich_help_panel=_SPEED)] = 0.05,
+    warmup_steps: Annotated[
+        int, typer.Option("--warmup-steps", min=0, help="At most a tenth of --steps.", rich_help_panel=_SPEED)
+    ] = 100,
+    autocast: Annotated[str, typer.Option("--autocast", help="off, bf16 or fp16.", rich_help_panel=_SPEED)] = "off",
+    activation_checkpointing: Annotated[
+        bool,
+        typer.Option("--activation-checkpointing", help="Less memory, more computation.", rich_help_panel=_SPEED),
+    ] = False,
+    ema_decay: Annotated[
+        float | None,
+        typer.Option("--ema-decay", help="Average the weights, e.g. 0.9995.", rich_help_panel=_SPEED),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.", rich_help_panel=_SPEED)] = "auto",
+    checkpoint_every: Annotated[
+        int, typer.Option("--checkpoint-every", min=1, help="In steps.", rich_help_panel=_RUN)
+    ] = 200,
+    keep: Annotated[
+        int, typer.Option("--keep", min=1, help="Checkpoints kept, besides the best.", rich_help_panel=_RUN)
+    ] = 2,
+    seed: Annotated[int, typer.Option("--seed", min=0, rich_help_panel=_RUN)] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the run's newest checkpoint.", rich_help_panel=_RUN)
+    ] = False,
+) -> None:
+    """Trains a model by contrast, on reinforced data or from teachers, with exact resume."""
+    # Threads that wait spinning take the processor from whoever works: several times slower beside other programs.
+    # Read once, when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from pocketclip.models.registry import resolve_config
+    from pocketclip.models.training.config import Autocast, Recipe, TrainingConfig
+
+    resolve_config(model, changes or [])
+    chosen = command_line.parse_choice(Recipe, "--recipe", recipe)
+    precision = command_line.parse_choice(Autocast, "--autocast", autocast)
+    config = TrainingConfig(
+        model=model,
+        name=name,
+        changes=tuple(changes or ()),
+        init_from=init_from,
+        recipe=chosen,
+        teachers=tuple(teachers or ()),
+        teacher_dims=None if teacher_dims is None else _whole_numbers(teacher_dims),
+        distillation_weight=distillation_weight,
+        data=data,
+        validation=validation,
+        validation_samples=validation_samples,
+        crop_scale=crop_scale,
+        max_skipped_share=max_skipped,
+        steps=steps,
+        batch_size=batch_size,
+        accumulation=accumulation,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        warmup_steps=min(warmup_steps, steps),
+        autocast=precision,
+        activation_checkpointing=activation_checkpointing,
+        ema_decay=ema_decay,
+        checkpoint_every=checkpoint_every,
+        keep_checkpoints=keep,
+        seed=seed,
+    )
+
+    from pocketclip.models.commands.train_display import training_display
+    from pocketclip.models.training.trainer import train
+
+    leads = os.environ.get("RANK", "0") == "0"
+    if leads:
+        command_line.note(f"training {model} on {data}, recipe {recipe}")
+    with training_display(steps, visible=leads) as display:
+        weights = train(
+            config,
+            out,
+            resume=resume,
+            device=device,
+            workers=workers,
+            threads=threads,
+            report=display,
+            inherited=_print_inheritance,
+        )
+    if leads:
+        _print_data_notes(out)
+        command_line.note(display.summary(out, weights))
+
+
+def _print_data_notes(folder: Path) -> None:
+    from pocketclip.models.training.data_notes import read_data_notes
+
+    notes = read_data_notes(folder)
+    if notes is None:
+        return
+    _print_notes(notes, "", folder)
+    if notes.validation is not None:
+        _print_notes(notes.validation, "validation: ", folder)
+
+
+def _print_notes(notes: ReadNotes, what: str, folder: Path) -> None:
+    from pocketclip.models.data.left_out import described
+    from pocketclip.models.pixels.colour_profiles import ignored_words
+    from pocketclip.models.training.data_notes import DATA_FILE
+
+    if notes.skipped:
+        command_line.note(
+            f"warning: {what}{notes.skipped} samples could not be used (first: {notes.first_skipped[0]}); "
+            f"{folder / DATA_FILE} names more"
+        )
+    if words := described(notes.left_out_in_all):
+        command_line.note(f"note: {what}{words}")
+    if notes.ignored_profiles:
+        command_line.note(f"note: {what}{ignored_words(notes.ignored_profiles, notes.first_ignored_profile)}")
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    from pocketclip.models.errors import ConfigError
+
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise ConfigError(f"--teacher-dims takes whole numbers with commas, such as 768,768; got {text!r}")
+    return tuple(int(part) for part in parts)
+
+
+def _print_inheritance(report: InheritanceReport) -> None:
+    command_line.console().print(inheritance_table(report))
+
+
+def inheritance_table(report: InheritanceReport) -> TerminalTable:
+    """How many values of each part came from where; the last row has all."""
+    from pocketclip.models.inheritance import Origin, origins_by_part
+    from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column
+
+    parts = origins_by_part(report).items()
+    rows = [(part, *(f"{counts[origin]:,}" if counts[origin] else "" for origin in Origin)) for part, counts in parts]
+    rows.append(("all", *(f"{report.values(origin):,}" for origin in Origin)))
+    return TerminalTable((name_column("part"), *figure_columns(*Origin)), rows, title="Weights taken over, values")

@@ -1,0 +1,84 @@
+"""Ranking labels for one photograph; whole data sets are judged by `models.evaluation`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pocketclip.models.data.file_names import composed
+from pocketclip.models.data.word_lists import is_visible, read_words, same_to_the_model
+from pocketclip.models.errors import LabelError
+
+Embeddings = NDArray[np.float32]
+
+
+def parse_labels(text: str | None, file: Path | None) -> list[str]:
+    """Labels from a comma-separated list or from a file (`models.data.word_lists`), without repeats.
+
+    Raises:
+        LabelError: as `list_labels`, or two labels are the same to the model.
+    """
+    labels = list(dict.fromkeys(list_labels(text, file)))
+    require_distinct(labels)
+    return labels
+
+
+def list_labels(text: str | None, file: Path | None) -> list[str]:
+    """`parse_labels` with repeats.
+
+    Raises:
+        LabelError: both or neither are given, the file cannot be read, a label cannot be seen, or no label is left.
+    """
+    if (text is None) == (file is None):
+        raise LabelError('give labels either as --labels "a cat,a dog" or as --labels-file FILE')
+    if file is not None:
+        parts = read_words(file, "labels", error=LabelError)
+    else:
+        parts = [composed(part) for part in (text or "").split(",")]
+    labels = [label for part in parts if (label := part.strip())]
+    if not labels:
+        raise LabelError("the label list is empty; give at least one label with text")
+    odd = [label for label in labels if "\0" in label]
+    if odd:
+        raise LabelError(f"the label {odd[0]!r} holds a zero character; save the labels as UTF-8")
+    unseen = [label for label in labels if not is_visible(label)]
+    if unseen:
+        raise LabelError(
+            f"label {labels.index(unseen[0]) + 1} of {len(labels)} is {unseen[0]!a}, of which nothing can be "
+            "seen; give it text or leave it out"
+        )
+    return labels
+
+
+def require_distinct(labels: Sequence[str]) -> None:
+    """Refuses labels between which no model can choose.
+
+    Raises:
+        LabelError: two of them become the same token ids, or one becomes none.
+    """
+    try:
+        twice = same_to_the_model(labels)
+    except ValueError as error:
+        raise LabelError(f"the label {error.args[0]!r} has no text that a model reads; leave it out") from error
+    if twice is not None:
+        raise LabelError(
+            f"the labels {twice[0]!r} and {twice[1]!r} are the same to the model (upper case, spaces and marks that "
+            "nobody sees do not count); give one of them"
+        )
+
+
+def rank_labels(image: Embeddings, labels: Embeddings, logit_scale: float) -> list[tuple[int, float]]:
+    """Places of labels and their probabilities, the likeliest first.
+
+    Args:
+        image: (1, D), normalised.
+        labels: (K, D), normalised.
+        logit_scale: factor on the cosines before the softmax.
+    """
+    logits = logit_scale * (image @ labels.T)[0].astype(np.float64)
+    weights = np.exp(logits - logits.max())
+    probabilities = weights / weights.sum()
+    return [(int(place), float(probabilities[place])) for place in np.argsort(-probabilities, kind="stable")]

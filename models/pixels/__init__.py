@@ -1,0 +1,1 @@
+"""From an encoded image to the pixels of a model: one rule for Python, Kotlin and Swift."""

@@ -1,0 +1,1 @@
+"""Reinforced data sets: stored teachers' embeddings and augmentations beside each sample."""

@@ -1,0 +1,1 @@
+"""Intervals, tests, and the rule by which a difference is judged."""

@@ -1,0 +1,1 @@
+"""The terminal: options and errors of every program, tables, and the version."""

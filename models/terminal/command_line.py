@@ -1,0 +1,184 @@
+"""How every PocketCLIP program meets its user: one Typer style, one line per error, fixed exit codes.
+
+Exit codes: 0 done, 1 the work failed (a converter, a missed budget), 2 the request cannot be met,
+130 interrupted, 143 ended by SIGTERM.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, TypeVar
+
+import typer
+
+from pocketclip.models.errors import ConfigError, PocketClipError, choices
+from pocketclip.models.untrusted.printable import printable, printable_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+Kind = TypeVar("Kind", bound=StrEnum)
+
+_notes: TextIO | None = None
+
+INTERRUPTED = 130
+TERMINATED = 128 + signal.SIGTERM
+
+ModelOption = Annotated[
+    str, typer.Option("--model", help="A registered model, a run's folder, or a configuration (.json).")
+]
+ChangesOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change the model, e.g. image.stages.3.mixer=repmixer. Repeatable."),
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option("--weights", help="A checkpoint: path or hf:OWNER/REPO; by default what comes with the model or run."),
+]
+
+
+def new_app(name: str, help: str, *, completion: bool = False) -> typer.Typer:
+    """A Typer program in the project's style: help where nothing is asked, completion of shells where wanted."""
+    # Rich's help takes a fifth of a second to begin with.
+    return typer.Typer(
+        name=name,
+        help=help,
+        no_args_is_help=True,
+        # Commands below have it from here.
+        context_settings={"help_option_names": ["-h", "--help"]},
+        add_completion=completion,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+
+def run(app: typer.Typer) -> NoReturn:
+    """Runs a program; our own errors become one line on stderr and their exit code."""
+    with _sigterm_as_interrupt() as received:
+        try:
+            try:
+                _say_version()
+                app()
+            finally:
+                _say_ignored_profiles()
+        except PocketClipError as error:
+            print(f"error: {printable(str(error))}", file=sys.stderr)
+            sys.exit(error.exit_code)
+        except (SystemExit, KeyboardInterrupt) as leaving:
+            # Typer turns Ctrl-C into this code, with one word of its own; before it has begun, nobody does.
+            if isinstance(leaving, SystemExit) and leaving.code != INTERRUPTED:
+                raise
+            print("interrupted; what was finished is kept", file=sys.stderr)
+            sys.exit(TERMINATED if received else INTERRUPTED)
+    sys.exit(0)
+
+
+def show_version(wanted: bool) -> None:
+    """The option `--version`: prints the version and ends."""
+    if wanted:
+        from pocketclip.models.terminal.version import tool_version
+
+        print(f"PocketCLIP {tool_version()}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.")
+]
+
+
+def _say_version() -> None:
+    """Programs of a single command take `--version` too, where it stands by itself."""
+    if sys.argv[1:] == ["--version"]:
+        with contextlib.suppress(typer.Exit):
+            show_version(True)
+        sys.exit(0)
+
+
+def _say_ignored_profiles() -> None:
+    # Where no image was opened, the module is not there.
+    profiles = sys.modules.get("pocketclip.models.pixels.colour_profiles")
+    if profiles is not None and profiles.IGNORED.count:
+        note(f"note: {profiles.IGNORED}")
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[list[int]]:
+    """SIGTERM ends the program as Ctrl-C does, which keeps what is finished; yields the signals that came."""
+    received: list[int] = []
+
+    def leave(number: int, frame: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def parse_choice(kind: type[Kind], option: str, value: str) -> Kind:
+    """The member of an enum that an option names.
+
+    Raises:
+        ConfigError: there is none; the message lists those that exist.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigError(f"{option} {value!r} is unknown; choose among: {choices(kind)}") from None
+
+
+def console() -> Console:
+    """Where tables go: stdout. Text is shown as it is: square brackets are no markup, control characters escapes."""
+    # Redirected tables are read by people and programs that do not wrap at 80 columns.
+    return _plain_console(width=None if sys.stdout.isatty() else 120)
+
+
+def _plain_console(**options: Any) -> Console:
+    from rich.console import Console
+    from rich.text import Text
+
+    class PlainConsole(Console):
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(printable(text), **options)
+
+    return PlainConsole(markup=False, emoji=False, highlight=False, **options)
+
+
+def progress(transient: bool = True) -> Progress:
+    """A progress display on stderr, silent where stderr is no terminal; what it shows is printable."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeElapsedColumn
+    from rich.text import Text
+
+    class Description(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            # Names of models and data sets come from files; a line feed would break the display.
+            return Text(printable_line(task.description))
+
+    return Progress(
+        Description(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=_plain_console(stderr=True),
+        transient=transient,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def note(message: str) -> None:
+    """One line on stderr about what is going on."""
+    print(printable(message), file=_notes or sys.stderr, flush=True)
+
+
+def notes_to(stream: TextIO) -> None:
+    """Sends notes elsewhere: to the user, from a process whose stderr nobody reads."""
+    global _notes
+    _notes = stream

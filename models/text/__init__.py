@@ -1,0 +1,1 @@
+"""Text: the tokenizer, its vocabularies, and lists of words from files."""

@@ -1,0 +1,1 @@
+"""PocketCLIP: CLIP-style image-text models on phones."""
