@@ -10,9 +10,13 @@ from pocketclip.models.errors import PocketClipError
 
 
 class BenchmarkError(PocketClipError):
-    """Root of the errors of `benchmark`. `code` is for programs; empty where no record ever holds the error."""
+    """Root of the errors of `benchmark`. `recorded`: the reason that a record gives begins with the code."""
 
-    code: str = ""
+    recorded: bool = False
+
+    def __init_subclass__(cls, **options: object) -> None:
+        cls.recorded = cls.recorded or "code" in vars(cls)
+        super().__init_subclass__(**options)
 
 
 class OptionError(BenchmarkError):

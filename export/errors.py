@@ -27,12 +27,6 @@ class TargetUnavailableError(ExportError):
     exit_code = 2
 
 
-class UntrainedError(ExportError):
-    """A model has fresh random weights where trained ones are needed."""
-
-    exit_code = 2
-
-
 class CalibrationError(ExportError):
     """Calibration data is missing, unreadable, too little, or shared with what artefacts are judged on."""
 
@@ -111,7 +105,7 @@ class WorkerDiedError(ExportError):
     """The process that exported an artefact was ended by a signal or crashed."""
 
 
-class ParityError(ExportError):
+class FailedExportError(ExportError):
     """An artefact does not agree with PyTorch within its budget."""
 
 

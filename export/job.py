@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pocketclip.export.artifact.drop_budget import DropBudget
+from pocketclip.export.artifact.lint_finding import errors_of
 from pocketclip.export.artifact.manifest import Manifest, scheme_name
 from pocketclip.export.artifact.pass_report import PassName
 from pocketclip.export.artifact.precision_plan import PrecisionPlan
@@ -82,3 +83,11 @@ class ExportResult:
     seconds: float
     peak_bytes: int = 0
     unchanged: bool = False
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Why the artefact must not be shipped: the parity that it misses, or the errors that lint rules found."""
+        parity = self.manifest.parity
+        if parity is None or not parity.passed:
+            return parity.failures if parity else ("no parity",)
+        return tuple(f"{error.code} {error.where}: {error.message}" for error in errors_of(self.manifest.lint))

@@ -7,21 +7,31 @@ what to do next.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 
 class PocketClipError(Exception):
     """Root of all errors that PocketCLIP raises on purpose.
 
-    `fix` is what to do about it, where it is told apart from what is wrong; it is the end of the message then.
+    `fix` says what to do about it; it is the end of the message. `code` names the kind of error for programs and stays
+    the same between versions: by default the class's name, e.g. `unknown-model` of `UnknownModelError`.
     """
 
     exit_code: int = 1
+    code: str = "pocket-clip"
     fix: str | None = None
 
-    def __init__(self, message: str = "", *, fix: str | None = None) -> None:
+    def __init__(self, message: str = "", *, fix: str | None = None, code: str | None = None) -> None:
         super().__init__(f"{message}; {fix}" if fix else message)
         self.fix = fix
+        if code is not None:
+            self.code = code
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        if "code" not in vars(cls):
+            cls.code = "-".join(re.findall(r"[A-Z][a-z0-9]*", cls.__name__.removesuffix("Error"))).lower()
 
 
 class ModelsError(PocketClipError):
@@ -40,6 +50,10 @@ class ConfigError(ModelsError):
 
 class CheckpointError(ModelsError):
     """A checkpoint cannot be read, or its keys or shapes do not fit the model."""
+
+
+class UntrainedError(ModelsError):
+    """A model has fresh random weights where trained ones are needed."""
 
 
 class VocabularyError(ModelsError):

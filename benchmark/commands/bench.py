@@ -106,7 +106,7 @@ def bench_command(
     from pocketclip.benchmark.store import open_store
     from pocketclip.benchmark.store.database import location_name
     from pocketclip.benchmark.store.rescue import save_beside
-    from pocketclip.export.commands.untrained import warn_of_artifacts
+    from pocketclip.export.untrained import warn_of_artifacts
 
     if tag is not None:
         # First of all: what a database cannot keep must not cost a measurement.

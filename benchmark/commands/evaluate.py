@@ -212,7 +212,7 @@ def _artifact_entries(
     from pocketclip.export.artifact.names import BUNDLE_NAME
     from pocketclip.export.artifact.reading import find_artifacts
     from pocketclip.export.bundle.reading import read_bundle
-    from pocketclip.export.commands.untrained import warn_of_artifacts, warn_of_bundle
+    from pocketclip.export.untrained import warn_of_artifacts, warn_of_bundle
 
     bundles = [read_bundle(path) for path in paths if (path / BUNDLE_NAME).is_file()]
     folders = [path for path in paths if not (path / BUNDLE_NAME).is_file()]

@@ -49,12 +49,12 @@ def verify_command(
     from pocketclip.benchmark.results.device_rung import read_benchmarks, with_device_rungs
     from pocketclip.export import foreign
     from pocketclip.export.artifact.reading import find_artifacts
-    from pocketclip.export.commands.untrained import warn_of_artifacts
     from pocketclip.export.inputs.parity_data import SCENES, parse_parity_data
     from pocketclip.export.jobs import memory
     from pocketclip.export.ladder.report import LadderReport, Verification
     from pocketclip.export.ladder.telling import climb_and_tell
     from pocketclip.export.own_samples import SampleRequest
+    from pocketclip.export.untrained import warn_of_artifacts
     from pocketclip.models import documents
     from pocketclip.models.reading_child import Child
 

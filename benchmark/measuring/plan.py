@@ -443,7 +443,7 @@ def _storable(reason: str) -> str:
 
 def _reason(error: BenchmarkError) -> str:
     # What the agent reports begins with a code of its own.
-    return f"{error.code}: {error}" if error.code else str(error)
+    return f"{error.code}: {error}" if error.recorded else str(error)
 
 
 def _runtime_facts(runtime: str, settings: RunSettings, run: AgentRun) -> RuntimeFacts:

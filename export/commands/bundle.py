@@ -76,8 +76,8 @@ def selftest_command(
     from pocketclip.export import foreign
     from pocketclip.export.bundle.reading import read_bundle
     from pocketclip.export.bundle.selftest import self_test
-    from pocketclip.export.commands.untrained import warn_of_bundle
     from pocketclip.export.errors import SelfTestError
+    from pocketclip.export.untrained import warn_of_bundle
     from pocketclip.models import documents
     from pocketclip.models.reading_child import Child
 

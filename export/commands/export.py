@@ -273,7 +273,7 @@ def _rank(photograph: Path, folders: list[Path], bundle: Path | None, names: lis
     with Child() as child:
         if bundle is not None:
             from pocketclip.export.bundle.reading import read_bundle
-            from pocketclip.export.commands.untrained import warn_of_bundle
+            from pocketclip.export.untrained import warn_of_bundle
 
             opened = read_bundle(bundle)
             warn_of_bundle(opened)
@@ -283,7 +283,7 @@ def _rank(photograph: Path, folders: list[Path], bundle: Path | None, names: lis
             )
             return ranking, f"{opened.manifest.model.name} {bundle.name}"
         from pocketclip.export.artifact.reading import find_artifacts, select_pair
-        from pocketclip.export.commands.untrained import warn_of_artifacts
+        from pocketclip.export.untrained import warn_of_artifacts
 
         pair = select_pair(find_artifacts(folders))
         warn_of_artifacts(pair)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
-from pocketclip.export.errors import TargetUnavailableError, UnknownTargetError, UntrainedError
+from pocketclip.export.errors import TargetUnavailableError, UnknownTargetError
 from pocketclip.export.inputs.calibration import CalibrationRequest
 from pocketclip.export.job import ExportJob
 from pocketclip.export.own_samples import SampleRequest
@@ -16,7 +16,7 @@ from pocketclip.export.passes.choices import CHOICES, check_choice
 from pocketclip.export.precision import InstructionSet, TargetName, Tower, default_instruction_set
 from pocketclip.export.targets import parse_precisions, parse_targets, probe, requirement
 from pocketclip.models.errors import choices
-from pocketclip.models.registry import FRESH_WEIGHTS, choose_model
+from pocketclip.models.registry import ChosenModel
 from pocketclip.models.terminal.command_line import parse_choice
 
 
@@ -29,9 +29,7 @@ class Plan:
 
 
 def make_plan(
-    model: str,
-    changes: Sequence[str],
-    weights: str | None,
+    model: ChosenModel,
     target: str,
     quantize: str,
     tower: str,
@@ -43,7 +41,6 @@ def make_plan(
     isa: str | None = None,
     passes: Sequence[PassName] = (),
     without: Sequence[str] = (),
-    fresh_weights: bool = False,
     parity_data: SampleRequest | None = None,
 ) -> Plan:
     """The jobs for what a user names; see `pocketclip export --help` for the words.
@@ -53,23 +50,12 @@ def make_plan(
         PassError: no such instruction set or pass, or a target is not made for that instruction set.
         UnsupportedPrecisionError: a target does not offer a precision, or not for that iOS.
         TargetUnavailableError: the packages of a target that was named are missing, or those of all.
-        UntrainedError: the model has no trained weights, and `fresh_weights` does not allow random ones.
-        UnknownModelError, ConfigError, CheckpointError: as `models.registry`.
     """
-    if fresh_weights and weights is not None:
-        raise UntrainedError("--fresh-weights and --weights exclude each other; leave one out")
     if not target:
         raise UnknownTargetError(f"name a --target: {choices(TargetName)}, or all")
     if tower not in (*Tower, "both"):
         raise UnknownTargetError(f"there is no tower {tower!r}; choose among: {choices(Tower)}, both")
     towers = list(Tower) if tower == "both" else [Tower(tower)]
-    chosen_model = choose_model(model, changes, FRESH_WEIGHTS if fresh_weights else weights)
-    if not chosen_model.trained and not fresh_weights:
-        raise UntrainedError(
-            f"nothing is exported: {chosen_model.untrained}. To export random weights, which are good for measuring "
-            "latency and nothing else, give --fresh-weights"
-        )
-    config, checkpoint, cautions = chosen_model.config, chosen_model.weights, chosen_model.cautions
     chosen = None if isa is None else parse_choice(InstructionSet, "--for", isa)
     left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
     jobs: list[ExportJob] = []
@@ -95,8 +81,8 @@ def make_plan(
                 options = tuple(option for option in passes if each is Tower.IMAGE or option not in ON_IMAGES)
                 jobs.append(
                     ExportJob(
-                        config,
-                        checkpoint,
+                        model.config,
+                        model.weights,
                         name,
                         precision,
                         each,
@@ -107,7 +93,7 @@ def make_plan(
                         chosen,
                         options,
                         left_out,
-                        cautions=cautions,
+                        cautions=model.cautions,
                         parity_data=parity_data,
                     )
                 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pocketclip.export.artifact.manifest import CalibrationRecord, ParityData
@@ -19,6 +20,8 @@ from pocketclip.models.data.left_out import LeftOut, described
 from pocketclip.models.pixels.colour_profiles import ignored_words
 from pocketclip.models.registry import build_model
 
+_LOG = logging.getLogger("pocketclip.export")
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -29,13 +32,12 @@ class Prepared:
     weights_bytes: int
 
 
-def prepare(jobs: Sequence[ExportJob], *, force: bool, note: Callable[[str], object] = lambda text: None) -> Prepared:
+def prepare(jobs: Sequence[ExportJob], *, force: bool) -> Prepared:
     """Reads weights and calibration data once, so that what is wrong with them is one error before any export starts.
 
     Args:
         jobs: of one model and one calibration request.
         force: take nothing for unchanged.
-        note: told in words which samples of the user's cannot be used, and what is left out.
 
     Raises:
         CheckpointError, NonFiniteError: the checkpoint cannot be used.
@@ -52,11 +54,11 @@ def prepare(jobs: Sequence[ExportJob], *, force: bool, note: Callable[[str], obj
             own = read_parity_data(job.parity_data, job.config, job.tower)
             proofs[job.tower] = ParityData.of(job.parity_data, own)
             note_place(job.parity_data, proofs[job.tower])
-            _tell(f"parity data of the {job.tower} tower", own.skipped, own.left_out, proofs[job.tower], note)
+            _tell(f"parity data of the {job.tower} tower", own.skipped, own.left_out, proofs[job.tower])
         if job.precision.needs_calibration and job.tower not in records:
             loaded = load_calibration(job.calibration, job.config, job.tower, job.parity_data)
             records[job.tower] = loaded.record
-            _tell(f"calibration of the {job.tower} tower", loaded.skipped, loaded.left_out, loaded.record, note)
+            _tell(f"calibration of the {job.tower} tower", loaded.skipped, loaded.left_out, loaded.record)
     left: list[ExportJob] = []
     unchanged: list[tuple[ExportJob, ExportResult]] = []
     for job in jobs:
@@ -74,15 +76,15 @@ def _tell(
     skipped: Sequence[str],
     left_out: Sequence[LeftOut],
     record: CalibrationRecord | ParityData,
-    note: Callable[[str], object],
 ) -> None:
     if skipped:
         named = "; ".join(skipped[:MOST_NAMED]) + ("; ..." if len(skipped) > MOST_NAMED else "")
-        note(f"warning: {what}: {len(skipped)} samples cannot be used and are left out: {named}")
+        _LOG.warning("%s: %d samples cannot be used and are left out: %s", what, len(skipped), named)
     if left_out:
-        note(f"note: {what}, {described(left_out)}")
+        _LOG.info("note: %s, %s", what, described(left_out))
     if record.ignored_profiles:
-        note(f"note: {what}: {ignored_words(record.ignored_profiles, record.first_ignored_profile)}")
+        words = ignored_words(record.ignored_profiles, record.first_ignored_profile)
+        _LOG.info("note: %s: %s", what, words)
 
 
 def _there(job: ExportJob, expected: str) -> ExportResult | None:

@@ -19,7 +19,6 @@ from pocketclip.export.jobs import memory
 from pocketclip.export.jobs.worker_process import Worker
 from pocketclip.models.errors import PocketClipError
 
-LOG_NAME = "export.log"
 # Between two looks at how much memory the workers use.
 _INTERVAL_S = 0.2
 

@@ -15,8 +15,9 @@ from pocketclip.benchmark.store import open_store
 from pocketclip.cli import app
 from pocketclip.export.artifact.manifest import read_manifest
 from pocketclip.export.bundle.reading import read_bundle
-from pocketclip.export.errors import BundleError, UntrainedError
+from pocketclip.export.errors import BundleError
 from pocketclip.models import documents
+from pocketclip.models.errors import UntrainedError
 from pocketclip.models.registry import MODELS, load_config
 from pocketclip.models.run_folder import MODEL_FILE, WEIGHTS_FILE
 

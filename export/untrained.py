@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.bundle.licences import is_untrained
 from pocketclip.export.bundle.reading import OpenedBundle
-from pocketclip.models.terminal import command_line
 
+_LOG = logging.getLogger("pocketclip.export")
 _WARNING = "untrained random weights: embeddings, labels and accuracy mean nothing; only latency and size do"
 
 
@@ -18,16 +19,16 @@ def untrained(artifacts: Iterable[Artifact]) -> list[str]:
 
 
 def warn_of_artifacts(artifacts: Sequence[Artifact]) -> None:
-    """One line on stderr for each model that is known to be untrained, and for each caution about weights."""
+    """Logs one warning for each model that is known to be untrained, and for each caution about weights."""
     for name in untrained(artifacts):
-        command_line.note(f"warning: {name} has {_WARNING}")
+        _LOG.warning("%s has %s", name, _WARNING)
     for name, caution in dict.fromkeys(
         (a.manifest.model.name, text) for a in artifacts for text in a.manifest.cautions
     ):
-        command_line.note(f"warning: {name}: {caution}")
+        _LOG.warning("%s: %s", name, caution)
 
 
 def warn_of_bundle(bundle: OpenedBundle) -> None:
-    """One line on stderr where the bundle's weights are known to be untrained."""
+    """Logs one warning where the bundle's weights are known to be untrained."""
     if is_untrained(bundle.manifest):
-        command_line.note(f"warning: {bundle.folder} has {_WARNING}")
+        _LOG.warning("%s has %s", bundle.folder, _WARNING)

@@ -1,0 +1,332 @@
+"""The public functions about artefacts and model files: `pocketclip.export`, `load_artifact`, `lint`, `inspect`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pocketclip.export.artifact import reading
+from pocketclip.export.errors import FailedExportError, PlanError, UnknownTargetError
+from pocketclip.models.api import Model, load_model
+from pocketclip.models.progress import CountingWatch, OnProgress, Progress, silent
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pocketclip.export.artifact.manifest import Manifest
+    from pocketclip.export.jobs.planning import Plan
+    from pocketclip.export.jobs.workers import Outcome
+    from pocketclip.export.ladder.report import LadderReport
+    from pocketclip.export.precision import Precision, TargetName, Tower
+
+# The search for the place where a rung diverges converts the model again and again, each time without a sign.
+_LONGEST_STEP_S = 3600.0
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How towers are converted; each field is the option of `pocketclip export` of the same name."""
+
+    calibration: str = "scenes"
+    calibration_samples: int | None = None
+    skip_corrupt: bool = False
+    raw: bool = False
+    ios: int | None = None
+    isa: str | None = None
+    byte_input: bool = False
+    channels_last: bool = False
+    gelu: str = "erf"
+    without: Sequence[str] = ()
+    max_drop: str | None = None
+    labelled: str | None = None
+    plans: Sequence[Path] = ()
+    keep_float: str | None = None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An exported tower on disk: its files match the hashes in its manifest."""
+
+    files: reading.Artifact
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds the model file, the manifest and the golden tensors."""
+        return self.files.folder
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the artefact is: model, target, precision, inputs and outputs, parity, hashes (docs/bundles.md)."""
+        return self.files.manifest
+
+    @property
+    def model_path(self) -> Path:
+        """The model file, or the folder of a `.mlpackage`."""
+        return self.files.model_path
+
+    def run(self, inputs: NDArray[np.generic], *, threads: int = 1) -> NDArray[np.float32]:
+        """Runs the tower in its runtime on this computer.
+
+        Args:
+            inputs: `(N, ...)` in the shape and type of `manifest.inputs[0]`: pixels `(N, 3, S, S)` of the image tower,
+                token ids `(N, T)` int32 of the text tower. The runtime is fed one sample at a time.
+            threads: how many the runtime may use.
+
+        Returns:
+            Embeddings `(N, D)`.
+
+        Raises:
+            InferenceInputError: the array is not what the manifest declares.
+            TargetUnavailableError: the runtime is not installed here.
+        """
+        import numpy as np
+
+        from pocketclip.export.targets import open_session
+
+        session = open_session(self.files, threads)
+        try:
+            rows = [np.asarray(session.run([sample[None]])[0], np.float32) for sample in inputs]
+        finally:
+            session.close()
+        return np.concatenate(rows)
+
+    def verify(
+        self,
+        *,
+        weights: str | Path | None = None,
+        samples: int | None = None,
+        on_progress: OnProgress = silent,
+    ) -> LadderReport:
+        """Climbs the parity ladder: every form of the tower against PyTorch (docs/verify.md).
+
+        Args:
+            weights: the checkpoint it was exported from; None takes the one that comes with the model.
+            samples: how many images or captions; None takes all of them.
+            on_progress: is called as the work advances.
+
+        Raises:
+            WeightsMismatchError: the weights are not those it was exported from.
+            ArtifactCorruptError: the model file cannot be read or run.
+        """
+        with verifying() as climb:
+            return climb(self, None if weights is None else str(weights), samples, on_progress)
+
+
+def load_artifact(path: str | Path) -> Artifact:
+    """Reads an artefact's folder and checks all of it.
+
+    Raises:
+        ArtifactNotFoundError: the folder holds no manifest.
+        ManifestError: the manifest is malformed, newer than this version, or contradicts itself.
+        ArtifactCorruptError: a file is missing, altered or not listed.
+    """
+    return Artifact(reading.load_artifact(Path(path)))
+
+
+def find_artifacts(*paths: str | Path) -> list[Artifact]:
+    """All artefacts at the paths and below them, in path order; errors as `load_artifact`."""
+    return [Artifact(each) for each in reading.find_artifacts(map(Path, paths))]
+
+
+def export(
+    model: Model | str | Path,
+    *,
+    target: TargetName | str,
+    precision: Precision | str = "base",
+    tower: Tower | str,
+    out: str | Path = "artifacts",
+    calibration: str = "scenes",
+    options: ExportOptions | None = None,
+    force: bool = False,
+) -> Artifact:
+    """Converts one tower, proves it against PyTorch and writes the artefact.
+
+    Args:
+        model: what `load_model` gave, or a name or path that it takes.
+        target: `onnx`, `coreml`, `executorch`, `executorch-coreml` or `tflite`.
+        precision: one precision of the target, e.g. `fp32` or `int8-static`; `base` is its floating point.
+        tower: `image` or `text`.
+        out: the artefact goes to `out/MODEL/TARGET-PRECISION/TOWER`.
+        calibration: samples for static int8: `scenes`, a folder, `csv:FILE` or `webdataset:PATTERN`.
+        options: everything else that the converters take.
+        force: convert again where nothing has changed.
+
+    Raises:
+        FailedExportError: the artefact misses its parity budget, or a lint rule finds an error; it is on disk.
+        TargetUnavailableError, UnsupportedPrecisionError, CalibrationError, ConversionError: nothing was written.
+    """
+    if tower not in ("image", "text"):
+        raise UnknownTargetError(f"tower is image or text, got {tower!r}", fix="export_all exports both")
+    chosen = replace(options or ExportOptions(), calibration=calibration)
+    plan = plan_export(model, target=str(target), precision=str(precision), tower=str(tower), out=out, options=chosen)
+    if len(plan.jobs) != 1:
+        raise UnknownTargetError(
+            f"export writes one artefact, {target!r} and {precision!r} name {len(plan.jobs)}",
+            fix="name one target and one precision, or call export_all",
+        )
+    ((job, result),) = run_export(plan, force=force)
+    if isinstance(result, Exception):
+        raise result
+    failures = result.failures
+    if failures:
+        raise FailedExportError(f"{job.label} is in {result.folder} and failed: {'; '.join(failures)}")
+    return load_artifact(result.folder)
+
+
+def export_all(
+    model: Model | str | Path,
+    *,
+    target: str = "all",
+    precision: str = "base",
+    tower: str = "both",
+    out: str | Path = "artifacts",
+    options: ExportOptions | None = None,
+    processes: int = 1,
+    memory: str | None = None,
+    force: bool = False,
+    on_progress: OnProgress = silent,
+    on_outcome: Callable[[Outcome], object] = silent,
+) -> list[Outcome]:
+    """Converts towers for several targets and precisions; one that fails costs no other.
+
+    Args:
+        model: what `load_model` gave, or a name or path that it takes.
+        target: names with commas, or `all` that can be used here.
+        precision: names with commas, `base`, `int8` or `all`.
+        tower: `image`, `text` or `both`.
+        out: the folder for the artefacts.
+        options: how towers are converted.
+        processes: artefacts that are converted at a time.
+        memory: total memory limit across conversions, e.g. `16GB`; None takes 75 % of what is free.
+        force: convert again what has not changed.
+        on_progress: is called as work advances.
+        on_outcome: is called with each job and its result or error as it ends.
+
+    Returns:
+        Each job with its result or its error, in the order of the plan.
+
+    Raises:
+        PocketClipError: nothing could be started; the error says why.
+    """
+    plan = plan_export(model, target=target, precision=precision, tower=tower, out=out, options=options)
+    return run_export(
+        plan, processes=processes, memory=memory, force=force, on_progress=on_progress, on_outcome=on_outcome
+    )
+
+
+def plan_export(
+    model: Model | str | Path,
+    *,
+    target: str,
+    precision: str,
+    tower: str,
+    out: str | Path,
+    options: ExportOptions | None = None,
+) -> Plan:
+    """The jobs that `export_all` would run, without running them; the arguments are the same."""
+    from pocketclip.export.inputs.calibration import parse_calibration
+    from pocketclip.export.jobs.planning import make_plan, pass_options
+
+    chosen = options or ExportOptions()
+    opened = model if isinstance(model, Model) else load_model(model)
+    plan = make_plan(
+        opened.choice,
+        target,
+        precision,
+        tower,
+        Path(out),
+        calibration=parse_calibration(chosen.calibration, chosen.calibration_samples, skip_corrupt=chosen.skip_corrupt),
+        raw=chosen.raw,
+        ios=chosen.ios,
+        isa=chosen.isa,
+        passes=pass_options(byte_input=chosen.byte_input, channels_last=chosen.channels_last, gelu=chosen.gelu),
+        without=chosen.without,
+    )
+    if chosen.max_drop is not None or chosen.labelled is not None or chosen.plans:
+        from pocketclip.export.mixed.command import with_mixed
+
+        plan = replace(plan, jobs=with_mixed(plan.jobs, chosen.max_drop, chosen.labelled, chosen.plans))
+    if chosen.keep_float is not None:
+        from pocketclip.export.mixed.keep import with_kept
+
+        if chosen.max_drop is not None or chosen.plans:
+            raise PlanError("--keep-float, --max-drop and --plan each say what stays finer", fix="give one of them")
+        plan = replace(plan, jobs=with_kept(plan.jobs, chosen.keep_float))
+    return plan
+
+
+def run_export(
+    plan: Plan,
+    *,
+    processes: int = 1,
+    memory: str | None = None,
+    force: bool = False,
+    on_progress: OnProgress = silent,
+    on_outcome: Callable[[Outcome], object] = silent,
+) -> list[Outcome]:
+    """Runs the jobs of a plan; the arguments are those of `export_all`. Converters write to `export.log` in `out`."""
+    from pocketclip.export.jobs import memory as memory_bound
+    from pocketclip.export.jobs.log import ExportLog
+    from pocketclip.export.jobs.unchanged import prepare
+    from pocketclip.export.jobs.workers import run_jobs
+    from pocketclip.export.mixed.command import measure_all
+
+    limit = memory_bound.default_limit() if memory is None else memory_bound.parse_memory(memory)
+    log = ExportLog(plan.jobs[0].out)
+    prepared = prepare(plan.jobs, force=force)
+    log.begin()
+    measure_all(prepared.jobs, lambda what, done, total: on_progress(Progress(what, done, total)))
+    outcomes: list[Outcome] = []
+
+    def take(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        log.keep(outcome)
+        on_progress(Progress("exporting", len(outcomes), len(plan.jobs)))
+        on_outcome(outcome)
+
+    for finished in prepared.unchanged:
+        take(finished)
+    for outcome in run_jobs(
+        prepared.jobs,
+        workers=processes,
+        log=log.path,
+        limit=limit,
+        need=lambda job: memory_bound.estimate(job, prepared.weights_bytes),
+        on_retry=log.again,
+    ):
+        take(outcome)
+    return sorted(outcomes, key=lambda item: plan.jobs.index(item[0]))
+
+
+@contextmanager
+def verifying() -> Iterator[Callable[[Artifact, str | None, int | None, OnProgress], LadderReport]]:
+    """One child process for the ladders of several artefacts; see `Artifact.verify` for what is climbed."""
+    from pocketclip.export import foreign
+    from pocketclip.export.jobs import memory
+    from pocketclip.export.ladder.telling import climb_and_tell
+    from pocketclip.models.reading_child import Child
+
+    with Child() as child:
+
+        def climb(
+            artifact: Artifact, weights: str | None, samples: int | None, on_progress: OnProgress
+        ) -> LadderReport:
+            watch = CountingWatch(on_progress)
+            return foreign.run(
+                child,
+                climb_and_tell,
+                artifact.files,
+                weights,
+                samples,
+                about=str(artifact.folder),
+                files=[artifact.model_path],
+                on_sign=lambda sign: sign.pass_on(watch),
+                memory_bytes=memory.default_limit(),
+                idle_s=_LONGEST_STEP_S,
+            )
+
+        yield climb
