@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
     from pocketclip.export.artifact.reading import Artifact
     from pocketclip.export.bundle.reading import OpenedBundle
 
@@ -21,7 +25,9 @@ class Ranking:
     labels: tuple[tuple[str, float], ...]
 
 
-def rank_with_bundle(bundle: OpenedBundle, photograph: Path, labels: Sequence[str], *, sign: Sign) -> Ranking:
+def rank_with_bundle(
+    bundle: OpenedBundle, photograph: Image.Image | Path, labels: Sequence[str], *, sign: Sign
+) -> Ranking:
     """Ranks labels with a bundle; none takes its own.
 
     Raises:
@@ -29,13 +35,17 @@ def rank_with_bundle(bundle: OpenedBundle, photograph: Path, labels: Sequence[st
         BundleError, ArtifactCorruptError, NonFiniteError: as `export.bundle.classifying.classify`.
     """
     from pocketclip.export.bundle.classifying import classify
-    from pocketclip.models.pixels.preprocess import load_image
 
-    return Ranking(tuple(classify(bundle, load_image(photograph), labels, sign=sign)))
+    return Ranking(tuple(classify(bundle, _opened(photograph), labels, sign=sign)))
 
 
 def rank_with_pair(
-    image_artifact: Artifact, text_artifact: Artifact, photograph: Path, labels: Sequence[str], *, sign: Sign
+    image_artifact: Artifact,
+    text_artifact: Artifact,
+    photograph: Image.Image | Path,
+    labels: Sequence[str],
+    *,
+    sign: Sign,
 ) -> Ranking:
     """Ranks labels with an image and a text artefact.
 
@@ -47,9 +57,9 @@ def rank_with_pair(
 
     from pocketclip.export.encoders import open_pair
     from pocketclip.models.evaluation.zero_shot import rank_labels
-    from pocketclip.models.pixels.preprocess import load_image, preprocess
+    from pocketclip.models.pixels.preprocess import preprocess
 
-    loaded = load_image(photograph)
+    loaded = _opened(photograph)
     with open_pair(image_artifact, text_artifact) as encoders:
         embedding = encoders.encode_image(preprocess(loaded, encoders.preprocess)[None])
         candidates = []
@@ -58,3 +68,32 @@ def rank_with_pair(
             sign(label)
         ranked = rank_labels(embedding, np.concatenate(candidates), encoders.logit_scale)
     return Ranking(tuple((labels[place], probability) for place, probability in ranked))
+
+
+def embed_with_bundle(bundle: OpenedBundle, item: Image.Image | Path | str) -> NDArray[np.float32]:
+    """The normalised embedding `(D,)` of an image (or the file of one), or of a sentence.
+
+    Raises:
+        ImageError: the file is no image.
+        ArtifactCorruptError, NonFiniteError: as `export.encoders.embed`.
+    """
+    from contextlib import closing
+
+    from pocketclip.export.bundle.image_input import image_input
+    from pocketclip.export.bundle.tokenizer import BundleTokenizer
+    from pocketclip.export.encoders import embed
+    from pocketclip.export.targets import open_model
+
+    manifest = bundle.manifest
+    if isinstance(item, str):
+        tower, inputs = manifest.text, BundleTokenizer(manifest.tokenizer, bundle.folder)(item)
+    else:
+        tower, inputs = manifest.image, image_input(_opened(item), manifest.preprocess, manifest.image.input)
+    with closing(open_model(tower.target, bundle.model_path(tower))) as session:
+        return embed(session, inputs)[0]
+
+
+def _opened(photograph: Image.Image | Path) -> Image.Image:
+    from pocketclip.models.pixels.preprocess import load_image
+
+    return load_image(photograph) if isinstance(photograph, Path) else photograph.convert("RGB")

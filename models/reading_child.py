@@ -242,6 +242,7 @@ def _serve(connection: Connection, scratch: str, parent: int) -> None:
     _die_with(parent)
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
+    command_line.show_log()
     command_line.notes_to(os.fdopen(os.dup(2), "w"))
     descriptor = os.open(Path(scratch, "log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(descriptor, 1)

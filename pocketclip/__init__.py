@@ -1,1 +1,114 @@
-"""PocketCLIP: CLIP-style image-text models on phones."""
+"""CLIP-style image-text models on phones: modify, export, prove, measure, ship.
+
+Names load on first use, so that `import pocketclip` costs nothing. Nothing prints: what you should know is logged under
+`pocketclip`, how far long work has come goes to a callback, and every error is a `PocketClipError` with `code` and
+`fix`. docs/python.md shows each function.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pocketclip.benchmark.api import (
+        BenchOptions,
+        EvaluateOptions,
+        RecordStore,
+        bench,
+        compare,
+        compare_with_baseline,
+        evaluate,
+        open_store,
+        report,
+    )
+    from pocketclip.export.api import (
+        Artifact,
+        Bundle,
+        ExportOptions,
+        classify,
+        export,
+        export_all,
+        find_artifacts,
+        inspect,
+        lint,
+        load_artifact,
+        open_bundle,
+        write_bundle,
+    )
+    from pocketclip.models.api import Model, load_model
+    from pocketclip.models.errors import PocketClipError
+    from pocketclip.models.progress import Progress
+
+_HOMES = {
+    "Artifact": "pocketclip.export.api",
+    "BenchOptions": "pocketclip.benchmark.api",
+    "Bundle": "pocketclip.export.api",
+    "EvaluateOptions": "pocketclip.benchmark.api",
+    "ExportOptions": "pocketclip.export.api",
+    "Model": "pocketclip.models.api",
+    "PocketClipError": "pocketclip.models.errors",
+    "Progress": "pocketclip.models.progress",
+    "RecordStore": "pocketclip.benchmark.api",
+    "bench": "pocketclip.benchmark.api",
+    "classify": "pocketclip.export.api",
+    "compare": "pocketclip.benchmark.api",
+    "compare_with_baseline": "pocketclip.benchmark.api",
+    "evaluate": "pocketclip.benchmark.api",
+    "export_all": "pocketclip.export.api",
+    "find_artifacts": "pocketclip.export.api",
+    "inspect": "pocketclip.export.api",
+    "lint": "pocketclip.export.api",
+    "load_artifact": "pocketclip.export.api",
+    "load_model": "pocketclip.models.api",
+    "open_bundle": "pocketclip.export.api",
+    "open_store": "pocketclip.benchmark.api",
+    "report": "pocketclip.benchmark.api",
+    "write_bundle": "pocketclip.export.api",
+}
+# Packages of this name; the first can be called.
+_PACKAGES = ("export", "models", "benchmark")
+
+__all__ = [
+    "Artifact",
+    "BenchOptions",
+    "Bundle",
+    "EvaluateOptions",
+    "ExportOptions",
+    "Model",
+    "PocketClipError",
+    "Progress",
+    "RecordStore",
+    "bench",
+    "classify",
+    "compare",
+    "compare_with_baseline",
+    "evaluate",
+    "export",
+    "export_all",
+    "find_artifacts",
+    "inspect",
+    "lint",
+    "load_artifact",
+    "load_model",
+    "open_bundle",
+    "open_store",
+    "report",
+    "write_bundle",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from pocketclip.models.terminal.version import tool_version
+
+        return tool_version()
+    if name in _PACKAGES:
+        return importlib.import_module(f"pocketclip.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pocketclip' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -5,8 +5,6 @@ Heavy imports live inside the functions: `--help` must not wait for numpy or SQL
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -14,12 +12,11 @@ import typer
 
 from pocketclip.benchmark.commands.bench_table import results_table
 from pocketclip.benchmark.commands.options import DEFAULT_STORE, DevicesOption, StoreOption
+from pocketclip.benchmark.errors import StoreError
 from pocketclip.models.terminal import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.progress import Progress, TaskID
 
     from pocketclip.benchmark.records.benchmark import BenchmarkRecord
 
@@ -88,129 +85,63 @@ def bench_command(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Measures artefacts on a device: latency, load, memory and parity, every sample kept."""
-    from pocketclip.benchmark.commands.option_values import (
-        parse_accelerator,
-        parse_cores,
-        parse_duration_s,
-        parse_share,
-        parse_tag,
-        parse_threads,
-    )
-    from pocketclip.benchmark.devices import open_device
-    from pocketclip.benchmark.devices.leases import lease
-    from pocketclip.benchmark.devices.table import find_entry, load_table
-    from pocketclip.benchmark.errors import FailedArtifactsError, StoreError
-    from pocketclip.benchmark.measuring.bundled_artifacts import measurable_artifacts
-    from pocketclip.benchmark.measuring.plan import BenchmarkPlan, run_plan
-    from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, LoadMode, RunSettings, Status
-    from pocketclip.benchmark.store import open_store
+    from pocketclip.benchmark import api
+    from pocketclip.benchmark.errors import FailedArtifactsError
+    from pocketclip.benchmark.records.benchmark import Status
     from pocketclip.benchmark.store.database import location_name
-    from pocketclip.benchmark.store.rescue import save_beside
-    from pocketclip.export.untrained import warn_of_artifacts
 
-    if tag is not None:
-        # First of all: what a database cannot keep must not cost a measurement.
-        tag = parse_tag(tag)
+    options = api.BenchOptions(
+        threads=threads,
+        cores=cores,
+        iterations=iterations,
+        accelerator=accelerator,
+        load_mode=load_mode,
+        min_seconds=min_seconds,
+        launches=launches,
+        until=until,
+        budget=budget,
+        sustained=sustained,
+        cooldown=cooldown,
+        profile=profile,
+        tag=tag,
+        timeout=timeout,
+        wait=wait,
+        app=app,
+        devices=devices,
+    )
     place = location_name(store)
-    table = load_table(devices)
-    # Names and paths first: what is written wrong is told without the device.
-    find_entry(device, table)
     finished: list[BenchmarkRecord] = []
-    unsaved: list[Path] = []
-    with ExitStack() as held:
-        artifacts = held.enter_context(measurable_artifacts(artifact))
-        warn_of_artifacts(artifacts)
-        chosen = open_device(device, table, say=command_line.note, app=app)
-        held.enter_context(lease(chosen.lease_key, name=device, wait_seconds=wait))
-        # Opened before the first launch: a store that cannot be written must not cost a measurement.
-        records = held.enter_context(open_store(store))
-        progress = held.enter_context(command_line.progress())
-        chosen.check()
-        logical_cores = chosen.facts().logical_cores
-        settings = RunSettings(
-            iterations=iterations,
-            minimum_seconds=min_seconds,
-            launches=launches,
-            cores=parse_cores(cores, logical_cores) if cores else None,
-            until_share=parse_share("--until", until) if until else None,
-            budget_seconds=parse_duration_s("--budget", budget) if until else None,
-            sustained_seconds=parse_duration_s("--sustained", sustained) if sustained else None,
-            accelerator=parse_accelerator(accelerator) if accelerator else DEVICE_DEFAULT,
-            load_mode=command_line.parse_choice(LoadMode, "--load-mode", load_mode),
-        )
-        plan = BenchmarkPlan(
-            artifacts=artifacts,
-            settings=tuple(
-                chosen.settings(replace(settings, threads=each)) for each in parse_threads(threads, logical_cores)
-            ),
-            timeout_seconds=timeout,
-            cooldown_seconds=cooldown,
-            profile=profile,
-            tag=tag,
-        )
-        total = len(plan.artifacts) * len(plan.settings) * launches
-        watch = _ProgressWatch(progress, progress.add_task("launching", total=total))
-
-        def keep(record: BenchmarkRecord) -> None:
-            try:
-                records.append(record)
-            except StoreError as error:
-                # What was measured is kept all the same, and what is left is measured: the store may be back by then.
-                unsaved.append(save_beside(record, store))
-                command_line.note(f"{error}; the record is in {unsaved[-1]}")
-            finished.append(record)
-
-        try:
-            run_plan(plan, chosen, append=keep, watch=watch)
-        except KeyboardInterrupt:
-            progress.stop()
-            wanted = len(plan.artifacts) * len(plan.settings)
-            kept = len(finished) - len(unsaved)
-            command_line.note(f"{kept} of {wanted} records are kept in {place}{_beside_words(unsaved)}")
-            raise
-    command_line.console().print(results_table(finished))
+    try:
+        with command_line.progress() as bar:
+            show = command_line.shown_on(bar, "launching")
+            api.bench(artifact, device, options=options, store=store, on_progress=show, on_record=finished.append)
+    except StoreError:
+        # What was measured is shown all the same.
+        _print_finished(finished)
+        raise
+    _print_finished(finished)
     failed = [record for record in finished if record.status is Status.FAILED]
+    if failed:
+        raise FailedArtifactsError(
+            f"{len(failed)} of {len(finished)} artefacts failed; all records are in {place}",
+            fix="`pocketclip results --status failed --format csv` has the reasons",
+        )
+
+
+def _print_finished(finished: Sequence[BenchmarkRecord]) -> None:
+    from pocketclip.benchmark.records.benchmark import Status
+
+    if not finished:
+        return
+    command_line.console().print(results_table(finished))
     for code in dict.fromkeys(reason.code for record in finished for reason in record.invalid):
         first, *others = [reason for record in finished for reason in record.invalid if reason.code is code]
         command_line.note(
             f"not ranked: {1 + len(others)} of {len(finished)} records: {code}: {first.reason}; {first.fix}"
         )
-    for record in failed:
-        command_line.note(f"failed: {_label(record)}: {record.reason}")
-    if unsaved:
-        files = " ".join(str(path) for path in unsaved)
-        raise StoreError(
-            f"{len(unsaved)} of {len(finished)} records could not be stored in {place}{_beside_words(unsaved)}; "
-            f"take them in with `pocketclip results import {files} --store ...`"
-        )
-    if failed:
-        raise FailedArtifactsError(
-            f"{len(failed)} of {len(finished)} artefacts failed; all records are in {place}: "
-            "`pocketclip results --status failed --format csv` has the reasons"
-        )
-
-
-def _beside_words(unsaved: Sequence[Path]) -> str:
-    return f"; {len(unsaved)} are in files of their own, the first: {unsaved[0]}" if unsaved else ""
-
-
-class _ProgressWatch:
-    """Shows how a plan comes along on a bar."""
-
-    def __init__(self, bar: Progress, task: TaskID) -> None:
-        self._bar = bar
-        self._task = task
-        self._total = bar.tasks[task].total or 0
-
-    def advance(self, label: str) -> None:
-        self._bar.update(self._task, advance=1, description=label)
-
-    def more(self, launches: int) -> None:
-        self._total += launches
-        self._bar.update(self._task, total=self._total)
-
-    def note(self, message: str) -> None:
-        command_line.note(message)
+    for record in finished:
+        if record.status is Status.FAILED:
+            command_line.note(f"failed: {_label(record)}: {record.reason}")
 
 
 def _label(record: BenchmarkRecord) -> str:

@@ -13,6 +13,8 @@ from pocketclip.models.terminal import command_line
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from pocketclip.models.progress import Progress as Reached
+
 _SECONDS_BETWEEN_LINES = 60.0
 
 
@@ -49,6 +51,13 @@ class EvaluationProgress:
             command_line.note(message)
         else:
             self._progress.console.print(message, highlight=False, soft_wrap=True)
+
+    def show(self, reached: Reached) -> None:
+        """The same for a callback of the API."""
+        if reached.task != self._label or reached.done < self._done or self._task is None:
+            self.begin(reached.task, reached.total)
+        if reached.done > self._done:
+            self.advance(reached.done - self._done)
 
     @property
     def rate(self) -> float:

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pocketclip.benchmark.commands.options import DEFAULT_STORE, StoreOption
 from pocketclip.models.terminal import command_line
 
-if TYPE_CHECKING:
-    from pocketclip.benchmark.report.comparison import Baseline
-    from pocketclip.benchmark.report.material import Material
-
 DEFAULT_PAGE = Path("report.html")
-
-
-class ReportFormat(StrEnum):
-    """The forms of a report."""
-
-    HTML = "html"
-    MARKDOWN = "md"
-    JSON = "json"
 
 
 def report_command(
@@ -34,7 +21,7 @@ def report_command(
     store: StoreOption = DEFAULT_STORE,
     form: Annotated[
         str, typer.Option("--format", help="html: one self-contained page; md: its tables; json: its figures.")
-    ] = ReportFormat.HTML,
+    ] = "html",
     baseline: Annotated[
         str | None,
         typer.Option(
@@ -48,64 +35,15 @@ def report_command(
     ] = None,
 ) -> None:
     """Writes the latest records of a store as one self-contained HTML page, as Markdown or as JSON."""
-    chosen = command_line.parse_choice(ReportFormat, "--format", form)
-    from pocketclip.benchmark.commands.results import read_store
-    from pocketclip.benchmark.report.ladder_table import read_ladders
-    from pocketclip.benchmark.report.material import Material, probe_targets
+    from pocketclip.benchmark import api
+    from pocketclip.benchmark.report.writing import ReportFormat
     from pocketclip.models import atomic
 
-    ladders = [found for path in ladder or () for found in read_ladders(path)]
-    found = read_store(store)
-    material = Material(
-        benchmarks=found.benchmarks,
-        accuracies=found.accuracies,
-        retrievals=found.retrievals,
-        unavailable=probe_targets(),
-        baseline=_baseline(baseline),
-        ladders=ladders,
-    )
-    text = _render(chosen, material)
+    chosen = command_line.parse_choice(ReportFormat, "--format", form)
+    text = api.report(store, form=chosen, baseline=baseline, ladders=ladder or ())
     goal = DEFAULT_PAGE if out is None and chosen is ReportFormat.HTML else out
     if goal is None:
         print(text, end="")
         return
     atomic.write_text(goal, text)
     command_line.note(f"wrote {goal}")
-
-
-def _render(form: ReportFormat, material: Material) -> str:
-    match form:
-        case ReportFormat.HTML:
-            from pocketclip.benchmark.report.render import render
-
-            return render(material)
-        case ReportFormat.MARKDOWN:
-            from pocketclip.benchmark.report.markdown import render_markdown
-
-            return render_markdown(material)
-        case ReportFormat.JSON:
-            from pocketclip.benchmark.report.structured import render_json
-
-            return render_json(material)
-
-
-def _baseline(option: str | None) -> Baseline:
-    """What the option names, with what compares with it: imported here, since it brings scipy with it.
-
-    Raises:
-        OptionError: it names nothing.
-    """
-    from pocketclip.benchmark.errors import OptionError
-    from pocketclip.benchmark.report.comparison import Baseline, BaselineKind
-    from pocketclip.benchmark.statistics.verdicts import compare_records, judge_family
-
-    if option is None:
-        return Baseline("", compare_records, judge_family, BaselineKind.FLOAT)
-    prefix, colon, name = option.partition(":")
-    named = (BaselineKind.TAG, BaselineKind.MODEL, BaselineKind.PRECISION)
-    kind = next((kind for kind in named if colon and prefix == kind), None)
-    # A tag may hold a colon of its own.
-    name = option if kind is None else name
-    if not name:
-        raise OptionError(f"--baseline {option!r} names nothing; give a tag, model:NAME or precision:NAME")
-    return Baseline(name, compare_records, judge_family, kind or BaselineKind.TAG)

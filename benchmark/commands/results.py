@@ -20,7 +20,7 @@ from pocketclip.models.untrusted.printable import printable_line
 
 if TYPE_CHECKING:
     from pocketclip.benchmark.results.files import FileFormat
-    from pocketclip.benchmark.store import Additions, Reading, RecordFilter, RecordText, Unreadable
+    from pocketclip.benchmark.store import Additions, Reading, RecordText, Unreadable
 
 results_app = command_line.new_app(
     "results",
@@ -76,10 +76,10 @@ def results_command(
         _refuse_options_before(context)
         return
     chosen = _format(form, out)
-
     from datetime import UTC, datetime
 
-    from pocketclip.benchmark.commands.option_values import parse_accelerator
+    from pocketclip.benchmark.api import log_left_out
+    from pocketclip.benchmark.measuring.option_values import parse_accelerator
     from pocketclip.benchmark.records.benchmark import Status
     from pocketclip.benchmark.results.filters import parse_since
     from pocketclip.benchmark.store import RecordFilter, open_store
@@ -107,7 +107,7 @@ def results_command(
         _print_table(found)
     else:
         _write(texts, chosen, out)
-    _tell_left_out(found, store)
+    log_left_out(found, _shown(store))
     if not texts and not found.unreadable:
         command_line.note(f"no record fits; there are {total} in {_shown(store)}")
     elif out is not None:
@@ -201,28 +201,6 @@ def check_command(
         advice = "update PocketCLIP" if newer == left else "`results check --remove --out FILE` takes damaged ones out"
         raise RecordError(f"{left} of {total} records in {_shown(store)} cannot be read, see above; {advice}")
     command_line.note(f"{total - removed} records in {_shown(store)}, all can be read")
-
-
-def read_store(store: str, wanted: RecordFilter | None = None) -> Reading:
-    """The records of a store as far as they can be read; the user is told of the others.
-
-    Raises:
-        StoreError: it cannot be read, or there is none.
-    """
-    from pocketclip.benchmark.store import open_store
-
-    with open_store(store, create=False) as opened:
-        found = opened.read(wanted)
-    _tell_left_out(found, store)
-    return found
-
-
-def _tell_left_out(found: Reading, store: str) -> None:
-    from pocketclip.benchmark.store import future_words, left_out_words
-
-    for words in (left_out_words(found.unreadable, _shown(store)), future_words(found.records)):
-        if words is not None:
-            command_line.note(words)
 
 
 def _kept(damaged: Unreadable) -> str:

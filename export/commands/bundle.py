@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,27 +44,21 @@ def bundle_command(
 
     names = read_labels(labels, labels_file)
 
-    from pocketclip.export import foreign
-    from pocketclip.export.artifact.reading import load_artifact
-    from pocketclip.export.bundle.writing import BundleRequest, run_towers, write_bundle
-    from pocketclip.models.reading_child import Child
+    from pocketclip.export import api
 
-    request = BundleRequest(
-        load_artifact(image), load_artifact(text), names, templates, weights_licence, allow_failed, allow_untrained
-    )
-    # An artefact from elsewhere may crash what runs it, whatever its hashes say.
-    with command_line.progress() as progress, Child() as child:
-        task = progress.add_task("prompts embedded", total=None)
-        run = partial(
-            foreign.run,
-            child,
-            run_towers,
-            about=f"{image} or {text}",
-            files=[each.model_path for each in (request.image, request.text)],
-            on_sign=lambda count: progress.advance(task, count),
+    with command_line.progress() as bar:
+        bundle = api.write_bundle(
+            image,
+            text,
+            out=out,
+            labels=names,
+            templates=templates,
+            weights_licence=weights_licence,
+            allow_failed=allow_failed,
+            allow_untrained=allow_untrained,
+            on_progress=command_line.shown_on(bar, "prompts embedded"),
         )
-        bundle = write_bundle(request, out, run)
-    _print_bundle(out, bundle)
+    _print_bundle(out, bundle.manifest)
 
 
 def selftest_command(
@@ -73,20 +66,11 @@ def selftest_command(
     json_: Annotated[bool, typer.Option("--json", help="Print the report as JSON instead of a table.")] = False,
 ) -> None:
     """Checks a bundle and runs it: files, preprocessing, tokenizer, towers and label ranking against golden data."""
-    from pocketclip.export import foreign
-    from pocketclip.export.bundle.reading import read_bundle
-    from pocketclip.export.bundle.selftest import self_test
+    from pocketclip.export import api
     from pocketclip.export.errors import SelfTestError
-    from pocketclip.export.untrained import warn_of_bundle
     from pocketclip.models import documents
-    from pocketclip.models.reading_child import Child
 
-    opened = read_bundle(path)
-    warn_of_bundle(opened)
-    files = [opened.model_path(tower) for tower in (opened.manifest.image, opened.manifest.text)]
-    # What a bundle from elsewhere holds may crash what runs it.
-    with Child() as child:
-        report = foreign.run(child, self_test, opened, about=str(path), files=files)
+    report = api.open_bundle(path).self_test()
     if json_:
         typer.echo(documents.to_json(report), nl=False)
     else:

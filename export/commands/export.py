@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +13,6 @@ from pocketclip.models.terminal import command_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pocketclip.export.jobs.workers import Outcome
-    from pocketclip.export.ranking import Ranking
     from pocketclip.models.terminal.table import TerminalTable
 
 app = command_line.new_app("export", "Export a model's towers to mobile runtimes, each checked against PyTorch.")
@@ -121,100 +118,48 @@ def export_command(
         print_matrix()
         return
 
-    from pocketclip.export.inputs import calibration as calibration_data
-    from pocketclip.export.inputs.parity_data import parse_parity_data
-    from pocketclip.export.jobs.planning import make_plan, pass_options
+    from pocketclip.export import api
+    from pocketclip.export.commands.outcomes import exit_code, failed, one_line, print_outcomes
+    from pocketclip.export.errors import UnknownTargetError
+    from pocketclip.export.jobs.log import LOG_NAME
+    from pocketclip.export.precision import TargetName
+    from pocketclip.models.api import load_model
+    from pocketclip.models.errors import choices
 
-    share = 1.0 if skip_corrupt and max_skipped is None else max_skipped
-    options = calibration_data.parse_calibration(calibration, samples, max_skipped=share)
-    proof = parse_parity_data(parity_data, parity_samples, max_skipped=share)
-    plan = make_plan(
-        model,
-        changes or [],
-        weights,
-        target,
-        quantize,
-        tower,
-        out,
-        calibration=options,
+    if not target:
+        raise UnknownTargetError(f"name a --target: {choices(TargetName)}, or all")
+    chosen = load_model(model, changes=changes or [], weights=weights, fresh_weights=fresh_weights)
+    options = api.ExportOptions(
+        calibration=calibration,
+        calibration_samples=samples,
+        parity_data=parity_data,
+        parity_samples=parity_samples,
+        max_skipped=1.0 if skip_corrupt and max_skipped is None else max_skipped,
         raw=raw,
         ios=ios,
         isa=isa,
-        passes=pass_options(byte_input=byte_input, channels_last=channels_last, gelu=gelu),
+        byte_input=byte_input,
+        channels_last=channels_last,
+        gelu=gelu,
         without=without or [],
-        fresh_weights=fresh_weights,
-        parity_data=proof,
+        max_drop=max_drop,
+        labelled=labelled,
+        plans=precision_plans or [],
+        keep_float=keep_float,
     )
+    plan = api.plan_export(chosen, target=target, precision=quantize, tower=tower, out=out, options=options)
     if fresh_weights:
-        command_line.note(f"warning: {plan.jobs[0].config.name} gets untrained random weights; its manifests say so")
-    for caution in plan.jobs[0].cautions:
-        command_line.note(f"warning: {plan.jobs[0].config.name}: {caution}")
-    if max_drop is not None or labelled is not None or precision_plans:
-        from pocketclip.export.mixed.command import with_mixed
-
-        plan = replace(plan, jobs=with_mixed(plan.jobs, max_drop, labelled, precision_plans or [], share or 0.0))
-
-    if keep_float is not None:
-        from pocketclip.export.errors import PlanError
-        from pocketclip.export.mixed.keep import with_kept
-
-        if max_drop is not None or precision_plans:
-            raise PlanError("--keep-float, --max-drop and --plan each say what stays finer; give one of them")
-        plan = replace(plan, jobs=with_kept(plan.jobs, keep_float))
-
-    from pocketclip.export.commands.outcomes import exit_code, failed, one_line, print_outcomes
-    from pocketclip.export.jobs import memory as memory_bound
-    from pocketclip.export.jobs.unchanged import prepare
-    from pocketclip.export.jobs.workers import LOG_NAME, run_jobs
-    from pocketclip.export.mixed.command import measure_all
-    from pocketclip.models import atomic
-    from pocketclip.models.untrusted.printable import printable_line
-
-    limit = memory_bound.default_limit() if memory is None else memory_bound.parse_memory(memory)
-    prepared = prepare(plan.jobs, force=force, note=command_line.note)
-    with atomic.storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        (out / LOG_NAME).write_bytes(b"")
-    outcomes: list[Outcome] = []
-
-    def log(line: str) -> None:
-        # Workers append to it too: a line is written at once.
-        with atomic.storage_errors(out), (out / LOG_NAME).open("a", encoding="utf-8") as stream:
-            stream.write(f"{printable_line(line)}\n")
-
-    def retry(line: str) -> None:
-        log(f"again    {line}")
-        command_line.note(line)
-
-    with command_line.progress() as progress:
-        measuring = progress.add_task("", total=None, visible=False)
-        measure_all(
-            prepared.jobs,
-            lambda what, done, total: progress.update(
-                measuring, description=what, completed=done, total=total, visible=done < total
-            ),
+        command_line.note(f"warning: {chosen.name} gets untrained random weights; its manifests say so")
+    with command_line.progress() as bar:
+        outcomes = api.run_export(
+            plan,
+            processes=jobs,
+            memory=memory,
+            force=force,
+            on_progress=command_line.shown_on(bar, "exporting"),
+            on_outcome=lambda outcome: bar.console.print(one_line(outcome), highlight=False, soft_wrap=True),
         )
-        task = progress.add_task("exporting", total=len(plan.jobs))
-
-        def take(outcome: Outcome) -> None:
-            outcomes.append(outcome)
-            progress.advance(task)
-            if failed(outcome):
-                log(one_line(outcome))
-            progress.console.print(one_line(outcome), highlight=False, soft_wrap=True)
-
-        for finished in prepared.unchanged:
-            take(finished)
-        for outcome in run_jobs(
-            prepared.jobs,
-            workers=jobs,
-            log=out / LOG_NAME,
-            limit=limit,
-            need=lambda job: memory_bound.estimate(job, prepared.weights_bytes),
-            on_retry=retry,
-        ):
-            take(outcome)
-    print_outcomes(sorted(outcomes, key=lambda item: plan.jobs.index(item[0])), plan.skipped)
+    print_outcomes(outcomes, plan.skipped)
     failures = sum(failed(outcome) for outcome in outcomes)
     if failures:
         command_line.note(f"error: {failures} of {len(plan.jobs)} artefacts failed; details are in {out / LOG_NAME}")
@@ -248,7 +193,7 @@ def classify_command(
     # What is named wrong is told before anything is loaded.
     check_image(image)
     ranking, used = _rank(image, artifact or [], bundle, names)
-    command_line.console().print(ranking_table(image.name, used, ranking.labels[:top]))
+    command_line.console().print(ranking_table(image.name, used, ranking[:top]))
 
 
 def ranking_table(image: str, used: str, labels: Sequence[tuple[str, float]]) -> TerminalTable:
@@ -261,43 +206,19 @@ def ranking_table(image: str, used: str, labels: Sequence[tuple[str, float]]) ->
     return TerminalTable(columns, rows, title=f"{printable_path(image)}, {printable_line(used)}")
 
 
-def _rank(photograph: Path, folders: list[Path], bundle: Path | None, names: list[str]) -> tuple[Ranking, str]:
-    """The ranking, and what made it. Models run in a child process: a damaged one must not end this program."""
-    from pocketclip.export import foreign
-    from pocketclip.export.ranking import rank_with_bundle, rank_with_pair
-    from pocketclip.models.reading_child import Child
+def _rank(
+    photograph: Path, folders: list[Path], bundle: Path | None, names: list[str]
+) -> tuple[list[tuple[str, float]], str]:
+    """Labels with their probabilities, and what ranked them."""
+    from pocketclip.export import api
 
-    def ignore(label: object) -> None:
-        del label
-
-    with Child() as child:
-        if bundle is not None:
-            from pocketclip.export.bundle.reading import read_bundle
-            from pocketclip.export.untrained import warn_of_bundle
-
-            opened = read_bundle(bundle)
-            warn_of_bundle(opened)
-            files = [opened.model_path(tower) for tower in (opened.manifest.image, opened.manifest.text)]
-            ranking = foreign.run(
-                child, rank_with_bundle, opened, photograph, names, about=str(bundle), files=files, on_sign=ignore
-            )
-            return ranking, f"{opened.manifest.model.name} {bundle.name}"
-        from pocketclip.export.artifact.reading import find_artifacts, select_pair
-        from pocketclip.export.untrained import warn_of_artifacts
-
-        pair = select_pair(find_artifacts(folders))
-        warn_of_artifacts(pair)
-        ranking = foreign.run(
-            child,
-            rank_with_pair,
-            *pair,
-            photograph,
-            names,
-            about=" or ".join(str(each.folder) for each in pair),
-            files=[each.model_path for each in pair],
-            on_sign=ignore,
-        )
-        return ranking, f"{pair[0].manifest.model.name} {pair[0].manifest.scheme}"
+    if bundle is not None:
+        opened = api.open_bundle(bundle)
+        return opened.classify(photograph, names), f"{opened.manifest.model.name} {bundle.name}"
+    image, text = api.select_pair(api.find_artifacts(*folders))
+    return api.classify(
+        photograph, names, image=image, text=text
+    ), f"{image.manifest.model.name} {image.manifest.scheme}"
 
 
 def main() -> None:

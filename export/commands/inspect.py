@@ -25,58 +25,9 @@ def inspect_command(
     ],
 ) -> None:
     """Prints ops, precisions, sizes and predicted Neural Engine trouble spots of a Core ML model."""
-    from pocketclip.export import foreign
-    from pocketclip.models.reading_child import Child
+    from pocketclip.export import api
 
-    model, ours = _model(path)
-    with Child() as child:
-        report = foreign.read(child, _report, model, ours, about=model, files=[model])
-    _print(path, report)
-
-
-def _model(path: Path) -> tuple[Path, bool]:
-    """The package or `.pte` that is meant, and whether it is of an artefact of ours.
-
-    Raises:
-        ArtifactNotFoundError: there is no such path.
-        ArtifactError: it is neither, or the artefact is for another target.
-    """
-    from pocketclip.export.artifact.manifest import MANIFEST_NAME
-    from pocketclip.export.artifact.reading import load_artifact
-    from pocketclip.export.errors import ArtifactError, ArtifactNotFoundError
-    from pocketclip.export.lint.readers import READERS
-    from pocketclip.export.precision import TargetName
-
-    if not path.exists():
-        raise ArtifactNotFoundError(f"{path} does not exist; name a .mlpackage, or the folder of an artefact")
-    if path.suffix == ".mlpackage" or (path.suffix == ".pte" and path.is_file()):
-        return path, False
-    if path.suffix in READERS:
-        raise ArtifactError(f"{path} is no Core ML package, and only those can be inspected; try `pocketclip lint`")
-    if not (path / MANIFEST_NAME).is_file():
-        raise ArtifactError(f"{path} is no .mlpackage folder, and holds no artefact; name one of them")
-    artifact = load_artifact(path)
-    if artifact.manifest.target not in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
-        raise ArtifactError(
-            f"{path} is an artefact of target {artifact.manifest.target}; only Core ML packages can be inspected"
-        )
-    return artifact.model_path, True
-
-
-def _report(model: Path, ours: bool) -> PackageReport:
-    """Reads the file, in the child process."""
-    from pocketclip.export.errors import ArtifactCorruptError
-    from pocketclip.export.targets.converter_noise import quiet_loggers
-
-    quiet_loggers()
-    from pocketclip.export.inspection import report_on_delegate, report_on_package
-
-    try:
-        return report_on_delegate(model) if model.suffix == ".pte" else report_on_package(model)
-    except ArtifactCorruptError as error:
-        if not ours:
-            raise
-        raise ArtifactCorruptError(f"{error}; export it again") from error
+    _print(path, api.inspect(path))
 
 
 def _print(path: Path, report: PackageReport) -> None:

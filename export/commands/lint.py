@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,13 +9,13 @@ import typer
 from pocketclip.models.terminal import command_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from pocketclip.export.errors import ArtifactError
     from pocketclip.export.lint.run import Linted
     from pocketclip.models.terminal.table import TerminalTable
 
-    Faults = list[tuple[str, ArtifactError]]
+    Faults = Sequence[tuple[str, ArtifactError]]
 
 _MOST_NAMES = 4
 
@@ -43,72 +41,17 @@ def lint_command(
         _print_rules()
         return
 
+    from pocketclip.export import api
     from pocketclip.export.artifact.lint_finding import Severity
-    from pocketclip.export.lint.run import parse_codes
 
-    ignored = parse_codes(ignore or [])
-    found, faults = _lint(subject, changes or [], weights)
-    linted = [
-        replace(each, findings=tuple(finding for finding in each.findings if finding.code not in ignored))
-        for each in found
-    ]
+    result = api.lint_all(subject, changes=changes or [], weights=weights, ignore=ignore or [])
+    linted, faults = result.linted, result.faults
     if linted or len(faults) > 1:
         (_print_json if as_json else _print_findings)(linted, faults)
     if faults:
         raise _in_one_line(faults, len(linted) + len(faults))
     if any(finding.severity is Severity.ERROR for each in linted for finding in each.findings):
         raise typer.Exit(1)
-
-
-def _lint(subject: str, changes: list[str], weights: str | None) -> tuple[list[Linted], Faults]:
-    """What was found, and the errors of artefacts whose files cannot be read, by label.
-
-    Raises:
-        LintRuleError: nothing was named, or --set and --weights with something that is no model.
-        UnknownModelError, ConfigError, CheckpointError: the model cannot be built.
-        ArtifactError, TargetUnavailableError: there is no such artefact or file, or its reader is not installed.
-    """
-    from pocketclip.export.errors import LintRuleError
-    from pocketclip.export.lint.run import is_model_file, lint_model, summary, summary_of_artifact, summary_of_file
-    from pocketclip.export.targets.converter_noise import quiet_loggers
-    from pocketclip.models.registry import MODELS, choose_model
-    from pocketclip.models.run_folder import is_run_folder
-
-    if not subject:
-        raise LintRuleError("name a model, an artefact or a model file; --list shows the rules")
-    path = Path(subject)
-    on_disk = is_model_file(path) or (path.is_dir() and subject not in MODELS and not is_run_folder(path))
-    if on_disk and (changes or weights):
-        raise LintRuleError(f"--set and --weights are for models; {subject} is a file or folder")
-    if is_model_file(path):
-        return _lint_files(summary_of_file, [(str(path), path, path)])
-    if on_disk:
-        from pocketclip.export.artifact.reading import find_artifacts
-
-        artifacts = find_artifacts([path])
-        return _lint_files(summary_of_artifact, [(each.label, each, each.model_path) for each in artifacts])
-    quiet_loggers()
-    chosen = choose_model(subject, changes, weights)
-    return [summary(*each) for each in lint_model(chosen.config, chosen.weights, chosen.cautions)], []
-
-
-def _lint_files(
-    function: Callable[..., Linted], subjects: list[tuple[str, object, Path]]
-) -> tuple[list[Linted], Faults]:
-    """Reads each file in the same child process; one that cannot be read costs no other's findings."""
-    from pocketclip.export import foreign
-    from pocketclip.export.errors import ArtifactError
-    from pocketclip.models.reading_child import Child
-
-    found: list[Linted] = []
-    faults: Faults = []
-    with Child() as child:
-        for label, subject, path in subjects:
-            try:
-                found.append(foreign.read(child, function, subject, about=path, files=[path]))
-            except ArtifactError as error:
-                faults.append((label, error))
-    return found, faults
 
 
 def _in_one_line(faults: Faults, count: int) -> ArtifactError:
@@ -119,7 +62,7 @@ def _in_one_line(faults: Faults, count: int) -> ArtifactError:
     return ArtifactError(f"{len(faults)} of {count} artefacts cannot be read; the first: {faults[0][1]}")
 
 
-def _print_findings(linted: list[Linted], faults: Faults) -> None:
+def _print_findings(linted: Sequence[Linted], faults: Faults) -> None:
     from pocketclip.export.artifact.lint_finding import Severity
     from pocketclip.export.lint.subject import listed
     from pocketclip.models.untrusted.printable import printable_line
@@ -143,7 +86,7 @@ def _print_findings(linted: list[Linted], faults: Faults) -> None:
         write(f"{label}: {error}", "red")
 
 
-def _print_json(linted: list[Linted], faults: Faults) -> None:
+def _print_json(linted: Sequence[Linted], faults: Faults) -> None:
     import json
 
     from pocketclip.models import documents

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from pocketclip.models import atomic
 from pocketclip.models.checkpoints.checkpoint_file import read_content
 from pocketclip.models.checkpoints.checkpoint_layout import Found, find_state, fitted
 from pocketclip.models.errors import CheckpointError, NonFiniteError
-from pocketclip.models.terminal import command_line
+
+_LOG = logging.getLogger("pocketclip.models")
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -56,7 +58,7 @@ def load_fitted(model: nn.Module, found: Found, path: Path) -> None:
 @functools.cache
 def _say(text: str) -> None:
     """Once for each process: models are built more than once."""
-    command_line.note(text)
+    _LOG.info("%s", text)
 
 
 def require_finite_state(state: Mapping[str, Tensor], path: Path) -> None:

@@ -7,9 +7,10 @@ Exit codes: 0 done, 1 the work failed (a converter, a missed budget), 2 the requ
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, TypeVar
 
@@ -21,6 +22,8 @@ from pocketclip.models.untrusted.printable import printable, printable_line
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+    from pocketclip.models.progress import Progress as Reached
 
 Kind = TypeVar("Kind", bound=StrEnum)
 
@@ -44,6 +47,7 @@ WeightsOption = Annotated[
 
 def new_app(name: str, help: str, *, completion: bool = False) -> typer.Typer:
     """A Typer program in the project's style: help where nothing is asked, completion of shells where wanted."""
+    show_log()
     # Rich's help takes a fifth of a second to begin with.
     return typer.Typer(
         name=name,
@@ -171,6 +175,33 @@ def progress(transient: bool = True) -> Progress:
         transient=transient,
         disable=not sys.stderr.isatty(),
     )
+
+
+def shown_on(bar: Progress, task: str) -> Callable[[Reached], None]:
+    """A callback of the API that moves a bar; `task` is what it shows before the work begins."""
+    first = bar.add_task(task, total=None)
+
+    def show(reached: Reached) -> None:
+        bar.update(first, description=printable(reached.task), completed=reached.done, total=reached.total)
+
+    return show
+
+
+class _Shown(logging.Handler):
+    """What the library logs, as lines on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        prefix = "warning: " if record.levelno >= logging.WARNING else ""
+        note(f"{prefix}{record.getMessage()}")
+
+
+def show_log() -> None:
+    """Shows on stderr what the library logs, from now on."""
+    logger = logging.getLogger("pocketclip")
+    if not any(isinstance(each, _Shown) for each in logger.handlers):
+        logger.addHandler(_Shown())
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
 
 
 def note(message: str) -> None:

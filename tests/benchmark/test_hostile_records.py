@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pocketclip.benchmark.commands import bench as cli
-from pocketclip.benchmark.commands.option_values import parse_tag
 from pocketclip.benchmark.devices import HostDevice
 from pocketclip.benchmark.errors import OptionError, RecordError, StoreError
+from pocketclip.benchmark.measuring.option_values import parse_tag
 from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord, RunSettings, Status
 from pocketclip.benchmark.records.schemas import FOLDER

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pocketclip.benchmark.commands.results import read_store, results_app
+from pocketclip.benchmark.api import read_store
+from pocketclip.benchmark.commands.results import results_app
 from pocketclip.benchmark.errors import OptionError, RecordError, StoreError
 from pocketclip.benchmark.store import open_store
 from pocketclip.benchmark.store.codec import encode

@@ -1,30 +1,21 @@
-"""The public functions about artefacts and model files: `pocketclip.export`, `load_artifact`, `lint`, `inspect`."""
+"""Export: from a model to proven artefacts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pocketclip.export.artifact import reading
+from pocketclip.export.api.artifacts import Artifact, load_artifact
 from pocketclip.export.errors import FailedExportError, PlanError, UnknownTargetError
 from pocketclip.models.api import Model, load_model
-from pocketclip.models.progress import CountingWatch, OnProgress, Progress, silent
+from pocketclip.models.progress import OnProgress, Progress, silent
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from pocketclip.export.artifact.manifest import Manifest
     from pocketclip.export.jobs.planning import Plan
     from pocketclip.export.jobs.workers import Outcome
-    from pocketclip.export.ladder.report import LadderReport
     from pocketclip.export.precision import Precision, TargetName, Tower
-
-# The search for the place where a rung diverges converts the model again and again, each time without a sign.
-_LONGEST_STEP_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +24,9 @@ class ExportOptions:
 
     calibration: str = "scenes"
     calibration_samples: int | None = None
-    skip_corrupt: bool = False
+    parity_data: str = "scenes"
+    parity_samples: int | None = None
+    max_skipped: float | None = None
     raw: bool = False
     ios: int | None = None
     isa: str | None = None
@@ -45,91 +38,6 @@ class ExportOptions:
     labelled: str | None = None
     plans: Sequence[Path] = ()
     keep_float: str | None = None
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """An exported tower on disk: its files match the hashes in its manifest."""
-
-    files: reading.Artifact
-
-    @property
-    def folder(self) -> Path:
-        """The folder that holds the model file, the manifest and the golden tensors."""
-        return self.files.folder
-
-    @property
-    def manifest(self) -> Manifest:
-        """What the artefact is: model, target, precision, inputs and outputs, parity, hashes (docs/bundles.md)."""
-        return self.files.manifest
-
-    @property
-    def model_path(self) -> Path:
-        """The model file, or the folder of a `.mlpackage`."""
-        return self.files.model_path
-
-    def run(self, inputs: NDArray[np.generic], *, threads: int = 1) -> NDArray[np.float32]:
-        """Runs the tower in its runtime on this computer.
-
-        Args:
-            inputs: `(N, ...)` in the shape and type of `manifest.inputs[0]`: pixels `(N, 3, S, S)` of the image tower,
-                token ids `(N, T)` int32 of the text tower. The runtime is fed one sample at a time.
-            threads: how many the runtime may use.
-
-        Returns:
-            Embeddings `(N, D)`.
-
-        Raises:
-            InferenceInputError: the array is not what the manifest declares.
-            TargetUnavailableError: the runtime is not installed here.
-        """
-        import numpy as np
-
-        from pocketclip.export.targets import open_session
-
-        session = open_session(self.files, threads)
-        try:
-            rows = [np.asarray(session.run([sample[None]])[0], np.float32) for sample in inputs]
-        finally:
-            session.close()
-        return np.concatenate(rows)
-
-    def verify(
-        self,
-        *,
-        weights: str | Path | None = None,
-        samples: int | None = None,
-        on_progress: OnProgress = silent,
-    ) -> LadderReport:
-        """Climbs the parity ladder: every form of the tower against PyTorch (docs/verify.md).
-
-        Args:
-            weights: the checkpoint it was exported from; None takes the one that comes with the model.
-            samples: how many images or captions; None takes all of them.
-            on_progress: is called as the work advances.
-
-        Raises:
-            WeightsMismatchError: the weights are not those it was exported from.
-            ArtifactCorruptError: the model file cannot be read or run.
-        """
-        with verifying() as climb:
-            return climb(self, None if weights is None else str(weights), samples, on_progress)
-
-
-def load_artifact(path: str | Path) -> Artifact:
-    """Reads an artefact's folder and checks all of it.
-
-    Raises:
-        ArtifactNotFoundError: the folder holds no manifest.
-        ManifestError: the manifest is malformed, newer than this version, or contradicts itself.
-        ArtifactCorruptError: a file is missing, altered or not listed.
-    """
-    return Artifact(reading.load_artifact(Path(path)))
-
-
-def find_artifacts(*paths: str | Path) -> list[Artifact]:
-    """All artefacts at the paths and below them, in path order; errors as `load_artifact`."""
-    return [Artifact(each) for each in reading.find_artifacts(map(Path, paths))]
 
 
 def export(
@@ -229,6 +137,7 @@ def plan_export(
 ) -> Plan:
     """The jobs that `export_all` would run, without running them; the arguments are the same."""
     from pocketclip.export.inputs.calibration import parse_calibration
+    from pocketclip.export.inputs.parity_data import parse_parity_data
     from pocketclip.export.jobs.planning import make_plan, pass_options
 
     chosen = options or ExportOptions()
@@ -239,7 +148,8 @@ def plan_export(
         precision,
         tower,
         Path(out),
-        calibration=parse_calibration(chosen.calibration, chosen.calibration_samples, skip_corrupt=chosen.skip_corrupt),
+        calibration=parse_calibration(chosen.calibration, chosen.calibration_samples, max_skipped=chosen.max_skipped),
+        parity_data=parse_parity_data(chosen.parity_data, chosen.parity_samples, max_skipped=chosen.max_skipped),
         raw=chosen.raw,
         ios=chosen.ios,
         isa=chosen.isa,
@@ -249,7 +159,9 @@ def plan_export(
     if chosen.max_drop is not None or chosen.labelled is not None or chosen.plans:
         from pocketclip.export.mixed.command import with_mixed
 
-        plan = replace(plan, jobs=with_mixed(plan.jobs, chosen.max_drop, chosen.labelled, chosen.plans))
+        plan = replace(
+            plan, jobs=with_mixed(plan.jobs, chosen.max_drop, chosen.labelled, chosen.plans, chosen.max_skipped or 0.0)
+        )
     if chosen.keep_float is not None:
         from pocketclip.export.mixed.keep import with_kept
 
@@ -300,33 +212,3 @@ def run_export(
     ):
         take(outcome)
     return sorted(outcomes, key=lambda item: plan.jobs.index(item[0]))
-
-
-@contextmanager
-def verifying() -> Iterator[Callable[[Artifact, str | None, int | None, OnProgress], LadderReport]]:
-    """One child process for the ladders of several artefacts; see `Artifact.verify` for what is climbed."""
-    from pocketclip.export import foreign
-    from pocketclip.export.jobs import memory
-    from pocketclip.export.ladder.telling import climb_and_tell
-    from pocketclip.models.reading_child import Child
-
-    with Child() as child:
-
-        def climb(
-            artifact: Artifact, weights: str | None, samples: int | None, on_progress: OnProgress
-        ) -> LadderReport:
-            watch = CountingWatch(on_progress)
-            return foreign.run(
-                child,
-                climb_and_tell,
-                artifact.files,
-                weights,
-                samples,
-                about=str(artifact.folder),
-                files=[artifact.model_path],
-                on_sign=lambda sign: sign.pass_on(watch),
-                memory_bytes=memory.default_limit(),
-                idle_s=_LONGEST_STEP_S,
-            )
-
-        yield climb

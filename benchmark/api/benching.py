@@ -1,0 +1,205 @@
+"""Bench: artefacts measured on a device."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pocketclip.benchmark.api.stores import shown_location
+from pocketclip.benchmark.errors import OptionError, StoreError
+from pocketclip.export.api import Artifact
+from pocketclip.models.progress import OnProgress, Progress, silent
+
+if TYPE_CHECKING:
+    from pocketclip.benchmark.devices import Device
+    from pocketclip.benchmark.measuring.plan import BenchmarkPlan
+    from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+    from pocketclip.export.artifact import reading
+
+_LOG = logging.getLogger("pocketclip.benchmark")
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """How artefacts are measured; each field is the option of `pocketclip bench` of the same name.
+
+    `threads` and `cores` take the words of the command line, e.g. `1,2,all` and `4-7`. `until` is a share such as `1%`;
+    `budget` and `sustained` are durations such as `10m`. `cooldown`, `timeout` and `wait` are seconds.
+    """
+
+    threads: str = "1"
+    cores: str | None = None
+    iterations: int = 100
+    accelerator: str | None = None
+    load_mode: str = "file"
+    min_seconds: float = 0.0
+    launches: int = 3
+    until: str | None = None
+    budget: str = "10m"
+    sustained: str | None = None
+    cooldown: float = 30.0
+    profile: bool = False
+    tag: str | None = None
+    timeout: float = 300.0
+    wait: float = 0.0
+    app: Path | None = None
+    devices: Path | None = None
+
+
+def bench(
+    artifacts: Sequence[Artifact | str | Path] | Artifact | str | Path,
+    device: str = "host",
+    *,
+    options: BenchOptions | None = None,
+    store: str | Path | None = None,
+    on_progress: OnProgress = silent,
+    on_record: Callable[[BenchmarkRecord], object] = silent,
+) -> list[BenchmarkRecord]:
+    """Measures artefacts on a device: latency, load, memory and parity, every sample kept.
+
+    Args:
+        artifacts: artefacts, folders that hold some, or bundles.
+        device: a name of `pocketclip devices`.
+        options: how to measure; None takes the defaults.
+        store: where records are kept as they come, a file or an SQLAlchemy URL; None keeps none.
+        on_progress: is called with each launch.
+        on_record: is called with each record the moment it is complete.
+
+    Returns:
+        A record for each artefact and setting. One that failed has `status` FAILED and says why; it raises nothing.
+
+    Raises:
+        OptionError: a value of `options` is none of those allowed.
+        ArtifactNotFoundError: a path holds no artefact.
+        DeviceNotFoundError and others: the device cannot be reached or cannot run any of the artefacts.
+        StoreError: records could not be stored; each is in a file beside the store, which the message names.
+    """
+    from pocketclip.benchmark.devices import open_device
+    from pocketclip.benchmark.devices.leases import lease
+    from pocketclip.benchmark.devices.table import find_entry, load_table
+    from pocketclip.benchmark.measuring.bundled_artifacts import measurable_artifacts
+    from pocketclip.benchmark.measuring.option_values import parse_tag
+    from pocketclip.benchmark.measuring.plan import run_plan
+    from pocketclip.benchmark.store import open_store as open_database
+    from pocketclip.benchmark.store.rescue import save_beside
+    from pocketclip.export.untrained import warn_of_artifacts
+
+    chosen = options or BenchOptions()
+    if chosen.tag is not None:
+        # First of all: what a database cannot keep must not cost a measurement.
+        parse_tag(chosen.tag)
+    table = load_table(chosen.devices)
+    # Names and paths first: what is written wrong is told without the device.
+    find_entry(device, table)
+    finished: list[BenchmarkRecord] = []
+    unsaved: list[Path] = []
+    with ExitStack() as held:
+        found = held.enter_context(measurable_artifacts(_paths(artifacts)))
+        warn_of_artifacts(found)
+        opened = open_device(device, table, say=lambda words: _LOG.info("%s", words), app=chosen.app)
+        held.enter_context(lease(opened.lease_key, name=device, wait_seconds=chosen.wait))
+        # Opened before the first launch: a store that cannot be written must not cost a measurement.
+        database = None if store is None else held.enter_context(open_database(str(store)))
+        opened.check()
+        plan = _plan(found, opened, chosen)
+        watch = _Watch(on_progress, len(plan.artifacts) * len(plan.settings) * chosen.launches)
+
+        def keep(record: BenchmarkRecord) -> None:
+            try:
+                if database is not None:
+                    database.append(record)
+            except StoreError as error:
+                # What was measured is kept all the same, and what is left is measured: the store may be back by then.
+                unsaved.append(save_beside(record, str(store)))
+                _LOG.warning("%s; the record is in %s", error, unsaved[-1])
+            finished.append(record)
+            on_record(record)
+
+        try:
+            run_plan(plan, opened, append=keep, watch=watch)
+        except KeyboardInterrupt:
+            if store is not None:
+                _LOG.warning("%s", _kept(len(finished), len(plan.artifacts) * len(plan.settings), unsaved, str(store)))
+            raise
+    if unsaved:
+        files = " ".join(str(path) for path in unsaved)
+        raise StoreError(
+            f"{len(unsaved)} of {len(finished)} records could not be stored in {shown_location(str(store))}"
+            + _beside(unsaved),
+            fix=f"take them in with `pocketclip results import {files} --store ...`",
+        )
+    return finished
+
+
+def _paths(artifacts: Sequence[Artifact | str | Path] | Artifact | str | Path) -> list[Path]:
+    several = [artifacts] if isinstance(artifacts, Artifact | str | Path) else artifacts
+    return [each.folder if isinstance(each, Artifact) else Path(each) for each in several]
+
+
+def _plan(artifacts: Sequence[reading.Artifact], device: Device, options: BenchOptions) -> BenchmarkPlan:
+    from pocketclip.benchmark.measuring.option_values import (
+        parse_accelerator,
+        parse_cores,
+        parse_duration_s,
+        parse_share,
+        parse_threads,
+    )
+    from pocketclip.benchmark.measuring.plan import BenchmarkPlan
+    from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, LoadMode, RunSettings
+    from pocketclip.models.errors import choices
+
+    if options.load_mode not in tuple(LoadMode):
+        raise OptionError(f"--load-mode {options.load_mode!r} is unknown; choose among: {choices(LoadMode)}")
+    logical_cores = device.facts().logical_cores
+    settings = RunSettings(
+        iterations=options.iterations,
+        minimum_seconds=options.min_seconds,
+        launches=options.launches,
+        cores=parse_cores(options.cores, logical_cores) if options.cores else None,
+        until_share=parse_share("--until", options.until) if options.until else None,
+        budget_seconds=parse_duration_s("--budget", options.budget) if options.until else None,
+        sustained_seconds=parse_duration_s("--sustained", options.sustained) if options.sustained else None,
+        accelerator=parse_accelerator(options.accelerator) if options.accelerator else DEVICE_DEFAULT,
+        load_mode=LoadMode(options.load_mode),
+    )
+    return BenchmarkPlan(
+        artifacts=tuple(artifacts),
+        settings=tuple(
+            device.settings(replace(settings, threads=each)) for each in parse_threads(options.threads, logical_cores)
+        ),
+        timeout_seconds=options.timeout,
+        cooldown_seconds=options.cooldown,
+        profile=options.profile,
+        tag=options.tag,
+    )
+
+
+class _Watch:
+    """A `measuring.plan.Watch` that calls `on_progress` for each launch."""
+
+    def __init__(self, on_progress: OnProgress, total: int) -> None:
+        self._on_progress = on_progress
+        self._done = 0
+        self._total = total
+
+    def advance(self, label: str) -> None:
+        self._done += 1
+        self._on_progress(Progress(label, self._done, self._total))
+
+    def more(self, launches: int) -> None:
+        self._total += launches
+
+    def note(self, message: str) -> None:
+        _LOG.info("%s", message)
+
+
+def _kept(finished: int, wanted: int, unsaved: Sequence[Path], store: str) -> str:
+    return f"{finished - len(unsaved)} of {wanted} records are kept in {shown_location(str(store))}{_beside(unsaved)}"
+
+
+def _beside(unsaved: Sequence[Path]) -> str:
+    return f"; {len(unsaved)} are in files of their own, the first: {unsaved[0]}" if unsaved else ""

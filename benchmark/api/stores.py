@@ -1,0 +1,110 @@
+"""Stores of records: opened, filtered, as records or as a table."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pocketclip.benchmark.errors import OptionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pocketclip.benchmark.store import Reading, Record, RecordFilter, Store
+
+DEFAULT_STORE = "results/pocketclip.sqlite"
+_LOG = logging.getLogger("pocketclip.benchmark")
+
+
+class RecordStore:
+    """The records of a store. Get one from `open_store`."""
+
+    def __init__(self, store: Store, where: str) -> None:
+        self._store = store
+        self._where = where
+
+    def records(self, **wanted: Any) -> list[Record]:
+        """The records that can be read and fit every filter, oldest first; the others are logged.
+
+        Args:
+            wanted: fields of `RecordFilter`: `model`, `target`, `precision`, `scheme`, `tower`, `device`, `instance`,
+                `accelerator`, `tag`, `status`, `valid`, `since`, `kind`.
+
+        Raises:
+            OptionError: there is no such filter.
+            StoreError: the store cannot be read.
+        """
+        from pocketclip.benchmark.store import RecordFilter
+        from pocketclip.models.errors import choices
+
+        known = [field.name for field in fields(RecordFilter)]
+        for name in wanted:
+            if name not in known:
+                raise OptionError(f"records cannot be filtered by {name!r}; choose among: {choices(known)}")
+        return log_left_out(self._store.read(RecordFilter(**wanted)), self._where).records
+
+    def frame(self, **wanted: Any) -> pd.DataFrame:
+        """The benchmark records that fit as a table, one row each: identity, status, median and peak memory.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+            OptionError, StoreError: as `records`.
+        """
+        from pocketclip.benchmark.results.frame import to_frame
+
+        return to_frame(self.records(**wanted))
+
+    def append(self, record: Record) -> None:
+        """Adds a record; one that is already there is left as it is. Raises `StoreError`, `RecordError`."""
+        self._store.append(record)
+
+
+@contextmanager
+def open_store(location: str | Path = DEFAULT_STORE, *, create: bool = False) -> Iterator[RecordStore]:
+    """A store of records, to be used as a context manager.
+
+    Args:
+        location: a SQLite file or an SQLAlchemy URL.
+        create: make it where there is none.
+
+    Raises:
+        StoreError: there is none, or it cannot be opened.
+    """
+    from pocketclip.benchmark.store import open_store as open_database
+
+    with open_database(str(location), create=create) as store:
+        yield RecordStore(store, shown_location(location))
+
+
+def read_store(location: str | Path, wanted: RecordFilter | None = None) -> Reading:
+    """The records of a store as far as they can be read; the others are logged.
+
+    Raises:
+        StoreError: there is no store, or it cannot be read.
+    """
+    from pocketclip.benchmark.store import open_store as open_database
+
+    with open_database(str(location), create=False) as store:
+        found = store.read(wanted)
+    return log_left_out(found, shown_location(location))
+
+
+def log_left_out(found: Reading, where: str) -> Reading:
+    """Logs which records of a store cannot be read; returns what it was given."""
+    from pocketclip.benchmark.store import future_words, left_out_words
+
+    for words in (left_out_words(found.unreadable, where), future_words(found.records)):
+        if words is not None:
+            _LOG.warning("%s", words)
+    return found
+
+
+def shown_location(store: str | Path) -> str:
+    """A store's location as messages show it: without secrets."""
+    from pocketclip.benchmark.store.database import location_name
+
+    return location_name(str(store))

@@ -1,0 +1,215 @@
+"""Artefacts on disk: read, run, verified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pocketclip.export.artifact import reading
+from pocketclip.models.progress import CountingWatch, OnProgress, silent
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from pocketclip.export.artifact.manifest import Manifest
+    from pocketclip.export.ladder.report import LadderReport
+    from pocketclip.export.own_samples import SampleRequest
+
+    Climb = Callable[["Artifact", "VerifyRequest", OnProgress], LadderReport]
+
+# The search for the place where a rung diverges converts the model again and again, each time without a sign.
+_LONGEST_STEP_S = 3600.0
+
+
+@dataclass(frozen=True)
+class VerifyRequest:
+    """What the ladder is climbed with: the checkpoint, how many samples, and which; see `Artifact.verify`."""
+
+    weights: str | None = None
+    samples: int | None = None
+    parity_data: str = ""
+    parity_samples: int | None = None
+    max_skipped: float | None = None
+
+    def data(self) -> SampleRequest | None:
+        """Where samples come from; None takes those that the artefact was proven on.
+
+        Raises:
+            CalibrationError: there is nothing at that place.
+        """
+        from pocketclip.export.inputs.parity_data import SCENES, parse_parity_data
+        from pocketclip.export.own_samples import SampleRequest
+
+        if not self.parity_data:
+            return None
+        own = parse_parity_data(self.parity_data, self.parity_samples, max_skipped=self.max_skipped)
+        return own or SampleRequest(SCENES, 0)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An exported tower on disk: its files match the hashes in its manifest."""
+
+    files: reading.Artifact
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds the model file, the manifest and the golden tensors."""
+        return self.files.folder
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the artefact is: model, target, precision, inputs and outputs, parity, hashes (docs/bundles.md)."""
+        return self.files.manifest
+
+    @property
+    def model_path(self) -> Path:
+        """The model file, or the folder of a `.mlpackage`."""
+        return self.files.model_path
+
+    def run(self, inputs: NDArray[np.generic], *, threads: int = 1) -> NDArray[np.float32]:
+        """Runs the tower in its runtime on this computer.
+
+        Args:
+            inputs: `(N, ...)` in the shape and type of `manifest.inputs[0]`: pixels `(N, 3, S, S)` of the image tower,
+                token ids `(N, T)` int32 of the text tower. The runtime is fed one sample at a time.
+            threads: how many the runtime may use.
+
+        Returns:
+            Embeddings `(N, D)`.
+
+        Raises:
+            InferenceInputError: the array is not what the manifest declares.
+            TargetUnavailableError: the runtime is not installed here.
+        """
+        import numpy as np
+
+        from pocketclip.export.targets import open_session
+
+        session = open_session(self.files, threads)
+        try:
+            rows = [np.asarray(session.run([sample[None]])[0], np.float32) for sample in inputs]
+        finally:
+            session.close()
+        return np.concatenate(rows)
+
+    def verify(
+        self,
+        *,
+        weights: str | Path | None = None,
+        samples: int | None = None,
+        parity_data: str = "",
+        on_progress: OnProgress = silent,
+    ) -> LadderReport:
+        """Climbs the parity ladder: every form of the tower against PyTorch (docs/verify.md).
+
+        Args:
+            weights: the checkpoint it was exported from; None takes the one that comes with the model.
+            samples: how many images or captions; None takes all of them.
+            parity_data: `scenes` or your own, as for `export`; empty takes those of the proof, where they are found.
+            on_progress: is called as the work advances.
+
+        Raises:
+            WeightsMismatchError: the weights are not those it was exported from.
+            ArtifactCorruptError: the model file cannot be read or run.
+        """
+        with verifying() as climb:
+            given = None if weights is None else str(weights)
+            return climb(self, VerifyRequest(given, samples, parity_data), on_progress)
+
+
+def load_artifact(path: str | Path) -> Artifact:
+    """Reads an artefact's folder and checks all of it.
+
+    Raises:
+        ArtifactNotFoundError: the folder holds no manifest.
+        ManifestError: the manifest is malformed, newer than this version, or contradicts itself.
+        ArtifactCorruptError: a file is missing, altered or not listed.
+    """
+    return Artifact(reading.load_artifact(Path(path)))
+
+
+def find_artifacts(*paths: str | Path) -> list[Artifact]:
+    """All artefacts at the paths and below them, in path order; errors as `load_artifact`."""
+    return [Artifact(each) for each in reading.find_artifacts(map(Path, paths))]
+
+
+def select_pair(artifacts: Sequence[Artifact]) -> tuple[Artifact, Artifact]:
+    """The image and the text artefact to use together: exactly one of each, of one model.
+
+    Raises:
+        ArtifactNotFoundError: a tower is missing, or the choice is open.
+    """
+    image, text = reading.select_pair([each.files for each in artifacts])
+    return Artifact(image), Artifact(text)
+
+
+def classify(
+    image_file: Image.Image | str | Path, labels: Sequence[str], *, image: Artifact, text: Artifact
+) -> list[tuple[str, float]]:
+    """Labels and their probabilities, the likeliest first, by an image and a text artefact of one model.
+
+    Args:
+        image_file: a PIL image, upright, or the path of an image file.
+        labels: what to choose among; each goes through the text tower as it stands.
+        image: the artefact of the image tower.
+        text: that of the text tower.
+
+    Raises:
+        ImageError: the file is no image that can be used.
+        ModelRunError: a model crashes, hangs or takes too much memory.
+    """
+    from pocketclip.export import foreign
+    from pocketclip.export.ranking import rank_with_pair
+    from pocketclip.export.untrained import warn_of_artifacts
+    from pocketclip.models.reading_child import Child
+
+    warn_of_artifacts([image.files, text.files])
+    photograph = Path(image_file) if isinstance(image_file, str | Path) else image_file
+    with Child() as child:
+        ranking = foreign.run(
+            child,
+            rank_with_pair,
+            image.files,
+            text.files,
+            photograph,
+            list(labels),
+            about=f"{image.folder} or {text.folder}",
+            files=[image.model_path, text.model_path],
+            on_sign=silent,
+        )
+    return list(ranking.labels)
+
+
+@contextmanager
+def verifying() -> Iterator[Climb]:
+    """One child process for the ladders of several artefacts; see `Artifact.verify` for what is climbed."""
+    from pocketclip.export import foreign
+    from pocketclip.export.jobs import memory
+    from pocketclip.export.ladder.telling import climb_and_tell
+    from pocketclip.models.reading_child import Child
+
+    with Child() as child:
+
+        def climb(artifact: Artifact, request: VerifyRequest, on_progress: OnProgress) -> LadderReport:
+            watch = CountingWatch(on_progress)
+            return foreign.run(
+                child,
+                climb_and_tell,
+                artifact.files,
+                request.weights,
+                request.samples,
+                request.data(),
+                about=str(artifact.folder),
+                files=[artifact.model_path],
+                on_sign=lambda sign: sign.pass_on(watch),
+                memory_bytes=memory.default_limit(),
+                idle_s=_LONGEST_STEP_S,
+            )
+
+        yield climb

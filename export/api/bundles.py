@@ -1,0 +1,153 @@
+"""Bundles: one folder with everything an app needs, written, opened, used, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pocketclip.export.api.artifacts import Artifact, load_artifact
+from pocketclip.export.bundle.reading import OpenedBundle, read_bundle
+from pocketclip.export.untrained import warn_of_artifacts, warn_of_bundle
+from pocketclip.models.progress import CountingWatch, OnProgress, silent
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from pocketclip.export.bundle.manifest import Bundle as BundleManifest
+    from pocketclip.export.bundle.selftest import SelfTestReport
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that passed every check. Get one from `open_bundle`.
+
+    Its models run in a process of their own, so that a damaged one fails a call and nothing else.
+    """
+
+    opened: OpenedBundle
+
+    @property
+    def folder(self) -> Path:
+        """The bundle's folder."""
+        return self.opened.folder
+
+    @property
+    def manifest(self) -> BundleManifest:
+        """What the bundle holds (docs/bundles.md)."""
+        return self.opened.manifest
+
+    def classify(self, image: Image.Image | str | Path, labels: Sequence[str] = ()) -> list[tuple[str, float]]:
+        """Labels and their probabilities, the likeliest first.
+
+        Args:
+            image: a PIL image, upright, or the path of an image file.
+            labels: none takes the bundle's own.
+
+        Raises:
+            ImageError: the file is no image that can be used.
+            BundleError: no labels are given, and the bundle has none.
+            ModelRunError: a model crashes, hangs or takes too much memory.
+        """
+        from pocketclip.export.ranking import rank_with_bundle
+
+        photograph = Path(image) if isinstance(image, str | Path) else image
+        return list(self._run(rank_with_bundle, self.opened, photograph, list(labels), on_sign=silent).labels)
+
+    def embed(self, item: Image.Image | Path | str) -> NDArray[np.float32]:
+        """The normalised embedding `(D,)` of one image or one sentence.
+
+        Args:
+            item: a PIL image or the `Path` of an image file; a `str` is a sentence.
+
+        Raises:
+            ImageError: the file is no image that can be used.
+            ModelRunError: a model crashes, hangs or takes too much memory.
+        """
+        from pocketclip.export.ranking import embed_with_bundle
+
+        return self._run(embed_with_bundle, self.opened, item)
+
+    def self_test(self) -> SelfTestReport:
+        """Runs the bundle against its golden data: files, preprocessing, tokenizer, towers, label ranking."""
+        from pocketclip.export.bundle.selftest import self_test
+
+        return self._run(self_test, self.opened)
+
+    def _run(self, function: Callable[..., Any], *arguments: object, **options: Any) -> Any:
+        from pocketclip.export import foreign
+        from pocketclip.models.reading_child import Child
+
+        files = [self.opened.model_path(tower) for tower in (self.manifest.image, self.manifest.text)]
+        with Child() as child:
+            return foreign.run(child, function, *arguments, about=str(self.folder), files=files, **options)
+
+
+def open_bundle(path: str | Path) -> Bundle:
+    """Reads a bundle's folder and checks all of it.
+
+    Raises:
+        BundleError: the folder holds no bundle.
+        BundleCorruptError: the bundle is malformed, newer than this version, hostile, incomplete or altered.
+    """
+    opened = read_bundle(Path(path))
+    warn_of_bundle(opened)
+    return Bundle(opened)
+
+
+def write_bundle(
+    image: Artifact | str | Path,
+    text: Artifact | str | Path,
+    *,
+    out: str | Path = "clip.bundle",
+    labels: Sequence[str] = (),
+    templates: str | None = None,
+    weights_licence: str | None = None,
+    allow_failed: bool = False,
+    allow_untrained: bool = False,
+    on_progress: OnProgress = silent,
+) -> Bundle:
+    """Puts both towers, tokenizer, preprocessing, label embeddings and golden data into one folder.
+
+    Args:
+        image: the artefact of the image tower, or its folder.
+        text: that of the text tower, of any target and precision, from the same weights.
+        out: the bundle's folder; a bundle that stands there is replaced.
+        labels: labels whose embeddings are stored.
+        templates: `openai`, `simple`, `scenes`, or a file; None takes what fits the model.
+        weights_licence: the licence of the weights, e.g. `MIT`.
+        allow_failed: take artefacts that missed their parity budget.
+        allow_untrained: take random weights.
+        on_progress: is called with the number of prompts that are embedded.
+
+    Raises:
+        BundleError: the artefacts do not belong together, failed, or something else stands at `out`.
+        ModelRunError: a model crashes, hangs or takes too much memory.
+    """
+    from pocketclip.export import foreign
+    from pocketclip.export.bundle.writing import BundleRequest, run_towers
+    from pocketclip.export.bundle.writing import write_bundle as write
+    from pocketclip.models.reading_child import Child
+
+    pair = [each if isinstance(each, Artifact) else load_artifact(each) for each in (image, text)]
+    warn_of_artifacts([each.files for each in pair])
+    request = BundleRequest(
+        pair[0].files, pair[1].files, tuple(labels), templates, weights_licence, allow_failed, allow_untrained
+    )
+    watch = CountingWatch(on_progress)
+    watch.begin("prompts embedded", None)
+    with Child() as child:
+        run = partial(
+            foreign.run,
+            child,
+            run_towers,
+            about=f"{pair[0].folder} or {pair[1].folder}",
+            files=[each.model_path for each in pair],
+            on_sign=watch.advance,
+        )
+        write(request, Path(out), run)
+    return Bundle(read_bundle(Path(out)))

@@ -1,0 +1,188 @@
+"""Model files and artefacts, ours or not: linted and inspected in a bounded child process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pocketclip.export.api.artifacts import Artifact
+from pocketclip.export.errors import ArtifactError, LintRuleError
+from pocketclip.models.api import Model
+
+if TYPE_CHECKING:
+    from pocketclip.export.artifact import reading
+    from pocketclip.export.coreml_reference.package_report import PackageReport
+    from pocketclip.export.lint.run import Linted
+
+
+@dataclass(frozen=True)
+class LintResult:
+    """What was found in each subject, and the errors of those that cannot be read, by label."""
+
+    linted: tuple[Linted, ...]
+    faults: tuple[tuple[str, ArtifactError], ...]
+
+
+def lint(subject: Model | Artifact | str | Path, *, ignore: Collection[str] = ()) -> list[Linted]:
+    """Checks a model, an artefact or a model file against rules with codes (docs/lint.md).
+
+    Args:
+        subject: a model, an artefact, a folder of artefacts, or a .onnx, .tflite, .pte or .mlpackage from anywhere.
+        ignore: codes of rules to leave out, e.g. `PC011`.
+
+    Returns:
+        For each graph that was looked at, its findings; none where nothing was found.
+
+    Raises:
+        LintRuleError: there is no rule of that code, or nothing was named.
+        ArtifactError: a file cannot be read.
+    """
+    found = lint_all(subject, ignore=ignore)
+    if found.faults:
+        raise found.faults[0][1]
+    return list(found.linted)
+
+
+def lint_all(
+    subject: Model | Artifact | str | Path,
+    *,
+    changes: Sequence[str] = (),
+    weights: str | None = None,
+    ignore: Collection[str] = (),
+) -> LintResult:
+    """As `lint`, but a file that cannot be read costs no other's findings.
+
+    Args:
+        subject: as `lint`; a text may also name a model.
+        changes: modifications of a model that is named.
+        weights: the checkpoint of a model that is named.
+        ignore: codes of rules to leave out.
+
+    Raises:
+        LintRuleError: nothing was named, or changes or weights for what is no model.
+        UnknownModelError, ConfigError, CheckpointError: the model cannot be built.
+        ArtifactNotFoundError: there is no such artefact or file.
+    """
+    from pocketclip.export.artifact.reading import find_artifacts
+    from pocketclip.export.lint.run import is_model_file, parse_codes, summary_of_artifact, summary_of_file
+    from pocketclip.models.registry import MODELS, choose_model
+    from pocketclip.models.run_folder import is_run_folder
+
+    ignored = parse_codes(ignore)
+    if isinstance(subject, Model):
+        return _without(ignored, _lint_model(subject))
+    if isinstance(subject, Artifact):
+        return _without(ignored, _lint_files(summary_of_artifact, [_named(subject.files)]))
+    if not str(subject):
+        raise LintRuleError("name a model, an artefact or a model file; --list shows the rules")
+    path = Path(subject)
+    on_disk = is_model_file(path) or (path.is_dir() and str(subject) not in MODELS and not is_run_folder(path))
+    if on_disk and (changes or weights):
+        raise LintRuleError(f"--set and --weights are for models; {subject} is a file or folder")
+    if is_model_file(path):
+        return _without(ignored, _lint_files(summary_of_file, [(str(path), path, path)]))
+    if on_disk:
+        return _without(ignored, _lint_files(summary_of_artifact, [_named(each) for each in find_artifacts([path])]))
+    return _without(ignored, _lint_model(Model(choose_model(str(subject), changes, weights))))
+
+
+def inspect(path: str | Path) -> PackageReport:
+    """What a Core ML model holds: ops, precisions, sizes, predicted Neural Engine trouble spots.
+
+    Args:
+        path: a `.mlpackage`, a `.pte` for Core ML, or the folder of an artefact of ours.
+
+    Raises:
+        ArtifactNotFoundError: there is no such path.
+        ArtifactError: it is no Core ML model, or cannot be read.
+    """
+    from pocketclip.export import foreign
+    from pocketclip.models.reading_child import Child
+
+    model, ours = _core_ml_model(Path(path))
+    with Child() as child:
+        return foreign.read(child, _report, model, ours, about=model, files=[model])
+
+
+def _named(artifact: reading.Artifact) -> tuple[str, object, Path]:
+    return artifact.label, artifact, artifact.model_path
+
+
+def _lint_model(model: Model) -> LintResult:
+    from pocketclip.export.lint.run import lint_model, summary
+    from pocketclip.export.targets.converter_noise import quiet_loggers
+
+    quiet_loggers()
+    choice = model.choice
+    return LintResult(tuple(summary(*each) for each in lint_model(choice.config, choice.weights, choice.cautions)), ())
+
+
+def _lint_files(function: Callable[..., Linted], subjects: Sequence[tuple[str, object, Path]]) -> LintResult:
+    """Reads each file in the same child process."""
+    from pocketclip.export import foreign
+    from pocketclip.models.reading_child import Child
+
+    found: list[Linted] = []
+    faults: list[tuple[str, ArtifactError]] = []
+    with Child() as child:
+        for label, subject, path in subjects:
+            try:
+                found.append(foreign.read(child, function, subject, about=path, files=[path]))
+            except ArtifactError as error:
+                faults.append((label, error))
+    return LintResult(tuple(found), tuple(faults))
+
+
+def _without(ignored: Collection[str], result: LintResult) -> LintResult:
+    kept = (
+        replace(each, findings=tuple(finding for finding in each.findings if finding.code not in ignored))
+        for each in result.linted
+    )
+    return replace(result, linted=tuple(kept))
+
+
+def _core_ml_model(path: Path) -> tuple[Path, bool]:
+    """The package or `.pte` that is meant, and whether it is of an artefact of ours.
+
+    Raises:
+        ArtifactNotFoundError: there is no such path.
+        ArtifactError: it is neither, or the artefact is for another target.
+    """
+    from pocketclip.export.artifact.manifest import MANIFEST_NAME
+    from pocketclip.export.artifact.reading import load_artifact
+    from pocketclip.export.errors import ArtifactError, ArtifactNotFoundError
+    from pocketclip.export.lint.readers import READERS
+    from pocketclip.export.precision import TargetName
+
+    if not path.exists():
+        raise ArtifactNotFoundError(f"{path} does not exist; name a .mlpackage, or the folder of an artefact")
+    if path.suffix == ".mlpackage" or (path.suffix == ".pte" and path.is_file()):
+        return path, False
+    if path.suffix in READERS:
+        raise ArtifactError(f"{path} is no Core ML package, and only those can be inspected; try `pocketclip lint`")
+    if not (path / MANIFEST_NAME).is_file():
+        raise ArtifactError(f"{path} is no .mlpackage folder, and holds no artefact; name one of them")
+    artifact = load_artifact(path)
+    if artifact.manifest.target not in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
+        raise ArtifactError(
+            f"{path} is an artefact of target {artifact.manifest.target}; only Core ML packages can be inspected"
+        )
+    return artifact.model_path, True
+
+
+def _report(model: Path, ours: bool) -> PackageReport:
+    """Reads the file, in the child process."""
+    from pocketclip.export.errors import ArtifactCorruptError
+    from pocketclip.export.targets.converter_noise import quiet_loggers
+
+    quiet_loggers()
+    from pocketclip.export.inspection import report_on_delegate, report_on_package
+
+    try:
+        return report_on_delegate(model) if model.suffix == ".pte" else report_on_package(model)
+    except ArtifactCorruptError as error:
+        if not ours:
+            raise
+        raise ArtifactCorruptError(f"{error}; export it again") from error
