@@ -148,9 +148,8 @@ class AgentError(BenchmarkError):
 
     code = "agent-failed"
 
-    def __init__(self, message: str, code: str = "agent-failed") -> None:
-        super().__init__(message)
-        self.code = code
+    def __init__(self, message: str, code: str = "agent-failed", *, fix: str | None = None) -> None:
+        super().__init__(message, fix=fix, code=code)
 
 
 class MeasurementError(BenchmarkError):
@@ -204,8 +203,8 @@ class InstrumentationMissingError(AgentError):
 
     exit_code = 26
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "app-incomplete")
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message, "app-incomplete", fix=fix)
 
 
 class AppOutdatedError(AgentError):
@@ -213,8 +212,8 @@ class AppOutdatedError(AgentError):
 
     exit_code = 27
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "app-outdated")
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message, "app-outdated", fix=fix)
 
 
 class AppBuildError(BenchmarkError):

@@ -76,7 +76,7 @@ def pair_inputs(image: Artifact, text: Artifact) -> tuple[PreprocessSpec, Tokeni
     preprocess, tokenizer = image.manifest.preprocess, text.manifest.tokenizer
     if preprocess is None or tokenizer is None:
         lacking, part = (image, "preprocessing") if preprocess is None else (text, "tokenizer")
-        raise ManifestError(f"the manifest of {lacking.folder} has no {part}; export it again")
+        raise ManifestError(f"the manifest of {lacking.folder} has no {part}", fix="export it again")
     return preprocess, tokenizer
 
 
@@ -90,13 +90,13 @@ def embed(session: Session, inputs: np.ndarray) -> Embeddings:
     embedding = np.asarray(session.run([inputs])[0], np.float32)
     if embedding.ndim != 2 or len(embedding) != 1:
         raise ArtifactCorruptError(
-            f"the exported model gave an array of shape {list(embedding.shape)} where one embedding, [1, D], belongs; "
-            "export it again"
+            f"the exported model gave an array of shape {list(embedding.shape)} where one embedding, [1, D], belongs",
+            fix="export it again",
         )
     if not np.isfinite(embedding).all():
-        raise NonFiniteError("the exported model gave NaN or infinite values; check it with `pocketclip bench`")
+        raise NonFiniteError("the exported model gave NaN or infinite values", fix="check it with `pocketclip bench`")
     norm = np.linalg.norm(embedding, axis=1, keepdims=True)
     if not norm.all():
-        raise NonFiniteError("the exported model gave an embedding of zeros; check it with `pocketclip bench`")
+        raise NonFiniteError("the exported model gave an embedding of zeros", fix="check it with `pocketclip bench`")
     # Artefacts exported with --raw leave this to the host; for all others it changes nothing but rounding.
     return embedding / norm

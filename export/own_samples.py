@@ -96,8 +96,8 @@ def parse_own(text: str, purpose: str, option: str, *, also: str = "") -> str:
     place = text.removeprefix(FOLDER)
     if not place or not Path(place).expanduser().is_dir():
         raise CalibrationError(
-            f"there is no {purpose} data at {text!r}; give {also}a folder of images and .txt captions, csv:FILE or "
-            "webdataset:PATTERN"
+            f"there is no {purpose} data at {text!r}",
+            fix=f"give {also}a folder of images and .txt captions, csv:FILE or webdataset:PATTERN",
         )
     return str(Path(place).expanduser())
 
@@ -111,7 +111,7 @@ def check_share(share: float | None) -> float:
     if share is None:
         return MAX_SKIPPED
     if not 0 <= share <= 1:
-        raise CalibrationError(f"--max-skipped {share:g} is out of range; give a share from 0 (none) to 1 (any)")
+        raise CalibrationError(f"--max-skipped {share:g} is out of range", fix="give a share from 0 (none) to 1 (any)")
     return share
 
 

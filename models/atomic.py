@@ -20,7 +20,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageError(
-            f"cannot write {path}: {reason}; free some space or choose a folder you may write to"
+            f"cannot write {path}: {reason}", fix="free some space or choose a folder you may write to"
         ) from error
 
 

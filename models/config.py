@@ -82,7 +82,7 @@ class StageConfig:
         if self.mixer_kernel is not None:
             _odd("mixer_kernel", self.mixer_kernel)
             if self.mixer is TokenMixer.ATTENTION:
-                raise ConfigError("mixer_kernel is of no use to attention; leave it out or choose another mixer")
+                raise ConfigError("mixer_kernel is of no use to attention", fix="leave it out or choose another mixer")
         _odd("ffn_kernel", self.ffn_kernel)
         _odd("downsample_kernel", self.downsample_kernel)
 

@@ -28,6 +28,11 @@ class PocketClipError(Exception):
         if code is not None:
             self.code = code
 
+    @property
+    def what(self) -> str:
+        """The message without the fix."""
+        return str(self).removesuffix(f"; {self.fix}") if self.fix else str(self)
+
     def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         if "code" not in vars(cls):

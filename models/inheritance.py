@@ -76,11 +76,14 @@ def inherit_weights(model: AnyModel, source: AnyModel) -> InheritanceReport:
         entries = _inherit(model, source, _open_clip_renaming(list(model.state_dict()), list(source.state_dict())))
     else:
         raise CheckpointError(
-            f"weights carry over between models of one kind, ours or OpenCLIP's, not from {source.config.name} to "
-            f"{model.config.name}; choose another base"
+            (
+                f"weights carry over between models of one kind, ours or OpenCLIP's, not from {source.config.name} to "
+                f"{model.config.name}"
+            ),
+            fix="choose another base",
         )
     if all(entry.origin is Origin.FRESH for entry in entries):
-        raise CheckpointError(f"nothing of {source.config.name} fits {model.config.name}; choose another base")
+        raise CheckpointError(f"nothing of {source.config.name} fits {model.config.name}", fix="choose another base")
     return InheritanceReport(tuple(entries))
 
 

@@ -37,9 +37,11 @@ def parse_changes(assignments: Sequence[str]) -> dict[str, Any]:
         path, equals, value = text.partition("=")
         path = path.strip()
         if not equals or not path:
-            raise ConfigError(f"{text!r} is no change; write PATH=VALUE, for example image.stages.3.mixer=repmixer")
+            raise ConfigError(
+                f"{text!r} is no change", fix="write PATH=VALUE, for example image.stages.3.mixer=repmixer"
+            )
         if path in changes:
-            raise ConfigError(f"{path} is set twice; keep one of them")
+            raise ConfigError(f"{path} is set twice", fix="keep one of them")
         changes[path] = _value(value.strip())
     return changes
 
@@ -91,7 +93,7 @@ def _key(place: Any, part: str, walked: Sequence[str]) -> str | int:
         if not part.isdigit() or int(part) >= len(place):
             raise ConfigError(f"{where} has the places 0 to {len(place) - 1}, not {part!r}")
         return int(part)
-    raise ConfigError(f"{where} is {place!r}, a single value; set it without {part!r}")
+    raise ConfigError(f"{where} is {place!r}, a single value", fix=f"set it without {part!r}")
 
 
 def _value(text: str) -> Any:

@@ -38,7 +38,7 @@ class OpenClipConfig:
     def __post_init__(self) -> None:
         missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in self.architecture]
         if missing:
-            raise ConfigError(f"the architecture lacks {', '.join(missing)}; take OpenCLIP's model configuration")
+            raise ConfigError(f"the architecture lacks {', '.join(missing)}", fix="take OpenCLIP's model configuration")
         if self.architecture["embed_dim"] != self.embedding_dim:
             raise ConfigError(
                 f"embedding_dim {self.embedding_dim} is not the architecture's {self.architecture['embed_dim']}"
@@ -79,7 +79,9 @@ def open_clip_config(reference: str, pretrained: str | None = None) -> OpenClipC
         )
     tags = list_pretrained_tags_by_model(name)
     if pretrained is not None and pretrained not in tags:
-        raise ConfigError(f"{name} has no pretrained tag {pretrained!r}; choose among: {', '.join(tags) or '(none)'}")
+        raise ConfigError(
+            f"{name} has no pretrained tag {pretrained!r}", fix=f"choose among: {', '.join(tags) or '(none)'}"
+        )
     entries = [get_pretrained_cfg(name, tag) for tag in ([pretrained] if pretrained else tags)]
     stated = [{key: entry[key] for key in PREPROCESS_KEYS if key in entry} for entry in entries]
     inputs = stated[0] if stated and all(entry == stated[0] for entry in stated) else {}

@@ -105,8 +105,8 @@ def resolve_config(reference: str, changes: Sequence[str] = (), weights: str | N
         config = _read_config(Path(reference))
     elif reference not in MODELS and Path(reference).is_dir():
         raise UnknownModelError(
-            f"{reference} is a folder, but of no training run (there is no {MODEL_FILE} of one in it); name a run's "
-            f"folder, a configuration file (.json), or one of: {choices(MODELS)}"
+            f"{reference} is a folder, but of no training run (there is no {MODEL_FILE} of one in it)",
+            fix=f"name a run's folder, a configuration file (.json), or one of: {choices(MODELS)}",
         )
     else:
         config = load_config(reference)
@@ -256,11 +256,11 @@ def build_trained_model(reference: str) -> AnyModel:
     """
     name, equals, given = reference.partition("=")
     if equals and not given:
-        raise ConfigError(f"{reference!r}: after = stands a checkpoint; write MODEL or MODEL=CHECKPOINT")
+        raise ConfigError(f"{reference!r}: after = stands a checkpoint", fix="write MODEL or MODEL=CHECKPOINT")
     chosen = choose_model(name, weights=given or None)
     if not chosen.trained:
         why = f" ({chosen.untrained})" if run_of(name) is not None else ""
-        raise ConfigError(f"{name} comes without weights{why}; give its checkpoint: {name}=CHECKPOINT")
+        raise ConfigError(f"{name} comes without weights{why}", fix=f"give its checkpoint: {name}=CHECKPOINT")
     return build_model(chosen.config, chosen.weights)
 
 

@@ -153,7 +153,7 @@ def _plan(artifacts: Sequence[reading.Artifact], device: Device, options: BenchO
     from pocketclip.models.errors import choices
 
     if options.load_mode not in tuple(LoadMode):
-        raise OptionError(f"--load-mode {options.load_mode!r} is unknown; choose among: {choices(LoadMode)}")
+        raise OptionError(f"--load-mode {options.load_mode!r} is unknown", fix=f"choose among: {choices(LoadMode)}")
     logical_cores = device.facts().logical_cores
     settings = RunSettings(
         iterations=options.iterations,

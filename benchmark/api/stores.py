@@ -44,7 +44,7 @@ class RecordStore:
         known = [field.name for field in fields(RecordFilter)]
         for name in wanted:
             if name not in known:
-                raise OptionError(f"records cannot be filtered by {name!r}; choose among: {choices(known)}")
+                raise OptionError(f"records cannot be filtered by {name!r}", fix=f"choose among: {choices(known)}")
         return log_left_out(self._store.read(RecordFilter(**wanted)), self._where).records
 
     def frame(self, **wanted: Any) -> pd.DataFrame:

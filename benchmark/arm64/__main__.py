@@ -57,7 +57,9 @@ def count_command(
     for pair in plain or []:
         file, separator, folder = pair.rpartition("=")
         if not separator:
-            raise CountingError(f"--plain {pair!r} names no artefact; give FILE=ARTEFACT with an artefact's folder")
+            raise CountingError(
+                f"--plain {pair!r} names no artefact", fix="give FILE=ARTEFACT with an artefact's folder"
+            )
         candidates.append(plain_candidate(Path(file), load_artifact(Path(folder))))
     candidates += map(candidate_of, find_artifacts(artifact))
     candidates.sort(key=lambda candidate: (candidate.subject, candidate.runtime))
@@ -95,7 +97,9 @@ def perf_command(
     check_host()
     targets = parse_targets(target)
     if rest := [name for name in targets if name not in PLAIN_FILES]:
-        raise CountingError(f"{rest[0]} does not run on the emulated phone; choose among: {choices(PLAIN_FILES)}")
+        raise CountingError(
+            f"{rest[0]} does not run on the emulated phone", fix=f"choose among: {choices(PLAIN_FILES)}"
+        )
     chosen = command_line.parse_choice(Tower, "--tower", tower)
     candidates: list[Candidate] = []
     failures: list[PocketClipError] = []
@@ -139,7 +143,9 @@ def _count(
     for fault in found:
         command_line.note(f"failed: {fault}")
     if found:
-        raise CountingError(f"{len(found)} of the comparison's files failed, are wrong or do not repeat; see above")
+        raise CountingError(
+            f"{len(found)} of the comparison's files failed, are wrong or do not repeat", fix="see above"
+        )
 
 
 def main() -> None:

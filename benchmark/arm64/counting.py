@@ -168,8 +168,9 @@ def run_process(candidate: Candidate, counter: Counter, settings: CountSettings)
         execution, counts = counter.count(command, folder=folder, timeout_seconds=settings.timeout_seconds)
         if execution.exit_code is None:
             raise AgentError(
-                f"{candidate.name} took longer than {settings.timeout_seconds:g} s; give it longer with --timeout",
+                f"{candidate.name} took longer than {settings.timeout_seconds:g} s",
                 "agent-hung",
+                fix="give it longer with --timeout",
             )
         result = _result(here, execution, job.job_id)
         if result.failure is not None:
@@ -194,8 +195,11 @@ def instructions(counts: Counts, inferences: int) -> tuple[int, ...]:
         )
     if len(marks) != 2 * inferences or list(marks) != sorted(marks) or (marks and marks[-1] > counts.total):
         raise CountingError(
-            f"{inferences} inferences need {2 * inferences} marks in order, the counter saw {len(marks)}: "
-            "another program or plugin was counted; run it again"
+            (
+                f"{inferences} inferences need {2 * inferences} marks in order, the counter saw {len(marks)}: "
+                "another program or plugin was counted"
+            ),
+            fix="run it again",
         )
     return tuple(after - before for before, after in zip(marks[::2], marks[1::2], strict=True))
 

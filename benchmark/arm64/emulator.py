@@ -163,7 +163,7 @@ def host_program(name: str, package: str) -> str:
     found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS)))
     if found is None:
         raise EmulatorError(
-            f"the emulated phone needs the program {name}; on Debian or Ubuntu: apt-get install {package}"
+            f"the emulated phone needs the program {name}", fix=f"on Debian or Ubuntu: apt-get install {package}"
         )
     return found
 
@@ -180,11 +180,11 @@ def parse_counts(text: str) -> Counts:
         name, _, value = line.partition(" ")
         number = parse_whole(value)
         if name not in ("mark", "threads", "total") or number is None:
-            raise CountingError(f"the counting plugin wrote {line[:200]!r}; run it again")
+            raise CountingError(f"the counting plugin wrote {line[:200]!r}", fix="run it again")
         if name == "mark":
             marks.append(number)
         else:
             ends[name] = number
     if set(ends) != {"threads", "total"}:
-        raise CountingError(f"the counting plugin's file of {len(text)} characters is cut; run it again")
+        raise CountingError(f"the counting plugin's file of {len(text)} characters is cut", fix="run it again")
     return Counts(tuple(marks), ends["threads"], ends["total"])

@@ -49,13 +49,13 @@ def check_host() -> None:
     """
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise EmulatorError(
-            f"the emulated phone runs on Linux on x86-64, this is {sys.platform} on {platform.machine()}; "
-            "use a PC or a virtual machine with it"
+            f"the emulated phone runs on Linux on x86-64, this is {sys.platform} on {platform.machine()}",
+            fix="use a PC or a virtual machine with it",
         )
     if os.geteuid() != 0:
         raise EmulatorError(
-            "the emulated phone needs root, for chroot; run it as root, e.g. `sudo --preserve-env make perf-arm64`, "
-            "or in a container"
+            "the emulated phone needs root, for chroot",
+            fix="run it as root, e.g. `sudo --preserve-env make perf-arm64`, or in a container",
         )
 
 
@@ -85,12 +85,12 @@ def _check_tools() -> None:
     missing = [tool for tool in ("mmdebstrap", "gcc") if shutil.which(tool) is None]
     if missing:
         raise EmulatorError(
-            f"making the emulated phone needs {' and '.join(missing)}, not installed here; "
-            f"on Debian or Ubuntu: {_PACKAGES_TO_INSTALL}"
+            f"making the emulated phone needs {' and '.join(missing)}, not installed here",
+            fix=f"on Debian or Ubuntu: {_PACKAGES_TO_INSTALL}",
         )
     if importlib.util.find_spec("pip") is None:
         raise EmulatorError(
-            f"making the emulated phone needs pip in {sys.prefix}; add it with `{sys.executable} -m ensurepip`"
+            f"making the emulated phone needs pip in {sys.prefix}", fix=f"add it with `{sys.executable} -m ensurepip`"
         )
 
 

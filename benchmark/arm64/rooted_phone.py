@@ -115,8 +115,8 @@ class RootedPhone(ABC):
         socket = self.state / "adb.sock"
         if len(os.fsencode(socket)) > _LONGEST_SOCKET:
             raise EmulatorError(
-                f"the path of the phone's socket is too long for the system: {socket}; "
-                "name a shorter cache in POCKETCLIP_CACHE"
+                f"the path of the phone's socket is too long for the system: {socket}",
+                fix="name a shorter cache in POCKETCLIP_CACHE",
             )
         with self._alone():
             if self.running() is not None:
@@ -140,7 +140,7 @@ class RootedPhone(ABC):
                 deadline = time.monotonic() + _STOP_SECONDS
                 while self.running() is not None:
                     if time.monotonic() > deadline:
-                        raise EmulatorError(f"{self.LABEL} (process {pid}) does not end; see what holds it")
+                        raise EmulatorError(f"{self.LABEL} (process {pid}) does not end", fix="see what holds it")
                     with contextlib.suppress(ChildProcessError):
                         os.waitpid(pid, os.WNOHANG)
                     time.sleep(0.05)

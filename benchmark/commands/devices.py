@@ -97,7 +97,7 @@ def doctor_command(
         if finding.fix is not None:
             print(f"        fix: {printable_line(finding.fix)}", flush=True)
     if failed:
-        raise DeviceUnfitError(f"{name}: {failed} of its preconditions are not met; see above")
+        raise DeviceUnfitError(f"{name}: {failed} of its preconditions are not met", fix="see above")
 
 
 @devices_app.command("create", no_args_is_help=True)
@@ -140,7 +140,7 @@ def _phone(context: typer.Context, name: str) -> Phone:
     if find_entry(name, table).transport is not TransportName.EMULATOR:
         emulated = [entry.name for entry in table.values() if entry.transport is TransportName.EMULATOR]
         raise DeviceUnsupportedError(
-            f"{name} is no emulated phone, so that it cannot be made, started, stopped or deleted; "
-            f"choose from: {choices(emulated)}"
+            f"{name} is no emulated phone, so that it cannot be made, started, stopped or deleted",
+            fix=f"choose from: {choices(emulated)}",
         )
     return find_phone()

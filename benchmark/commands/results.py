@@ -180,9 +180,11 @@ def check_command(
     from pocketclip.models import atomic
 
     if remove and out is None:
-        raise OptionError("--remove keeps what it takes out in a file; name one that is not there yet with --out FILE")
+        raise OptionError(
+            "--remove keeps what it takes out in a file", fix="name one that is not there yet with --out FILE"
+        )
     if out is not None and out.exists():
-        raise OptionError(f"--out {out} is there already; name another file, so that nothing in it is lost")
+        raise OptionError(f"--out {out} is there already", fix="name another file, so that nothing in it is lost")
     with open_store(store, create=False) as opened:
         unreadable = opened.read().unreadable
         total = opened.count()
@@ -227,7 +229,7 @@ def _format(form: str | None, out: Path | None) -> FileFormat | None:
     from pocketclip.models.errors import choices
 
     if form is not None and form not in _FORMATS:
-        raise ResultsFileError(f"--format {form!r} is unknown; choose among: {choices(_FORMATS)}")
+        raise ResultsFileError(f"--format {form!r} is unknown", fix=f"choose among: {choices(_FORMATS)}")
     if form == "table" or (form is None and out is None):
         if out is not None:
             raise ResultsFileError(f"--format table is for the terminal; for {out} choose json, jsonl, csv or samples")
@@ -240,7 +242,7 @@ def _kind(name: str) -> str:
     from pocketclip.models.errors import choices
 
     if name not in KINDS:
-        raise FilterError(f"--kind {name!r} is unknown; choose among: {choices(KINDS)}")
+        raise FilterError(f"--kind {name!r} is unknown", fix=f"choose among: {choices(KINDS)}")
     return name
 
 
@@ -282,8 +284,12 @@ def _report(sources: list[str], found: Additions, store: str, skipped: Sequence[
         command_line.note(f"conflict: {text.named} is not what {_shown(store)} holds under that id")
     if found.conflicts:
         raise RecordConflictError(
-            f"{len(found.conflicts)} records have the ids of stored ones and other content; the stored ones were kept. "
-            "Records never change: one of the two was altered; export both to see which, and leave that one out"
+            (
+                f"{len(found.conflicts)} records have the ids of stored ones and other content; the "
+                f"stored ones were kept. "
+                "Records never change: one of the two was altered"
+            ),
+            fix="export both to see which, and leave that one out",
         )
 
 

@@ -47,13 +47,15 @@ def find_adb_device(entry: DeviceEntry, listed: list[AdbDevice]) -> AdbDevice:
     if not fitting:
         seen = ", ".join(f"{each.serial} ({each.model or each.state})" for each in listed) or "none"
         raise DeviceNotFoundError(
-            f"{entry.name} is not attached (adb lists: {seen}); plug it in, unlock it and turn USB debugging on"
+            f"{entry.name} is not attached (adb lists: {seen})", fix="plug it in, unlock it and turn USB debugging on"
         )
     if len(fitting) > 1:
         serials = ", ".join(each.serial for each in fitting)
         raise AmbiguousDeviceError(
-            f"several attached devices fit {entry.name}: {serials}; name one in your table of devices: "
-            f'[{entry.name}] with match = {{ serial = "{fitting[0].serial}" }}'
+            f"several attached devices fit {entry.name}: {serials}",
+            fix=(
+                f'name one in your table of devices: [{entry.name}] with match = {{ serial = "{fitting[0].serial}" }}'
+            ),
         )
     (found,) = fitting
     if found.state in ("unauthorized", "authorizing", "no permissions"):
@@ -67,8 +69,8 @@ def find_adb_device(entry: DeviceEntry, listed: list[AdbDevice]) -> AdbDevice:
         )
     if found.state != READY:
         raise DeviceOfflineError(
-            f"{entry.name} ({found.serial}) does not answer: adb says {found.state!r}; "
-            "unplug it and plug it in again, or `adb reconnect`"
+            f"{entry.name} ({found.serial}) does not answer: adb says {found.state!r}",
+            fix="unplug it and plug it in again, or `adb reconnect`",
         )
     return found
 

@@ -31,17 +31,17 @@ def find_phone(entry: DeviceEntry, listed: list[ListedPhone], way: WayName) -> L
         )
     if not there:
         raise DeviceNotFoundError(
-            f"{entry.name} ({fitting[0].udid}) is known to {way} and not attached; plug it in and unlock it"
+            f"{entry.name} ({fitting[0].udid}) is known to {way} and not attached", fix="plug it in and unlock it"
         )
     if len(there) > 1:
         numbers = ", ".join(phone.udid for phone in there)
         raise AmbiguousDeviceError(
-            f"several attached devices fit {entry.name}: {numbers}; name one in your table of devices: "
-            f'[{entry.name}] with match = {{ udid = "{there[0].udid}" }}'
+            f"several attached devices fit {entry.name}: {numbers}",
+            fix=(f'name one in your table of devices: [{entry.name}] with match = {{ udid = "{there[0].udid}" }}'),
         )
     (found,) = there
     if found.paired is False:
-        raise DeviceUnauthorizedError(f"{entry.name} ({found.udid}) does not trust this computer; {TRUST}")
+        raise DeviceUnauthorizedError(f"{entry.name} ({found.udid}) does not trust this computer", fix=TRUST)
     return found
 
 

@@ -94,7 +94,7 @@ def require_accelerator(asked: RunSettings, offered: Sequence[str], whose: str) 
     """
     if asked.accelerator not in (DEVICE_DEFAULT, *offered):
         raise DeviceUnsupportedError(
-            f"--accelerator {asked.accelerator!r} is none of {whose}; choose among: {choices(offered)}"
+            f"--accelerator {asked.accelerator!r} is none of {whose}", fix=f"choose among: {choices(offered)}"
         )
 
 

@@ -50,7 +50,8 @@ class EmulatedDevice:
         """
         if not self.phone.created:
             raise EmulatorError(
-                f"{self.entry.name} has not been made yet; make it with `pocketclip devices create {self.entry.name}`"
+                f"{self.entry.name} has not been made yet",
+                fix=f"make it with `pocketclip devices create {self.entry.name}`",
             )
 
     def settings(self, asked: RunSettings) -> RunSettings:
@@ -61,7 +62,8 @@ class EmulatedDevice:
         """
         if asked.threads != 1:
             raise DeviceUnsupportedError(
-                f"{self.entry.name} counts instructions of one thread alone; leave --threads at 1 (got {asked.threads})"
+                f"{self.entry.name} counts instructions of one thread alone",
+                fix=f"leave --threads at 1 (got {asked.threads})",
             )
         if asked.until_share is not None or asked.sustained_seconds is not None or asked.cores is not None:
             raise DeviceUnsupportedError(

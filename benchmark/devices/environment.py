@@ -50,8 +50,8 @@ class BoardEnvironment:
         label = self._transport.label
         if self._transport.shell(f"{self._command} -c {shlex.quote(wanted)}").exit_code != 0:
             raise DeviceUnsupportedError(
-                f"there is no {self._python} of version 3.9 or more on {label}; install python3 and python3-venv, "
-                "or name another one as `python` in your table of devices"
+                f"there is no {self._python} of version 3.9 or more on {label}",
+                fix="install python3 and python3-venv, or name another one as `python` in your table of devices",
             )
         modules = "numpy" if self._given else "venv, ensurepip"
         if self._transport.shell(f"{self._command} -c 'import {modules}'").exit_code != 0:
@@ -91,8 +91,8 @@ class BoardEnvironment:
         execution = self._transport.shell(line, timeout_seconds=timeout_seconds)
         if execution.exit_code != 0:
             raise DeviceUnsupportedError(
-                f"cannot set up the runtime on {self._transport.label}: {execution.describe()}; check its network, "
-                'or install it by hand and set environment = "given" in your table of devices'
+                f"cannot set up the runtime on {self._transport.label}: {execution.describe()}",
+                fix=('check its network, or install it by hand and set environment = "given" in your table of devices'),
             )
 
 

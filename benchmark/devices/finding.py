@@ -35,11 +35,5 @@ def attempt(
     try:
         outcome = action()
     except BenchmarkError as error:
-        if error.fix is not None:
-            return Finding(precondition, str(error).removesuffix(f"; {error.fix}"), error.fix), None
-        # Most messages end with what to do.
-        detail, _, fix = str(error).rpartition("; ")
-        if not detail or fix.startswith(("stderr: ", "nothing on stderr")):
-            detail, fix = str(error), "see what the device says there"
-        return Finding(precondition, detail, fix), None
+        return Finding(precondition, error.what, error.fix or "see what the device says there"), None
     return Finding(precondition, worded(outcome)), outcome

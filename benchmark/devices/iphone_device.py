@@ -106,8 +106,12 @@ class IPhoneDevice:
             )
         if asked.threads != 1 or asked.cores is not None:
             raise DeviceUnsupportedError(
-                "--threads and --cores cannot be chosen on iPhones: Core ML schedules its own threads, and iOS places "
-                "them; leave both out, and choose an --accelerator"
+                (
+                    "--threads and --cores cannot be chosen on iPhones: Core ML schedules its own "
+                    "threads, and iOS places "
+                    "them"
+                ),
+                fix="leave both out, and choose an --accelerator",
             )
         return asked
 
@@ -166,8 +170,8 @@ class IPhoneDevice:
         replaying = any(version and version.startswith(_REPLAY) for version in facts.runtimes.values())
         if replaying and not self.entry.emulated:
             raise DeviceUnsupportedError(
-                f"{self.entry.name} is a test iPhone, whose app replays outputs and measures nothing; use --device "
-                "test-iphone with its own --devices, or a shell without its variables"
+                f"{self.entry.name} is a test iPhone, whose app replays outputs and measures nothing",
+                fix="use --device test-iphone with its own --devices, or a shell without its variables",
             )
 
     def wait_until_back(self, timeout_seconds: float) -> bool:
@@ -187,10 +191,10 @@ class IPhoneDevice:
 def problems(state: PhoneState, label: str) -> Iterator[BenchmarkError]:
     """What of a phone's state forbids to measure, the first to be put right first."""
     if state.paired is False:
-        yield DeviceUnauthorizedError(f"{label} does not trust this computer; {TRUST}")
+        yield DeviceUnauthorizedError(f"{label} does not trust this computer", fix=TRUST)
     if state.locked:
-        yield ScreenLockedError(f"{label} is locked, and iOS starts no app then; {UNLOCK}")
+        yield ScreenLockedError(f"{label} is locked, and iOS starts no app then", fix=UNLOCK)
     if state.developer_mode is False:
-        yield DeveloperModeError(f"{label} has its developer mode off; {DEVELOPER_MODE}")
+        yield DeveloperModeError(f"{label} has its developer mode off", fix=DEVELOPER_MODE)
     if state.image_mounted is False:
-        yield DeveloperImageError(f"{label} has no developer disk image mounted; {IMAGE}")
+        yield DeveloperImageError(f"{label} has no developer disk image mounted", fix=IMAGE)

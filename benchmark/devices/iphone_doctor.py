@@ -78,8 +78,7 @@ def _states(state: PhoneState, label: str) -> Iterator[Finding]:
         if error is None:
             yield Finding(precondition, words if getattr(state, field) is not None else "not told")
             continue
-        detail, _, fix = str(error).partition("; ")
-        yield Finding(precondition, detail, fix)
+        yield Finding(precondition, error.what, error.fix)
 
 
 def _app(phone: ApplePhone, package: IPhonePackage) -> Iterator[Finding]:

@@ -29,8 +29,11 @@ class MacDevice(HostDevice):
         """
         if self._platform != "darwin":
             raise DeviceUnsupportedError(
-                f"{self._name} is this computer where it is a Mac: Core ML runs on Apple's systems alone; run this on "
-                "a Mac, or use --device host, which proves a Core ML model's outputs and times the other formats"
+                f"{self._name} is this computer where it is a Mac: Core ML runs on Apple's systems alone",
+                fix=(
+                    "run this on "
+                    "a Mac, or use --device host, which proves a Core ML model's outputs and times the other formats"
+                ),
             )
 
     def settings(self, asked: RunSettings) -> RunSettings:

@@ -147,7 +147,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     for name, values in content.items():
         if not isinstance(values, dict):
             raise DeviceTableError(
-                f"{path}: {name} = {values!r} belongs to no device; begin with a line like [my-phone]"
+                f"{path}: {name} = {values!r} belongs to no device", fix="begin with a line like [my-phone]"
             )
     return content
 

@@ -147,8 +147,8 @@ def pytorch_of(
     contestant = torch_contestant(build_model(config, weights), settings, facts)
     if contestant.side.weights_sha256 != identity.weights_sha256:
         raise ArtifactNotFoundError(
-            f"{made} was exported from other weights than "
-            f"{weights or 'those shipped with ' + identity.name}; name its checkpoint with --weights"
+            (f"{made} was exported from other weights than {weights or 'those shipped with ' + identity.name}"),
+            fix="name its checkpoint with --weights",
         )
     return contestant
 
@@ -167,9 +167,13 @@ def parse_baseline(reference: str, settings: TorchSettings) -> Contestant:
     if Path(reference).is_dir():
         return pair_contestant(*select_pair(find_artifacts([Path(reference)])))
     raise EvaluationError(
-        f"--baseline {reference!r} is no model, no run and no folder of artefacts; give {OWN_PYTORCH} (the model that "
-        f"the artefacts were made from), MODEL or MODEL=CHECKPOINT with one of {', '.join(MODELS)}, open_clip:NAME or "
-        "a .json file, or a folder with one exported pair"
+        f"--baseline {reference!r} is no model, no run and no folder of artefacts",
+        fix=(
+            f"give {OWN_PYTORCH} (the model that "
+            f"the artefacts were made from), MODEL or MODEL=CHECKPOINT with one of "
+            f"{', '.join(MODELS)}, open_clip:NAME or "
+            "a .json file, or a folder with one exported pair"
+        ),
     )
 
 

@@ -43,8 +43,8 @@ def model_entries(chosen: ChosenModel, baseline: str | None, settings: TorchSett
     """
     if baseline == OWN_PYTORCH:
         raise EvaluationError(
-            f"--baseline {OWN_PYTORCH} is for --artifact: a model of PyTorch cannot be its own baseline; "
-            "name another model or a folder with one exported pair"
+            f"--baseline {OWN_PYTORCH} is for --artifact: a model of PyTorch cannot be its own baseline",
+            fix="name another model or a folder with one exported pair",
         )
     if chosen.untrained is not None:
         _LOG.warning(f"random weights are judged: {chosen.untrained}")
@@ -55,7 +55,7 @@ def model_entries(chosen: ChosenModel, baseline: str | None, settings: TorchSett
         return [Entry(contestant)]
     other = parse_baseline(baseline, settings)
     if other.side == contestant.side:
-        raise EvaluationError(f"--baseline {baseline} is the model itself; name another one")
+        raise EvaluationError(f"--baseline {baseline} is the model itself", fix="name another one")
     return [Entry(contestant, lambda: other)]
 
 
@@ -120,7 +120,7 @@ def _tell_alone(alone: Sequence[Artifact], *, nothing_else: bool) -> None:
     words = f"{count} (first: {first.label} at {first.folder}, which lacks its {lacking} tower)"
     if nothing_else:
         raise ArtifactNotFoundError(
-            f"{words}, and there is no pair to judge; export it with --tower both, or give --artifact twice"
+            f"{words}, and there is no pair to judge", fix="export it with --tower both, or give --artifact twice"
         )
     _LOG.info(f"note: {words} and {'is' if len(alone) == 1 else 'are'} left out")
 
@@ -149,5 +149,5 @@ def torch_device(name: str) -> str:
         torch.zeros(1, device=name)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise EvaluationError(f"PyTorch cannot run on --device {name!r}: {reason}; take cpu") from error
+        raise EvaluationError(f"PyTorch cannot run on --device {name!r}: {reason}", fix="take cpu") from error
     return name

@@ -85,7 +85,7 @@ def accuracy_record(
 def _compare(baseline: Side, before: ZeroShotResult, after: ZeroShotResult) -> Comparison:
     _same_samples(before.places, after.places)
     if not np.array_equal(before.labels, after.labels):
-        raise DatasetError("the labels of the data set changed between two evaluations; leave --resume out")
+        raise DatasetError("the labels of the data set changed between two evaluations", fix="leave --resume out")
     counts = PairedCounts.of(before.right, after.right)
     drop = counts.interval()
     return Comparison(
@@ -165,6 +165,10 @@ def _recall(result: RetrievalResult, before: RetrievalResult | None, direction: 
 def _same_samples(before: NDArray[np.int64], after: NDArray[np.int64]) -> None:
     if not np.array_equal(before, after):
         raise DatasetError(
-            f"baseline and model could not read the same samples ({len(before)} and {len(after)}): the files changed "
-            "in between; evaluate again without --resume"
+            (
+                f"baseline and model could not read the same samples ({len(before)} and {len(after)}): "
+                f"the files changed "
+                "in between"
+            ),
+            fix="evaluate again without --resume",
         )

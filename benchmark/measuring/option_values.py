@@ -103,5 +103,5 @@ def parse_accelerator(text: str) -> str:
         OptionError: none of that name is known.
     """
     if text not in ACCELERATORS:
-        raise OptionError(f"--accelerator {text!r} is unknown; choose among: {choices(ACCELERATORS)}")
+        raise OptionError(f"--accelerator {text!r} is unknown", fix=f"choose among: {choices(ACCELERATORS)}")
     return text

@@ -135,7 +135,8 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
             watch.advance(artifact.label)
     if not timed and facts.kind is not DeviceKind.HOST:
         raise DeviceUnsupportedError(
-            f"{facts.name} can run none of the {len(plan.artifacts)} artefacts; choose others, or another --device"
+            f"{facts.name} can run none of the {len(plan.artifacts)} artefacts",
+            fix="choose others, or another --device",
         )
 
     # What needs passes of its own waits for the others' launches: a sustained run would heat the device for them.

@@ -87,7 +87,7 @@ def perf_command(
     if failures:
         for failure in failures:
             command_line.note(f"failed: {failure}")
-        raise MeasurementError(f"{len(failures)} files could not be made or timed; see above")
+        raise MeasurementError(f"{len(failures)} files could not be made or timed", fix="see above")
 
 
 def main() -> None:

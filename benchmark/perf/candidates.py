@@ -51,8 +51,8 @@ def candidate_of(artifact: Artifact) -> Candidate:
     runtime = TARGETS[manifest.target].runtime
     if manifest.target in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
         raise TargetUnavailableError(
-            f"{artifact.label} needs Core ML, which no emulated phone has; name folders of "
-            "onnx, executorch or tflite artefacts"
+            f"{artifact.label} needs Core ML, which no emulated phone has",
+            fix="name folders of onnx, executorch or tflite artefacts",
         )
     golden = {manifest.golden.inputs.file, manifest.golden.reference.file, manifest.golden.outputs.file}
     rest = (artifact.folder / entry.path for entry in manifest.files if entry.path not in golden)
@@ -77,7 +77,7 @@ def plain_candidate(model_path: Path, like: Artifact, label: str = PLAIN) -> Can
         CountingError: there is no such file.
     """
     if not model_path.is_file():
-        raise CountingError(f"there is no model file {model_path}; give FILE=ARTEFACT with the path of one")
+        raise CountingError(f"there is no model file {model_path}", fix="give FILE=ARTEFACT with the path of one")
     known = candidate_of(like)
     budget = BUDGETS[like.manifest.target, Precision.FP32]
     return Candidate(known.subject, known.runtime, label, (model_path,), known.inputs, known.reference, budget)

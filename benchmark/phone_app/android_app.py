@@ -200,8 +200,8 @@ class AndroidApp:
             raise AgentError(f"the app on {self.label} did not {what}, and says nothing of why", "app-failed")
         if failure.code == "model-altered":
             raise TransferError(
-                f"a file arrived altered on {self.label}: {failure.message}; try another cable or port, "
-                "and run it again"
+                f"a file arrived altered on {self.label}: {failure.message}",
+                fix="try another cable or port, and run it again",
             )
         raise failure_error(failure, self.label)
 
@@ -259,9 +259,9 @@ def instrument(transport: ShellTransport, arguments: list[str], *, folder: str, 
     if execution.exit_code is None:
         stop(transport)
         raise AgentError(
-            f"the app took longer than {timeout_seconds:g} s on {transport.label}; "
-            "give it longer with --timeout, or fewer --iterations",
+            f"the app took longer than {timeout_seconds:g} s on {transport.label}",
             "app-hung",
+            fix="give it longer with --timeout, or fewer --iterations",
         )
     told = parse_instrumentation(execution.stdout, execution.stderr)
     announced = told.results.get(_RESULT)
@@ -277,8 +277,9 @@ def instrument(transport: ShellTransport, arguments: list[str], *, folder: str, 
             "anew with `pocketclip app build android`"
         )
     raise AgentError(
-        f"the app on {transport.label} ended before it announced its answer: {execution.describe()}; run it again",
+        f"the app on {transport.label} ended before it announced its answer: {execution.describe()}",
         "result-missing",
+        fix="run it again",
     )
 
 
@@ -289,12 +290,12 @@ def _crash_error(transport: ShellTransport, told: Instrumented) -> AgentError:
     why = f"{told.crash.splitlines()[0].rstrip('.')}" + (f" ({last.worded})" if last else "")
     if last is not None and last.ending is Ending.KILLED:
         return AgentError(
-            f"the app was killed on {transport.label}: {why}, often a sign that memory ran out; "
-            "close other apps, leave the phone alone, and run it again",
+            f"the app was killed on {transport.label}: {why}, often a sign that memory ran out",
             "app-killed",
+            fix="close other apps, leave the phone alone, and run it again",
         )
     return AgentError(
-        f"the app crashed on {transport.label}: {why}; `adb logcat -b crash` has the stack", "app-crashed"
+        f"the app crashed on {transport.label}: {why}", "app-crashed", fix="`adb logcat -b crash` has the stack"
     )
 
 

@@ -46,9 +46,9 @@ class Apk:
             with zipfile.ZipFile(self.path) as archive:
                 names = archive.namelist()
         except (OSError, zipfile.BadZipFile) as error:
-            raise AppMissingError(f"{self.path} is no APK: {error}; {_BUILD}") from error
+            raise AppMissingError(f"{self.path} is no APK: {error}", fix=_BUILD) from error
         if "AndroidManifest.xml" not in names:
-            raise AppMissingError(f"{self.path} is no APK: it has no AndroidManifest.xml; {_BUILD}")
+            raise AppMissingError(f"{self.path} is no APK: it has no AndroidManifest.xml", fix=_BUILD)
         parts = (name.split("/") for name in names)
         return tuple(sorted({part[1] for part in parts if len(part) == 3 and part[0] == "lib"}))
 
@@ -66,14 +66,14 @@ def find_apk(chosen: Path | None = None, checkout: Path | None = None) -> Apk:
     named = chosen or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
     if named is not None:
         if not named.is_file():
-            raise AppMissingError(f"there is no APK {named}; {_BUILD}")
+            raise AppMissingError(f"there is no APK {named}", fix=_BUILD)
         apk = Apk(named)
     else:
         folder = (checkout or Path(__file__).parents[2]) / _OUTPUTS
         # An unsigned one cannot be installed.
         built = [path for path in folder.glob("*.apk") if "unsigned" not in path.name]
         if not built:
-            raise AppMissingError(f"the app that measures on Android phones is not built; {_BUILD}")
+            raise AppMissingError("the app that measures on Android phones is not built", fix=_BUILD)
         apk = Apk(max(built, key=lambda path: path.stat().st_mtime))
     _ = apk.abis
     return apk

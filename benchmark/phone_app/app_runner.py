@@ -85,6 +85,6 @@ def check_offer(facts: AppFacts, runtime: str, accelerator: str, label: str) -> 
 def failure_error(failure: Failure, label: str) -> MeasurementError | DeviceFullError:
     """The error of what an app reports, with its code first and what to do last."""
     if failure.code == "no-space":
-        return DeviceFullError(f"{label}: {failure.message}; free some space there and run it again")
+        return DeviceFullError(f"{label}: {failure.message}", fix="free some space there and run it again")
     fix = _FIXES.get(failure.code)
     return MeasurementError(f"{failure.code}: {failure.message}" + (f"; {fix}" if fix else ""))

@@ -91,7 +91,8 @@ def build_android(folder: Path, say: Callable[[str], object] = lambda _: None) -
         bench = find_apk(checkout=folder).path
     except AppMissingError as error:
         raise AppBuildError(
-            "Gradle ended well and left no signed APK of the measuring app; see `signing` in android_app/README.md"
+            "Gradle ended well and left no signed APK of the measuring app",
+            fix="see `signing` in android_app/README.md",
         ) from error
     return [bench, *sorted((app / "app/build/outputs/apk/release").glob("*.apk"))]
 
@@ -110,16 +111,18 @@ def build_ios(folder: Path, team: str | None) -> Path:
     """
     if sys.platform != "darwin":
         raise DeviceUnsupportedError(
-            "the iOS app is built by Xcode, which needs a Mac; run this there, copy the .app or .ipa here, and name it "
-            "with --app or POCKETCLIP_IOS_APP"
+            "the iOS app is built by Xcode, which needs a Mac",
+            fix="run this there, copy the .app or .ipa here, and name it with --app or POCKETCLIP_IOS_APP",
         )
     if shutil.which("xcodebuild") is None:
-        raise AppMissingError("the iOS app needs Xcode; install it from the App Store and run `xcode-select --install`")
+        raise AppMissingError(
+            "the iOS app needs Xcode", fix="install it from the App Store and run `xcode-select --install`"
+        )
     if team is None:
         raise AppMissingError("the iOS app is signed by your team: name it with --team (see Xcode, Settings, Accounts)")
     project = folder / "ios_app" / "PocketCLIP.xcodeproj"
     if not project.is_dir():
-        raise AppMissingError(f"there is no {project}; build in a checkout of the repository")
+        raise AppMissingError(f"there is no {project}", fix="build in a checkout of the repository")
     derived = folder / "ios_app" / "build"
     command = ["xcodebuild", "-project", str(project), "-scheme", _IOS_SCHEME, "-configuration", "Release"]
     command += ["-destination", "generic/platform=iOS", "-derivedDataPath", str(derived)]
@@ -127,7 +130,7 @@ def build_ios(folder: Path, team: str | None) -> Path:
     _run(command, folder / "ios_app", dict(os.environ), "xcodebuild")
     built = derived / "Build/Products/Release-iphoneos" / f"{_IOS_SCHEME}.app"
     if not built.is_dir():
-        raise AppBuildError(f"xcodebuild ended well and left no {built.name} in {built.parent}; see its scheme")
+        raise AppBuildError(f"xcodebuild ended well and left no {built.name} in {built.parent}", fix="see its scheme")
     return built
 
 

@@ -71,8 +71,8 @@ def check_fits(apk: Apk, abis: tuple[str, ...], api_level: int | None, label: st
     """
     if api_level is not None and api_level < OLDEST_API:
         raise AndroidVersionError(
-            f"{label} has Android of API level {api_level}; the app needs Android 8 (API {OLDEST_API}) or later"
-            "; use another phone"
+            f"{label} has Android of API level {api_level}; the app needs Android 8 (API {OLDEST_API}) or later",
+            fix="use another phone",
         )
     if apk.abis and abis and not set(apk.abis) & set(abis):
         raise AbiMismatchError(
@@ -101,8 +101,8 @@ def ensure_installed(transport: ShellTransport, apk: Apk, *, say: Say) -> bool:
         execution = transport.shell(f"pm install -r -g {shlex.quote(remote)} 2>&1", timeout_seconds=_INSTALL_SECONDS)
     if execution.exit_code is None:
         raise TransportTimeoutError(
-            f"{transport.label} did not install the app within {_INSTALL_SECONDS:g} s; "
-            "see whether it asks something on its screen"
+            f"{transport.label} did not install the app within {_INSTALL_SECONDS:g} s",
+            fix="see whether it asks something on its screen",
         )
     outcome = parse_install(execution.stdout)
     if not outcome.succeeded:

@@ -212,9 +212,9 @@ class IPhoneApp:
         told = read_console(f"{execution.stdout}\n{execution.stderr}")
         if told.killed:
             return AgentError(
-                f"the app was killed on {self.label}, often a sign that memory ran out, or that someone closed it; "
-                "close other apps, leave the phone alone, and run it again",
+                f"the app was killed on {self.label}, often a sign that memory ran out, or that someone closed it",
                 "app-killed",
+                fix="close other apps, leave the phone alone, and run it again",
             )
         if told.signal is not None:
             return AgentError(
@@ -225,13 +225,14 @@ class IPhoneApp:
         if execution.exit_code is None:
             self._stop()
             return AgentError(
-                f"the app took longer than {timeout_seconds:g} s on {self.label}; "
-                "give it longer with --timeout, or fewer --iterations",
+                f"the app took longer than {timeout_seconds:g} s on {self.label}",
                 "app-hung",
+                fix="give it longer with --timeout, or fewer --iterations",
             )
         return AgentError(
-            f"the app on {self.label} ended before it announced its answer: {execution.describe()}; run it again",
+            f"the app on {self.label} ended before it announced its answer: {execution.describe()}",
             "result-missing",
+            fix="run it again",
         )
 
     def _stop(self) -> None:

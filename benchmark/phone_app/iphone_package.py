@@ -79,8 +79,8 @@ class IPhonePackage:
         """
         if _SIGNATURE not in set(self._names()):
             raise AppSigningError(
-                f"{self.path} is not signed, and no iPhone installs it; sign it with your team: "
-                "`pocketclip app build ios --team ID` on a Mac (ios_app/README.md)"
+                f"{self.path} is not signed, and no iPhone installs it",
+                fix="sign it with your team: `pocketclip app build ios --team ID` on a Mac (ios_app/README.md)",
             )
 
     def _read(self, name: str) -> bytes:

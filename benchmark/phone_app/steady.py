@@ -118,8 +118,8 @@ def check_unlocked(transport: ShellTransport) -> None:
     """Raises `ScreenLockedError` where someone must unlock the phone; a swipe is none."""
     if is_locked(transport):
         raise ScreenLockedError(
-            f"{transport.label} is locked: Android slows down what runs behind a locked screen; "
-            "unlock it, leave it on, and run it again"
+            f"{transport.label} is locked: Android slows down what runs behind a locked screen",
+            fix="unlock it, leave it on, and run it again",
         )
 
 

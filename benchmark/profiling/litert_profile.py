@@ -86,7 +86,9 @@ class _ProfiledModel:
         self._profiler = c_void_p()
         self._call("LiteRtCompiledModelGetProfiler", self._compiled, byref(self._profiler))
         if not self._profiler:
-            raise ProfilingError(f"{runtime_version('litert')} gives no profiler; install the version of the pins")
+            raise ProfilingError(
+                f"{runtime_version('litert')} gives no profiler", fix="install the version of the pins"
+            )
         signature = c_void_p()
         self._call("LiteRtGetModelSignature", loaded, c_size_t(0), byref(signature))
         self._input = self._buffer("Input", signature, environment)
@@ -117,7 +119,8 @@ class _ProfiledModel:
             known = 0 < event.type <= _HIGHEST_TYPE and event.type & (event.type - 1) == 0
             if not known or event.source not in _SOURCES:
                 raise ProfilingError(
-                    f"the events of {runtime_version('litert')} have another layout; install the version of the pins"
+                    f"the events of {runtime_version('litert')} have another layout",
+                    fix="install the version of the pins",
                 )
         return found
 
@@ -157,7 +160,7 @@ class _ProfiledModel:
             function = getattr(self._library, name)
         except AttributeError as error:
             raise ProfilingError(
-                f"{runtime_version('litert')} has no {name}; install the version of the pins"
+                f"{runtime_version('litert')} has no {name}", fix="install the version of the pins"
             ) from error
         status = function(*arguments)
         if status != 0:
@@ -169,5 +172,5 @@ def _library() -> ctypes.CDLL:
     folder = Path(found.origin).parent if found and found.origin else None
     libraries = sorted(folder.glob("libLiteRt.*")) if folder else []
     if not libraries:
-        raise ProfilingError("profiling LiteRT needs the C library of the package ai-edge-litert; install that")
+        raise ProfilingError("profiling LiteRT needs the C library of the package ai-edge-litert", fix="install that")
     return ctypes.CDLL(str(libraries[0]))

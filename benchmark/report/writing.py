@@ -49,5 +49,5 @@ def parse_baseline(option: str | None) -> Baseline:
     # A tag may hold a colon of its own.
     name = option if kind is None else name
     if not name:
-        raise OptionError(f"--baseline {option!r} names nothing; give a tag, model:NAME or precision:NAME")
+        raise OptionError(f"--baseline {option!r} names nothing", fix="give a tag, model:NAME or precision:NAME")
     return Baseline(name, compare_records, judge_family, kind or BaselineKind.TAG)

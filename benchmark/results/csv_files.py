@@ -89,8 +89,8 @@ def _check_columns(names: Iterable[str], origin: str) -> None:
         return
     if SAMPLE in names:
         raise ResultsFileError(
-            f"{origin} holds samples alone, from which no record can be made again; "
-            "import a .json, .jsonl or .csv file that `pocketclip results --out FILE` wrote"
+            f"{origin} holds samples alone, from which no record can be made again",
+            fix="import a .json, .jsonl or .csv file that `pocketclip results --out FILE` wrote",
         )
     raise ResultsFileError(
         f"{origin} has no columns 'record_id' and {DOCUMENT!r}; `pocketclip results --out FILE.csv` writes them"

@@ -43,8 +43,8 @@ def with_device_rungs(report: LadderReport, artifact: Artifact, records: Sequenc
     latest = {record.device.name: record for record in records if record.artifact.sha256 == report.artifact_sha256}
     if not latest:
         raise NoRecordError(
-            f"none of {len(records)} records is of {artifact.folder} ({report.artifact_sha256[:12]}...); "
-            f"measure it first: pocketclip bench --artifact {artifact.folder}"
+            f"none of {len(records)} records is of {artifact.folder} ({report.artifact_sha256[:12]}...)",
+            fix=f"measure it first: pocketclip bench --artifact {artifact.folder}",
         )
     climbed = report.first_failure is None
     rungs = [device_rung(artifact, record, climbed=climbed) for record in latest.values()]

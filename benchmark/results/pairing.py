@@ -29,8 +29,8 @@ def find_record(known: Sequence[BenchmarkRecord], reference: str) -> BenchmarkRe
     if len(found) != 1:
         many = f"{len(found)} records begin with" if found else "there is no record of"
         raise NoRecordError(
-            f"{many} {reference!r}; give an id as `pocketclip results` lists them, or the folder of an artefact "
-            "that was benched"
+            f"{many} {reference!r}",
+            fix="give an id as `pocketclip results` lists them, or the folder of an artefact that was benched",
         )
     return found[0]
 

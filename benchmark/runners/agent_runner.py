@@ -126,9 +126,9 @@ class AgentRunner:
         )
         if execution.exit_code is None:
             raise AgentError(
-                f"the measuring agent took longer than {timeout_seconds:g} s: {execution.describe()}; "
-                "give it longer with --timeout, or fewer --iterations",
+                f"the measuring agent took longer than {timeout_seconds:g} s: {execution.describe()}",
                 "agent-hung",
+                fix="give it longer with --timeout, or fewer --iterations",
             )
         result = _parse_result(self._pull(result_path, execution), execution, job.job_id)
         check_request(result, digest(request))
@@ -206,8 +206,9 @@ def check_announced(content: bytes, execution: Execution) -> None:
     announced = [line.split() for line in execution.stdout.splitlines() if line.startswith(RESULT_LINE + " ")]
     if not announced:
         raise AgentError(
-            f"the measuring agent ended before it announced its result: {execution.describe()}; run it again",
+            f"the measuring agent ended before it announced its result: {execution.describe()}",
             ending_code(execution),
+            fix="run it again",
         )
     check_arrived(content, announced[-1][1:], "the measuring agent")
 
@@ -223,9 +224,12 @@ def check_arrived(content: bytes, announced: Sequence[str], who: str) -> None:
     length = announced[0] if announced else "an unknown number of"
     how = "truncated" if str(len(content)) != length else "altered"
     raise AgentError(
-        f"{who}'s result is {how}: it announced {length} bytes, {len(content)} arrived"
-        f"{'' if how == 'truncated' else ' with another SHA-256'}; run it again",
+        (
+            f"{who}'s result is {how}: it announced {length} bytes, {len(content)} arrived"
+            f"{'' if how == 'truncated' else ' with another SHA-256'}"
+        ),
         f"result-{how}",
+        fix="run it again",
     )
 
 
@@ -246,9 +250,9 @@ def check_identity(version: int, found: str | None, wanted: str) -> None:
         raise AgentError(f"the agent wrote result version {version}, wanted {RESULT_VERSION}", "result-invalid")
     if found != wanted:
         raise AgentError(
-            f"the result is that of another job ({found}, wanted {wanted}): something else writes to the workspace; "
-            "see that one bench alone uses the device, and run it again",
+            f"the result is that of another job ({found}, wanted {wanted}): something else writes to the workspace",
             "result-foreign",
+            fix="see that one bench alone uses the device, and run it again",
         )
 
 
@@ -263,9 +267,12 @@ def check_request(result: AgentResult, sent_sha256: str) -> None:
     if result.request_sha256 != sent_sha256 and not unread:
         found = "none" if result.request_sha256 is None else f"{result.request_sha256[:12]}..."
         raise AgentError(
-            f"the job was changed on its way to the device: the result is of one with hash {found}, "
-            f"{sent_sha256[:12]}... was sent; see that no other program writes to its folder, and run it again",
+            (
+                f"the job was changed on its way to the device: the result is of one with hash {found}, "
+                f"{sent_sha256[:12]}... was sent"
+            ),
             "request-altered",
+            fix="see that no other program writes to its folder, and run it again",
         )
 
 
@@ -284,7 +291,7 @@ def parse_outputs(content: bytes, expected: OutputFile) -> npt.NDArray[np.generi
     """
     if digest(content) != expected.sha256:
         raise AgentError(
-            f"the outputs arrived altered or truncated ({len(content)} bytes); run it again", "result-altered"
+            f"the outputs arrived altered or truncated ({len(content)} bytes)", "result-altered", fix="run it again"
         )
     try:
         return np.frombuffer(content, np.dtype(expected.dtype).newbyteorder("<")).reshape(expected.shape)

@@ -143,7 +143,7 @@ def check_comparable(baseline: BenchmarkRecord, candidate: BenchmarkRecord, *, a
     ]
     if unlike:
         raise IncomparableError(
-            f"{_name(baseline)} and {_name(candidate)} differ in {', '.join(unlike)}; measure both alike"
+            f"{_name(baseline)} and {_name(candidate)} differ in {', '.join(unlike)}", fix="measure both alike"
         )
     for record in (baseline, candidate):
         if record.status is Status.MEASURED and not record.timed:

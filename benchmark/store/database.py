@@ -194,8 +194,8 @@ class Store:
         file = sqlite_file(self._engine.url)
         if self._read_only and file is not None:
             raise StoreError(
-                f"the store {shown(self._engine.url)} cannot be written: {why_not_writable(file)}; "
-                "choose another with --store"
+                f"the store {shown(self._engine.url)} cannot be written: {why_not_writable(file)}",
+                fix="choose another with --store",
             )
 
     def _add(self, rows: list[tuple[RecordText, dict[str, Any]]]) -> Additions:
@@ -238,7 +238,7 @@ def open_store(location: str, *, create: bool = True) -> Iterator[Store]:
             with engine.connect() as connection:
                 revision = read_revision(connection)
             if revision is None and not create:
-                raise StoreError(f"{shown(url)} holds no records; measure something with `bench` first")
+                raise StoreError(f"{shown(url)} holds no records", fix="measure something with `bench` first")
             if revision != NEWEST:
                 migrate(engine)
         yield store

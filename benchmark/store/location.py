@@ -41,8 +41,8 @@ def parse_location(location: str) -> sa.URL:
     except (SQLAlchemyError, ValueError):
         # Without the driver's words, and with nothing of what may be a password.
         raise StoreError(
-            f"{_without_secrets(location)!r} is no store: it is no URL of SQLAlchemy; give a file name or one "
-            "such as sqlite:///results/pocketclip.sqlite"
+            f"{_without_secrets(location)!r} is no store: it is no URL of SQLAlchemy",
+            fix="give a file name or one such as sqlite:///results/pocketclip.sqlite",
         ) from None
 
 
@@ -60,22 +60,24 @@ def check_file(file: Path, *, create: bool) -> None:
         StoreError: it is a folder, is not there, or its folder cannot be made.
     """
     if file.is_dir():
-        raise StoreError(f"the store {printable_path(file)} is a folder; give the name of a file")
+        raise StoreError(f"the store {printable_path(file)} is a folder", fix="give the name of a file")
     if not create and not file.exists():
         raise StoreError(
-            f"there is no store {printable_path(file)}; measure something with `bench` first, or give another --store"
+            f"there is no store {printable_path(file)}",
+            fix="measure something with `bench` first, or give another --store",
         )
     try:
         if create:
             file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"cannot make the folder of the store {printable_path(file)}: {error.strerror}; "
-            "choose a place you may write to"
+            f"cannot make the folder of the store {printable_path(file)}: {error.strerror}",
+            fix="choose a place you may write to",
         ) from error
     if create and not is_writable(file):
         raise StoreError(
-            f"the store {printable_path(file)} cannot be written: {why_not_writable(file)}; choose another with --store"
+            f"the store {printable_path(file)} cannot be written: {why_not_writable(file)}",
+            fix="choose another with --store",
         )
 
 
@@ -118,7 +120,7 @@ def store_errors(url: sa.URL, verb: str) -> Iterator[None]:
         yield
     except UnicodeEncodeError as error:
         raise StoreError(
-            f"cannot {verb} the store {shown(url)}: {error.object!r} is not UTF-8; name it otherwise"
+            f"cannot {verb} the store {shown(url)}: {error.object!r} is not UTF-8", fix="name it otherwise"
         ) from None
     except SQLAlchemyError as error:
         if _is_busy(error):

@@ -31,4 +31,4 @@ def save_beside(record: Record, location: str) -> Path:
             return folder / name
         except StorageError:
             continue
-    raise StoreError(f"record {record.record_id} can neither be stored nor written to a file; free some space")
+    raise StoreError(f"record {record.record_id} can neither be stored nor written to a file", fix="free some space")

@@ -54,8 +54,11 @@ def read_revision(connection: sa.Connection) -> str | None:
         return None
     if missing := _FIRST_COLUMNS - {column["name"] for column in inspector.get_columns(_TABLE)}:
         raise StoreError(
-            f"{shown(connection.engine.url)} has a table {_TABLE!r} that is not PocketCLIP's: it lacks "
-            f"{', '.join(sorted(missing))}; give another --store"
+            (
+                f"{shown(connection.engine.url)} has a table {_TABLE!r} that is not PocketCLIP's: it lacks "
+                f"{', '.join(sorted(missing))}"
+            ),
+            fix="give another --store",
         )
     return REVISIONS[0]
 

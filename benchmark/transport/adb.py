@@ -114,7 +114,7 @@ class AdbTransport(ShellTransport):
         if "No such file or directory" in words or "Permission denied" in words or "Read-only" in words:
             return TransportError(message)
         said = f"adb says {last_line(words)!r}" if words.strip() else "the connection ended in the middle"
-        return DeviceDisconnectedError(f"{self.label} went away ({what}): {said}; {_GONE}")
+        return DeviceDisconnectedError(f"{self.label} went away ({what}): {said}", fix=_GONE)
 
 
 def run_adb(
@@ -133,7 +133,7 @@ def run_adb(
     """
     environment = {name: value for name, value in os.environ.items() if name != "ANDROID_SERIAL"}
     if shutil.which(program) is None:
-        raise MissingProgramError(f"this needs the program adb, not installed here; {_INSTALL}")
+        raise MissingProgramError("this needs the program adb, not installed here", fix=_INSTALL)
     if server is not None:
         environment["ADB_SERVER_SOCKET"] = server
         _check_server(server)
@@ -142,7 +142,7 @@ def run_adb(
             [program, *arguments], environment=environment, timeout_seconds=timeout_seconds, writes=writes
         )
     except OSError as error:
-        raise MissingProgramError(f"cannot start {program}: {error.strerror or error}; {_INSTALL}") from error
+        raise MissingProgramError(f"cannot start {program}: {error.strerror or error}", fix=_INSTALL) from error
 
 
 def _check_server(server: str) -> None:
@@ -155,7 +155,7 @@ def _check_server(server: str) -> None:
             probe.connect(path)
         except OSError as error:
             raise DeviceDisconnectedError(
-                f"the device's adb server has ended ({path}: {error.strerror or error}); start the device again"
+                f"the device's adb server has ended ({path}: {error.strerror or error})", fix="start the device again"
             ) from error
 
 
@@ -169,8 +169,8 @@ def adb_devices(*, server: str | None = None, program: str = "adb") -> list[AdbD
     ended = run_adb(["devices", "-l"], server=server, program=program)
     if ended.exit_code != 0:
         raise DeviceOfflineError(
-            f"adb lists no devices: {last_line(_words(ended)) or 'it does not answer'}; "
-            "restart its server: `adb kill-server`, then `adb start-server`"
+            f"adb lists no devices: {last_line(_words(ended)) or 'it does not answer'}",
+            fix="restart its server: `adb kill-server`, then `adb start-server`",
         )
     return parse_adb_devices(ended.stdout.decode(errors="replace"))
 
@@ -206,7 +206,7 @@ def adb_connect(address: str, *, server: str | None = None, program: str = "adb"
             return
         # "already connected" is what an offline device answers.
         run_adb(["disconnect", address], server=server, program=program)
-    raise DeviceNotFoundError(f"no adbd answers at {address}: adb says {said!r}; see whether the device is on")
+    raise DeviceNotFoundError(f"no adbd answers at {address}: adb says {said!r}", fix="see whether the device is on")
 
 
 def _words(ended: Ended) -> str:

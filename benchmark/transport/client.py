@@ -127,8 +127,8 @@ class _Printed:
                     self._streams[stream] += chunk
                     if len(self._streams[stream]) > MOST_PRINTED_BYTES:
                         raise OutputLimitError(
-                            f"{self._name} printed more than {MOST_PRINTED_BYTES >> 20} MiB and was ended; "
-                            "see what the program there prints"
+                            f"{self._name} printed more than {MOST_PRINTED_BYTES >> 20} MiB and was ended",
+                            fix="see what the program there prints",
                         )
                 self.check_files()
         return True

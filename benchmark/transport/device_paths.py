@@ -60,7 +60,7 @@ def below(folder: str, relative: str) -> str:
     """
     fault = RELATIVE_PATH.fault(relative)
     if fault is not None:
-        raise DevicePathError(f"a path below {folder} {fault}; do not use what names it")
+        raise DevicePathError(f"a path below {folder} {fault}", fix="do not use what names it")
     return f"{folder}/{relative}"
 
 
@@ -72,7 +72,7 @@ def short_hash(sha256: str) -> str:
     """
     fault = SHA256.fault(sha256)
     if fault is not None:
-        raise DevicePathError(f"a hash that names a folder on the device {fault}; do not use what gives it")
+        raise DevicePathError(f"a hash that names a folder on the device {fault}", fix="do not use what gives it")
     return sha256[:_SHORT]
 
 
@@ -127,7 +127,7 @@ def check_absolute(path: str) -> None:
     """
     fault = ABSOLUTE_PATH.fault(path)
     if fault is not None:
-        raise DevicePathError(f"a folder on the device {fault}; give another one")
+        raise DevicePathError(f"a folder on the device {fault}", fix="give another one")
 
 
 def _is_ours(part: str) -> bool:

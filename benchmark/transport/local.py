@@ -24,7 +24,7 @@ class LocalTransport:
             if local.is_dir():
                 for path in local.rglob("*"):
                     if path.is_symlink():
-                        raise TransportError(f"cannot copy {local} to {remote}: {path} is a link; give the files")
+                        raise TransportError(f"cannot copy {local} to {remote}: {path} is a link", fix="give the files")
                 shutil.copytree(local, goal, dirs_exist_ok=True)
             else:
                 shutil.copyfile(local, goal)

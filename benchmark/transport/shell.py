@@ -163,8 +163,8 @@ class ShellTransport(ABC):
         described = self._described(remote, MOST_WRITTEN_BYTES)
         if described.size_bytes > MOST_WRITTEN_BYTES:
             raise OutputLimitError(
-                f"{remote} on {self.label} has {described.size_bytes} bytes, at most {MOST_WRITTEN_BYTES} are taken; "
-                "see what it is"
+                f"{remote} on {self.label} has {described.size_bytes} bytes, at most {MOST_WRITTEN_BYTES} are taken",
+                fix="see what it is",
             )
         partial = local.with_name(f"{local.name}.partial")
         try:
@@ -172,7 +172,7 @@ class ShellTransport(ABC):
             self._same(described, partial, remote)
             partial.replace(local)
         except OSError as error:
-            raise TransportError(f"cannot write {local}: {error.strerror or error}; free some space") from error
+            raise TransportError(f"cannot write {local}: {error.strerror or error}", fix="free some space") from error
         finally:
             partial.unlink(missing_ok=True)
 
@@ -236,7 +236,7 @@ class ShellTransport(ABC):
         execution = self.shell(line)
         if execution.exit_code is None:
             raise TransportTimeoutError(
-                f"{self.label} did not {what} within {self.short_seconds:g} s; see whether it is busy or hangs"
+                f"{self.label} did not {what} within {self.short_seconds:g} s", fix="see whether it is busy or hangs"
             )
         if execution.exit_code:
             words = execution.stderr.strip()
@@ -264,9 +264,12 @@ class ShellTransport(ABC):
         hashes = [line[:64] for line in lines if re.fullmatch(r"[0-9a-f]{64}(\s+-)?", line)]
         if not sizes:
             raise NoisyShellError(
-                f"{self.label} answers {printable_line(told)[:200]!r} where a file's length and SHA-256 are wanted: "
-                "its shell prints lines of its own; make its start files (~/.bashrc, ~/.profile, ~/.mkshrc) silent "
-                "where no terminal is"
+                (
+                    f"{self.label} answers {printable_line(told)[:200]!r} where a file's length and "
+                    f"SHA-256 are wanted: "
+                    "its shell prints lines of its own"
+                ),
+                fix="make its start files (~/.bashrc, ~/.profile, ~/.mkshrc) silent where no terminal is",
             )
         return Described(sizes[-1], hashes[-1] if hashes else None)
 
@@ -285,7 +288,7 @@ class ShellTransport(ABC):
 
     def full(self, what: str) -> DeviceFullError:
         """The error of a device without space."""
-        return DeviceFullError(f"{self.label} cannot {what}: no space left there; free some and run it again")
+        return DeviceFullError(f"{self.label} cannot {what}: no space left there", fix="free some and run it again")
 
 
 def known_fault(faults: Sequence[Fault], words: str, message: str) -> TransportError | None:
@@ -325,7 +328,9 @@ def _files(local: Path, remote: str) -> Iterator[tuple[Path, str]]:
     if local.is_dir():
         for path in sorted(local.rglob("*")):
             if path.is_symlink():
-                raise TransportError(f"cannot copy {local} to {remote}: {path} is a link; give the files themselves")
+                raise TransportError(
+                    f"cannot copy {local} to {remote}: {path} is a link", fix="give the files themselves"
+                )
             if path.is_file():
                 yield path, f"{remote}/{path.relative_to(local).as_posix()}"
     elif local.is_file():

@@ -133,7 +133,8 @@ class SshTransport(ShellTransport):
     ) -> Ended:
         if shutil.which(self._program) is None:
             raise MissingProgramError(
-                "this needs the program ssh, not installed here; on Debian or Ubuntu: apt-get install openssh-client"
+                "this needs the program ssh, not installed here",
+                fix="on Debian or Ubuntu: apt-get install openssh-client",
             )
         command = [self._program, "-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_SECONDS}"]
         command += ["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]
@@ -146,5 +147,5 @@ class SshTransport(ShellTransport):
     def _fault(self, words: str, what: str) -> TransportError:
         said = f"ssh says {last_line(words)!r}" if words.strip() else "the connection ended in the middle"
         return known_fault(_FAULTS, words, f"{self.label} cannot {what}: {said}") or DeviceDisconnectedError(
-            f"{self.label} went away ({what}): {said}; see whether it is on and in this network"
+            f"{self.label} went away ({what}): {said}", fix="see whether it is on and in this network"
         )

@@ -157,13 +157,15 @@ def _core_ml_model(path: Path) -> tuple[Path, bool]:
     from pocketclip.export.precision import TargetName
 
     if not path.exists():
-        raise ArtifactNotFoundError(f"{path} does not exist; name a .mlpackage, or the folder of an artefact")
+        raise ArtifactNotFoundError(f"{path} does not exist", fix="name a .mlpackage, or the folder of an artefact")
     if path.suffix == ".mlpackage" or (path.suffix == ".pte" and path.is_file()):
         return path, False
     if path.suffix in READERS:
-        raise ArtifactError(f"{path} is no Core ML package, and only those can be inspected; try `pocketclip lint`")
+        raise ArtifactError(
+            f"{path} is no Core ML package, and only those can be inspected", fix="try `pocketclip lint`"
+        )
     if not (path / MANIFEST_NAME).is_file():
-        raise ArtifactError(f"{path} is no .mlpackage folder, and holds no artefact; name one of them")
+        raise ArtifactError(f"{path} is no .mlpackage folder, and holds no artefact", fix="name one of them")
     artifact = load_artifact(path)
     if artifact.manifest.target not in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
         raise ArtifactError(
@@ -185,4 +187,4 @@ def _report(model: Path, ours: bool) -> PackageReport:
     except ArtifactCorruptError as error:
         if not ours:
             raise
-        raise ArtifactCorruptError(f"{error}; export it again") from error
+        raise ArtifactCorruptError(f"{error}", fix="export it again") from error

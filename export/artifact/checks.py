@@ -26,7 +26,7 @@ def check_artifact(folder: Path, manifest: Manifest) -> None:
     source = folder / MANIFEST_NAME
     check_model(manifest.entry_point, manifest.files, source, error=ManifestError)
     for fault in _faults(manifest):
-        raise ManifestError(f"{printable_path(source)}: {fault}; {_AGAIN}")
+        raise ManifestError(f"{printable_path(source)}: {fault}", fix=_AGAIN)
     check_files(
         folder, MANIFEST_NAME, manifest.files, most_bytes=MOST_ARTIFACT_BYTES, error=ArtifactCorruptError, fix=_AGAIN
     )

@@ -50,21 +50,21 @@ def parse_max_drop(text: str, labelled: str | None = None) -> DropBudget:
     """
     found = re.fullmatch(r"(\w+)=(\S+)", text.strip())
     if found is None or found[1] not in list(Metric):
-        raise PlanError(f"--max-drop {text!r} is not understood; write cosine=0.995 or accuracy=1.0")
+        raise PlanError(f"--max-drop {text!r} is not understood", fix="write cosine=0.995 or accuracy=1.0")
     metric, limit = Metric(found[1]), _number(found[2])
     if metric is Metric.COSINE:
         if not 0 < limit < 1:
             raise PlanError(f"--max-drop {text} is out of range: a cosine between 0 and 1, such as cosine=0.995")
         if labelled is not None:
-            raise PlanError("--labelled is for --max-drop accuracy=POINTS; leave it out")
+            raise PlanError("--labelled is for --max-drop accuracy=POINTS", fix="leave it out")
         return DropBudget(metric, limit)
     if not 0 <= limit < 100:
         raise PlanError(f"--max-drop {text} is out of range: points from 0 to 100, such as accuracy=1.0")
     labelled = SCENES if labelled is None else labelled
     if labelled != SCENES and not (labelled.startswith(OWN_SETS) and labelled not in OWN_SETS):
         raise PlanError(
-            f"there is no labelled set {labelled!r}; choose among: "
-            f"{choices([SCENES, 'folder:PATH', 'csv:FILE', 'webdataset:PATTERN'])}"
+            f"there is no labelled set {labelled!r}",
+            fix=f"choose among: {choices([SCENES, 'folder:PATH', 'csv:FILE', 'webdataset:PATTERN'])}",
         )
     return DropBudget(metric, limit, labelled)
 

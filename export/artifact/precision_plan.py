@@ -189,17 +189,19 @@ def _check(plan: PrecisionPlan) -> None:
                 f"module {entry.path!r} has granularity {entry.granularity}; precision {entry.precision} has {wanted}"
             )
         if entry.precision is KeptPrecision.INT8 and plan.base.traits.weight_bits != 4:
-            raise PlanError(f"module {entry.path!r} keeps int8, which is no finer than {plan.base}; write float")
+            raise PlanError(f"module {entry.path!r} keeps int8, which is no finer than {plan.base}", fix="write float")
         for other in seen:
             if covers([other], entry.path.removesuffix(OWN)) or covers([entry.path], other.removesuffix(OWN)):
-                raise PlanError(f"modules {other!r} and {entry.path!r} overlap; name one of them")
+                raise PlanError(f"modules {other!r} and {entry.path!r} overlap", fix="name one of them")
         seen.append(entry.path)
 
 
 def require_model(plan: PrecisionPlan, model: str) -> None:
     """Raises `PlanError` where a plan was made for a model of another name."""
     if plan.model != model:
-        raise PlanError(f"the plan is for {plan.model}, not for {model}; export that model, or make a plan for this")
+        raise PlanError(
+            f"the plan is for {plan.model}, not for {model}", fix="export that model, or make a plan for this"
+        )
 
 
 def require_paths(plan: PrecisionPlan, known: Sequence[str]) -> None:

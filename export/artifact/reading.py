@@ -116,12 +116,12 @@ def select_pair(artifacts: Sequence[Artifact]) -> tuple[Artifact, Artifact]:
         if len(candidates) != 1:
             found = ", ".join(str(a.folder) for a in candidates) or "none"
             raise ArtifactNotFoundError(
-                f"exactly one {tower} artefact is needed, found {len(candidates)} ({found}); "
-                "name one folder that holds both towers of one precision, or give --artifact twice"
+                f"exactly one {tower} artefact is needed, found {len(candidates)} ({found})",
+                fix="name one folder that holds both towers of one precision, or give --artifact twice",
             )
     image, text = by_tower[Tower.IMAGE][0], by_tower[Tower.TEXT][0]
     if image.manifest.model.weights_sha256 != text.manifest.model.weights_sha256:
         raise ArtifactNotFoundError(
-            f"{image.label} and {text.label} come from different weights; export both towers of one model"
+            f"{image.label} and {text.label} come from different weights", fix="export both towers of one model"
         )
     return image, text

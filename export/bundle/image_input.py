@@ -49,14 +49,17 @@ def check_image_input(preprocess: PreprocessSpec, spec: TensorSpec) -> None:
         )
     if spec.shape != shapes[spec.layout]:
         raise BundleError(
-            f"the image tower takes {list(spec.shape)}, its preprocessing makes {list(shapes[spec.layout])}; "
-            "export the image tower again"
+            f"the image tower takes {list(spec.shape)}, its preprocessing makes {list(shapes[spec.layout])}",
+            fix="export the image tower again",
         )
     low, high = _range(preprocess) if spec.dtype == "float32" else (0.0, 255.0)
     if abs(spec.minimum - low) > _ROUNDING or abs(spec.maximum - high) > _ROUNDING:
         raise BundleError(
-            f"the image tower takes values from {spec.minimum:g} to {spec.maximum:g}, its preprocessing makes "
-            f"{low:g} to {high:g}; export the image tower again"
+            (
+                f"the image tower takes values from {spec.minimum:g} to {spec.maximum:g}, its preprocessing makes "
+                f"{low:g} to {high:g}"
+            ),
+            fix="export the image tower again",
         )
 
 

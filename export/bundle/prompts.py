@@ -38,7 +38,7 @@ def read_labels(text: str | None, file: Path | None) -> tuple[str, ...]:
     labels = list_labels(text, file)
     repeated = [label for label, count in Counter(labels).items() if count > 1]
     if repeated:
-        raise LabelError(f"the label {repeated[0]!r} stands more than once; give each label once")
+        raise LabelError(f"the label {repeated[0]!r} stands more than once", fix="give each label once")
     require_distinct(labels)
     return tuple(labels)
 

@@ -48,7 +48,9 @@ def read_bundle(folder: Path) -> OpenedBundle:
     """
     path = folder / BUNDLE_NAME
     if not path.is_file():
-        raise BundleError(f"there is no bundle at {folder}: it has no {BUNDLE_NAME}; make one with `pocketclip bundle`")
+        raise BundleError(
+            f"there is no bundle at {folder}: it has no {BUNDLE_NAME}", fix="make one with `pocketclip bundle`"
+        )
     version = documents.read_schema_version(path, error=BundleCorruptError)
     if version > BUNDLE_SCHEMA_VERSION:
         raise BundleCorruptError(
@@ -73,7 +75,7 @@ def _check_files(folder: Path, manifest: Bundle) -> None:
             raise BundleCorruptError(f"{path}: the tensor {tensor.file!r} is not among the files it lists")
         fault = size_fault(tensor.shape, tensor.dtype, entry.size_bytes, most_bytes=MOST_BUNDLED_BYTES)
         if fault is not None:
-            raise BundleCorruptError(f"{path}: {tensor.file} {fault}; make the bundle again")
+            raise BundleCorruptError(f"{path}: {tensor.file} {fault}", fix="make the bundle again")
     check_files(
         folder,
         BUNDLE_NAME,
@@ -111,8 +113,11 @@ def _check_tensors(folder: Path, manifest: Bundle) -> None:
     for tensor, shape, dtype in expected:
         if tensor.shape != shape or tensor.dtype != dtype or not math.prod(shape):
             raise BundleCorruptError(
-                f"{folder / BUNDLE_NAME}: {tensor.file} is {tensor.dtype} {list(tensor.shape)} where {dtype} "
-                f"{list(shape)} belongs; make the bundle again"
+                (
+                    f"{folder / BUNDLE_NAME}: {tensor.file} is {tensor.dtype} {list(tensor.shape)} where {dtype} "
+                    f"{list(shape)} belongs"
+                ),
+                fix="make the bundle again",
             )
     for tensor in manifest.tensors:
         read_tensor(folder, tensor)
@@ -161,7 +166,7 @@ def _check_parts(path: Path, manifest: Bundle) -> None:
     ]
     for wrong, words in faults:
         if wrong:
-            raise BundleCorruptError(f"{path}: {words}; make the bundle again")
+            raise BundleCorruptError(f"{path}: {words}", fix="make the bundle again")
     try:
         check_image_input(manifest.preprocess, manifest.image.input)
         # What it is made of may be wrong as well: ids, and the pattern.

@@ -190,14 +190,17 @@ def check_pair(image: Artifact, text: Artifact, *, allow_failed: bool = False, a
     for artifact, wanted in ((image, Tower.IMAGE), (text, Tower.TEXT)):
         if artifact.manifest.tower is not wanted:
             raise BundleError(
-                f"{artifact.folder} holds the {artifact.manifest.tower} tower, not the {wanted} tower; "
-                "give the image artefact to --image and the text artefact to --text"
+                f"{artifact.folder} holds the {artifact.manifest.tower} tower, not the {wanted} tower",
+                fix="give the image artefact to --image and the text artefact to --text",
             )
         _check_artifact(artifact, allow_failed=allow_failed)
         if artifact.manifest.trained is False and not allow_untrained:
             raise BundleError(
-                f"{artifact.label} has untrained random weights, whose answers mean nothing; export a trained model "
-                "(--weights, or a run's folder as --model), or give --allow-untrained to measure latency alone"
+                f"{artifact.label} has untrained random weights, whose answers mean nothing",
+                fix=(
+                    "export a trained model "
+                    "(--weights, or a run's folder as --model), or give --allow-untrained to measure latency alone"
+                ),
             )
     first, second = image.manifest, text.manifest
     for what, left, right in (
@@ -208,13 +211,13 @@ def check_pair(image: Artifact, text: Artifact, *, allow_failed: bool = False, a
     ):
         if left != right:
             raise BundleError(
-                f"{image.label} and {text.label} have different {what} ({str(left)[:12]} and {str(right)[:12]}); "
-                "export both towers of one model"
+                f"{image.label} and {text.label} have different {what} ({str(left)[:12]} and {str(right)[:12]})",
+                fix="export both towers of one model",
             )
     if first.normalized != second.normalized:
         raise BundleError(
-            f"one of {image.label} and {text.label} gives normalised embeddings and the other raw ones; "
-            "export both with --raw or both without"
+            f"one of {image.label} and {text.label} gives normalised embeddings and the other raw ones",
+            fix="export both with --raw or both without",
         )
 
 
@@ -223,8 +226,11 @@ def _check_artifact(artifact: Artifact, *, allow_failed: bool) -> None:
     lacking = manifest.preprocess is None if manifest.tower is Tower.IMAGE else manifest.tokenizer is None
     if lacking or len(manifest.inputs) != 1 or len(manifest.outputs) != 1:
         raise BundleError(
-            f"the manifest of {artifact.folder} does not say how to feed its tower (one input, one output, "
-            "preprocessing or tokenizer); export it again"
+            (
+                f"the manifest of {artifact.folder} does not say how to feed its tower (one input, one output, "
+                "preprocessing or tokenizer)"
+            ),
+            fix="export it again",
         )
     layout = manifest.inputs[0].layout
     if layout not in _LAYOUTS[manifest.tower]:
@@ -239,11 +245,13 @@ def _check_artifact(artifact: Artifact, *, allow_failed: bool) -> None:
     if allow_failed:
         return
     if manifest.parity is None:
-        raise BundleError(f"{artifact.label} was never compared with PyTorch; export it again, or give --allow-failed")
+        raise BundleError(
+            f"{artifact.label} was never compared with PyTorch", fix="export it again, or give --allow-failed"
+        )
     if not manifest.parity.passed:
         raise BundleError(
-            f"{artifact.label} missed its parity budget ({'; '.join(manifest.parity.failures)}); "
-            "choose another precision, or give --allow-failed"
+            f"{artifact.label} missed its parity budget ({'; '.join(manifest.parity.failures)})",
+            fix="choose another precision, or give --allow-failed",
         )
 
 
@@ -251,7 +259,7 @@ def _check_place(out: Path) -> None:
     """What stands at the goal is replaced: that must not be anything but a bundle."""
     if not out.exists() or (out / BUNDLE_NAME).is_file() or (out.is_dir() and not any(out.iterdir())):
         return
-    raise BundleError(f"{out} exists and is no bundle; choose another place with --out")
+    raise BundleError(f"{out} exists and is no bundle", fix="choose another place with --out")
 
 
 def _store_tower(artifact: Artifact, folder: Path) -> BundledTower:

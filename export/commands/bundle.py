@@ -77,8 +77,12 @@ def selftest_command(
         _print_report(path, report)
     if not report.passed:
         raise SelfTestError(
-            f"{path}: {report.failures} of {len(report.checks)} checks failed: this bundle does not give its golden "
-            "outputs here; do not ship it, and make it again from artefacts that pass `pocketclip bench`"
+            (
+                f"{path}: {report.failures} of {len(report.checks)} checks failed: this bundle does "
+                f"not give its golden "
+                "outputs here"
+            ),
+            fix="do not ship it, and make it again from artefacts that pass `pocketclip bench`",
         )
 
 

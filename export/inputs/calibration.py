@@ -66,7 +66,7 @@ def parse_calibration(text: str, samples: int | None = None, *, max_skipped: flo
         samples = int(scenes[1])
     count = DEFAULT_SAMPLES if samples is None else samples
     if count < LEAST_SAMPLES:
-        raise CalibrationError(f"{count} calibration samples are too few; take at least {LEAST_SAMPLES}")
+        raise CalibrationError(f"{count} calibration samples are too few", fix=f"take at least {LEAST_SAMPLES}")
     share = check_share(max_skipped)
     if scenes:
         return CalibrationRequest(SCENES, count)

@@ -79,11 +79,11 @@ def parse_parity_data(
     """
     if text == SCENES:
         if samples is not None:
-            raise CalibrationError("--parity-samples is for --parity-data of your own; leave it out")
+            raise CalibrationError("--parity-samples is for --parity-data of your own", fix="leave it out")
         return None
     count = DEFAULT_SAMPLES if samples is None else samples
     if count < LEAST_SAMPLES:
-        raise CalibrationError(f"{count} parity samples are too few; take at least {LEAST_SAMPLES}")
+        raise CalibrationError(f"{count} parity samples are too few", fix=f"take at least {LEAST_SAMPLES}")
     return SampleRequest(
         parse_own(text, "parity", "--parity-data", also=f"{SCENES}, "), count, check_share(max_skipped)
     )

@@ -54,7 +54,7 @@ def make_plan(
     if not target:
         raise UnknownTargetError(f"name a --target: {choices(TargetName)}, or all")
     if tower not in (*Tower, "both"):
-        raise UnknownTargetError(f"there is no tower {tower!r}; choose among: {choices(Tower)}, both")
+        raise UnknownTargetError(f"there is no tower {tower!r}", fix=f"choose among: {choices(Tower)}, both")
     towers = list(Tower) if tower == "both" else [Tower(tower)]
     chosen = None if isa is None else parse_choice(InstructionSet, "--for", isa)
     left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
@@ -66,7 +66,7 @@ def make_plan(
         if not availability.available:
             if target != "all":
                 raise TargetUnavailableError(
-                    f"target {name} is unavailable: {availability.reason}; add it with: {availability.install}"
+                    f"target {name} is unavailable: {availability.reason}", fix=f"add it with: {availability.install}"
                 )
             skipped.append(name)
             continue
@@ -99,7 +99,7 @@ def make_plan(
                 )
     if not jobs:
         raise TargetUnavailableError(
-            "no target can be used here; see `pocketclip export --list` for what each one needs"
+            "no target can be used here", fix="see `pocketclip export --list` for what each one needs"
         )
     return Plan(tuple(jobs), tuple(skipped))
 

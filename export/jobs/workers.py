@@ -162,8 +162,8 @@ class _Pool:
             job,
             f"the process {cause}",
             WorkerDiedError(
-                f"the process that exported {job.label} {cause}, most likely for lack of memory; see {self._log}, "
-                "close other programs or use --jobs 1"
+                f"the process that exported {job.label} {cause}, most likely for lack of memory",
+                fix=(f"see {self._log}, close other programs or use --jobs 1"),
             ),
         )
 

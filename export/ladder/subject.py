@@ -124,8 +124,8 @@ def load_subject(
             else "the weights that come with its configuration"
         )
         raise WeightsMismatchError(
-            f"{artifact.folder} was made from weights {expected[:12]}..., {given} are {found[:12]}...; "
-            "give the checkpoint that was exported with --weights"
+            f"{artifact.folder} was made from weights {expected[:12]}..., {given} are {found[:12]}...",
+            fix="give the checkpoint that was exported with --weights",
         )
     tower = artifact.manifest.tower
     data, samples_note = _choose(artifact, data, config)

@@ -54,8 +54,8 @@ def read_graph(path: Path) -> Graph:
         read = getattr(importlib.import_module(reader.module), reader.function)
     except ModuleNotFoundError as error:
         raise TargetUnavailableError(
-            f"{path} cannot be read without {error.name}; add it with: "
-            f"pip install -c constraints.txt '.[{reader.extra}]'"
+            f"{path} cannot be read without {error.name}",
+            fix=f"add it with: pip install -c constraints.txt '.[{reader.extra}]'",
         ) from error
     try:
         return read(path)

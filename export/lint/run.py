@@ -88,7 +88,7 @@ def parse_codes(codes: Collection[str]) -> frozenset[str]:
     """
     for code in codes:
         if code not in BY_CODE:
-            raise LintRuleError(f"there is no lint rule {code!r}; choose among: {choices(BY_CODE)}")
+            raise LintRuleError(f"there is no lint rule {code!r}", fix=f"choose among: {choices(BY_CODE)}")
     return frozenset(codes)
 
 
@@ -145,7 +145,7 @@ def lint_artifact(artifact: Artifact) -> tuple[Subject, tuple[LintFinding, ...]]
     try:
         graph = read_graph(artifact.model_path)
     except ArtifactCorruptError as error:
-        raise ArtifactCorruptError(f"{error}; export it again") from error
+        raise ArtifactCorruptError(f"{error}", fix="export it again") from error
     return _linted(replace(subject, graph=graph))
 
 

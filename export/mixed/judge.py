@@ -236,8 +236,8 @@ def _loaded(
     if len(skipped) > max_skipped * len(samples) or not images:
         named = "; ".join(skipped[:_MOST_NAMED]) or "it is empty"
         raise PlanError(
-            f"{len(skipped)} of {len(samples)} samples of {labelled} cannot be used ({named}); repair or remove them, "
-            "or leave them out by --max-skipped SHARE"
+            f"{len(skipped)} of {len(samples)} samples of {labelled} cannot be used ({named})",
+            fix="repair or remove them, or leave them out by --max-skipped SHARE",
         )
     return images, labels, tuple(skipped)
 

@@ -54,7 +54,7 @@ def with_kept(jobs: Sequence[ExportJob], words: str) -> tuple[ExportJob, ...]:
     """
     names = list(dict.fromkeys(name.strip() for name in words.split(",") if name.strip()))
     if not names:
-        raise PlanError(f"--keep-float names no module; give {choices(Part)} or paths of modules, with commas")
+        raise PlanError("--keep-float names no module", fix=f"give {choices(Part)} or paths of modules, with commas")
     for job in jobs:
         finer_than(job.precision)
     model = build_model(jobs[0].config, jobs[0].weights)

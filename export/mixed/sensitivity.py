@@ -126,9 +126,11 @@ def _stored(path: Path, key: str) -> Sensitivities | None:
     try:
         found = documents.read(Sensitivities, path, error=PlanError)
     except PlanError as error:
-        raise PlanError(f"{error}; delete the file, and sensitivities are measured again") from error
+        raise PlanError(f"{error}", fix="delete the file, and sensitivities are measured again") from error
     if found.key != key:
-        raise PlanError(f"{path} is not what its name says; delete the file, and sensitivities are measured again")
+        raise PlanError(
+            f"{path} is not what its name says", fix="delete the file, and sensitivities are measured again"
+        )
     return found
 
 

@@ -65,8 +65,12 @@ def apply_passes(tower: nn.Module, passes: Sequence[Pass], examples: Sequence[Te
         error = max(float((new - old).abs().max()) for new, old in zip(outputs, expected, strict=True))
         if not error <= EXACT and each.exact:
             raise PassError(
-                f"pass {each.name} changes the embedding by {error:.2g} at {', '.join(rewritten.sites[:3])}, more than "
-                f"{EXACT:g}: it does not fit this model; leave it out with --without {each.name}"
+                (
+                    f"pass {each.name} changes the embedding by {error:.2g} at "
+                    f"{', '.join(rewritten.sites[:3])}, more than "
+                    f"{EXACT:g}: it does not fit this model"
+                ),
+                fix=f"leave it out with --without {each.name}",
             )
         reports.append(PassReport(each.name, rewritten.sites, each.exact, error))
         if rewritten.adapt_input is not None:

@@ -130,7 +130,7 @@ def parse_targets(text: str) -> list[TargetName]:
     names = [name.strip() for name in text.split(",")]
     unknown = [name for name in names if name not in TARGETS]
     if unknown:
-        raise UnknownTargetError(f"there is no target {unknown[0]!r}; choose among: {choices(TARGETS)}, or all")
+        raise UnknownTargetError(f"there is no target {unknown[0]!r}", fix=f"choose among: {choices(TARGETS)}, or all")
     return list(dict.fromkeys(TargetName(name) for name in names))
 
 
@@ -154,8 +154,8 @@ def parse_precisions(text: str, target: TargetName) -> list[Precision]:
         else:
             reason = f" ({entry.lacking[Precision(name)]})" if name in entry.lacking else ""
             raise UnsupportedPrecisionError(
-                f"target {target} does not offer {name!r}{reason}; choose among: {choices(entry.precisions)}, "
-                f"or base ({entry.base}), int8 ({entry.int8}), all"
+                f"target {target} does not offer {name!r}{reason}",
+                fix=f"choose among: {choices(entry.precisions)}, or base ({entry.base}), int8 ({entry.int8}), all",
             )
     return list(chosen)
 
@@ -216,7 +216,7 @@ def _require(target: TargetName) -> None:
     availability = probe(target)
     if not availability.available:
         raise TargetUnavailableError(
-            f"target {target} is unavailable: {availability.reason}; add it with: {availability.install}"
+            f"target {target} is unavailable: {availability.reason}", fix=f"add it with: {availability.install}"
         )
 
 
@@ -261,13 +261,13 @@ def open_model(target_name: TargetName, path: Path, threads: int = 1) -> Session
         with held_stderr():
             session = target.open(path, threads)
     except ArtifactCorruptError as error:
-        raise ArtifactCorruptError(f"{error}; export it again") from error
+        raise ArtifactCorruptError(f"{error}", fix="export it again") from error
     except PocketClipError:
         raise
     except Exception as error:
         # Each runtime has error types of its own; all of them mean that the file cannot be used.
         raise ArtifactCorruptError(
-            f"{target.executed_by()} cannot load {path}: {first_line(error)}; export it again"
+            f"{target.executed_by()} cannot load {path}: {first_line(error)}", fix="export it again"
         ) from error
     return _WordedSession(session, target, path)
 
@@ -300,7 +300,9 @@ class _WordedSession:
         self._session.close()
 
     def _refused(self, reason: str) -> ArtifactCorruptError:
-        return ArtifactCorruptError(f"{self._target.executed_by()} cannot run {self._path}: {reason}; export it again")
+        return ArtifactCorruptError(
+            f"{self._target.executed_by()} cannot run {self._path}: {reason}", fix="export it again"
+        )
 
 
 def package_versions(target: TargetName) -> dict[str, str]:

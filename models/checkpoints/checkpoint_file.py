@@ -108,8 +108,8 @@ def _read_parts(index: Path) -> dict[str, Any]:
         wanted = {key for key, place in placed.items() if place == file}
         if not isinstance(part, Mapping) or set(part) != wanted:
             raise CheckpointError(
-                f"{_named(index)} and {printable_line(file)} do not belong together: they name other tensors; fetch "
-                "all files of the checkpoint again"
+                f"{_named(index)} and {printable_line(file)} do not belong together: they name other tensors",
+                fix="fetch all files of the checkpoint again",
             )
         state.update(part)
     return state
@@ -128,13 +128,13 @@ def _kind_of(path: Path) -> Kind:
     except OSError as error:
         raise CheckpointError(f"cannot read the checkpoint {name}: {error.strerror or error}") from error
     if not head:
-        raise CheckpointError(f"cannot read the checkpoint {name}: it is empty; fetch or write it again")
+        raise CheckpointError(f"cannot read the checkpoint {name}: it is empty", fix="fetch or write it again")
     if head.startswith(_LFS):
         stated = _LFS_SIZE.search(head)
         whole = f" of {int(stated[1]):,} bytes" if stated else ""
         raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is a Git LFS pointer to a file{whole}, not the file itself; fetch "
-            "that with `git lfs pull`, or download it from the page that publishes it"
+            f"cannot read the checkpoint {name}: it is a Git LFS pointer to a file{whole}, not the file itself",
+            fix="fetch that with `git lfs pull`, or download it from the page that publishes it",
         )
     if _PAGE.match(head):
         raise CheckpointError(
@@ -149,8 +149,8 @@ def _kind_of(path: Path) -> Kind:
         (header,) = struct.unpack("<Q", head[:8])
         if header > min(size - 8, _MOST_HEADER_BYTES):
             raise CheckpointError(
-                f"cannot read the checkpoint {name}: it is a part of a safetensors file ({size:,} bytes); "
-                "fetch it again"
+                f"cannot read the checkpoint {name}: it is a part of a safetensors file ({size:,} bytes)",
+                fix="fetch it again",
             )
         return Kind.SAFETENSORS
     if head[32:36] == b"PK\x03\x04":
@@ -159,8 +159,8 @@ def _kind_of(path: Path) -> Kind:
             "run's result is its weights.safetensors"
         )
     raise CheckpointError(
-        f"cannot read the checkpoint {name}: it is no file of safetensors and none that torch.save wrote; "
-        "give one of these"
+        f"cannot read the checkpoint {name}: it is no file of safetensors and none that torch.save wrote",
+        fix="give one of these",
     )
 
 
@@ -175,8 +175,11 @@ def _read_safetensors(path: Path, name: str) -> dict[str, Any]:
     except Exception as error:
         # safetensors raises a class of its own that it does not export under a stable name.
         raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is a part of a safetensors file or a damaged one "
-            f"({_first_line(error)}); fetch or write it again"
+            (
+                f"cannot read the checkpoint {name}: it is a part of a safetensors file or a damaged one "
+                f"({_first_line(error)})"
+            ),
+            fix="fetch or write it again",
         ) from error
 
 
@@ -188,8 +191,8 @@ def _check_archive(stream: IO[bytes], size: int, name: str) -> None:
     except Exception as error:
         # A damaged archive makes zipfile raise many classes.
         raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is a part of a file, or damaged ({_first_line(error)}); "
-            "fetch or write it again"
+            f"cannot read the checkpoint {name}: it is a part of a file, or damaged ({_first_line(error)})",
+            fix="fetch or write it again",
         ) from error
     names = [member.filename for member in members]
     if len(names) > _MOST_MEMBERS:
@@ -203,14 +206,17 @@ def _check_archive(stream: IO[bytes], size: int, name: str) -> None:
     if not any(re.search(r"(^|/)data\.pkl$", member) for member in names):
         what = "an exported program" if any("archive_format" in member for member in names) else "a zip archive"
         raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is {what}, not a file of tensors (first member: "
-            f"{printable_line(names[0]) if names else 'none'}); give a safetensors file or a PyTorch state dict"
+            (
+                f"cannot read the checkpoint {name}: it is {what}, not a file of tensors (first member: "
+                f"{printable_line(names[0]) if names else 'none'})"
+            ),
+            fix="give a safetensors file or a PyTorch state dict",
         )
     unpacked = sum(member.file_size for member in members)
     if unpacked > _MOST_GROWTH * size + _FREE_BYTES:
         raise CheckpointError(
-            f"cannot read the checkpoint {name}: its {size:,} bytes unpack to {unpacked:,}, which no weights "
-            "do; write it again with torch.save or safetensors"
+            (f"cannot read the checkpoint {name}: its {size:,} bytes unpack to {unpacked:,}, which no weights do"),
+            fix="write it again with torch.save or safetensors",
         )
 
 
@@ -232,8 +238,8 @@ def _read_torch(source: IO[bytes], name: str) -> Any:
                 "torch.save(model.state_dict(), 'weights.pt')"
             ) from error
         raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is a part of a file, or not one of tensors alone; "
-            "give a safetensors file or a PyTorch state dict"
+            f"cannot read the checkpoint {name}: it is a part of a file, or not one of tensors alone",
+            fix="give a safetensors file or a PyTorch state dict",
         ) from error
 
 

@@ -115,8 +115,8 @@ def fitted(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], name: st
     if faults:
         wrong = [key for key in expected if _type_fault(state[key], expected[key]) is not None]
         raise CheckpointError(
-            f"{name} does not fit the model: {_keys('unusable', wrong)}: {faults[0]}; give the "
-            "weights in floating point"
+            f"{name} does not fit the model: {_keys('unusable', wrong)}: {faults[0]}",
+            fix="give the weights in floating point",
         )
     small = sorted({str(value.dtype) for value in state.values() if value.is_floating_point() and value.itemsize == 1})
     converted: dict[str, Tensor] = {}

@@ -43,7 +43,7 @@ def fetch_weights(source: str) -> Path:
         path = _in_folder(path)
     if wanted is not None and path.name.endswith(INDEX_SUFFIX):
         raise CheckpointError(
-            f"{place}: the hash of an index does not cover the files that it names; leave #sha256 out"
+            f"{place}: the hash of an index does not cover the files that it names", fix="leave #sha256 out"
         )
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint at {path}")
@@ -52,8 +52,8 @@ def fetch_weights(source: str) -> Path:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if found != wanted:
             raise CheckpointError(
-                f"{place} has the sha256 {found}, not {wanted}: the file is another one, or only part of it; "
-                "fetch it again or correct the hash"
+                f"{place} has the sha256 {found}, not {wanted}: the file is another one, or only part of it",
+                fix="fetch it again or correct the hash",
             )
     return path
 
@@ -81,7 +81,9 @@ def parse_hub_file(text: str) -> HubFile:
     """
     matched = _HUB.fullmatch(text.removeprefix(HUB_PREFIX))
     if matched is None:
-        raise CheckpointError(f"{text!r} is no file of the hub; write hf:OWNER/REPO or hf:OWNER/REPO/FILE@REVISION")
+        raise CheckpointError(
+            f"{text!r} is no file of the hub", fix="write hf:OWNER/REPO or hf:OWNER/REPO/FILE@REVISION"
+        )
     return HubFile(matched["repository"], matched["file"], matched["revision"])
 
 
@@ -111,20 +113,21 @@ def _download(wanted: HubFile) -> Path:
         raise
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, TimeoutError) as error:
         raise CheckpointError(
-            f"cannot reach the hub for {name}; connect to the network, or download the file and give its path"
+            f"cannot reach the hub for {name}", fix="connect to the network, or download the file and give its path"
         ) from error
     except EntryNotFoundError as error:
         raise CheckpointError(f"{name} has no file {wanted.file!r}") from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         raise CheckpointError(
-            f"the hub refused {name} (HTTP {status}); check the name and the revision, and log in for gated models"
+            f"the hub refused {name} (HTTP {status})",
+            fix="check the name and the revision, and log in for gated models",
         ) from error
     except Exception as error:
         # The hub's transport raises its own classes, which differ between its versions.
         raise CheckpointError(
-            f"cannot fetch {name} ({type(error).__name__}); connect to the network, "
-            "or download the file and give its path"
+            f"cannot fetch {name} ({type(error).__name__})",
+            fix="connect to the network, or download the file and give its path",
         ) from error
 
 
@@ -132,5 +135,5 @@ def _only_checkpoint(name: str, files: list[str]) -> str:
     """The only checkpoint among files; parts stand behind their index."""
     found = [file for file in files if file.endswith((INDEX_SUFFIX, *CHECKPOINT_SUFFIXES)) and not _PART.search(file)]
     if len(found) != 1:
-        raise CheckpointError(f"{name} holds {len(found)} checkpoints ({choices(found)}); name one: {name}/FILE")
+        raise CheckpointError(f"{name} holds {len(found)} checkpoints ({choices(found)})", fix=f"name one: {name}/FILE")
     return found[0]

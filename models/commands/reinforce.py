@@ -124,5 +124,7 @@ def _device(asked: str | None, cuda: bool) -> str:
     if asked is None:
         return "cuda" if cuda else "cpu"
     if asked.partition(":")[0] not in ("cpu", "cuda") or (asked.startswith("cuda") and not cuda):
-        raise ConfigError(f"--device {asked!r} is not to be had here; choose among: {'cpu, cuda' if cuda else 'cpu'}")
+        raise ConfigError(
+            f"--device {asked!r} is not to be had here", fix=f"choose among: {'cpu, cuda' if cuda else 'cpu'}"
+        )
     return asked

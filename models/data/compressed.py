@@ -53,7 +53,7 @@ def plain_tar(path: Path) -> Path:
         head = stream.read(len(_XZ))
         about = os.fstat(stream.fileno())
     if head.startswith(_ZSTD):
-        raise DatasetError("it is compressed by zstd; unpack it, or compress it by gzip")
+        raise DatasetError("it is compressed by zstd", fix="unpack it, or compress it by gzip")
     if not head.startswith((_GZIP, _BZIP2, _XZ)):
         return path
     words = f"{path.resolve()}\n{about.st_size}\n{about.st_mtime_ns}"
@@ -81,7 +81,9 @@ def _unpack(path: Path, head: bytes, unpacked: Path, most: int) -> None:
         with target, _open(path, head) as stream:
             while block := _read(stream):
                 if target.tell() + len(block) > most:
-                    raise DatasetError(f"it unpacks to more than {most} bytes; unpack it yourself if that is meant")
+                    raise DatasetError(
+                        f"it unpacks to more than {most} bytes", fix="unpack it yourself if that is meant"
+                    )
                 with atomic.storage_errors(unpacked):
                     target.write(block)
         with atomic.storage_errors(unpacked):

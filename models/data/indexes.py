@@ -254,7 +254,7 @@ def open_index(
 
 def _scene_count(source: SceneSource) -> int:
     if source.count is None:
-        raise DatasetError("scenes have no end of their own; say how many: scenes:COUNT")
+        raise DatasetError("scenes have no end of their own", fix="say how many: scenes:COUNT")
     return source.count
 
 
@@ -265,9 +265,11 @@ def _read_rows(source: CsvSource) -> list[Row]:
         missing = [name for name in wanted if name not in columns]
         if missing:
             raise DatasetError(
-                f"{source.path} has no column {' and no column '.join(missing)} "
-                f"(it has: {', '.join(filter(None, columns)) or 'none'}); "
-                f"name them: csv:{source.path}?image=COLUMN&caption=COLUMN"
+                (
+                    f"{source.path} has no column {' and no column '.join(missing)} "
+                    f"(it has: {', '.join(filter(None, columns)) or 'none'})"
+                ),
+                fix=f"name them: csv:{source.path}?image=COLUMN&caption=COLUMN",
             )
         return wanted
 

@@ -64,9 +64,13 @@ def open_batches(
 
     source = parse_source(source) if isinstance(source, str) else source
     if isinstance(source, SceneSource):
-        raise DatasetError("scenes are rendered by the trainer; give webdataset:PATTERN, csv:FILE or folder:PATH here")
+        raise DatasetError(
+            "scenes are rendered by the trainer", fix="give webdataset:PATTERN, csv:FILE or folder:PATH here"
+        )
     if reinforced and not isinstance(source, ShardSource):
-        raise DatasetError("tables and folders hold no teacher embeddings; make shards of it with pocketclip reinforce")
+        raise DatasetError(
+            "tables and folders hold no teacher embeddings", fix="make shards of it with pocketclip reinforce"
+        )
     require_scale("crop_scale", crop_scale)
     width = sum(teacher_dims or teacher_dims_of(source)) if reinforced and isinstance(source, ShardSource) else None
     index = open_index(source, cache=cache)

@@ -88,7 +88,7 @@ class SampleOrder:
                     yield Cursor(epoch, window, number + 1), references[number]
                 window, place = window + 1, 0
             if not found and start.epoch != epoch:
-                raise DatasetError(f"no sample in {self._named()}; give shards with images and captions")
+                raise DatasetError(f"no sample in {self._named()}", fix="give shards with images and captions")
             epoch, window = epoch + 1, 0
 
     def _windows(self, epoch: int) -> list[list[Piece]]:
@@ -129,16 +129,16 @@ def _pieces(index: SampleIndex, world: int) -> list[Piece]:
     if len(index.shards) > 1:
         if len(index.shards) < world:
             raise DatasetError(
-                f"{len(index.shards)} shards cannot be dealt out among {world} processes; give at least {world} "
-                "shards, or one single shard or table, which is cut into pieces"
+                f"{len(index.shards)} shards cannot be dealt out among {world} processes",
+                fix=f"give at least {world} shards, or one single shard or table, which is cut into pieces",
             )
         return [Piece(shard) for shard in range(len(index.shards))]
     count = index.count(0)
     first = index.references(0, 0, 1)
     if first and isinstance(first[0], ShardFault):
-        raise DatasetError(f"{first[0].name}: {first[0].reason}; give another shard")
+        raise DatasetError(f"{first[0].name}: {first[0].reason}", fix="give another shard")
     if count == 0:
-        raise DatasetError(f"{index.shards[0]} holds no sample; give one with images and captions")
+        raise DatasetError(f"{index.shards[0]} holds no sample", fix="give one with images and captions")
     if count < world:
         raise DatasetError(f"{index.shards[0]} holds {count} samples, fewer than the {world} processes that read it")
     edges = np.linspace(0, count, max(world, -(-count // PIECE_SAMPLES)) + 1).astype(int).tolist()

@@ -179,7 +179,7 @@ class FileReference:
         # Joined to a folder, a URL has lost one of its slashes.
         if _ADDRESS.search(self.path.as_posix()) and not self.path.exists():
             raise DatasetError(
-                f"the row names an address, not a file ({printable_path(self.path)}); download images first"
+                f"the row names an address, not a file ({printable_path(self.path)})", fix="download images first"
             )
         return read_bounded(self.path, MOST_IMAGE_BYTES, error=DatasetError)
 

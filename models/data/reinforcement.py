@@ -122,7 +122,9 @@ def read_reinforcement(source: ShardSource | Path, cache: Path | None = None) ->
     teachers = {reinforcement.settings.teachers for reinforcement in found}
     if len(teachers) > 1:
         named = [", ".join(teacher.name for teacher in group) for group in teachers]
-        raise DatasetError(f"the shards have unlike teachers ({'; '.join(sorted(named))}); train on one set at a time")
+        raise DatasetError(
+            f"the shards have unlike teachers ({'; '.join(sorted(named))})", fix="train on one set at a time"
+        )
     return found[0]
 
 
@@ -163,5 +165,5 @@ def _read(path: Path) -> Reinforcement:
         raise DatasetError(f"{path} has schema version {version}; this program reads {choices([SCHEMA_VERSION])}")
     reinforcement = documents.read(Reinforcement, path, error=DatasetError)
     if not reinforcement.complete:
-        raise DatasetError(f"{path} is of a run that did not finish; run the same pocketclip reinforce again")
+        raise DatasetError(f"{path} is of a run that did not finish", fix="run the same pocketclip reinforce again")
     return reinforcement

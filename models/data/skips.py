@@ -118,8 +118,8 @@ class SkipLog:
     def _stop(self, what: str) -> NoReturn:
         named = "; ".join(map(str, self._first[:3]))
         raise DatasetError(
-            f"{what} cannot be used, more than the allowed share of {self._max_share:.0%} (first: {named}); "
-            "repair or leave out these files, or allow a larger share (--max-skipped)"
+            f"{what} cannot be used, more than the allowed share of {self._max_share:.0%} (first: {named})",
+            fix="repair or leave out these files, or allow a larger share (--max-skipped)",
         )
 
 

@@ -81,12 +81,12 @@ def require_file_or_url(shard: str, *, urls: bool) -> None:
     """
     if _COMMAND.match(shard):
         raise DatasetError(
-            f"{shard!r} is a command, and commands are never run for data; unpack it into files first "
-            "(a file of that name is ./NAME)"
+            f"{shard!r} is a command, and commands are never run for data",
+            fix="unpack it into files first (a file of that name is ./NAME)",
         )
     if "://" in shard and not (urls and is_url(shard)):
         allowed = "files and http(s) URLs" if urls else "files of this machine"
-        raise DatasetError(f"shards are read from {allowed}, got {shard!r}; download it first")
+        raise DatasetError(f"shards are read from {allowed}, got {shard!r}", fix="download it first")
 
 
 def shards_in(folder: Path) -> list[Path]:
@@ -114,7 +114,7 @@ def parse_source(text: str) -> DataSource:
             return _csv(text, rest)
         case "folder" if rest:
             if not Path(rest).expanduser().is_dir():
-                raise DatasetError(f"there is no folder {rest} ({text!r}); give one of images and .txt captions")
+                raise DatasetError(f"there is no folder {rest} ({text!r})", fix="give one of images and .txt captions")
             return FolderSource(Path(rest).expanduser())
     raise DatasetError(f"{text!r} is no data reference; the forms are: {choices(FORMS)}")
 
@@ -131,13 +131,13 @@ def _expand(text: str, patterns: str) -> Iterator[str]:
     try:
         from braceexpand import braceexpand
     except ImportError as error:
-        raise DatasetError(f"reading shards needs the package webdataset; {TRAIN_EXTRA}") from error
+        raise DatasetError("reading shards needs the package webdataset", fix=TRAIN_EXTRA) from error
 
     for pattern in _OUTER_COMMA.split(patterns):
         try:
             expanded = list(braceexpand(pattern.strip()))
         except ValueError as error:
-            raise DatasetError(f"{text!r}: the braces do not pair up; write ranges as {{0000..0009}}") from error
+            raise DatasetError(f"{text!r}: the braces do not pair up", fix="write ranges as {0000..0009}") from error
         for place in expanded:
             require_file_or_url(place, urls=True)
             yield from [place] if is_url(place) else _local(text, place)
@@ -157,7 +157,7 @@ def _local(text: str, place: str) -> list[str]:
         found = [str(path)] if path.exists() or "{" in text else []
         lacking = f"there is no shard {place}"
     if not found:
-        raise DatasetError(f"{lacking} ({text!r}); give existing .tar files, a folder of them, or URLs")
+        raise DatasetError(f"{lacking} ({text!r})", fix="give existing .tar files, a folder of them, or URLs")
     return found
 
 

@@ -87,8 +87,8 @@ class StreamBatches:
             raise DatasetError("the stored position is none of a stream of shards or a table")
         if state["order"] != self._order.identity:
             raise DatasetError(
-                "the stored position belongs to other data, another seed or another number of processes; "
-                "go on with the --data, --seed and processes of the run"
+                "the stored position belongs to other data, another seed or another number of processes",
+                fix="go on with the --data, --seed and processes of the run",
             )
         self.close()
         self._cursor = cursor_from_state(state["cursor"])

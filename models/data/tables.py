@@ -52,7 +52,7 @@ def read_rows(path: Path, choose: Choose) -> list[Row]:
     except OSError as error:
         raise DatasetError(f"cannot read {name}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{name} is no readable table in UTF-8: {error}; save it as UTF-8") from error
+        raise DatasetError(f"{name} is no readable table in UTF-8: {error}", fix="save it as UTF-8") from error
 
 
 def _chosen(path: Path, stream: TextIO, choose: Choose) -> Iterator[Row]:
@@ -64,7 +64,7 @@ def _chosen(path: Path, stream: TextIO, choose: Choose) -> Iterator[Row]:
     places = [columns.index(column) for column in choose(columns)]
     twice = [columns[place] for place in places if columns.count(columns[place]) > 1]
     if twice:
-        raise DatasetError(f"{name} has two columns {twice[0]!r}; rename one")
+        raise DatasetError(f"{name} has two columns {twice[0]!r}", fix="rename one")
     for line, values in fields:
         if len(values) > len(columns) and not any(value.strip() for value in values[len(columns) :]):
             # Spreadsheets write separators for columns that were once used.
@@ -86,7 +86,7 @@ def _lines(name: str, stream: TextIO) -> Iterator[str]:
         if len(line) > _MOST_LINE:
             raise DatasetError(f"{name}, line {number}: it has more than {_MOST_LINE} characters; this is no table")
         if "\0" in line:
-            raise DatasetError(f"{name}, line {number}: it holds a zero character; save the table as UTF-8")
+            raise DatasetError(f"{name}, line {number}: it holds a zero character", fix="save the table as UTF-8")
         yield line
 
 
@@ -130,9 +130,15 @@ def _check_swallowed(path: Path, line: int, value: str, image: int, columns: int
         fields = inner.split(",")
         if len(fields) >= columns > image and find_file(path.parent, fields[image].strip()) is not None:
             raise DatasetError(
-                f"{printable_path(path)}, line {line}: a field in quotation marks goes on over several lines and holds "
-                f"rows, the first on line {line + offset} ({_shown([inner])}); write a quotation mark that belongs to "
-                'a caption twice, and the caption in marks: """no parking"" sign"'
+                (
+                    f"{printable_path(path)}, line {line}: a field in quotation marks goes on over several "
+                    f"lines and holds "
+                    f"rows, the first on line {line + offset} ({_shown([inner])})"
+                ),
+                fix=(
+                    "write a quotation mark that belongs to "
+                    'a caption twice, and the caption in marks: """no parking"" sign"'
+                ),
             )
 
 

@@ -102,8 +102,11 @@ def _take_batch(
             reason = reason_of(error)
             if not skip_corrupt:
                 raise CorruptSamplesError(
-                    f"sample {sample.name} cannot be read: {reason}; repair it, or give --skip-corrupt or "
-                    "--max-skipped SHARE, which leave such samples out and name them in the record"
+                    f"sample {sample.name} cannot be read: {reason}",
+                    fix=(
+                        "repair it, or give --skip-corrupt or "
+                        "--max-skipped SHARE, which leave such samples out and name them in the record"
+                    ),
                 ) from error
             skipped.append(printable_line(f"{sample.name}: {reason}"))
         else:
@@ -141,7 +144,9 @@ def check_corrupt_share(
     if skipped and len(skipped) > share * judged:
         named = "; ".join(skipped[:_MOST_NAMED])
         raise CorruptSamplesError(
-            f"{len(skipped)} of {seen} samples cannot be read, more than {share:.0%} of the set "
-            f"({named}{'; ...' if len(skipped) > _MOST_NAMED else ''}); fetch the data set again, "
-            "or leave more out by --max-skipped 1"
+            (
+                f"{len(skipped)} of {seen} samples cannot be read, more than {share:.0%} of the set "
+                f"({named}{'; ...' if len(skipped) > _MOST_NAMED else ''})"
+            ),
+            fix="fetch the data set again, or leave more out by --max-skipped 1",
         )

@@ -196,7 +196,7 @@ def open_dataset(reference: str, options: SetOptions) -> ClassificationSet | Ret
 def _reject(reference: str, **given: object) -> None:
     for name, value in given.items():
         if value is not None:
-            raise DatasetError(f"--{name} is of no use to the data set {reference}; leave it out")
+            raise DatasetError(f"--{name} is of no use to the data set {reference}", fix="leave it out")
 
 
 def _open_scenes(options: SetOptions) -> ClassificationSet:
@@ -209,7 +209,7 @@ def _open_scenes(options: SetOptions) -> ClassificationSet:
     labels = dataset.labels()
     shown = np.flatnonzero(labels >= 0)
     if not len(shown):
-        raise DatasetError(f"none of {count} scenes shows a single class; take a larger --count")
+        raise DatasetError(f"none of {count} scenes shows a single class", fix="take a larger --count")
     return ClassificationSet(
         name=DEFAULT_DATASET,
         split=Split.HELDOUT,
@@ -333,8 +333,11 @@ def _find(name: str, entry: PublishedSet, root: Path) -> Path:
     else:
         reason = "it is not there"
     raise DatasetError(
-        f"cannot open {entry.title} below {root}: {reason}; get it from {entry.source} and lay it out as "
-        f"{entry.layout}; then name the folder that holds it with --data-root"
+        (
+            f"cannot open {entry.title} below {root}: {reason}; get it from {entry.source} and lay it out as "
+            f"{entry.layout}"
+        ),
+        fix="then name the folder that holds it with --data-root",
     )
 
 

@@ -76,8 +76,8 @@ def list_images(root: Path, label_of: LabelOf, expected: str, log: LeftOutLog) -
     if unknown:
         named = ", ".join(unknown[:_MOST_NAMED]) + (", ..." if len(unknown) > _MOST_NAMED else "")
         raise DatasetError(
-            f"{printable_path(root)} has {len(unknown)} folders of unknown classes ({named}); {expected}; "
-            "move other folders away, or take --dataset folder:PATH for classes of your own"
+            f"{printable_path(root)} has {len(unknown)} folders of unknown classes ({named}); {expected}",
+            fix="move other folders away, or take --dataset folder:PATH for classes of your own",
         )
     _count_outside(root, log)
     files = [file for name, label in labels.items() if label is not None for file in _files_of(root, name, label, log)]
@@ -121,7 +121,9 @@ def draw(files: Sequence[ImageFile], count: int | None, seed: int) -> list[Image
     if count is None:
         return list(files)
     if count > len(files):
-        raise DatasetError(f"--count {count} is more than the {len(files)} images of the set; leave it out for all")
+        raise DatasetError(
+            f"--count {count} is more than the {len(files)} images of the set", fix="leave it out for all"
+        )
     chosen = np.random.default_rng(seed).choice(len(files), count, replace=False)
     return [files[place] for place in np.sort(chosen)]
 
@@ -166,7 +168,9 @@ def own_classes(root: Path, classes: Path | None) -> tuple[tuple[str, ...], Mapp
         if len(set(names.values())) != len(names) or len(names) != len(class_folders(root)):
             every = [_class_name(root, folder) for folder in class_folders(root)]
             twice = next(name for name in every if every.count(name) > 1)
-            raise DatasetError(f"{root} has two folders for the class {twice!r}; rename one, or map both by --classes")
+            raise DatasetError(
+                f"{root} has two folders for the class {twice!r}", fix="rename one, or map both by --classes"
+            )
     else:
         names = read_mapping(classes)
     distinct = tuple(dict.fromkeys(names[folder] for folder in sorted(names)))
@@ -199,7 +203,7 @@ def read_mapping(path: Path) -> dict[str, str]:
             folder, _, name = line.partition("\t") if "\t" in line else line.strip().partition(" ")
             if not name.strip():
                 raise DatasetError(
-                    f"{path}, line {number}: {line!r} has no class name after the folder; separate by a tab"
+                    f"{path}, line {number}: {line!r} has no class name after the folder", fix="separate by a tab"
                 )
             pairs.append((folder.strip(), name.strip()))
     mapping: dict[str, str] = {}
@@ -207,7 +211,7 @@ def read_mapping(path: Path) -> dict[str, str]:
         if mapping.setdefault(folder, name) != name:
             raise DatasetError(f"{path} says two classes of the folder {folder!r}: {mapping[folder]!r} and {name!r}")
     if not mapping:
-        raise DatasetError(f"{path} names no class; write a folder, a tab and a class name a line")
+        raise DatasetError(f"{path} names no class", fix="write a folder, a tab and a class name a line")
     _require_visible(path, list(mapping.values()))
     return mapping
 
@@ -228,7 +232,7 @@ def read_list(path: Path) -> tuple[str, ...]:
 def _require_visible(path: Path, names: Sequence[str]) -> None:
     unseen = [name for name in names if not is_visible(name)]
     if unseen:
-        raise DatasetError(f"{path} names the class {unseen[0]!a}, of which nothing can be seen; give it text")
+        raise DatasetError(f"{path} names the class {unseen[0]!a}, of which nothing can be seen", fix="give it text")
 
 
 def equal_classes(names: Sequence[str]) -> str | None:
@@ -241,7 +245,7 @@ def equal_classes(names: Sequence[str]) -> str | None:
         twice = same_to_the_model(names)
     except ValueError as error:
         raise DatasetError(
-            f"the class {error.args[0]!r} has no text that a model reads; give it another name"
+            f"the class {error.args[0]!r} has no text that a model reads", fix="give it another name"
         ) from error
     if twice is None:
         return None

@@ -50,14 +50,16 @@ def open_table(
             f"{printable_path(path)}, line {empty.line}: the {'label' if empty.values[0] else 'image'} is empty"
         )
     if not rows:
-        raise DatasetError(f"{printable_path(path)} holds no row; write one image and its class a line")
+        raise DatasetError(f"{printable_path(path)} holds no row", fix="write one image and its class a line")
     found = [find_file(path.parent, row.values[0]) for row in rows]
     missing = [row for row, file in zip(rows, found, strict=True) if file is None]
     if missing and not missing_allowed:
         raise DatasetError(
-            f"{printable_path(path)}: {len(missing)} of {len(rows)} images do not exist (first: line "
-            f"{missing[0].line}, {printable_line(missing[0].values[0])}); paths start at the folder of the table; "
-            "repair it, or leave such rows out by --max-skipped"
+            (
+                f"{printable_path(path)}: {len(missing)} of {len(rows)} images do not exist (first: line "
+                f"{missing[0].line}, {printable_line(missing[0].values[0])}); paths start at the folder of the table"
+            ),
+            fix="repair it, or leave such rows out by --max-skipped",
         )
     names = tuple(sorted({composed(row.values[1]) for row in rows})) if classes is None else read_list(classes)
     labels = [_label(path, row, names, numbered=classes is not None) for row in rows]
@@ -65,7 +67,9 @@ def open_table(
     split = "all"
     if count is not None:
         if count > len(rows):
-            raise DatasetError(f"--count {count} is more than the {len(rows)} rows of the set; leave it out for all")
+            raise DatasetError(
+                f"--count {count} is more than the {len(rows)} rows of the set", fix="leave it out for all"
+            )
         places = np.sort(np.random.default_rng(seed).choice(len(rows), count, replace=False))
         split = f"all, {count} drawn with seed {seed}"
     files = tuple(

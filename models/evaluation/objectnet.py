@@ -48,13 +48,15 @@ def read_objectnet_classes(root: Path) -> ObjectNetClasses:
     mappings = root / "mappings"
     missing = [name for name in MAPPING_FILES if not (mappings / name).is_file()]
     if missing:
-        raise DatasetError(f"{mappings} lacks {', '.join(missing)}; unpack objectnet-1.0.zip again, mappings included")
+        raise DatasetError(
+            f"{mappings} lacks {', '.join(missing)}", fix="unpack objectnet-1.0.zip again, mappings included"
+        )
     try:
         _, _, imagenet_ids, names = get_metadata(mappings)
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise DatasetError(
-            f"the mapping files in {mappings} do not fit each other ({type(error).__name__}: {error}); "
-            "unpack objectnet-1.0.zip again"
+            f"the mapping files in {mappings} do not fit each other ({type(error).__name__}: {error})",
+            fix="unpack objectnet-1.0.zip again",
         ) from error
     overlapping = sorted(imagenet_ids)
     text = read_text(mappings / _LABELS, "ObjectNet's folders", error=DatasetError)

@@ -101,14 +101,14 @@ def read_templates(path: Path) -> TextTemplates:
     try:
         lines = read_words(path, "templates", error=PromptError)
     except PromptError as error:
-        raise PromptError(f"{error}; name openai, simple, scenes or a file of templates") from error
+        raise PromptError(f"{error}", fix="name openai, simple, scenes or a file of templates") from error
     texts = list(dict.fromkeys(line for line in lines if line))
     if not texts:
-        raise PromptError(f"{path} holds no template; write one a line, with {{}} where the class stands")
+        raise PromptError(f"{path} holds no template", fix="write one a line, with {} where the class stands")
     without = [text for text in texts if not _PLACES.search(text)]
     if without:
         raise PromptError(
-            f"{path}: {len(without)} of {len(texts)} templates have no place for the class "
-            f"(first: {without[0]!r}); write {{}} where it stands"
+            (f"{path}: {len(without)} of {len(texts)} templates have no place for the class (first: {without[0]!r})"),
+            fix="write {} where it stands",
         )
     return TextTemplates(path.name, tuple(_PLACES.sub("{}", text) for text in texts))

@@ -127,21 +127,28 @@ def read_pairs(path: Path, count: int | None = None, seed: int = 0, *, missing_a
             raise DatasetError(f"{path}, line {number}: the {'image' if not name else 'caption'} is empty")
         captions.setdefault(name, []).append(caption)
     if not captions:
-        raise DatasetError(f"{path} holds no pair; write one image and one caption a line, below the header")
+        raise DatasetError(f"{path} holds no pair", fix="write one image and one caption a line, below the header")
     found = {name: find_file(path.parent, name) for name in captions}
     missing = [name for name, file in found.items() if file is None]
     if missing and not missing_allowed:
         if "://" in missing[0]:
-            raise DatasetError(f"{path} names addresses, not files (first: {missing[0]}); download the images first")
+            raise DatasetError(
+                f"{path} names addresses, not files (first: {missing[0]})", fix="download the images first"
+            )
         raise DatasetError(
-            f"{path}: {len(missing)} of {len(captions)} images do not exist (first: {path.parent / missing[0]}); "
-            "paths start at the folder of the table; leave such images out by --max-skipped"
+            (
+                f"{path}: {len(missing)} of {len(captions)} images do not exist (first: {path.parent / missing[0]}); "
+                "paths start at the folder of the table"
+            ),
+            fix="leave such images out by --max-skipped",
         )
     names = list(captions)
     split = "all"
     if count is not None:
         if count > len(names):
-            raise DatasetError(f"--count {count} is more than the {len(names)} images of the set; leave it out for all")
+            raise DatasetError(
+                f"--count {count} is more than the {len(names)} images of the set", fix="leave it out for all"
+            )
         chosen = np.sort(np.random.default_rng(seed).choice(len(names), count, replace=False))
         names, split = [names[place] for place in chosen], f"all, {count} drawn with seed {seed}"
     paths = tuple(found[name] or path.parent / name for name in names)

@@ -101,5 +101,6 @@ def require_package(name: str, purpose: str) -> None:
         importlib.import_module(name)
     except ImportError as error:
         raise MissingPackageError(
-            f"{purpose} needs the package {name.split('.')[0]} ({error}); add it with: pip install pocketclip[eval]"
+            f"{purpose} needs the package {name.split('.')[0]} ({error})",
+            fix="add it with: pip install pocketclip[eval]",
         ) from error

@@ -50,7 +50,9 @@ def find_shards(pattern: str) -> list[Path]:
     try:
         expanded = list(braceexpand(pattern))
     except ValueError as error:
-        raise DatasetError(f"the pattern {pattern!r} has unbalanced braces; write e.g. shards/{{0..9}}.tar") from error
+        raise DatasetError(
+            f"the pattern {pattern!r} has unbalanced braces", fix="write e.g. shards/{0..9}.tar"
+        ) from error
     found: list[Path] = []
     for each in expanded:
         require_file_or_url(each, urls=False)
@@ -64,7 +66,7 @@ def find_shards(pattern: str) -> list[Path]:
             raise DatasetError(f"there is no shard {each} (of the pattern {pattern!r})")
     shards = list(dict.fromkeys(found))
     if not shards:
-        raise DatasetError(f"no shard fits {pattern!r}; name .tar files with braces or globs, or their folder")
+        raise DatasetError(f"no shard fits {pattern!r}", fix="name .tar files with braces or globs, or their folder")
     return shards
 
 
@@ -84,8 +86,8 @@ def open_shards(pattern: str, classes: Path | None, count: int | None) -> Classi
     listed = classes or _beside(shards[0], CLASSES_FILE)
     if listed is None:
         raise DatasetError(
-            f"there is no {CLASSES_FILE} beside {shards[0]} or one folder above; write one class a line, in the order "
-            "of the labels, or name such a file with --classes"
+            f"there is no {CLASSES_FILE} beside {shards[0]} or one folder above",
+            fix="write one class a line, in the order of the labels, or name such a file with --classes",
         )
     names = read_list(listed)
     templates_file = _beside(shards[0], TEMPLATES_FILE)
@@ -142,8 +144,8 @@ def _sample(place: int, shard: Path, path: Path, sample: ShardSample, classes: i
         return Sample(place, name, _UNLABELLED, partial(_lacking, str(error)))
     if label >= classes:
         raise DatasetError(
-            f"{name} has the label {label}, but only {classes} classes are named: labels count from 0; "
-            "give the set's own class names"
+            f"{name} has the label {label}, but only {classes} classes are named: labels count from 0",
+            fix="give the set's own class names",
         )
     assert suffix is not None
     name = f"{name}.{suffix}"

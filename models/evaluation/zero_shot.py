@@ -40,15 +40,15 @@ def list_labels(text: str | None, file: Path | None) -> list[str]:
         parts = [composed(part) for part in (text or "").split(",")]
     labels = [label for part in parts if (label := part.strip())]
     if not labels:
-        raise LabelError("the label list is empty; give at least one label with text")
+        raise LabelError("the label list is empty", fix="give at least one label with text")
     odd = [label for label in labels if "\0" in label]
     if odd:
-        raise LabelError(f"the label {odd[0]!r} holds a zero character; save the labels as UTF-8")
+        raise LabelError(f"the label {odd[0]!r} holds a zero character", fix="save the labels as UTF-8")
     unseen = [label for label in labels if not is_visible(label)]
     if unseen:
         raise LabelError(
-            f"label {labels.index(unseen[0]) + 1} of {len(labels)} is {unseen[0]!a}, of which nothing can be "
-            "seen; give it text or leave it out"
+            (f"label {labels.index(unseen[0]) + 1} of {len(labels)} is {unseen[0]!a}, of which nothing can be seen"),
+            fix="give it text or leave it out",
         )
     return labels
 
@@ -62,11 +62,15 @@ def require_distinct(labels: Sequence[str]) -> None:
     try:
         twice = same_to_the_model(labels)
     except ValueError as error:
-        raise LabelError(f"the label {error.args[0]!r} has no text that a model reads; leave it out") from error
+        raise LabelError(f"the label {error.args[0]!r} has no text that a model reads", fix="leave it out") from error
     if twice is not None:
         raise LabelError(
-            f"the labels {twice[0]!r} and {twice[1]!r} are the same to the model (upper case, spaces and marks that "
-            "nobody sees do not count); give one of them"
+            (
+                f"the labels {twice[0]!r} and {twice[1]!r} are the same to the model (upper case, "
+                f"spaces and marks that "
+                "nobody sees do not count)"
+            ),
+            fix="give one of them",
         )
 
 

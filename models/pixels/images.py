@@ -126,9 +126,9 @@ def _worded(source: Path | bytes, name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise ImageError(f"there is no file {name}") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name} is not an image that Pillow can read; use JPEG, PNG or WebP") from error
+        raise ImageError(f"{name} is not an image that Pillow can read", fix="use JPEG, PNG or WebP") from error
     except MemoryError as error:
-        raise ImageError(f"cannot decode {name}: it needs more memory than there is; make it smaller") from error
+        raise ImageError(f"cannot decode {name}: it needs more memory than there is", fix="make it smaller") from error
     except Exception as error:
         # Pillow's decoders raise whatever their parsers meet in damaged files.
         raise ImageError(f"cannot decode {name}: {error or type(error).__name__}") from error

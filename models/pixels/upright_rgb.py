@@ -101,8 +101,12 @@ def _eight_bits(image: Image.Image, name: str) -> Image.Image:
         low, high = _extremes(image)
         if tags is not None or not 0 <= low <= high <= _SIXTEEN_BITS:
             raise ImageError(
-                f"{name} holds whole numbers of 32 bits from {low:.0f} to {high:.0f}, of which nothing says what is "
-                "white; save it with 8 or 16 bits a channel"
+                (
+                    f"{name} holds whole numbers of 32 bits from {low:.0f} to {high:.0f}, of which nothing "
+                    f"says what is "
+                    "white"
+                ),
+                fix="save it with 8 or 16 bits a channel",
             )
         greys = _banded(image, lambda values: values >> 8)
     elif mode == "F":

@@ -136,7 +136,7 @@ def parse_choice(kind: type[Kind], option: str, value: str) -> Kind:
     try:
         return kind(value)
     except ValueError:
-        raise ConfigError(f"{option} {value!r} is unknown; choose among: {choices(kind)}") from None
+        raise ConfigError(f"{option} {value!r} is unknown", fix=f"choose among: {choices(kind)}") from None
 
 
 def console() -> Console:

@@ -41,7 +41,7 @@ class Vocabulary:
     def __init__(self, kept_ids: Iterable[int]) -> None:
         self.kept_ids = tuple(kept_ids)
         if any(first >= second for first, second in zip(self.kept_ids, self.kept_ids[1:], strict=False)):
-            raise VocabularyError("kept_ids must be ascending without repeats; sort them")
+            raise VocabularyError("kept_ids must be ascending without repeats", fix="sort them")
         needed = (*range(BYTE_TOKENS), *SPECIAL_TOKENS)
         missing = sorted(set(needed) - set(self.kept_ids))
         if missing:

@@ -178,8 +178,8 @@ def fetch_open_clip_weights(config: OpenClipConfig) -> Path:
     except Exception as error:
         # The hub's and urllib's errors, offline or refused.
         raise CheckpointError(
-            f"cannot fetch the weights {config.pretrained!r} of {architecture} ({type(error).__name__}); connect to "
-            "the network, or download the file and give its path to --weights"
+            f"cannot fetch the weights {config.pretrained!r} of {architecture} ({type(error).__name__})",
+            fix="connect to the network, or download the file and give its path to --weights",
         ) from error
 
 

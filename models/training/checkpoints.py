@@ -86,7 +86,8 @@ class Checkpoints:
             raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
         if hashlib.sha256(content[_DIGEST_BYTES:]).digest() != bytes(content[:_DIGEST_BYTES]):
             raise CheckpointError(
-                f"{path} is damaged: its hash does not match; delete it to resume from the one before, if there is one"
+                f"{path} is damaged: its hash does not match",
+                fix="delete it to resume from the one before, if there is one",
             )
         return read_archive(content[_DIGEST_BYTES:], str(path))
 

@@ -118,13 +118,18 @@ class TrainingConfig:
 
     def _check_recipe(self) -> None:
         if self.recipe.needs_teachers and not self.teachers:
-            raise ConfigError(f"recipe {self.recipe} needs a teacher model; name one with --teacher MODEL=CHECKPOINT")
+            raise ConfigError(
+                f"recipe {self.recipe} needs a teacher model", fix="name one with --teacher MODEL=CHECKPOINT"
+            )
         if self.recipe is Recipe.AFFINITY and len(self.teachers) > 1:
-            raise ConfigError(f"recipe affinity mimics one teacher, got {len(self.teachers)}; use distillation")
+            raise ConfigError(f"recipe affinity mimics one teacher, got {len(self.teachers)}", fix="use distillation")
         if not self.recipe.needs_teachers and self.teachers:
             raise ConfigError(
-                f"recipe {self.recipe} runs no teacher; choose distillation or affinity, or store the teachers' "
-                "embeddings with `pocketclip reinforce` and train with recipe reinforced"
+                f"recipe {self.recipe} runs no teacher",
+                fix=(
+                    "choose distillation or affinity, or store the teachers' "
+                    "embeddings with `pocketclip reinforce` and train with recipe reinforced"
+                ),
             )
         if self.distillation_weight is not None:
             if self.recipe not in DEFAULT_DISTILLATION_WEIGHTS:

@@ -103,7 +103,7 @@ def table(results: Sequence[StudyResult]) -> str:
         DatasetError: runs classified different numbers of scenes.
     """
     if len({len(result.right) for result in results}) != 1:
-        raise DatasetError("the runs classified different numbers of scenes; choose another --out folder")
+        raise DatasetError("the runs classified different numbers of scenes", fix="choose another --out folder")
     seeds = sorted({result.seed for result in results})
     recipes = list(dict.fromkeys(result.recipe for result in results))
     found = {(result.recipe, result.seed): 100 * result.accuracy for result in results}

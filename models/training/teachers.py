@@ -76,7 +76,9 @@ class OnlineTeacher:
         image = functional.normalize(model.encode_image(images).float(), dim=-1)
         text = functional.normalize(model.encode_text(ids).float(), dim=-1)
         if not (image.isfinite().all() and text.isfinite().all()):
-            raise NonFiniteError(f"the teacher {model.config.name} gives NaN or infinite embeddings; use another one")
+            raise NonFiniteError(
+                f"the teacher {model.config.name} gives NaN or infinite embeddings", fix="use another one"
+            )
         return TeacherView(image, text, None, self.scale)
 
 
@@ -107,8 +109,8 @@ def load_teachers(config: TrainingConfig, student: PreprocessSpec, device: torch
     source = parse_source(config.data)
     if not isinstance(source, ShardSource):
         raise ConfigError(
-            f"{config.data} has no teachers' embeddings, which recipe {config.recipe} needs; make shards with "
-            f"`pocketclip reinforce --data {config.data} --teacher MODEL --out FOLDER`"
+            f"{config.data} has no teachers' embeddings, which recipe {config.recipe} needs",
+            fix=f"make shards with `pocketclip reinforce --data {config.data} --teacher MODEL --out FOLDER`",
         )
     if config.teacher_dims is not None:
         return StoredTeachers(config.teacher_dims, (MAX_LOGIT_SCALE,) * len(config.teacher_dims))
@@ -140,8 +142,8 @@ def gathered_goals(batch: Batch, views: Sequence[TeacherView], processes: Proces
 def _slices(rows: Tensor, dims: tuple[int, ...]) -> list[Tensor]:
     if rows.shape[-1] != sum(dims):
         raise ConfigError(
-            f"the stored embeddings have {rows.shape[-1]} columns, the teachers' widths {dims} sum to {sum(dims)}; "
-            "give the right ones with --teacher-dims"
+            f"the stored embeddings have {rows.shape[-1]} columns, the teachers' widths {dims} sum to {sum(dims)}",
+            fix="give the right ones with --teacher-dims",
         )
     return [functional.normalize(each, dim=-1) for each in rows.float().split(dims, dim=-1)]
 

@@ -272,8 +272,8 @@ def _take_step(
         # Before the backward pass: what is not finite must not reach the weights.
         if not math.isfinite(loss.item()):
             raise NonFiniteError(
-                f"the loss of step {step + 1} is {loss.item()}; lower the learning rate (now {rate:.2e}) "
-                "and resume from the last checkpoint"
+                f"the loss of step {step + 1} is {loss.item()}",
+                fix=f"lower the learning rate (now {rate:.2e}) and resume from the last checkpoint",
             )
         run.scaler.scale(loss).backward()
 
@@ -302,7 +302,9 @@ def _state(run: Machinery, processes: Processes, batches: list[dict[str, Any]]) 
 def _restore(saved: dict[str, Any], run: Machinery, processes: Processes) -> int:
     if not isinstance(saved, dict) or saved.get("world") != processes.world:
         made_by = saved.get("world") if isinstance(saved, dict) else None
-        raise ConfigError(f"the run was trained by {made_by} processes, not {processes.world}; resume it with as many")
+        raise ConfigError(
+            f"the run was trained by {made_by} processes, not {processes.world}", fix="resume it with as many"
+        )
     try:
         run.student.load_state_dict(saved["student"])
         run.optimizer.load_state_dict(saved["optimizer"])
@@ -345,8 +347,11 @@ def _check_shares(config: TrainingConfig, processes: Processes) -> None:
     pieces = processes.world * config.accumulation
     if config.batch_size % pieces:
         raise ConfigError(
-            f"batch_size {config.batch_size} is no multiple of {processes.world} processes times "
-            f"{config.accumulation} parts; choose a multiple of {pieces}"
+            (
+                f"batch_size {config.batch_size} is no multiple of {processes.world} processes times "
+                f"{config.accumulation} parts"
+            ),
+            fix=f"choose a multiple of {pieces}",
         )
 
 
@@ -354,15 +359,15 @@ def _check_folder(config: TrainingConfig, folder: Path, resume: bool) -> None:
     stored = folder / CONFIG_FILE
     if not resume:
         if stored.exists():
-            raise ConfigError(f"{folder} already holds a run; resume it with --resume or choose another folder")
+            raise ConfigError(f"{folder} already holds a run", fix="resume it with --resume or choose another folder")
         return
     if not stored.is_file():
-        raise ConfigError(f"there is no run to resume in {folder}; start one without --resume")
+        raise ConfigError(f"there is no run to resume in {folder}", fix="start one without --resume")
     earlier = documents.read(TrainingConfig, stored, error=ConfigError)
     if earlier != config:
         changed = [n for n, value in vars(config).items() if getattr(earlier, n) != value]
         raise ConfigError(
-            f"the run in {folder} has other settings ({', '.join(changed)}); resume it with those it began with"
+            f"the run in {folder} has other settings ({', '.join(changed)})", fix="resume it with those it began with"
         )
 
 

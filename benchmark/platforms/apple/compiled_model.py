@@ -23,11 +23,11 @@ def compile_model(package: Path, folder: Path) -> Path:
         ended = run_watched(command, timeout_seconds=_SECONDS, environment=os.environ, enough=lambda _: False)
     except OSError as error:
         raise MissingProgramError(
-            f"cannot start xcrun: {error.strerror or error}; install Xcode 15 or later"
+            f"cannot start xcrun: {error.strerror or error}", fix="install Xcode 15 or later"
         ) from error
     compiled = folder / f"{package.stem}.mlmodelc"
     if ended.exit_code != 0 or not compiled.is_dir():
         raise MeasurementError(
-            f"load-failed: Core ML's compiler refuses {package.name}: {ended.describe()}; export it again"
+            f"load-failed: Core ML's compiler refuses {package.name}: {ended.describe()}", fix="export it again"
         )
     return compiled

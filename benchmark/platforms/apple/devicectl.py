@@ -106,7 +106,8 @@ class DevicectlPhone:
         content, ended = _with_json([*arguments, "--device", self._identifier], timeout_seconds, writes)
         if ended.exit_code is None:
             raise TransportTimeoutError(
-                f"{self.label} did not {what} within {timeout_seconds:g} s; unplug it, plug it in again, run it again"
+                f"{self.label} did not {what} within {timeout_seconds:g} s",
+                fix="unplug it, plug it in again, run it again",
             )
         if ended.exit_code:
             said = "\n".join(filter(None, (error_text(content), ended.stderr)))
@@ -126,7 +127,7 @@ def list_devicectl() -> list[ListedPhone]:
     if ended.exit_code != 0:
         said = "\n".join(filter(None, (error_text(content), ended.stderr)))
         if "unable to find utility" in said.lower() or "invalid active developer path" in said.lower():
-            raise MissingProgramError(f"{PROGRAM} needs Xcode 15 or later; install it and open it once")
+            raise MissingProgramError(f"{PROGRAM} needs Xcode 15 or later", fix="install it and open it once")
         raise refusal(said, program=PROGRAM, label="this Mac", what="list its phones")
     return parse_devices(content)
 
@@ -157,5 +158,5 @@ def _run(arguments: Sequence[str], timeout_seconds: float, writes: Path | None =
         )
     except OSError as error:
         raise MissingProgramError(
-            f"cannot start xcrun: {error.strerror or error}; install Xcode 15 or later"
+            f"cannot start xcrun: {error.strerror or error}", fix="install Xcode 15 or later"
         ) from error

@@ -23,7 +23,7 @@ def parse_result(content: str) -> dict[str, Any]:
     answer = _answer(content)
     result = answer.get("result")
     if not isinstance(result, dict):
-        raise TransportError(f"devicectl wrote no result: {error_text(content) or content[:200]!r}; update Xcode")
+        raise TransportError(f"devicectl wrote no result: {error_text(content) or content[:200]!r}", fix="update Xcode")
     return result
 
 
@@ -84,9 +84,9 @@ def _answer(content: str) -> dict[str, Any]:
     try:
         answer = json_text.loads(content)
     except json_text.JsonFault as error:
-        raise TransportError(f"devicectl wrote an answer that {error}; update Xcode") from error
+        raise TransportError(f"devicectl wrote an answer that {error}", fix="update Xcode") from error
     if not isinstance(answer, dict):
-        raise TransportError("devicectl wrote JSON that is no object; update Xcode")
+        raise TransportError("devicectl wrote JSON that is no object", fix="update Xcode")
     return answer
 
 

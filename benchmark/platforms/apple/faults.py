@@ -169,7 +169,7 @@ def refusal(said: str, *, program: str, label: str, what: str) -> BenchmarkError
     if known is not None:
         return known
     words = f"{program} says {last_line(said)!r}" if said.strip() else f"{program} failed without a word"
-    return TransportError(f"{label} cannot {what}: {words}; run `pocketclip devices doctor {label}`")
+    return TransportError(f"{label} cannot {what}: {words}", fix=f"run `pocketclip devices doctor {label}`")
 
 
 def telling_line(said: str, words: str) -> str:

@@ -106,7 +106,8 @@ class PymobilePhone:
         ended = _run([*arguments, "--udid", self.udid], timeout_seconds, writes)
         if ended.exit_code is None:
             raise TransportTimeoutError(
-                f"{self.label} did not {what} within {timeout_seconds:g} s; unplug it, plug it in again, run it again"
+                f"{self.label} did not {what} within {timeout_seconds:g} s",
+                fix="unplug it, plug it in again, run it again",
             )
         if ended.exit_code:
             raise refusal(last_error(ended.stderr), program=PROGRAM, label=self.label, what=what)
@@ -125,7 +126,7 @@ def list_pymobiledevice() -> list[ListedPhone]:
         said = last_error(ended.stderr)
         if "failed to connect to usbmuxd" in said.lower():
             raise MissingProgramError(
-                f"{PROGRAM} needs usbmuxd, which does not run; apt-get install usbmuxd, or start it"
+                f"{PROGRAM} needs usbmuxd, which does not run", fix="apt-get install usbmuxd, or start it"
             )
         raise refusal(said, program=PROGRAM, label="this computer", what="list its phones")
     return parse_devices(ended.stdout)
@@ -133,7 +134,7 @@ def list_pymobiledevice() -> list[ListedPhone]:
 
 def _run(arguments: Sequence[str], timeout_seconds: float, writes: Path | None = None) -> Execution:
     if shutil.which(PROGRAM) is None:
-        raise MissingProgramError(f"this needs the program {PROGRAM}, not installed here; {INSTALL}")
+        raise MissingProgramError(f"this needs the program {PROGRAM}, not installed here", fix=INSTALL)
     environment = {name: value for name, value in os.environ.items() if name != "PYMOBILEDEVICE3_UDID"}
     return run_watched(
         [PROGRAM, "--no-color", *arguments],

@@ -22,7 +22,7 @@ def parse_json(text: str) -> Any:
         return json_text.loads(text)
     except json_text.JsonFault as error:
         raise TransportError(
-            f"pymobiledevice3 printed an answer that {error}; update it with `pipx upgrade pymobiledevice3`"
+            f"pymobiledevice3 printed an answer that {error}", fix="update it with `pipx upgrade pymobiledevice3`"
         ) from error
 
 
