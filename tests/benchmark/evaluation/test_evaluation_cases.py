@@ -28,7 +28,7 @@ from pocketclip.models.errors import CorruptSamplesError, DatasetError
 from pocketclip.models.terminal import command_line
 from pocketclip.models.training.data_notes import read_data_notes
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CASES = ROOT / "tests" / "cases"
 RED = "macosx-folder-as-class/mac/red_circle"
 

@@ -25,7 +25,7 @@ from pocketclip.models.errors import CheckpointError, NonFiniteError
 from pocketclip.models.registry import load_config, new_model
 from pocketclip.models.towers.clip import ClipModel
 
-CASES = Path(__file__).parents[1] / "cases" / "checkpoint-forms"
+CASES = Path(__file__).parents[2] / "cases" / "checkpoint-forms"
 State = dict[str, Tensor]
 EMBEDDING = "text_encoder.embedding_layer.weight"
 

@@ -31,7 +31,7 @@ from pocketclip.models.statistics.intervals import wilson_interval
 from pocketclip.models.statistics.judgement import PairedCounts
 from pocketclip.models.terminal import command_line
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCENES = 120
 
 

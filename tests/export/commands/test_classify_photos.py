@@ -13,8 +13,8 @@ from pocketclip.export.precision import Precision, TargetName, Tower
 if TYPE_CHECKING:
     from pocketclip.export.job import ExportResult
 
-CASES = Path(__file__).parents[1] / "cases"
-ENCODED = Path(__file__).parents[1] / "app_golden" / "encoded"
+CASES = Path(__file__).parents[2] / "cases"
+ENCODED = Path(__file__).parents[2] / "app_golden" / "encoded"
 
 
 @pytest.fixture

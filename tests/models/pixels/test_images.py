@@ -27,7 +27,7 @@ from pocketclip.models.pixels.preprocess import Interpolation, PreprocessSpec, p
 from pocketclip.models.pixels.upright_rgb import to_rgb
 from tests.app_golden.encoded import display_p3, png
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 CASES = TESTS / "cases"
 GOLDENS = TESTS / "app_golden"
 ENCODED = json.loads((GOLDENS / "encoded.json").read_text())

@@ -26,7 +26,7 @@ from pocketclip.export.errors import ArtifactCorruptError, ManifestError
 from pocketclip.export.precision import Precision, TargetName
 
 BuildArtifact = Callable[..., Artifact]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
