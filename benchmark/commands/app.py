@@ -34,11 +34,12 @@ def build_command(
         str | None, typer.Option("--team", help="For ios: your team at Apple, by which it is signed.")
     ] = None,
 ) -> None:
-    """Builds the app from the checkout that this program runs from, and prints where it is."""
-    from pocketclip.benchmark.phone_app.building import build_android, build_ios, checkout
+    """Builds the app from the sources that come with this program, and prints where it is."""
+    from pocketclip.benchmark.phone_app.building import build_android, build_ios
+    from pocketclip.benchmark.phone_app.sources import app_sources
 
     chosen = command_line.parse_choice(Platform, "app build", platform)
-    folder = checkout()
+    folder = app_sources()
     if chosen is Platform.IOS:
         print(build_ios(folder, team))
         return

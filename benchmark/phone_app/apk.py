@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pocketclip.benchmark.errors import AppMissingError
+from pocketclip.benchmark.phone_app.sources import app_sources
 from pocketclip.benchmark.transport.device_paths import APP_PACKAGE
 from pocketclip.benchmark.transport.shell import hash_file
 
@@ -53,12 +54,12 @@ class Apk:
         return tuple(sorted({part[1] for part in parts if len(part) == 3 and part[0] == "lib"}))
 
 
-def find_apk(chosen: Path | None = None, checkout: Path | None = None) -> Apk:
+def find_apk(chosen: Path | None = None, sources: Path | None = None) -> Apk:
     """The measuring app: the file chosen, the one that `POCKETCLIP_ANDROID_APK` names, or the newest build.
 
     Args:
         chosen: what `--app` names.
-        checkout: the folder of PocketCLIP's sources; by default the one that this file is in.
+        sources: the folder of the apps' sources; None takes `app_sources`.
 
     Raises:
         AppMissingError: there is none; the message says how to get one.
@@ -69,7 +70,7 @@ def find_apk(chosen: Path | None = None, checkout: Path | None = None) -> Apk:
             raise AppMissingError(f"there is no APK {named}", fix=_BUILD)
         apk = Apk(named)
     else:
-        folder = (checkout or Path(__file__).parents[2]) / _OUTPUTS
+        folder = (sources or app_sources()) / _OUTPUTS
         # An unsigned one cannot be installed.
         built = [path for path in folder.glob("*.apk") if "unsigned" not in path.name]
         if not built:

@@ -1,4 +1,4 @@
-"""Builds the phone apps from a checkout: Android by Gradle, iOS by Xcode; what is missing is said first."""
+"""Builds the phone apps from their sources: Android by Gradle, iOS by Xcode; what is missing is said first."""
 
 from __future__ import annotations
 
@@ -31,21 +31,6 @@ class BuildTools:
     java: int
 
 
-def checkout() -> Path:
-    """The folder of PocketCLIP's sources.
-
-    Raises:
-        AppMissingError: this is an installation without them.
-    """
-    folder = Path(__file__).parents[2]
-    if not (folder / "android_app").is_dir():
-        raise AppMissingError(
-            f"the apps' sources are not beside {folder / 'benchmark'}: build them in a checkout of the repository, "
-            "or name an APK with --app FILE"
-        )
-    return folder
-
-
 def find_android_tools(app: Path) -> BuildTools:
     """What the Android build needs, all of it looked for before anything is said.
 
@@ -64,7 +49,7 @@ def find_android_tools(app: Path) -> BuildTools:
     gradle = _gradle(app)
     if gradle is None:
         missing.append(
-            "Gradle (the wrapper gradlew of the checkout, or `gradle` on the path; https://gradle.org/install)"
+            "Gradle (the wrapper gradlew of the sources, or `gradle` on the path; https://gradle.org/install)"
         )
     java = _java()
     if java is None or java < OLDEST_JAVA:
@@ -88,7 +73,7 @@ def build_android(folder: Path, say: Callable[[str], object] = lambda _: None) -
     environment = {**os.environ, "ANDROID_HOME": str(tools.sdk)}
     _run([str(tools.gradle), *ANDROID_TASKS], app, environment, "Gradle")
     try:
-        bench = find_apk(checkout=folder).path
+        bench = find_apk(sources=folder).path
     except AppMissingError as error:
         raise AppBuildError(
             "Gradle ended well and left no signed APK of the measuring app",
@@ -101,7 +86,7 @@ def build_ios(folder: Path, team: str | None) -> Path:
     """Builds and signs the iOS app; its folder.
 
     Args:
-        folder: the checkout.
+        folder: what `app_sources` gives.
         team: the identifier of the user's team at Apple, by which the app is signed.
 
     Raises:
@@ -122,7 +107,7 @@ def build_ios(folder: Path, team: str | None) -> Path:
         raise AppMissingError("the iOS app is signed by your team: name it with --team (see Xcode, Settings, Accounts)")
     project = folder / "ios_app" / "PocketCLIP.xcodeproj"
     if not project.is_dir():
-        raise AppMissingError(f"there is no {project}", fix="build in a checkout of the repository")
+        raise AppMissingError(f"there is no {project}", fix="install PocketCLIP again")
     derived = folder / "ios_app" / "build"
     command = ["xcodebuild", "-project", str(project), "-scheme", _IOS_SCHEME, "-configuration", "Release"]
     command += ["-destination", "generic/platform=iOS", "-derivedDataPath", str(derived)]

@@ -15,6 +15,7 @@ from pathlib import Path
 from xml.parsers.expat import ExpatError
 
 from pocketclip.benchmark.errors import AppMissingError, AppSigningError
+from pocketclip.benchmark.phone_app.sources import app_sources
 from pocketclip.benchmark.transport.shell import hash_file
 
 VARIABLE = "POCKETCLIP_IOS_APP"
@@ -98,12 +99,12 @@ class IPhonePackage:
             yield from (name.removeprefix(f"{payload}/") for name in archive.namelist())
 
 
-def find_package(chosen: Path | None = None, checkout: Path | None = None) -> IPhonePackage:
+def find_package(chosen: Path | None = None, sources: Path | None = None) -> IPhonePackage:
     """The app: the package chosen, the one that `POCKETCLIP_IOS_APP` names, or the newest build.
 
     Args:
         chosen: what `--app` names.
-        checkout: the folder of PocketCLIP's sources; by default the one that this file is in.
+        sources: the folder of the apps' sources; None takes `app_sources`.
 
     Raises:
         AppMissingError: there is none; the message says how to get one.
@@ -115,7 +116,7 @@ def find_package(chosen: Path | None = None, checkout: Path | None = None) -> IP
             raise AppMissingError(f"there is no iPhone app {named} (a folder .app, or an .ipa); {how_to_get()}")
         package = IPhonePackage(named)
     else:
-        folder = (checkout or Path(__file__).parents[2]) / _OUTPUTS
+        folder = (sources or app_sources()) / _OUTPUTS
         built = [path for path in folder.glob("*.app") if path.is_dir()]
         if not built:
             raise AppMissingError(f"the app that measures on iPhones is not built; {how_to_get()}")

@@ -51,15 +51,15 @@ def make_apk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeApk:
 
 def test_where_the_app_is_found(make_apk: MakeApk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AppMissingError, match="is not built; build it with `pocketclip app build android`, or name"):
-        find_apk(checkout=tmp_path)
+        find_apk(sources=tmp_path)
     make_apk("android_app/bench/build/outputs/apk/release/bench-release-unsigned.apk")
     with pytest.raises(AppMissingError, match="is not built"):
-        find_apk(checkout=tmp_path)
+        find_apk(sources=tmp_path)
     older = make_apk("android_app/bench/build/outputs/apk/release/old.apk", age=60)
     newest = make_apk()
-    assert find_apk(checkout=tmp_path).path == newest
+    assert find_apk(sources=tmp_path).path == newest
     monkeypatch.setenv("POCKETCLIP_ANDROID_APK", str(older))
-    assert find_apk(checkout=tmp_path).path == older
+    assert find_apk(sources=tmp_path).path == older
     named = find_apk(make_apk("mine.apk"), tmp_path)
     assert (named.path.name, named.abis) == ("mine.apk", ("arm64-v8a", "x86_64"))
     assert len(named.sha256) == 64

@@ -87,7 +87,7 @@ def test_a_program_is_read_while_it_runs() -> None:
 def test_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("POCKETCLIP_IOS_APP", raising=False)
     with pytest.raises(AppMissingError, match="pocketclip app build ios"):
-        find_package(checkout=tmp_path)
+        find_package(sources=tmp_path)
     info = plistlib.dumps({"CFBundleIdentifier": "org.example.clip"})
     archive = tmp_path / "clip.ipa"
     with zipfile.ZipFile(archive, "w") as content:
@@ -101,7 +101,7 @@ def test_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (built / "_CodeSignature").mkdir(parents=True)
     (built / "_CodeSignature" / "CodeResources").write_text("files")
     (built / "Info.plist").write_bytes(info)
-    package = find_package(checkout=tmp_path)
+    package = find_package(sources=tmp_path)
     before = package.sha256
     (built / "Clip").write_text("code")
     assert IPhonePackage(built).sha256 != before
