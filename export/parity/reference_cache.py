@@ -21,6 +21,7 @@ from pocketclip.export.precision import Tower
 from pocketclip.models import atomic
 from pocketclip.models.checkpoints.checkpoint import weights_sha256
 from pocketclip.models.errors import StorageError
+from pocketclip.models.evaluation.embedding_file import DamagedEmbeddingsError, read_embeddings, write_embeddings
 from pocketclip.models.towers.clip import AnyModel
 from pocketclip.models.user_cache import user_cache
 
@@ -73,13 +74,13 @@ def cached_embeddings(
 def _read_or_make(path: Path, key: str, rows: int, compute: Callable[[], Embeddings]) -> Embeddings:
     if path.is_file():
         try:
-            return _read(path, key, rows)
-        except Exception as error:
-            # safetensors raises a class of its own that it does not export under a stable name.
+            return read_embeddings(path, key, rows)
+        except DamagedEmbeddingsError as error:
             _LOG.warning("the cached embeddings %s are damaged (%s): they are computed anew", path, error)
     made = compute()
     if np.isfinite(made).all():
-        _write(path, key, made)
+        write_embeddings(path, key, made)
+        _forget_oldest(path.parent)
     return made
 
 
@@ -100,27 +101,8 @@ def _key(model: AnyModel, tower: Tower, form: str, inputs: Sequence[np.ndarray])
     return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
 
 
-def _write(path: Path, key: str, embeddings: Embeddings) -> None:
-    from safetensors.numpy import save
-
-    digest = hashlib.sha256(embeddings.tobytes()).hexdigest()
-    atomic.write_bytes(path, save({"embeddings": embeddings}, metadata={"key": key, "sha256": digest}))
-    newest_first = sorted(path.parent.glob("*.safetensors"), key=lambda entry: entry.stat().st_mtime_ns, reverse=True)
+def _forget_oldest(folder: Path) -> None:
+    newest_first = sorted(folder.glob("*.safetensors"), key=lambda entry: entry.stat().st_mtime_ns, reverse=True)
     for stale in newest_first[MOST_ENTRIES:]:
         stale.unlink(missing_ok=True)
         stale.with_suffix(".lock").unlink(missing_ok=True)
-
-
-def _read(path: Path, key: str, rows: int) -> Embeddings:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as opened:
-        metadata = opened.metadata() or {}
-        embeddings = opened.get_tensor("embeddings")
-    if metadata.get("key") != key:
-        raise ValueError("it belongs to another model or other inputs")
-    if metadata.get("sha256") != hashlib.sha256(embeddings.tobytes()).hexdigest():
-        raise ValueError("its checksum is wrong")
-    if embeddings.ndim != 2 or len(embeddings) != rows or embeddings.dtype != np.float32:
-        raise ValueError(f"it holds {embeddings.dtype} of shape {embeddings.shape}, not {rows} rows of float32")
-    return embeddings

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pocketclip.models import atomic
 from pocketclip.models.errors import NonFiniteError
+from pocketclip.models.evaluation.embedding_file import DamagedEmbeddingsError, read_embeddings, write_embeddings
 from pocketclip.models.evaluation.encoders import Embeddings, Encoder, TextEncoder
 from pocketclip.models.evaluation.prompts import PromptSet
 
@@ -61,15 +61,14 @@ def cached_class_embeddings(
     path = folder / f"{key}.safetensors"
     if path.is_file():
         try:
-            found = _read(path, key, len(prompts.prompts))
-        except Exception as error:
-            # safetensors raises a class of its own that it does not export under a stable name.
+            found = read_embeddings(path, key, len(prompts.prompts))
+        except DamagedEmbeddingsError as error:
             warn(f"the cached text embeddings {path} are damaged ({error}): they are made anew")
         else:
             advance(prompts.count)
             return found
     made = class_embeddings(prompts, encoder, advance)
-    _write(path, key, made)
+    write_embeddings(path, key, made)
     return made
 
 
@@ -78,25 +77,3 @@ def cache_key(prompts: PromptSet, encoder: Encoder) -> str:
     identity = encoder.identity
     words = (identity.text_sha256, identity.inputs, identity.executed_by, prompts.sha256)
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()
-
-
-def _write(path: Path, key: str, embeddings: Embeddings) -> None:
-    from safetensors.numpy import save
-
-    digest = hashlib.sha256(embeddings.tobytes()).hexdigest()
-    atomic.write_bytes(path, save({"classes": embeddings}, metadata={"key": key, "sha256": digest}))
-
-
-def _read(path: Path, key: str, classes: int) -> Embeddings:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as opened:
-        metadata = opened.metadata() or {}
-        embeddings = opened.get_tensor("classes")
-    if metadata.get("key") != key:
-        raise ValueError("it belongs to other prompts or another model")
-    if metadata.get("sha256") != hashlib.sha256(embeddings.tobytes()).hexdigest():
-        raise ValueError("its checksum is wrong")
-    if embeddings.ndim != 2 or len(embeddings) != classes or embeddings.dtype != np.float32:
-        raise ValueError(f"it holds {embeddings.dtype} of shape {embeddings.shape}, not {classes} rows of float32")
-    return embeddings
