@@ -1,8 +1,8 @@
 # Everything runs in a virtual environment that `make setup` builds from the pins in constraints.txt.
 VENV ?= .venv
 # The first of these that runs and is of a version that all converters have wheels for.
-PYTHON ?= $(shell for each in python3.11 python3.12 python3; do \
-  $$each -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && { echo $$each; exit; }; done; \
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
+  $$each -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)))' 2>/dev/null && { echo $$each; exit; }; done; \
   echo python3)
 BIN := $(VENV)/bin
 PINS := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)

@@ -49,7 +49,7 @@ def test_no_address_of_a_registry() -> None:
     ("python", "torch", "words"),
     [
         (sys.executable, "gpu", "TORCH=gpu is unknown; choose among: auto, cpu, pypi"),
-        ("python-that-is-not-there", "auto", "needs Python 3.11 or 3.12, python-that-is-not-there is"),
+        ("python-that-is-not-there", "auto", "needs Python 3.11, 3.12 or 3.13, python-that-is-not-there is"),
     ],
 )
 def test_setup_that_cannot_be(tmp_path: Path, python: str, torch: str, words: str) -> None:
