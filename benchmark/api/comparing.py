@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pocketclip.benchmark.api.stores import DEFAULT_STORE, read_store
+from pocketclip.benchmark.api.stores import read_store
+from pocketclip.benchmark.default_store import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from pocketclip.benchmark.records.benchmark import BenchmarkRecord

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pocketclip.benchmark.api.stores import DEFAULT_STORE
+from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.benchmark.errors import FailedArtifactsError, StoreError
 from pocketclip.export.api import Artifact
 from pocketclip.models.api import Model

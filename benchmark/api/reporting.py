@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pocketclip.benchmark.api.stores import DEFAULT_STORE, read_store
+from pocketclip.benchmark.api.stores import read_store
+from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.benchmark.errors import OptionError
 
 if TYPE_CHECKING:

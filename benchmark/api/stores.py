@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.benchmark.errors import OptionError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from pocketclip.benchmark.store import Reading, Record, RecordFilter, Store
 
-DEFAULT_STORE = "results/pocketclip.sqlite"
 _LOG = logging.getLogger("pocketclip.benchmark")
 
 

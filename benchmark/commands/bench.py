@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from pocketclip.benchmark.commands.bench_table import results_table
-from pocketclip.benchmark.commands.options import DEFAULT_STORE, DevicesOption, StoreOption
+from pocketclip.benchmark.commands.options import DevicesOption, StoreOption
+from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.benchmark.errors import StoreError
 from pocketclip.models.terminal import command_line
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pocketclip.benchmark.commands.options import DEFAULT_STORE, StoreOption
+from pocketclip.benchmark.commands.options import StoreOption
+from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.models.terminal import command_line
 
 if TYPE_CHECKING:

@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     pass
 
 
-# Repeated here because `benchmark.store` brings SQLAlchemy with it; a test keeps the two equal.
-DEFAULT_STORE = "results/pocketclip.sqlite"
-
-
 DevicesOption = Annotated[
     Path | None,
     typer.Option("--devices", help="Your table of devices, laid over ours (default: POCKETCLIP_DEVICES)."),

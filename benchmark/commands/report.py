@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pocketclip.benchmark.commands.options import DEFAULT_STORE, StoreOption
+from pocketclip.benchmark.commands.options import StoreOption
+from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.models.terminal import command_line
 
 DEFAULT_PAGE = Path("report.html")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pocketclip.benchmark.commands.options import DEFAULT_STORE, StoreOption
+from pocketclip.benchmark.commands.options import StoreOption
+from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.benchmark.errors import BenchmarkError, FilterError, RecordConflictError, ResultsFileError
 from pocketclip.models.terminal import command_line
 from pocketclip.models.untrusted.printable import printable_line

@@ -5,11 +5,10 @@ happens to the process afterwards. PostgreSQL and any other database work by the
 """
 
 from pocketclip.benchmark.store.codec import Record, RecordText, check_texts
-from pocketclip.benchmark.store.database import DEFAULT_STORE, Additions, RecordFilter, Store, open_store, read_texts
+from pocketclip.benchmark.store.database import Additions, RecordFilter, Store, open_store, read_texts
 from pocketclip.benchmark.store.reading import Reading, Unreadable, future_words, left_out_words, read_what_can_be
 
 __all__ = [
-    "DEFAULT_STORE",
     "Additions",
     "Reading",
     "Record",

@@ -29,8 +29,6 @@ from pocketclip.benchmark.store.reading import Reading, read_what_can_be
 from pocketclip.benchmark.store.revisions import NEWEST, migrate, read_revision
 from pocketclip.benchmark.store.table import RECORDS, microseconds, row_of
 
-DEFAULT_STORE = "results/pocketclip.sqlite"
-
 _ATTEMPTS = 3
 _TEXT_COLUMNS = (RECORDS.c.record_id, RECORDS.c.kind, RECORDS.c.schema_version, RECORDS.c.document)
 

@@ -9,16 +9,10 @@ from typing import Any
 
 import pytest
 
-from pocketclip.benchmark import store as store_module
-from pocketclip.benchmark.commands import bench as cli
 from pocketclip.benchmark.errors import StoreError
 from pocketclip.benchmark.store import open_store
 
 AS_ROOT = os.geteuid() == 0
-
-
-def test_default_store_is_the_same_for_the_command_line() -> None:
-    assert cli.DEFAULT_STORE == store_module.DEFAULT_STORE
 
 
 def test_missing_store_is_not_made_by_reading(tmp_path: Path) -> None:
