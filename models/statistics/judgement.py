@@ -1,11 +1,12 @@
 """The one rule by which a difference between two sides on the same samples is judged, and a share against a bound.
 
-A loss is said only where two things agree: McNemar's exact test rejects at 5 % (two-sided; from the samples that one
-side alone has right), and the whole 95 % interval of the drop lies beyond the limit. That nothing is lost beyond a
-limit is said only where the whole interval lies at or below it. Else nothing is said: `cannot tell`. Where there is no
-test (recalls, whose samples are not independent, and old records) the interval decides alone.
+A loss is stated only where two things agree: McNemar's exact test rejects at 5 % (two-sided; from the samples that only
+one side has right), and the whole 95 % interval of the drop lies above zero; a loss beyond a limit needs the whole
+interval above the limit. "No loss beyond the limit" needs the whole interval at or below it. Otherwise the verdict is
+`cannot tell`. Where there is no test (recalls, whose samples are not independent, and old records), only the interval
+decides.
 
-`eval`, `report` and the gates of `verify` and `export` judge by this module alone.
+`eval`, `report` and the gates of `verify` and `export` all judge by this module.
 (`--max-drop accuracy=P` is no judgement: it bounds what is measured on the labelled set.)
 """
 

@@ -108,8 +108,8 @@ class TrainingConfig:
             raise ConfigError(f"the model's name {fault}")
         if self.weight_decay < 0:
             raise ConfigError(f"weight_decay must be 0 or more, got {self.weight_decay}")
-        if not 0 <= self.max_skipped_share < 1:
-            raise ConfigError(f"max_skipped_share must lie in 0 to 1, got {self.max_skipped_share}")
+        if not 0 <= self.max_skipped_share <= 1:
+            raise ConfigError(f"max_skipped_share must lie between 0 and 1, got {self.max_skipped_share}")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ConfigError(f"ema_decay must lie between 0 and 1, got {self.ema_decay}")
         if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:

@@ -406,7 +406,7 @@ def test_bad_tables(tmp_path: Path, content: bytes, complaint: str) -> None:
         ({"seed": -1}, "seed -1 is out of range"),
         ({"rank": 2, "world": 2}, r"rank 2 is out of range: choose one of 0\.\.1"),
         ({"crop_scale": (0.9, 0.5)}, "crop_scale must be two shares"),
-        ({"max_skipped_share": 1.5}, "must lie in 0 to 1"),
+        ({"max_skipped_share": 1.5}, "must lie between 0 and 1"),
     ],
 )
 def test_bad_settings(plain_shards: str, options: dict[str, Any], complaint: str) -> None:
