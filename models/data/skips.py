@@ -40,7 +40,7 @@ class SkipLog:
         self, max_share: float, *, shards: int = 1, on_skip: Callable[[SkippedSample], object] | None = None
     ) -> None:
         if not 0 <= max_share <= 1:
-            raise ConfigError(f"the share of samples that may be skipped must lie in 0 to 1, got {max_share}")
+            raise ConfigError(f"the share of samples that may be skipped must lie between 0 and 1, got {max_share}")
         self._max_share, self._shards, self._on_skip = max_share, shards, on_skip
         # The epoch, and how many of its shards were skipped so far.
         self._broken_shards = (0, 0)
