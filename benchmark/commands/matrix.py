@@ -34,14 +34,14 @@ HEADINGS = (
 )
 INTRODUCTION = """# The export matrix
 
-`make matrix` exports every target at every precision, both towers, proves each artefact, times those whose runtime runs
-on this computer (one thread), and writes this page. Sizes are those of the model files; cosines and top-1 compare with
-PyTorch in fp32 on 256 scenes and 11 photographs; lint codes are explained in [lint.md](lint.md). Core ML's values are
-proven by the reference executor, which has no latency of its own. *Ops outside* and *time outside* are what no delegate
-runs of XNNPACK's formats: calls in an inference, their share of the ops' measured time, and the costliest by op (from a
-pass of its own; see [method.md](method.md)). A time with * was measured beside other programs and may not be ranked.
-`mobileclip_s0` has fresh weights, since none could be fetched where this was made: its embeddings lie close together,
-and its top-1 says little."""
+`make matrix` exports every target at every precision for both towers, proves each artefact, times those whose runtime
+runs on this computer (one thread), and writes this page. Sizes are those of the model files. Cosines and top-1 compare
+with PyTorch in fp32 on 256 scenes and 11 photographs. [lint.md](lint.md) explains the lint codes. Core ML's values are
+proven by the reference executor, which has no meaningful latency. *Ops outside* and *time outside* cover XNNPACK's
+formats. They show what no delegate runs: calls per inference, their share of the ops' measured time, and the most
+expensive ones by op, from a separate pass (see [method.md](method.md)). A time with * was measured while other
+programs were running and may not be ranked. `mobileclip_s0` has fresh weights, because none could be downloaded where
+this was made: its embeddings lie close together, and its top-1 says little."""
 # Of the ops outside, those that are named, and from what share of the time.
 _NAMED_OPS = 3
 _LEAST_SHARE = 0.001
