@@ -20,9 +20,13 @@ Sign = Callable[[object], None]
 
 @dataclass(frozen=True)
 class Ranking:
-    """Labels and their probabilities, the likeliest first."""
+    """Labels and their probabilities, the likeliest first.
+
+    `note` says whose colour profile could not be used: what the process that ranks knows, and the user must.
+    """
 
     labels: tuple[tuple[str, float], ...]
+    note: str | None = None
 
 
 def rank_with_bundle(
@@ -36,7 +40,7 @@ def rank_with_bundle(
     """
     from pocketclip.export.bundle.classifying import classify
 
-    return Ranking(tuple(classify(bundle, _opened(photograph), labels, sign=sign)))
+    return Ranking(tuple(classify(bundle, _opened(photograph), labels, sign=sign)), _profile_note())
 
 
 def rank_with_pair(
@@ -67,7 +71,7 @@ def rank_with_pair(
             candidates.append(encoders.encode_text(label))
             sign(label)
         ranked = rank_labels(embedding, np.concatenate(candidates), encoders.logit_scale)
-    return Ranking(tuple((labels[place], probability) for place, probability in ranked))
+    return Ranking(tuple((labels[place], probability) for place, probability in ranked), _profile_note())
 
 
 def embed_with_bundle(bundle: OpenedBundle, item: Image.Image | Path | str) -> NDArray[np.float32]:
@@ -91,6 +95,12 @@ def embed_with_bundle(bundle: OpenedBundle, item: Image.Image | Path | str) -> N
         tower, inputs = manifest.image, image_input(_opened(item), manifest.preprocess, manifest.image.input)
     with closing(open_model(tower.target, bundle.model_path(tower))) as session:
         return embed(session, inputs)[0]
+
+
+def _profile_note() -> str | None:
+    from pocketclip.models.pixels.colour_profiles import IGNORED
+
+    return str(IGNORED) if IGNORED.count else None
 
 
 def _opened(photograph: Image.Image | Path) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     Climb = Callable[["Artifact", "VerifyRequest", OnProgress], LadderReport]
 
+_LOG = logging.getLogger("pocketclip.export")
 # The search for the place where a rung diverges converts the model again and again, each time without a sign.
 _LONGEST_STEP_S = 3600.0
 
@@ -183,6 +185,8 @@ def classify(
             files=[image.model_path, text.model_path],
             on_sign=silent,
         )
+    if ranking.note is not None:
+        _LOG.info("note: %s", ranking.note)
     return list(ranking.labels)
 
 

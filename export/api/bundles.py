@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from pocketclip.export.bundle.manifest import Bundle as BundleManifest
     from pocketclip.export.bundle.selftest import SelfTestReport
+
+
+_LOG = logging.getLogger("pocketclip.export")
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,10 @@ class Bundle:
         from pocketclip.export.ranking import rank_with_bundle
 
         photograph = Path(image) if isinstance(image, str | Path) else image
-        return list(self._run(rank_with_bundle, self.opened, photograph, list(labels), on_sign=silent).labels)
+        ranking = self._run(rank_with_bundle, self.opened, photograph, list(labels), on_sign=silent)
+        if ranking.note is not None:
+            _LOG.info("note: %s", ranking.note)
+        return list(ranking.labels)
 
     def embed(self, item: Image.Image | Path | str) -> NDArray[np.float32]:
         """The normalised embedding `(D,)` of one image or one sentence.

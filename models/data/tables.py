@@ -18,6 +18,7 @@ from pocketclip.models.errors import DatasetError
 from pocketclip.models.untrusted.printable import printable_line, printable_path
 
 _MOST_LINE = 1 << 20
+_MOST_FIELD = 1 << 17
 _SHOWN = 40
 
 Choose = Callable[[Sequence[str]], Sequence[str]]
@@ -105,6 +106,8 @@ def _unquoted(field: str) -> str:
 
 
 def _csv_rows(name: str, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+    # Of the whole process: another library may have raised it.
+    csv.field_size_limit(_MOST_FIELD)
     reader = csv.reader(lines, strict=True)
     while True:
         first = reader.line_num + 1

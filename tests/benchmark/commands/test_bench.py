@@ -249,7 +249,7 @@ def test_table_names_the_models_where_there_are_several(make: Any) -> None:
 def test_help_imports_nothing_heavy() -> None:
     # What takes the time is counted, not the time: a busy machine must not fail the test.
     program = (
-        "import sys\nfrom typer.testing import CliRunner\nfrom pocketclip.benchmark import cli\n"
+        "import sys\nfrom typer.testing import CliRunner\nfrom pocketclip.benchmark.commands import bench as cli\n"
         "assert CliRunner().invoke(cli.bench_app(), ['--help']).exit_code == 0\n"
         "heavy = {'numpy', 'sqlalchemy', 'pydantic', 'jinja2', 'scipy', 'torch', 'onnxruntime'}\n"
         "heavy &= set(sys.modules)\n"

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-import pocketclip
 from pocketclip.benchmark.errors import ContestantError, FailedArtifactsError
 from pocketclip.benchmark.records.accuracy import AccuracyRecord
 from pocketclip.benchmark.store import open_store
+from pocketclip.cli import app
 from pocketclip.export import foreign
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.bundle.writing import BundleRequest, write_bundle
@@ -26,7 +26,7 @@ from .bundle.tiny_artifacts import LABELS, build_artifact, resign, swap_model
 
 
 def invoke(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(pocketclip.app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def failing(*arguments: str | Path) -> PocketClipError:

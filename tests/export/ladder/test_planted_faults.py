@@ -269,9 +269,9 @@ def halve_scale(folder: Path) -> None:
 
 
 def test_runtime_whose_optimisations_are_wrong(plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pocketclip.export.targets.onnx import OnnxTarget
+    from pocketclip.export import targets
 
-    sound = OnnxTarget.open
+    sound = targets._RuntimeRunner.open
 
     class Wrong:
         def __init__(self, session) -> None:
@@ -284,7 +284,7 @@ def test_runtime_whose_optimisations_are_wrong(plant, monkeypatch: pytest.Monkey
             self.session.close()
 
     planted = plant()
-    monkeypatch.setattr(OnnxTarget, "open", lambda *given, **options: Wrong(sound(*given, **options)))
+    monkeypatch.setattr(targets._RuntimeRunner, "open", lambda *given, **options: Wrong(sound(*given, **options)))
     divergence = failed(planted.verify(), RungName.ARTEFACT).divergence
     assert divergence.cause == "the runtime's optimisations"
     assert "dB when it runs without them" in str(divergence)

@@ -116,7 +116,7 @@ def test_a_profile_that_cannot_be_used_is_counted_and_the_pixels_stay() -> None:
 
 def test_commands_say_that_a_profile_was_not_used() -> None:
     program = (
-        "import typer; from pocketclip.models import command_line; app = command_line.new_app('x', 'x')\n"
+        "import typer; from pocketclip.models.terminal import command_line; app = command_line.new_app('x', 'x')\n"
         "@app.command()\n"
         "def go(): \n"
         "    from pathlib import Path\n"

@@ -16,7 +16,7 @@ from pocketclip.models.terminal import command_line
 # The signal comes inside `run`, before Typer looks for interrupts.
 _EARLY = """
 import os, sys
-from pocketclip.models import command_line
+from pocketclip.models.terminal import command_line
 class Early:
     def __call__(self):
         os.kill(os.getpid(), int(sys.argv[1]))
@@ -33,7 +33,7 @@ def test_an_early_signal_ends_with_its_code(number: signal.Signals, code: int) -
     assert ended.stderr == "interrupted; what was finished is kept\n"
 
 
-@pytest.mark.parametrize("module", ["pocketclip", "export", "benchmark"])
+@pytest.mark.parametrize("module", ["pocketclip", "pocketclip.export", "pocketclip.benchmark"])
 def test_version(module: str) -> None:
     ended = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -15,6 +15,7 @@ from torch import nn
 from pocketclip import models
 from pocketclip.models.errors import CheckpointError, ConfigError, UnknownModelError
 from pocketclip.models.registry import load_config, resolve_config
+from pocketclip.models.towers.open_clip_model import OpenClipModel
 
 ARCHITECTURE = {
     "embed_dim": 32,
@@ -146,7 +147,7 @@ def test_unknown_and_unsupported_architectures(config_file: Path) -> None:
 )
 def test_tinyclip_has_the_published_sizes(name: str, image_m: float, text_m: float) -> None:
     with torch.device("meta"):
-        model = models.open_clip_model.OpenClipModel(load_config(name))
+        model = OpenClipModel(load_config(name))
     embedding = model.clip.text.token_embedding.weight.numel()
     sizes = [sum(p.numel() for p in tower.parameters()) for tower in (model.clip.visual, model.clip.text)]
     # The paper's name counts the text tower without its embedding.
