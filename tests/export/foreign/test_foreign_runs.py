@@ -20,9 +20,8 @@ from pocketclip.export.errors import ModelRunError
 from pocketclip.export.precision import TargetName, Tower
 from pocketclip.models.errors import PocketClipError
 from pocketclip.models.reading_child import Bounds
-
-from .bundle.hostile_models import CRASHING_PTE, endless_onnx, greedy_onnx
-from .bundle.tiny_artifacts import LABELS, build_artifact, resign, swap_model
+from tests.export.bundle.hostile_models import CRASHING_PTE, endless_onnx, greedy_onnx
+from tests.export.bundle.tiny_artifacts import LABELS, build_artifact, resign, swap_model
 
 
 def invoke(*arguments: str | Path) -> Any:
