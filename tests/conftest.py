@@ -102,7 +102,8 @@ def nano_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, st
 
 def _export_nano(out: Path) -> dict[tuple[str, str, str], ExportResult]:
     from pocketclip.export.job import ExportJob
-    from pocketclip.export.jobs.workers import LOG_NAME, run_jobs
+    from pocketclip.export.jobs.log import LOG_NAME
+    from pocketclip.export.jobs.workers import run_jobs
     from pocketclip.export.precision import Tower
     from pocketclip.export.targets import TARGETS
     from pocketclip.models.registry import load_config

@@ -24,9 +24,10 @@ from pocketclip.export.inputs.calibration import CalibrationRequest
 from pocketclip.export.job import ExportJob
 from pocketclip.export.jobs import memory
 from pocketclip.export.jobs.fingerprint import inputs_sha256
+from pocketclip.export.jobs.log import LOG_NAME
 from pocketclip.export.jobs.planning import make_plan
 from pocketclip.export.jobs.unchanged import prepare
-from pocketclip.export.jobs.workers import LOG_NAME, run_jobs
+from pocketclip.export.jobs.workers import run_jobs
 from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
 from pocketclip.models import atomic
 from pocketclip.models.errors import PocketClipError
