@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pocketclip.benchmark.api.stores import shown_location
 from pocketclip.benchmark.errors import OptionError, StoreError
-from pocketclip.export.api import Artifact
+from pocketclip.export.api import Artifact, folders_of
 from pocketclip.models.progress import OnProgress, Progress, silent
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def bench(
     finished: list[BenchmarkRecord] = []
     unsaved: list[Path] = []
     with ExitStack() as held:
-        found = held.enter_context(measurable_artifacts(_paths(artifacts)))
+        found = held.enter_context(measurable_artifacts(folders_of(artifacts)))
         warn_of_artifacts(found)
         opened = open_device(device, table, say=lambda words: _LOG.info("%s", words), app=chosen.app)
         held.enter_context(lease(opened.lease_key, name=device, wait_seconds=chosen.wait))
@@ -133,11 +133,6 @@ def bench(
             fix=f"take them in with `pocketclip results import {files} --store ...`",
         )
     return finished
-
-
-def _paths(artifacts: Sequence[Artifact | str | Path] | Artifact | str | Path) -> list[Path]:
-    several = [artifacts] if isinstance(artifacts, Artifact | str | Path) else artifacts
-    return [each.folder if isinstance(each, Artifact) else Path(each) for each in several]
 
 
 def _plan(artifacts: Sequence[reading.Artifact], device: Device, options: BenchOptions) -> BenchmarkPlan:
@@ -198,7 +193,7 @@ class _Watch:
 
 
 def _kept(finished: int, wanted: int, unsaved: Sequence[Path], store: str) -> str:
-    return f"{finished - len(unsaved)} of {wanted} records are kept in {shown_location(str(store))}{_beside(unsaved)}"
+    return f"{finished - len(unsaved)} of {wanted} records are kept in {shown_location(store)}{_beside(unsaved)}"
 
 
 def _beside(unsaved: Sequence[Path]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.benchmark.errors import FailedArtifactsError, StoreError
-from pocketclip.export.api import Artifact
+from pocketclip.export.api import Artifact, folders_of
 from pocketclip.models.api import Model
 from pocketclip.models.progress import CountingWatch, OnProgress, silent
 
@@ -91,7 +91,7 @@ def evaluate(
     if isinstance(subject, Model):
         entries = model_entries(subject.choice, chosen.baseline, settings)
     else:
-        entries, own_templates = artifact_entries(_paths(subject), chosen.weights, chosen.baseline, settings)
+        entries, own_templates = artifact_entries(folders_of(subject), chosen.weights, chosen.baseline, settings)
         if own_templates is not None and chosen.templates is None:
             found = with_templates(found, dataset, own_templates)
     share = MAX_CORRUPT_SHARE if chosen.max_skipped is None else chosen.max_skipped
@@ -131,11 +131,6 @@ def evaluate(
     _log_left_out(finished)
     _raise_failures(evaluation.failures, len(entries))
     return finished
-
-
-def _paths(subject: Artifact | str | Path | Sequence[Artifact | str | Path]) -> list[Path]:
-    several = [subject] if isinstance(subject, Artifact | str | Path) else subject
-    return [each.folder if isinstance(each, Artifact) else Path(each) for each in several]
 
 
 def _log_left_out(finished: Sequence[AnyRecord]) -> None:

@@ -45,7 +45,7 @@ class RecordStore:
         for name in wanted:
             if name not in known:
                 raise OptionError(f"records cannot be filtered by {name!r}", fix=f"choose among: {choices(known)}")
-        return log_left_out(self._store.read(RecordFilter(**wanted)), self._where).records
+        return list(log_left_out(self._store.read(RecordFilter(**wanted)), self._where).records)
 
     def frame(self, **wanted: Any) -> pd.DataFrame:
         """The benchmark records that fit as a table, one row each: identity, status, median and peak memory.

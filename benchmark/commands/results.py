@@ -295,6 +295,6 @@ def _report(sources: list[str], found: Additions, store: str, skipped: Sequence[
 
 
 def _shown(store: str) -> str:
-    from pocketclip.benchmark.store.database import location_name
+    from pocketclip.benchmark.api.stores import shown_location
 
-    return location_name(store)
+    return shown_location(store)

@@ -141,6 +141,12 @@ def find_artifacts(*paths: str | Path) -> list[Artifact]:
     return [Artifact(each) for each in reading.find_artifacts(map(Path, paths))]
 
 
+def folders_of(artifacts: Artifact | str | Path | Sequence[Artifact | str | Path]) -> list[Path]:
+    """The folders of one or several artefacts; paths stay what they are."""
+    several = [artifacts] if isinstance(artifacts, Artifact | str | Path) else artifacts
+    return [each.folder if isinstance(each, Artifact) else Path(each) for each in several]
+
+
 def select_pair(artifacts: Sequence[Artifact]) -> tuple[Artifact, Artifact]:
     """The image and the text artefact to use together: exactly one of each, of one model.
 

@@ -74,12 +74,10 @@ def compare_command(
     from pocketclip.export.mixed.command import with_mixed
     from pocketclip.models.registry import build_model, choose_model
 
-    options = parse_calibration(calibration)
-    fresh = weights is None and not choose_model(model).trained
-    plan = functools.partial(make_plan, calibration=options, fresh_weights=fresh)
-    chosen = plan(model, [], weights, target, quantize, tower, out).jobs
-    uniform = chosen[0]
-    base = plan(model, [], weights, target, "fp32", tower, out).jobs[0]
+    # A model without trained weights is compared with fresh ones.
+    plan = functools.partial(make_plan, choose_model(model, (), weights), calibration=parse_calibration(calibration))
+    uniform = plan(target, quantize, tower, out).jobs[0]
+    base = plan(target, "fp32", tower, out).jobs[0]
     mixed = [with_mixed([uniform], str(parse_max_drop(text)), None, [])[0] for text in max_drop]
     built = build_model(uniform.config, uniform.weights)
     jobs = [base, uniform, *(replace(job, out=out) for job in mixed)]

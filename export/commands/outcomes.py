@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from pocketclip.export.artifact.lint_finding import LintFinding, Severity, errors_of
+from pocketclip.export.artifact.lint_finding import LintFinding, Severity
 from pocketclip.export.artifact.precision_plan import PrecisionPlan
 from pocketclip.export.jobs.memory import words
 from pocketclip.export.jobs.workers import Outcome
@@ -22,10 +22,7 @@ _PREDICTED = "int8-static with onnx, executorch and tflite"
 def failed(outcome: Outcome) -> bool:
     """Whether the artefact was not written, missed its parity budget, or has an error by a lint rule."""
     _, result = outcome
-    if isinstance(result, Exception):
-        return True
-    parity = result.manifest.parity
-    return parity is None or not parity.passed or bool(errors_of(result.manifest.lint))
+    return isinstance(result, Exception) or bool(result.failures)
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
@@ -39,12 +36,10 @@ def one_line(outcome: Outcome) -> str:
     job, result = outcome
     if isinstance(result, Exception):
         return f"failed   {job.label}: {result}"
+    if failed(outcome):
+        return f"failed   {job.label}: {'; '.join(result.failures)}"
     parity = result.manifest.parity
-    if parity is None or not parity.passed:
-        return f"failed   {job.label}: {'; '.join(parity.failures) if parity else 'no parity'}"
-    errors = errors_of(result.manifest.lint)
-    if errors:
-        return f"failed   {job.label}: {'; '.join(f'{error.code} {error.where}: {error.message}' for error in errors)}"
+    assert parity is not None
     hints = _lint_hints(result.manifest.lint)
     if result.unchanged:
         return f"unchanged {job.label}: cosine {parity.cosine_min:.6f} or more{hints}"
