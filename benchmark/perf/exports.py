@@ -63,20 +63,17 @@ def make_candidates(
     Raises:
         PocketClipError: the model, its weights or the calibration data cannot be used.
     """
+    # What runs faster does not depend on the weights: a model that has none gets fresh ones.
     plan = make_plan(
-        subject.model,
-        [],
-        subject.weights,
+        choose_model(subject.model, (), subject.weights),
         ",".join(targets),
         ",".join(COMPARED),
         subject.tower,
         subject.out,
         calibration=subject.calibration,
         isa=subject.isa,
-        # What runs faster does not depend on the weights.
-        fresh_weights=subject.weights is None and not choose_model(subject.model).trained,
     )
-    prepared = prepare(plan.jobs, force=False, note=say)
+    prepared = prepare(plan.jobs, force=False)
     failures: list[PocketClipError] = []
     with atomic.storage_errors(subject.out):
         subject.out.mkdir(parents=True, exist_ok=True)
@@ -91,8 +88,9 @@ def make_candidates(
     )
     for outcome in (*prepared.unchanged, *fresh):
         say(one_line(outcome))
-        if isinstance(outcome[1], PocketClipError):
-            failures.append(outcome[1])
+        result = outcome[1]
+        if isinstance(result, PocketClipError):
+            failures.append(result)
     candidates: list[Candidate] = []
     for target in targets:
         jobs = [job for job in plan.jobs if job.target is target]

@@ -11,11 +11,11 @@ import io
 import zipfile
 from pathlib import Path
 
-from pocketclip import export
 from pocketclip.benchmark import agent
+from pocketclip.export import runtimes
 
 _AGENT = Path(agent.__file__).parent
-_EXPORT = Path(export.__file__).parent
+_EXPORT = Path(runtimes.__file__).parent
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 

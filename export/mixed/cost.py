@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pocketclip.export.artifact.precision_plan import OWN, PredictedCost, covers
 from pocketclip.export.mixed.work import Op, Work
 from pocketclip.export.passes.tower_module import NORM_SCOPE
-from pocketclip.export.precision import InstructionSet, Precision, TargetName
+from pocketclip.export.precision import InstructionSet, TargetName
 from pocketclip.export.targets.float_ops import OpKind, float_ops
 
 Mask = NDArray[np.bool_]
@@ -134,15 +134,6 @@ class CostGraph:
     def nothing(self) -> Mask:
         """No op in float but those that always are."""
         return np.zeros(len(self.ops), bool)
-
-
-def factors_for(target: TargetName, precision: Precision) -> dict[InstructionSet, Factors]:
-    """What is known of a target at a precision, by processor; nothing where no files of it were measured."""
-    from pocketclip.export.mixed.cost_factors import FACTORS
-
-    if precision is not Precision.INT8_STATIC:
-        return {}
-    return {isa: factors for (name, isa), factors in FACTORS.items() if name is target}
 
 
 def predicted(

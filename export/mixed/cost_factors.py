@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pocketclip.export.mixed.cost import Factors
 from pocketclip.export.mixed.work import Work
-from pocketclip.export.precision import InstructionSet, TargetName
+from pocketclip.export.precision import InstructionSet, Precision, TargetName
 
 FACTORS: dict[tuple[TargetName, InstructionSet], Factors] = {
     # 11 files; files left out of the fit are predicted to within 2.5% (median), 15% (worst).
@@ -206,3 +206,10 @@ FACTORS: dict[tuple[TargetName, InstructionSet], Factors] = {
         op=91.63,
     ),
 }
+
+
+def factors_for(target: TargetName, precision: Precision) -> dict[InstructionSet, Factors]:
+    """What is known of a target at a precision, by processor; nothing where no files of it were measured."""
+    if precision is not Precision.INT8_STATIC:
+        return {}
+    return {isa: factors for (name, isa), factors in FACTORS.items() if name is target}

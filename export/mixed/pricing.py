@@ -9,7 +9,8 @@ import numpy as np
 
 from pocketclip.export.artifact.precision_plan import KeptPrecision, PrecisionPlan, PredictedCost
 from pocketclip.export.job import ExportJob
-from pocketclip.export.mixed.cost import CostGraph, Factors, factors_for, predicted
+from pocketclip.export.mixed.cost import CostGraph, Factors, predicted
+from pocketclip.export.mixed.cost_factors import factors_for
 from pocketclip.export.mixed.search import Cost, Kept
 from pocketclip.export.mixed.work import work_of
 from pocketclip.export.precision import InstructionSet

@@ -11,7 +11,8 @@ from pocketclip.benchmark.precision_costs import measuring
 from pocketclip.benchmark.precision_costs.fitting import fit, rough_factors
 from pocketclip.benchmark.precision_costs.measuring import read_measurements
 from pocketclip.benchmark.precision_costs.subjects import make_subject, random_plans
-from pocketclip.export.mixed.cost import CostGraph, Factors, factors_for
+from pocketclip.export.mixed.cost import CostGraph, Factors
+from pocketclip.export.mixed.cost_factors import factors_for
 from pocketclip.export.mixed.units import collapsed
 from pocketclip.export.mixed.work import Work, work_of
 from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower

@@ -16,7 +16,8 @@ from pocketclip.export.artifact.precision_plan import (
     planned,
 )
 from pocketclip.export.commands.outcomes import cost_lines
-from pocketclip.export.mixed.cost import CostGraph, Factors, factors_for, predicted
+from pocketclip.export.mixed.cost import CostGraph, Factors, predicted
+from pocketclip.export.mixed.cost_factors import factors_for
 from pocketclip.export.mixed.work import MULTIPLYING, Op, Work, work_of
 from pocketclip.export.passes.tower_module import example_input, tower_module
 from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
