@@ -166,7 +166,7 @@ def test_interrupted_export_keeps_finished_artefacts_whole(tmp_path: Path) -> No
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in stderr
-    assert "what was finished is kept" in stderr
+    assert "finished work is kept" in stderr
     time.sleep(2)  # workers unwind after their parent
     from pocketclip.export.artifact.reading import find_artifacts
 

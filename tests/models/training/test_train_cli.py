@@ -26,7 +26,7 @@ SMALL = ("--data", "scenes:32", "--batch-size", "8", "--validation-samples", "8"
         (["--model", "resnet"], "no model 'resnet'; known are: pocketclip_nano"),
         (["--data", "photos"], "'photos' is no data reference; the forms are: scenes"),
         (["--recipe", "distillation"], "needs a teacher model; name one with --teacher"),
-        (["--teacher-dims", "768,many"], "takes whole numbers with commas"),
+        (["--teacher-dims", "768,many"], "takes comma-separated whole numbers"),
         (["--set", "image.stages.9.depth=1"], "has the places 0 to 3"),
     ],
 )
