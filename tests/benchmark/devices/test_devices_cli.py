@@ -26,8 +26,8 @@ def test_what_is_known_is_listed(pocketclip: Run) -> None:
     ("arguments", "code", "words"),
     [
         (("devices", "doctor", "toaster"), 2, "there is no device 'toaster'; `pocketclip devices` lists all"),
-        (("devices", "doctor", "iphone15"), 1, "2 of its preconditions are not met"),
-        (("devices", "start", "pixel7"), 2, "pixel7 is no emulated phone"),
+        (("devices", "doctor", "iphone15"), 1, "does not meet 2 of its preconditions"),
+        (("devices", "start", "pixel7"), 2, "pixel7 is not an emulated phone"),
         (("devices", "--devices", "/no/table.toml"), 2, "cannot read the table of devices /no/table.toml"),
         (("devices", "start", "emulator-arm64"), 2, "emulated phone"),
         # What is written wrong is told before anybody looks for a phone.

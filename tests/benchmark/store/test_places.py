@@ -77,7 +77,7 @@ def test_a_colleagues_store_is_read(read_only: ReadOnly, tmp_path: Path) -> None
     reported = CliRunner().invoke(app, ["--store", str(store), "--out", str(page)])
     assert reported.exit_code == 0 and "pocketclip_nano" in page.read_text()
     own = tmp_path / "own.sqlite"
-    assert "15 added, 0 already there" in results("merge", store, "--store", own).stderr
+    assert "15 added, 0 already stored" in results("merge", store, "--store", own).stderr
     assert store.read_bytes() == before and [path.name for path in store.parent.iterdir()] == ["store.sqlite"]
 
 
