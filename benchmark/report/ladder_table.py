@@ -59,7 +59,7 @@ def ladder_table(selection: ModelSelection, ladders: Sequence[LadderReport]) -> 
         f"{selection.model}: the lowest cosine to eager PyTorch on each rung",
         (text_column("Artefact"), *(Column(rung[:1].upper() + rung[1:]) for rung in _RUNGS), text_column("CLIP gates")),
         tuple(rows),
-        "Each rung is a form of the tower, made from the previous one. The ladder stops at the first rung that fails. A "
+        "Each rung is a form of the tower, made from the previous one. The ladder stops at the first failing rung. A "
         "dash is a rung that this artefact does not have. From the verify command.",
     )
 
