@@ -116,7 +116,7 @@ def load_model(
     """
     if fresh_weights and weights is not None:
         raise UntrainedError(
-            "fresh_weights and weights exclude each other", fix="leave one of them out", code="weights-given-twice"
+            "fresh_weights and weights cannot be used together", fix="leave one of them out", code="weights-given-twice"
         )
     pairs = [f"{path}={value}" for path, value in changes.items()] if isinstance(changes, Mapping) else list(changes)
     given = FRESH_WEIGHTS if fresh_weights else None if weights is None else str(weights)
@@ -124,7 +124,7 @@ def load_model(
     if not choice.trained and not fresh_weights:
         raise UntrainedError(
             f"{choice.config.name} has no trained weights: {choice.untrained}",
-            fix="give weights, or ask for fresh ones to measure latency and size (fresh_weights, --fresh-weights)",
+            fix="give weights, or use fresh weights to measure latency and size (fresh_weights, --fresh-weights)",
             code="untrained",
         )
     for caution in choice.cautions:

@@ -53,7 +53,7 @@ def read_rows(path: Path, choose: Choose) -> list[Row]:
     except OSError as error:
         raise DatasetError(f"cannot read {name}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{name} is no readable table in UTF-8: {error}", fix="save it as UTF-8") from error
+        raise DatasetError(f"{name} is not a readable UTF-8 table: {error}", fix="save it as UTF-8") from error
 
 
 def _chosen(path: Path, stream: TextIO, choose: Choose) -> Iterator[Row]:
@@ -85,7 +85,7 @@ def _lines(name: str, stream: TextIO) -> Iterator[str]:
     while line := stream.readline(_MOST_LINE + 1):
         number += 1
         if len(line) > _MOST_LINE:
-            raise DatasetError(f"{name}, line {number}: it has more than {_MOST_LINE} characters; this is no table")
+            raise DatasetError(f"{name}, line {number}: it has more than {_MOST_LINE} characters; this is not a table")
         if "\0" in line:
             raise DatasetError(f"{name}, line {number}: it holds a zero character", fix="save the table as UTF-8")
         yield line

@@ -65,7 +65,7 @@ def mean_interval(values: Sequence[float]) -> MeanInterval:
     from scipy.stats import t
 
     if len(values) < 2:
-        raise ValueError(f"an interval over runs needs at least two of them, got {len(values)}")
+        raise ValueError(f"an interval over runs needs at least two runs, got {len(values)}")
     mean = math.fsum(values) / len(values)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
     spread = float(t.ppf(0.975, len(values) - 1)) * deviation / math.sqrt(len(values))

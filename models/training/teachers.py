@@ -143,7 +143,7 @@ def _slices(rows: Tensor, dims: tuple[int, ...]) -> list[Tensor]:
     if rows.shape[-1] != sum(dims):
         raise ConfigError(
             f"the stored embeddings have {rows.shape[-1]} columns, the teachers' widths {dims} sum to {sum(dims)}",
-            fix="give the right ones with --teacher-dims",
+            fix="give the right widths with --teacher-dims",
         )
     return [functional.normalize(each, dim=-1) for each in rows.float().split(dims, dim=-1)]
 

@@ -154,5 +154,5 @@ def test_positions_of_another_grid_stay_fresh(tmp_path: Path) -> None:
 
 def test_ours_and_open_clips_do_not_mix(tmp_path: Path) -> None:
     other = open_clip_model(tmp_path, "other", width=32, layers=1)
-    with pytest.raises(CheckpointError, match="models of one kind"):
+    with pytest.raises(CheckpointError, match="weights can be inherited only"):
         inherit_weights(models.create_model(NANO), other)

@@ -64,7 +64,7 @@ def test_export_without_weights_names_the_option(tmp_path: Path, monkeypatch: An
 
 def test_weights_and_fresh_weights_exclude_each_other(tmp_path: Path) -> None:
     result = export("pocketclip_nano", tmp_path / "out", "--fresh-weights", "--weights", tmp_path / "x.safetensors")
-    assert isinstance(result.exception, UntrainedError) and "exclude each other" in str(result.exception)
+    assert isinstance(result.exception, UntrainedError) and "cannot be used together" in str(result.exception)
 
 
 @pytest.mark.slow

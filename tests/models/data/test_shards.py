@@ -75,7 +75,7 @@ def test_foreign_files(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.tar"
     path.write_bytes(content)
     assert index_shard(path).samples == ()
-    assert "no readable tar file" in (index_shard(path).fault or "")
+    assert "not a readable tar file" in (index_shard(path).fault or "")
 
 
 def test_file_that_shrank(shard: Path) -> None:

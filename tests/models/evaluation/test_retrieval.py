@@ -161,8 +161,8 @@ def test_tables(tmp_path: Path) -> None:
     assert (len(drawn.paths), drawn.split) == (1, "all, 1 drawn with seed 3")
     assert drawn.sha256 != read_pairs(path).sha256
     for content, message in (
-        ("", r"no column of the image \(found: nothing\)"),
-        ("image,words\n0.png,x\n", r"no column of the caption \(found: image, words\); .* caption, title, text"),
+        ("", r"no column for the image \(found: nothing\)"),
+        ("image,words\n0.png,x\n", r"no column for the caption \(found: image, words\); .* caption, title, text"),
         ("image,caption\n", "holds no pair"),
         ("image,caption\n0.png,\n", "line 2: the caption is empty"),
         ("image,caption\n0.png\n", "line 2: 1 columns, the header has 2"),

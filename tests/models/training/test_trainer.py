@@ -184,8 +184,8 @@ def test_diverged_loss_stops_the_run(tmp_path: Path) -> None:
         ({"ema_decay": 1.0}, "ema_decay must lie"),
         ({"crop_scale": (0.9, 0.5)}, "crop_scale must be"),
         ({"recipe": Recipe.DISTILLATION}, "needs a teacher model"),
-        ({"recipe": Recipe.AFFINITY, "teachers": ("a", "b")}, "mimics one teacher, got 2"),
-        ({"teachers": ("pocketclip_nano",)}, "runs no teacher"),
+        ({"recipe": Recipe.AFFINITY, "teachers": ("a", "b")}, "takes one teacher, got 2"),
+        ({"teachers": ("pocketclip_nano",)}, "does not run a teacher"),
         ({"distillation_weight": 0.5}, "no distillation term"),
     ],
 )
