@@ -68,7 +68,7 @@ def export(
         TargetUnavailableError, UnsupportedPrecisionError, CalibrationError, ConversionError: nothing was written.
     """
     if tower not in ("image", "text"):
-        raise UnknownTargetError(f"tower is image or text, got {tower!r}", fix="export_all exports both")
+        raise UnknownTargetError(f"tower must be image or text, got {tower!r}", fix="export_all exports both")
     chosen = replace(options or ExportOptions(), calibration=calibration)
     plan = plan_export(model, target=str(target), precision=str(precision), tower=str(tower), out=out, options=chosen)
     if len(plan.jobs) != 1:
@@ -166,7 +166,9 @@ def plan_export(
         from pocketclip.export.mixed.keep import with_kept
 
         if chosen.max_drop is not None or chosen.plans:
-            raise PlanError("--keep-float, --max-drop and --plan each say what stays finer", fix="give one of them")
+            raise PlanError(
+                "--keep-float, --max-drop and --plan each select modules for higher precision", fix="give one of them"
+            )
         plan = replace(plan, jobs=with_kept(plan.jobs, chosen.keep_float))
     return plan
 

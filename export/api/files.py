@@ -76,7 +76,7 @@ def lint_all(
     if isinstance(subject, Artifact):
         return _without(ignored, _lint_files(summary_of_artifact, [_named(subject.files)]))
     if not str(subject):
-        raise LintRuleError("name a model, an artefact or a model file; --list shows the rules")
+        raise LintRuleError("give a model, an artefact or a model file; --list shows the rules")
     path = Path(subject)
     on_disk = is_model_file(path) or (path.is_dir() and str(subject) not in MODELS and not is_run_folder(path))
     if on_disk and (changes or weights):
@@ -157,15 +157,15 @@ def _core_ml_model(path: Path) -> tuple[Path, bool]:
     from pocketclip.export.precision import TargetName
 
     if not path.exists():
-        raise ArtifactNotFoundError(f"{path} does not exist", fix="name a .mlpackage, or the folder of an artefact")
+        raise ArtifactNotFoundError(f"{path} does not exist", fix="give an .mlpackage or an artefact's folder")
     if path.suffix == ".mlpackage" or (path.suffix == ".pte" and path.is_file()):
         return path, False
     if path.suffix in READERS:
         raise ArtifactError(
-            f"{path} is no Core ML package, and only those can be inspected", fix="try `pocketclip lint`"
+            f"{path} is not a Core ML package; only Core ML can be inspected", fix="try `pocketclip lint`"
         )
     if not (path / MANIFEST_NAME).is_file():
-        raise ArtifactError(f"{path} is no .mlpackage folder, and holds no artefact", fix="name one of them")
+        raise ArtifactError(f"{path} is not an .mlpackage folder and holds no artefact", fix="name one of them")
     artifact = load_artifact(path)
     if artifact.manifest.target not in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
         raise ArtifactError(

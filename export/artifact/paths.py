@@ -51,7 +51,7 @@ def check_no_links(folder: Path, paths: Iterable[str], *, error: type[PocketClip
         place = folder
         for part in path.split("/"):
             if part in ("", ".", ".."):
-                raise error(f"{printable_path(folder)}: the path {path!r} leaves the folder; do not use it")
+                raise error(f"{printable_path(folder)}: the path {path!r} points outside the folder; do not use it")
             place = place / part
             if place.is_symlink():
-                raise error(f"{printable_path(place)} is a link; copy the folder with the files themselves")
+                raise error(f"{printable_path(place)} is a link; copy the folder with real files instead of links")

@@ -149,7 +149,7 @@ def finer_than(base: Precision) -> KeptPrecision:
     """
     if not base.quantized:
         raise PlanError(
-            f"{base} keeps every module in floating point: a mixed precision needs a quantised one, such as "
+            f"{base} keeps every module in floating point; mixed precision needs a quantised base, such as "
             f"{Precision.INT8_STATIC}"
         )
     return KeptPrecision.INT8 if base.traits.weight_bits == 4 else KeptPrecision.FLOAT
@@ -189,7 +189,9 @@ def _check(plan: PrecisionPlan) -> None:
                 f"module {entry.path!r} has granularity {entry.granularity}; precision {entry.precision} has {wanted}"
             )
         if entry.precision is KeptPrecision.INT8 and plan.base.traits.weight_bits != 4:
-            raise PlanError(f"module {entry.path!r} keeps int8, which is no finer than {plan.base}", fix="write float")
+            raise PlanError(
+                f"module {entry.path!r} keeps int8, which is not a higher precision than {plan.base}", fix="write float"
+            )
         for other in seen:
             if covers([other], entry.path.removesuffix(OWN)) or covers([entry.path], other.removesuffix(OWN)):
                 raise PlanError(f"modules {other!r} and {entry.path!r} overlap", fix="name one of them")
@@ -200,7 +202,7 @@ def require_model(plan: PrecisionPlan, model: str) -> None:
     """Raises `PlanError` where a plan was made for a model of another name."""
     if plan.model != model:
         raise PlanError(
-            f"the plan is for {plan.model}, not for {model}", fix="export that model, or make a plan for this"
+            f"the plan is for {plan.model}, not for {model}", fix="export that model, or create a plan for this one"
         )
 
 

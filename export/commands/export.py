@@ -133,7 +133,7 @@ def export_command(
     from pocketclip.models.errors import choices
 
     if not target:
-        raise UnknownTargetError(f"name a --target: {choices(TargetName)}, or all")
+        raise UnknownTargetError(f"give a --target: {choices(TargetName)}, or all")
     chosen = load_model(model, changes=changes or [], weights=weights, fresh_weights=fresh_weights)
     options = api.ExportOptions(
         calibration=calibration,

@@ -74,7 +74,7 @@ def test_bench_writes_records_and_a_table(build_artifact: BuildArtifact, tmp_pat
             ("--device", "toaster", "--artifact", "x"),
             "error: there is no device 'toaster'; `pocketclip devices` lists all",
         ),
-        (("--artifact", "no/such/folder"), "error: no/such/folder does not exist; name an artefact"),
+        (("--artifact", "no/such/folder"), "error: no/such/folder does not exist; give an artefact"),
     ],
 )
 def test_bad_requests_end_with_2_and_one_line(arguments: tuple[str, ...], message: str) -> None:

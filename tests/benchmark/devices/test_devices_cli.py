@@ -31,9 +31,9 @@ def test_what_is_known_is_listed(pocketclip: Run) -> None:
         (("devices", "--devices", "/no/table.toml"), 2, "cannot read the table of devices /no/table.toml"),
         (("devices", "start", "emulator-arm64"), 2, "emulated phone"),
         # What is written wrong is told before anybody looks for a phone.
-        (("bench", "--device", "iphone15", "--artifact", "x"), 2, "x does not exist; name an artefact's folder"),
+        (("bench", "--device", "iphone15", "--artifact", "x"), 2, "x does not exist; give an artefact's folder"),
         (("bench", "--device", "pixel", "--artifact", "x"), 2, "did you mean pixel"),
-        (("bench", "--artifact", __file__), 2, "is a file; name the folder of an artefact"),
+        (("bench", "--artifact", __file__), 2, "is a file; give an artefact's folder"),
     ],
 )
 def test_bad_requests_end_with_one_line(

@@ -38,7 +38,7 @@ def test_foreign_package_with_an_op_that_we_lack(pocketclip, tmp_path: Path) -> 
 
 
 def test_what_is_no_package(pocketclip, error_line, tmp_path: Path) -> None:
-    for path, complaint in ((tmp_path / "none.mlpackage", "does not exist"), (tmp_path, "no .mlpackage folder")):
+    for path, complaint in ((tmp_path / "none.mlpackage", "does not exist"), (tmp_path, "not an .mlpackage folder")):
         result = pocketclip("inspect", path)
         assert result.returncode == 2
         assert complaint in error_line(result)

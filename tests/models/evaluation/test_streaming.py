@@ -271,7 +271,7 @@ def test_text_embeddings_are_cached_and_checked(tmp_path: Path) -> None:
         np.testing.assert_array_equal(embed(encoder), first)
     assert encoder.texts == 10
     assert len(complaints) == 4
-    assert all("are damaged" in complaint and "made anew" in complaint for complaint in complaints)
+    assert all("are damaged" in complaint and "computed again" in complaint for complaint in complaints)
     np.testing.assert_array_equal(embed(encoder), first)
     assert encoder.texts == 10
     # Another model, and the same model with other prompts, are not mixed up.
