@@ -130,7 +130,7 @@ def bench(
         raise StoreError(
             f"{len(unsaved)} of {len(finished)} records could not be stored in {shown_location(str(store))}"
             + _beside(unsaved),
-            fix=f"take them in with `pocketclip results import {files} --store ...`",
+            fix=f"add them with `pocketclip results import {files} --store ...`",
         )
     return finished
 
@@ -202,4 +202,4 @@ def _kept(finished: int, wanted: int, unsaved: Sequence[Path], store: str) -> st
 
 
 def _beside(unsaved: Sequence[Path]) -> str:
-    return f"; {len(unsaved)} are in files of their own, the first: {unsaved[0]}" if unsaved else ""
+    return f"; {len(unsaved)} are in separate files, the first: {unsaved[0]}" if unsaved else ""

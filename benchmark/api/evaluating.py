@@ -115,10 +115,10 @@ def evaluate(
                 finished.append(record)
                 on_record(record)
         except KeyboardInterrupt:
-            _LOG.info("interrupted; the same command with --resume goes on from here")
+            _LOG.info("interrupted; to continue, run the same command with --resume")
             raise
         except StoreError:
-            _LOG.warning("every prediction is kept; the same command with --resume judges nothing again")
+            _LOG.warning("every prediction is kept; the same command with --resume continues from here")
             raise
         finally:
             evaluation.close()
@@ -145,7 +145,7 @@ def _log_left_out(finished: Sequence[AnyRecord]) -> None:
         _LOG.info("note: %s", ignored_words(profiled.ignored_profiles, profiled.first_ignored_profile))
     if lacking := next((record for record in finished if record.skipped), None):
         _LOG.warning(
-            "%d unreadable samples were left out (first: %s); the record names all",
+            "%d unreadable samples were skipped (first: %s); the record names all",
             len(lacking.skipped),
             lacking.skipped[0],
         )
@@ -160,10 +160,10 @@ def _raise_failures(failures: Sequence[ContestantError], asked: int) -> None:
     """
     if not failures:
         return
-    kept = "what is done is kept: the same command with --resume judges it no second time"
+    kept = "finished work is kept; the same command with --resume continues from here"
     if asked == 1 and len(failures) == 1:
         raise failures[0]
-    raise FailedArtifactsError(f"{len(failures)} could not be judged, the first: {failures[0]}; {kept}")
+    raise FailedArtifactsError(f"{len(failures)} could not be evaluated, the first: {failures[0]}; {kept}")
 
 
 def _beside(store: str) -> Path:

@@ -39,7 +39,7 @@ def report(
     from pocketclip.models.errors import choices
 
     if form not in tuple(ReportFormat):
-        raise OptionError(f"a report has no form {form!r}", fix=f"choose among: {choices(ReportFormat)}")
+        raise OptionError(f"a report has no format {form!r}", fix=f"choose among: {choices(ReportFormat)}")
     found_ladders = [found for path in ladders for found in read_ladders(Path(path))]
     found = read_store(store)
     material = Material(

@@ -66,7 +66,7 @@ def future_words(records: Sequence[Record]) -> str | None:
         return None
     return (
         f"{len(found)} of {len(records)} records are dated in the future, the first: record {found[0].record_id}, "
-        f"{found[0].created_at}; their machine's clock was wrong: they count as the oldest"
+        f"{found[0].created_at}; their computer's clock was wrong, so they count as the oldest"
     )
 
 

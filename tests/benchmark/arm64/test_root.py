@@ -76,7 +76,7 @@ def test_other_systems_are_told(monkeypatch: pytest.MonkeyPatch, suitable_host: 
     root.check_host()
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
     monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(EmulatorError, match="Linux on x86-64, this is darwin on arm64"):
+    with pytest.raises(EmulatorError, match="Linux on x86-64; this is darwin on arm64"):
         root.check_host()
 
 

@@ -126,7 +126,7 @@ def test_busy_records_are_named_and_compared_where_it_is_asked_for(
     # A gate says so too, in both ways.
     refused = pocketclip("compare", "--baseline", "new", "--candidate", "old", "--store", store)
     assert refused.returncode == 2
-    assert "may not be ranked" in error_line(refused) and new.record_id[:8] in error_line(refused)
+    assert "is invalid: " in error_line(refused) and new.record_id[:8] in error_line(refused)
     gate = ("compare", "--baseline", "new", "--candidate", "old", "--allow-invalid", "--store", store)
     found = pocketclip(*gate)
     assert found.returncode == 3
@@ -147,7 +147,7 @@ def test_what_is_left_out_beside_sound_records_is_counted(pocketclip: Run, store
             records.append(busy(record(make, 3.0, seed, tag, device=device)))
     found = pocketclip("compare", "--baseline", "1.0", "--store", store)
     assert found.returncode == 0, found.stderr
-    assert "2 records may not be ranked and were left out" in found.stderr and "busy" in found.stderr
+    assert "2 records are invalid and skipped" in found.stderr and "busy" in found.stderr
 
 
 def test_counted_instructions_are_fewer_or_more(pocketclip: Run, store: Path, make: Any, error_line: Run) -> None:
@@ -173,8 +173,8 @@ def test_counted_instructions_are_fewer_or_more(pocketclip: Run, store: Path, ma
         (["one"], "either two records"),
         (["one", "two", "--baseline", "1.0"], "either two records"),
         (["nothing", "none"], "there is no record of 'nothing'"),
-        (["--baseline", "0.9"], "no record that may be ranked has the tag '0.9'"),
-        (["--baseline", "1.0", "--candidate", "3.0"], "nothing was measured like what has the tag '1.0'"),
+        (["--baseline", "0.9"], "no valid record has the tag '0.9'"),
+        (["--baseline", "1.0", "--candidate", "3.0"], "no record matches those with the tag '1.0'"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -40,7 +40,7 @@ def test_settings_that_only_time_needs_are_refused(absent: EmulatedDevice) -> No
 
 
 def test_a_phone_that_was_never_made(absent: EmulatedDevice) -> None:
-    with pytest.raises(EmulatorError, match="make it with `pocketclip devices create emulator-arm64`"):
+    with pytest.raises(EmulatorError, match="create it with `pocketclip devices create emulator-arm64`"):
         absent.check()
     assert absent.phone.running() is None
     assert absent.phone.stop() is False

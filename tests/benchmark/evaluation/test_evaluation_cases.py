@@ -178,7 +178,7 @@ def test_captions_that_begin_with_a_quotation_mark(evaluate: Evaluate, table: st
     assert pairs[2].caption == '"no parking sign beside a green square'
     record = evaluate("--dataset", f"retrieval:{path}")
     assert (record.images, record.captions) == (24, 24)
-    assert "belong to several images each; any of these counts as right" in evaluate.stderr  # type: ignore[attr-defined]
+    assert "belong to several images each; any of these images is correct" in evaluate.stderr  # type: ignore[attr-defined]
 
 
 def test_training_says_and_records_what_it_leaves_out(train: Callable[..., str], tmp_path: Path) -> None:

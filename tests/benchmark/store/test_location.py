@@ -46,7 +46,7 @@ def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
 def test_file_in_place_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(StoreError, match="cannot make the folder"),
+        pytest.raises(StoreError, match="cannot create the folder"),
         open_store(str(tmp_path / "file" / "s.sqlite")),
     ):
         pass

@@ -147,7 +147,9 @@ def test_a_store_that_another_program_holds(tmp_path: Path, make: Any, monkeypat
         assert time.monotonic() - started < 10
         if Path("/proc/locks").exists() and lock_holders(Path(location)):
             assert f"process {holder.pid} (python" in str(caught.value)
-        assert "close it there or wait for its end" in str(caught.value) and "disk has room" not in str(caught.value)
+        assert "close the other program or wait for it" in str(caught.value) and "disk has space" not in str(
+            caught.value
+        )
         holder.stdin.close()
     with open_store(location) as store:
         assert store.records() == [record]

@@ -163,7 +163,7 @@ def test_eval_of_a_model_without_weights_says_so(tmp_path: Path) -> None:
     run = run_folder(tmp_path / "run", finished=False)
     result = invoke("eval", "--model", run / MODEL_FILE, "--count", "24", "--store", tmp_path / "s.sqlite")
     assert result.exit_code == 0, result.output
-    assert "warning: random weights are judged" in result.stderr and "mine (untrained)" in result.stdout
+    assert "warning: evaluating random weights" in result.stderr and "mine (untrained)" in result.stdout
     with open_store(str(tmp_path / "s.sqlite")) as store:
         (record,) = store.records()
     assert record.weights.trained is False  # type: ignore[union-attr]

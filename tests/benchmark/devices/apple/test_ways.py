@@ -106,7 +106,7 @@ def test_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (built / "Clip").write_text("code")
     assert IPhonePackage(built).sha256 != before
     (built / "Info.plist").write_bytes(b"no plist")
-    with pytest.raises(AppMissingError, match="is no iPhone app"):
+    with pytest.raises(AppMissingError, match="is not an iPhone app"):
         find_package(built)
 
 
