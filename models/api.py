@@ -116,7 +116,7 @@ def load_model(
     """
     if fresh_weights and weights is not None:
         raise UntrainedError(
-            "fresh_weights and weights cannot be used together", fix="leave one of them out", code="weights-given-twice"
+            "fresh_weights and weights cannot be used together", fix="omit one of them", code="weights-given-twice"
         )
     pairs = [f"{path}={value}" for path, value in changes.items()] if isinstance(changes, Mapping) else list(changes)
     given = FRESH_WEIGHTS if fresh_weights else None if weights is None else str(weights)

@@ -201,7 +201,7 @@ def _keep_to_cores(cores: Optional[list]) -> None:
     try:
         machine.keep_to_cores(cores)
     except (OSError, ValueError) as error:
-        raise JobFailure("bad-job", f"cannot keep to the cores {cores}: {worded(error)}") from error
+        raise JobFailure("bad-job", f"cannot bind to the cores {cores}: {worded(error)}") from error
 
 
 def check_job(job: dict, wanted: Sequence[str]) -> None:

@@ -53,7 +53,7 @@ def find_adb_device(entry: DeviceEntry, listed: list[AdbDevice]) -> AdbDevice:
         serials = ", ".join(each.serial for each in fitting)
         raise AmbiguousDeviceError(
             f"several attached devices match {entry.name}: {serials}",
-            fix=(f'name one in your device table: [{entry.name}] with match = {{ serial = "{fitting[0].serial}" }}'),
+            fix=(f'choose one in your device table: [{entry.name}] with match = {{ serial = "{fitting[0].serial}" }}'),
         )
     (found,) = fitting
     if found.state in ("unauthorized", "authorizing", "no permissions"):

@@ -37,7 +37,7 @@ def find_phone(entry: DeviceEntry, listed: list[ListedPhone], way: WayName) -> L
         numbers = ", ".join(phone.udid for phone in there)
         raise AmbiguousDeviceError(
             f"several attached devices match {entry.name}: {numbers}",
-            fix=(f'name one in your device table: [{entry.name}] with match = {{ udid = "{there[0].udid}" }}'),
+            fix=(f'choose one in your device table: [{entry.name}] with match = {{ udid = "{there[0].udid}" }}'),
         )
     (found,) = there
     if found.paired is False:

@@ -122,7 +122,7 @@ def _tell_alone(alone: Sequence[Artifact], *, nothing_else: bool) -> None:
         raise ArtifactNotFoundError(
             f"{words}, and there is no pair to evaluate", fix="export it with --tower both, or give --artifact twice"
         )
-    _LOG.info(f"note: {words} and {'is' if len(alone) == 1 else 'are'} left out")
+    _LOG.info(f"note: {words} and {'is' if len(alone) == 1 else 'are'} skipped")
 
 
 def with_templates(

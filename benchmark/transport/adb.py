@@ -31,7 +31,7 @@ _FAULTS: tuple[Fault, ...] = (
     ("still authorizing", DeviceUnauthorizedError, "unlock it and allow USB debugging for this computer"),
     ("device offline", DeviceOfflineError, "unplug it and plug it in again, or run `adb reconnect`"),
     ("device still connecting", DeviceOfflineError, "wait a moment and run it again"),
-    ("more than one", AmbiguousDeviceError, "name one with its serial in your device table"),
+    ("more than one", AmbiguousDeviceError, "set its serial in your device table"),
     ("no devices/emulators found", DeviceNotFoundError, "plug the device in and turn USB debugging on"),
     ("cannot connect to daemon", DeviceOfflineError, "start adb's server with `adb start-server`"),
     ("failed to check server version", DeviceOfflineError, "start adb's server with `adb start-server`"),

@@ -164,7 +164,7 @@ class ShellTransport(ABC):
         if described.size_bytes > MOST_WRITTEN_BYTES:
             raise OutputLimitError(
                 f"{remote} on {self.label} has {described.size_bytes} bytes, at most {MOST_WRITTEN_BYTES} are allowed",
-                fix="see what it is",
+                fix="check that file",
             )
         partial = local.with_name(f"{local.name}.partial")
         try:

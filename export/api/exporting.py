@@ -74,7 +74,7 @@ def export(
     if len(plan.jobs) != 1:
         raise UnknownTargetError(
             f"export writes one artefact, {target!r} and {precision!r} name {len(plan.jobs)}",
-            fix="name one target and one precision, or call export_all",
+            fix="give one target and one precision, or call export_all",
         )
     ((job, result),) = run_export(plan, force=force)
     if isinstance(result, Exception):

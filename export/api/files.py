@@ -165,7 +165,7 @@ def _core_ml_model(path: Path) -> tuple[Path, bool]:
             f"{path} is not a Core ML package; only Core ML can be inspected", fix="try `pocketclip lint`"
         )
     if not (path / MANIFEST_NAME).is_file():
-        raise ArtifactError(f"{path} is not an .mlpackage folder and holds no artefact", fix="name one of them")
+        raise ArtifactError(f"{path} is not an .mlpackage folder and holds no artefact", fix="give one of them")
     artifact = load_artifact(path)
     if artifact.manifest.target not in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
         raise ArtifactError(

@@ -28,7 +28,7 @@ def check_listing(paths: Iterable[str], own_name: str, source: Path, *, error: t
         if other is None:
             seen[path.lower()] = path
         elif other == path:
-            raise error(f"{name} lists {'itself' if path == own_name else f'a file twice: {path!r}'}; make it again")
+            raise error(f"{name} lists {'itself' if path == own_name else f'a file twice: {path!r}'}; create it again")
         else:
             raise error(f"{name} names {other!r} and {path!r}: the same file on some systems; do not use it")
     for path, spelled in seen.items():

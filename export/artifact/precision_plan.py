@@ -194,7 +194,7 @@ def _check(plan: PrecisionPlan) -> None:
             )
         for other in seen:
             if covers([other], entry.path.removesuffix(OWN)) or covers([entry.path], other.removesuffix(OWN)):
-                raise PlanError(f"modules {other!r} and {entry.path!r} overlap", fix="name one of them")
+                raise PlanError(f"modules {other!r} and {entry.path!r} overlap", fix="give one of them")
         seen.append(entry.path)
 
 

@@ -49,7 +49,7 @@ def read_graph(path: Path) -> Graph:
         raise ArtifactError(f"{path} is not a model file that can be linted; known suffixes: {choices(READERS)}")
     if reader.is_folder != path.is_dir() or not (path.is_file() or path.is_dir()):
         raise ArtifactError(
-            f"{path} is no {'folder' if reader.is_folder else 'regular file'}, as {path.suffix} must be"
+            f"{path} is not a {'folder' if reader.is_folder else 'regular file'}, as {path.suffix} must be"
         )
     quiet_loggers()
     try:

@@ -199,8 +199,8 @@ def _check_archive(stream: IO[bytes], size: int, name: str) -> None:
         raise CheckpointError(f"cannot read the checkpoint {name}: it has {len(names):,} members; no model has so many")
     if any(re.search(r"(^|/)(constants\.pkl$|code/)", member) for member in names):
         raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is TorchScript, a program with its weights, and programs from "
-            "files are not run here; where you trust it, save its tensors alone: torch.save(torch.jit.load("
+            f"cannot read the checkpoint {name}: it is TorchScript, a program with its weights, and PocketCLIP "
+            "never runs programs from files; if you trust it, save only its tensors: torch.save(torch.jit.load("
             "FILE, map_location='cpu').state_dict(), 'weights.pt')"
         )
     if not any(re.search(r"(^|/)data\.pkl$", member) for member in names):
@@ -237,7 +237,7 @@ def _read_torch(source: IO[bytes], name: str) -> Any:
         if foreign is not None:
             raise CheckpointError(
                 f"cannot read the checkpoint {name}: it holds more than tensors and plain values (first: "
-                f"{foreign[1]}), which only its own program should open; there, save the tensors alone: "
+                f"{foreign[1]}), which only its own program should open; there, save only the tensors: "
                 "torch.save(model.state_dict(), 'weights.pt')"
             ) from error
         raise CheckpointError(

@@ -209,7 +209,7 @@ def parse_augmentations(data: bytes) -> tuple[CompressedAugmentation, ...]:
     except json_text.JsonFault as error:
         raise DatasetError(f"paug.json {error}") from error
     except (KeyError, TypeError) as error:
-        raise DatasetError('paug.json is no {"param_aug": [...]}') from error
+        raise DatasetError('paug.json is not {"param_aug": [...]}') from error
     if not isinstance(listed, list) or not listed:
         raise DatasetError("paug.json lists no augmentation")
     if len(listed) > MOST_AUGMENTATIONS:

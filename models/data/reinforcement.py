@@ -144,8 +144,8 @@ def stored_teachers(source: ShardSource, cache: Path | None = None) -> tuple[Tea
     except DatasetError as error:
         dims = ",".join(map(str, DATACOMPDR_DIMS))
         raise DatasetError(
-            f"the teachers of these shards are unknown: {error}; for shards from elsewhere give the widths of "
-            f"their teachers' embeddings, DataCompDR's by --teacher-dims {dims}"
+            f"the teachers of these shards are unknown: {error}; for shards from other sources, give the widths "
+            f"of their teachers' embeddings (for DataCompDR --teacher-dims {dims})"
         ) from error
 
 

@@ -121,9 +121,7 @@ def draw(files: Sequence[ImageFile], count: int | None, seed: int) -> list[Image
     if count is None:
         return list(files)
     if count > len(files):
-        raise DatasetError(
-            f"--count {count} is more than the {len(files)} images of the set", fix="leave it out for all"
-        )
+        raise DatasetError(f"--count {count} is more than the {len(files)} images of the set", fix="omit it to use all")
     chosen = np.random.default_rng(seed).choice(len(files), count, replace=False)
     return [files[place] for place in np.sort(chosen)]
 
@@ -203,7 +201,8 @@ def read_mapping(path: Path) -> dict[str, str]:
             folder, _, name = line.partition("\t") if "\t" in line else line.strip().partition(" ")
             if not name.strip():
                 raise DatasetError(
-                    f"{path}, line {number}: {line!r} has no class name after the folder", fix="separate by a tab"
+                    f"{path}, line {number}: {line!r} has no class name after the folder",
+                    fix="separate them with a tab",
                 )
             pairs.append((folder.strip(), name.strip()))
     mapping: dict[str, str] = {}
@@ -224,7 +223,7 @@ def read_list(path: Path) -> tuple[str, ...]:
     """
     names = read_words(path, "class names", error=DatasetError)
     if not names or not all(names):
-        raise DatasetError(f"{path} must name one class a line, in the order of the labels, without empty lines")
+        raise DatasetError(f"{path} must name one class per line in label order, without empty lines")
     _require_visible(path, names)
     return tuple(names)
 

@@ -68,7 +68,7 @@ def open_table(
     if count is not None:
         if count > len(rows):
             raise DatasetError(
-                f"--count {count} is more than the {len(rows)} rows of the set", fix="leave it out for all"
+                f"--count {count} is more than the {len(rows)} rows of the set", fix="omit it to use all"
             )
         places = np.sort(np.random.default_rng(seed).choice(len(rows), count, replace=False))
         split = f"all, {count} drawn with seed {seed}"
@@ -111,8 +111,8 @@ def _label(path: Path, row: Row, names: Sequence[str], *, numbered: bool) -> int
     if numbered and label.isascii() and label.isdecimal() and int(label) < len(names):
         return int(label)
     raise DatasetError(
-        f"{printable_path(path)}, line {row.line}: {printable_line(label)!r} is none of the {len(names)} classes of "
-        "--classes, nor the number of one"
+        f"{printable_path(path)}, line {row.line}: {printable_line(label)!r} is neither one of the "
+        f"{len(names)} classes of --classes nor the number of one"
     )
 
 

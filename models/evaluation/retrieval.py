@@ -147,7 +147,7 @@ def read_pairs(path: Path, count: int | None = None, seed: int = 0, *, missing_a
     if count is not None:
         if count > len(names):
             raise DatasetError(
-                f"--count {count} is more than the {len(names)} images of the set", fix="leave it out for all"
+                f"--count {count} is more than the {len(names)} images of the set", fix="omit it to use all"
             )
         chosen = np.sort(np.random.default_rng(seed).choice(len(names), count, replace=False))
         names, split = [names[place] for place in chosen], f"all, {count} drawn with seed {seed}"

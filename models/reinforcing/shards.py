@@ -272,7 +272,7 @@ def _claim(folder: Path, settings: ReinforcementSettings) -> Reinforcement | Non
         ]
         if unlike:
             raise ConfigError(
-                f"{folder} holds shards with other settings ({', '.join(unlike)})",
+                f"{folder} holds shards with different settings ({', '.join(unlike)})",
                 fix="use their settings, or another folder",
             )
         return earlier

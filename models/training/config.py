@@ -119,7 +119,7 @@ class TrainingConfig:
     def _check_recipe(self) -> None:
         if self.recipe.needs_teachers and not self.teachers:
             raise ConfigError(
-                f"recipe {self.recipe} needs a teacher model", fix="name one with --teacher MODEL=CHECKPOINT"
+                f"recipe {self.recipe} needs a teacher model", fix="give one with --teacher MODEL=CHECKPOINT"
             )
         if self.recipe is Recipe.AFFINITY and len(self.teachers) > 1:
             raise ConfigError(f"recipe affinity takes one teacher, got {len(self.teachers)}", fix="use distillation")

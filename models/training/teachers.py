@@ -110,7 +110,7 @@ def load_teachers(config: TrainingConfig, student: PreprocessSpec, device: torch
     if not isinstance(source, ShardSource):
         raise ConfigError(
             f"{config.data} has no teachers' embeddings, which recipe {config.recipe} needs",
-            fix=f"make shards with `pocketclip reinforce --data {config.data} --teacher MODEL --out FOLDER`",
+            fix=f"create shards with `pocketclip reinforce --data {config.data} --teacher MODEL --out FOLDER`",
         )
     if config.teacher_dims is not None:
         return StoredTeachers(config.teacher_dims, (MAX_LOGIT_SCALE,) * len(config.teacher_dims))

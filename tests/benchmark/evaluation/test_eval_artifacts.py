@@ -100,7 +100,7 @@ def test_a_lone_tower_is_left_out_and_counted(evaluate: Any, towers: Any, tmp_pa
     records = evaluate(*folders, "--dataset", dataset, "--baseline", towers[0].folder.parent)
     assert [record.precision for record in records] == [Precision.FP32]
     assert "1 artefact has no other tower (first: " in evaluate.stderr
-    assert alone.label in evaluate.stderr and "lacks its text tower) and is left out" in evaluate.stderr
+    assert alone.label in evaluate.stderr and "lacks its text tower) and is skipped" in evaluate.stderr
 
 
 def test_nothing_but_a_lone_tower_is_an_error(evaluate: Any, towers: tuple[Artifact, Artifact], dataset: str) -> None:

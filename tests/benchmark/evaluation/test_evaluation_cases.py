@@ -253,7 +253,7 @@ def test_tables_with_labels_and_what_may_be_left_out(evaluate: Evaluate, tmp_pat
     record = evaluate("--dataset", f"csv:{table}", "--classes", tmp_path / "names.txt", "--templates", "scenes")
     assert (record.samples, record.correct) == (2, 2)
     table.write_text("image,class\nred_circle0.png,2\n")
-    with pytest.raises(DatasetError, match="line 2: '2' is none of the 2 classes"):
+    with pytest.raises(DatasetError, match="line 2: '2' is neither one of the 2 classes"):
         evaluate("--dataset", f"csv:{table}", "--classes", tmp_path / "names.txt")
 
 

@@ -129,9 +129,9 @@ def test_comma_separated(tmp_path: Path) -> None:
     content = 'image, caption \r\na,"one, ""two""\nthree"\r\n"b",5" pipe\r\n,\r\nc,d,,\r\n'
     assert rows(path, content) == [(2, ("a", 'one, "two"\nthree')), (4, ("b", '5" pipe')), (6, ("c", "d"))]
     for bad, reason in (
-        ('image,caption\na,"no parking" sign\n', r"line 2: .*mark in it is written twice"),
+        ('image,caption\na,"no parking" sign\n', r"line 2: .*write a mark inside it twice"),
         ('image,caption\na,b\nc,"open\nd,e\n', r"lines 3 to \d: "),
-        ('image,caption\na,"open\nx.png,e\nf,closed"\n', "line 2: a field in quotation marks .* holds rows"),
+        ('image,caption\na,"open\nx.png,e\nf,closed"\n', "line 2: a field in quotation marks .* contains rows"),
         ("image,caption\na,b,c\n", "line 2: 3 columns"),
         ("image,caption\na," + "x" * 200_000 + "\n", "line 2: field larger"),
     ):

@@ -124,7 +124,7 @@ def test_what_is_missing_is_told(tmp_path: Path) -> None:
     write_set(tmp_path)
     (tmp_path / "names.json").write_text('["' + '", "'.join("abcdefghij") + '"]')
     assert opened(str(tmp_path / "test"), classes=tmp_path / "names.json").class_names[9] == "j"
-    for content, message in (("{}", "must hold a list"), ("[]", "must name one class a line")):
+    for content, message in (("{}", "must hold a list"), ("[]", "must name one class per line")):
         (tmp_path / "names.json").write_text(content)
         with pytest.raises(DatasetError, match=message):
             opened(str(tmp_path / "test"), classes=tmp_path / "names.json")

@@ -327,7 +327,7 @@ def test_killed_command_resumes_to_the_same_bytes(tmp_path: Path) -> None:
 def test_folders_are_not_mixed_up(tmp_path: Path, nano: Teacher) -> None:
     settings = settings_for("scenes:4", nano)
     reinforce(settings, [nano], tmp_path)
-    with pytest.raises(ConfigError, match=r"other settings \(augmentations, seed\)"):
+    with pytest.raises(ConfigError, match=r"different settings \(augmentations, seed\)"):
         reinforce(replace(settings, seed=1, augmentations=2), [nano], tmp_path)
     (tmp_path / REINFORCEMENT_FILE).unlink()
     with pytest.raises(ConfigError, match="shards from another program"):

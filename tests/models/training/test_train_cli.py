@@ -25,7 +25,7 @@ SMALL = ("--data", "scenes:32", "--batch-size", "8", "--validation-samples", "8"
         (["--device", "tpu"], "no device 'tpu'; choose among: auto, cpu, cuda"),
         (["--model", "resnet"], "no model 'resnet'; choose among: pocketclip_nano"),
         (["--data", "photos"], "'photos' is not a data reference; valid forms: scenes"),
-        (["--recipe", "distillation"], "needs a teacher model; name one with --teacher"),
+        (["--recipe", "distillation"], "needs a teacher model; give one with --teacher"),
         (["--teacher-dims", "768,many"], "takes comma-separated whole numbers"),
         (["--set", "image.stages.9.depth=1"], "has the indices 0 to 3"),
     ],
