@@ -1,4 +1,4 @@
-"""Evaluate: how accurate models and artefacts are, and how sure the figures are."""
+"""Evaluate: the accuracy of models and artefacts, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOG = logging.getLogger("pocketclip.benchmark")
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """How samples are judged; each field is the option of `pocketclip eval` of the same name."""
+    """How samples are evaluated. Each field is the `pocketclip eval` option of the same name."""
 
     data_root: Path = Path("data")
     templates: str | None = None
@@ -51,25 +51,25 @@ def evaluate(
     on_progress: OnProgress = silent,
     on_record: Callable[[AnyRecord], object] = silent,
 ) -> list[AnyRecord]:
-    """Judges zero-shot classification or retrieval.
+    """Evaluates zero-shot classification or retrieval.
 
     Args:
-        subject: a model in PyTorch, or folders that hold pairs of artefacts, or bundles.
+        subject: a PyTorch model, or folders with pairs of artefacts, or bundles.
         dataset: `scenes`, a published set such as `imagenet-v2`, or your own: `folder:PATH`, `csv:FILE`,
             `webdataset:PATTERN`, `retrieval:CSV` (docs/evaluation.md).
-        count: how many samples; None takes all, of scenes 960.
-        options: everything else.
-        store: where records are kept; None keeps none.
-        on_progress: is called as samples are judged.
-        on_record: is called with each record the moment it is complete.
+        count: the number of samples; None uses all (960 for scenes).
+        options: all other settings.
+        store: the store for records; None stores none.
+        on_progress: called as samples are evaluated.
+        on_record: called with each record as soon as it is complete.
 
     Returns:
-        A record for each that was judged, a baseline before what is compared with it.
+        A record for each evaluation; a baseline comes before the records that are compared with it.
 
     Raises:
         DatasetError, PromptError: the data set cannot be read.
         ArtifactNotFoundError: there is no pair of towers.
-        ContestantError, FailedArtifactsError: a model crashes, hangs or gives NaN; the others were judged.
+        ContestantError, FailedArtifactsError: a model crashes, hangs or gives NaN; the others were evaluated.
         StoreError: the store cannot be written.
     """
     from pocketclip.benchmark.evaluation.contestants import TorchSettings

@@ -1,4 +1,4 @@
-"""The export targets: a literal table; each target's module, and its packages, load on first use."""
+"""The export targets, as a literal table. Each target's module and packages load on first use."""
 
 from __future__ import annotations
 

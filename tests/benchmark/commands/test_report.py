@@ -80,7 +80,7 @@ def test_baseline_is_compared(report: Report, store: str, monkeypatch: pytest.Mo
         ((), "Compares each artefact with floating point of the same model, runtime and device."),
         (("--baseline", "precision:fp32"), "Compares each artefact with fp32 of the same model, runtime and device."),
         (("--baseline", "tag:v1"), "Compares the latest valid record of each artefact with the one tagged v1."),
-        (("--baseline", "model:pocketclip_nano"), "Each model against pocketclip\\_nano, in the same form"),
+        (("--baseline", "model:pocketclip_nano"), "Compares each model with pocketclip\\_nano, in the same form"),
     ],
 )
 def test_baselines_of_every_kind(report: Report, make: Any, store: str, option: tuple[str, ...], words: str) -> None:
