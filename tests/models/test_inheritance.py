@@ -100,7 +100,7 @@ def test_run_starts_from_inherited_weights(pocketclip, error_line, tmp_path) -> 
     torch.testing.assert_close(trained.state_dict()[key], shipped[key], atol=1e-2, rtol=0)
     refused = pocketclip("train", "--out", tmp_path / "other", "--init-from", "mobileclip_s0", "--steps", "1")
     assert refused.returncode == 2
-    assert "comes without weights; give its checkpoint" in error_line(refused)
+    assert "has no weights; give its checkpoint" in error_line(refused)
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ def test_fresh_weights_are_the_same_each_time() -> None:
         ("image.stages.3.mixer_kernel=3", "no effect on attention"),
         ("text.embedding_rank=128", "must lie between 0 and the width 128"),
         ("text.blocks=[]", "at least one block"),
-        ("image.stages.2.width=100", "no multiple of stage 1's 64"),
+        ("image.stages.2.width=100", "not a multiple of stage 1's 64"),
         ("preprocess.image_size=NaN", "image_size"),
         ("mixer", "write PATH=VALUE"),
     ],

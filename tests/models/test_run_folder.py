@@ -60,7 +60,7 @@ def test_unfinished_run_does_not_take_the_weights_that_we_ship(run: Path) -> Non
     assert not chosen.trained
     assert chosen.untrained is not None and "is not finished" in chosen.untrained and "--resume" in chosen.untrained
     assert weights_sha256(create_model(str(run))) != weights_sha256(create_model("pocketclip_nano"))
-    with pytest.raises(ConfigError, match="comes without weights"):
+    with pytest.raises(ConfigError, match="has no weights"):
         build_trained_model(str(run))
 
 

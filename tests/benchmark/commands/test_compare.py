@@ -126,7 +126,7 @@ def test_busy_records_are_named_and_compared_where_it_is_asked_for(
     # A gate says so too, in both ways.
     refused = pocketclip("compare", "--baseline", "new", "--candidate", "old", "--store", store)
     assert refused.returncode == 2
-    assert "is invalid: " in error_line(refused) and new.record_id[:8] in error_line(refused)
+    assert "are invalid" in error_line(refused) and new.record_id[:8] in error_line(refused)
     gate = ("compare", "--baseline", "new", "--candidate", "old", "--allow-invalid", "--store", store)
     found = pocketclip(*gate)
     assert found.returncode == 3

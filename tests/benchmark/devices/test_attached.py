@@ -85,7 +85,7 @@ def test_devices_that_cannot_be_used() -> None:
         find_adb_device(PIXEL, [])
     with refused(DeviceNotFoundError, "adb lists: B2 (SM S911B)"):
         find_adb_device(PIXEL, [OTHER])
-    with refused(AmbiguousDeviceError, "fit pixel7: A1, A2", '[pixel7] with match = { serial = "A1" }'):
+    with refused(AmbiguousDeviceError, "match pixel7: A1, A2", '[pixel7] with match = { serial = "A1" }'):
         find_adb_device(PIXEL, [READY, AdbDevice("A2", "device", "Pixel 7")])
     # Without a right to it adb tells no model: the one that is there may be meant.
     with refused(DeviceUnauthorizedError, "pixel7 (A1)", "'unauthorized'; unlock it"):
@@ -144,7 +144,7 @@ def test_who_measures_on_a_phone_may_be_chosen(pixel: AdbTransport, tmp_path: Pa
     (tmp_path / "own.toml").write_text('[pixel7]\npython = "/no/python3"\nrunner = "agent"\n')
     device = open_device("pixel7", load_table(tmp_path / "own.toml"))
     assert isinstance(device, ShellDevice)
-    with pytest.raises(DeviceUnsupportedError, match=r'no Python with numpy .*or let the app measure: runner = "app"'):
+    with pytest.raises(DeviceUnsupportedError, match=r'no Python with numpy; .*or let the app measure: runner = "app"'):
         device.check()
     with pytest.raises(DeviceUnsupportedError, match="--accelerator 'nnapi' is only for phones that use the app"):
         device.settings(RunSettings(accelerator="nnapi"))

@@ -83,7 +83,7 @@ def test_full_disk(tmp_path: Path, make: Any) -> None:
 
 @pytest.mark.parametrize(
     ("location", "message"),
-    [("oracle9://nowhere", "cannot use the store"), ("://", "is no store")],
+    [("oracle9://nowhere", "cannot use the store"), ("://", "is not a store")],
 )
 def test_unusable_url(location: str, message: str) -> None:
     with pytest.raises(StoreError, match=message), open_store(location):

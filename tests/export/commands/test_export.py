@@ -46,7 +46,7 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--target", "onnx", "--model", "resnet"], "known are: pocketclip_nano"),
+        (["--target", "onnx", "--model", "resnet"], "choose among: pocketclip_nano"),
         (["--target", "ncnn"], "choose among: onnx, coreml, executorch, executorch-coreml, tflite, or all"),
         (["--target", "onnx", "--quantize", "int3"], "choose among: fp32, fp16, int8-dynamic"),
         (["--target", "onnx", "--quantize", "palette4"], "does not offer 'palette4' (tables of values and sparse"),

@@ -139,7 +139,7 @@ def test_passing_faults_are_tried_again(server: str, shard: Path, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("name", "complaint", "tries"),
-    [("none.tar", "HTTP 404", 1), ("always-cut.tar", "cut after 100 of 5000 bytes", 3)],
+    [("none.tar", "HTTP 404", 1), ("always-cut.tar", "stopped after 100 of 5000 bytes", 3)],
 )
 def test_lasting_faults(server: str, tmp_path: Path, name: str, complaint: str, tries: int) -> None:
     cache = tmp_path / "cache"

@@ -198,10 +198,10 @@ def test_bad_settings(changes: dict[str, object], complaint: str) -> None:
     ("changes", "complaint"),
     [
         ({"batch_size": 64}, "exceeds the 32 scenes"),
-        ({"accumulation": 3}, "no multiple of 1 processes times 3 parts"),
+        ({"accumulation": 3}, "not a multiple of 1 processes times 3 parts"),
         ({"recipe": Recipe.REINFORCED}, "no teachers' embeddings.*pocketclip reinforce"),
-        ({"recipe": Recipe.AFFINITY, "teachers": ("pocketclip_xs",)}, "comes without weights"),
-        ({"init_from": "mobileclip_s0"}, "comes without weights"),
+        ({"recipe": Recipe.AFFINITY, "teachers": ("pocketclip_xs",)}, "has no weights"),
+        ({"init_from": "mobileclip_s0"}, "has no weights"),
     ],
 )
 def test_what_cannot_be_trained_is_said_before_the_first_step(
