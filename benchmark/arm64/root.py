@@ -85,7 +85,7 @@ def _check_tools() -> None:
     missing = [tool for tool in ("mmdebstrap", "gcc") if shutil.which(tool) is None]
     if missing:
         raise EmulatorError(
-            f"creating the emulated phone needs {' and '.join(missing)}; install first",
+            f"creating the emulated phone needs {' and '.join(missing)}; these are not installed",
             fix=f"on Debian or Ubuntu: {_PACKAGES_TO_INSTALL}",
         )
     if importlib.util.find_spec("pip") is None:

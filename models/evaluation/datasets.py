@@ -188,7 +188,7 @@ def open_dataset(reference: str, options: SetOptions) -> ClassificationSet | Ret
         _reject(reference, classes=options.classes)
         found = _open_published(reference, PUBLISHED_SETS[reference], options)
     else:
-        behind = f"; after {prefix}: stands the {PREFIXES[prefix]}" if prefix in PREFIXES and colon else ""
+        behind = f"; after {prefix}: write the {PREFIXES[prefix]}" if prefix in PREFIXES and colon else ""
         raise DatasetError(f"there is no data set {reference!r}; choose among: {choices(dataset_names())}{behind}")
     return found if options.templates is None else replace(found, templates=load_templates(options.templates))
 

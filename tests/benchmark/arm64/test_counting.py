@@ -84,7 +84,7 @@ def test_the_mean_is_the_difference_of_two_counts(steps: list[tuple[int, int]], 
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        (Counts((1, 2, 3), 1, 9), "4 marks in order, the counter saw 3"),
+        (Counts((1, 2, 3), 1, 9), "4 marks in order, the counter found 3"),
         (Counts((1, 2, 4, 3), 1, 9), "4 marks in order"),
         (Counts((1, 2, 3, 4), 1, 3), "4 marks in order"),
         (Counts((1, 2, 3, 4), 5, 9), "5 threads, and counts are exact only for one"),
@@ -99,7 +99,7 @@ def test_counts_are_read_whole_or_not_at_all() -> None:
     text = "mark 10\nmark 25\nthreads 1\ntotal 40\n"
     assert parse_counts(text) == Counts((10, 25), 1, 40)
     for cut in ("", "mark 10\n", "mark 10\nmark 25\nthreads 1\n"):
-        with pytest.raises(CountingError, match="is cut; run it again"):
+        with pytest.raises(CountingError, match="is truncated; run it again"):
             parse_counts(cut)
     for wrong in ("mark -1\n", "mark\n", "marks 3\n", "total 0x10\n", "mark 1 2\n"):
         with pytest.raises(CountingError, match="the counting plugin wrote"):

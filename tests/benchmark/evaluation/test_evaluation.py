@@ -395,7 +395,7 @@ def test_model_or_artifact() -> None:
     for arguments in ([], ["--model", "x", "--artifact", "y"]):
         result = CliRunner().invoke(app, arguments or ["--count", "3"])
         assert result.exit_code == 2
-        assert "name either --artifact" in result.stderr
+        assert "give either --artifact" in result.stderr
 
 
 def test_notes_on_weights_and_on_what_is_missing(evaluate, tmp_path: Path) -> None:
@@ -429,7 +429,7 @@ def test_table_shows_published_figures_beside_measured_ones(make: Any) -> None:
     assert "judgement" not in text
     compared = rendered(accuracy_table([make.accuracy(None), make.accuracy(correct=1700)]))
     assert "published" not in compared
-    for word in ("+5.00", "< 0.0001", "loses more than 1 point", "against pocketclip_nano (PyTorch)"):
+    for word in ("+5.00", "< 0.0001", "loses more than 1 point", "with pocketclip_nano (PyTorch)"):
         assert word in compared
     # Nothing is cut in the width of a redirected table.
     long = replace(own, model="open_clip-ViT-B-16-openai", comparison=make.accuracy(correct=1480).comparison)

@@ -50,7 +50,7 @@ def make_apk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeApk:
 
 
 def test_where_the_app_is_found(make_apk: MakeApk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(AppMissingError, match="is not built; build it with `pocketclip app build android`, or name"):
+    with pytest.raises(AppMissingError, match="is not built; build it with `pocketclip app build android`, or give"):
         find_apk(sources=tmp_path)
     make_apk("android_app/bench/build/outputs/apk/release/bench-release-unsigned.apk")
     with pytest.raises(AppMissingError, match="is not built"):

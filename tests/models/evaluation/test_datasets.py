@@ -170,7 +170,7 @@ def test_unknown_set_lists_all(tmp_path: Path) -> None:
         known = r"choose among: scenes, imagenet, .*objectnet, folder:PATH, csv:FILE, webdataset:PA"
         with pytest.raises(DatasetError, match=known):
             opened(reference, tmp_path)
-    with pytest.raises(DatasetError, match="behind folder: stands the PATH of a folder"):
+    with pytest.raises(DatasetError, match="after folder: write the PATH of a folder"):
         opened("folder:", tmp_path)
 
 
