@@ -42,12 +42,16 @@ def test_listing_shows_the_rest(damaged: tuple[str, list[Any]], tmp_path: Path) 
     assert all(record.record_id[:8] in shown.stdout for record in (records[0], records[2]))
     assert records[1].record_id[:8] not in shown.stdout
     (line,) = shown.stderr.splitlines()
-    assert line.startswith("warning: left out: 1 record of ") and records[1].record_id in line and "60 digits" in line
+    assert (
+        line.startswith("warning: skipped 1 unreadable record in ")
+        and records[1].record_id in line
+        and "60 digits" in line
+    )
     for form in ("json", "jsonl", "csv", "samples"):
         written = results("--store", location, "--format", form)
         assert written.exit_code == 0 and records[0].record_id in written.stdout
         assert f'"{records[1].record_id}"' not in written.stdout
-        assert "left out: 1 record" in written.stderr
+        assert "skipped 1 unreadable record" in written.stderr
     found = read_store(location)
     assert (found.benchmarks, found.accuracies) == ([records[0]], [records[2]])
 
