@@ -223,5 +223,5 @@ def require_paths(plan: PrecisionPlan, known: Sequence[str]) -> None:
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         raise PlanError(
             f"the {plan.tower} tower of {plan.model} has no module {unknown[0]!r}{more}; "
-            f"nearest are: {choices(near or sorted(names - {''})[:_MOST_NAMED])}"
+            f"similar names: {choices(near or sorted(names - {''})[:_MOST_NAMED])}"
         )

@@ -74,7 +74,7 @@ def test_plan_is_read_back_as_written(tmp_path: Path) -> None:
         ),
         (
             {"modules": [{"path": path, "precision": "float", "granularity": "none"} for path in (HEAD, "encoder")]},
-            "overlap; name one",
+            "overlap; give one",
         ),
         ({"surprise": 1}, "surprise"),
     ],
