@@ -24,8 +24,7 @@ from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models.commands.train import inheritance_table
 from pocketclip.models.inheritance import InheritanceReport, InheritedEntry, Origin
 from pocketclip.models.terminal.table import TerminalTable
-
-from .bundle.tiny_artifacts import LABELS, build_artifact
+from tests.export.bundle.tiny_artifacts import LABELS, build_artifact
 
 NAME = "open_clip-ViT-B-16-quickgelu_my-own-checkpoint"
 
