@@ -1,1 +1,1 @@
-"""Measures exported artefacts on devices, keeps every raw sample, and reports."""
+"""Measures artefacts on devices, keeps every raw sample, and writes reports."""

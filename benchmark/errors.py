@@ -1,7 +1,7 @@
 """The errors of `benchmark`.
 
-Exit codes: 2 where the user can put it right, 1 where the work failed; those of devices have one each, from 10 on, so
-that a script can tell a phone to be unlocked from one to be charged. `code` is the same for records and messages.
+Exit codes: 2 if you can fix the cause, 1 if the work failed. Each device error has its own code, from 10 on, so a
+script can tell a locked phone from one that needs charging. Records and messages use the same `code`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""From PyTorch to proven artefacts for phones.
+"""Converts PyTorch models to artefacts for phones and checks their parity.
 
-The package can be called: `pocketclip.export(model, target=...)` is `pocketclip.export.api.export`, since a library's
-function and the folder of its code have the same name here.
+The package is callable: `pocketclip.export(model, target=...)` is `pocketclip.export.api.export`, because the public
+function and this package have the same name.
 """
 
 from __future__ import annotations

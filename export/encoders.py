@@ -90,7 +90,7 @@ def embed(session: Session, inputs: np.ndarray) -> Embeddings:
     embedding = np.asarray(session.run([inputs])[0], np.float32)
     if embedding.ndim != 2 or len(embedding) != 1:
         raise ArtifactCorruptError(
-            f"the exported model gave an array of shape {list(embedding.shape)} where one embedding, [1, D], belongs",
+            f"the exported model gave an array of shape {list(embedding.shape)} instead of one embedding, [1, D]",
             fix="export it again",
         )
     if not np.isfinite(embedding).all():

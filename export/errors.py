@@ -1,4 +1,4 @@
-"""The errors of `export`. Exit codes: 2 where the user can put it right, 1 where the work failed."""
+"""The errors of `export`. Exit codes: 2 if you can fix the cause, 1 if the work failed."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ class _Reading:
             named = "; ".join(skipped[:_SHOWN]) + ("; ..." if len(skipped) > _SHOWN else "")
             raise CalibrationError(
                 f"{len(skipped)} of {seen} {purpose} samples of {self._request.source} cannot be used: {named}; "
-                f"more than {allowed:.0%} of them is taken for wrong data: repair or remove them, or leave more out by "
+                f"more than {allowed:.0%} of them suggests wrong data: repair or remove them, or allow more with "
                 "--max-skipped 1"
             )
 

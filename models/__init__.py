@@ -1,6 +1,6 @@
 """CLIP-style models for phones: MobileCLIP's encoders, their modifications, training and evaluation.
 
-The public names load on first use, so that importing the package costs nothing.
+The public names load on first use, so importing the package is fast.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ _LOG = logging.getLogger("pocketclip.models")
 
 @dataclass(frozen=True)
 class Model:
-    """A model: its configuration, where its weights come from, and on demand the PyTorch module.
+    """A model: its configuration, the source of its weights and, on demand, the PyTorch module.
 
     Get one from `load_model`. Nothing heavy is loaded before `module` or an `embed_` method is used.
     """
@@ -48,12 +48,12 @@ class Model:
 
     @property
     def trained(self) -> bool:
-        """False for random weights: only latency and size mean anything then."""
+        """False for random weights: then only latency and size are meaningful."""
         return self.choice.trained
 
     @functools.cached_property
     def module(self) -> AnyModel:
-        """The PyTorch module in eval mode, in the form that trains (branches not folded).
+        """The PyTorch module in eval mode, in its training form (branches not folded).
 
         Raises:
             CheckpointError: the weights do not fit.
@@ -78,7 +78,7 @@ class Model:
         """Normalised embeddings `(N, D)` of images: PIL images, or paths of image files.
 
         Raises:
-            ImageError: a file is no image that can be used.
+            ImageError: a file is not a usable image.
         """
         import numpy as np
 
@@ -101,22 +101,22 @@ def load_model(
     changes: Mapping[str, object] | Sequence[str] = (),
     fresh_weights: bool = False,
 ) -> Model:
-    """A model by its registered name, a training run's folder, a configuration file, or `open_clip:NAME`.
+    """Loads a model by its registered name, a training run's folder, a configuration file, or `open_clip:NAME`.
 
     Args:
         name_or_path: see `pocketclip models` for the names.
-        weights: a checkpoint's path or `hf:OWNER/REPO`; None takes the weights that come with the model or the run.
+        weights: a checkpoint's path or `hf:OWNER/REPO`; None uses the weights of the model or the run.
         changes: modifications by dotted path, e.g. `{"image.stages.3.mixer": "repmixer"}` (docs/modifications.md).
         fresh_weights: random weights, the same every time. Use them to measure latency and size.
 
     Raises:
         UnknownModelError, ConfigError: the model or a change does not exist.
         CheckpointError: the weights cannot be found.
-        UntrainedError: no weights come with the model, and you did not ask for fresh ones.
+        UntrainedError: the model has no weights, and you did not ask for fresh ones.
     """
     if fresh_weights and weights is not None:
         raise UntrainedError(
-            "fresh_weights and weights exclude each other", fix="leave one of them out", code="weights-given-twice"
+            "fresh_weights and weights cannot be used together", fix="omit one of them", code="weights-given-twice"
         )
     pairs = [f"{path}={value}" for path, value in changes.items()] if isinstance(changes, Mapping) else list(changes)
     given = FRESH_WEIGHTS if fresh_weights else None if weights is None else str(weights)
@@ -124,7 +124,7 @@ def load_model(
     if not choice.trained and not fresh_weights:
         raise UntrainedError(
             f"{choice.config.name} has no trained weights: {choice.untrained}",
-            fix="give weights, or ask for fresh ones to measure latency and size (fresh_weights, --fresh-weights)",
+            fix="give weights, or use fresh weights to measure latency and size (fresh_weights, --fresh-weights)",
             code="untrained",
         )
     for caution in choice.cautions:

@@ -82,7 +82,7 @@ class StageConfig:
         if self.mixer_kernel is not None:
             _odd("mixer_kernel", self.mixer_kernel)
             if self.mixer is TokenMixer.ATTENTION:
-                raise ConfigError("mixer_kernel is of no use to attention", fix="leave it out or choose another mixer")
+                raise ConfigError("mixer_kernel has no effect on attention", fix="omit it or choose another mixer")
         _odd("ffn_kernel", self.ffn_kernel)
         _odd("downsample_kernel", self.downsample_kernel)
 
@@ -115,12 +115,12 @@ class ImageTowerConfig:
         _odd("position_kernel", self.position_kernel)
         for index, stage in enumerate(self.stages):
             if stage.mixer is TokenMixer.ATTENTION and stage.width % self.head_dim:
-                raise ConfigError(f"stage {index}: width {stage.width} is no multiple of head_dim {self.head_dim}")
+                raise ConfigError(f"stage {index}: width {stage.width} is not a multiple of head_dim {self.head_dim}")
         for index, (stage, following) in enumerate(zip(self.stages, self.stages[1:], strict=False)):
             if following.width % stage.width:
                 # The down-sampler is a convolution with one group per incoming channel.
                 raise ConfigError(
-                    f"stage {index + 1}: width {following.width} is no multiple of stage {index}'s {stage.width}"
+                    f"stage {index + 1}: width {following.width} is not a multiple of stage {index}'s {stage.width}"
                 )
 
     @property
@@ -147,7 +147,7 @@ class VitTowerConfig:
         _positive("image tower", depth=self.depth, width=self.width, heads=self.heads, stem_width=self.stem_width)
         _positive("image tower", ffn_ratio=self.ffn_ratio)
         if self.width % self.heads:
-            raise ConfigError(f"image tower: width {self.width} is no multiple of heads {self.heads}")
+            raise ConfigError(f"image tower: width {self.width} is not a multiple of heads {self.heads}")
 
     @property
     def stride(self) -> int:
@@ -182,7 +182,7 @@ class TextTowerConfig:
         _positive("text tower", width=self.width, heads=self.heads, ffn_ratio=self.ffn_ratio, blocks=len(self.blocks))
         _odd("mixer_kernel", self.mixer_kernel)
         if self.width % self.heads:
-            raise ConfigError(f"text tower: width {self.width} is no multiple of heads {self.heads}")
+            raise ConfigError(f"text tower: width {self.width} is not a multiple of heads {self.heads}")
 
 
 @document
@@ -201,7 +201,7 @@ class ModelConfig:
         _positive("model", embedding_dim=self.embedding_dim)
         if self.preprocess.image_size % self.image.stride:
             raise ConfigError(
-                f"image_size {self.preprocess.image_size} is no multiple of {self.image.stride}, "
+                f"image_size {self.preprocess.image_size} is not a multiple of {self.image.stride}, "
                 "the stride of the image tower"
             )
 

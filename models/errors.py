@@ -1,8 +1,7 @@
 """The errors of `models`, and the root that every package's errors share.
 
-Each error carries the exit code the command line ends with: 2 where the user can put it right,
-1 where the work itself failed. A message says what failed, the value got, what is allowed and
-what to do next.
+Each error carries the exit code of the command line: 2 if you can fix the cause, 1 if the work itself
+failed. A message says what failed, the given value, what is allowed and what to do next.
 """
 
 from __future__ import annotations

@@ -77,13 +77,13 @@ def inherit_weights(model: AnyModel, source: AnyModel) -> InheritanceReport:
     else:
         raise CheckpointError(
             (
-                f"weights carry over between models of one kind, ours or OpenCLIP's, not from {source.config.name} to "
-                f"{model.config.name}"
+                "weights can be inherited only between PocketCLIP models or between OpenCLIP models, "
+                f"not from {source.config.name} to {model.config.name}"
             ),
             fix="choose another base",
         )
     if all(entry.origin is Origin.FRESH for entry in entries):
-        raise CheckpointError(f"nothing of {source.config.name} fits {model.config.name}", fix="choose another base")
+        raise CheckpointError(f"no weights of {source.config.name} fit {model.config.name}", fix="choose another base")
     return InheritanceReport(tuple(entries))
 
 

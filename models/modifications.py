@@ -38,7 +38,7 @@ def parse_changes(assignments: Sequence[str]) -> dict[str, Any]:
         path = path.strip()
         if not equals or not path:
             raise ConfigError(
-                f"{text!r} is no change", fix="write PATH=VALUE, for example image.stages.3.mixer=repmixer"
+                f"{text!r} is not a change", fix="write PATH=VALUE, for example image.stages.3.mixer=repmixer"
             )
         if path in changes:
             raise ConfigError(f"{path} is set twice", fix="keep one of them")
@@ -91,7 +91,7 @@ def _key(place: Any, part: str, walked: Sequence[str]) -> str | int:
         return part
     if isinstance(place, list):
         if not part.isdigit() or int(part) >= len(place):
-            raise ConfigError(f"{where} has the places 0 to {len(place) - 1}, not {part!r}")
+            raise ConfigError(f"{where} has the indices 0 to {len(place) - 1}, not {part!r}")
         return int(part)
     raise ConfigError(f"{where} is {place!r}, a single value", fix=f"set it without {part!r}")
 

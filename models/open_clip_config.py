@@ -38,7 +38,7 @@ class OpenClipConfig:
     def __post_init__(self) -> None:
         missing = [key for key in ("embed_dim", "vision_cfg", "text_cfg") if key not in self.architecture]
         if missing:
-            raise ConfigError(f"the architecture lacks {', '.join(missing)}", fix="take OpenCLIP's model configuration")
+            raise ConfigError(f"the architecture lacks {', '.join(missing)}", fix="use OpenCLIP's model configuration")
         if self.architecture["embed_dim"] != self.embedding_dim:
             raise ConfigError(
                 f"embedding_dim {self.embedding_dim} is not the architecture's {self.architecture['embed_dim']}"
@@ -74,8 +74,8 @@ def open_clip_config(reference: str, pretrained: str | None = None) -> OpenClipC
     if architecture is None:
         near = difflib.get_close_matches(name, open_clip.list_models(), n=8, cutoff=0.3)
         raise UnknownModelError(
-            f"OpenCLIP has no architecture {name!r}; near are: {', '.join(near) or '(none)'}; "
-            "open_clip.list_models() has them all"
+            f"OpenCLIP has no architecture {name!r}; similar names: {', '.join(near) or '(none)'}; "
+            "open_clip.list_models() lists all"
         )
     tags = list_pretrained_tags_by_model(name)
     if pretrained is not None and pretrained not in tags:
@@ -125,7 +125,7 @@ def _preprocess(name: str, vision: dict[str, Any], inputs: dict[str, Any]) -> Pr
 def _tokenizer(name: str, text: dict[str, Any]) -> TokenizerSpec:
     other = text.get("hf_tokenizer_name") or text.get("hf_model_name")
     if other or text.get("tokenizer_kwargs"):
-        raise ConfigError(f"{name} has a tokenizer of its own ({other}); only models with CLIP's are supported")
+        raise ConfigError(f"{name} has its own tokenizer ({other}); only models with CLIP's tokenizer are supported")
     return TokenizerSpec(context_length=int(text.get("context_length", 77)))
 
 

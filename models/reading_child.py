@@ -282,7 +282,7 @@ def _send(connection: Connection, answer: object) -> None:
     try:
         connection.send(answer)
     except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
-        connection.send(_Failure(f"the answer cannot be passed on ({first_line(error)})"))
+        connection.send(_Failure(f"the result cannot be returned ({first_line(error)})"))
 
 
 @contextlib.contextmanager

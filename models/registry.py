@@ -64,7 +64,7 @@ def find_model(name: str) -> RegisteredModel:
     try:
         return MODELS[name]
     except KeyError:
-        raise UnknownModelError(f"there is no model {name!r}; known are: {choices(MODELS)}") from None
+        raise UnknownModelError(f"there is no model {name!r}; choose among: {choices(MODELS)}") from None
 
 
 @functools.cache
@@ -105,8 +105,8 @@ def resolve_config(reference: str, changes: Sequence[str] = (), weights: str | N
         config = _read_config(Path(reference))
     elif reference not in MODELS and Path(reference).is_dir():
         raise UnknownModelError(
-            f"{reference} is a folder, but of no training run (there is no {MODEL_FILE} of one in it)",
-            fix=f"name a run's folder, a configuration file (.json), or one of: {choices(MODELS)}",
+            f"{reference} is a folder, but not of a training run (there is no {MODEL_FILE} of one in it)",
+            fix=f"give a run's folder, a configuration file (.json), or one of: {choices(MODELS)}",
         )
     else:
         config = load_config(reference)
@@ -149,9 +149,12 @@ def choose_model(reference: str, changes: Sequence[str] = (), weights: str | Non
         # Even where the run's model is one of ours: our weights are not the run's.
         own = own_weights(run)
         if own is None:
-            why = f"the run in {run} has not ended (it has no {WEIGHTS_FILE}); go on with `pocketclip train --resume`"
+            why = (
+                f"the run in {run} is not finished (it has no {WEIGHTS_FILE}); "
+                "continue it with `pocketclip train --resume`"
+            )
         elif changes:
-            why = f"{own} are of the model without --set; if they still fit, give them: --weights {own}"
+            why = f"{own} belong to the model without --set; if they still fit, use --weights {own}"
         else:
             return ChosenModel(config, str(own))
         return ChosenModel(config, FRESH_WEIGHTS, why)
@@ -159,7 +162,7 @@ def choose_model(reference: str, changes: Sequence[str] = (), weights: str | Non
     if found is not None:
         return ChosenModel(config, str(found), cautions=_cautions(reference, config, changes))
     what = f"a changed {reference}" if changes else config.name
-    return ChosenModel(config, FRESH_WEIGHTS, f"no trained weights come with {what}; give yours: --weights CHECKPOINT")
+    return ChosenModel(config, FRESH_WEIGHTS, f"{what} has no trained weights; give yours with --weights CHECKPOINT")
 
 
 def _cautions(reference: str, config: AnyConfig, changes: Sequence[str]) -> tuple[str, ...]:
@@ -256,11 +259,11 @@ def build_trained_model(reference: str) -> AnyModel:
     """
     name, equals, given = reference.partition("=")
     if equals and not given:
-        raise ConfigError(f"{reference!r}: after = stands a checkpoint", fix="write MODEL or MODEL=CHECKPOINT")
+        raise ConfigError(f"{reference!r}: write a checkpoint after =", fix="write MODEL or MODEL=CHECKPOINT")
     chosen = choose_model(name, weights=given or None)
     if not chosen.trained:
         why = f" ({chosen.untrained})" if run_of(name) is not None else ""
-        raise ConfigError(f"{name} comes without weights{why}", fix=f"give its checkpoint: {name}=CHECKPOINT")
+        raise ConfigError(f"{name} has no weights{why}", fix=f"give its checkpoint: {name}=CHECKPOINT")
     return build_model(chosen.config, chosen.weights)
 
 

@@ -8,7 +8,7 @@ from pocketclip.models.terminal import command_line
 
 def main() -> None:
     """Runs the command; a user's mistake is one line, from whichever process met it."""
-    app = command_line.new_app("pocketclip.models.train", "Train an image-text model.")
+    app = command_line.new_app("pocketclip.models.train", "Trains an image-text model.")
     app.command()(train_command)
     command_line.run(app)
 

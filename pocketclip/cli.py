@@ -1,4 +1,4 @@
-"""The umbrella command `pocketclip`: every program of the project under one name."""
+"""The command `pocketclip`: every program of the project as a subcommand."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ from pocketclip.models.commands.train import train_command
 from pocketclip.models.terminal import command_line
 
 app = command_line.new_app(
-    "pocketclip", "CLIP-style image-text models on phones: train, export, prove, measure.", completion=True
+    "pocketclip", "CLIP-style image-text models on phones: train, export, verify, measure.", completion=True
 )
 
 
 @app.callback()
 def pocketclip(version: command_line.VersionOption = False) -> None:
-    """CLIP-style image-text models on phones: train, export, prove, measure."""
+    """CLIP-style image-text models on phones: train, export, verify, measure."""
 
 
-# In the order of the work; the words stand in `pocketclip --help`, within 80 columns.
+# In workflow order. `pocketclip --help` shows the summaries within 80 columns.
 _COMMANDS = (
-    ("models", models_command, "Shows the models: parameters, GFLOPs, memory."),
+    ("models", models_command, "Lists models with parameters, GFLOPs and memory."),
     ("train", train_command, "Trains a model."),
-    ("reinforce", reinforce_command, "Makes reinforced shards of image-caption data."),
-    ("export", export_command, "Converts towers for runtimes, and proves each artefact."),
-    ("inspect", inspect_command, "Prints what a Core ML package holds."),
-    ("lint", lint_command, "Checks a model or an artefact against rules."),
-    ("verify", verify_command, "Compares every form of a model with PyTorch, rung by rung."),
-    ("bundle", bundle_command, "Makes one folder with all that an application needs."),
-    ("selftest", selftest_command, "Checks a bundle and runs it."),
-    ("classify", classify_command, "Ranks labels for a photograph."),
-    ("eval", eval_command, "Judges accuracy on data sets."),
+    ("reinforce", reinforce_command, "Creates reinforced shards of image-caption data."),
+    ("export", export_command, "Converts towers for mobile runtimes and checks parity."),
+    ("inspect", inspect_command, "Shows the contents of a Core ML package."),
+    ("lint", lint_command, "Checks a model or an artefact against lint rules."),
+    ("verify", verify_command, "Compares each form of a model with PyTorch, step by step."),
+    ("bundle", bundle_command, "Creates one folder with everything an app needs."),
+    ("selftest", selftest_command, "Runs a bundle and checks its results."),
+    ("classify", classify_command, "Ranks labels for an image."),
+    ("eval", eval_command, "Evaluates accuracy on data sets."),
     ("bench", bench_command, "Measures artefacts on a device."),
-    ("compare", compare_command, "Says what is faster, slower, or cannot be told."),
-    ("report", report_command, "Writes a report as one HTML file."),
+    ("compare", compare_command, "Tells which records are faster or slower."),
+    ("report", report_command, "Writes a report in one HTML file."),
 )
-# Those that do something useful without an option.
+# Commands that do something useful without an option.
 _ALONE = frozenset({"models", "train", "report"})
 
 for _name, _command, _summary in _COMMANDS:
     app.command(_name, short_help=_summary, no_args_is_help=_name not in _ALONE)(_command)
-app.add_typer(devices_app, name="devices", short_help="Lists devices, checks them, keeps the emulated phone.")
-app.add_typer(app_app, name="app", short_help="Builds the applications for phones.")
+app.add_typer(devices_app, name="devices", short_help="Lists and checks devices; manages the emulated phone.")
+app.add_typer(app_app, name="app", short_help="Builds the measuring apps for phones.")
 app.add_typer(results_app, name="results", short_help="Lists, imports and merges records.")
 
 

@@ -1,1 +1,1 @@
-"""The measuring agent, the one file pushed to a device: it needs Python 3.9, numpy and a runtime."""
+"""The measuring agent, the single file that is pushed to a device. It needs Python 3.9, numpy and a runtime."""

@@ -1,7 +1,7 @@
 """`python agent.pyz JOB RESULT`: measures one model on the machine it runs on, in one process.
 
-The result is JSON, written whole or not at all. The last line on stdout states its length and SHA-256: exit
-codes do not survive every transport, so whoever reads the result trusts that line alone.
+The result is JSON, written completely or not at all. The last line on stdout states its length and SHA-256. Exit
+codes do not survive every transport, so the reader of the result trusts only that line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RESULT_LINE = "POCKETCLIP-RESULT"
 
 
 def main(arguments: list[str], measure: Callable[[dict], dict] = measure) -> int:
-    """Runs the job; returns 0 where it was measured, 1 where the result holds a failure, 2 on wrong use."""
+    """Runs the job. Returns 0 if it was measured, 1 if the result holds a failure, 2 on wrong usage."""
     if len(arguments) != 2:
         print(f"usage: python {os.path.basename(sys.argv[0])} JOB.json RESULT.json", file=sys.stderr)
         return 2

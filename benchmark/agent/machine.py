@@ -94,7 +94,7 @@ def drop_file_cache(path: str) -> bool:
 def keep_to_cores(cores: list) -> None:
     """Lets this process run on these cores alone; an `OSError` where the system does not."""
     if not hasattr(os, "sched_setaffinity"):
-        raise OSError(f"{sys.platform} has no affinity of processes to cores")
+        raise OSError(f"{sys.platform} cannot bind processes to cores")
     os.sched_setaffinity(0, cores)
 
 

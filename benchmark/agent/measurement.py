@@ -201,7 +201,7 @@ def _keep_to_cores(cores: Optional[list]) -> None:
     try:
         machine.keep_to_cores(cores)
     except (OSError, ValueError) as error:
-        raise JobFailure("bad-job", f"cannot keep to the cores {cores}: {worded(error)}") from error
+        raise JobFailure("bad-job", f"cannot bind to the cores {cores}: {worded(error)}") from error
 
 
 def check_job(job: dict, wanted: Sequence[str]) -> None:
@@ -222,10 +222,10 @@ def _check_way(job: dict) -> None:
     if job["accelerator"] not in offered:
         raise JobFailure(
             "accelerator-missing",
-            f"this agent has {', '.join(offered)} alone, got {job['accelerator']!r}",
+            f"this agent supports only {', '.join(offered)}, got {job['accelerator']!r}",
         )
     if job["load_mode"] != LOAD_MODE:
-        raise JobFailure("bad-job", f"this agent loads by {LOAD_MODE} alone, got {job['load_mode']!r}")
+        raise JobFailure("bad-job", f"this agent supports only load mode {LOAD_MODE}, got {job['load_mode']!r}")
 
 
 def read_samples(files: list) -> list:

@@ -1,4 +1,4 @@
-"""Bench: artefacts measured on a device."""
+"""Bench: measures artefacts on a device."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _LOG = logging.getLogger("pocketclip.benchmark")
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """How artefacts are measured; each field is the option of `pocketclip bench` of the same name.
+    """How artefacts are measured. Each field is the `pocketclip bench` option of the same name.
 
-    `threads` and `cores` take the words of the command line, e.g. `1,2,all` and `4-7`. `until` is a share such as `1%`;
+    `threads` and `cores` use the command line's syntax, e.g. `1,2,all` and `4-7`. `until` is a share such as `1%`;
     `budget` and `sustained` are durations such as `10m`. `cooldown`, `timeout` and `wait` are seconds.
     """
 
@@ -59,21 +59,21 @@ def bench(
     on_progress: OnProgress = silent,
     on_record: Callable[[BenchmarkRecord], object] = silent,
 ) -> list[BenchmarkRecord]:
-    """Measures artefacts on a device: latency, load, memory and parity, every sample kept.
+    """Measures artefacts on a device: latency, load time, memory and parity. Keeps every sample.
 
     Args:
-        artifacts: artefacts, folders that hold some, or bundles.
-        device: a name of `pocketclip devices`.
-        options: how to measure; None takes the defaults.
-        store: where records are kept as they come, a file or an SQLAlchemy URL; None keeps none.
-        on_progress: is called with each launch.
-        on_record: is called with each record the moment it is complete.
+        artifacts: artefacts, folders of artefacts, or bundles.
+        device: a name from `pocketclip devices`.
+        options: how to measure; None means the defaults.
+        store: a file or an SQLAlchemy URL for the records, written as they come; None stores none.
+        on_progress: called with each launch.
+        on_record: called with each record as soon as it is complete.
 
     Returns:
-        A record for each artefact and setting. One that failed has `status` FAILED and says why; it raises nothing.
+        A record for each artefact and setting. A failure has `status` FAILED with its reason and raises nothing.
 
     Raises:
-        OptionError: a value of `options` is none of those allowed.
+        OptionError: a value of `options` is not allowed.
         ArtifactNotFoundError: a path holds no artefact.
         DeviceNotFoundError and others: the device cannot be reached or cannot run any of the artefacts.
         StoreError: records could not be stored; each is in a file beside the store, which the message names.
@@ -130,7 +130,7 @@ def bench(
         raise StoreError(
             f"{len(unsaved)} of {len(finished)} records could not be stored in {shown_location(str(store))}"
             + _beside(unsaved),
-            fix=f"take them in with `pocketclip results import {files} --store ...`",
+            fix=f"add them with `pocketclip results import {files} --store ...`",
         )
     return finished
 
@@ -197,4 +197,4 @@ def _kept(finished: int, wanted: int, unsaved: Sequence[Path], store: str) -> st
 
 
 def _beside(unsaved: Sequence[Path]) -> str:
-    return f"; {len(unsaved)} are in files of their own, the first: {unsaved[0]}" if unsaved else ""
+    return f"; {len(unsaved)} are in separate files, the first: {unsaved[0]}" if unsaved else ""

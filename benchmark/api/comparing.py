@@ -1,4 +1,4 @@
-"""Compare: what is faster, slower, or cannot be told."""
+"""Compare: tells whether records are faster or slower."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def compare(
     device: str | None = None,
     allow_invalid: bool = False,
 ) -> Comparison:
-    """Whether the candidate is faster or slower than the baseline, or takes more or fewer instructions.
+    """Tells whether the candidate is faster or slower than the baseline, or takes more or fewer instructions.
 
     Args:
-        baseline: a record, the id of a stored one or its beginning, or an artefact's folder (its last record).
+        baseline: a record, a stored record's id or its beginning, or an artefact's folder (its latest record).
         candidate: likewise.
-        store: where records that are not given as such are looked up.
-        device: of several devices' records, take those of this one.
-        allow_invalid: compare records that must not be ranked too; the result says so.
+        store: the store for records that are given by id or folder.
+        device: use only records from this device.
+        allow_invalid: also compare invalid records; the result marks them.
 
     Raises:
         NoRecordError: there is no such record.
@@ -58,15 +58,15 @@ def compare_with_baseline(
     device: str | None = None,
     allow_invalid: bool = False,
 ) -> list[Comparison]:
-    """Each record with the tag `baseline` against the last one like it, judged as one family (Holm).
+    """Compares records tagged `baseline` with the latest matching ones, judged as one family (Holm).
 
     Args:
         baseline: the tag of the baseline's records.
-        candidate: the tag of the others; None takes every record that is not the baseline's.
-        store, device, allow_invalid: as `compare`.
+        candidate: the tag of the others; None means all records outside the baseline.
+        store, device, allow_invalid: as for `compare`.
 
     Raises:
-        NoRecordError: nothing has the tag, or nothing is like what has it.
+        NoRecordError: no record has the tag, or no record matches those that have it.
     """
     from pocketclip.benchmark.results.pairing import pair_with_baseline
     from pocketclip.benchmark.statistics.verdicts import compare_records, judge_family

@@ -1,4 +1,4 @@
-"""Evaluate: how accurate models and artefacts are, and how sure the figures are."""
+"""Evaluate: the accuracy of models and artefacts, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOG = logging.getLogger("pocketclip.benchmark")
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """How samples are judged; each field is the option of `pocketclip eval` of the same name."""
+    """How samples are evaluated. Each field is the `pocketclip eval` option of the same name."""
 
     data_root: Path = Path("data")
     templates: str | None = None
@@ -51,25 +51,25 @@ def evaluate(
     on_progress: OnProgress = silent,
     on_record: Callable[[AnyRecord], object] = silent,
 ) -> list[AnyRecord]:
-    """Judges zero-shot classification or retrieval.
+    """Evaluates zero-shot classification or retrieval.
 
     Args:
-        subject: a model in PyTorch, or folders that hold pairs of artefacts, or bundles.
+        subject: a PyTorch model, or folders with pairs of artefacts, or bundles.
         dataset: `scenes`, a published set such as `imagenet-v2`, or your own: `folder:PATH`, `csv:FILE`,
             `webdataset:PATTERN`, `retrieval:CSV` (docs/evaluation.md).
-        count: how many samples; None takes all, of scenes 960.
-        options: everything else.
-        store: where records are kept; None keeps none.
-        on_progress: is called as samples are judged.
-        on_record: is called with each record the moment it is complete.
+        count: the number of samples; None uses all (960 for scenes).
+        options: all other settings.
+        store: the store for records; None stores none.
+        on_progress: called as samples are evaluated.
+        on_record: called with each record as soon as it is complete.
 
     Returns:
-        A record for each that was judged, a baseline before what is compared with it.
+        A record for each evaluation; a baseline comes before the records that are compared with it.
 
     Raises:
         DatasetError, PromptError: the data set cannot be read.
         ArtifactNotFoundError: there is no pair of towers.
-        ContestantError, FailedArtifactsError: a model crashes, hangs or gives NaN; the others were judged.
+        ContestantError, FailedArtifactsError: a model crashes, hangs or gives NaN; the others were evaluated.
         StoreError: the store cannot be written.
     """
     from pocketclip.benchmark.evaluation.contestants import TorchSettings
@@ -115,10 +115,10 @@ def evaluate(
                 finished.append(record)
                 on_record(record)
         except KeyboardInterrupt:
-            _LOG.info("interrupted; the same command with --resume goes on from here")
+            _LOG.info("interrupted; to continue, run the same command with --resume")
             raise
         except StoreError:
-            _LOG.warning("every prediction is kept; the same command with --resume judges nothing again")
+            _LOG.warning("every prediction is kept; the same command with --resume continues from here")
             raise
         finally:
             evaluation.close()
@@ -140,7 +140,7 @@ def _log_left_out(finished: Sequence[AnyRecord]) -> None:
         _LOG.info("note: %s", ignored_words(profiled.ignored_profiles, profiled.first_ignored_profile))
     if lacking := next((record for record in finished if record.skipped), None):
         _LOG.warning(
-            "%d unreadable samples were left out (first: %s); the record names all",
+            "%d unreadable samples were skipped (first: %s); the record names all",
             len(lacking.skipped),
             lacking.skipped[0],
         )
@@ -155,10 +155,10 @@ def _raise_failures(failures: Sequence[ContestantError], asked: int) -> None:
     """
     if not failures:
         return
-    kept = "what is done is kept: the same command with --resume judges it no second time"
+    kept = "finished work is kept; the same command with --resume continues from here"
     if asked == 1 and len(failures) == 1:
         raise failures[0]
-    raise FailedArtifactsError(f"{len(failures)} could not be judged, the first: {failures[0]}; {kept}")
+    raise FailedArtifactsError(f"{len(failures)} could not be evaluated, the first: {failures[0]}; {kept}")
 
 
 def _beside(store: str) -> Path:

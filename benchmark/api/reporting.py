@@ -1,4 +1,4 @@
-"""Report: the latest records of a store as a page or as tables."""
+"""Report: a store's latest records as a page or as tables."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def report(
     baseline: str | None = None,
     ladders: Sequence[str | Path] = (),
 ) -> str:
-    """The latest records of a store as one self-contained HTML page, as Markdown or as JSON.
+    """A store's latest records as one self-contained HTML page, as Markdown or as JSON.
 
     Args:
         store: a SQLite file or an SQLAlchemy URL.
         form: `html`, `md` or `json`.
         baseline: a tag, `model:NAME` or `precision:NAME`; None compares each artefact with floating point.
-        ladders: files that `pocketclip verify --json` wrote.
+        ladders: files from `pocketclip verify --json`.
 
     Raises:
-        StoreError: there is no store, or it cannot be read.
-        OptionError: the form or the baseline is none of those allowed.
+        StoreError: the store does not exist or cannot be read.
+        OptionError: the form or the baseline is not allowed.
     """
     from pocketclip.benchmark.report.ladder_table import read_ladders
     from pocketclip.benchmark.report.material import Material, probe_targets
@@ -39,7 +39,7 @@ def report(
     from pocketclip.models.errors import choices
 
     if form not in tuple(ReportFormat):
-        raise OptionError(f"a report has no form {form!r}", fix=f"choose among: {choices(ReportFormat)}")
+        raise OptionError(f"a report has no format {form!r}", fix=f"choose among: {choices(ReportFormat)}")
     found_ladders = [found for path in ladders for found in read_ladders(Path(path))]
     found = read_store(store)
     material = Material(

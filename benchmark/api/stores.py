@@ -1,4 +1,4 @@
-"""Stores of records: opened, filtered, as records or as a table."""
+"""Stores of records: opening and filtering, as records or as a table."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class RecordStore:
         self._where = where
 
     def records(self, **wanted: Any) -> list[Record]:
-        """The records that can be read and fit every filter, oldest first; the others are logged.
+        """The readable records that match all filters, oldest first; unreadable ones are logged.
 
         Args:
             wanted: fields of `RecordFilter`: `model`, `target`, `precision`, `scheme`, `tower`, `device`, `instance`,
                 `accelerator`, `tag`, `status`, `valid`, `since`, `kind`.
 
         Raises:
-            OptionError: there is no such filter.
+            OptionError: a filter does not exist.
             StoreError: the store cannot be read.
         """
         from pocketclip.benchmark.store import RecordFilter
@@ -48,31 +48,31 @@ class RecordStore:
         return list(log_left_out(self._store.read(RecordFilter(**wanted)), self._where).records)
 
     def frame(self, **wanted: Any) -> pd.DataFrame:
-        """The benchmark records that fit as a table, one row each: identity, status, median and peak memory.
+        """The matching benchmark records as a table, one row each: identity, status, median and peak memory.
 
         Raises:
             MissingPackageError: pandas is not installed.
-            OptionError, StoreError: as `records`.
+            OptionError, StoreError: as for `records`.
         """
         from pocketclip.benchmark.results.frame import to_frame
 
         return to_frame(self.records(**wanted))
 
     def append(self, record: Record) -> None:
-        """Adds a record; one that is already there is left as it is. Raises `StoreError`, `RecordError`."""
+        """Adds a record unless it is already stored. Raises `StoreError`, `RecordError`."""
         self._store.append(record)
 
 
 @contextmanager
 def open_store(location: str | Path = DEFAULT_STORE, *, create: bool = False) -> Iterator[RecordStore]:
-    """A store of records, to be used as a context manager.
+    """Opens a store of records; use it as a context manager.
 
     Args:
         location: a SQLite file or an SQLAlchemy URL.
-        create: make it where there is none.
+        create: create the store if it does not exist.
 
     Raises:
-        StoreError: there is none, or it cannot be opened.
+        StoreError: the store does not exist or cannot be opened.
     """
     from pocketclip.benchmark.store import open_store as open_database
 
@@ -81,7 +81,7 @@ def open_store(location: str | Path = DEFAULT_STORE, *, create: bool = False) ->
 
 
 def read_store(location: str | Path, wanted: RecordFilter | None = None) -> Reading:
-    """The records of a store as far as they can be read; the others are logged.
+    """The readable records of a store; the others are logged.
 
     Raises:
         StoreError: there is no store, or it cannot be read.
@@ -94,7 +94,7 @@ def read_store(location: str | Path, wanted: RecordFilter | None = None) -> Read
 
 
 def log_left_out(found: Reading, where: str) -> Reading:
-    """Logs which records of a store cannot be read; returns what it was given."""
+    """Logs which records of a store cannot be read, and returns its argument."""
     from pocketclip.benchmark.store import future_words, left_out_words
 
     for words in (left_out_words(found.unreadable, where), future_words(found.records)):
@@ -104,7 +104,7 @@ def log_left_out(found: Reading, where: str) -> Reading:
 
 
 def shown_location(store: str | Path) -> str:
-    """A store's location as messages show it: without secrets."""
+    """A store's location for messages, without secrets."""
     from pocketclip.benchmark.store.database import location_name
 
     return location_name(str(store))

@@ -1,5 +1,5 @@
-"""An emulated arm64 phone on a Linux PC: it counts the instructions that an inference takes on Arm's own kernels.
+"""An emulated arm64 phone on a Linux PC. It counts the instructions of an inference with the Arm kernels.
 
-Instructions are no latency: they say nothing of caches and pipelines. But they are the same in every run, on every
-PC, and so show what a change of the graph or of the precision costs or saves on Arm.
+Instruction counts are not latencies: they ignore caches and pipelines. But they are the same in every run on every PC,
+so they show what a change of the graph or the precision costs or saves on Arm.
 """

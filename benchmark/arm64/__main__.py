@@ -1,4 +1,4 @@
-"""`python -m pocketclip.benchmark.arm64`: instructions per inference on an emulated arm64 phone."""
+"""`python -m pocketclip.benchmark.arm64`: counts instructions per inference on an emulated arm64 phone."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ app = command_line.new_app(
     "pocketclip.benchmark.arm64", "Counts instructions per inference on an emulated arm64 phone."
 )
 
-WarmupOption = Annotated[int, typer.Option("--warmup", min=0, help="Inferences of a process that are not counted.")]
-CountedOption = Annotated[int, typer.Option("--counted", min=1, help="Inferences of a process that are counted.")]
-ProcessesOption = Annotated[int, typer.Option("--processes", min=1, help="Processes per file: two show the spread.")]
-TimeoutOption = Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds that one process may take.")]
-JsonOption = Annotated[Path | None, typer.Option("--json", help="File for the counts.")]
+WarmupOption = Annotated[int, typer.Option("--warmup", min=0, help="Uncounted inferences per process.")]
+CountedOption = Annotated[int, typer.Option("--counted", min=1, help="Counted inferences per process.")]
+ProcessesOption = Annotated[
+    int, typer.Option("--processes", min=1, help="Processes per file; two or more show the spread.")
+]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=1.0, help="Maximum seconds for one process.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="JSON file for the counts.")]
 
 
 @app.command("create")
 def create_command() -> None:
-    """Makes the emulated phone, or finds it in the cache, and prints its folder."""
+    """Creates the emulated phone unless it is in the cache, and prints its folder."""
     from pocketclip.benchmark.arm64.root import ensure_root
 
     print(ensure_root(command_line.note).root)
@@ -36,7 +38,7 @@ def create_command() -> None:
 
 @app.command("count", no_args_is_help=True)
 def count_command(
-    artifact: Annotated[list[Path], typer.Argument(help="An artefact's folder, or a folder of artefacts.")],
+    artifact: Annotated[list[Path], typer.Argument(help="An artefact's folder or a folder of artefacts.")],
     plain: Annotated[
         list[str] | None,
         typer.Option("--plain", help="FILE=ARTEFACT: a model file to compare with an artefact. Repeatable."),
@@ -47,7 +49,7 @@ def count_command(
     timeout: TimeoutOption = 1800.0,
     json: JsonOption = None,
 ) -> None:
-    """Counts artefacts, and plain model files beside them."""
+    """Counts instructions of artefacts and of plain model files."""
     from pocketclip.benchmark.arm64.counting import CountSettings
     from pocketclip.benchmark.errors import CountingError
     from pocketclip.benchmark.perf.candidates import candidate_of, plain_candidate
@@ -58,7 +60,7 @@ def count_command(
         file, separator, folder = pair.rpartition("=")
         if not separator:
             raise CountingError(
-                f"--plain {pair!r} names no artefact", fix="give FILE=ARTEFACT with an artefact's folder"
+                f"--plain {pair!r} names no artefact", fix="give FILE=ARTEFACT, where ARTEFACT is an artefact's folder"
             )
         candidates.append(plain_candidate(Path(file), load_artifact(Path(folder))))
     candidates += map(candidate_of, find_artifacts(artifact))
@@ -68,13 +70,13 @@ def count_command(
 
 @app.command("perf", no_args_is_help=True)
 def perf_command(
-    model: Annotated[list[str], typer.Option("--model", help="A registered model or configuration; repeatable.")],
+    model: Annotated[list[str], typer.Option("--model", help="A registered model or configuration. Repeatable.")],
     weights: command_line.WeightsOption = None,
-    target: Annotated[str, typer.Option("--target", help="Targets, with commas.")] = "onnx,executorch,tflite",
+    target: Annotated[str, typer.Option("--target", help="Comma-separated targets.")] = "onnx,executorch,tflite",
     tower: Annotated[str, typer.Option("--tower", help="image or text.")] = "image",
     out: Annotated[Path, typer.Option("--out", help="Folder for the artefacts.")] = Path("artifacts"),
     calibration: Annotated[
-        str, typer.Option("--calibration", help="Samples for static int8, as in export.")
+        str, typer.Option("--calibration", help="Samples for static int8, as for export.")
     ] = "scenes",
     warmup: WarmupOption = 1,
     counted: CountedOption = 2,
@@ -82,7 +84,7 @@ def perf_command(
     timeout: TimeoutOption = 1800.0,
     json: JsonOption = None,
 ) -> None:
-    """Compares the converters' plain calls with our exports in fp32 and static int8, exporting what is not there."""
+    """Compares PocketCLIP's fp32 and static int8 exports with the converters' plain calls. Exports missing files."""
     from pocketclip.benchmark.arm64.counting import CountSettings
     from pocketclip.benchmark.arm64.root import check_host
     from pocketclip.benchmark.errors import CountingError
@@ -138,14 +140,12 @@ def _count(
             raise
     command_line.console().print(count_table(records))
     for missed in shortfalls(records):
-        command_line.note(f"short of its goal: {missed}")
+        command_line.note(f"goal missed: {missed}")
     found = [*(str(failure) for failure in failures), *faults(records)]
     for fault in found:
         command_line.note(f"failed: {fault}")
     if found:
-        raise CountingError(
-            f"{len(found)} of the comparison's files failed, are wrong or do not repeat", fix="see above"
-        )
+        raise CountingError(f"{len(found)} files failed, gave wrong outputs or gave varying counts", fix="see above")
 
 
 def main() -> None:

@@ -170,7 +170,7 @@ def run_process(candidate: Candidate, counter: Counter, settings: CountSettings)
             raise AgentError(
                 f"{candidate.name} took longer than {settings.timeout_seconds:g} s",
                 "agent-hung",
-                fix="give it longer with --timeout",
+                fix="raise --timeout",
             )
         result = _result(here, execution, job.job_id)
         if result.failure is not None:
@@ -190,13 +190,13 @@ def instructions(counts: Counts, inferences: int) -> tuple[int, ...]:
     marks = counts.marks
     if counts.threads != 1:
         raise CountingError(
-            f"the process had {counts.threads} threads, and counts are exact for one alone: "
+            f"the process had {counts.threads} threads, and counts are exact only for one: "
             "find what starts them and turn it off in benchmark/arm64/emulator.py"
         )
     if len(marks) != 2 * inferences or list(marks) != sorted(marks) or (marks and marks[-1] > counts.total):
         raise CountingError(
             (
-                f"{inferences} inferences need {2 * inferences} marks in order, the counter saw {len(marks)}: "
+                f"{inferences} inferences need {2 * inferences} marks in order, the counter found {len(marks)}: "
                 "another program or plugin was counted"
             ),
             fix="run it again",

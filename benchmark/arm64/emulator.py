@@ -186,5 +186,5 @@ def parse_counts(text: str) -> Counts:
         else:
             ends[name] = number
     if set(ends) != {"threads", "total"}:
-        raise CountingError(f"the counting plugin's file of {len(text)} characters is cut", fix="run it again")
+        raise CountingError(f"the counting plugin's file of {len(text)} characters is truncated", fix="run it again")
     return Counts(tuple(marks), ends["threads"], ends["total"])

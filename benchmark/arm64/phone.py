@@ -18,7 +18,7 @@ class Phone(RootedPhone):
     """The emulated arm64 phone."""
 
     LABEL: ClassVar[str] = "the emulated phone"
-    CREATE: ClassVar[str] = "make it with `pocketclip devices create emulator-arm64`"
+    CREATE: ClassVar[str] = "create it with `pocketclip devices create emulator-arm64`"
 
     def check_host(self) -> None:
         """Whether this machine can run it; raises `EmulatorError` where not."""

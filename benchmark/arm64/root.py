@@ -49,8 +49,8 @@ def check_host() -> None:
     """
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise EmulatorError(
-            f"the emulated phone runs on Linux on x86-64, this is {sys.platform} on {platform.machine()}",
-            fix="use a PC or a virtual machine with it",
+            f"the emulated phone needs Linux on x86-64; this is {sys.platform} on {platform.machine()}",
+            fix="use such a PC or virtual machine",
         )
     if os.geteuid() != 0:
         raise EmulatorError(
@@ -85,17 +85,17 @@ def _check_tools() -> None:
     missing = [tool for tool in ("mmdebstrap", "gcc") if shutil.which(tool) is None]
     if missing:
         raise EmulatorError(
-            f"making the emulated phone needs {' and '.join(missing)}, not installed here",
+            f"creating the emulated phone needs {' and '.join(missing)}; these are not installed",
             fix=f"on Debian or Ubuntu: {_PACKAGES_TO_INSTALL}",
         )
     if importlib.util.find_spec("pip") is None:
         raise EmulatorError(
-            f"making the emulated phone needs pip in {sys.prefix}", fix=f"add it with `{sys.executable} -m ensurepip`"
+            f"creating the emulated phone needs pip in {sys.prefix}", fix=f"add it with `{sys.executable} -m ensurepip`"
         )
 
 
 def _make(root: Path, pins: Pins, say: Say) -> None:
-    say(f"making the emulated arm64 phone, once: 1 of 4, Debian {pins.suite}")
+    say(f"creating the emulated arm64 phone (once): 1 of 4, Debian {pins.suite}")
     # mmdebstrap wants the folder to be empty or absent.
     extract_debian(pins.suite, "arm64", pins.packages, root)
     for name in ("bin", "lib", "sbin"):
@@ -106,14 +106,14 @@ def _make(root: Path, pins: Pins, say: Say) -> None:
     (root / "tmp").chmod(0o1777)
     # Where a phone lets its shell write.
     (root / "data/local/tmp").mkdir(parents=True)
-    say(f"making the emulated arm64 phone: 2 of 4, QEMU of Debian {pins.qemu_suite}")
+    say(f"creating the emulated arm64 phone: 2 of 4, QEMU of Debian {pins.qemu_suite}")
     _install_emulator(root, pins)
     _install_launchers(root, pins)
-    say(f"making the emulated arm64 phone: 3 of 4, {len(pins.wheels)} wheels for aarch64")
+    say(f"creating the emulated arm64 phone: 3 of 4, {len(pins.wheels)} wheels for aarch64")
     _install_wheels(root, pins)
     emulator = Emulator(root, _plugin(root), pins.cpu)
     for runtime in EMULATED_RUNTIMES:
-        say(f"making the emulated arm64 phone: 4 of 4, first import of {runtime}")
+        say(f"creating the emulated arm64 phone: 4 of 4, first import of {runtime}")
         _prove(emulator, runtime, pins)
 
 

@@ -110,13 +110,13 @@ class RootedPhone(ABC):
         """
         self.check_host()
         if not self.created:
-            raise EmulatorError(f"{self.LABEL} has not been made yet; {self.CREATE}")
+            raise EmulatorError(f"{self.LABEL} does not exist yet; {self.CREATE}")
         programs = {name: host_program(name, package) for name, package in _TOOLS.items()}
         socket = self.state / "adb.sock"
         if len(os.fsencode(socket)) > _LONGEST_SOCKET:
             raise EmulatorError(
                 f"the path of the phone's socket is too long for the system: {socket}",
-                fix="name a shorter cache in POCKETCLIP_CACHE",
+                fix="set a shorter cache path in POCKETCLIP_CACHE",
             )
         with self._alone():
             if self.running() is not None:
@@ -140,7 +140,9 @@ class RootedPhone(ABC):
                 deadline = time.monotonic() + _STOP_SECONDS
                 while self.running() is not None:
                     if time.monotonic() > deadline:
-                        raise EmulatorError(f"{self.LABEL} (process {pid}) does not end", fix="see what holds it")
+                        raise EmulatorError(
+                            f"{self.LABEL} (process {pid}) does not end", fix="find out what keeps it alive"
+                        )
                     with contextlib.suppress(ChildProcessError):
                         os.waitpid(pid, os.WNOHANG)
                     time.sleep(0.05)
@@ -186,8 +188,8 @@ class RootedPhone(ABC):
         while True:
             if process.poll() is not None:
                 raise EmulatorError(
-                    f"{self.LABEL} ended while it started: {self._last_words()}; it needs the rights to "
-                    "make namespaces (`unshare --net --pid`): run it as root and, in a container, a privileged one"
+                    f"{self.LABEL} ended while it started: {self._last_words()}; it needs permission to "
+                    "create namespaces (`unshare --net --pid`): run it as root; in a container, use a privileged one"
                 )
             # Before its socket is there, adb would start a server of its own.
             if (self.state / "adb.sock").exists():

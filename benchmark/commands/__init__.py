@@ -1,1 +1,1 @@
-"""The commands of measuring: each file reads options, calls the layers below and prints."""
+"""The commands for measuring. Each file reads options, calls the layers below and prints."""

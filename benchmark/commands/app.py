@@ -12,11 +12,11 @@ import typer
 
 from pocketclip.models.terminal import command_line
 
-app_app = typer.Typer(help="Builds the apps that measure on phones.", no_args_is_help=True)
+app_app = typer.Typer(help="Builds the measuring apps for phones.", no_args_is_help=True)
 
 
 class Platform(StrEnum):
-    """The phones that there is an app for."""
+    """The platforms that have an app."""
 
     ANDROID = "android"
     IOS = "ios"
@@ -24,17 +24,17 @@ class Platform(StrEnum):
 
 @app_app.callback()
 def app_command() -> None:
-    """Builds the apps that measure on phones."""
+    """Builds the measuring apps for phones."""
 
 
 @app_app.command("build", no_args_is_help=True)
 def build_command(
     platform: Annotated[str, typer.Argument(help="android (Gradle and the Android SDK) or ios (Xcode, on a Mac).")],
     team: Annotated[
-        str | None, typer.Option("--team", help="For ios: your team at Apple, by which it is signed.")
+        str | None, typer.Option("--team", help="For ios: your Apple developer team, which signs the app.")
     ] = None,
 ) -> None:
-    """Builds the app from the sources that come with this program, and prints where it is."""
+    """Builds the app from the bundled sources and prints its path."""
     from pocketclip.benchmark.phone_app.building import build_android, build_ios
     from pocketclip.benchmark.phone_app.sources import app_sources
 

@@ -1,4 +1,4 @@
-"""The command line of `benchmark`: `bench` measures.
+"""The `bench` command: measures artefacts on a device.
 
 Heavy imports live inside the functions: `--help` must not wait for numpy or SQLAlchemy.
 """
@@ -25,67 +25,71 @@ if TYPE_CHECKING:
 def bench_command(
     artifact: Annotated[
         list[Path],
-        typer.Option("--artifact", help="An artefact's folder, a folder of artefacts, or a bundle; repeatable."),
+        typer.Option("--artifact", help="An artefact's folder, a folder of artefacts, or a bundle. Repeatable."),
     ],
-    device: Annotated[str, typer.Option("--device", help="The device that measures.")] = "host",
+    device: Annotated[str, typer.Option("--device", help="Name of the device.")] = "host",
     threads: Annotated[
-        str, typer.Option("--threads", help="Threads the runtime may use, e.g. 1 or 1,2,4,all: a record for each.")
+        str, typer.Option("--threads", help="Runtime threads, e.g. 1 or 1,2,4,all (one record for each).")
     ] = "1",
     cores: Annotated[
-        str | None, typer.Option("--cores", help="Cores the process may use, e.g. 4-7; by default all.")
+        str | None, typer.Option("--cores", help="Cores for the process, e.g. 4-7 (default: all).")
     ] = None,
-    iterations: Annotated[
-        int, typer.Option("--iterations", min=1, help="Steady inferences per launch, at least.")
-    ] = 100,
+    iterations: Annotated[int, typer.Option("--iterations", min=1, help="Minimum steady inferences per launch.")] = 100,
     accelerator: Annotated[
         str | None,
         typer.Option(
             "--accelerator",
-            help="cpu; on Android also xnnpack, nnapi, gpu; on iPhones all, cpu+ane, cpu+gpu. By default the one that "
-            "the runtime is meant for there: xnnpack, all or cpu.",
+            help="cpu; on Android also xnnpack, nnapi, gpu; on iPhones also all, cpu+ane, cpu+gpu (default: the usual "
+            "one for the runtime and device: xnnpack, all or cpu).",
         ),
     ] = None,
     load_mode: Annotated[
-        str, typer.Option("--load-mode", help="How the model is loaded: file; on Android phones also mmap, memory.")
+        str, typer.Option("--load-mode", help="How to load the model: file; on Android phones also mmap, memory.")
     ] = "file",
     min_seconds: Annotated[
         float,
-        typer.Option("--min-seconds", min=0.0, help="Seconds of steady inferences per launch, at least."),
+        typer.Option("--min-seconds", min=0.0, help="Minimum seconds of steady inferences per launch."),
     ] = 0.0,
     launches: Annotated[
-        int, typer.Option("--launches", min=1, help="Processes per artefact, interleaved between artefacts.")
+        int, typer.Option("--launches", min=1, help="Processes per artefact, interleaved across artefacts.")
     ] = 3,
     until: Annotated[
-        str | None, typer.Option("--until", help="Go on launching until the median's interval is that narrow, e.g. 1%.")
+        str | None,
+        typer.Option("--until", help="Keep launching until the median's 95 % interval is this narrow, e.g. 1%."),
     ] = None,
-    budget: Annotated[str, typer.Option("--budget", help="With --until: give up after this long, e.g. 10m.")] = "10m",
+    budget: Annotated[str, typer.Option("--budget", help="With --until: stop after this time, e.g. 10m.")] = "10m",
     sustained: Annotated[
-        str | None, typer.Option("--sustained", help="One more launch that goes on for this long, e.g. 10m: its curve.")
+        str | None,
+        typer.Option("--sustained", help="Add one launch of this duration, e.g. 10m, for the sustained curve."),
     ] = None,
     cooldown: Annotated[
         float,
-        typer.Option("--cooldown", min=0.0, help="Seconds that the device may take to become fit, before each launch."),
+        typer.Option(
+            "--cooldown",
+            min=0.0,
+            help="Maximum seconds to wait, before each launch, for the device to cool down and go idle.",
+        ),
     ] = 30.0,
-    profile: Annotated[bool, typer.Option("--profile", help="Time by op too, in a pass of its own.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Also measure time by op, in a separate pass.")] = False,
     tag: Annotated[
-        str | None, typer.Option("--tag", help="A name for these records, e.g. a release: a baseline.")
+        str | None, typer.Option("--tag", help="A name for these records, e.g. a release, to compare with later.")
     ] = None,
-    timeout: Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds that one launch may take.")] = 300.0,
+    timeout: Annotated[float, typer.Option("--timeout", min=1.0, help="Maximum seconds for one launch.")] = 300.0,
     wait: Annotated[
-        float, typer.Option("--wait", min=0.0, help="Seconds to wait for a device that another bench holds.")
+        float, typer.Option("--wait", min=0.0, help="Seconds to wait for a device that another bench is using.")
     ] = 0.0,
     app: Annotated[
         Path | None,
         typer.Option(
             "--app",
             help="The measuring app for phones: an APK, or an iPhone's .app or .ipa (default: POCKETCLIP_ANDROID_APK, "
-            "POCKETCLIP_IOS_APP, or the one built).",
+            "POCKETCLIP_IOS_APP, or your last build).",
         ),
     ] = None,
     devices: DevicesOption = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Measures artefacts on a device: latency, load, memory and parity, every sample kept."""
+    """Measures artefacts on a device: latency, load time, memory and parity. Keeps every sample."""
     from pocketclip.benchmark import api
     from pocketclip.benchmark.errors import FailedArtifactsError
     from pocketclip.benchmark.records.benchmark import Status
@@ -117,7 +121,7 @@ def bench_command(
             show = command_line.shown_on(bar, "launching")
             api.bench(artifact, device, options=options, store=store, on_progress=show, on_record=finished.append)
     except StoreError:
-        # What was measured is shown all the same.
+        # Show what was measured even so.
         _print_finished(finished)
         raise
     _print_finished(finished)
@@ -125,7 +129,7 @@ def bench_command(
     if failed:
         raise FailedArtifactsError(
             f"{len(failed)} of {len(finished)} artefacts failed; all records are in {place}",
-            fix="`pocketclip results --status failed --format csv` has the reasons",
+            fix="see the reasons with `pocketclip results --status failed --format csv`",
         )
 
 
@@ -152,7 +156,7 @@ def _label(record: BenchmarkRecord) -> str:
 
 def bench_app() -> typer.Typer:
     """The `bench` program."""
-    app = command_line.new_app("bench", "Measures exported artefacts on a device.")
+    app = command_line.new_app("bench", "Measures artefacts on a device.")
     app.command()(bench_command)
     return app
 

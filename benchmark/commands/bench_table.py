@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def results_table(records: Sequence[BenchmarkRecord]) -> TerminalTable:
-    """One row per record; what was not timed says so instead of showing numbers."""
+    """One row per record. A record without timings says so instead of showing numbers."""
     from rich.text import Text
 
     from pocketclip.benchmark.records.benchmark import Status
@@ -59,10 +59,10 @@ def results_table(records: Sequence[BenchmarkRecord]) -> TerminalTable:
             *(figure_columns("million\ninstr.") if counted else ()),
         ),
         rows=rows,
-        caption="medians over launches; memory is the peak over what imports took"
-        + ("; * not to be ranked" if any(record.invalid and record.timed for record in records) else "")
+        caption="medians over launches; memory is the peak beyond what imports use"
+        + ("; * not ranked" if any(record.invalid and record.timed for record in records) else "")
         + (
-            "; emulated: times say nothing, parity does"
+            "; emulated: only parity is meaningful, not times"
             if any(record.status is Status.MEASURED and not record.timed for record in records)
             else ""
         ),

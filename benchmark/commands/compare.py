@@ -1,4 +1,4 @@
-"""The command `compare`: two records, or everything against a baseline."""
+"""The `compare` command: compares two records, or all records with a baseline."""
 
 from __future__ import annotations
 
@@ -21,33 +21,34 @@ if TYPE_CHECKING:
 def compare_command(
     first: Annotated[
         str | None,
-        typer.Argument(help="The baseline: a record's id or its beginning, or an artefact's folder (its last record)."),
+        typer.Argument(
+            help="The baseline: a record's id or its beginning, or an artefact's folder (its latest record)."
+        ),
     ] = None,
-    second: Annotated[str | None, typer.Argument(help="What is compared with it, named in the same way.")] = None,
+    second: Annotated[str | None, typer.Argument(help="The candidate, named in the same way.")] = None,
     baseline: Annotated[
-        str | None, typer.Option("--baseline", help="A tag: each of its records against the last like it.")
+        str | None, typer.Option("--baseline", help="A tag: compare its records with the latest matching ones.")
     ] = None,
     candidate: Annotated[
-        str | None, typer.Option("--candidate", help="A tag of what is compared; by default what is not the baseline.")
+        str | None,
+        typer.Option("--candidate", help="Tag of the candidates (default: all records outside the baseline)."),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option("--device", help="Among several devices' records, those of this one.")
-    ] = None,
+    device: Annotated[str | None, typer.Option("--device", help="Compare only records from this device.")] = None,
     allow_invalid: Annotated[
         bool,
-        typer.Option("--allow-invalid", help="Compare records that may not be ranked (busy, hot...) too, marked."),
+        typer.Option("--allow-invalid", help="Also compare invalid records (busy, hot, ...); they are marked."),
     ] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Says whether what was measured is faster or slower (counted instructions: fewer or more), or cannot be told.
+    """Tells whether records are faster or slower (counted instructions: fewer or more), or whether it cannot tell.
 
-    With --baseline, ends with exit code 3 where the statistics support that something became slower, or takes more.
+    With --baseline, exits with code 3 if the statistics show that an artefact became slower or takes more instructions.
     """
     from pocketclip.benchmark import api
     from pocketclip.benchmark.errors import OptionError, RegressionError
 
     if (first is None) == (baseline is None) or (first is None) != (second is None):
-        raise OptionError("compare takes two records, `compare A B`, or a tag, `compare --baseline TAG`")
+        raise OptionError("give compare either two records (`compare A B`) or a tag (`compare --baseline TAG`)")
     if first is not None and second is not None:
         found = [api.compare(first, second, store=store, device=device, allow_invalid=allow_invalid)]
     else:
@@ -60,15 +61,15 @@ def compare_command(
         if each.reason is not None:
             command_line.note(f"cannot tell: {_label(each.candidate)}: {each.reason}{_advice(each)}")
     for line in dict.fromkeys(line for each in found for line in each.invalid):
-        command_line.note(f"warning: may not be ranked, compared all the same: {line}")
+        command_line.note(f"warning: invalid, compared anyway: {line}")
     regressed = [each for each in found if each.verdict.regressed]
     if baseline is not None and regressed:
         worst = max(regressed, key=lambda each: each.ratio)
         marked = sum(bool(each.invalid) for each in regressed)
         raise RegressionError(
-            f"{len(regressed)} of {len(found)} {_became(regressed)} than {baseline!r}, the most "
+            f"{len(regressed)} of {len(found)} {_became(regressed)} than {baseline!r}; the worst is "
             f"{_label(worst.candidate)}: {worst.ratio - 1:+.1%}"
-            + (f"; {marked} of them on records that may not be ranked" if marked else "")
+            + (f"; {marked} of them use invalid records" if marked else "")
         )
 
 
@@ -109,7 +110,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> TerminalTable:
             word_column("verdict"),
         ),
         rows=rows,
-        caption="change of the median; interval 95 %; detectable: the smallest change found in four of five cases",
+        caption="change of the median, 95 % interval; detectable: the smallest change found in 80 % of cases",
     )
 
 
@@ -122,6 +123,6 @@ def _advice(comparison: Comparison) -> str:
     if comparison.detectable is None or comparison.interval is None:
         return ""
     return (
-        f"; with {len(comparison.candidate.launches)} launches a change of {comparison.detectable:.1%} is found: "
-        "for smaller ones measure with more --launches"
+        f"; {len(comparison.candidate.launches)} launches can detect a change of {comparison.detectable:.1%}: "
+        "to detect smaller changes, measure with more --launches"
     )

@@ -1,4 +1,4 @@
-"""`pocketclip devices`: what is attached and known, what a device lacks, and the emulated phone's life.
+"""The `devices` command: lists devices, checks them and manages the emulated phone.
 
 Heavy imports live inside the functions: `--help` must not wait for them.
 """
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 NameArgument = Annotated[str, typer.Argument(help="A device's name; `pocketclip devices` lists them.")]
 
-devices_app = typer.Typer(help="Lists devices, checks them, and keeps the emulated phone.")
+devices_app = typer.Typer(help="Lists and checks devices; manages the emulated phone.")
 
 
 @devices_app.callback(invoke_without_command=True)
 def devices_command(context: typer.Context, devices: DevicesOption = None) -> None:
-    """Lists what is attached and what is known."""
+    """Lists attached devices and known devices."""
     context.obj = devices
     if context.invoked_subcommand is None:
         _list(devices)
@@ -32,7 +32,7 @@ def devices_command(context: typer.Context, devices: DevicesOption = None) -> No
 
 @devices_app.command("list")
 def list_command(context: typer.Context, devices: DevicesOption = None) -> None:
-    """Lists what is attached and what is known, as `devices` alone does."""
+    """Lists attached devices and known devices, like `devices` without a command."""
     _list(devices or context.obj)
 
 
@@ -80,10 +80,10 @@ def _list(devices: Path | None) -> None:
 def doctor_command(
     context: typer.Context,
     name: NameArgument,
-    app: Annotated[Path | None, typer.Option("--app", help="The measuring app for phones, as for bench.")] = None,
+    app: Annotated[Path | None, typer.Option("--app", help="The measuring app, as for bench.")] = None,
     devices: DevicesOption = None,
 ) -> None:
-    """Checks a device's preconditions and says what to do about those that are not met."""
+    """Checks a device's preconditions and suggests fixes for those that are not met."""
     from pocketclip.benchmark.devices.doctor import examine
     from pocketclip.benchmark.devices.table import find_entry, load_table
     from pocketclip.benchmark.errors import DeviceUnfitError
@@ -91,18 +91,18 @@ def doctor_command(
     failed = 0
     for finding in examine(find_entry(name, load_table(devices or context.obj)), app):
         failed += not finding.met
-        # What a device says of itself is in it.
+        # It contains text from the device.
         detail = printable_line(finding.detail)
         print(f"{'ok' if finding.met else 'failed':<7} {finding.precondition}: {detail}", flush=True)
         if finding.fix is not None:
             print(f"        fix: {printable_line(finding.fix)}", flush=True)
     if failed:
-        raise DeviceUnfitError(f"{name}: {failed} of its preconditions are not met", fix="see above")
+        raise DeviceUnfitError(f"{name} does not meet {failed} of its preconditions", fix="see above")
 
 
 @devices_app.command("create", no_args_is_help=True)
 def create_command(context: typer.Context, name: NameArgument) -> None:
-    """Makes the emulated phone, once; about 250 MB come from the network."""
+    """Creates the emulated phone once. Downloads about 250 MB."""
     from pocketclip.benchmark.arm64.root import ensure_root
 
     _phone(context, name)
@@ -111,23 +111,23 @@ def create_command(context: typer.Context, name: NameArgument) -> None:
 
 @devices_app.command("start", no_args_is_help=True)
 def start_command(context: typer.Context, name: NameArgument) -> None:
-    """Starts the emulated phone, and prints how adb reaches it."""
+    """Starts the emulated phone and prints its address for adb."""
     phone = _phone(context, name)
     phone.start()
     print(f"ADB_SERVER_SOCKET={phone.server}")
-    command_line.note(f"{name} runs; with that variable, `adb shell` is a shell in it")
+    command_line.note(f"{name} is running; set this variable, and `adb shell` opens a shell in it")
 
 
 @devices_app.command("stop", no_args_is_help=True)
 def stop_command(context: typer.Context, name: NameArgument) -> None:
-    """Stops the emulated phone and all that runs in it."""
-    command_line.note(f"{name} is stopped" if _phone(context, name).stop() else f"{name} did not run")
+    """Stops the emulated phone and everything that runs in it."""
+    command_line.note(f"stopped {name}" if _phone(context, name).stop() else f"{name} was not running")
 
 
 @devices_app.command("delete", no_args_is_help=True)
 def delete_command(context: typer.Context, name: NameArgument) -> None:
-    """Stops the emulated phone and removes it from the cache."""
-    command_line.note(f"{name} is deleted" if _phone(context, name).delete() else f"there was no {name}")
+    """Stops the emulated phone and deletes it from the cache."""
+    command_line.note(f"deleted {name}" if _phone(context, name).delete() else f"{name} did not exist")
 
 
 def _phone(context: typer.Context, name: str) -> Phone:
@@ -140,7 +140,7 @@ def _phone(context: typer.Context, name: str) -> Phone:
     if find_entry(name, table).transport is not TransportName.EMULATOR:
         emulated = [entry.name for entry in table.values() if entry.transport is TransportName.EMULATOR]
         raise DeviceUnsupportedError(
-            f"{name} is no emulated phone, so that it cannot be made, started, stopped or deleted",
+            f"{name} is not an emulated phone; you cannot create, start, stop or delete it",
             fix=f"choose from: {choices(emulated)}",
         )
     return find_phone()

@@ -26,7 +26,7 @@ def print_records(records: Sequence[AnyRecord]) -> None:
 
 
 def accuracy_table(records: Sequence[AccuracyRecord]) -> TerminalTable:
-    """One row per record of one data set; columns that no row fills are left out."""
+    """One row per record of one data set, without empty columns."""
     first = records[0]
     images = "held-out scenes" if first.dataset == "scenes" else f"images of {first.dataset}, {first.split}"
     return TerminalTable(
@@ -94,7 +94,7 @@ def retrieval_table(records: Sequence[RetrievalRecord]) -> TerminalTable:
         ],
         title=f"Retrieval on {first.dataset}, {first.split}: {first.images} images, {first.captions} captions",
         caption="intervals by bootstrap over images"
-        + ("; drops are against the model without one" if compared else ""),
+        + ("; drops are relative to the row without one" if compared else ""),
     )
 
 
@@ -154,6 +154,6 @@ def _caption(records: Sequence[AccuracyRecord]) -> str:
         if record.comparison is not None and (side := record.comparison.baseline)
     )
     return (
-        f"against {' and '.join(baselines)} on the same images; a loss is said where McNemar's exact test and the "
-        "interval agree (docs/evaluation.md)"
+        f"compared with {' and '.join(baselines)} on the same images; a loss is reported if McNemar's exact test and "
+        "the interval agree (docs/evaluation.md)"
     )

@@ -1,4 +1,4 @@
-"""The `eval` command: how accurate a PyTorch model or exported artefacts are on a data set, and against a baseline.
+"""The `eval` command: evaluates a PyTorch model or artefacts on a data set and compares them with a baseline.
 
 Heavy imports live inside the functions: `--help` must not wait for torch.
 """
@@ -26,28 +26,34 @@ _DATASETS = (
 def eval_command(
     artifact: Annotated[
         list[Path] | None,
-        typer.Option("--artifact", help="A folder of artefacts (pairs are found in it) or a bundle. Repeatable."),
+        typer.Option(
+            "--artifact", help="A folder of artefacts, searched for pairs of towers, or a bundle. Repeatable."
+        ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", help="A registered model, a run's folder or a configuration file, in PyTorch."),
+        typer.Option(
+            "--model", help="A PyTorch model: a registered model, a training run's folder or a configuration."
+        ),
     ] = None,
     changes: command_line.ChangesOption = None,
     weights: command_line.WeightsOption = None,
     dataset: Annotated[str, typer.Option("--dataset", help=_DATASETS)] = "scenes",
     data_root: Annotated[
-        Path, typer.Option("--data-root", help="The folder that holds the published sets, or one of them.")
+        Path, typer.Option("--data-root", help="Folder of the published data sets, or of one of them.")
     ] = Path("data"),
     templates: Annotated[
         str | None,
         typer.Option(
             "--templates",
-            help="openai (80), simple (7), or a file: one a line, JSON or a Python list; {} for the class.",
+            help="openai (80), simple (7), or a file: one per line, JSON or a Python list; {} for the class.",
         ),
     ] = None,
     classes: Annotated[
         Path | None,
-        typer.Option("--classes", help="Class names: of folder: by folder name, of webdataset: one a line."),
+        typer.Option(
+            "--classes", help="File of class names: for folder: by folder name, for webdataset: one per line."
+        ),
     ] = None,
     baseline: Annotated[
         str | None,
@@ -56,32 +62,36 @@ def eval_command(
             help="pytorch (default with --artifact), MODEL, MODEL=CHECKPOINT, or a folder with one exported pair.",
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images PyTorch takes at a time.")] = 64,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images per PyTorch batch.")] = 64,
     device: Annotated[str, typer.Option("--device", help="Where PyTorch runs: cpu, cuda, cuda:1, mps.")] = "cpu",
     count: Annotated[
-        int | None, typer.Option("--count", min=1, help="Samples to judge: all by default, of scenes 960.")
+        int | None, typer.Option("--count", min=1, help="Samples to evaluate (default: all; for scenes 960).")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Which samples --count draws, or which scenes.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed for the samples that --count draws, or for scenes.")
+    ] = 0,
     max_skipped: Annotated[
         float | None,
         typer.Option(
             "--max-skipped",
             min=0,
             max=1,
-            help="Share of samples that may be unusable; the record names them. By default 0, of shards 0.05.",
+            help="Maximum share of unusable samples; the record names them (default: 0; for shards 0.05).",
         ),
     ] = None,
     skip_corrupt: Annotated[bool, typer.Option("--skip-corrupt", help="Short for --max-skipped 0.05.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from an interrupted evaluation.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted evaluation.")] = False,
     cache: Annotated[
         Path | None,
-        typer.Option("--cache", help="Folder of text embeddings and running evaluations; by default beside the store."),
+        typer.Option(
+            "--cache", help="Folder for text embeddings and unfinished evaluations (default: beside the store)."
+        ),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Judges zero-shot classification or retrieval, and says how sure the figures and the differences are."""
+    """Evaluates zero-shot classification or retrieval, with confidence intervals and significance of differences."""
     if (model is None) == (not artifact):
-        raise typer.BadParameter("name either --artifact (one or more) or --model")
+        raise typer.BadParameter("give either --artifact (one or more) or --model")
 
     from pocketclip.benchmark import api
     from pocketclip.benchmark.commands.eval_table import print_records
@@ -118,7 +128,7 @@ def eval_command(
                 on_record=finished.append,
             )
     except PocketClipError:
-        # What was judged is shown all the same.
+        # Show what was evaluated even so.
         if finished:
             print_records(finished)
         raise

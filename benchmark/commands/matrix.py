@@ -1,6 +1,4 @@
-"""`python -m pocketclip.benchmark.commands.matrix`: the table of `docs/matrix.md`, from artefacts
-and the records of their benches.
-"""
+"""`python -m pocketclip.benchmark.commands.matrix`: writes the table of `docs/matrix.md` from artefacts and records."""
 
 from __future__ import annotations
 
@@ -46,16 +44,16 @@ this was made: its embeddings lie close together, and its top-1 says little."""
 _NAMED_OPS = 3
 _LEAST_SHARE = 0.001
 
-app = command_line.new_app("pocketclip.benchmark.commands.matrix", "Tabulates an export matrix in Markdown.")
+app = command_line.new_app("pocketclip.benchmark.commands.matrix", "Writes the export matrix as Markdown.")
 
 
 @app.command(no_args_is_help=True)
 def matrix_command(
-    artifact: Annotated[list[Path], typer.Argument(help="Folders of artefacts, one for each model.")],
+    artifact: Annotated[list[Path], typer.Argument(help="Folders of artefacts, one per model.")],
     store: StoreOption = DEFAULT_STORE,
-    out: Annotated[Path | None, typer.Option("--out", help="File to write; by default the table is printed.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write (default: print the table).")] = None,
 ) -> None:
-    """Writes one table per folder: sizes, agreement with PyTorch, and times where a bench measured them."""
+    """Writes one table per folder: sizes, parity with PyTorch, and latencies from the store."""
     from pocketclip.benchmark.store import open_store
     from pocketclip.export.artifact.reading import find_artifacts
     from pocketclip.models import atomic

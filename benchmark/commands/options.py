@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 
 DevicesOption = Annotated[
     Path | None,
-    typer.Option("--devices", help="Your table of devices, laid over ours (default: POCKETCLIP_DEVICES)."),
+    typer.Option("--devices", help="Your device table; it extends the built-in one (default: POCKETCLIP_DEVICES)."),
 ]
 
 
-StoreOption = Annotated[
-    str, typer.Option("--store", help="Where records are kept: a SQLite file or an SQLAlchemy URL.")
-]
+StoreOption = Annotated[str, typer.Option("--store", help="The store of records: a SQLite file or an SQLAlchemy URL.")]

@@ -1,4 +1,4 @@
-"""How an evaluation shows that it goes on: a bar with its rate, or a line now and then where stderr is no terminal."""
+"""The progress of an evaluation: a bar with its rate, or a regular line if stderr is not a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `report` command: a store's latest records as a page, as Markdown or as JSON."""
+"""The `report` command: writes a store's latest records as an HTML page, Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ DEFAULT_PAGE = Path("report.html")
 def report_command(
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="File to write; by default report.html, and md and json are printed."),
+        typer.Option("--out", help="File to write (default: report.html; md and json go to stdout)."),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
     form: Annotated[
-        str, typer.Option("--format", help="html: one self-contained page; md: its tables; json: its figures.")
+        str, typer.Option("--format", help="html (one self-contained page), md (its tables) or json (its figures).")
     ] = "html",
     baseline: Annotated[
         str | None,
         typer.Option(
             "--baseline",
-            help="Compare with a tag's records, with model:NAME or with precision:NAME; by default each artefact with "
-            "floating point of the same model and runtime.",
+            help="Compare with a TAG, model:NAME or precision:NAME (default: each artefact with the floating-point "
+            "one of its model and runtime).",
         ),
     ] = None,
     ladder: Annotated[
-        list[Path] | None, typer.Option("--ladder", help="What `verify --json` wrote, shown beside; repeatable.")
+        list[Path] | None, typer.Option("--ladder", help="A file from `verify --json` to include. Repeatable.")
     ] = None,
 ) -> None:
-    """Writes the latest records of a store as one self-contained HTML page, as Markdown or as JSON."""
+    """Writes a store's latest records as one self-contained HTML page, as Markdown or as JSON."""
     from pocketclip.benchmark import api
     from pocketclip.benchmark.report.writing import ReportFormat
     from pocketclip.models import atomic

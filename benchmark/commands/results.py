@@ -1,4 +1,4 @@
-"""The command `results`: what a store holds as a table or a file, and records of other machines taken in.
+"""The `results` command: lists a store's records, writes them to files and adds records from other machines.
 
 Heavy imports live inside the functions: `--help` must not wait for numpy or SQLAlchemy.
 """
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 results_app = command_line.new_app(
     "results",
-    "Lists records, all or those that fit every filter, oldest first, and writes them to files.\n\n"
-    "JSON and CSV files hold whole records, every sample with them; `import` reads them again.",
+    "Lists records that match all filters, oldest first, and writes them to files.\n\n"
+    "JSON and CSV files contain complete records with every sample; `import` reads them back.",
 )
 SkipOption = Annotated[
-    bool, typer.Option("--skip-damaged", help="Leave out what cannot be read, and say so, in place of adding nothing.")
+    bool, typer.Option("--skip-damaged", help="Skip and report unreadable records instead of adding nothing.")
 ]
 _FORMATS = ("table", "json", "jsonl", "csv", "samples")
 
@@ -37,38 +37,46 @@ _FORMATS = ("table", "json", "jsonl", "csv", "samples")
 @results_app.callback(invoke_without_command=True, no_args_is_help=False)
 def results_command(
     context: typer.Context,
-    model: Annotated[str | None, typer.Option("--model", help="Of this model.")] = None,
-    target: Annotated[str | None, typer.Option("--target", help="Of this target, e.g. onnx.")] = None,
-    precision: Annotated[str | None, typer.Option("--precision", help="Of this precision, e.g. int8-static.")] = None,
-    scheme: Annotated[str | None, typer.Option("--scheme", help="Of this form, as the table names it.")] = None,
-    tower: Annotated[str | None, typer.Option("--tower", help="image or text.")] = None,
-    device: Annotated[str | None, typer.Option("--device", help="Measured on the device of this name.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Only this model.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Only this target, e.g. onnx.")] = None,
+    precision: Annotated[str | None, typer.Option("--precision", help="Only this precision, e.g. int8-static.")] = None,
+    scheme: Annotated[str | None, typer.Option("--scheme", help="Only this scheme, as shown in the table.")] = None,
+    tower: Annotated[str | None, typer.Option("--tower", help="Only this tower: image or text.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="Only devices with this name.")] = None,
     instance: Annotated[
-        str | None, typer.Option("--instance", help="Measured on this one of the devices of a name.")
+        str | None, typer.Option("--instance", help="Only this one of several devices with the same name.")
     ] = None,
     accelerator: Annotated[
-        str | None, typer.Option("--accelerator", help="With this accelerator asked for, e.g. nnapi.")
+        str | None, typer.Option("--accelerator", help="Only this requested accelerator, e.g. nnapi.")
     ] = None,
-    tag: Annotated[str | None, typer.Option("--tag", help="With this tag.")] = None,
-    status: Annotated[str | None, typer.Option("--status", help="measured, counted, parity-only or failed.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only this tag.")] = None,
+    status: Annotated[
+        str | None, typer.Option("--status", help="Only this status: measured, counted, parity-only or failed.")
+    ] = None,
     valid: Annotated[
         bool | None,
-        typer.Option("--valid/--invalid", help="Benchmarks that met their preconditions, or that did not."),
+        typer.Option("--valid/--invalid", help="Only valid benchmarks, or only invalid ones."),
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--since", help="No older than 30m, 12h, 7d, 2w, or a date or time (UTC).")
+        str | None,
+        typer.Option(
+            "--since",
+            help="Only records since 30m, 12h, 7d, 2w ago, or a date or time (UTC unless an offset is given).",
+        ),
     ] = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="benchmark, accuracy or retrieval.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Only this kind: benchmark, accuracy or retrieval.")
+    ] = None,
     form: Annotated[
         str | None,
         typer.Option(
             "--format",
-            help="table (default), json, jsonl, csv (a row a record) or samples (CSV, a row a steady sample).",
+            help="table (default), json, jsonl, csv (one row per record) or samples (CSV, one row per steady sample).",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Write to this file; its name (.json, .jsonl, .csv) tells the format."),
+        typer.Option("--out", help="File to write; its suffix (.json, .jsonl, .csv) sets the format."),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
@@ -110,20 +118,20 @@ def results_command(
         _write(texts, chosen, out)
     log_left_out(found, _shown(store))
     if not texts and not found.unreadable:
-        command_line.note(f"no record fits; there are {total} in {_shown(store)}")
+        command_line.note(f"no record matches; {_shown(store)} holds {total}")
     elif out is not None:
-        command_line.note(f"wrote {out}; {len(texts)} of {total} records fit")
+        command_line.note(f"wrote {out}: {len(texts)} of {total} records")
 
 
 @results_app.command("import", no_args_is_help=True)
 def import_command(
-    file: Annotated[list[Path], typer.Argument(help="Files that `results --out` wrote: .json, .jsonl or .csv.")],
+    file: Annotated[list[Path], typer.Argument(help="Files from `results --out`: .json, .jsonl or .csv.")],
     skip_damaged: SkipOption = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Adds the records of files to the store: all of them, or none where one cannot be read.
+    """Adds records from files to the store: all of them, or none if one cannot be read.
 
-    Records that are already there are passed over. One whose id is stored with other content is reported and left out.
+    Records that are already stored are skipped. A record whose id is stored with other content is reported and skipped.
     """
     from pocketclip.benchmark.results.files import read_results
     from pocketclip.benchmark.store import open_store
@@ -131,7 +139,7 @@ def import_command(
 
     skipped: list[str] = []
     with _nothing_added():
-        # Read before the store is opened: damaged files must not make one.
+        # Read before the store is opened: damaged files must not create one.
         skip = (lambda error: skipped.append(str(error))) if skip_damaged else None
         texts = [text for path in file for text in read_results(path, skip)]
         with open_store(store) as opened:
@@ -141,14 +149,14 @@ def import_command(
 
 @results_app.command("merge", no_args_is_help=True)
 def merge_command(
-    source: Annotated[list[str], typer.Argument(help="Stores of other machines: SQLite files or SQLAlchemy URLs.")],
+    source: Annotated[list[str], typer.Argument(help="Other stores: SQLite files or SQLAlchemy URLs.")],
     skip_damaged: SkipOption = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Adds the records of other stores to the one of --store: all of them, or none where one cannot be read.
+    """Adds records from other stores to the one of --store: all of them, or none if one cannot be read.
 
-    The other stores are left as they are, also those of older versions. Records that are already there are passed
-    over. One whose id is stored with other content is reported and left out.
+    The other stores stay unchanged, even those of older versions. Records that are already stored are skipped. A record
+    whose id is stored with other content is reported and skipped.
     """
     from pocketclip.benchmark.store import check_texts, open_store, read_texts, read_what_can_be
 
@@ -167,14 +175,14 @@ def merge_command(
 @results_app.command("check")
 def check_command(
     remove: Annotated[
-        bool, typer.Option("--remove", help="Take the damaged ones out of the store, into the file of --out.")
+        bool, typer.Option("--remove", help="Move damaged records from the store to the file of --out.")
     ] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the damaged ones to this file, as they are.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write damaged records to this file, unchanged.")] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Reads every record, and names those that cannot be read.
+    """Reads every record and names those that cannot be read.
 
-    Nothing else lists or compares them. Records of a newer version are named and never taken out.
+    Other commands skip unreadable records. Records from a newer version are named but never removed.
     """
     from pocketclip.benchmark.errors import OptionError, RecordError
     from pocketclip.benchmark.store import open_store
@@ -182,10 +190,10 @@ def check_command(
 
     if remove and out is None:
         raise OptionError(
-            "--remove keeps what it takes out in a file", fix="name one that is not there yet with --out FILE"
+            "--remove needs a file for the records that it removes", fix="name a new file with --out FILE"
         )
     if out is not None and out.exists():
-        raise OptionError(f"--out {out} is there already", fix="name another file, so that nothing in it is lost")
+        raise OptionError(f"--out {out} already exists", fix="name another file, so that nothing is overwritten")
     with open_store(store, create=False) as opened:
         unreadable = opened.read().unreadable
         total = opened.count()
@@ -197,13 +205,15 @@ def check_command(
             command_line.note(f"wrote {out}: {len(damaged)} damaged records")
         removed = opened.remove(each.text for each in damaged) if remove and damaged else 0
     if removed:
-        command_line.note(f"{removed} damaged records are no more in {_shown(store)}")
+        command_line.note(f"removed {removed} damaged records from {_shown(store)}")
     left = len(unreadable) - removed
     if left:
         newer = len(unreadable) - len(damaged)
-        advice = "update PocketCLIP" if newer == left else "`results check --remove --out FILE` takes damaged ones out"
-        raise RecordError(f"{left} of {total} records in {_shown(store)} cannot be read, see above; {advice}")
-    command_line.note(f"{total - removed} records in {_shown(store)}, all can be read")
+        advice = (
+            "update PocketCLIP" if newer == left else "remove damaged ones with `results check --remove --out FILE`"
+        )
+        raise RecordError(f"{left} of {total} records in {_shown(store)} cannot be read (see above); {advice}")
+    command_line.note(f"{_shown(store)}: all {total - removed} records can be read")
 
 
 def _kept(damaged: Unreadable) -> str:
@@ -220,7 +230,7 @@ def _refuse_options_before(context: typer.Context) -> None:
         # By name: Typer's enum is not click's.
         if source is not None and source.name == "COMMANDLINE":
             command = f"results {context.invoked_subcommand}"
-            advice = f"write it behind: {command} ... --store" if name == "store" else f"{command} takes --store alone"
+            advice = f"write it after: {command} ... --store" if name == "store" else f"{command} takes only --store"
             raise FilterError(f"{parameter.opts[0]} has no effect before a command: {advice}")
 
 
@@ -233,7 +243,9 @@ def _format(form: str | None, out: Path | None) -> FileFormat | None:
         raise ResultsFileError(f"--format {form!r} is unknown", fix=f"choose among: {choices(_FORMATS)}")
     if form == "table" or (form is None and out is None):
         if out is not None:
-            raise ResultsFileError(f"--format table is for the terminal; for {out} choose json, jsonl, csv or samples")
+            raise ResultsFileError(
+                f"--format table is only for the terminal; for {out} choose json, jsonl, csv or samples"
+            )
         return None
     return FileFormat(form) if form is not None else format_of(out or Path())
 
@@ -278,19 +290,18 @@ def _report(sources: list[str], found: Additions, store: str, skipped: Sequence[
         added, present, conflicts = (
             sum(text.origin == source for text in texts) for texts in (found.added, found.present, found.conflicts)
         )
-        command_line.note(f"{source}: {added} added, {present} already there, {conflicts} in conflict")
+        command_line.note(f"{source}: {added} added, {present} already stored, {conflicts} in conflict")
     if skipped:
-        command_line.note(f"left out: {len(skipped)} that cannot be read, the first: {skipped[0]}")
+        command_line.note(f"skipped {len(skipped)} unreadable records; the first: {skipped[0]}")
     for text in found.conflicts:
-        command_line.note(f"conflict: {text.named} is not what {_shown(store)} holds under that id")
+        command_line.note(f"conflict: {text.named} differs from the record with that id in {_shown(store)}")
     if found.conflicts:
         raise RecordConflictError(
             (
-                f"{len(found.conflicts)} records have the ids of stored ones and other content; the "
-                f"stored ones were kept. "
-                "Records never change: one of the two was altered"
+                f"{len(found.conflicts)} records have the id of a stored record but other content; the stored records "
+                "were kept. Records never change, so one of the two was altered"
             ),
-            fix="export both to see which, and leave that one out",
+            fix="write both to files, find out which was altered, and drop that one",
         )
 
 

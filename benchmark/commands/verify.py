@@ -1,4 +1,4 @@
-"""The `verify` command: an artefact's parity ladder, from eager PyTorch to what a device computed."""
+"""The `verify` command: climbs an artefact's parity ladder, from eager PyTorch to a device's outputs."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from pocketclip.models.terminal import command_line
 
 
 def verify_command(
-    artifact: Annotated[list[Path], typer.Argument(help="An artefact's folder, or a folder of artefacts; repeatable.")],
+    artifact: Annotated[list[Path], typer.Argument(help="An artefact's folder or a folder of artefacts. Repeatable.")],
     weights: Annotated[
         str | None,
-        typer.Option("--weights", help="The checkpoint it was exported from; by default the one shipped with it."),
+        typer.Option("--weights", help="The checkpoint that was exported (default: the shipped one)."),
     ] = None,
     record: Annotated[
         str | None,
-        typer.Option("--record", help="Device outputs: a store of `bench`, or a benchmark record as JSON."),
+        typer.Option("--record", help="Device outputs: a `bench` store, or a benchmark record as JSON."),
     ] = None,
     samples: Annotated[
         int | None,
-        typer.Option("--samples", min=20, help="How many images or captions; by default all, which the gates need."),
+        typer.Option("--samples", min=20, help="Number of images or captions (default: all, which the gates need)."),
     ] = None,
     parity_data: Annotated[
         str,
         typer.Option(
             "--parity-data",
-            help="scenes or your own, as for export; by default those of the proof, where they are found again.",
+            help="scenes or your own, as for export (default: the samples of the export's parity check, if found).",
         ),
     ] = "",
     parity_samples: Annotated[
-        int | None, typer.Option("--parity-samples", help="How many of your own to use; by default 256.")
+        int | None, typer.Option("--parity-samples", help="Own samples to use (default: 256).")
     ] = None,
     max_skipped: Annotated[
-        float | None, typer.Option("--max-skipped", help="Share of your own samples that may be unusable, 0 to 1.")
+        float | None, typer.Option("--max-skipped", help="Maximum share of unusable own samples, 0 to 1.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write what was found to this file.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the results to this file.")] = None,
 ) -> None:
-    """Compares every form of a model with PyTorch, and names the op or module where the first failing one diverges."""
+    """Compares each form of a model with PyTorch and names the op or module where the first failing one diverges."""
     from pocketclip.benchmark.commands.progress import evaluation_progress
     from pocketclip.benchmark.commands.verify_table import failure_lines, gates_table, rungs_table
     from pocketclip.benchmark.errors import FailedArtifactsError
@@ -50,7 +50,7 @@ def verify_command(
     from pocketclip.models import documents
 
     request = api.VerifyRequest(weights, samples, parity_data, parity_samples, max_skipped)
-    # Words and paths first: what is written wrong is told before anything is loaded.
+    # Check words and paths first: mistakes are reported before anything is loaded.
     request.data()
     artifacts = api.find_artifacts(*artifact)
     warn_of_artifacts([each.files for each in artifacts])
@@ -73,7 +73,7 @@ def verify_command(
                 for line in failure_lines(report):
                     console.print(line, markup=False, highlight=False, soft_wrap=True)
     finally:
-        # What was finished is kept, also where a later artefact cannot be verified.
+        # Keep what was finished, even if a later artefact cannot be verified.
         if json_file is not None:
             documents.write(Verification(tuple(reports)), json_file)
     failed = [report.artifact for report in reports if not report.passed]

@@ -1,4 +1,4 @@
-"""A ladder on the terminal: its rungs, its gates, and in words what failed and where."""
+"""A ladder on the terminal: its rungs, its gates, and what failed where."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def rungs_table(report: LadderReport) -> TerminalTable:
 
 
 def gates_table(gates: ClipGates, manifest: Manifest) -> TerminalTable:
-    """The CLIP-level gates of an artefact beside their budgets."""
+    """The CLIP-level gates of an artefact and their budgets."""
     budget = clip_budget_for(manifest.target, manifest.precision, manifest.used_passes)
     judged = f"; not judged: {gates.unjudged}" if gates.unjudged else ""
     rows: list[tuple[str, Text, str]] = []
@@ -69,7 +69,7 @@ def gates_table(gates: ClipGates, manifest: Manifest) -> TerminalTable:
 
 
 def failure_lines(report: LadderReport) -> Iterator[str]:
-    """What failed, a line each, and where the first failing rung diverges."""
+    """Every failure in one line, and where the first failing rung diverges."""
     for rung in report.rungs:
         for failure in rung.failures:
             yield f"{rung.name}: {failure}"

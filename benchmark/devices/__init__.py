@@ -1,4 +1,4 @@
-"""The devices that can measure: what is known of them, which are attached, and who holds them."""
+"""Devices that measure: the device table, which devices are attached, and who is using them."""
 
 from __future__ import annotations
 

@@ -86,8 +86,8 @@ class AndroidAppDevice:
         """Whether the app can run on the phone; see `check`."""
         if self.android.release is None:
             raise DeviceUnsupportedError(
-                f"{self.entry.name} answers adb and is no Android phone (it has no `getprop`): no app runs there",
-                fix='give it a Python with numpy and the runtime, and runner = "agent" in your table of devices',
+                f"{self.entry.name} answers adb but is not an Android phone (no `getprop`), so no app runs there",
+                fix='give it a Python with numpy and the runtime, and runner = "agent" in your device table',
             )
         check_fits(self.apk, self.android.abis, self.android.api_level, self.entry.name)
 

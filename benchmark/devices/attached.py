@@ -52,17 +52,15 @@ def find_adb_device(entry: DeviceEntry, listed: list[AdbDevice]) -> AdbDevice:
     if len(fitting) > 1:
         serials = ", ".join(each.serial for each in fitting)
         raise AmbiguousDeviceError(
-            f"several attached devices fit {entry.name}: {serials}",
-            fix=(
-                f'name one in your table of devices: [{entry.name}] with match = {{ serial = "{fitting[0].serial}" }}'
-            ),
+            f"several attached devices match {entry.name}: {serials}",
+            fix=(f'choose one in your device table: [{entry.name}] with match = {{ serial = "{fitting[0].serial}" }}'),
         )
     (found,) = fitting
     if found.state in ("unauthorized", "authorizing", "no permissions"):
         raise DeviceUnauthorizedError(
-            f"{entry.name} ({found.serial}) does not let this computer in: adb says {found.state!r}; "
+            f"{entry.name} ({found.serial}) refuses the connection: adb says {found.state!r}; "
             + (
-                "give your user the right to use it (udev rules, group plugdev)"
+                "give your user access to it (udev rules, group plugdev)"
                 if found.state == "no permissions"
                 else "unlock it and allow USB debugging for this computer"
             )
@@ -70,7 +68,7 @@ def find_adb_device(entry: DeviceEntry, listed: list[AdbDevice]) -> AdbDevice:
     if found.state != READY:
         raise DeviceOfflineError(
             f"{entry.name} ({found.serial}) does not answer: adb says {found.state!r}",
-            fix="unplug it and plug it in again, or `adb reconnect`",
+            fix="unplug it and plug it in again, or run `adb reconnect`",
         )
     return found
 
@@ -92,7 +90,7 @@ def list_attached(table: Mapping[str, DeviceEntry]) -> tuple[list[Attached], lis
         for device in adb_devices():
             found.append(Attached(_name_of(device, table, None), TransportName.ADB, device.serial, _worded(device)))
     except MissingProgramError as error:
-        notes.append(f"phones are not listed: {error}")
+        notes.append(f"cannot list phones: {error}")
     except BenchmarkError as error:
         notes.append(str(error))
     for server in dict.fromkeys(entry.server for entry in table.values() if entry.server is not None):

@@ -26,18 +26,18 @@ def find_phone(entry: DeviceEntry, listed: list[ListedPhone], way: WayName) -> L
         seen = ", ".join(f"{each.udid} ({each.product or 'unknown'})" for each in listed) or "none"
         raise DeviceNotFoundError(
             f"{entry.name} is not attached ({way} lists: {seen})",
-            fix="plug it in and unlock it; another phone needs its name, or a table of your own: "
+            fix="plug it in and unlock it; for another phone use its name, or add to your device table: "
             f'[{entry.name}] with match = {{ udid = "..." }}',
         )
     if not there:
         raise DeviceNotFoundError(
-            f"{entry.name} ({fitting[0].udid}) is known to {way} and not attached", fix="plug it in and unlock it"
+            f"{entry.name} ({fitting[0].udid}) is known to {way} but not attached", fix="plug it in and unlock it"
         )
     if len(there) > 1:
         numbers = ", ".join(phone.udid for phone in there)
         raise AmbiguousDeviceError(
-            f"several attached devices fit {entry.name}: {numbers}",
-            fix=(f'name one in your table of devices: [{entry.name}] with match = {{ udid = "{there[0].udid}" }}'),
+            f"several attached devices match {entry.name}: {numbers}",
+            fix=(f'choose one in your device table: [{entry.name}] with match = {{ udid = "{there[0].udid}" }}'),
         )
     (found,) = there
     if found.paired is False:

@@ -67,7 +67,7 @@ def require_python_agent(asked: RunSettings, name: str) -> RunSettings:
     """
     if asked.accelerator not in (DEVICE_DEFAULT, CPU):
         raise DeviceUnsupportedError(
-            f"--accelerator {asked.accelerator!r} is for phones that an app measures; {name} takes {CPU} alone"
+            f"--accelerator {asked.accelerator!r} is only for phones that use the app; {name} takes only {CPU}"
         )
     require_file_load(asked, name)
     return asked
@@ -81,8 +81,8 @@ def require_file_load(asked: RunSettings, name: str) -> None:
     """
     if asked.load_mode is not LoadMode.FILE:
         raise DeviceUnsupportedError(
-            f"--load-mode {str(asked.load_mode)!r} is for phones that an app measures; {name} takes "
-            f"{LoadMode.FILE} alone"
+            f"--load-mode {str(asked.load_mode)!r} is only for phones that use the app; {name} takes "
+            f"only {LoadMode.FILE}"
         )
 
 
@@ -94,7 +94,7 @@ def require_accelerator(asked: RunSettings, offered: Sequence[str], whose: str) 
     """
     if asked.accelerator not in (DEVICE_DEFAULT, *offered):
         raise DeviceUnsupportedError(
-            f"--accelerator {asked.accelerator!r} is none of {whose}", fix=f"choose among: {choices(offered)}"
+            f"--accelerator {asked.accelerator!r} is not one of {whose}", fix=f"choose among: {choices(offered)}"
         )
 
 

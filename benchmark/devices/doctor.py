@@ -52,7 +52,7 @@ def _emulator(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
     yield finding
     if not finding.met:
         return
-    create = f"make it with `pocketclip devices create {entry.name}`"
+    create = f"create it with `pocketclip devices create {entry.name}`"
     yield Finding("created", str(phone.root) if phone.created else "no", None if phone.created else create)
     if not phone.created:
         return
@@ -114,7 +114,7 @@ def _app_device(device: AndroidAppDevice, said: list[str]) -> Iterator[Finding]:
     yield finding
     if facts is None:
         return
-    finding, _ = attempt("free", lambda: _put_back(device), lambda _: "; ".join(said) or "no bench holds it")
+    finding, _ = attempt("free", lambda: _put_back(device), lambda _: "; ".join(said) or "no bench is using it")
     yield finding
     finding, apk = attempt("app", lambda: device.apk, lambda each: _compared(device, each))
     yield finding
@@ -122,7 +122,7 @@ def _app_device(device: AndroidAppDevice, said: list[str]) -> Iterator[Finding]:
     told = ", ".join([android.platform, *android.abis])
     finding, _ = attempt("Android", device.check_android if apk else lambda: None, lambda _: told)
     yield finding
-    finding, _ = attempt("unlocked", lambda: check_unlocked(device.transport), lambda _: "or locked by a swipe alone")
+    finding, _ = attempt("unlocked", lambda: check_unlocked(device.transport), lambda _: "or locked only by a swipe")
     yield finding
     yield from _files(device.transport, APP_WORKSPACES)
     finding, state = attempt("state", device.state, lambda _: "told")
@@ -149,7 +149,7 @@ def _compared(device: AndroidAppDevice, apk: Apk) -> str:
 def _ssh(entry: DeviceEntry, app: Path | None) -> Iterator[Finding]:
     host_name = entry.match.host or ""
     transport = SshTransport(host_name, entry.name, options=entry.ssh)
-    finding, answer = attempt("ssh", lambda: transport.shell("true"), lambda _: f"{host_name} lets us in")
+    finding, answer = attempt("ssh", lambda: transport.shell("true"), lambda _: f"{host_name} accepts the login")
     yield finding
     if answer is not None:
         yield from _shell_device(ShellDevice(entry, transport, host_name, say=lambda _: None))
@@ -180,7 +180,7 @@ def _fitness(state: MachineState, logical_cores: int) -> Iterator[Finding]:
     found = judge_state(state, gates_for(logical_cores))
     yield from (Finding(str(each.code), each.reason, each.fix) for each in found)
     if not found:
-        yield Finding("cool, idle, at full speed", "nothing speaks against it")
+        yield Finding("cool, idle, at full speed", "no problem found")
 
 
 def _files(transport: ShellTransport, parent: str) -> Iterator[Finding]:
@@ -203,7 +203,7 @@ def _round_trip(transport: ShellTransport, parent: str) -> None:
 def _free_bytes(transport: ShellTransport, parent: str) -> int:
     found = free_bytes(transport, parent)
     if found is None:
-        raise BenchmarkError(f"neither `stat -f` nor `df -k` tells the room in {parent} there")
+        raise BenchmarkError(f"neither `stat -f` nor `df -k` shows the free space in {parent} there")
     return found
 
 

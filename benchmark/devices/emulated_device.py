@@ -50,8 +50,8 @@ class EmulatedDevice:
         """
         if not self.phone.created:
             raise EmulatorError(
-                f"{self.entry.name} has not been made yet",
-                fix=f"make it with `pocketclip devices create {self.entry.name}`",
+                f"{self.entry.name} does not exist yet",
+                fix=f"create it with `pocketclip devices create {self.entry.name}`",
             )
 
     def settings(self, asked: RunSettings) -> RunSettings:
@@ -62,13 +62,13 @@ class EmulatedDevice:
         """
         if asked.threads != 1:
             raise DeviceUnsupportedError(
-                f"{self.entry.name} counts instructions of one thread alone",
+                f"{self.entry.name} counts instructions of only one thread",
                 fix=f"leave --threads at 1 (got {asked.threads})",
             )
         if asked.until_share is not None or asked.sustained_seconds is not None or asked.cores is not None:
             raise DeviceUnsupportedError(
-                f"{self.entry.name} counts instructions, which are the same each time on its one core: "
-                "leave --until, --sustained and --cores out"
+                f"{self.entry.name} counts instructions, which do not vary on its one core: "
+                "omit --until, --sustained and --cores"
             )
         return replace(
             require_python_agent(asked, self.entry.name),
@@ -105,7 +105,7 @@ class EmulatedDevice:
         try:
             self.phone.start()
         except EmulatorError as error:
-            self._say(f"{error}; counting without its adbd, by a change of root alone")
+            self._say(f"{error}; counting without its adbd, using only chroot")
             return False
         return True
 

@@ -51,7 +51,7 @@ class BoardEnvironment:
         if self._transport.shell(f"{self._command} -c {shlex.quote(wanted)}").exit_code != 0:
             raise DeviceUnsupportedError(
                 f"there is no {self._python} of version 3.9 or more on {label}",
-                fix="install python3 and python3-venv, or name another one as `python` in your table of devices",
+                fix="install python3 and python3-venv, or set another one as `python` in your device table",
             )
         modules = "numpy" if self._given else "venv, ensurepip"
         if self._transport.shell(f"{self._command} -c 'import {modules}'").exit_code != 0:
@@ -75,7 +75,7 @@ class BoardEnvironment:
         folder = f"{home}/{CACHE}/{runtime}-{key}"
         quoted = shlex.quote(folder)
         if self._transport.shell(f"test -e {quoted}/{_READY}").exit_code != 0:
-            self._say(f"setting up {', '.join(wanted)} on {self._transport.label}, once")
+            self._say(f"setting up {', '.join(wanted)} on {self._transport.label} (once)")
             self._step(
                 f"{removal_line(folder)} && mkdir -p {quoted} && {self._command} -m venv {quoted}", _SHORT_SECONDS
             )
@@ -92,7 +92,7 @@ class BoardEnvironment:
         if execution.exit_code != 0:
             raise DeviceUnsupportedError(
                 f"cannot set up the runtime on {self._transport.label}: {execution.describe()}",
-                fix=('check its network, or install it by hand and set environment = "given" in your table of devices'),
+                fix=('check its network, or install it by hand and set environment = "given" in your device table'),
             )
 
 

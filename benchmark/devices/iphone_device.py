@@ -102,16 +102,15 @@ class IPhoneDevice:
         require_accelerator(asked, CORE_ML_ACCELERATORS, "Core ML's")
         if asked.load_mode is not LoadMode.FILE:
             raise DeviceUnsupportedError(
-                f"--load-mode {str(asked.load_mode)!r} cannot be chosen on iPhones: Core ML takes {LoadMode.FILE} alone"
+                f"--load-mode {str(asked.load_mode)!r} cannot be set on iPhones: Core ML takes only {LoadMode.FILE}"
             )
         if asked.threads != 1 or asked.cores is not None:
             raise DeviceUnsupportedError(
                 (
-                    "--threads and --cores cannot be chosen on iPhones: Core ML schedules its own "
-                    "threads, and iOS places "
-                    "them"
+                    "--threads and --cores cannot be set on iPhones: Core ML schedules its own "
+                    "threads, and iOS assigns their cores"
                 ),
-                fix="leave both out, and choose an --accelerator",
+                fix="omit both, and choose an --accelerator",
             )
         return asked
 
@@ -141,7 +140,7 @@ class IPhoneDevice:
         return MachineState(utc_now(), battery_percent=found.battery_percent, charging=found.charging)
 
     def untimed_reason(self, target: TargetName) -> str | None:
-        return None if target is TargetName.COREML else "the app on iPhones runs Core ML packages alone"
+        return None if target is TargetName.COREML else "the app on iPhones runs only Core ML packages"
 
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:
@@ -170,7 +169,7 @@ class IPhoneDevice:
         replaying = any(version and version.startswith(_REPLAY) for version in facts.runtimes.values())
         if replaying and not self.entry.emulated:
             raise DeviceUnsupportedError(
-                f"{self.entry.name} is a test iPhone, whose app replays outputs and measures nothing",
+                f"{self.entry.name} is a test iPhone: its app replays outputs and does not measure",
                 fix="use --device test-iphone with its own --devices, or a shell without its variables",
             )
 
@@ -195,6 +194,6 @@ def problems(state: PhoneState, label: str) -> Iterator[BenchmarkError]:
     if state.locked:
         yield ScreenLockedError(f"{label} is locked, and iOS starts no app then", fix=UNLOCK)
     if state.developer_mode is False:
-        yield DeveloperModeError(f"{label} has its developer mode off", fix=DEVELOPER_MODE)
+        yield DeveloperModeError(f"{label} has developer mode turned off", fix=DEVELOPER_MODE)
     if state.image_mounted is False:
         yield DeveloperImageError(f"{label} has no developer disk image mounted", fix=IMAGE)

@@ -47,8 +47,8 @@ def lease(key: str, *, name: str, wait_seconds: float = 0.0) -> Iterator[None]:
             lock.acquire(timeout=wait_seconds, poll_interval=0.1)
         except Timeout:
             raise DeviceBusyError(
-                f"{name} is measured on by another process ({_holder(holder)})",
-                fix="wait for its end, with --wait SECONDS, or stop it",
+                f"{name} is in use by another process ({_holder(holder)})",
+                fix="wait for it with --wait SECONDS, or stop it",
             ) from None
     try:
         with storage_errors(holder):
@@ -73,4 +73,4 @@ def _holder(path: Path) -> str:
         content = json.loads(path.read_text()[:1000])
         return f"process {content['pid']}, since {content['since']}"
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return "which has only just begun"
+        return "which has just started"

@@ -29,10 +29,10 @@ class MacDevice(HostDevice):
         """
         if self._platform != "darwin":
             raise DeviceUnsupportedError(
-                f"{self._name} is this computer where it is a Mac: Core ML runs on Apple's systems alone",
+                f"{self._name} means this computer if it is a Mac: Core ML runs only on Apple's systems",
                 fix=(
                     "run this on "
-                    "a Mac, or use --device host, which proves a Core ML model's outputs and times the other formats"
+                    "a Mac, or use --device host, which checks a Core ML model's outputs and times the other formats"
                 ),
             )
 

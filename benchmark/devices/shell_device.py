@@ -66,8 +66,8 @@ class ShellDevice:
         """
         if self.entry.transport is TransportName.ADB and not self.has_python():
             raise DeviceUnsupportedError(
-                f"{self.entry.name} is attached and ready, but it has no Python with numpy that its shell may run",
-                fix='name one as `python` in your table of devices, or let the app measure: runner = "app"',
+                f"{self.entry.name} is attached and ready, but its shell finds no Python with numpy",
+                fix='set one as `python` in your device table, or let the app measure: runner = "app"',
             )
         self.environment.check()
 

@@ -102,7 +102,7 @@ def _ask(transport: ShellTransport, probes: dict[str, str]) -> dict[str, str]:
     lines = [f"echo '{_SECTION}{name}'; ( {probe} ) 2>/dev/null" for name, probe in probes.items()]
     execution = transport.shell("\n".join([*lines, "true"]))
     if execution.exit_code != 0:
-        raise TransportError(f"{transport.label} does not say what it is: {execution.describe()}")
+        raise TransportError(f"{transport.label} does not identify itself: {execution.describe()}")
     told = dict.fromkeys(probes, "")
     for part in f"\n{execution.stdout}".split(f"\n{_SECTION}")[1:]:
         name, _, content = part.partition("\n")

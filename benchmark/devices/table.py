@@ -131,7 +131,7 @@ def find_entry(name: str, table: Mapping[str, DeviceEntry]) -> DeviceEntry:
         nearest = difflib.get_close_matches(name, table, n=3)
         meant = f"did you mean {' or '.join(nearest)}? " if nearest else ""
         raise UnknownDeviceError(
-            f"there is no device {name!r}; {meant}`pocketclip devices` lists all; or add it to your table of devices, "
+            f"there is no device {name!r}; {meant}`pocketclip devices` lists all; or add it to your device table, "
             "~/.config/pocketclip/devices.toml"
         )
     return table[name]
@@ -141,13 +141,13 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DeviceTableError(f"cannot read the table of devices {path}: {error.strerror or error}") from error
+        raise DeviceTableError(f"cannot read the device table {path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DeviceTableError(f"the table of devices {path} is not TOML: {error}") from error
+        raise DeviceTableError(f"the device table {path} is not TOML: {error}") from error
     for name, values in content.items():
         if not isinstance(values, dict):
             raise DeviceTableError(
-                f"{path}: {name} = {values!r} belongs to no device", fix="begin with a line like [my-phone]"
+                f"{path}: {name} = {values!r} does not belong to a device", fix="start with a line like [my-phone]"
             )
     return content
 

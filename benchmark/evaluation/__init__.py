@@ -1,1 +1,1 @@
-"""Accuracy on data sets: who is judged, how, and what is recorded."""
+"""Accuracy on data sets: contestants, evaluation, and records."""

@@ -167,10 +167,9 @@ def parse_baseline(reference: str, settings: TorchSettings) -> Contestant:
     if Path(reference).is_dir():
         return pair_contestant(*select_pair(find_artifacts([Path(reference)])))
     raise EvaluationError(
-        f"--baseline {reference!r} is no model, no run and no folder of artefacts",
+        f"--baseline {reference!r} is not a model, a run's folder or a folder of artefacts",
         fix=(
-            f"give {OWN_PYTORCH} (the model that "
-            f"the artefacts were made from), MODEL or MODEL=CHECKPOINT with one of "
+            f"give {OWN_PYTORCH} (the exported model), MODEL or MODEL=CHECKPOINT with one of "
             f"{', '.join(MODELS)}, open_clip:NAME or "
             "a .json file, or a folder with one exported pair"
         ),

@@ -43,11 +43,11 @@ def model_entries(chosen: ChosenModel, baseline: str | None, settings: TorchSett
     """
     if baseline == OWN_PYTORCH:
         raise EvaluationError(
-            f"--baseline {OWN_PYTORCH} is for --artifact: a model of PyTorch cannot be its own baseline",
-            fix="name another model or a folder with one exported pair",
+            f"--baseline {OWN_PYTORCH} requires --artifact: a PyTorch model cannot be its own baseline",
+            fix="give another model, or a folder with one exported pair",
         )
     if chosen.untrained is not None:
-        _LOG.warning(f"random weights are judged: {chosen.untrained}")
+        _LOG.warning(f"evaluating random weights: {chosen.untrained}")
     for caution in chosen.cautions:
         _LOG.warning(f"{chosen.config.name}: {caution}")
     contestant = chosen_contestant(chosen, settings)
@@ -94,13 +94,13 @@ def artifact_entries(
     for bundle in bundles:
         contestant = bundle_contestant(bundle)
         if any(entry.contestant.side == contestant.side for entry in entries):
-            _LOG.info(f"note: {bundle.folder} has the towers of another --artifact; they are judged once")
+            _LOG.info(f"note: {bundle.folder} has the towers of another --artifact; they are evaluated once")
             continue
         before = bundle_pytorch(bundle, weights, settings) if other is None else other
         if before is None:
             _LOG.info(
-                f"note: {bundle.folder} does not say how {bundle.manifest.model.name} is built in PyTorch: it is "
-                "compared with nothing; give --baseline MODEL.json=CHECKPOINT for a drop"
+                f"note: {bundle.folder} does not say how {bundle.manifest.model.name} is built in PyTorch, so it "
+                "has no baseline; give --baseline MODEL.json=CHECKPOINT for a drop"
             )
         entries.append(Entry(contestant, None if before is None else functools.partial(_same, before)))
     return entries, bundle_templates(bundles)
@@ -120,9 +120,9 @@ def _tell_alone(alone: Sequence[Artifact], *, nothing_else: bool) -> None:
     words = f"{count} (first: {first.label} at {first.folder}, which lacks its {lacking} tower)"
     if nothing_else:
         raise ArtifactNotFoundError(
-            f"{words}, and there is no pair to judge", fix="export it with --tower both, or give --artifact twice"
+            f"{words}, and there is no pair to evaluate", fix="export it with --tower both, or give --artifact twice"
         )
-    _LOG.info(f"note: {words} and {'is' if len(alone) == 1 else 'are'} left out")
+    _LOG.info(f"note: {words} and {'is' if len(alone) == 1 else 'are'} skipped")
 
 
 def with_templates(
@@ -133,7 +133,7 @@ def with_templates(
     # A set of shards with templates beside it is named for that file.
     if not isinstance(found, ClassificationSet) or not own or found.templates.name != "openai":
         return found
-    _LOG.info(f"note: prompts are the bundle's own ({templates.name}); --templates takes others")
+    _LOG.info(f"note: using the bundle's own prompts ({templates.name}); use --templates for others")
     return replace(found, templates=templates)
 
 

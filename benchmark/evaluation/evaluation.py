@@ -231,11 +231,11 @@ class Evaluation:
 
     def _tell(self, contestant: Contestant, journal: Journal) -> None:
         if journal.resumed_at:
-            self._watch.note(f"{contestant.label}: going on after {journal.resumed_at:,} samples")
+            self._watch.note(f"{contestant.label}: resuming after {journal.resumed_at:,} samples")
         if journal.set_aside is not None:
             self._watch.note(
-                f"{contestant.label}: an interrupted evaluation was set aside as {journal.set_aside}; "
-                "--resume would have gone on with it"
+                f"{contestant.label}: an interrupted evaluation was kept as {journal.set_aside}; "
+                "--resume would have continued it"
             )
 
 
@@ -261,7 +261,7 @@ def notes_on(dataset: ClassificationSet | RetrievalSet, *, whole: bool) -> list[
     if isinstance(dataset, RetrievalSet):
         if dataset.shared_captions:
             notes.append(
-                f"{dataset.shared_captions:,} captions belong to several images each; any of these counts as right"
+                f"{dataset.shared_captions:,} captions belong to several images each; any of these images is correct"
             )
     else:
         if whole:
@@ -283,4 +283,4 @@ def missing_samples(dataset: ClassificationSet | RetrievalSet) -> str | None:
         parts.append(f"no image of {absent:,} of {len(dataset.class_names):,} classes")
     if not parts:
         return None
-    return f"{dataset.name}: {' and '.join(parts)}; all classes stay to choose from"
+    return f"{dataset.name}: {' and '.join(parts)}; all classes remain candidates"

@@ -166,7 +166,7 @@ def _same_samples(before: NDArray[np.int64], after: NDArray[np.int64]) -> None:
     if not np.array_equal(before, after):
         raise DatasetError(
             (
-                f"baseline and model could not read the same samples ({len(before)} and {len(after)}): "
+                f"baseline and model read different samples ({len(before)} and {len(after)}): "
                 f"the files changed "
                 "in between"
             ),

@@ -1,1 +1,1 @@
-"""Benches as a whole: what runs in which order, what precedes it, and when a device may cool down."""
+"""Whole benches: the order of launches, the checks before them, and cooling down."""

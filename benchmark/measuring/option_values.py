@@ -52,7 +52,7 @@ def parse_threads(text: str, logical_cores: int) -> tuple[int, ...]:
     for part in text.split(","):
         number = str(logical_cores) if part.strip() == "all" else part.strip()
         if not number.isdecimal() or int(number) < 1:
-            raise OptionError(f"--threads takes numbers above zero and `all`, with commas, got {text!r}")
+            raise OptionError(f"--threads takes comma-separated positive numbers or `all`, got {text!r}")
         found.append(int(number))
     return tuple(dict.fromkeys(found))
 
@@ -67,11 +67,11 @@ def parse_cores(text: str, logical_cores: int) -> tuple[int, ...]:
     for part in text.split(","):
         matched = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
         if matched is None:
-            raise OptionError(f"--cores takes cores and ranges of them such as 0-3,6, got {text!r}")
+            raise OptionError(f"--cores takes cores and ranges such as 0-3,6, got {text!r}")
         first = int(matched[1])
         last = int(matched[2]) if matched[2] else first
         if not first <= last < logical_cores:
-            raise OptionError(f"--cores {text!r}: the device has the cores 0 to {logical_cores - 1}, {part!r} is none")
+            raise OptionError(f"--cores {text!r}: the device has the cores 0 to {logical_cores - 1}, not {part!r}")
         cores.update(range(first, last + 1))
     return tuple(sorted(cores))
 

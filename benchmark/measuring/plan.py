@@ -130,13 +130,13 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
         if facts.kind is DeviceKind.HOST:
             finish(Measurement(artifact, facts, each_settings[0], plan).parity_only(reason))
         else:
-            watch.note(f"left out, nothing was run: {artifact.label}: {reason}")
+            watch.note(f"skipped, not run: {artifact.label}: {reason}")
         for _ in range(sum(each.launches for each in plan.settings)):
             watch.advance(artifact.label)
     if not timed and facts.kind is not DeviceKind.HOST:
         raise DeviceUnsupportedError(
-            f"{facts.name} can run none of the {len(plan.artifacts)} artefacts",
-            fix="choose others, or another --device",
+            f"{facts.name} cannot run any of the {len(plan.artifacts)} artefacts",
+            fix="choose other artefacts or another --device",
         )
 
     # What needs passes of its own waits for the others' launches: a sustained run would heat the device for them.
@@ -197,7 +197,7 @@ def _launches_in_turns(
             watch.advance(label)
             differ = measurement.throw_differing_counts_away()
             if differ is not None:
-                watch.note(f"{label}: {differ}; its counts are thrown away, and it is counted once more")
+                watch.note(f"{label}: {differ}; its counts are discarded, and it is counted again")
                 watch.more(measurement.settings.launches)
             if not measurement.done:
                 continue
@@ -313,7 +313,7 @@ class Measurement:
         if not self.plan.profile:
             return None
         if self.device.kind is not DeviceKind.HOST:
-            note(f"no profile: time by op is found on host alone, not on {self.device.name}")
+            note(f"no profile: time by op is available only on host, not on {self.device.name}")
             return None
         try:
             return profile_artifact(self.artifact, _runtime_name(self.artifact), threads=self.settings.threads)

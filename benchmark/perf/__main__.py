@@ -1,4 +1,4 @@
-"""`python -m pocketclip.benchmark.perf`: our exports against the converters' plain calls on this computer."""
+"""`python -m pocketclip.benchmark.perf`: times PocketCLIP's exports against the converters' plain calls."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ import typer
 
 from pocketclip.models.terminal import command_line
 
-app = command_line.new_app("pocketclip.benchmark.perf", "Times our exports against the converters' plain calls.")
+app = command_line.new_app(
+    "pocketclip.benchmark.perf", "Times PocketCLIP's exports against the converters' plain calls."
+)
 
 
 @app.command(no_args_is_help=True)
 def perf_command(
-    model: Annotated[list[str], typer.Option("--model", help="A registered model or configuration; repeatable.")],
+    model: Annotated[list[str], typer.Option("--model", help="A registered model or configuration. Repeatable.")],
     weights: command_line.WeightsOption = None,
-    target: Annotated[str, typer.Option("--target", help="Targets, with commas.")] = "onnx,executorch,tflite",
+    target: Annotated[str, typer.Option("--target", help="Comma-separated targets.")] = "onnx,executorch,tflite",
     tower: Annotated[str, typer.Option("--tower", help="image, text or both.")] = "both",
     out: Annotated[Path, typer.Option("--out", help="Folder for the artefacts.")] = Path("artifacts"),
-    processes: Annotated[int, typer.Option("--processes", min=1, help="Five or more give intervals.")] = 7,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Inferences of each file in a process.")] = 16,
-    json: Annotated[Path, typer.Option("--json", help="File for the samples.")] = Path("results/perf.json"),
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="Processes per file; five or more give intervals.")
+    ] = 7,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Inferences of each file per process.")] = 16,
+    json: Annotated[Path, typer.Option("--json", help="JSON file for the samples.")] = Path("results/perf.json"),
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
-    """Exports what is not there yet, times everything, and says which goals are met."""
+    """Exports missing artefacts, times everything and reports missed goals."""
     import datetime
 
     from pocketclip.benchmark.errors import MeasurementError
@@ -81,7 +85,7 @@ def perf_command(
         command_line.console().print(table.perf_table(records))
     for each in (each for record in records for each in judge(record) if not each.met):
         command_line.note(
-            f"short of its goal: {each.goal.runtime} {each.goal.tower} {each.goal.label}: {each.ratio.median:.3f} of "
+            f"goal missed: {each.goal.runtime} {each.goal.tower} {each.goal.label}: {each.ratio.median:.3f} of "
             f"{each.goal.base}, goal {each.goal.at_most:.2f}"
         )
     if failures:

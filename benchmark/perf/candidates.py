@@ -51,8 +51,8 @@ def candidate_of(artifact: Artifact) -> Candidate:
     runtime = TARGETS[manifest.target].runtime
     if manifest.target in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
         raise TargetUnavailableError(
-            f"{artifact.label} needs Core ML, which no emulated phone has",
-            fix="name folders of onnx, executorch or tflite artefacts",
+            f"{artifact.label} needs Core ML, which emulated phones do not have",
+            fix="give folders of onnx, executorch or tflite artefacts",
         )
     golden = {manifest.golden.inputs.file, manifest.golden.reference.file, manifest.golden.outputs.file}
     rest = (artifact.folder / entry.path for entry in manifest.files if entry.path not in golden)

@@ -47,7 +47,7 @@ def perf_table(records: Sequence[PerfRecord]) -> TerminalTable:
     return TerminalTable(
         columns=[*map(name_column, HEADINGS[:4]), *figure_columns(*HEADINGS[4:])],
         rows=rows(records),
-        caption="one thread, files of a runtime in turn in each process; ratios: median of processes (95 % interval)",
+        caption="one thread; each process runs a runtime's files in turn; ratios: median of processes (95 % interval)",
     )
 
 

@@ -1,1 +1,1 @@
-"""Phones that an app measures on: the files that pass between it and us, and how it is driven. Android and iOS."""
+"""Measuring with the app on Android and iOS: the files it exchanges with PocketCLIP, and how it is controlled."""

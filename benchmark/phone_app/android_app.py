@@ -197,7 +197,7 @@ class AndroidApp:
         if done:
             return
         if failure is None:
-            raise AgentError(f"the app on {self.label} did not {what}, and says nothing of why", "app-failed")
+            raise AgentError(f"the app on {self.label} did not {what}, without a reason", "app-failed")
         if failure.code == "model-altered":
             raise TransferError(
                 f"a file arrived altered on {self.label}: {failure.message}",
@@ -261,7 +261,7 @@ def instrument(transport: ShellTransport, arguments: list[str], *, folder: str, 
         raise AgentError(
             f"the app took longer than {timeout_seconds:g} s on {transport.label}",
             "app-hung",
-            fix="give it longer with --timeout, or fewer --iterations",
+            fix="raise --timeout or lower --iterations",
         )
     told = parse_instrumentation(execution.stdout, execution.stderr)
     announced = told.results.get(_RESULT)
@@ -270,11 +270,11 @@ def instrument(transport: ShellTransport, arguments: list[str], *, folder: str, 
     if told.crashed:
         raise _crash_error(transport, told)
     if "error" in told.results:
-        raise AgentError(f"the app on {transport.label} refuses: {told.results['error']}", "app-failed")
+        raise AgentError(f"the app on {transport.label} rejects the request: {told.results['error']}", "app-failed")
     if told.fault is not None:
         raise InstrumentationMissingError(
-            f"the app on {transport.label} cannot be started: {told.fault}; it is an old or another build: build it "
-            "anew with `pocketclip app build android`"
+            f"the app on {transport.label} cannot be started: {told.fault}; it is an old or different build: "
+            "rebuild it with `pocketclip app build android`"
         )
     raise AgentError(
         f"the app on {transport.label} ended before it announced its answer: {execution.describe()}",
@@ -290,9 +290,9 @@ def _crash_error(transport: ShellTransport, told: Instrumented) -> AgentError:
     why = f"{told.crash.splitlines()[0].rstrip('.')}" + (f" ({last.worded})" if last else "")
     if last is not None and last.ending is Ending.KILLED:
         return AgentError(
-            f"the app was killed on {transport.label}: {why}, often a sign that memory ran out",
+            f"the app was killed on {transport.label}: {why}, often because memory ran out",
             "app-killed",
-            fix="close other apps, leave the phone alone, and run it again",
+            fix="close other apps, do not use the phone, and run it again",
         )
     return AgentError(
         f"the app crashed on {transport.label}: {why}", "app-crashed", fix="`adb logcat -b crash` has the stack"

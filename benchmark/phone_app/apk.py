@@ -17,7 +17,7 @@ PACKAGE = APP_PACKAGE
 VARIABLE = "POCKETCLIP_ANDROID_APK"
 
 _OUTPUTS = "android_app/bench/build/outputs/apk/release"
-_BUILD = "build it with `pocketclip app build android`, or name an APK with --app FILE or " + VARIABLE
+_BUILD = "build it with `pocketclip app build android`, or give an APK with --app FILE or " + VARIABLE
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Apk:
             with zipfile.ZipFile(self.path) as archive:
                 names = archive.namelist()
         except (OSError, zipfile.BadZipFile) as error:
-            raise AppMissingError(f"{self.path} is no APK: {error}", fix=_BUILD) from error
+            raise AppMissingError(f"{self.path} is not an APK: {error}", fix=_BUILD) from error
         if "AndroidManifest.xml" not in names:
-            raise AppMissingError(f"{self.path} is no APK: it has no AndroidManifest.xml", fix=_BUILD)
+            raise AppMissingError(f"{self.path} is not an APK: it has no AndroidManifest.xml", fix=_BUILD)
         parts = (name.split("/") for name in names)
         return tuple(sorted({part[1] for part in parts if len(part) == 3 and part[0] == "lib"}))
 
@@ -74,7 +74,7 @@ def find_apk(chosen: Path | None = None, sources: Path | None = None) -> Apk:
         # An unsigned one cannot be installed.
         built = [path for path in folder.glob("*.apk") if "unsigned" not in path.name]
         if not built:
-            raise AppMissingError("the app that measures on Android phones is not built", fix=_BUILD)
+            raise AppMissingError("the measuring app for Android phones is not built", fix=_BUILD)
         apk = Apk(max(built, key=lambda path: path.stat().st_mtime))
     _ = apk.abis
     return apk

@@ -18,10 +18,10 @@ _FIXES: dict[str, str] = {
     "power-saver": FIXES[InvalidityCode.POWER_SAVER],
     "thermal": FIXES[InvalidityCode.HOT],
     "debuggable": "install a release build: `pocketclip app build`",
-    "runtime-missing": "measure another target, or build the app with this runtime (iPhones have Core ML alone)",
+    "runtime-missing": "measure another target, or build the app with this runtime (iPhones have only Core ML)",
     "accelerator-missing": "choose another --accelerator",
     "model-altered": "try another cable or port, and run it again",
-    "load-failed": "see whether the app's version of the runtime reads this file",
+    "load-failed": "check that the app's runtime version can read this file",
 }
 
 
@@ -61,7 +61,7 @@ class AppRunner:
             raise AgentError("the app reports success without a launch or outputs", "result-invalid")
         if result.outputs.path != job.outputs_path:
             raise AgentError(
-                f"the outputs are said to be in {result.outputs.path}, wanted {job.outputs_path}", "result-foreign"
+                f"the outputs should be in {result.outputs.path}, wanted {job.outputs_path}", "result-foreign"
             )
         outputs = parse_outputs(self._app.fetch(job.outputs_path), result.outputs)
         return AgentRun(result.launch, outputs, result.runtime_version, result.accelerator_observed)

@@ -69,14 +69,14 @@ def build_android(folder: Path, say: Callable[[str], object] = lambda _: None) -
     """
     app = folder / "android_app"
     tools = find_android_tools(app)
-    say("Gradle builds the apps; the first time it fetches what it needs")
+    say("building with Gradle; the first build downloads its dependencies")
     environment = {**os.environ, "ANDROID_HOME": str(tools.sdk)}
     _run([str(tools.gradle), *ANDROID_TASKS], app, environment, "Gradle")
     try:
         bench = find_apk(sources=folder).path
     except AppMissingError as error:
         raise AppBuildError(
-            "Gradle ended well and left no signed APK of the measuring app",
+            "Gradle succeeded but left no signed APK of the measuring app",
             fix="see `signing` in android_app/README.md",
         ) from error
     return [bench, *sorted((app / "app/build/outputs/apk/release").glob("*.apk"))]
@@ -96,15 +96,17 @@ def build_ios(folder: Path, team: str | None) -> Path:
     """
     if sys.platform != "darwin":
         raise DeviceUnsupportedError(
-            "the iOS app is built by Xcode, which needs a Mac",
-            fix="run this there, copy the .app or .ipa here, and name it with --app or POCKETCLIP_IOS_APP",
+            "building the iOS app needs Xcode on a Mac",
+            fix="run this on a Mac, copy the .app or .ipa here, and give it with --app or POCKETCLIP_IOS_APP",
         )
     if shutil.which("xcodebuild") is None:
         raise AppMissingError(
             "the iOS app needs Xcode", fix="install it from the App Store and run `xcode-select --install`"
         )
     if team is None:
-        raise AppMissingError("the iOS app is signed by your team: name it with --team (see Xcode, Settings, Accounts)")
+        raise AppMissingError(
+            "the iOS app needs your developer team for signing: give it with --team (see Xcode, Settings, Accounts)"
+        )
     project = folder / "ios_app" / "PocketCLIP.xcodeproj"
     if not project.is_dir():
         raise AppMissingError(f"there is no {project}", fix="install PocketCLIP again")
@@ -115,7 +117,7 @@ def build_ios(folder: Path, team: str | None) -> Path:
     _run(command, folder / "ios_app", dict(os.environ), "xcodebuild")
     built = derived / "Build/Products/Release-iphoneos" / f"{_IOS_SCHEME}.app"
     if not built.is_dir():
-        raise AppBuildError(f"xcodebuild ended well and left no {built.name} in {built.parent}", fix="see its scheme")
+        raise AppBuildError(f"xcodebuild succeeded but left no {built.name} in {built.parent}", fix="see its scheme")
     return built
 
 

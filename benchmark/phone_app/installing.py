@@ -26,7 +26,7 @@ WORKSPACES = "/data/local/tmp"
 SPARE_BYTES = 16_000_000
 
 _INSTALL_SECONDS = 300.0
-_REMOVE = f"remove the other one with `adb uninstall {PACKAGE}` (its data goes with it) and run it again"
+_REMOVE = f"remove the other one with `adb uninstall {PACKAGE}` (this deletes its data) and run it again"
 
 Say = Callable[[str], object]
 
@@ -39,12 +39,12 @@ _REFUSALS: dict[str, tuple[type[BenchmarkError], str]] = {
     "INSTALL_FAILED_NO_MATCHING_ABIS": (AbiMismatchError, "build the app for the phone's processor"),
     "INSTALL_FAILED_CPU_ABI_INCOMPATIBLE": (AbiMismatchError, "build the app for the phone's processor"),
     "INSTALL_FAILED_OLDER_SDK": (AndroidVersionError, f"use a phone with Android 8 (API {OLDEST_API}) or later"),
-    "INSTALL_FAILED_VERSION_DOWNGRADE": (AppInstallError, f"a newer one is there: {_REMOVE}"),
+    "INSTALL_FAILED_VERSION_DOWNGRADE": (AppInstallError, f"a newer one is installed: {_REMOVE}"),
     "INSTALL_FAILED_USER_RESTRICTED": (
         AppInstallError,
-        "allow installation by USB in the phone's developer options, and its question on the screen",
+        "allow installation over USB in the phone's developer options, and confirm on its screen",
     ),
-    "INSTALL_FAILED_ABORTED": (AppInstallError, "answer the question on the phone's screen with yes"),
+    "INSTALL_FAILED_ABORTED": (AppInstallError, "confirm on the phone's screen"),
     "INSTALL_FAILED_VERIFICATION_FAILURE": (
         AppInstallError,
         "turn off `Verify apps over USB` in the phone's developer options",
@@ -102,14 +102,14 @@ def ensure_installed(transport: ShellTransport, apk: Apk, *, say: Say) -> bool:
     if execution.exit_code is None:
         raise TransportTimeoutError(
             f"{transport.label} did not install the app within {_INSTALL_SECONDS:g} s",
-            fix="see whether it asks something on its screen",
+            fix="check its screen for a question",
         )
     outcome = parse_install(execution.stdout)
     if not outcome.succeeded:
         raise install_error(outcome, transport.label)
     if installed_sha256(transport) != apk.sha256:
         raise AppInstallError(
-            f"{transport.label} says that the app is installed, and has another one; "
+            f"{transport.label} reports success, but has another app installed; "
             f"{_REMOVE.replace('the other one', 'it')}"
         )
     return True
@@ -117,6 +117,6 @@ def ensure_installed(transport: ShellTransport, apk: Apk, *, say: Say) -> bool:
 
 def install_error(outcome: Installation, label: str) -> BenchmarkError:
     """The error of an installation that a phone refused."""
-    kind, fix = _REFUSALS.get(outcome.code or "", (AppInstallError, "see what the phone says on its screen"))
+    kind, fix = _REFUSALS.get(outcome.code or "", (AppInstallError, "check the phone's screen"))
     words = f"{outcome.code}: {outcome.message}" if outcome.message else outcome.code
-    return kind(f"{label} does not install the app ({words}); {fix}")
+    return kind(f"{label} did not install the app ({words}); {fix}")

@@ -212,9 +212,9 @@ class IPhoneApp:
         told = read_console(f"{execution.stdout}\n{execution.stderr}")
         if told.killed:
             return AgentError(
-                f"the app was killed on {self.label}, often a sign that memory ran out, or that someone closed it",
+                f"the app was killed on {self.label}, often because memory ran out or someone closed it",
                 "app-killed",
-                fix="close other apps, leave the phone alone, and run it again",
+                fix="close other apps, do not use the phone, and run it again",
             )
         if told.signal is not None:
             return AgentError(
@@ -227,7 +227,7 @@ class IPhoneApp:
             return AgentError(
                 f"the app took longer than {timeout_seconds:g} s on {self.label}",
                 "app-hung",
-                fix="give it longer with --timeout, or fewer --iterations",
+                fix="raise --timeout or lower --iterations",
             )
         return AgentError(
             f"the app on {self.label} ended before it announced its answer: {execution.describe()}",

@@ -63,7 +63,7 @@ def ensure_installed(phone: ApplePhone, package: IPhonePackage, *, say: Say) -> 
     found = phone.installed(package.bundle)
     if found is None:
         raise AppInstallError(
-            f"{phone.label} took the app and has it not", fix="see what the phone says on its screen, and run it again"
+            f"{phone.label} accepted the app but does not have it", fix="check the phone's screen, and run it again"
         )
     file = note_file(phone.udid)
     with storage_errors(file):

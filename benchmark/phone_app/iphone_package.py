@@ -27,7 +27,7 @@ _SIGNATURE = "_CodeSignature/CodeResources"
 
 def how_to_get(platform: str = sys.platform) -> str:
     """What to do where there is no package."""
-    named = f"name a package with --app or {VARIABLE}"
+    named = f"give a package with --app or {VARIABLE}"
     if platform == "darwin":
         return f"build it with `pocketclip app build ios`, or {named}"
     return f"build it on a Mac with `pocketclip app build ios`, copy it here, and {named}"
@@ -66,10 +66,12 @@ class IPhonePackage:
         try:
             values = plistlib.loads(self._read("Info.plist"))
         except (OSError, KeyError, zipfile.BadZipFile, plistlib.InvalidFileException, ExpatError) as error:
-            raise AppMissingError(f"{self.path} is no iPhone app: its Info.plist: {error}; {how_to_get()}") from error
+            raise AppMissingError(
+                f"{self.path} is not an iPhone app: its Info.plist: {error}; {how_to_get()}"
+            ) from error
         found = values.get("CFBundleIdentifier") if isinstance(values, dict) else None
         if not isinstance(found, str) or not found:
-            raise AppMissingError(f"{self.path} is no iPhone app: it has no CFBundleIdentifier; {how_to_get()}")
+            raise AppMissingError(f"{self.path} is not an iPhone app: it has no CFBundleIdentifier; {how_to_get()}")
         return found
 
     def check_signed(self) -> None:
@@ -80,7 +82,7 @@ class IPhonePackage:
         """
         if _SIGNATURE not in set(self._names()):
             raise AppSigningError(
-                f"{self.path} is not signed, and no iPhone installs it",
+                f"{self.path} is not signed, and iPhones do not install unsigned apps",
                 fix="sign it with your team: `pocketclip app build ios --team ID` on a Mac (ios_app/README.md)",
             )
 
@@ -119,7 +121,7 @@ def find_package(chosen: Path | None = None, sources: Path | None = None) -> IPh
         folder = (sources or app_sources()) / _OUTPUTS
         built = [path for path in folder.glob("*.app") if path.is_dir()]
         if not built:
-            raise AppMissingError(f"the app that measures on iPhones is not built; {how_to_get()}")
+            raise AppMissingError(f"the measuring app for iPhones is not built; {how_to_get()}")
         package = IPhonePackage(max(built, key=lambda path: path.stat().st_mtime))
     _ = package.bundle
     package.check_signed()

@@ -13,6 +13,6 @@ def require_room(label: str, what: str, need_bytes: int, free_bytes: int | None)
     """
     if free_bytes is not None and free_bytes < need_bytes:
         raise DeviceFullError(
-            f"{label} has no room for {what}: {free_bytes / 1e6:.0f} MB are free, {need_bytes / 1e6:.0f} MB needed",
+            f"{label} has no space for {what}: {free_bytes / 1e6:.0f} MB are free, {need_bytes / 1e6:.0f} MB needed",
             fix="free some space there and run it again",
         )

@@ -27,8 +27,8 @@ def app_sources() -> Path:
     for name in _APPS:
         if not (package / name).is_dir():
             raise AppMissingError(
-                f"this installation lacks the apps' sources ({package / name})",
-                fix="install PocketCLIP again, or name an APK with --app FILE",
+                f"this installation does not include the apps' sources ({package / name})",
+                fix="reinstall PocketCLIP, or give an APK with --app FILE",
             )
     if (package / _APPS[0]).is_symlink():
         return (package / _APPS[0]).resolve().parent

@@ -62,13 +62,13 @@ def restore(transport: ShellTransport, file: Path, say: Say) -> bool:
         while steps:
             execution = transport.shell(steps[-1].line)
             if execution.exit_code != 0:
-                say(f"{transport.label}: {steps[-1].what} cannot be put back: {execution.describe()}")
+                say(f"{transport.label}: {steps[-1].what} cannot be restored: {execution.describe()}")
             steps.pop()
             _write(file, transport.label, steps)
     except BenchmarkError as error:
         say(
-            f"{transport.label} still has settings of the bench ({error}); plug it in: the next bench or "
-            "`pocketclip devices doctor` puts them back"
+            f"{transport.label} still has the bench's settings ({error}); plug it in: the next bench or "
+            "`pocketclip devices doctor` restores them"
         )
         return False
     file.unlink(missing_ok=True)
@@ -99,7 +99,7 @@ def put_back_leftovers(transport: ShellTransport, identity: str, say: Say) -> No
     """Puts back what an earlier bench left changed because it was killed or its cable was lost."""
     file = undo_file(identity)
     if file.is_file() and restore(transport, file, say):
-        say(f"{transport.label}: settings that an earlier bench had left changed are put back")
+        say(f"{transport.label}: restored settings that an earlier bench had changed")
 
 
 def wake(transport: ShellTransport, file: Path | None = None) -> None:
@@ -118,7 +118,7 @@ def check_unlocked(transport: ShellTransport) -> None:
     """Raises `ScreenLockedError` where someone must unlock the phone; a swipe is none."""
     if is_locked(transport):
         raise ScreenLockedError(
-            f"{transport.label} is locked: Android slows down what runs behind a locked screen",
+            f"{transport.label} is locked: Android slows down apps behind a locked screen",
             fix="unlock it, leave it on, and run it again",
         )
 
@@ -143,7 +143,7 @@ def _fix_performance(transport: ShellTransport, file: Path, say: Say) -> None:
     _append(file, transport.label, UndoStep("fixed performance", f"{_FIXED_PERFORMANCE} false"))
     execution = transport.shell(f"{_FIXED_PERFORMANCE} true 2>&1")
     if execution.exit_code != 0 or "not supported" in execution.stdout.lower():
-        say(f"{transport.label} cannot fix its performance: clocks change as they do in use")
+        say(f"{transport.label} cannot fix its clocks: they vary as in normal use")
 
 
 def _append(file: Path, label: str, step: UndoStep) -> None:

@@ -1,1 +1,1 @@
-"""What the systems of phones say of themselves, and this computer: nothing here knows a device of the table."""
+"""What phones' systems and this computer report about themselves. Nothing here knows the device table."""

@@ -1,1 +1,1 @@
-"""Measures what precisions of modules cost on each processor, and fits the factors that `--max-drop` predicts with."""
+"""Measures what each module precision costs on each processor, and fits the factors that `--max-drop` uses."""

@@ -1,4 +1,4 @@
-"""`python -m pocketclip.benchmark.precision_costs`: what precisions of modules cost on each processor."""
+"""`python -m pocketclip.benchmark.precision_costs`: measures and fits what each module precision costs."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ import typer
 
 from pocketclip.models.terminal import command_line
 
-app = command_line.new_app("pocketclip.benchmark.precision_costs", "Measures and fits what precisions of modules cost.")
+app = command_line.new_app(
+    "pocketclip.benchmark.precision_costs", "Measures and fits what each module precision costs."
+)
 
-FileArgument = Annotated[Path, typer.Argument(help="JSON file of the measurements; goes on where it ended.")]
+FileArgument = Annotated[Path, typer.Argument(help="JSON file of the measurements; an interrupted run resumes.")]
 
 
-WorkOption = Annotated[Path, typer.Option("--work", help="Folder that keeps the converted files.")]
+WorkOption = Annotated[Path, typer.Option("--work", help="Folder for the converted files.")]
 
 
 @app.command("count", no_args_is_help=True)
 def count_command(
     file: FileArgument,
-    target: Annotated[str, typer.Option("--target", help="onnx, executorch or tflite, with commas.")],
+    target: Annotated[str, typer.Option("--target", help="Comma-separated: onnx, executorch or tflite.")],
     work: WorkOption,
     model: Annotated[str, typer.Option("--model", help="A registered model.")] = "pocketclip_nano",
     tower: Annotated[str, typer.Option("--tower", help="image or text.")] = "image",
-    plans: Annotated[int, typer.Option("--plans", min=0, help="Random plans beside fp32 and int8.")] = 8,
-    calibration: Annotated[str, typer.Option("--calibration", help="As of `pocketclip export`.")] = "scenes:8",
+    plans: Annotated[int, typer.Option("--plans", min=0, help="Random plans in addition to fp32 and int8.")] = 8,
+    calibration: Annotated[str, typer.Option("--calibration", help="As for `pocketclip export`.")] = "scenes:8",
 ) -> None:
-    """Converts a tower by random plans, and counts each file's instructions on the emulated phone."""
+    """Converts a tower with random plans and counts each file's instructions on the emulated phone."""
     from pocketclip.benchmark.arm64.root import ensure_root
     from pocketclip.benchmark.precision_costs.measuring import counted_files
     from pocketclip.export.inputs.calibration import parse_calibration
@@ -47,10 +49,10 @@ def count_command(
 def time_command(
     file: FileArgument,
     work: WorkOption,
-    processes: Annotated[int, typer.Option("--processes", min=1, help="Processes that run all files in turn.")] = 5,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Timed inferences of each file in each.")] = 40,
+    processes: Annotated[int, typer.Option("--processes", min=1, help="Processes; each runs all files in turn.")] = 5,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Timed inferences of each file per process.")] = 40,
 ) -> None:
-    """Times the converted files on this machine, on one thread."""
+    """Times the converted files on this computer with one thread."""
     from pocketclip.benchmark.perf.measuring import TimingSettings
     from pocketclip.benchmark.precision_costs.measuring import timed_files
 
@@ -60,7 +62,7 @@ def time_command(
 
 @app.command("fit", no_args_is_help=True)
 def fit_command(file: FileArgument) -> None:
-    """Fits the factors of each target and processor, and prints them with their errors."""
+    """Fits cost factors for each target and processor and prints them with their errors."""
     from pocketclip.benchmark.precision_costs.fitting import fit_all
     from pocketclip.benchmark.precision_costs.measuring import read_measurements
     from pocketclip.benchmark.precision_costs.table import as_python

@@ -1,1 +1,1 @@
-"""Time by op, in a pass of its own: each runtime's own profiler where it has one, ablation where it has none."""
+"""Time by op, in a separate pass: uses the runtime's profiler if it has one, otherwise ablation."""

@@ -122,4 +122,4 @@ def _read(content: bytes) -> Any:
     try:
         return deserialize_pte_binary(content)
     except Exception as error:
-        raise ProfilingError(f"this is no ExecuTorch program: {type(error).__name__}: {error}") from error
+        raise ProfilingError(f"this is not an ExecuTorch program: {type(error).__name__}: {error}") from error

@@ -86,9 +86,7 @@ class _ProfiledModel:
         self._profiler = c_void_p()
         self._call("LiteRtCompiledModelGetProfiler", self._compiled, byref(self._profiler))
         if not self._profiler:
-            raise ProfilingError(
-                f"{runtime_version('litert')} gives no profiler", fix="install the version of the pins"
-            )
+            raise ProfilingError(f"{runtime_version('litert')} has no profiler", fix="install the pinned version")
         signature = c_void_p()
         self._call("LiteRtGetModelSignature", loaded, c_size_t(0), byref(signature))
         self._input = self._buffer("Input", signature, environment)
@@ -119,8 +117,8 @@ class _ProfiledModel:
             known = 0 < event.type <= _HIGHEST_TYPE and event.type & (event.type - 1) == 0
             if not known or event.source not in _SOURCES:
                 raise ProfilingError(
-                    f"the events of {runtime_version('litert')} have another layout",
-                    fix="install the version of the pins",
+                    f"the events of {runtime_version('litert')} have a different layout",
+                    fix="install the pinned version",
                 )
         return found
 
@@ -160,7 +158,7 @@ class _ProfiledModel:
             function = getattr(self._library, name)
         except AttributeError as error:
             raise ProfilingError(
-                f"{runtime_version('litert')} has no {name}", fix="install the version of the pins"
+                f"{runtime_version('litert')} has no {name}", fix="install the pinned version"
             ) from error
         status = function(*arguments)
         if status != 0:

@@ -26,7 +26,7 @@ def profile_artifact(artifact: Artifact, runtime: str, *, threads: int = 1, infe
         ProfilingError: the runtime has no profiler here, or it failed.
     """
     if runtime not in PROFILERS:
-        raise ProfilingError(f"there is no profiler of {runtime} here; there is one of {', '.join(PROFILERS)}")
+        raise ProfilingError(f"there is no profiler for {runtime} here; profilers exist for {', '.join(PROFILERS)}")
     manifest = artifact.manifest
     with tempfile.TemporaryDirectory(prefix="pocketclip-profile-") as scratch:
         inputs = Path(scratch, "inputs.npy")

@@ -1,1 +1,1 @@
-"""The report: one self-contained HTML page made from a store's latest records."""
+"""The report: one self-contained HTML page from a store's latest records."""

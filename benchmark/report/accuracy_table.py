@@ -25,11 +25,11 @@ _ACCURACY_COLUMNS = (
     text_column("Judgement", wide=True),
 )
 _ACCURACY_NOTE = (
-    "Below a figure stands its 95 % interval. A drop is the baseline's accuracy minus the row's on the same images, in "
-    "percentage points; its interval pairs the images. The baseline is PyTorch with the same weights unless the "
-    "judgement names another. A loss is said where McNemar's exact test rejects at 5 % and the whole interval lies "
-    "beyond; “no loss beyond 1 point” where the whole interval lies below; else “cannot tell”. Published figures are "
-    "those of the model's authors."
+    "Each figure has its 95 % interval below it. A drop is the baseline's accuracy minus the row's on the same images, "
+    "in percentage points; its interval is paired by image. The baseline is PyTorch with the same weights unless the "
+    "judgement names another. A loss is reported if McNemar's exact test rejects at 5 % and the whole interval lies "
+    "beyond the bound; “no loss beyond 1 point” if the whole interval lies below it; otherwise “cannot tell”. "
+    "Published figures come from the model's authors."
 )
 
 
@@ -59,7 +59,7 @@ def _remarks(records: Sequence[AccuracyRecord]) -> str:
     templates = f", templates {first.templates}" if first.templates else ""
     templates += f"; chance {formatting.percent(first.chance)}"
     left_out = max(len(record.skipped) for record in records)
-    return templates + (f"; {left_out} unreadable left out" if left_out else "")
+    return templates + (f"; {left_out} unreadable skipped" if left_out else "")
 
 
 def _accuracy_row(record: AccuracyRecord, scheme: str) -> Row:
@@ -117,15 +117,15 @@ def retrieval_tables(selection: ModelSelection) -> tuple[Table, ...]:
                 text_column("Precision"),
                 text_column("Direction"),
                 *(Column(f"Recall@{recall.k}") for recall in _directions(found[0])[0]),
-                text_column("Against its baseline", short="judgement", wide=True),
+                text_column("Compared with baseline", short="judgement", wide=True),
             ),
             tuple(
                 _retrieval_row(record, selection.scheme_of(record), recalls)
                 for record in found
                 for recalls in _directions(record)
             ),
-            "Recall@k: how often the right one is among the k most similar, all images against all captions; below "
-            "it the 95 % interval by bootstrap over images.",
+            "Recall@k: how often the right match is among the k most similar, over all images and captions. Below it: "
+            "the 95 % interval by bootstrap over images.",
         )
         for (dataset, split, _), found in sets.items()
     )

@@ -85,13 +85,13 @@ class Baseline:
         """What is compared with what, for the head of a report."""
         match self.kind:
             case BaselineKind.TAG:
-                return f"The latest valid run of each artefact against the one tagged {self.name}."
+                return f"Compares the latest valid record of each artefact with the one tagged {self.name}."
             case BaselineKind.MODEL:
-                return f"Each model against {self.name}, in the same form on the same device."
+                return f"Compares each model with {self.name}, in the same form on the same device."
             case BaselineKind.PRECISION:
-                return f"Each artefact against {self.name} of the same model, runtime and device."
+                return f"Compares each artefact with {self.name} of the same model, runtime and device."
             case BaselineKind.FLOAT:
-                return "Each artefact against floating point of the same model, runtime and device."
+                return "Compares each artefact with floating point of the same model, runtime and device."
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def check_baseline(baseline: Baseline, records: Sequence[BenchmarkRecord]) -> No
     if baseline.kind is BaselineKind.TAG:
         tags = sorted({record.tag for record in records if record.tag is not None})
         if baseline.name not in tags:
-            remedy = f"choose among: {choices(tags)}" if tags else "none has a tag; bench --tag gives one"
+            remedy = f"choose among: {choices(tags)}" if tags else "no record has a tag; set one with bench --tag"
             raise ReportError(
                 f"no benchmark record has the tag {baseline.name!r}; {remedy}; a baseline may also be model:NAME or "
                 "precision:NAME"
@@ -131,8 +131,8 @@ def check_baseline(baseline: Baseline, records: Sequence[BenchmarkRecord]) -> No
         ],
     }.get(baseline.kind)
     if known is not None and baseline.name not in known:
-        remedy = f"choose among: {choices(known)}" if known else "there is none at all; measure with bench"
-        raise ReportError(f"no benchmark record is of the {baseline.kind} {baseline.name!r}; {remedy}")
+        remedy = f"choose among: {choices(known)}" if known else "the store has none; measure with bench"
+        raise ReportError(f"no benchmark record has the {baseline.kind} {baseline.name!r}; {remedy}")
 
 
 def compare_device(

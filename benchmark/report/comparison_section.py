@@ -19,11 +19,11 @@ from pocketclip.benchmark.statistics.formatting import UNKNOWN
 from pocketclip.export.precision import Tower
 
 _NOTE = (
-    "A change is the candidate's figure against the baseline's, below it the 95 % interval. Latency: medians over "
-    "launches of each launch's median; on an emulated core, instructions per inference. Accuracy: percentage points on "
-    "the same images, by McNemar's exact test at 5 %, against the side that is named; “unpaired” where no evaluation "
-    "compared the two, so that the interval is Newcombe's, which is wider. “Cannot tell” means that the figures "
-    "support no verdict."
+    "A change compares the candidate's figure with the baseline's; its 95 % interval is below it. Latency: the median "
+    "over launches of each launch's median; on an emulated core, instructions per inference. Accuracy: percentage "
+    "points on the same images against the named side, with McNemar's exact test at 5 %. “Unpaired” means that no "
+    "evaluation compared the two; the interval is then Newcombe's, which is wider. “Cannot tell” means that the "
+    "figures do not support a verdict."
 )
 _VERDICT_STYLES = {"faster": "good", "fewer": "good", "slower": "bad", "more": "bad"}
 
@@ -44,8 +44,8 @@ def comparison_section(
 
 def _nothing(baseline: Baseline) -> str:
     if baseline.kind is BaselineKind.TAG:
-        return f"Nothing to compare with {baseline.name}: no artefact has valid records with and without the tag."
-    return f"Nothing to compare with {baseline.words}: no artefact has valid records beside those of its baseline."
+        return f"Nothing to compare with {baseline.name}: no artefact has valid records both with and without this tag."
+    return f"Nothing to compare with {baseline.words}: no artefact has valid records in addition to its baseline's."
 
 
 def _table(baseline: Baseline, changes: Sequence[PairChange], unmatched: int) -> Table:
@@ -53,8 +53,8 @@ def _table(baseline: Baseline, changes: Sequence[PairChange], unmatched: int) ->
     several_devices = len({each.device for each in changes}) > 1
     table = Table(
         "changes",
-        "Candidate against baseline",
-        f"Changes of accuracy, latency and size against {baseline.words}",
+        "Candidate and baseline",
+        f"Changes in accuracy, latency and size compared with {baseline.words}",
         (
             text_column("Candidate"),
             *((text_column("Model"),) if several_models else ()),

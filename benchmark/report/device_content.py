@@ -64,14 +64,14 @@ def _cautions(records: Sequence[BenchmarkRecord]) -> tuple[str, ...]:
     ]
     if busy:
         cautions.append(
-            f"The device was busy when {len(busy)} of {len(launches)} launches began "
+            f"The device was busy at the start of {len(busy)} of {len(launches)} launches "
             f"(load up to {max(busy):.1f}): latencies may be too high."
         )
     restless = sum(not launch.warmup_stationary for _, launch in launches)
     if restless:
-        cautions.append(f"{restless} of {len(launches)} launches had not settled when their warm-up reached its limit.")
+        cautions.append(f"{restless} of {len(launches)} launches were not steady when warm-up reached its limit.")
     if records and records[0].device.kind == DeviceKind.EMULATED:
-        cautions.append("This device is emulated: its latencies say nothing about a real one.")
+        cautions.append("This device is emulated: its latencies do not apply to a real one.")
     return tuple(cautions)
 
 
@@ -81,11 +81,11 @@ def _distributions(records: Sequence[BenchmarkRecord]) -> Figure | None:
         return None
     return Figure(
         "distributions",
-        "How much latency varies",
+        "Latency distribution",
         pictures,
         "",
-        "One box per process launch: middle half of the inferences, tick at the median, whiskers from the 5th to the "
-        "95th percentile. Boxes of one artefact that do not line up differ between launches, which averages hide.",
+        "One box per launch: the middle half of the inferences, a tick at the median, whiskers from the 5th to the "
+        "95th percentile. If an artefact's boxes do not line up, its launches differ, which averages hide.",
     )
 
 
@@ -103,17 +103,17 @@ def _sustained(record: BenchmarkRecord) -> Figure:
         if not told
     ]
     if untold:
-        remarks = f" The device does not tell its {' or '.join(untold)}."
+        remarks = f" The device does not report its {' or '.join(untold)}."
     if record.invalid:
-        remarks += " This run is invalid: see the reasons below."
+        remarks += " This record is invalid: see the reasons below."
     worded = trend(minutes)
     return Figure(
         "sustained",
         f"Sustained: {artifact_name(record)}",
         both_widths(lambda width: draw_sustained(launch, record.artifact.target, width)),
         f"{worded}.{remarks}",
-        "Inferences without a pause, minute by minute. Clock and temperature are those at the end of each minute.",
-        "The minutes in words",
+        "Continuous inference, minute by minute. Clock and temperature are taken at the end of each minute.",
+        "Minutes in words",
         tuple(describe_minute(minute) for minute in minutes),
         kind_title="Sustained",
     )

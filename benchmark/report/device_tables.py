@@ -41,10 +41,10 @@ def artifacts_table(records: Sequence[BenchmarkRecord], caption: str) -> Table |
             Column("Peak memory", "peak memory"),
         ),
         tuple(_artifact_row(record, slowest) for record in records),
-        "Sizes are those of the model files, 1 MB = 10\N{SUPERSCRIPT SIX} bytes. Parity: whether the artefact keeps "
-        "its budget against PyTorch. Load opens the model; first is the inference after it; p50 and p90 pool the "
-        "steady inferences of all launches, the bar is p50 against the longest of the table; memory is the peak over "
-        "what the process held before the load.",
+        "Size: the model files, 1 MB = 10\N{SUPERSCRIPT SIX} bytes. Parity: whether the artefact meets its budget "
+        "against PyTorch. Load: opening the model. First: the first inference. p50 and p90: over the steady inferences "
+        "of all launches; the bar shows p50 relative to the slowest in the table. Memory: the peak beyond what the "
+        "process used before the load.",
         quiet=True,
     )
 
@@ -81,12 +81,12 @@ def _instead(record: BenchmarkRecord) -> str:
         return f"failed: {record.reason}"
     if record.invalid:
         codes = ", ".join(dict.fromkeys(str(each.code) for each in record.invalid))
-        return f"invalid run ({codes}): not ranked, see below"
+        return f"invalid ({codes}): not ranked, see below"
     if record.instructions is not None:
         count = summarize_counts(record.instructions.per_inference).per_inference
         return f"{millions(count)} million instructions per inference, on an emulated core"
     if record.device.kind == DeviceKind.EMULATED:
-        return "emulated: its time means nothing"
+        return "emulated: time not meaningful"
     return f"not timed ({record.reason})"
 
 
@@ -120,9 +120,9 @@ def pairs_table(standings: Sequence[Standing], caption: str) -> Table | None:
             text_column("Pareto front with size", short="Pareto front with size", wide=True),
         ),
         tuple(rows),
-        "Times are p50. A pair is on the front where no other of this device and as many threads is at least as "
-        "accurate, as fast and as small, and better in one of these. Invalid, emulated and untimed runs do not "
-        "compete; intervals are not considered.",
+        "Times are p50. A pair is on the front if no other pair on this device with the same threads is at least as "
+        "accurate, fast and small, and better in one of these. Invalid, emulated and untimed records are excluded. "
+        "Intervals are not considered.",
         quiet=True,
     )
 
@@ -150,7 +150,7 @@ def parity_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | No
         return None
     table = Table(
         "parity",
-        "Parity, form by form",
+        "Parity by form",
         caption,
         (
             text_column("Artefact"),
@@ -167,10 +167,10 @@ def parity_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | No
             text_column("Budget"),
         ),
         tuple(_parity_row(record) for record in proved),
-        "Reparameterised: the folded model against the one that was trained. Artefact: the file against PyTorch fp32 "
-        "on the same real inputs, when it was exported; its budget is judged there. Device: outputs of this very run "
-        "for the golden inputs, against PyTorch and against what the artefact gave when it was exported. "
-        "The command verify climbs the rungs between and names the op that diverges.",
+        "Reparameterised: the folded model against the trained model. Artefact: the file against PyTorch fp32 on the "
+        "same real inputs at export, where its budget is checked. Device: this record's outputs for the golden inputs, "
+        "against PyTorch and against the artefact's outputs at export. "
+        "The verify command climbs the rungs in between and names the op that diverges.",
         quiet=True,
     )
     return without_empty_columns(table)
@@ -253,8 +253,8 @@ def counts_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | No
             text_column("Emulated core", short="core"),
         ),
         tuple(rows),
-        "An emulated core's time says nothing; the instructions it executes are real and repeatable. The figure is the "
-        "median over processes of each one's mean, the spread their range as a share of it.",
+        "Times on an emulated core are not meaningful, but its instruction counts are real and repeatable. The figure "
+        "is the median over processes of each process's mean; the spread is their range as a share of it.",
         quiet=True,
     )
 
@@ -300,13 +300,13 @@ def preparation_table(records: Sequence[BenchmarkRecord], caption: str) -> Table
             text_column("Executed by", short="by", wide=True),
         ),
         tuple(rows),
-        "From a decoded image of 8 bits, or from a prompt, to the model's input; no part of the latencies above.",
+        "From a decoded 8-bit image, or from a prompt, to the model's input. Not included in the latencies above.",
         quiet=True,
     )
 
 
 def invalid_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | None:
-    """Runs that may not be ranked: a row for each condition that was not met, with what to do."""
+    """Invalid records: one row for each condition that was not met, with its fix."""
     rows: list[Row] = []
     for record in records:
         measured = record.status is Status.MEASURED
@@ -327,19 +327,19 @@ def invalid_table(records: Sequence[BenchmarkRecord], caption: str) -> Table | N
         return None
     return Table(
         "invalid",
-        "Invalid runs",
+        "Invalid records",
         caption,
         (
             text_column("Artefact"),
             text_column("Measured, UTC", short="measured, UTC"),
             text_column("Code"),
-            text_column("What was found", wide=True),
+            text_column("Finding", wide=True),
             text_column("What to do", wide=True),
             Column("p50, not ranked", "p50, not ranked"),
         ),
         tuple(rows),
-        "Measured under conditions that forbid to rank them: kept, and left out of every table, picture and headline "
-        "of latency. A later valid run of the same artefact takes them off this list.",
+        "These records were measured under unfit conditions. They are kept but excluded from every latency table, "
+        "picture and headline. A later valid record of the same artefact removes them from this list.",
         quiet=True,
     )
 
@@ -356,7 +356,7 @@ def comparison_table(comparison: BaselineComparison, caption: str) -> Table | No
     named = comparison.baseline.kind not in (BaselineKind.PRECISION, BaselineKind.FLOAT)
     return Table(
         "comparison",
-        f"Against {comparison.baseline.words}",
+        f"Compared with {comparison.baseline.words}",
         caption,
         (
             text_column("Artefact"),
@@ -367,7 +367,7 @@ def comparison_table(comparison: BaselineComparison, caption: str) -> Table | No
             text_column("Verdict"),
         ),
         tuple(_comparison_row(each) for each in comparison.compared),
-        "Medians over launches of each launch's median, of the latest valid records; of an "
+        "Medians over launches of each launch's median, from the latest valid records; on an "
         "emulated core, instructions per inference. “Cannot tell” means that the launches do not support a verdict.",
         f"{left} {'artefact has' if left == 1 else 'artefacts have'} no baseline." if left and named else "",
         quiet=True,

@@ -68,7 +68,7 @@ def draw_distributions(records: Sequence[BenchmarkRecord], width: int) -> str | 
     return svg.picture(
         width,
         top + 40,
-        "Distribution of steady latency in every launch, relative to the median of its artefact",
+        "Distribution of steady latency in each launch, relative to the artefact's median",
         parts,
         class_="figure narrow" if narrow else "figure wide",
     )
@@ -112,6 +112,6 @@ def _axis(x: svg.Scale, bottom: float, narrow: bool) -> list[str]:
         shown = "median" if centre else f"{value:+.3g} %".replace("-", "\N{MINUS SIGN}")
         if x.start + 16 < at < x.end - 16 or not narrow:
             parts.append(svg.text(at, bottom + 16, shown, class_="tick", anchor="middle"))
-    name = "steady latency against the artefact's median"
+    name = "steady latency relative to the artefact's median"
     parts.append(svg.text((x.start + x.end) / 2, bottom + 35, name, class_="name", anchor="middle"))
     return parts

@@ -1,4 +1,4 @@
-"""The environment of a report: each device, what ran on it, and the command that measured."""
+"""The environment of a report: each device, its software, and the command for measuring."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def _accuracy_tile(selection: ModelSelection) -> list[Tile]:
     baseline = pytorch(selection)
     exported = [record.accuracy for record in selection.headline if record.target is not None]
     if baseline is not None:
-        reach = f"exported {_range_of(exported)}" if exported else "no exported pair judged yet"
+        reach = f"exported {_range_of(exported)}" if exported else "no exported pair evaluated yet"
         detail = f"zero-shot on {baseline.dataset}, PyTorch; {reach}; chance {formatting.percent(baseline.chance)}"
         return [Tile("Accuracy", formatting.percent(baseline.accuracy), detail)]
     if exported:
@@ -54,7 +54,7 @@ def _parity_tile(selection: ModelSelection) -> list[Tile]:
     if not proofs:
         return []
     kept = sum(proofs.values())
-    words = "artefacts agree with PyTorch within their budget"
+    words = "artefacts meet their parity budget against PyTorch"
     return [Tile("Parity", f"{kept} of {len(proofs)}", words, alarm=kept < len(proofs))]
 
 
@@ -86,7 +86,7 @@ def alarms(selection: ModelSelection) -> tuple[Alarm, ...]:
         ]
         if shown:
             count = f"{len(shown)} {'artefact has' if len(shown) == 1 else 'artefacts have'}"
-            found.append(Alarm(f"{count} no valid run on {device}: see its invalid runs", device))
+            found.append(Alarm(f"{count} no valid record on {device}: see its invalid records", device))
     return tuple(dict.fromkeys(found))
 
 
@@ -97,8 +97,8 @@ def _wrong_clocks(selection: ModelSelection) -> list[str]:
         return []
     count = "1 record is" if len(future) == 1 else f"{len(future)} records are"
     return [
-        f"{count} dated in the future (up to {max(future)[:10]}): the clock of what made it was wrong, and it counts "
-        "as older than all others"
+        f"{count} dated in the future (up to {max(future)[:10]}): the clock of that computer was wrong; such "
+        "records count as older than all others"
     ]
 
 
@@ -106,7 +106,7 @@ def _weights(selection: ModelSelection) -> list[str]:
     """What a reader must know of the model's weights; it is said once, for all records."""
     judged = [record.weights for record in (*selection.accuracies, *selection.retrievals)]
     known = [record.artifact.trained for record in selection.benchmarks] + [facts.trained for facts in judged]
-    random = [f"The weights are {UNTRAINED}: only latency and size mean something"] if False in known else []
+    random = [f"The weights are {UNTRAINED}: only latency and size are meaningful"] if False in known else []
     return random + [caution for facts in judged for caution in facts.cautions]
 
 

@@ -93,10 +93,10 @@ def history_figure(selection: ModelSelection, device: str, records: Sequence[Ben
         "history",
         "Latency by tag",
         svg.both_widths(lambda width: draw_history(tags, found, width)),
-        f"Tags in the order of their first records: {shown}.",
-        "p50 of the latest valid record with each tag, whatever its weights; bars: 95 % intervals over launches, where "
-        "there are at least five. The axis of latency is logarithmic, so that equal steps are equal ratios.",
-        "The figures in words",
+        f"Tags in order of their first records: {shown}.",
+        "p50 of the latest valid record with each tag, for any weights. Bars: 95 % intervals over launches, if there "
+        "are at least five. The latency axis is logarithmic: equal steps are equal ratios.",
+        "Figures in words",
         tuple(_worded(each) for each in found),
     )
 

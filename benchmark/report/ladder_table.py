@@ -56,11 +56,11 @@ def ladder_table(selection: ModelSelection, ladders: Sequence[LadderReport]) -> 
     return Table(
         "ladder",
         "Parity ladder",
-        f"{selection.model}: the worst cosine to eager PyTorch on each rung",
+        f"{selection.model}: the lowest cosine to eager PyTorch on each rung",
         (text_column("Artefact"), *(Column(rung[:1].upper() + rung[1:]) for rung in _RUNGS), text_column("CLIP gates")),
         tuple(rows),
-        "Each rung is a form of the tower made from the one before. The ladder stops at the first that fails; a dash "
-        "is a rung that this artefact does not have. Found by the command verify.",
+        "Each rung is a form of the tower, made from the previous one. The ladder stops at the first failing rung. A "
+        "dash is a rung that this artefact does not have. From the verify command.",
     )
 
 

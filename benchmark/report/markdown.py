@@ -1,4 +1,4 @@
-"""The report as Markdown: the tables alone, for a README or a comment on a change."""
+"""The report as Markdown: only the tables, for a README or a review comment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def render_markdown(material: Material) -> str:
         lines += ["", *(f"- {escape(words)}" for words in report.unavailable)]
     for model in report.models:
         lines += _model(model)
-    return "\n".join([*lines, "", f"Written by PocketCLIP {tool_version()} from its store of raw records."]) + "\n"
+    return "\n".join([*lines, "", f"Written by PocketCLIP {tool_version()} from a store of raw records."]) + "\n"
 
 
 def _model(model: ModelSection) -> Iterator[str]:
@@ -126,5 +126,5 @@ def _code(text: str) -> list[str]:
 
 
 def escape(text: str) -> str:
-    """Text that Markdown shows as it is."""
+    """Escapes text so that Markdown shows it unchanged."""
     return "".join(_SPECIAL.get(character, character) for character in text)

@@ -56,7 +56,7 @@ def probe_targets() -> dict[TargetName, str]:
 
     found = {target: targets.probe(target) for target in TargetName}
     return {
-        target: f"unavailable here: {state.reason}; add it with: {state.install}"
+        target: f"unavailable here: {state.reason}; install it with: {state.install}"
         for target, state in found.items()
         if not state.available
     }

@@ -1,4 +1,4 @@
-"""The parts of the page, worded: what the template lays out."""
+"""The parts of the page, as text that the template lays out."""
 
 from __future__ import annotations
 

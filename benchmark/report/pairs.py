@@ -142,7 +142,7 @@ def _unranked_reason(pair: Pair) -> str:
         return "failed"
     invalid = dict.fromkeys(str(each.code) for record in pair.towers for each in record.invalid)
     if invalid:
-        return f"invalid run: {', '.join(invalid)}"
+        return f"invalid: {', '.join(invalid)}"
     if pair.latency_ns is None:
         return "emulated" if pair.image.device.kind == DeviceKind.EMULATED else "not timed"
-    return "accuracy not judged"
+    return "accuracy not evaluated"

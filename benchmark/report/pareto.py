@@ -20,11 +20,11 @@ from pocketclip.export.precision import TargetName
 
 _NARROW = 500
 _NOTE = (
-    "Each mark is the image and the text artefact of one form together. Up and to the left is better; the accuracy "
-    "axis does not start at zero and the latency axis is logarithmic. Bars: 95 % intervals of accuracy. The stepped "
-    "line is the Pareto front: no other pair with as many threads is both as accurate and as fast as those with a "
-    "ring; intervals are not considered. Pairs without a valid time are listed below the picture, not drawn. A number "
-    "stands for a name that has no room: the list below the picture has it."
+    "Each mark is one pair: the image and the text artefact of one form. Up and to the left is better. The accuracy "
+    "axis does not start at zero, and the latency axis is logarithmic. Bars: 95 % intervals of accuracy. The stepped "
+    "line is the Pareto front: no other pair with the same threads is both as accurate and as fast as a pair with a "
+    "ring. Intervals are not considered. Pairs without a valid time are listed below the picture but not drawn. A "
+    "number replaces a name that does not fit; the list below the picture has the names."
 )
 
 
@@ -117,17 +117,17 @@ def _figure(device: str, plotted: Sequence[Plotted], baselines: Sequence[Accurac
     left_out = ""
     if untimed:
         listed = "; ".join(f"{each.label} {percent(each.share)}" for each in untimed)
-        left_out = f" Without a valid time, and so not in the picture: {listed}."
+        left_out = f" Not in the picture, without a valid time: {listed}."
     return Figure(
         "pareto",
-        f"Accuracy against latency on {device}",
+        f"Accuracy and latency on {device}",
         pictures,
         f"Zero-shot on {first.dataset}, {first.samples:,} images.{left_out}",
         _NOTE,
-        "The points in words",
+        "Points in words",
         tuple(describe(each) for each in plotted),
         device,
-        "Accuracy against latency",
+        "Accuracy and latency",
     )
 
 
@@ -192,7 +192,7 @@ def draw_pareto(plotted: Sequence[Plotted], baselines: Sequence[AccuracyRecord],
     return svg.picture(
         width,
         bottom + 44,
-        "Zero-shot accuracy against the latency of both towers together, one mark per pair of artefacts",
+        "Zero-shot accuracy and the latency of both towers together, one mark per pair of artefacts",
         parts,
         class_="figure narrow" if narrow else "figure wide",
     )

@@ -31,7 +31,7 @@ def profile_table(record: BenchmarkRecord) -> Table | None:
     ]
     return Table(
         "ops",
-        artifact_name(record) + (", an invalid run" if record.invalid else ""),
+        artifact_name(record) + (", invalid" if record.invalid else ""),
         summary(record),
         (
             text_column("Op"),
@@ -41,8 +41,8 @@ def profile_table(record: BenchmarkRecord) -> Table | None:
             Column("Share of time", "share"),
         ),
         tuple(rows),
-        "From a pass of its own, since profiling slows inferences: shares are sound, times are not latencies. Nodes of "
-        "one kind are summed. Full colour: outside the delegate, in the runtime's own kernels; pale: inside.",
+        "From a separate pass, because profiling slows inference: shares are reliable, but times are not latencies. "
+        "Nodes of one kind are summed. Full colour: outside the delegate, in the runtime's own kernels. Pale: inside.",
         kind_title="Time by op",
     )
 
@@ -54,7 +54,7 @@ def summary(record: BenchmarkRecord) -> str:
         return ""
     outside = share_outside_delegates(profile)
     if outside is None:
-        where = "no delegate: the runtime's own kernels ran everything"
+        where = "no delegate: the runtime's own kernels ran all ops"
     else:
         where = f"{formatting.percent(outside)} of the time outside {' and '.join(delegates(profile))}"
     between = share_between_ops(profile)

@@ -132,7 +132,7 @@ def select(
         ReportError: there are no records.
     """
     if not benchmarks and not accuracies and not retrievals:
-        raise ReportError("the store holds no records", fix="measure something with `bench` first")
+        raise ReportError("the store holds no records", fix="measure an artefact with `bench` first")
     stamps = [(record.artifact.model, record.created_at, record.artifact.weights_sha256) for record in benchmarks]
     stamps += [(record.model, record.created_at, record.weights_sha256) for record in (*accuracies, *retrievals)]
     # Sorted by time, the last one stands: results of weights trained anew must not mix with old ones.

@@ -40,7 +40,7 @@ def draw_sustained(launch: Launch, target: TargetName, width: int) -> str | None
     return svg.picture(
         width,
         step * (len(series) if narrow else 1) + 6,
-        f"{len(minutes)} minutes without a pause: {'; '.join(name for name, _ in series)}",
+        f"{len(minutes)} minutes of continuous inference: {'; '.join(name for name, _ in series)}",
         parts,
         class_="figure narrow" if narrow else "figure wide",
     )

@@ -1,1 +1,1 @@
-"""Records outside the store: as a table, as JSON and CSV files, and back."""
+"""Records outside the store: tables, and JSON and CSV files in both directions."""

@@ -76,9 +76,7 @@ def from_csv(content: bytes, origin: str) -> list[RecordText | RecordError]:
         _check_columns(reader.fieldnames or (), origin)
         return [_entry_of_row(row, origin, f"row {number}") for number, row in enumerate(reader, start=1)]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ResultsFileError(
-            f"{origin} is not CSV: {error}; it is damaged or was cut off: export it again"
-        ) from error
+        raise ResultsFileError(f"{origin} is not CSV: {error}; it is damaged or truncated: export it again") from error
     finally:
         csv.field_size_limit(usual)
 
@@ -89,8 +87,8 @@ def _check_columns(names: Iterable[str], origin: str) -> None:
         return
     if SAMPLE in names:
         raise ResultsFileError(
-            f"{origin} holds samples alone, from which no record can be made again",
-            fix="import a .json, .jsonl or .csv file that `pocketclip results --out FILE` wrote",
+            f"{origin} holds only samples, from which records cannot be restored",
+            fix="import a .json, .jsonl or .csv file from `pocketclip results --out FILE`",
         )
     raise ResultsFileError(
         f"{origin} has no columns 'record_id' and {DOCUMENT!r}; `pocketclip results --out FILE.csv` writes them"
@@ -103,8 +101,7 @@ def _entry_of_row(row: Mapping[str, str | None], origin: str, place: str) -> Rec
         content = parse_entries(row[DOCUMENT] or "")
     except json_text.JsonFault as error:
         return RecordError(
-            f"{where}: its document {error}; spreadsheets cut cells after 32767 characters: "
-            "import the file as it was exported"
+            f"{where}: its document {error}; spreadsheets truncate cells at 32767 characters: import the original file"
         )
     text = entry_of(content, origin, place)
     if isinstance(text, RecordError):
@@ -117,7 +114,7 @@ def _entry_of_row(row: Mapping[str, str | None], origin: str, place: str) -> Rec
         if name in row and row[name] not in _spellings(value):
             return RecordError(
                 f"{where}: {name} is {(row[name] or '')[:200]!r}, its document says {value!r}; records never change: "
-                "import the file as it was exported"
+                "import the original file"
             )
     return text
 

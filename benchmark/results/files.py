@@ -82,6 +82,6 @@ def read_results(path: Path, skip: Callable[[RecordError], object] | None = None
 def _check_suffix(path: Path) -> None:
     if path.suffix not in _READERS:
         raise ResultsFileError(
-            f"{path} does not say its format; end its name in one of {choices(_READERS)} "
-            "(stores are taken in by `pocketclip results merge`)"
+            f"{path} has an unknown format; its name must end in one of {choices(_READERS)} "
+            "(add stores with `pocketclip results merge`)"
         )

@@ -22,10 +22,10 @@ def parse_since(text: str, now: datetime) -> datetime:
         moment = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
         raise FilterError(
-            f"--since {text!r} is no time",
+            f"--since {text!r} is not a time",
             fix=(
                 "give an age such as 30m, 12h, 7d or 2w, or a date or time such as "
-                "2026-03-01 or 2026-03-01T14:00+02:00 (UTC unless it says else)"
+                "2026-03-01 or 2026-03-01T14:00+02:00 (UTC unless an offset is given)"
             ),
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -44,12 +44,12 @@ def from_json(content: bytes, origin: str) -> Iterator[RecordText | RecordError]
     try:
         parsed = parse_entries(content.removeprefix(_MARK))
     except json_text.JsonFault as error:
-        raise ResultsFileError(f"{origin} {error}; it is damaged or was cut off: export it again") from error
+        raise ResultsFileError(f"{origin} {error}; it is damaged or truncated: export it again") from error
     if isinstance(parsed, dict) and parsed.get("format") == FORMAT:
         version = parsed.get("format_version")
         if version != FORMAT_VERSION:
             raise ResultsFileError(
-                f"{origin} is of format version {version!r}; this version reads {FORMAT_VERSION}: update PocketCLIP"
+                f"{origin} has format version {version!r}; this version reads {FORMAT_VERSION}: update PocketCLIP"
             )
         parsed = parsed.get("records")
     elif isinstance(parsed, dict) and "record_id" in parsed:
@@ -71,7 +71,7 @@ def from_jsonl(content: bytes, origin: str) -> Iterator[RecordText | RecordError
         try:
             parsed = parse_entries(line)
         except json_text.JsonFault as error:
-            yield RecordError(f"{origin}, line {number} {error}; it is damaged or was cut off: export it again")
+            yield RecordError(f"{origin}, line {number} {error}; it is damaged or truncated: export it again")
         else:
             yield entry_of(parsed, origin, f"line {number}")
 

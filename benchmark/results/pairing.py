@@ -65,13 +65,12 @@ def pair_with_baseline(
         left_out = []
     if not sides[0]:
         raise NoRecordError(
-            f"no record that may be ranked has the tag {baseline!r}; "
-            + (_left_out(left_out) or f"bench with --tag {baseline}")
+            f"no valid record has the tag {baseline!r}; " + (_left_out(left_out) or f"bench with --tag {baseline}")
         )
     pairs = [(old, sides[1][kind]) for kind, old in sides[0].items() if kind in sides[1]]
     if not pairs:
         raise NoRecordError(
-            f"nothing was measured like what has the tag {baseline!r}: the same model, scheme, tower, device, threads"
+            f"no record matches those with the tag {baseline!r}: the same model, scheme, tower, device, threads"
             + (f"; {_left_out(left_out)}" if left_out else "")
         )
     if left_out:
@@ -86,7 +85,7 @@ def _left_out(records: Sequence[BenchmarkRecord]) -> str:
     first = records[0]
     count = f"{len(records)} {'record' if len(records) == 1 else 'records'}"
     return (
-        f"{count} may not be ranked and {'was' if len(records) == 1 else 'were'} left out (first: "
+        f"{count} {'is' if len(records) == 1 else 'are'} invalid and skipped (first: "
         f"{'; '.join(why_invalid(first))}): {first.invalid[0].fix}, or compare with --allow-invalid"
     )
 

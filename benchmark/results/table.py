@@ -34,7 +34,7 @@ def results_table(records: Sequence[Record]) -> TerminalTable:
     return TerminalTable(
         _COLUMNS,
         [list(_cells(record).values()) for record in records],
-        caption="times in UTC; latency is the median of all steady samples; more figures: --format csv or json",
+        caption="times in UTC; latency: median of all steady samples; for more figures use --format csv or json",
     )
 
 

@@ -128,7 +128,7 @@ class AgentRunner:
             raise AgentError(
                 f"the measuring agent took longer than {timeout_seconds:g} s: {execution.describe()}",
                 "agent-hung",
-                fix="give it longer with --timeout, or fewer --iterations",
+                fix="raise --timeout or lower --iterations",
             )
         result = _parse_result(self._pull(result_path, execution), execution, job.job_id)
         check_request(result, digest(request))
@@ -138,7 +138,7 @@ class AgentRunner:
             raise AgentError("the measuring agent reports success without a launch or outputs")
         if result.outputs.path != job.outputs_path:
             raise AgentError(
-                f"the outputs are said to be in {result.outputs.path}, wanted {job.outputs_path}", "result-foreign"
+                f"the outputs should be in {result.outputs.path}, wanted {job.outputs_path}", "result-foreign"
             )
         outputs = parse_outputs(self._pull(job.outputs_path, execution), result.outputs)
         return AgentRun(result.launch, outputs, result.runtime_version, result.accelerator_observed)
@@ -250,9 +250,9 @@ def check_identity(version: int, found: str | None, wanted: str) -> None:
         raise AgentError(f"the agent wrote result version {version}, wanted {RESULT_VERSION}", "result-invalid")
     if found != wanted:
         raise AgentError(
-            f"the result is that of another job ({found}, wanted {wanted}): something else writes to the workspace",
+            f"the result belongs to another job ({found}, wanted {wanted}): something else writes to the workspace",
             "result-foreign",
-            fix="see that one bench alone uses the device, and run it again",
+            fix="make sure that only one bench uses the device, and run it again",
         )
 
 
@@ -268,11 +268,11 @@ def check_request(result: AgentResult, sent_sha256: str) -> None:
         found = "none" if result.request_sha256 is None else f"{result.request_sha256[:12]}..."
         raise AgentError(
             (
-                f"the job was changed on its way to the device: the result is of one with hash {found}, "
+                f"the job was changed on its way to the device: the result has job hash {found}, "
                 f"{sent_sha256[:12]}... was sent"
             ),
             "request-altered",
-            fix="see that no other program writes to its folder, and run it again",
+            fix="make sure that no other program writes to its folder, and run it again",
         )
 
 
@@ -296,4 +296,4 @@ def parse_outputs(content: bytes, expected: OutputFile) -> npt.NDArray[np.generi
     try:
         return np.frombuffer(content, np.dtype(expected.dtype).newbyteorder("<")).reshape(expected.shape)
     except (TypeError, ValueError) as error:
-        raise AgentError(f"the outputs do not fit their description: {error}", "result-invalid") from error
+        raise AgentError(f"the outputs do not match their description: {error}", "result-invalid") from error

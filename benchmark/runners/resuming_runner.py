@@ -59,6 +59,6 @@ class ResumingRunner:
             self._given_up = not self._transport.wait_until_back(wait)
             if self._given_up:
                 raise
-        self._say("the device is back: the launch is repeated")
+        self._say("the device is back; repeating the launch")
         self._on_return()
         return self._runner.run(artifact, runtime, settings, timeout_seconds=timeout_seconds)

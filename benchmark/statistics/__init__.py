@@ -1,1 +1,1 @@
-"""Statistics of records: summaries, verdicts, and how both are written."""
+"""Statistics of records: summaries, verdicts, and their formatting."""

@@ -107,7 +107,9 @@ def _compare(baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> Compariso
     first, second = launch_medians(baseline.launches), launch_medians(candidate.launches)
     detectable = minimum_detectable_effect(first, second)
     if min(len(first), len(second)) < MINIMUM_LAUNCHES:
-        reason = f"{len(first)} and {len(second)} launches; {MINIMUM_LAUNCHES} each are needed: measure with --launches"
+        reason = (
+            f"{len(first)} and {len(second)} launches; {MINIMUM_LAUNCHES} each are needed: measure with more --launches"
+        )
         return Comparison(baseline, candidate, Verdict.CANNOT_TELL, ratio, interval, None, None, detectable, reason)
     p_value, effect = rank_test(first, second)
     return _judged(
@@ -147,13 +149,15 @@ def check_comparable(baseline: BenchmarkRecord, candidate: BenchmarkRecord, *, a
         )
     for record in (baseline, candidate):
         if record.status is Status.MEASURED and not record.timed:
-            raise IncomparableError(f"{_name(record)}: {record.device.name} is emulated, its times say nothing")
+            raise IncomparableError(
+                f"{_name(record)}: {record.device.name} is emulated, so its times are not meaningful"
+            )
         if record.status not in (Status.MEASURED, Status.COUNTED):
             raise IncomparableError(f"{_name(record)} was not timed ({record.status}): {record.reason}")
         if record.invalid and not allow_invalid:
             why = "; ".join(f"{each.code}: {each.reason}; {each.fix}" for each in record.invalid)
             raise IncomparableError(
-                f"{_name(record)} may not be ranked: {why}; --allow-invalid compares it all the same, marked"
+                f"{_name(record)} is invalid: {why}; --allow-invalid compares it anyway and marks it"
             )
 
 
@@ -204,7 +208,7 @@ def _judged(comparison: Comparison, adjusted: float | None = None) -> Comparison
     if p_value >= LEVEL:
         reason = f"launches overlap (p = {p_value:.2g})"
     elif interval[0] <= 1 <= interval[1]:
-        reason = "the interval holds no change"
+        reason = "the interval includes no change"
     else:
         verdict = Verdict.SLOWER if comparison.ratio > 1 else Verdict.FASTER
     return replace(comparison, verdict=verdict, p_value=p_value, reason=reason)

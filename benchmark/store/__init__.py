@@ -1,7 +1,7 @@
 """The append-only store of records: one table with indexed identity columns and the whole record as JSON.
 
-SQLite by default, in WAL mode with full syncs: a record is in the store once `append` returns, whatever
-happens to the process afterwards. PostgreSQL and any other database work by their SQLAlchemy URL.
+SQLite by default, in WAL mode with full syncs: a record is durable once `append` returns, whatever happens to the
+process afterwards. PostgreSQL and other databases work through an SQLAlchemy URL.
 """
 
 from pocketclip.benchmark.store.codec import Record, RecordText, check_texts

@@ -129,7 +129,9 @@ def text_of(content: object, *, origin: str, place: str) -> RecordText:
     try:
         text = json.dumps(values, allow_nan=False)
     except ValueError as error:
-        raise RecordError(f"{where}: record {values['record_id']} holds NaN or infinity, which none may") from error
+        raise RecordError(
+            f"{where}: record {values['record_id']} holds NaN or infinity, which records must not"
+        ) from error
     return RecordText(values["record_id"], values["kind"], values["schema_version"], text, origin, place)
 
 

@@ -148,7 +148,7 @@ class Store:
         self._check_writable()
         reading = read_what_can_be(damaged)
         if reading.texts or any(each.newer for each in reading.unreadable):
-            raise RecordError("only damaged records may be removed; these can be read, by this version or a newer one")
+            raise RecordError("only damaged records may be removed; this version or a newer one can read these")
         removed = 0
         with store_errors(self._engine.url, "write"), self._writer.begin() as connection:
             stored = connection.execute(sa.select(RECORDS.c.sequence, *_TEXT_COLUMNS)).all()
@@ -193,7 +193,7 @@ class Store:
         if self._read_only and file is not None:
             raise StoreError(
                 f"the store {shown(self._engine.url)} cannot be written: {why_not_writable(file)}",
-                fix="choose another with --store",
+                fix="choose another store with --store",
             )
 
     def _add(self, rows: list[tuple[RecordText, dict[str, Any]]]) -> Additions:
@@ -236,7 +236,7 @@ def open_store(location: str, *, create: bool = True) -> Iterator[Store]:
             with engine.connect() as connection:
                 revision = read_revision(connection)
             if revision is None and not create:
-                raise StoreError(f"{shown(url)} holds no records", fix="measure something with `bench` first")
+                raise StoreError(f"{shown(url)} holds no records", fix="measure an artefact with `bench` first")
             if revision != NEWEST:
                 migrate(engine)
         yield store
@@ -258,7 +258,7 @@ def read_texts(location: str) -> Iterator[RecordText]:
     try:
         with store_errors(url, "read"), engine.connect() as connection:
             if read_revision(connection) is None:
-                raise StoreError(f"{shown(url)} holds no records: it is no PocketCLIP store")
+                raise StoreError(f"{shown(url)} holds no records: it is not a PocketCLIP store")
             # These columns are in every revision.
             query = sa.select(*_TEXT_COLUMNS).order_by(RECORDS.c.sequence)
             rows = connection.execute(query).all()

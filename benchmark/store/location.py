@@ -41,7 +41,7 @@ def parse_location(location: str) -> sa.URL:
     except (SQLAlchemyError, ValueError):
         # Without the driver's words, and with nothing of what may be a password.
         raise StoreError(
-            f"{_without_secrets(location)!r} is no store: it is no URL of SQLAlchemy",
+            f"{_without_secrets(location)!r} is not a store: it is not an SQLAlchemy URL",
             fix="give a file name or one such as sqlite:///results/pocketclip.sqlite",
         ) from None
 
@@ -64,20 +64,20 @@ def check_file(file: Path, *, create: bool) -> None:
     if not create and not file.exists():
         raise StoreError(
             f"there is no store {printable_path(file)}",
-            fix="measure something with `bench` first, or give another --store",
+            fix="measure an artefact with `bench` first, or give another --store",
         )
     try:
         if create:
             file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"cannot make the folder of the store {printable_path(file)}: {error.strerror}",
+            f"cannot create the folder of the store {printable_path(file)}: {error.strerror}",
             fix="choose a place you may write to",
         ) from error
     if create and not is_writable(file):
         raise StoreError(
             f"the store {printable_path(file)} cannot be written: {why_not_writable(file)}",
-            fix="choose another with --store",
+            fix="choose another store with --store",
         )
 
 
@@ -126,12 +126,12 @@ def store_errors(url: sa.URL, verb: str) -> Iterator[None]:
         if _is_busy(error):
             raise StoreError(_busy_words(url, verb)) from error
         advice = (
-            "check that the disk has room, that you may write there and that the file is a PocketCLIP store"
+            "check that the disk has space, that you may write there, and that the file is a PocketCLIP store"
             if url.get_backend_name() == "sqlite"
-            else "check that the server runs, that the database is there and that you may write to it"
+            else "check that the server is running, that the database exists, and that you may write to it"
         )
         raise StoreError(
-            f"cannot {verb} the store {shown(url)}: {reason(error)}; {advice}, or choose another with --store"
+            f"cannot {verb} the store {shown(url)}: {reason(error)}; {advice}, or choose another store with --store"
         ) from error
 
 
@@ -169,7 +169,7 @@ def _busy_words(url: sa.URL, verb: str) -> str:
     by = f" by {', '.join(holders)}" if holders else " by another program"
     return (
         f"cannot {verb} the store {shown(url)}: it is locked{by}, waited {BUSY_SECONDS:g} s for it; "
-        "close it there or wait for its end, and run it again"
+        "close the other program or wait for it, and run it again"
     )
 
 

@@ -66,7 +66,7 @@ def future_words(records: Sequence[Record]) -> str | None:
         return None
     return (
         f"{len(found)} of {len(records)} records are dated in the future, the first: record {found[0].record_id}, "
-        f"{found[0].created_at}; their machine's clock was wrong: they count as the oldest"
+        f"{found[0].created_at}; their computer's clock was wrong, so they count as the oldest"
     )
 
 
@@ -75,6 +75,6 @@ def left_out_words(unreadable: Sequence[Unreadable], where: str) -> str | None:
     if not unreadable:
         return None
     first = unreadable[0]
-    count = f"{len(unreadable)} record{'s' if len(unreadable) > 1 else ''}"
-    what = "; `pocketclip results check` lists all" + ("" if first.newer else ", and takes damaged ones out")
-    return f"left out: {count} of {where} cannot be read, the first: {first.reason}{what}"
+    count = f"{len(unreadable)} unreadable record{'s' if len(unreadable) > 1 else ''}"
+    what = "; `pocketclip results check` lists all" + ("" if first.newer else " and can remove damaged ones")
+    return f"skipped {count} in {where}; the first: {first.reason}{what}"

@@ -46,7 +46,7 @@ def read_revision(connection: sa.Connection) -> str | None:
         revisions = connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all()
         if len(revisions) != 1 or revisions[0] not in REVISIONS:
             raise StoreError(
-                f"the store {shown(connection.engine.url)} is of revision {', '.join(revisions) or '(none)'}; "
+                f"the store {shown(connection.engine.url)} has revision {', '.join(revisions) or '(none)'}; "
                 f"this version reads up to {NEWEST}: update PocketCLIP, or give another --store"
             )
         return revisions[0]

@@ -29,9 +29,9 @@ _INSTALL = "on Debian or Ubuntu: apt-get install adb; elsewhere: Android's platf
 _FAULTS: tuple[Fault, ...] = (
     ("unauthorized", DeviceUnauthorizedError, "unlock it and allow USB debugging for this computer"),
     ("still authorizing", DeviceUnauthorizedError, "unlock it and allow USB debugging for this computer"),
-    ("device offline", DeviceOfflineError, "unplug it and plug it in again, or `adb reconnect`"),
+    ("device offline", DeviceOfflineError, "unplug it and plug it in again, or run `adb reconnect`"),
     ("device still connecting", DeviceOfflineError, "wait a moment and run it again"),
-    ("more than one", AmbiguousDeviceError, "name one with its serial in your table of devices"),
+    ("more than one", AmbiguousDeviceError, "set its serial in your device table"),
     ("no devices/emulators found", DeviceNotFoundError, "plug the device in and turn USB debugging on"),
     ("cannot connect to daemon", DeviceOfflineError, "start adb's server with `adb start-server`"),
     ("failed to check server version", DeviceOfflineError, "start adb's server with `adb start-server`"),
@@ -43,7 +43,7 @@ _LISTED = re.compile(
     r"(?P<serial>\S.*?)\s+(?P<state>no permissions(?: \([^)]*\))?(?:; see \[\S*\])?|[a-z]+)"
     r"(?P<properties>(?:\s+[a-z_]+:\S*)*)"
 )
-_GONE = "it was unplugged, turned off or its adbd ended; plug it in again"
+_GONE = "it was unplugged or turned off, or its adbd ended; plug it in again"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class AdbTransport(ShellTransport):
         if "No such file or directory" in words or "Permission denied" in words or "Read-only" in words:
             return TransportError(message)
         said = f"adb says {last_line(words)!r}" if words.strip() else "the connection ended in the middle"
-        return DeviceDisconnectedError(f"{self.label} went away ({what}): {said}", fix=_GONE)
+        return DeviceDisconnectedError(f"{self.label} disconnected ({what}): {said}", fix=_GONE)
 
 
 def run_adb(
@@ -133,7 +133,7 @@ def run_adb(
     """
     environment = {name: value for name, value in os.environ.items() if name != "ANDROID_SERIAL"}
     if shutil.which(program) is None:
-        raise MissingProgramError("this needs the program adb, not installed here", fix=_INSTALL)
+        raise MissingProgramError("this needs the program adb, which is not installed", fix=_INSTALL)
     if server is not None:
         environment["ADB_SERVER_SOCKET"] = server
         _check_server(server)
@@ -206,7 +206,7 @@ def adb_connect(address: str, *, server: str | None = None, program: str = "adb"
             return
         # "already connected" is what an offline device answers.
         run_adb(["disconnect", address], server=server, program=program)
-    raise DeviceNotFoundError(f"no adbd answers at {address}: adb says {said!r}", fix="see whether the device is on")
+    raise DeviceNotFoundError(f"no adbd answers at {address}: adb says {said!r}", fix="check that the device is on")
 
 
 def _words(ended: Ended) -> str:

@@ -37,7 +37,7 @@ class Execution:
         elif self.signal_name is not None:
             ended = f"it was ended by {self.signal_name} (exit code {self.exit_code})"
             if self.signal_name == "SIGKILL":
-                ended += ", often a sign that memory ran out"
+                ended += ", often because memory ran out"
         else:
             ended = f"exit code {self.exit_code}"
         lines = [line.strip() for line in self.stderr.splitlines() if line.strip()][-_STDERR_LINES:]

@@ -127,8 +127,8 @@ class _Printed:
                     self._streams[stream] += chunk
                     if len(self._streams[stream]) > MOST_PRINTED_BYTES:
                         raise OutputLimitError(
-                            f"{self._name} printed more than {MOST_PRINTED_BYTES >> 20} MiB and was ended",
-                            fix="see what the program there prints",
+                            f"{self._name} printed more than {MOST_PRINTED_BYTES >> 20} MiB and was stopped",
+                            fix="check what the program there prints",
                         )
                 self.check_files()
         return True
@@ -149,8 +149,8 @@ def check_written(program: str, path: Path) -> None:
     with contextlib.suppress(OSError):
         if path.stat().st_size > MOST_WRITTEN_BYTES:
             raise OutputLimitError(
-                f"{program} gave more than {MOST_WRITTEN_BYTES >> 20} MiB for one file and was ended",
-                fix="see what the file is there",
+                f"{program} gave more than {MOST_WRITTEN_BYTES >> 20} MiB for one file and was stopped",
+                fix="check that file",
             )
 
 

@@ -60,7 +60,7 @@ def below(folder: str, relative: str) -> str:
     """
     fault = RELATIVE_PATH.fault(relative)
     if fault is not None:
-        raise DevicePathError(f"a path below {folder} {fault}", fix="do not use what names it")
+        raise DevicePathError(f"a path below {folder} {fault}", fix="do not use the file that names it")
     return f"{folder}/{relative}"
 
 
@@ -72,7 +72,9 @@ def short_hash(sha256: str) -> str:
     """
     fault = SHA256.fault(sha256)
     if fault is not None:
-        raise DevicePathError(f"a hash that names a folder on the device {fault}", fix="do not use what gives it")
+        raise DevicePathError(
+            f"a hash that names a folder on the device {fault}", fix="do not use the file that gives it"
+        )
     return sha256[:_SHORT]
 
 
@@ -89,11 +91,11 @@ def removal_line(path: str) -> str:
     parts = path.split("/")[1:]
     own = next((place for place, part in enumerate(parts) if _is_ours(part)), None)
     if own is None:
-        raise DevicePathError(f"{path!r} is not removed: no part of it is a folder of PocketCLIP's")
+        raise DevicePathError(f"{path!r} is not removed: no part of it is a PocketCLIP folder")
     fault = RELATIVE_PATH.fault("/".join(parts[own:]))
     if fault is not None:
-        raise DevicePathError(f"{path!r} is not removed: what is below our folder {fault}")
-    refusal = f"refused: {path} is not below our own folder once links are resolved"
+        raise DevicePathError(f"{path!r} is not removed: the path below PocketCLIP's folder {fault}")
+    refusal = f"refused: {path} is not below PocketCLIP's folder after resolving links"
     return (_REMOVE_OWN if own == len(parts) - 1 else _REMOVE_BELOW).format(
         path=shlex.quote(path),
         parent=shlex.quote("/" + "/".join(parts[:-1])),

@@ -39,7 +39,7 @@ class LocalTransport:
                     raise TransportError(f"cannot copy {remote}: it is not a regular file")
                 if status.st_size > MOST_WRITTEN_BYTES:
                     raise OutputLimitError(
-                        f"cannot copy {remote}: it has {status.st_size} bytes, at most {MOST_WRITTEN_BYTES} are taken"
+                        f"cannot copy {remote}: it has {status.st_size} bytes, at most {MOST_WRITTEN_BYTES} are allowed"
                     )
                 content = source.read(MOST_WRITTEN_BYTES)
             local.write_bytes(content)

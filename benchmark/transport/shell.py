@@ -163,8 +163,8 @@ class ShellTransport(ABC):
         described = self._described(remote, MOST_WRITTEN_BYTES)
         if described.size_bytes > MOST_WRITTEN_BYTES:
             raise OutputLimitError(
-                f"{remote} on {self.label} has {described.size_bytes} bytes, at most {MOST_WRITTEN_BYTES} are taken",
-                fix="see what it is",
+                f"{remote} on {self.label} has {described.size_bytes} bytes, at most {MOST_WRITTEN_BYTES} are allowed",
+                fix="check that file",
             )
         partial = local.with_name(f"{local.name}.partial")
         try:
@@ -236,7 +236,7 @@ class ShellTransport(ABC):
         execution = self.shell(line)
         if execution.exit_code is None:
             raise TransportTimeoutError(
-                f"{self.label} did not {what} within {self.short_seconds:g} s", fix="see whether it is busy or hangs"
+                f"{self.label} did not {what} within {self.short_seconds:g} s", fix="check whether it is busy or hangs"
             )
         if execution.exit_code:
             words = execution.stderr.strip()
@@ -259,17 +259,16 @@ class ShellTransport(ABC):
         told = self._checked(_DIGEST.format(path=shlex.quote(remote), most=most_bytes), f"read {remote}")
         lines = [line.strip() for line in told.splitlines() if line.strip()]
         if "irregular" in lines:
-            raise TransportError(f"{self.label} cannot read {remote}: it is a link or no regular file")
+            raise TransportError(f"{self.label} cannot read {remote}: it is a link or not a regular file")
         sizes = [size for line in lines if (size := parse_whole(line)) is not None]
         hashes = [line[:64] for line in lines if re.fullmatch(r"[0-9a-f]{64}(\s+-)?", line)]
         if not sizes:
             raise NoisyShellError(
                 (
-                    f"{self.label} answers {printable_line(told)[:200]!r} where a file's length and "
-                    f"SHA-256 are wanted: "
-                    "its shell prints lines of its own"
+                    f"{self.label} answers {printable_line(told)[:200]!r} instead of a file's length and "
+                    "SHA-256: its shell prints extra lines"
                 ),
-                fix="make its start files (~/.bashrc, ~/.profile, ~/.mkshrc) silent where no terminal is",
+                fix="make its start files (~/.bashrc, ~/.profile, ~/.mkshrc) silent without a terminal",
             )
         return Described(sizes[-1], hashes[-1] if hashes else None)
 
@@ -288,7 +287,7 @@ class ShellTransport(ABC):
 
     def full(self, what: str) -> DeviceFullError:
         """The error of a device without space."""
-        return DeviceFullError(f"{self.label} cannot {what}: no space left there", fix="free some and run it again")
+        return DeviceFullError(f"{self.label} cannot {what}: no space left", fix="free some and run it again")
 
 
 def known_fault(faults: Sequence[Fault], words: str, message: str) -> TransportError | None:

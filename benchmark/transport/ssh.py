@@ -37,14 +37,14 @@ _PERSIST_SECONDS = 60
 
 # Words of OpenSSH's client -> what they mean and what to do.
 _FAULTS: tuple[Fault, ...] = (
-    ("Host key verification failed", DeviceUnauthorizedError, "log in once by hand to see and accept its host key"),
+    ("Host key verification failed", DeviceUnauthorizedError, "log in once by hand to check and accept its host key"),
     ("REMOTE HOST IDENTIFICATION", DeviceUnauthorizedError, "its host key has changed: find out why"),
     ("Permission denied", DeviceUnauthorizedError, "give it your key with `ssh-copy-id`"),
-    ("Too many authentication failures", DeviceUnauthorizedError, "name the key in ~/.ssh/config"),
-    ("Could not resolve hostname", DeviceNotFoundError, "check its name in your table of devices"),
-    ("Connection refused", DeviceNotFoundError, "see whether sshd runs there, and its port"),
-    ("No route to host", DeviceNotFoundError, "see whether it is on and in this network"),
-    ("timed out", DeviceOfflineError, "see whether it is on and in this network"),
+    ("Too many authentication failures", DeviceUnauthorizedError, "set the key in ~/.ssh/config"),
+    ("Could not resolve hostname", DeviceNotFoundError, "check its name in your device table"),
+    ("Connection refused", DeviceNotFoundError, "check that sshd runs there, and its port"),
+    ("No route to host", DeviceNotFoundError, "check that it is on and in this network"),
+    ("timed out", DeviceOfflineError, "check that it is on and in this network"),
 )
 
 
@@ -63,7 +63,8 @@ class SshTransport(ShellTransport):
     """A host that `ssh` reaches: `[user@]host` or a name of ~/.ssh/config, with `options` as for `ssh`."""
 
     transfer_advice = (
-        "run it again; if it stays so, see whether the start files of its shell (~/.bashrc, ~/.profile) read or print"
+        "run it again; if it happens again, check whether the start files of its shell (~/.bashrc, ~/.profile) "
+        "read or print"
     )
 
     def __init__(self, host: str, label: str, *, options: Sequence[str] = (), program: str = "ssh") -> None:
@@ -105,7 +106,9 @@ class SshTransport(ShellTransport):
         # What the board's shell prints of its own stands before and behind the file.
         code = unframe(local, number)
         if code is None:
-            raise DeviceDisconnectedError(f"{self.label} went away (give {remote}): the connection ended in the middle")
+            raise DeviceDisconnectedError(
+                f"{self.label} disconnected (reading {remote}): the connection ended in the middle"
+            )
         if code:
             words = ended.stderr.decode(errors="replace").strip()
             raise TransportError(f"{self.label} cannot give {remote}: {words or f'exit code {code}'}")
@@ -133,7 +136,7 @@ class SshTransport(ShellTransport):
     ) -> Ended:
         if shutil.which(self._program) is None:
             raise MissingProgramError(
-                "this needs the program ssh, not installed here",
+                "this needs the program ssh, which is not installed",
                 fix="on Debian or Ubuntu: apt-get install openssh-client",
             )
         command = [self._program, "-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_SECONDS}"]
@@ -147,5 +150,5 @@ class SshTransport(ShellTransport):
     def _fault(self, words: str, what: str) -> TransportError:
         said = f"ssh says {last_line(words)!r}" if words.strip() else "the connection ended in the middle"
         return known_fault(_FAULTS, words, f"{self.label} cannot {what}: {said}") or DeviceDisconnectedError(
-            f"{self.label} went away ({what}): {said}", fix="see whether it is on and in this network"
+            f"{self.label} disconnected ({what}): {said}", fix="check that it is on and in this network"
         )

@@ -1,1 +1,1 @@
-"""Tries the method of measuring itself: false verdicts, planted slow-downs, overhead of the agent."""
+"""Tests the measuring method itself: false verdicts, planted slow-downs, overhead of the agent."""

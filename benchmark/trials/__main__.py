@@ -1,4 +1,4 @@
-"""`python -m pocketclip.benchmark.trials ARTEFACT`: how far the verdicts of this computer can be trusted."""
+"""`python -m pocketclip.benchmark.trials ARTEFACT`: tests how far you can trust verdicts from this computer."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from pocketclip.benchmark.commands.options import StoreOption
 from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.models.terminal import command_line
 
-app = command_line.new_app("pocketclip.benchmark.trials", "Tries the method of measuring on this computer.")
+app = command_line.new_app("pocketclip.benchmark.trials", "Tests the measuring method on this computer.")
 
 
 @app.command(no_args_is_help=True)
 def trials_command(
     artifact: Annotated[Path, typer.Argument(help="An artefact's folder.")],
-    comparisons: Annotated[int, typer.Option("--comparisons", min=1, help="Of the artefact with itself.")] = 20,
-    launches: Annotated[int, typer.Option("--launches", min=4, help="On each side of a comparison.")] = 8,
-    iterations: Annotated[int, typer.Option("--iterations", min=10, help="Steady inferences in a launch.")] = 100,
+    comparisons: Annotated[
+        int, typer.Option("--comparisons", min=1, help="Comparisons of the artefact with itself.")
+    ] = 20,
+    launches: Annotated[int, typer.Option("--launches", min=4, help="Launches on each side of a comparison.")] = 8,
+    iterations: Annotated[int, typer.Option("--iterations", min=10, help="Steady inferences per launch.")] = 100,
     slowdown: Annotated[
-        float, typer.Option("--slowdown", min=0.001, help="The one that is planted, as a share.")
+        float, typer.Option("--slowdown", min=0.001, help="Size of the planted slow-down, as a share.")
     ] = 0.05,
-    overhead: Annotated[int, typer.Option("--overhead", min=0, help="Bare loops to compare the agent with.")] = 9,
+    overhead: Annotated[
+        int, typer.Option("--overhead", min=0, help="Number of bare loops to compare with the agent.")
+    ] = 9,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Compares an artefact with itself, finds a slow-down that is planted, and compares the agent with a bare loop."""
+    """Compares an artefact with itself, detects a planted slow-down, and compares the agent with a bare loop."""
     from pocketclip.benchmark.statistics.verdicts import Verdict
     from pocketclip.benchmark.store import open_store
     from pocketclip.benchmark.trials.trials import TrialSettings, compare_with_bare_loop, planted_trial, same_trials
@@ -47,9 +51,9 @@ def trials_command(
         progress.update(task, description="bare loops")
         ratio = compare_with_bare_loop(chosen, settings, overhead) if overhead else None
     false = [each for each in same if each.verdict is not Verdict.CANNOT_TELL]
-    print(f"{chosen.label}, {launches} launches of {iterations} inferences a side")
+    print(f"{chosen.label}, {launches} launches of {iterations} inferences on each side")
     changes = ", ".join(f"{each.ratio - 1:+.1%}" for each in same)
-    print(f"against itself: {len(false)} of {len(same)} verdicts false ({changes})")
+    print(f"compared with itself: {len(false)} of {len(same)} verdicts are false ({changes})")
     detectable = [each.detectable for each in same if each.detectable is not None]
     print(f"detectable change: {min(detectable):.1%} to {max(detectable):.1%}")
     print(

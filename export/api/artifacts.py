@@ -1,4 +1,4 @@
-"""Artefacts on disk: read, run, verified."""
+"""Artefacts on disk: reading, running, verifying."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LONGEST_STEP_S = 3600.0
 
 @dataclass(frozen=True)
 class VerifyRequest:
-    """What the ladder is climbed with: the checkpoint, how many samples, and which; see `Artifact.verify`."""
+    """The inputs of the ladder: the checkpoint, and which and how many samples; see `Artifact.verify`."""
 
     weights: str | None = None
     samples: int | None = None
@@ -39,10 +39,10 @@ class VerifyRequest:
     max_skipped: float | None = None
 
     def data(self) -> SampleRequest | None:
-        """Where samples come from; None takes those that the artefact was proven on.
+        """The source of samples; None uses those of the export's parity check.
 
         Raises:
-            CalibrationError: there is nothing at that place.
+            CalibrationError: nothing exists there.
         """
         from pocketclip.export.inputs.parity_data import SCENES, parse_parity_data
         from pocketclip.export.own_samples import SampleRequest
@@ -55,7 +55,7 @@ class VerifyRequest:
 
 @dataclass(frozen=True)
 class Artifact:
-    """An exported tower on disk: its files match the hashes in its manifest."""
+    """An exported tower on disk, whose files match the hashes in its manifest."""
 
     files: reading.Artifact
 
@@ -66,7 +66,7 @@ class Artifact:
 
     @property
     def manifest(self) -> Manifest:
-        """What the artefact is: model, target, precision, inputs and outputs, parity, hashes (docs/bundles.md)."""
+        """The artefact's model, target, precision, inputs and outputs, parity and hashes (docs/bundles.md)."""
         return self.files.manifest
 
     @property
@@ -80,7 +80,7 @@ class Artifact:
         Args:
             inputs: `(N, ...)` in the shape and type of `manifest.inputs[0]`: pixels `(N, 3, S, S)` of the image tower,
                 token ids `(N, T)` int32 of the text tower. The runtime is fed one sample at a time.
-            threads: how many the runtime may use.
+            threads: the number of threads for the runtime.
 
         Returns:
             Embeddings `(N, D)`.
@@ -111,13 +111,13 @@ class Artifact:
         """Climbs the parity ladder: every form of the tower against PyTorch (docs/verify.md).
 
         Args:
-            weights: the checkpoint it was exported from; None takes the one that comes with the model.
-            samples: how many images or captions; None takes all of them.
-            parity_data: `scenes` or your own, as for `export`; empty takes those of the proof, where they are found.
-            on_progress: is called as the work advances.
+            weights: the checkpoint that was exported; None uses the one shipped with the model.
+            samples: the number of images or captions; None uses all of them.
+            parity_data: `scenes` or your own, as for `export`; empty uses those of the parity check, if found.
+            on_progress: called as the work advances.
 
         Raises:
-            WeightsMismatchError: the weights are not those it was exported from.
+            WeightsMismatchError: the weights are not those that were exported.
             ArtifactCorruptError: the model file cannot be read or run.
         """
         with verifying() as climb:
@@ -137,7 +137,7 @@ def load_artifact(path: str | Path) -> Artifact:
 
 
 def find_artifacts(*paths: str | Path) -> list[Artifact]:
-    """All artefacts at the paths and below them, in path order; errors as `load_artifact`."""
+    """All artefacts at the paths and below them, in path order. Raises the errors of `load_artifact`."""
     return [Artifact(each) for each in reading.find_artifacts(map(Path, paths))]
 
 
@@ -151,7 +151,7 @@ def select_pair(artifacts: Sequence[Artifact]) -> tuple[Artifact, Artifact]:
     """The image and the text artefact to use together: exactly one of each, of one model.
 
     Raises:
-        ArtifactNotFoundError: a tower is missing, or the choice is open.
+        ArtifactNotFoundError: a tower is missing, or there are several to choose from.
     """
     image, text = reading.select_pair([each.files for each in artifacts])
     return Artifact(image), Artifact(text)
@@ -160,16 +160,16 @@ def select_pair(artifacts: Sequence[Artifact]) -> tuple[Artifact, Artifact]:
 def classify(
     image_file: Image.Image | str | Path, labels: Sequence[str], *, image: Artifact, text: Artifact
 ) -> list[tuple[str, float]]:
-    """Labels and their probabilities, the likeliest first, by an image and a text artefact of one model.
+    """Labels and their probabilities, the most likely first, from an image and a text artefact of one model.
 
     Args:
         image_file: a PIL image, upright, or the path of an image file.
-        labels: what to choose among; each goes through the text tower as it stands.
+        labels: the labels to rank; each goes through the text tower unchanged.
         image: the artefact of the image tower.
-        text: that of the text tower.
+        text: the artefact of the text tower.
 
     Raises:
-        ImageError: the file is no image that can be used.
+        ImageError: the file is not a usable image.
         ModelRunError: a model crashes, hangs or takes too much memory.
     """
     from pocketclip.export import foreign
@@ -198,7 +198,7 @@ def classify(
 
 @contextmanager
 def verifying() -> Iterator[Climb]:
-    """One child process for the ladders of several artefacts; see `Artifact.verify` for what is climbed."""
+    """One child process for the ladders of several artefacts; see `Artifact.verify`."""
     from pocketclip.export import foreign
     from pocketclip.export.jobs import memory
     from pocketclip.export.ladder.telling import climb_and_tell

@@ -1,4 +1,4 @@
-"""Bundles: one folder with everything an app needs, written, opened, used, checked."""
+"""Bundles: writing, opening, using and checking one folder with everything an app needs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LOG = logging.getLogger("pocketclip.export")
 class Bundle:
     """A bundle that passed every check. Get one from `open_bundle`.
 
-    Its models run in a process of their own, so that a damaged one fails a call and nothing else.
+    Its models run in a separate process, so a damaged one makes only the call fail.
     """
 
     opened: OpenedBundle
@@ -42,19 +42,19 @@ class Bundle:
 
     @property
     def manifest(self) -> BundleManifest:
-        """What the bundle holds (docs/bundles.md)."""
+        """The contents of the bundle (docs/bundles.md)."""
         return self.opened.manifest
 
     def classify(self, image: Image.Image | str | Path, labels: Sequence[str] = ()) -> list[tuple[str, float]]:
-        """Labels and their probabilities, the likeliest first.
+        """Labels and their probabilities, the most likely first.
 
         Args:
             image: a PIL image, upright, or the path of an image file.
-            labels: none takes the bundle's own.
+            labels: the labels to rank; empty uses the bundle's own.
 
         Raises:
             ImageError: the file is no image that can be used.
-            BundleError: no labels are given, and the bundle has none.
+            BundleError: you gave no labels, and the bundle has none.
             ModelRunError: a model crashes, hangs or takes too much memory.
         """
         from pocketclip.export.ranking import rank_with_bundle
@@ -80,7 +80,7 @@ class Bundle:
         return self._run(embed_with_bundle, self.opened, item)
 
     def self_test(self) -> SelfTestReport:
-        """Runs the bundle against its golden data: files, preprocessing, tokenizer, towers, label ranking."""
+        """Compares the bundle with its golden data: files, preprocessing, tokenizer, towers, label ranking."""
         from pocketclip.export.bundle.selftest import self_test
 
         return self._run(self_test, self.opened)
@@ -118,21 +118,21 @@ def write_bundle(
     allow_untrained: bool = False,
     on_progress: OnProgress = silent,
 ) -> Bundle:
-    """Puts both towers, tokenizer, preprocessing, label embeddings and golden data into one folder.
+    """Writes both towers, tokenizer, preprocessing, label embeddings and golden data to one folder.
 
     Args:
         image: the artefact of the image tower, or its folder.
-        text: that of the text tower, of any target and precision, from the same weights.
-        out: the bundle's folder; a bundle that stands there is replaced.
-        labels: labels whose embeddings are stored.
-        templates: `openai`, `simple`, `scenes`, or a file; None takes what fits the model.
+        text: the artefact of the text tower, of any target and precision, with the same weights.
+        out: the bundle's folder; an existing bundle is replaced.
+        labels: labels to embed and store.
+        templates: `openai`, `simple`, `scenes`, or a file; None uses what fits the model.
         weights_licence: the licence of the weights, e.g. `MIT`.
-        allow_failed: take artefacts that missed their parity budget.
-        allow_untrained: take random weights.
-        on_progress: is called with the number of prompts that are embedded.
+        allow_failed: accept artefacts that missed their parity budget.
+        allow_untrained: accept random weights.
+        on_progress: called with the number of embedded prompts.
 
     Raises:
-        BundleError: the artefacts do not belong together, failed, or something else stands at `out`.
+        BundleError: the artefacts do not belong together or failed, or `out` is something else.
         ModelRunError: a model crashes, hangs or takes too much memory.
     """
     from pocketclip.export import foreign

@@ -1,4 +1,4 @@
-"""Export: from a model to proven artefacts."""
+"""Export: from a model to artefacts with checked parity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How towers are converted; each field is the option of `pocketclip export` of the same name."""
+    """How towers are converted. Each field is the `pocketclip export` option of the same name."""
 
     calibration: str = "scenes"
     calibration_samples: int | None = None
@@ -51,30 +51,30 @@ def export(
     options: ExportOptions | None = None,
     force: bool = False,
 ) -> Artifact:
-    """Converts one tower, proves it against PyTorch and writes the artefact.
+    """Converts one tower, checks it against PyTorch and writes the artefact.
 
     Args:
         model: what `load_model` gave, or a name or path that it takes.
         target: `onnx`, `coreml`, `executorch`, `executorch-coreml` or `tflite`.
-        precision: one precision of the target, e.g. `fp32` or `int8-static`; `base` is its floating point.
+        precision: one precision of the target, e.g. `fp32` or `int8-static`; `base` is its floating-point one.
         tower: `image` or `text`.
-        out: the artefact goes to `out/MODEL/TARGET-PRECISION/TOWER`.
+        out: the artefact is written to `out/MODEL/TARGET-PRECISION/TOWER`.
         calibration: samples for static int8: `scenes`, a folder, `csv:FILE` or `webdataset:PATTERN`.
-        options: everything else that the converters take.
-        force: convert again where nothing has changed.
+        options: all other settings.
+        force: convert again even if nothing has changed.
 
     Raises:
-        FailedExportError: the artefact misses its parity budget, or a lint rule finds an error; it is on disk.
+        FailedExportError: the artefact misses its parity budget, or a lint rule finds an error; it stays on disk.
         TargetUnavailableError, UnsupportedPrecisionError, CalibrationError, ConversionError: nothing was written.
     """
     if tower not in ("image", "text"):
-        raise UnknownTargetError(f"tower is image or text, got {tower!r}", fix="export_all exports both")
+        raise UnknownTargetError(f"tower must be image or text, got {tower!r}", fix="export_all exports both")
     chosen = replace(options or ExportOptions(), calibration=calibration)
     plan = plan_export(model, target=str(target), precision=str(precision), tower=str(tower), out=out, options=chosen)
     if len(plan.jobs) != 1:
         raise UnknownTargetError(
             f"export writes one artefact, {target!r} and {precision!r} name {len(plan.jobs)}",
-            fix="name one target and one precision, or call export_all",
+            fix="give one target and one precision, or call export_all",
         )
     ((job, result),) = run_export(plan, force=force)
     if isinstance(result, Exception):
@@ -99,26 +99,26 @@ def export_all(
     on_progress: OnProgress = silent,
     on_outcome: Callable[[Outcome], object] = silent,
 ) -> list[Outcome]:
-    """Converts towers for several targets and precisions; one that fails costs no other.
+    """Converts towers for several targets and precisions. A failure does not stop the others.
 
     Args:
         model: what `load_model` gave, or a name or path that it takes.
-        target: names with commas, or `all` that can be used here.
-        precision: names with commas, `base`, `int8` or `all`.
+        target: comma-separated names, or `all` for those available here.
+        precision: comma-separated names, `base`, `int8` or `all`.
         tower: `image`, `text` or `both`.
         out: the folder for the artefacts.
         options: how towers are converted.
-        processes: artefacts that are converted at a time.
-        memory: total memory limit across conversions, e.g. `16GB`; None takes 75 % of what is free.
-        force: convert again what has not changed.
-        on_progress: is called as work advances.
-        on_outcome: is called with each job and its result or error as it ends.
+        processes: artefacts to convert at the same time.
+        memory: total memory limit across conversions, e.g. `16GB`; None means 75 % of free memory.
+        force: convert unchanged artefacts again.
+        on_progress: called as the work advances.
+        on_outcome: called with each job and its result or error when it ends.
 
     Returns:
         Each job with its result or its error, in the order of the plan.
 
     Raises:
-        PocketClipError: nothing could be started; the error says why.
+        PocketClipError: nothing could start; the error gives the reason.
     """
     plan = plan_export(model, target=target, precision=precision, tower=tower, out=out, options=options)
     return run_export(
@@ -166,7 +166,9 @@ def plan_export(
         from pocketclip.export.mixed.keep import with_kept
 
         if chosen.max_drop is not None or chosen.plans:
-            raise PlanError("--keep-float, --max-drop and --plan each say what stays finer", fix="give one of them")
+            raise PlanError(
+                "--keep-float, --max-drop and --plan each select modules for higher precision", fix="give one of them"
+            )
         plan = replace(plan, jobs=with_kept(plan.jobs, chosen.keep_float))
     return plan
 
@@ -180,7 +182,7 @@ def run_export(
     on_progress: OnProgress = silent,
     on_outcome: Callable[[Outcome], object] = silent,
 ) -> list[Outcome]:
-    """Runs the jobs of a plan; the arguments are those of `export_all`. Converters write to `export.log` in `out`."""
+    """Runs the jobs of a plan. Takes the arguments of `export_all`. Converters write to `export.log` in `out`."""
     from pocketclip.export.jobs import memory as memory_bound
     from pocketclip.export.jobs.log import ExportLog
     from pocketclip.export.jobs.unchanged import prepare

@@ -1,4 +1,4 @@
-"""Model files and artefacts, ours or not: linted and inspected in a bounded child process."""
+"""Lint and inspection of model files and artefacts of any origin, in a bounded child process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LintResult:
-    """What was found in each subject, and the errors of those that cannot be read, by label."""
+    """The findings for each subject, and the errors of unreadable ones, by label."""
 
     linted: tuple[Linted, ...]
     faults: tuple[tuple[str, ArtifactError], ...]
@@ -30,13 +30,13 @@ def lint(subject: Model | Artifact | str | Path, *, ignore: Collection[str] = ()
 
     Args:
         subject: a model, an artefact, a folder of artefacts, or a .onnx, .tflite, .pte or .mlpackage from anywhere.
-        ignore: codes of rules to leave out, e.g. `PC011`.
+        ignore: codes of rules to ignore, e.g. `PC011`.
 
     Returns:
-        For each graph that was looked at, its findings; none where nothing was found.
+        The findings for each checked graph, empty if nothing was found.
 
     Raises:
-        LintRuleError: there is no rule of that code, or nothing was named.
+        LintRuleError: a rule code does not exist, or no subject was given.
         ArtifactError: a file cannot be read.
     """
     found = lint_all(subject, ignore=ignore)
@@ -52,16 +52,16 @@ def lint_all(
     weights: str | None = None,
     ignore: Collection[str] = (),
 ) -> LintResult:
-    """As `lint`, but a file that cannot be read costs no other's findings.
+    """Like `lint`, but an unreadable file does not affect the findings for others.
 
     Args:
-        subject: as `lint`; a text may also name a model.
-        changes: modifications of a model that is named.
-        weights: the checkpoint of a model that is named.
-        ignore: codes of rules to leave out.
+        subject: as for `lint`; a string may also name a model.
+        changes: modifications of the named model.
+        weights: the checkpoint of the named model.
+        ignore: codes of rules to ignore.
 
     Raises:
-        LintRuleError: nothing was named, or changes or weights for what is no model.
+        LintRuleError: no subject was given, or changes or weights were given without a model.
         UnknownModelError, ConfigError, CheckpointError: the model cannot be built.
         ArtifactNotFoundError: there is no such artefact or file.
     """
@@ -76,7 +76,7 @@ def lint_all(
     if isinstance(subject, Artifact):
         return _without(ignored, _lint_files(summary_of_artifact, [_named(subject.files)]))
     if not str(subject):
-        raise LintRuleError("name a model, an artefact or a model file; --list shows the rules")
+        raise LintRuleError("give a model, an artefact or a model file; --list shows the rules")
     path = Path(subject)
     on_disk = is_model_file(path) or (path.is_dir() and str(subject) not in MODELS and not is_run_folder(path))
     if on_disk and (changes or weights):
@@ -89,14 +89,14 @@ def lint_all(
 
 
 def inspect(path: str | Path) -> PackageReport:
-    """What a Core ML model holds: ops, precisions, sizes, predicted Neural Engine trouble spots.
+    """The contents of a Core ML model: ops, precisions, sizes, and predicted problems on the Neural Engine.
 
     Args:
-        path: a `.mlpackage`, a `.pte` for Core ML, or the folder of an artefact of ours.
+        path: an `.mlpackage`, a `.pte` for Core ML, or an artefact's folder.
 
     Raises:
         ArtifactNotFoundError: there is no such path.
-        ArtifactError: it is no Core ML model, or cannot be read.
+        ArtifactError: it is not a Core ML model, or cannot be read.
     """
     from pocketclip.export import foreign
     from pocketclip.models.reading_child import Child
@@ -157,15 +157,15 @@ def _core_ml_model(path: Path) -> tuple[Path, bool]:
     from pocketclip.export.precision import TargetName
 
     if not path.exists():
-        raise ArtifactNotFoundError(f"{path} does not exist", fix="name a .mlpackage, or the folder of an artefact")
+        raise ArtifactNotFoundError(f"{path} does not exist", fix="give an .mlpackage or an artefact's folder")
     if path.suffix == ".mlpackage" or (path.suffix == ".pte" and path.is_file()):
         return path, False
     if path.suffix in READERS:
         raise ArtifactError(
-            f"{path} is no Core ML package, and only those can be inspected", fix="try `pocketclip lint`"
+            f"{path} is not a Core ML package; only Core ML can be inspected", fix="try `pocketclip lint`"
         )
     if not (path / MANIFEST_NAME).is_file():
-        raise ArtifactError(f"{path} is no .mlpackage folder, and holds no artefact", fix="name one of them")
+        raise ArtifactError(f"{path} is not an .mlpackage folder and holds no artefact", fix="give one of them")
     artifact = load_artifact(path)
     if artifact.manifest.target not in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
         raise ArtifactError(

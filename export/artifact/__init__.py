@@ -1,1 +1,1 @@
-"""The artefact folder: its manifest, what the manifest may say, and how it is read and checked."""
+"""Artefact folders: the manifest, what it may contain, and how artefacts are read and checked."""

@@ -50,13 +50,13 @@ def parse_max_drop(text: str, labelled: str | None = None) -> DropBudget:
     """
     found = re.fullmatch(r"(\w+)=(\S+)", text.strip())
     if found is None or found[1] not in list(Metric):
-        raise PlanError(f"--max-drop {text!r} is not understood", fix="write cosine=0.995 or accuracy=1.0")
+        raise PlanError(f"--max-drop {text!r} is not valid", fix="write cosine=0.995 or accuracy=1.0")
     metric, limit = Metric(found[1]), _number(found[2])
     if metric is Metric.COSINE:
         if not 0 < limit < 1:
             raise PlanError(f"--max-drop {text} is out of range: a cosine between 0 and 1, such as cosine=0.995")
         if labelled is not None:
-            raise PlanError("--labelled is for --max-drop accuracy=POINTS", fix="leave it out")
+            raise PlanError("--labelled requires --max-drop accuracy=POINTS", fix="leave it out")
         return DropBudget(metric, limit)
     if not 0 <= limit < 100:
         raise PlanError(f"--max-drop {text} is out of range: points from 0 to 100, such as accuracy=1.0")

@@ -53,7 +53,7 @@ def check_files(
     check_listing(paths, manifest_name, source, error=error)
     total = sum(entry.size_bytes for entry in files)
     if total > most_bytes:
-        raise error(f"{printable_path(source)} lists files of {total} bytes, more than the {most_bytes} that are read")
+        raise error(f"{printable_path(source)} lists files of {total} bytes, more than the limit of {most_bytes}")
     check_no_links(folder, [manifest_name, *paths], error=error)
     # Before anything is hashed, for a runtime may pick up a file beside its model that nobody vouches for.
     listed = {manifest_name, *paths}

@@ -28,7 +28,7 @@ def check_listing(paths: Iterable[str], own_name: str, source: Path, *, error: t
         if other is None:
             seen[path.lower()] = path
         elif other == path:
-            raise error(f"{name} lists {'itself' if path == own_name else f'a file twice: {path!r}'}; make it again")
+            raise error(f"{name} lists {'itself' if path == own_name else f'a file twice: {path!r}'}; create it again")
         else:
             raise error(f"{name} names {other!r} and {path!r}: the same file on some systems; do not use it")
     for path, spelled in seen.items():
@@ -51,7 +51,7 @@ def check_no_links(folder: Path, paths: Iterable[str], *, error: type[PocketClip
         place = folder
         for part in path.split("/"):
             if part in ("", ".", ".."):
-                raise error(f"{printable_path(folder)}: the path {path!r} leaves the folder; do not use it")
+                raise error(f"{printable_path(folder)}: the path {path!r} points outside the folder; do not use it")
             place = place / part
             if place.is_symlink():
-                raise error(f"{printable_path(place)} is a link; copy the folder with the files themselves")
+                raise error(f"{printable_path(place)} is a link; copy the folder with real files instead of links")

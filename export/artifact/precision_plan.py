@@ -149,7 +149,7 @@ def finer_than(base: Precision) -> KeptPrecision:
     """
     if not base.quantized:
         raise PlanError(
-            f"{base} keeps every module in floating point: a mixed precision needs a quantised one, such as "
+            f"{base} keeps every module in floating point; mixed precision needs a quantised base, such as "
             f"{Precision.INT8_STATIC}"
         )
     return KeptPrecision.INT8 if base.traits.weight_bits == 4 else KeptPrecision.FLOAT
@@ -189,10 +189,12 @@ def _check(plan: PrecisionPlan) -> None:
                 f"module {entry.path!r} has granularity {entry.granularity}; precision {entry.precision} has {wanted}"
             )
         if entry.precision is KeptPrecision.INT8 and plan.base.traits.weight_bits != 4:
-            raise PlanError(f"module {entry.path!r} keeps int8, which is no finer than {plan.base}", fix="write float")
+            raise PlanError(
+                f"module {entry.path!r} keeps int8, which is not a higher precision than {plan.base}", fix="write float"
+            )
         for other in seen:
             if covers([other], entry.path.removesuffix(OWN)) or covers([entry.path], other.removesuffix(OWN)):
-                raise PlanError(f"modules {other!r} and {entry.path!r} overlap", fix="name one of them")
+                raise PlanError(f"modules {other!r} and {entry.path!r} overlap", fix="give one of them")
         seen.append(entry.path)
 
 
@@ -200,7 +202,7 @@ def require_model(plan: PrecisionPlan, model: str) -> None:
     """Raises `PlanError` where a plan was made for a model of another name."""
     if plan.model != model:
         raise PlanError(
-            f"the plan is for {plan.model}, not for {model}", fix="export that model, or make a plan for this"
+            f"the plan is for {plan.model}, not for {model}", fix="export that model, or create a plan for this one"
         )
 
 
@@ -221,5 +223,5 @@ def require_paths(plan: PrecisionPlan, known: Sequence[str]) -> None:
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         raise PlanError(
             f"the {plan.tower} tower of {plan.model} has no module {unknown[0]!r}{more}; "
-            f"nearest are: {choices(near or sorted(names - {''})[:_MOST_NAMED])}"
+            f"similar names: {choices(near or sorted(names - {''})[:_MOST_NAMED])}"
         )

@@ -60,7 +60,7 @@ def load_artifact(folder: Path) -> Artifact:
     """
     if not (folder / MANIFEST_NAME).is_file():
         below = sorted(_artifact_folders(folder))
-        fix = f"name one of those below it: {choices(below)}" if below else "make one with `pocketclip export`"
+        fix = f"choose one of its subfolders: {choices(below)}" if below else "create one with `pocketclip export`"
         raise ArtifactNotFoundError(f"there is no artefact at {folder}: it has no {MANIFEST_NAME}; {fix}")
     manifest = read_manifest(folder)
     check_artifact(folder, manifest)
@@ -87,12 +87,12 @@ def _nothing_at(path: Path) -> str:
     from pocketclip.export.artifact.names import BUNDLE_NAME
 
     if (path / BUNDLE_NAME).is_file():
-        return f"{path} is a bundle and holds no artefact; name the artefacts that it was made from"
+        return f"{path} is a bundle, not an artefact; give the artefacts that it was made from"
     if path.is_dir():
-        return f"{path} holds no artefact; make some with `pocketclip export --out {path}`"
+        return f"{path} holds no artefact; create some with `pocketclip export --out {path}`"
     if path.exists():
-        return f"{path} is a file; name the folder of an artefact, or one that holds artefacts"
-    return f"{path} does not exist; name an artefact's folder or a bundle (`pocketclip export`, `pocketclip bundle`)"
+        return f"{path} is a file; give an artefact's folder or a folder of artefacts"
+    return f"{path} does not exist; give an artefact's folder or a bundle (`pocketclip export`, `pocketclip bundle`)"
 
 
 def _artifact_folders(path: Path) -> Iterator[Path]:
@@ -117,7 +117,7 @@ def select_pair(artifacts: Sequence[Artifact]) -> tuple[Artifact, Artifact]:
             found = ", ".join(str(a.folder) for a in candidates) or "none"
             raise ArtifactNotFoundError(
                 f"exactly one {tower} artefact is needed, found {len(candidates)} ({found})",
-                fix="name one folder that holds both towers of one precision, or give --artifact twice",
+                fix="give one folder with both towers at one precision, or give --artifact twice",
             )
     image, text = by_tower[Tower.IMAGE][0], by_tower[Tower.TEXT][0]
     if image.manifest.model.weights_sha256 != text.manifest.model.weights_sha256:

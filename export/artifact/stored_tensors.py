@@ -26,7 +26,7 @@ def size_fault(shape: Sequence[int], dtype: str, size_bytes: int, *, most_bytes:
     if size_bytes != wanted:
         return f"has {size_bytes} bytes; {list(shape)} of {dtype} take {wanted}"
     if wanted > most_bytes:
-        return f"has {wanted} bytes, more than the {most_bytes} that are read"
+        return f"has {wanted} bytes, more than the limit of {most_bytes}"
     return None
 
 

@@ -1,1 +1,1 @@
-"""Bundles: both towers of a model and all that an application needs beside them, in one folder that proves itself."""
+"""Bundles: one folder for an app with both towers, everything else that they need, and data to check itself."""

@@ -40,7 +40,7 @@ def classify(
     manifest = bundle.manifest
     names = tuple(labels) or (() if manifest.labels is None else manifest.labels.names)
     if not names:
-        raise BundleError(f"{bundle.folder} has no labels of its own", fix="give some with --labels")
+        raise BundleError(f"{bundle.folder} has no labels", fix="give labels with --labels")
     candidates = _embed_given(bundle, labels, sign) if labels else _stored(bundle)
     with closing(open_model(manifest.image.target, bundle.model_path(manifest.image))) as session:
         embedding = embed(session, image_input(image, manifest.preprocess, manifest.image.input))

@@ -30,7 +30,7 @@ def read_labels(text: str | None, file: Path | None) -> tuple[str, ...]:
     """Labels that a user gave as a list or a file; none at all where neither is given.
 
     Raises:
-        LabelError: both are given, the file cannot be read, a label stands twice or is another's
+        LabelError: both are given, the file cannot be read, a label occurs twice or is another's
             equal to the model, or none is left.
     """
     if text is None and file is None:
@@ -38,7 +38,7 @@ def read_labels(text: str | None, file: Path | None) -> tuple[str, ...]:
     labels = list_labels(text, file)
     repeated = [label for label, count in Counter(labels).items() if count > 1]
     if repeated:
-        raise LabelError(f"the label {repeated[0]!r} stands more than once", fix="give each label once")
+        raise LabelError(f"the label {repeated[0]!r} occurs more than once", fix="give each label once")
     require_distinct(labels)
     return tuple(labels)
 

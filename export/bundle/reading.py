@@ -49,13 +49,13 @@ def read_bundle(folder: Path) -> OpenedBundle:
     path = folder / BUNDLE_NAME
     if not path.is_file():
         raise BundleError(
-            f"there is no bundle at {folder}: it has no {BUNDLE_NAME}", fix="make one with `pocketclip bundle`"
+            f"there is no bundle at {folder}: it has no {BUNDLE_NAME}", fix="create one with `pocketclip bundle`"
         )
     version = documents.read_schema_version(path, error=BundleCorruptError)
     if version > BUNDLE_SCHEMA_VERSION:
         raise BundleCorruptError(
             f"{path} has schema version {version}; this version reads up to {BUNDLE_SCHEMA_VERSION}: "
-            "update PocketCLIP or make the bundle again"
+            "update PocketCLIP or create the bundle again"
         )
     manifest = documents.read(Bundle, path, error=BundleCorruptError, most_bytes=MOST_MANIFEST_BYTES)
     _check_files(folder, manifest)
@@ -75,14 +75,14 @@ def _check_files(folder: Path, manifest: Bundle) -> None:
             raise BundleCorruptError(f"{path}: the tensor {tensor.file!r} is not among the files it lists")
         fault = size_fault(tensor.shape, tensor.dtype, entry.size_bytes, most_bytes=MOST_BUNDLED_BYTES)
         if fault is not None:
-            raise BundleCorruptError(f"{path}: {tensor.file} {fault}", fix="make the bundle again")
+            raise BundleCorruptError(f"{path}: {tensor.file} {fault}", fix="create the bundle again")
     check_files(
         folder,
         BUNDLE_NAME,
         manifest.files,
         most_bytes=MOST_BUNDLE_BYTES,
         error=BundleCorruptError,
-        fix="copy the bundle again, or make it again",
+        fix="copy or create the bundle again",
     )
 
 
@@ -117,7 +117,7 @@ def _check_tensors(folder: Path, manifest: Bundle) -> None:
                     f"{folder / BUNDLE_NAME}: {tensor.file} is {tensor.dtype} {list(tensor.shape)} where {dtype} "
                     f"{list(shape)} belongs"
                 ),
-                fix="make the bundle again",
+                fix="create the bundle again",
             )
     for tensor in manifest.tensors:
         read_tensor(folder, tensor)
@@ -127,25 +127,25 @@ def _check_parts(path: Path, manifest: Bundle) -> None:
     """What the schema cannot say: that both towers, the tokenizer and the labels are about one model."""
     tokenizer, labels = manifest.tokenizer, manifest.labels
     faults = [
-        (manifest.image.normalized != manifest.text.normalized, "one tower gives raw embeddings, the other not"),
-        (manifest.text.input.shape != (1, tokenizer.context_length), "the text tower takes another context length"),
+        (manifest.image.normalized != manifest.text.normalized, "only one tower gives raw embeddings"),
+        (manifest.text.input.shape != (1, tokenizer.context_length), "the text tower takes a different context length"),
         (
             any(tower.output.shape != (1, manifest.model.embedding_dim) for tower in (manifest.image, manifest.text)),
             "a tower's output is not the model's embedding",
         ),
-        (manifest.text.input.dtype != ElementType.INT32, "the text tower takes other ids than int32"),
-        (sorted(tokenizer.byte_order) != list(range(BYTES)), "byte_order is not the 256 bytes in some order"),
+        (manifest.text.input.dtype != ElementType.INT32, "the text tower does not take int32 ids"),
+        (sorted(tokenizer.byte_order) != list(range(BYTES)), "byte_order is not a permutation of the 256 bytes"),
         (
             (tokenizer.start_id, tokenizer.end_id) != (tokenizer.vocabulary_size - 2, tokenizer.vocabulary_size - 1),
             "start and end are not the last two ids",
         ),
-        (tokenizer.pad_id >= tokenizer.vocabulary_size, "pad_id is no id of the vocabulary"),
+        (tokenizer.pad_id >= tokenizer.vocabulary_size, "pad_id is not an id of the vocabulary"),
         (
             tokenizer.kept_ids is None and tokenizer.vocabulary_size != FULL_VOCABULARY_SIZE,
-            "vocabulary_size is not that of the whole vocabulary, and kept_ids is missing",
+            "vocabulary_size is smaller than the whole vocabulary, but kept_ids is missing",
         ),
         (labels is not None and not labels.names, "the label list is empty"),
-        (labels is not None and len(set(labels.names)) != len(labels.names), "a label stands twice"),
+        (labels is not None and len(set(labels.names)) != len(labels.names), "a label occurs twice"),
         (not manifest.templates.texts, "there are no prompt templates"),
         (not all("{}" in text for text in manifest.templates.texts), "a template has no place for the label"),
         (
@@ -166,7 +166,7 @@ def _check_parts(path: Path, manifest: Bundle) -> None:
     ]
     for wrong, words in faults:
         if wrong:
-            raise BundleCorruptError(f"{path}: {words}", fix="make the bundle again")
+            raise BundleCorruptError(f"{path}: {words}", fix="create the bundle again")
     try:
         check_image_input(manifest.preprocess, manifest.image.input)
         # What it is made of may be wrong as well: ids, and the pattern.

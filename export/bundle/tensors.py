@@ -32,7 +32,7 @@ def read_tensor(folder: Path, tensor: StoredTensor) -> np.ndarray:
         tensor.dtype,
         most_bytes=MOST_BUNDLED_BYTES,
         error=BundleCorruptError,
-        fix="make the bundle again from sound artefacts",
+        fix="create the bundle again from valid artefacts",
     )
 
 

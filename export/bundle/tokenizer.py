@@ -57,18 +57,16 @@ def _check_ids(merges: list[list[int]], kept: list[int] | None, specials: list[i
     """Whether taking tokens apart always ends, at ids that the vocabulary has."""
     late = next((row for row, parts in enumerate(merges) if max(parts) >= BYTE_TOKENS + row), None)
     if late is not None:
-        raise BundleCorruptError(f"merge {late} is made of an id that comes after it", fix="make the bundle again")
+        raise BundleCorruptError(f"merge {late} uses an id that comes after it", fix="create the bundle again")
     if kept is None:
         return
     if any(first >= second for first, second in itertools.pairwise(kept)) or kept[-1] >= FULL_VOCABULARY_SIZE:
-        raise BundleCorruptError(
-            "kept_ids are not ids of CLIP in ascending order, each once", fix="make the bundle again"
-        )
+        raise BundleCorruptError("kept_ids are not unique CLIP ids in ascending order", fix="create the bundle again")
     missing = sorted({*range(BYTE_TOKENS), *specials} - set(kept))
     if missing:
         raise BundleCorruptError(
-            f"kept_ids lack the id {missing[0]} of a byte or special text: not every text could be written",
-            fix="make the bundle again",
+            f"kept_ids lack the id {missing[0]} of a byte or special token: some texts could not be encoded",
+            fix="create the bundle again",
         )
 
 
@@ -78,12 +76,14 @@ def _compile(spec: BundleTokenizerSpec) -> Pattern[str]:
 
     fault = SPLITTING.fault(spec.pattern)
     if fault is not None:
-        raise BundleCorruptError(f"the tokenizer's pattern {fault}", fix="make the bundle again")
+        raise BundleCorruptError(f"the tokenizer's pattern {fault}", fix="create the bundle again")
     alternatives = [*(regex.escape(special.text) for special in spec.special_texts), spec.pattern]
     try:
         return regex.compile("|".join(alternatives), regex.IGNORECASE)
     except regex.error as error:
-        raise BundleCorruptError(f"the tokenizer's pattern is none: {error}", fix="make the bundle again") from error
+        raise BundleCorruptError(
+            f"the tokenizer's pattern is not valid: {error}", fix="create the bundle again"
+        ) from error
 
 
 class BundleTokenizer:

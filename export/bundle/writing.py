@@ -196,10 +196,10 @@ def check_pair(image: Artifact, text: Artifact, *, allow_failed: bool = False, a
         _check_artifact(artifact, allow_failed=allow_failed)
         if artifact.manifest.trained is False and not allow_untrained:
             raise BundleError(
-                f"{artifact.label} has untrained random weights, whose answers mean nothing",
+                f"{artifact.label} has untrained random weights, so its results are meaningless",
                 fix=(
                     "export a trained model "
-                    "(--weights, or a run's folder as --model), or give --allow-untrained to measure latency alone"
+                    "(--weights, or a run's folder as --model), or give --allow-untrained to measure only latency"
                 ),
             )
     first, second = image.manifest, text.manifest
@@ -216,7 +216,7 @@ def check_pair(image: Artifact, text: Artifact, *, allow_failed: bool = False, a
             )
     if first.normalized != second.normalized:
         raise BundleError(
-            f"one of {image.label} and {text.label} gives normalised embeddings and the other raw ones",
+            f"{image.label} and {text.label}: one gives normalised embeddings, the other raw ones",
             fix="export both with --raw or both without",
         )
 
@@ -227,7 +227,7 @@ def _check_artifact(artifact: Artifact, *, allow_failed: bool) -> None:
     if lacking or len(manifest.inputs) != 1 or len(manifest.outputs) != 1:
         raise BundleError(
             (
-                f"the manifest of {artifact.folder} does not say how to feed its tower (one input, one output, "
+                f"the manifest of {artifact.folder} does not describe its tower's input (one input, one output, "
                 "preprocessing or tokenizer)"
             ),
             fix="export it again",
@@ -259,7 +259,7 @@ def _check_place(out: Path) -> None:
     """What stands at the goal is replaced: that must not be anything but a bundle."""
     if not out.exists() or (out / BUNDLE_NAME).is_file() or (out.is_dir() and not any(out.iterdir())):
         return
-    raise BundleError(f"{out} exists and is no bundle", fix="choose another place with --out")
+    raise BundleError(f"{out} exists and is not a bundle", fix="choose another folder with --out")
 
 
 def _store_tower(artifact: Artifact, folder: Path) -> BundledTower:

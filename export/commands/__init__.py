@@ -1,1 +1,1 @@
-"""The commands of exporting: each file reads options, calls the layers below and prints."""
+"""The commands for exporting. Each file reads options, calls the layers below and prints."""

@@ -18,28 +18,31 @@ if TYPE_CHECKING:
 def bundle_command(
     image: Annotated[Path, typer.Option("--image", help="Folder of the image tower's artefact.")],
     text: Annotated[
-        Path, typer.Option("--text", help="Folder of the text tower's, of any target and precision; same weights.")
+        Path,
+        typer.Option("--text", help="Folder of the text tower's artefact, of any target and precision; same weights."),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The bundle's folder.")] = Path("clip.bundle"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for the bundle.")] = Path("clip.bundle"),
     labels: Annotated[
-        str | None, typer.Option("--labels", help='Labels to embed: "a red circle,a blue square".')
+        str | None, typer.Option("--labels", help='Labels to embed, e.g. "a red circle,a blue square".')
     ] = None,
-    labels_file: Annotated[Path | None, typer.Option("--labels-file", help="One label a line, UTF-8.")] = None,
+    labels_file: Annotated[
+        Path | None, typer.Option("--labels-file", help="File with one label per line, UTF-8.")
+    ] = None,
     templates: Annotated[
         str | None,
-        typer.Option("--templates", help="openai (80), simple (7), scenes, or a file; by default what fits the model."),
+        typer.Option("--templates", help="openai (80), simple (7), scenes or a file (default: what fits the model)."),
     ] = None,
     weights_licence: Annotated[
-        str | None, typer.Option("--weights-licence", help="Licence of the model's weights, e.g. MIT.")
+        str | None, typer.Option("--weights-licence", help="Licence of the weights, e.g. MIT.")
     ] = None,
     allow_failed: Annotated[
-        bool, typer.Option("--allow-failed", help="Take artefacts that missed their parity budget.")
+        bool, typer.Option("--allow-failed", help="Accept artefacts that missed their parity budget.")
     ] = False,
     allow_untrained: Annotated[
-        bool, typer.Option("--allow-untrained", help="Take random weights: for measuring latency and nothing else.")
+        bool, typer.Option("--allow-untrained", help="Accept random weights, which serve only to measure latency.")
     ] = False,
 ) -> None:
-    """Puts both towers, tokenizer, preprocessing, label embeddings and self-test data into one folder for an app."""
+    """Creates one folder for an app: both towers, tokenizer, preprocessing, label embeddings, self-test data."""
     from pocketclip.export.bundle.prompts import read_labels
 
     names = read_labels(labels, labels_file)
@@ -63,9 +66,9 @@ def bundle_command(
 
 def selftest_command(
     path: Annotated[Path, typer.Argument(help="A bundle's folder.")],
-    json_: Annotated[bool, typer.Option("--json", help="Print the report as JSON instead of a table.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Checks a bundle and runs it: files, preprocessing, tokenizer, towers and label ranking against golden data."""
+    """Runs a bundle and compares preprocessing, tokenizer, towers and label ranking with its golden data."""
     from pocketclip.export import api
     from pocketclip.export.errors import SelfTestError
     from pocketclip.models import documents
@@ -78,11 +81,10 @@ def selftest_command(
     if not report.passed:
         raise SelfTestError(
             (
-                f"{path}: {report.failures} of {len(report.checks)} checks failed: this bundle does "
-                f"not give its golden "
-                "outputs here"
+                f"{path}: {report.failures} of {len(report.checks)} checks failed: on this machine the bundle "
+                "does not reproduce its golden outputs"
             ),
-            fix="do not ship it, and make it again from artefacts that pass `pocketclip bench`",
+            fix="do not ship it; create it again from artefacts that pass `pocketclip bench`",
         )
 
 
@@ -94,7 +96,7 @@ def _print_bundle(out: Path, bundle: Bundle) -> None:
     count = 0 if bundle.labels is None else len(bundle.labels.names)
     total = sum(entry.size_bytes for entry in bundle.files)
     console.print(
-        f"{count} labels in {len(bundle.templates.texts)} templates ({bundle.templates.name}); "
+        f"{count} labels, {len(bundle.templates.texts)} templates ({bundle.templates.name}); "
         f"{len(bundle.files)} files, {total / 1e6:.2f} MB",
         highlight=False,
         soft_wrap=True,
@@ -107,7 +109,7 @@ def _print_report(path: Path, report: SelfTestReport) -> None:
     console = command_line.console()
     console.print(checks_table(path, report))
     for name, here, same in (("image", report.image, report.image_same), ("text", report.text, report.text_same)):
-        told = "as the golden outputs" if same else "the golden outputs come from another runtime or processor"
+        told = "same as for the golden outputs" if same else "the golden outputs come from another runtime or processor"
         console.print(f"{name}: {here.runtime} on {here.machine}: {told}", highlight=False, soft_wrap=True)
 
 
@@ -137,7 +139,7 @@ def towers_table(out: Path, bundle: Bundle) -> TerminalTable:
 
 
 def checks_table(path: Path, report: SelfTestReport) -> TerminalTable:
-    """Every check of a self-test; why its bound is what it is has room on wide terminals alone."""
+    """Every check of a self-test. Only wide terminals show the reason for each bound."""
     from pocketclip.models.terminal.table import TerminalTable, figure_columns, label_column, word_column
     from pocketclip.models.untrusted.printable import printable_path
 

@@ -1,4 +1,4 @@
-"""The `export` program, and `classify` on what it writes."""
+"""The `export` program, and `classify`, which uses its artefacts."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
     from pocketclip.models.terminal.table import TerminalTable
 
-app = command_line.new_app("export", "Export a model's towers to mobile runtimes, each checked against PyTorch.")
+app = command_line.new_app("export", "Exports a model's towers to mobile runtimes and checks each against PyTorch.")
 
 
 @app.command(no_args_is_help=True)
 def export_command(
     target: Annotated[
         str,
-        typer.Option("--target", help="onnx, coreml, executorch, executorch-coreml, tflite, with commas, or all."),
+        typer.Option("--target", help="onnx, coreml, executorch, executorch-coreml, tflite (comma-separated), or all."),
     ] = "",
     model: command_line.ModelOption = "pocketclip_nano",
     changes: command_line.ChangesOption = None,
     weights: command_line.WeightsOption = None,
     fresh_weights: Annotated[
         bool,
-        typer.Option("--fresh-weights", help="Random weights instead of trained ones: for latency and nothing else."),
+        typer.Option("--fresh-weights", help="Use random weights, which serve only to measure latency and size."),
     ] = False,
     quantize: Annotated[
         str,
-        typer.Option("--quantize", help="Precisions with commas: base, int8, all, or names such as fp16."),
+        typer.Option("--quantize", help="Comma-separated precisions: base, int8, all, or names such as fp16."),
     ] = "base",
     tower: Annotated[str, typer.Option("--tower", help="image, text or both.")] = "both",
     out: Annotated[Path, typer.Option("--out", help="Folder for the artefacts.")] = Path("artifacts"),
@@ -44,74 +44,80 @@ def export_command(
         ),
     ] = "scenes",
     samples: Annotated[
-        int | None, typer.Option("--calibration-samples", help="How many of them to use; by default 128.")
+        int | None, typer.Option("--calibration-samples", help="Calibration samples to use (default: 128).")
     ] = None,
     parity_data: Annotated[
         str,
-        typer.Option(
-            "--parity-data", help="Samples for the proof: scenes, or your own, as for --calibration. The manifest says."
-        ),
+        typer.Option("--parity-data", help="Samples for the parity check: scenes, or your own as for --calibration."),
     ] = "scenes",
     parity_samples: Annotated[
-        int | None, typer.Option("--parity-samples", help="How many of your own to use; by default 256.")
+        int | None, typer.Option("--parity-samples", help="Own parity samples to use (default: 256).")
     ] = None,
     max_skipped: Annotated[
         float | None,
         typer.Option(
             "--max-skipped",
-            help="Share of your own samples that may be unusable, 0 to 1; by default 0.03, of --labelled 0.",
+            help="Maximum share of unusable own samples, 0 to 1 (default: 0.03; for --labelled 0).",
         ),
     ] = None,
     skip_corrupt: Annotated[bool, typer.Option("--skip-corrupt", help="Short for --max-skipped 1.")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Leave the L2 norm to the host.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Export without the final L2 normalisation; your app applies it.")
+    ] = False,
     ios: Annotated[
-        int | None, typer.Option("--ios", help="Oldest iOS for Core ML; by default what each precision needs.")
+        int | None, typer.Option("--ios", help="Oldest iOS for Core ML (default: what each precision needs).")
     ] = None,
     isa: Annotated[
         str | None,
-        typer.Option("--for", help="Processors to be fast on: arm64, x86_64 or apple; by default the target's phones."),
+        typer.Option(
+            "--for", help="Processors to optimise for: arm64, x86_64 or apple (default: the target's phones)."
+        ),
     ] = None,
-    byte_input: Annotated[bool, typer.Option("--byte-input", help="Feed the image tower bytes, not floats.")] = False,
+    byte_input: Annotated[
+        bool, typer.Option("--byte-input", help="The image tower takes bytes instead of floats.")
+    ] = False,
     channels_last: Annotated[
-        bool, typer.Option("--channels-last", help="Feed the image tower (1, S, S, 3) instead of (1, 3, S, S).")
+        bool, typer.Option("--channels-last", help="The image tower takes (1, S, S, 3) instead of (1, 3, S, S).")
     ] = False,
     gelu: Annotated[
         str,
-        typer.Option("--gelu", help="erf (as trained), or an approximation: tanh, sigmoid."),
+        typer.Option("--gelu", help="erf (as trained), or an approximation: tanh or sigmoid."),
     ] = "erf",
-    without: Annotated[
-        list[str] | None, typer.Option("--without", help="A graph pass to leave out; may be repeated.")
-    ] = None,
+    without: Annotated[list[str] | None, typer.Option("--without", help="A graph pass to skip. Repeatable.")] = None,
     max_drop: Annotated[
         str | None,
-        typer.Option("--max-drop", help="Keep modules finer at least predicted cost: cosine=0.995 or accuracy=1.0."),
+        typer.Option(
+            "--max-drop", help="Mixed precision within this drop, at the least cost: cosine=0.995 or accuracy=1.0."
+        ),
     ] = None,
     labelled: Annotated[
         str | None,
         typer.Option(
-            "--labelled", help="What accuracy is measured on: scenes, folder:, csv: or webdataset: as for eval."
+            "--labelled", help="Data for --max-drop accuracy: scenes, folder:, csv: or webdataset:, as for eval."
         ),
     ] = None,
     precision_plans: Annotated[
-        list[Path] | None, typer.Option("--plan", help="A plan.json to replay; one for each tower and precision.")
+        list[Path] | None, typer.Option("--plan", help="A plan.json to replay, one for each tower and precision.")
     ] = None,
     keep_float: Annotated[
         str | None,
-        typer.Option("--keep-float", help="Modules that stay in float, with commas: stem, projection, or paths."),
+        typer.Option("--keep-float", help="Comma-separated modules that stay in float: stem, projection or paths."),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Artefacts converted at a time.")] = min(
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Artefacts to convert at the same time.")] = min(
         2, os.cpu_count() or 1
     ),
     memory: Annotated[
         str | None,
-        typer.Option("--memory", help="Most for all conversions together, e.g. 16GB; by default 75 % of what is free."),
+        typer.Option(
+            "--memory", help="Total memory limit across conversions, e.g. 16GB (default: 75 % of free memory)."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Export again what has not changed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Export unchanged artefacts again.")] = False,
     list_matrix: Annotated[
-        bool, typer.Option("--list", help="Show targets and precisions, and what is unavailable.")
+        bool, typer.Option("--list", help="List targets and precisions, and what is unavailable.")
     ] = False,
 ) -> None:
-    """Converts, proves and writes one artefact per target, precision and tower; skips those that have not changed."""
+    """Exports one artefact per target, precision and tower, and checks its parity. Skips unchanged artefacts."""
     if list_matrix:
         from pocketclip.export.commands.matrix_table import print_matrix
 
@@ -127,7 +133,7 @@ def export_command(
     from pocketclip.models.errors import choices
 
     if not target:
-        raise UnknownTargetError(f"name a --target: {choices(TargetName)}, or all")
+        raise UnknownTargetError(f"give a --target: {choices(TargetName)}, or all")
     chosen = load_model(model, changes=changes or [], weights=weights, fresh_weights=fresh_weights)
     options = api.ExportOptions(
         calibration=calibration,
@@ -149,7 +155,7 @@ def export_command(
     )
     plan = api.plan_export(chosen, target=target, precision=quantize, tower=tower, out=out, options=options)
     if fresh_weights:
-        command_line.note(f"warning: {chosen.name} gets untrained random weights; its manifests say so")
+        command_line.note(f"warning: {chosen.name} gets untrained random weights; the manifests record this")
     with command_line.progress() as bar:
         outcomes = api.run_export(
             plan,
@@ -167,37 +173,37 @@ def export_command(
 
 
 def classify_command(
-    image: Annotated[Path, typer.Argument(help="A photograph: JPEG, PNG, WebP.")],
+    image: Annotated[Path, typer.Argument(help="An image: JPEG, PNG or WebP.")],
     artifact: Annotated[
         list[Path] | None,
-        typer.Option("--artifact", help="Folder that holds both towers, or one folder for each."),
+        typer.Option("--artifact", help="A folder with both towers, or one folder for each."),
     ] = None,
     bundle: Annotated[
-        Path | None, typer.Option("--bundle", help="A bundle instead; its own labels where none are given.")
+        Path | None, typer.Option("--bundle", help="A bundle instead of artefacts; uses its own labels by default.")
     ] = None,
-    labels: Annotated[str | None, typer.Option("--labels", help='"a red circle,a blue square"')] = None,
-    labels_file: Annotated[Path | None, typer.Option("--labels-file", help="One label a line.")] = None,
-    top: Annotated[int, typer.Option("--top", min=1, help="How many labels to show.")] = 5,
+    labels: Annotated[str | None, typer.Option("--labels", help='Labels, e.g. "a red circle,a blue square".')] = None,
+    labels_file: Annotated[Path | None, typer.Option("--labels-file", help="File with one label per line.")] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="Number of labels to show.")] = 5,
 ) -> None:
-    """Ranks labels for a photograph with exported artefacts (zero-shot)."""
+    """Ranks labels for an image with exported artefacts (zero-shot)."""
     from pocketclip.export.errors import ArtifactNotFoundError
     from pocketclip.models.evaluation.zero_shot import parse_labels
 
     if (bundle is None) == (not artifact):
-        raise ArtifactNotFoundError("give either artefacts with --artifact or one bundle with --bundle")
+        raise ArtifactNotFoundError("give either --artifact or --bundle")
     with_own = bundle is not None and labels is None and labels_file is None
     names = [] if with_own else parse_labels(labels, labels_file)
 
     from pocketclip.models.pixels.images import check_image
 
-    # What is named wrong is told before anything is loaded.
+    # Wrong names are reported before anything is loaded.
     check_image(image)
     ranking, used = _rank(image, artifact or [], bundle, names)
     command_line.console().print(ranking_table(image.name, used, ranking[:top]))
 
 
 def ranking_table(image: str, used: str, labels: Sequence[tuple[str, float]]) -> TerminalTable:
-    """Labels and their probabilities, the likeliest first."""
+    """Labels and their probabilities, the most likely first."""
     from pocketclip.models.terminal.table import TerminalTable, figure_columns, word_column
     from pocketclip.models.untrusted.printable import printable_line, printable_path
 

@@ -1,4 +1,4 @@
-"""The `inspect` command: what is inside a Core ML package."""
+"""The `inspect` command: shows the contents of a Core ML package."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SYSTEMS = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18", 10: "iOS 26"}
 
 def inspect_command(
     path: Annotated[
-        Path, typer.Argument(help="A .mlpackage, a .pte for Core ML, ours or not, or the folder of an artefact.")
+        Path, typer.Argument(help="An .mlpackage or a Core ML .pte of any origin, or an artefact's folder.")
     ],
 ) -> None:
-    """Prints ops, precisions, sizes and predicted Neural Engine trouble spots of a Core ML model."""
+    """Shows a Core ML model's ops, precisions and sizes, and predicts problems on the Neural Engine."""
     from pocketclip.export import api
 
     _print(path, api.inspect(path))
@@ -52,14 +52,14 @@ def _print_function(console: Console, function: FunctionReport) -> None:
     console.print(ops_table(inspection))
     console.print(weights_table(inspection))
     if inspection.unknown_ops:
-        _print_line(console, f"the reference executor lacks: {', '.join(inspection.unknown_ops)}")
+        _print_line(console, f"the reference executor does not support: {', '.join(inspection.unknown_ops)}")
     else:
-        console.print("the reference executor knows every op")
-    console.print("Neural Engine, by documented rules; only a device can tell:")
+        console.print("the reference executor supports every op")
+    console.print("Neural Engine, by documented rules (only a device gives certainty):")
     for prediction in function.predictions:
         _print_line(console, f"  {prediction}")
     if not function.predictions:
-        console.print("  no trouble spot predicted")
+        console.print("  no problem predicted")
 
 
 def _print_line(console: Console, text: str) -> None:
@@ -94,14 +94,14 @@ def ops_table(inspection: Inspection) -> TerminalTable:
 
 
 def weights_table(inspection: Inspection) -> TerminalTable:
-    """In which forms weights are stored."""
+    """The forms in which weights are stored."""
     from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column
 
     columns = (
         name_column("stored as"),
         *figure_columns("count", "size,\nMB"),
         *figure_columns("values", spare=1),
-        *figure_columns("bits a\nvalue"),
+        *figure_columns("bits per\nvalue"),
     )
     rows = [
         (form.form, str(form.count), f"{form.stored_bytes / 1e6:.3f}", f"{form.values:,}", f"{form.bits:.2f}")

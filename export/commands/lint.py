@@ -1,4 +1,4 @@
-"""The `lint` command: rules with codes about models, artefacts and model files."""
+"""The `lint` command: checks models, artefacts and model files against rules with codes."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def lint_command(
     subject: Annotated[
         str,
         typer.Argument(
-            help="A model, an artefact or a folder of them, or a .onnx, .tflite, .pte or .mlpackage.",
+            help="A model, an artefact, a folder of artefacts, or a .onnx, .tflite, .pte or .mlpackage.",
             show_default=False,
         ),
     ] = "",
     changes: command_line.ChangesOption = None,
     weights: command_line.WeightsOption = None,
     ignore: Annotated[
-        list[str] | None, typer.Option("--ignore", help="Code of a rule to leave out, e.g. PC011. Repeatable.")
+        list[str] | None, typer.Option("--ignore", help="Code of a rule to ignore, e.g. PC011. Repeatable.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON on stdout.")] = False,
-    list_rules: Annotated[bool, typer.Option("--list", help="Show all rules with reason and fix.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print findings as JSON.")] = False,
+    list_rules: Annotated[bool, typer.Option("--list", help="List all rules with reasons and fixes.")] = False,
 ) -> None:
-    """Checks a model or artefact against rules with codes; exit code 1 where an error is found."""
+    """Checks a model or artefact against lint rules. Exits with code 1 if a rule finds an error."""
     if list_rules:
         _print_rules()
         return

@@ -1,4 +1,4 @@
-"""The export matrix as a table: every target and precision, what it is, and what is unavailable."""
+"""The export matrix as a table: every target and precision, its meaning, and what is unavailable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pocketclip.models.terminal.table import TerminalTable, figure_columns, name
 
 
 def print_matrix() -> None:
-    """Prints what each target offers at each precision, then what the precisions mean."""
+    """Prints the precisions of each target, then the meaning of each precision."""
     console = command_line.console()
     for name, entry in TARGETS.items():
         availability = probe(name)

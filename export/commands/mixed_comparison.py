@@ -1,9 +1,9 @@
-"""What mixed precision buys: fp32, uniform int8 and mixed artefacts side by side, as a Markdown table.
+"""Compares fp32, uniform int8 and mixed artefacts in a Markdown table.
 
     python -m pocketclip.export.commands.mixed_comparison --model pocketclip_nano --target onnx --max-drop cosine=0.999
 
-Latencies are medians of runs in this process, on one thread, one run of each artefact after the other: they compare the
-artefacts of a table, and nothing else. Cosines are to PyTorch in fp32, on parity samples, which chose nothing.
+Latencies are medians of runs in this process, on one thread. Runs of the artefacts alternate, so latencies compare only
+the artefacts of one table. Cosines compare with PyTorch in fp32, on parity samples, which no search has used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pocketclip.export.runtimes import Session
     from pocketclip.models.towers.clip import AnyModel
 
-app = command_line.new_app("comparison", "Compares mixed with uniform precision: size, latency, cosine.")
+app = command_line.new_app("comparison", "Compares mixed and uniform precision: size, latency, cosine.")
 
 _WARM_UPS = 3
 
@@ -54,17 +54,17 @@ class Row:
 @app.command()
 def compare_command(
     target: Annotated[str, typer.Option("--target", help="onnx, executorch or tflite.")],
-    max_drop: Annotated[list[str], typer.Option("--max-drop", help="A budget; several give several rows.")],
+    max_drop: Annotated[list[str], typer.Option("--max-drop", help="A drop budget. Repeatable; each adds a row.")],
     model: command_line.ModelOption = "pocketclip_nano",
     weights: command_line.WeightsOption = None,
     tower: Annotated[str, typer.Option("--tower", help="image or text.")] = "image",
-    quantize: Annotated[str, typer.Option("--quantize", help="The precision that is mixed.")] = "int8-static",
-    calibration: Annotated[str, typer.Option("--calibration", help="As of `pocketclip export`.")] = "scenes",
+    quantize: Annotated[str, typer.Option("--quantize", help="The precision to mix.")] = "int8-static",
+    calibration: Annotated[str, typer.Option("--calibration", help="As for `pocketclip export`.")] = "scenes",
     samples: Annotated[int, typer.Option("--samples", min=8, help="Parity samples for the cosines.")] = 256,
-    rounds: Annotated[int, typer.Option("--rounds", min=3, help="Timed runs of each artefact.")] = 100,
-    out: Annotated[Path, typer.Option("--out", help="Folder that keeps the sensitivities.")] = Path("artifacts"),
+    rounds: Annotated[int, typer.Option("--rounds", min=3, help="Timed runs per artefact.")] = 100,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the sensitivities.")] = Path("artifacts"),
 ) -> None:
-    """Prints a table of fp32, the uniform precision, and one mixed artefact for each budget."""
+    """Prints a table with fp32, the uniform precision, and one mixed artefact for each budget."""
     import functools
     from dataclasses import replace
 

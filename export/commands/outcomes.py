@@ -1,4 +1,4 @@
-"""What came of an export, worded for the terminal."""
+"""Shows the outcomes of an export on the terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
 
 
 def one_line(outcome: Outcome) -> str:
-    """What came of one job, as it ends."""
+    """The outcome of one job, in one line."""
     job, result = outcome
     if isinstance(result, Exception):
         return f"failed   {job.label}: {result}"
@@ -42,9 +42,9 @@ def one_line(outcome: Outcome) -> str:
     assert parity is not None
     hints = _lint_hints(result.manifest.lint)
     if result.unchanged:
-        return f"unchanged {job.label}: cosine {parity.cosine_min:.6f} or more{hints}"
+        return f"unchanged {job.label}: minimum cosine {parity.cosine_min:.6f}{hints}"
     return (
-        f"exported {job.label}: cosine {parity.cosine_min:.6f} or more, {result.seconds:.0f} s, "
+        f"exported {job.label}: minimum cosine {parity.cosine_min:.6f}, {result.seconds:.0f} s, "
         f"{words(result.peak_bytes)}{hints}"
     )
 
@@ -106,15 +106,15 @@ def cost_lines(label: str, plan: PrecisionPlan) -> list[str]:
     """What a mixed artefact is predicted to cost on each processor, and a warning where fp32 costs less."""
     if not plan.costs:
         return [
-            f"{label}: no cost is predicted: factors are known of {_PREDICTED}; "
+            f"{label}: no cost predicted: cost factors are known only for {_PREDICTED}; "
             "measure it on your device with `pocketclip bench`"
         ]
     shares = "; ".join(
         f"{cost.processor} {cost.of_fp32:.2f} of fp32, {cost.of_base:.2f} of uniform {plan.base}" for cost in plan.costs
     )
     warnings = [
-        f"warning: {label} is predicted to cost more than fp32 on {cost.processor} ({cost.of_fp32:.2f} of it): "
-        "export fp32 or fp16 for such devices, or allow a larger drop"
+        f"warning: {label} is predicted to cost more than fp32 on {cost.processor} (x{cost.of_fp32:.2f}): "
+        "for such devices export fp32 or fp16, or allow a larger drop"
         for cost in plan.costs
         if cost.of_fp32 > 1
     ]

@@ -1,4 +1,4 @@
-"""A reference executor for Core ML programs: proves a package's parity where Core ML itself cannot run."""
+"""A reference executor for Core ML programs. It checks a package's parity where Core ML itself cannot run."""
 
 from __future__ import annotations
 

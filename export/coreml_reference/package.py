@@ -49,7 +49,7 @@ def open_package(folder: Path) -> Package:
     if not folder.exists():
         raise ArtifactNotFoundError(f"{folder} does not exist")
     if not folder.is_dir() or folder.suffix != ".mlpackage":
-        raise ArtifactError(f"{folder} is no .mlpackage folder")
+        raise ArtifactError(f"{folder} is not an .mlpackage folder")
     if not (folder / MANIFEST_NAME).is_file():
         raise ArtifactCorruptError(f"{folder} has no {MANIFEST_NAME}")
     _check_files(folder)
@@ -88,7 +88,7 @@ def _check_files(folder: Path) -> None:
             except OSError as error:
                 raise _altered(folder, f"{path.relative_to(folder)}: {error.strerror}") from error
             if not regular:
-                raise ArtifactCorruptError(f"{folder} holds {path.relative_to(folder)}, which is no regular file")
+                raise ArtifactCorruptError(f"{folder} holds {path.relative_to(folder)}, which is not a regular file")
 
 
 def _model_path(folder: Path) -> PurePosixPath:
@@ -100,14 +100,14 @@ def _model_path(folder: Path) -> PurePosixPath:
         )
         path = content["itemInfoEntries"][content["rootModelIdentifier"]]["path"]
         if not isinstance(path, str):
-            raise TypeError("the model's path is no text")
+            raise TypeError("the model's path is not text")
     except (json_text.JsonFault, ArtifactCorruptError) as fault:
         raise _altered(folder, first_line(fault)) from fault
     except (KeyError, TypeError) as error:
         raise _altered(folder, f"{MANIFEST_NAME} names no model file") from error
     found = PurePosixPath(path)
     if found.is_absolute() or not found.parts or ".." in found.parts or "\0" in path or "\\" in path:
-        raise _altered(folder, f"{MANIFEST_NAME} names {path!r}, which is not below the package")
+        raise _altered(folder, f"{MANIFEST_NAME} names {path!r}, which is outside the package")
     return found
 
 

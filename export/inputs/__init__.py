@@ -1,1 +1,1 @@
-"""Inputs for calibration and for the parity proof."""
+"""Inputs for calibration and for the parity check."""

@@ -62,11 +62,11 @@ def parse_calibration(text: str, samples: int | None = None, *, max_skipped: flo
     scenes = re.fullmatch(rf"{SCENES}(?::(\d+))?", text)
     if scenes and scenes[1] is not None:
         if samples is not None:
-            raise CalibrationError(f"the number of samples is given twice: --calibration {text} and {samples}")
+            raise CalibrationError(f"the number of samples is set twice: --calibration {text} and {samples}")
         samples = int(scenes[1])
     count = DEFAULT_SAMPLES if samples is None else samples
     if count < LEAST_SAMPLES:
-        raise CalibrationError(f"{count} calibration samples are too few", fix=f"take at least {LEAST_SAMPLES}")
+        raise CalibrationError(f"{count} calibration samples are too few", fix=f"use at least {LEAST_SAMPLES}")
     share = check_share(max_skipped)
     if scenes:
         return CalibrationRequest(SCENES, count)

@@ -79,11 +79,11 @@ def parse_parity_data(
     """
     if text == SCENES:
         if samples is not None:
-            raise CalibrationError("--parity-samples is for --parity-data of your own", fix="leave it out")
+            raise CalibrationError("--parity-samples requires your own --parity-data", fix="leave it out")
         return None
     count = DEFAULT_SAMPLES if samples is None else samples
     if count < LEAST_SAMPLES:
-        raise CalibrationError(f"{count} parity samples are too few", fix=f"take at least {LEAST_SAMPLES}")
+        raise CalibrationError(f"{count} parity samples are too few", fix=f"use at least {LEAST_SAMPLES}")
     return SampleRequest(
         parse_own(text, "parity", "--parity-data", also=f"{SCENES}, "), count, check_share(max_skipped)
     )
@@ -162,7 +162,7 @@ def find_again(record: ParityData, config: AnyConfig, tower: Tower) -> SampleReq
     """
     note = _note_of(record)
     if not note.is_file():
-        raise CalibrationError("no export of this machine noted where they lie")
+        raise CalibrationError("no export on this machine recorded their location")
     place = documents.read(_Noted, note, error=CalibrationError).source
     request = SampleRequest(parse_own(place, "parity", "--parity-data"), record.wanted, 1.0)
     if read_parity_data(request, config, tower).sha256 != record.inputs_sha256:

@@ -1,1 +1,1 @@
-"""Export jobs: planned, bounded in memory, run in worker processes, skipped where nothing changed."""
+"""Export jobs: planning, memory limits, worker processes, and skipping unchanged artefacts."""

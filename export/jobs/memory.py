@@ -29,12 +29,12 @@ def parse_memory(text: str) -> int:
     """A size such as `16GB`, `512MiB` or plain bytes, in bytes.
 
     Raises:
-        MemoryLimitError: it is no size.
+        MemoryLimitError: it is not a size.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", text.strip())
     unit = found[2].upper() if found else ""
     if found is None or (unit and unit not in _UNITS) or float(found[1]) <= 0:
-        raise MemoryLimitError(f"--memory {text!r} is no size", fix="write it as 16GB, 900MB or 8GiB")
+        raise MemoryLimitError(f"--memory {text!r} is not a size", fix="write it as 16GB, 900MB or 8GiB")
     return int(float(found[1]) * _UNITS.get(unit, 1))
 
 

@@ -52,7 +52,7 @@ def make_plan(
         TargetUnavailableError: the packages of a target that was named are missing, or those of all.
     """
     if not target:
-        raise UnknownTargetError(f"name a --target: {choices(TargetName)}, or all")
+        raise UnknownTargetError(f"give a --target: {choices(TargetName)}, or all")
     if tower not in (*Tower, "both"):
         raise UnknownTargetError(f"there is no tower {tower!r}", fix=f"choose among: {choices(Tower)}, both")
     towers = list(Tower) if tower == "both" else [Tower(tower)]
@@ -66,7 +66,8 @@ def make_plan(
         if not availability.available:
             if target != "all":
                 raise TargetUnavailableError(
-                    f"target {name} is unavailable: {availability.reason}", fix=f"add it with: {availability.install}"
+                    f"target {name} is unavailable: {availability.reason}",
+                    fix=f"install it with: {availability.install}",
                 )
             skipped.append(name)
             continue
@@ -99,7 +100,7 @@ def make_plan(
                 )
     if not jobs:
         raise TargetUnavailableError(
-            "no target can be used here", fix="see `pocketclip export --list` for what each one needs"
+            "no target is available here", fix="`pocketclip export --list` shows what each one needs"
         )
     return Plan(tuple(jobs), tuple(skipped))
 

@@ -79,7 +79,7 @@ def _tell(
 ) -> None:
     if skipped:
         named = "; ".join(skipped[:MOST_NAMED]) + ("; ..." if len(skipped) > MOST_NAMED else "")
-        _LOG.warning("%s: %d samples cannot be used and are left out: %s", what, len(skipped), named)
+        _LOG.warning("%s: %d samples cannot be used and are skipped: %s", what, len(skipped), named)
     if left_out:
         _LOG.info("note: %s, %s", what, described(left_out))
     if record.ignored_profiles:

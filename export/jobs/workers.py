@@ -162,7 +162,7 @@ class _Pool:
             job,
             f"the process {cause}",
             WorkerDiedError(
-                f"the process that exported {job.label} {cause}, most likely for lack of memory",
+                f"the process that exported {job.label} {cause}, probably because memory ran out",
                 fix=(f"see {self._log}, close other programs or use --jobs 1"),
             ),
         )
@@ -184,7 +184,9 @@ class _Pool:
         job = worker.job
         assert job is not None
         self._drop(worker)
-        reached = f"was ended at {memory.words(used[worker])}: the limit is {memory.words(self._limit)} for all workers"
+        reached = (
+            f"was stopped at {memory.words(used[worker])}: the limit is {memory.words(self._limit)} for all workers"
+        )
         error = MemoryLimitError(f"{job.label} {reached}; raise it with --memory, or close other programs")
         if len(busy) == 1:
             yield job, error
@@ -197,4 +199,4 @@ class _Pool:
             return
         self._retried.add(job)
         self._alone.append(job)
-        self._on_retry(f"{job.label}: {what}; it runs again, alone")
+        self._on_retry(f"{job.label}: {what}; running it again by itself")

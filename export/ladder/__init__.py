@@ -1,1 +1,1 @@
-"""The parity ladder: one tower from eager PyTorch to the artefact, and where on the way it goes astray."""
+"""The parity ladder: follows one tower from eager PyTorch to the artefact and finds where it diverges."""

@@ -303,7 +303,7 @@ class _Ladder:
                 f"(first: sample {int(finite.argmin())})"
             )
             rung = dataclasses.replace(rung, failures=(failure,))
-        self._watch.note(f"{form.name}: failed; searching where it diverges")
+        self._watch.note(f"{form.name}: failed; searching for the divergence")
         worst = np.argsort(np.where(finite, cosines(eager, np.nan_to_num(outputs)), -np.inf))[:PROBES]
         try:
             divergence = form.locate([subject.inputs[place] for place in worst], eager[worst], outputs[worst])

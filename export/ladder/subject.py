@@ -125,7 +125,7 @@ def load_subject(
         )
         raise WeightsMismatchError(
             f"{artifact.folder} was made from weights {expected[:12]}..., {given} are {found[:12]}...",
-            fix="give the checkpoint that was exported with --weights",
+            fix="give the exported checkpoint with --weights",
         )
     tower = artifact.manifest.tower
     data, samples_note = _choose(artifact, data, config)

@@ -1,1 +1,1 @@
-"""Lint: rules with codes that look at a tower's module, at the graph of a model file, and at an artefact."""
+"""Lint: rules with codes that check a tower's module, the graph of a model file, and an artefact."""

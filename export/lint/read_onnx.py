@@ -63,7 +63,7 @@ def _check_meaning(path: Path, model: Any) -> None:
         raise ArtifactCorruptError(f"{path} cannot be read: its graph has no outputs")
     # Opsets were named from version 3 of the format on.
     if model.ir_version < 1 or (model.ir_version >= 3 and not model.opset_import):
-        raise ArtifactCorruptError(f"{path} cannot be read: it does not say which version of ONNX it is written in")
+        raise ArtifactCorruptError(f"{path} cannot be read: it does not state its ONNX version")
 
 
 def _opsets(model: Any) -> dict[str, str]:

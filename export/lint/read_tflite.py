@@ -31,18 +31,18 @@ def read_tflite(path: Path) -> Graph:
     """All subgraphs of a LiteRT model. Errors are flatbuffers' own.
 
     Raises:
-        ArtifactCorruptError: it is no LiteRT file, or LiteRT refuses it for another reason than ops it does not have.
+        ArtifactCorruptError: it is not a LiteRT file, or LiteRT rejects it for a reason other than missing ops.
     """
     content = path.read_bytes()
     if content[4:8] != _IDENTIFIER:
-        raise ArtifactCorruptError(f"{path} cannot be read: it is no LiteRT file")
+        raise ArtifactCorruptError(f"{path} cannot be read: it is not a LiteRT file")
     asked = _ask_interpreter(path, content)
     # Generated classes: every field may be None by their annotations.
     model: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     if not model.subgraphs:
         raise ArtifactCorruptError(f"{path} cannot be read: it holds no graph")
     if asked.refusal and not _UNKNOWN_OP.search(asked.refusal) and not _has_free_input(model.subgraphs[0]):
-        raise ArtifactCorruptError(f"{path} cannot be read: LiteRT refuses it: {asked.refusal}")
+        raise ArtifactCorruptError(f"{path} cannot be read: LiteRT rejects it: {asked.refusal}")
     reader = _Reader(model)
     labels = _labels(model)
     entries = _entries(model)

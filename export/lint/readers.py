@@ -46,23 +46,25 @@ def read_graph(path: Path) -> Graph:
         raise ArtifactNotFoundError(f"there is no model file {path}")
     reader = READERS.get(path.suffix)
     if reader is None:
-        raise ArtifactError(f"{path} is no model file that can be linted; known are: {choices(READERS)}")
+        raise ArtifactError(f"{path} is not a model file that can be linted; known suffixes: {choices(READERS)}")
     if reader.is_folder != path.is_dir() or not (path.is_file() or path.is_dir()):
-        raise ArtifactError(f"{path} is no {'folder' if reader.is_folder else 'regular file'}, as {path.suffix} is")
+        raise ArtifactError(
+            f"{path} is not a {'folder' if reader.is_folder else 'regular file'}, as {path.suffix} must be"
+        )
     quiet_loggers()
     try:
         read = getattr(importlib.import_module(reader.module), reader.function)
     except ModuleNotFoundError as error:
         raise TargetUnavailableError(
             f"{path} cannot be read without {error.name}",
-            fix=f"add it with: pip install -c constraints.txt '.[{reader.extra}]'",
+            fix=f"install it with: pip install -c constraints.txt '.[{reader.extra}]'",
         ) from error
     try:
         return read(path)
     except PocketClipError:
         raise
     except MemoryError as error:
-        raise ArtifactCorruptError(f"{path} cannot be read: it needs more memory than there is") from error
+        raise ArtifactCorruptError(f"{path} cannot be read: there is not enough memory") from error
     except Exception as error:
         # Protobuf, flatbuffers, flatc and coremltools each raise classes of their own.
         raise ArtifactCorruptError(f"{path} cannot be read: it is damaged ({first_line(error)})") from error

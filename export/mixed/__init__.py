@@ -1,1 +1,1 @@
-"""Mixed precision: which modules of a tower stay finer than the rest, how that is found, and how it is replayed."""
+"""Mixed precision: chooses which modules of a tower keep a higher precision, and replays such plans."""

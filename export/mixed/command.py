@@ -40,10 +40,10 @@ def with_mixed(
     """
     if max_drop is None and not files:
         if labelled is not None:
-            raise PlanError("--labelled says what --max-drop accuracy=POINTS is measured on", fix="give that too")
+            raise PlanError("--labelled gives the data for --max-drop accuracy=POINTS", fix="give that too")
         return tuple(jobs)
     if max_drop is not None and files:
-        raise PlanError("--max-drop searches for a plan and --plan gives one", fix="leave one of them out")
+        raise PlanError("--max-drop searches for a plan, but --plan already gives one", fix="omit one of them")
     for job in jobs:
         finer_than(job.precision)
         if job.target in _ONE_SCHEME:
@@ -78,14 +78,14 @@ def _replayed(jobs: Sequence[ExportJob], files: Sequence[Path]) -> tuple[ExportJ
         if (tower, base) not in wanted:
             exported = ", ".join(f"{precision} of the {each} tower" for each, precision in sorted(wanted))
             raise PlanError(
-                f"the plan for {base} of the {tower} tower is of no use: exported are {exported}",
+                f"the plan for {base} of the {tower} tower does not apply: this exports {exported}",
                 fix="give its --quantize and --tower",
             )
     lacking = next((job for job in jobs if (job.tower, job.precision) not in plans), None)
     if lacking is not None:
         raise PlanError(
             f"there is no plan for the {lacking.tower} tower at {lacking.precision}",
-            fix="give another --plan, or leave it out by --tower and --quantize",
+            fix="give another --plan, or exclude it with --tower and --quantize",
         )
     _require_modules(jobs[0], list(plans.values()))
     return tuple(replace(job, plan=plans[job.tower, job.precision]) for job in jobs)

@@ -237,7 +237,7 @@ def _loaded(
         named = "; ".join(skipped[:_MOST_NAMED]) or "it is empty"
         raise PlanError(
             f"{len(skipped)} of {len(samples)} samples of {labelled} cannot be used ({named})",
-            fix="repair or remove them, or leave them out by --max-skipped SHARE",
+            fix="repair or remove them, or skip them with --max-skipped SHARE",
         )
     return images, labels, tuple(skipped)
 

@@ -54,7 +54,9 @@ def with_kept(jobs: Sequence[ExportJob], words: str) -> tuple[ExportJob, ...]:
     """
     names = list(dict.fromkeys(name.strip() for name in words.split(",") if name.strip()))
     if not names:
-        raise PlanError("--keep-float names no module", fix=f"give {choices(Part)} or paths of modules, with commas")
+        raise PlanError(
+            "--keep-float names no module", fix=f"give {choices(Part)} or module paths, separated by commas"
+        )
     for job in jobs:
         finer_than(job.precision)
     model = build_model(jobs[0].config, jobs[0].weights)
@@ -99,7 +101,5 @@ def _unknown(name: str, modules: Sequence[nn.Module], towers: Sequence[Tower]) -
     near = difflib.get_close_matches(name, known, n=_MOST_NAMED, cutoff=0.4)
     where = " and ".join(towers)
     if name == Part.STEM:
-        return (
-            f"--keep-float {name}: the {where} tower has none, only an image tower; leave it out, or take --tower image"
-        )
-    return f"--keep-float: the {where} tower has no module {name!r}; nearest are: {choices(near or list(Part))}"
+        return f"--keep-float {name}: the {where} tower has none, only image towers do; omit it, or use --tower image"
+    return f"--keep-float: the {where} tower has no module {name!r}; similar names: {choices(near or list(Part))}"

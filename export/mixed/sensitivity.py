@@ -126,11 +126,9 @@ def _stored(path: Path, key: str) -> Sensitivities | None:
     try:
         found = documents.read(Sensitivities, path, error=PlanError)
     except PlanError as error:
-        raise PlanError(f"{error}", fix="delete the file, and sensitivities are measured again") from error
+        raise PlanError(f"{error}", fix="delete the file to measure the sensitivities again") from error
     if found.key != key:
-        raise PlanError(
-            f"{path} is not what its name says", fix="delete the file, and sensitivities are measured again"
-        )
+        raise PlanError(f"{path} does not match its name", fix="delete the file to measure the sensitivities again")
     return found
 
 

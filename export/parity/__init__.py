@@ -1,1 +1,1 @@
-"""The parity proof: measures against PyTorch, the budgets they keep, and the gates of whole CLIPs."""
+"""Parity: measures against PyTorch, their budgets, and the gates of whole CLIPs."""

@@ -76,7 +76,7 @@ def _read_or_make(path: Path, key: str, rows: int, compute: Callable[[], Embeddi
         try:
             return read_embeddings(path, key, rows)
         except DamagedEmbeddingsError as error:
-            _LOG.warning("the cached embeddings %s are damaged (%s): they are computed anew", path, error)
+            _LOG.warning("the cached embeddings %s are damaged (%s) and will be computed again", path, error)
     made = compute()
     if np.isfinite(made).all():
         write_embeddings(path, key, made)

@@ -1,5 +1,5 @@
-"""Rewrites of a tower before it is converted: each is a pure function, and proven equal before it is used.
+"""Rewrites of a tower before conversion. Each is a pure function whose equality is checked before use.
 
-`choices.py` says which pass is used for which runtime and instruction set, with the evidence; `registry.py` has them by
-name; `pipeline.apply_passes` runs and proves them. The other files each hold passes of one kind.
+`choices.py` lists the passes for each runtime and instruction set, with evidence; `registry.py` maps names to passes;
+`pipeline.apply_passes` runs and checks them. Each other file holds passes of one kind.
 """

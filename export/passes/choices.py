@@ -81,7 +81,7 @@ def check_choice(target: TargetName, isa: InstructionSet, options: tuple[PassNam
     """
     if (target, isa) not in CHOICES:
         offered = [each for name, each in CHOICES if name is target]
-        raise PassError(f"target {target} is not made for {isa}", fix=f"choose among: {choices(offered)}")
+        raise PassError(f"target {target} does not support {isa}", fix=f"choose among: {choices(offered)}")
     for option in options:
         if target in NOT_OFFERED.get(option, ()):
-            raise PassError(f"target {target} does not offer {option}", fix="export it without, or for another target")
+            raise PassError(f"target {target} does not offer {option}", fix="export without it, or for another target")

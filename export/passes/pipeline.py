@@ -68,9 +68,9 @@ def apply_passes(tower: nn.Module, passes: Sequence[Pass], examples: Sequence[Te
                 (
                     f"pass {each.name} changes the embedding by {error:.2g} at "
                     f"{', '.join(rewritten.sites[:3])}, more than "
-                    f"{EXACT:g}: it does not fit this model"
+                    f"{EXACT:g}: it does not suit this model"
                 ),
-                fix=f"leave it out with --without {each.name}",
+                fix=f"skip it with --without {each.name}",
             )
         reports.append(PassReport(each.name, rewritten.sites, each.exact, error))
         if rewritten.adapt_input is not None:

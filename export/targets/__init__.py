@@ -1,4 +1,4 @@
-"""The export targets: a literal table; each target's module, and its packages, load on first use."""
+"""The export targets, as a literal table. Each target's module and packages load on first use."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def _require(target: TargetName) -> None:
     availability = probe(target)
     if not availability.available:
         raise TargetUnavailableError(
-            f"target {target} is unavailable: {availability.reason}", fix=f"add it with: {availability.install}"
+            f"target {target} is unavailable: {availability.reason}", fix=f"install it with: {availability.install}"
         )
 
 
@@ -230,7 +230,7 @@ def requirement(target: TargetName, precision: Precision, ios: int | None = None
     if ios is None:
         return scheme.needs
     if scheme.minimum_ios is None:
-        raise UnsupportedPrecisionError(f"--ios is for Core ML; {target} {precision} needs {scheme.needs}")
+        raise UnsupportedPrecisionError(f"--ios applies only to Core ML; {target} {precision} needs {scheme.needs}")
     oldest = scheme.oldest_ios or scheme.minimum_ios
     if not oldest <= ios <= NEWEST_IOS:
         raise UnsupportedPrecisionError(
@@ -290,7 +290,7 @@ class _WordedSession:
         except Exception as error:
             reason = first_line(error)
             if any(words in reason for words in _OUT_OF_MEMORY):
-                raise ModelRunError(f"{self._path} cannot be run: it needs more memory than it may use") from error
+                raise ModelRunError(f"{self._path} cannot be run: it needs more memory than its limit") from error
             raise self._refused(reason) from error
         if not outputs:
             raise self._refused("it gives no output")

@@ -1,1 +1,1 @@
-"""Checkpoints: the forms of files, what a state dictionary means, and weights inherited by changed models."""
+"""Checkpoints: file formats, layouts of state dictionaries, and the sources of weights."""

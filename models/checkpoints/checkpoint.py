@@ -29,7 +29,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise CheckpointError(f"{path} holds no state dict: a mapping of names to tensors is needed")
+        raise CheckpointError(f"{path} holds no state dict (a mapping of names to tensors)")
     return dict(content)
 
 

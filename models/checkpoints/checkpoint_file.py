@@ -89,7 +89,7 @@ def shard_names(index: Path) -> tuple[dict[str, str], tuple[str, ...]]:
         raise CheckpointError(f"cannot read the checkpoint {name}: it {error}") from error
     placed = found.get("weight_map") if isinstance(found, dict) else None
     if not isinstance(placed, dict) or not placed or not all(isinstance(file, str) for file in placed.values()):
-        raise CheckpointError(f"{name} is no index of a checkpoint: its weight_map must name a file for each tensor")
+        raise CheckpointError(f"{name} is not a checkpoint index: its weight_map must name a file for each tensor")
     files = tuple(dict.fromkeys(placed.values()))
     if len(files) > _MOST_SHARDS:
         raise CheckpointError(f"{name} names {len(files)} files; at most {_MOST_SHARDS} are read")
@@ -108,7 +108,7 @@ def _read_parts(index: Path) -> dict[str, Any]:
         wanted = {key for key, place in placed.items() if place == file}
         if not isinstance(part, Mapping) or set(part) != wanted:
             raise CheckpointError(
-                f"{_named(index)} and {printable_line(file)} do not belong together: they name other tensors",
+                f"{_named(index)} and {printable_line(file)} do not belong together: they list different tensors",
                 fix="fetch all files of the checkpoint again",
             )
         state.update(part)
@@ -128,13 +128,13 @@ def _kind_of(path: Path) -> Kind:
     except OSError as error:
         raise CheckpointError(f"cannot read the checkpoint {name}: {error.strerror or error}") from error
     if not head:
-        raise CheckpointError(f"cannot read the checkpoint {name}: it is empty", fix="fetch or write it again")
+        raise CheckpointError(f"cannot read the checkpoint {name}: it is empty", fix="download or save it again")
     if head.startswith(_LFS):
         stated = _LFS_SIZE.search(head)
         whole = f" of {int(stated[1]):,} bytes" if stated else ""
         raise CheckpointError(
             f"cannot read the checkpoint {name}: it is a Git LFS pointer to a file{whole}, not the file itself",
-            fix="fetch that with `git lfs pull`, or download it from the page that publishes it",
+            fix="fetch the file with `git lfs pull`, or download it from its publisher's page",
         )
     if _PAGE.match(head):
         raise CheckpointError(
@@ -149,8 +149,8 @@ def _kind_of(path: Path) -> Kind:
         (header,) = struct.unpack("<Q", head[:8])
         if header > min(size - 8, _MOST_HEADER_BYTES):
             raise CheckpointError(
-                f"cannot read the checkpoint {name}: it is a part of a safetensors file ({size:,} bytes)",
-                fix="fetch it again",
+                f"cannot read the checkpoint {name}: it is an incomplete safetensors file ({size:,} bytes)",
+                fix="download it again",
             )
         return Kind.SAFETENSORS
     if head[32:36] == b"PK\x03\x04":
@@ -159,7 +159,7 @@ def _kind_of(path: Path) -> Kind:
             "run's result is its weights.safetensors"
         )
     raise CheckpointError(
-        f"cannot read the checkpoint {name}: it is no file of safetensors and none that torch.save wrote",
+        f"cannot read the checkpoint {name}: it is neither a safetensors file nor one from torch.save",
         fix="give one of these",
     )
 
@@ -176,10 +176,10 @@ def _read_safetensors(path: Path, name: str) -> dict[str, Any]:
         # safetensors raises a class of its own that it does not export under a stable name.
         raise CheckpointError(
             (
-                f"cannot read the checkpoint {name}: it is a part of a safetensors file or a damaged one "
+                f"cannot read the checkpoint {name}: it is an incomplete or damaged safetensors file "
                 f"({_first_line(error)})"
             ),
-            fix="fetch or write it again",
+            fix="download or save it again",
         ) from error
 
 
@@ -191,16 +191,16 @@ def _check_archive(stream: IO[bytes], size: int, name: str) -> None:
     except Exception as error:
         # A damaged archive makes zipfile raise many classes.
         raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is a part of a file, or damaged ({_first_line(error)})",
-            fix="fetch or write it again",
+            f"cannot read the checkpoint {name}: it is incomplete or damaged ({_first_line(error)})",
+            fix="download or save it again",
         ) from error
     names = [member.filename for member in members]
     if len(names) > _MOST_MEMBERS:
         raise CheckpointError(f"cannot read the checkpoint {name}: it has {len(names):,} members; no model has so many")
     if any(re.search(r"(^|/)(constants\.pkl$|code/)", member) for member in names):
         raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is TorchScript, a program with its weights, and programs from "
-            "files are not run here; where you trust it, save its tensors alone: torch.save(torch.jit.load("
+            f"cannot read the checkpoint {name}: it is TorchScript, a program with its weights, and PocketCLIP "
+            "never runs programs from files; if you trust it, save only its tensors: torch.save(torch.jit.load("
             "FILE, map_location='cpu').state_dict(), 'weights.pt')"
         )
     if not any(re.search(r"(^|/)data\.pkl$", member) for member in names):
@@ -215,7 +215,10 @@ def _check_archive(stream: IO[bytes], size: int, name: str) -> None:
     unpacked = sum(member.file_size for member in members)
     if unpacked > _MOST_GROWTH * size + _FREE_BYTES:
         raise CheckpointError(
-            (f"cannot read the checkpoint {name}: its {size:,} bytes unpack to {unpacked:,}, which no weights do"),
+            (
+                f"cannot read the checkpoint {name}: its {size:,} bytes unpack to {unpacked:,}, "
+                "which is implausible for weights"
+            ),
             fix="write it again with torch.save or safetensors",
         )
 
@@ -234,11 +237,11 @@ def _read_torch(source: IO[bytes], name: str) -> Any:
         if foreign is not None:
             raise CheckpointError(
                 f"cannot read the checkpoint {name}: it holds more than tensors and plain values (first: "
-                f"{foreign[1]}), which only its own program should open; there, save the tensors alone: "
+                f"{foreign[1]}), which only its own program should open; there, save only the tensors: "
                 "torch.save(model.state_dict(), 'weights.pt')"
             ) from error
         raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is a part of a file, or not one of tensors alone",
+            f"cannot read the checkpoint {name}: it is incomplete, or holds more than tensors",
             fix="give a safetensors file or a PyTorch state dict",
         ) from error
 

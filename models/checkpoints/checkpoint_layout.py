@@ -70,7 +70,7 @@ def find_state(content: object, expected: Mapping[str, Tensor], name: str) -> Fo
         raise CheckpointError(
             f"{name} does not fit the model: all its keys are there{below}, and {_keys('unknown', unknown)}"
         )
-    changes = [f"took the weights below {path!r}"] if path else []
+    changes = [f"used the weights below {path!r}"] if path else []
     changes += [f"took {prefix!r} off the names"] if prefix else []
     return Found({key: state[key] for key in expected if key in state}, tuple(changes))
 
@@ -93,7 +93,7 @@ def find_any_state(content: object, name: str) -> Found:
     ((path, state),) = sets.items()
     state = {key: value for key, value in state.items() if key not in _BOOKKEEPING}
     prefix = _common_wrapper(state)
-    changes = [f"took the weights below {path!r}"] if path else []
+    changes = [f"used the weights below {path!r}"] if path else []
     changes += [f"took {prefix!r} off the names"] if prefix else []
     return Found({key.removeprefix(prefix): value for key, value in state.items()}, tuple(changes))
 
@@ -129,7 +129,7 @@ def fitted(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], name: st
 
 def _type_fault(value: Tensor, wanted: Tensor) -> str | None:
     if value.layout is not torch.strided or value.is_quantized or value.device.type != "cpu":
-        return f"no plain tensor ({value.dtype}, {value.layout}, {value.device})".replace("torch.", "")
+        return f"not a plain tensor ({value.dtype}, {value.layout}, {value.device})".replace("torch.", "")
     dtype = str(value.dtype).removeprefix("torch.")
     if wanted.is_floating_point() and not value.is_floating_point():
         return f"of type {dtype} where the model has {str(wanted.dtype).removeprefix('torch.')}"
@@ -190,24 +190,24 @@ def _several(name: str, places: list[tuple[str, str]]) -> str:
     keys = "".join(f"[{key!r}]" for key in wanted.split(".")) if wanted else ""
     return (
         f"{name} holds several sets of weights: {choices(named[:_MOST_NAMED])}{more}; "
-        f"save the one that you mean: torch.save(torch.load(FILE, weights_only=True){keys}, 'weights.pt')"
+        f"save the one that you want: torch.save(torch.load(FILE, weights_only=True){keys}, 'weights.pt')"
     )
 
 
 def _no_state(name: str) -> str:
-    return f"{name} holds no state dict: a mapping of names to tensors is needed"
+    return f"{name} holds no state dict (a mapping of names to tensors)"
 
 
 def _nearest(sets: Mapping[str, Mapping[str, Tensor]], expected: Mapping[str, Tensor], name: str) -> str:
     if not sets:
-        return "it holds no state dict: a mapping of names to tensors is needed"
+        return "it holds no state dict (a mapping of names to tensors)"
     path, state = max(sets.items(), key=lambda item: len(item[1]))
     prefix = _common_wrapper(state)
     own = {key.removeprefix(prefix): value for key, value in state.items()}
     where = f"below {path!r}, " if path else ""
     where += f"without {prefix!r} before the names, " if prefix else ""
-    part = "; it is one part of a checkpoint in several: give its *.index.json" if _PART.search(name) else ""
-    return where + ("; ".join(_misfits(expected, own)) or "its keys stand at several places") + part
+    part = "; it is one part of a split checkpoint: give its *.index.json" if _PART.search(name) else ""
+    return where + ("; ".join(_misfits(expected, own)) or "its keys occur in several places") + part
 
 
 def _misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:

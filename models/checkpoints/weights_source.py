@@ -43,7 +43,7 @@ def fetch_weights(source: str) -> Path:
         path = _in_folder(path)
     if wanted is not None and path.name.endswith(INDEX_SUFFIX):
         raise CheckpointError(
-            f"{place}: the hash of an index does not cover the files that it names", fix="leave #sha256 out"
+            f"{place}: a hash of an index does not cover the files that the index names", fix="leave #sha256 out"
         )
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint at {path}")
@@ -52,8 +52,8 @@ def fetch_weights(source: str) -> Path:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if found != wanted:
             raise CheckpointError(
-                f"{place} has the sha256 {found}, not {wanted}: the file is another one, or only part of it",
-                fix="fetch it again or correct the hash",
+                f"{place} has the sha256 {found}, not {wanted}: it is a different or incomplete file",
+                fix="download it again or correct the hash",
             )
     return path
 
@@ -82,7 +82,7 @@ def parse_hub_file(text: str) -> HubFile:
     matched = _HUB.fullmatch(text.removeprefix(HUB_PREFIX))
     if matched is None:
         raise CheckpointError(
-            f"{text!r} is no file of the hub", fix="write hf:OWNER/REPO or hf:OWNER/REPO/FILE@REVISION"
+            f"{text!r} is not a file on the hub", fix="write hf:OWNER/REPO or hf:OWNER/REPO/FILE@REVISION"
         )
     return HubFile(matched["repository"], matched["file"], matched["revision"])
 
@@ -90,7 +90,7 @@ def parse_hub_file(text: str) -> HubFile:
 def _wanted_hash(source: str, fragment: str) -> str:
     matched = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
     if matched is None:
-        raise CheckpointError(f"{source!r}: after # stands sha256= and 64 hexadecimal digits")
+        raise CheckpointError(f"{source!r}: write sha256= and 64 hexadecimal digits after #")
     return matched[1].lower()
 
 

@@ -1,1 +1,1 @@
-"""The commands of models and training: each file reads options, calls the layers below and prints."""
+"""The commands for models and training. Each file reads options, calls the layers below and prints."""

@@ -1,4 +1,4 @@
-"""The `models` command: what there is, how large, how it compares."""
+"""The `models` command: lists models with their sizes and compares them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 def models_command(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Models or configuration files; all models by default.", show_default=False),
+        typer.Argument(help="Models or configuration files (default: all models).", show_default=False),
     ] = None,
     compare: Annotated[
         bool,
         typer.Option(
             "--compare",
-            help="Each figure also as a ratio to the first model; one model with --set, to the unchanged one.",
+            help="Add ratios to the first model; for one model with --set, to the unchanged model.",
         ),
     ] = False,
     changes: command_line.ChangesOption = None,
 ) -> None:
-    """Shows the models: parameters, GFLOPs, activation memory and sizes of each tower, input size."""
+    """Lists models with the parameters, GFLOPs, activation memory, size and input size of each tower."""
     from pocketclip.models.complexity import measure
     from pocketclip.models.registry import MODELS, resolve_config, shipped_weights
     from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column, word_column
@@ -68,7 +68,7 @@ def models_command(
                 word_column("weights"),
             ),
             rows=rows,
-            title="Models (branches folded; a multiply-add counts as two operations)",
+            title="Models (with folded branches; a multiply-add counts as two operations)",
         )
     )
 

@@ -26,39 +26,42 @@ def reinforce_command(
         list[str],
         typer.Option(
             "--teacher",
-            help="MODEL or MODEL=CHECKPOINT: a registered model, open_clip:NAME, a configuration file. Repeatable.",
+            help="MODEL or MODEL=CHECKPOINT: a registered model, open_clip:NAME or a configuration file. Repeatable.",
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the shards; an interrupted run goes on there.")],
-    augmentations: Annotated[int, typer.Option("--augmentations", min=1, help="Stored per image.")] = 10,
-    synthetic: Annotated[int, typer.Option("--synthetic", min=0, help="Synthetic captions kept, at most.")] = 5,
-    samples_per_shard: Annotated[int, typer.Option("--samples-per-shard", min=1)] = 1000,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the shards; an interrupted run resumes there.")],
+    augmentations: Annotated[int, typer.Option("--augmentations", min=1, help="Augmentations stored per image.")] = 10,
+    synthetic: Annotated[
+        int, typer.Option("--synthetic", min=0, help="Maximum synthetic captions kept per image.")
+    ] = 5,
+    samples_per_shard: Annotated[int, typer.Option("--samples-per-shard", min=1, help="Samples in each shard.")] = 1000,
     crop_scale: Annotated[
-        tuple[float, float], typer.Option("--crop-scale", help="Least and most of the image's area in a crop.")
+        tuple[float, float],
+        typer.Option("--crop-scale", help="Minimum and maximum share of the image's area in a crop."),
     ] = (0.08, 1.0),
-    rand_augment: Annotated[bool, typer.Option(help="Two operations of RandAugment after the crop.")] = True,
+    rand_augment: Annotated[bool, typer.Option(help="Apply two RandAugment operations after the crop.")] = True,
     image_size: Annotated[
         int | None,
-        typer.Option("--image-size", min=1, help="Shrink images to this shorter side; the side of scenes."),
+        typer.Option("--image-size", min=1, help="Shrink images to this shorter side; for scenes, their side."),
     ] = None,
     image_format: Annotated[
-        str, typer.Option("--format", help="keep (the bytes as they come; PNG for scenes), jpg, png or webp.")
+        str, typer.Option("--format", help="keep (unchanged bytes; PNG for scenes), jpg, png or webp.")
     ] = "keep",
-    dtype: Annotated[str, typer.Option("--dtype", help="bfloat16, float16 or float32.")] = "bfloat16",
-    embeddings: Annotated[str, typer.Option("--embeddings", help="npz or pth.gz.")] = "npz",
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images a teacher sees at once.")] = 64,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that read and augment.")] = 0,
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="Type of stored embeddings: bfloat16, float16 or float32.")
+    ] = "bfloat16",
+    embeddings: Annotated[str, typer.Option("--embeddings", help="File format of embeddings: npz or pth.gz.")] = "npz",
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images per teacher batch.")] = 64,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all random choices.")] = 0,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that read and augment images.")] = 0,
     max_skipped: Annotated[
-        float, typer.Option("--max-skipped", min=0, max=1, help="Share of samples that may be unusable, 0 to 1.")
+        float, typer.Option("--max-skipped", min=0, max=1, help="Maximum share of unusable samples, 0 to 1.")
     ] = 0.05,
-    device: Annotated[
-        str | None, typer.Option("--device", help="cpu or cuda; by default cuda where there is one.")
-    ] = None,
-    cache: Annotated[Path | None, typer.Option("--cache", help="Folder of shards fetched from URLs.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="cpu or cuda (default: cuda if available).")] = None,
+    cache: Annotated[Path | None, typer.Option("--cache", help="Folder for shards downloaded from URLs.")] = None,
 ) -> None:
-    """Makes reinforced shards of image-caption data: stored augmentations, captions and teacher embeddings."""
+    """Creates reinforced shards of image-caption data: stored augmentations, captions and teacher embeddings."""
     import torch
 
     from pocketclip.models.data.embeddings import EmbeddingDtype, EmbeddingFormat
@@ -113,11 +116,11 @@ def reinforce_command(
             on_skip=lambda sample: command_line.note(f"skipped {sample}"),
         )
     if result.left_out:
-        command_line.note(f"note: left out: {'; '.join(result.left_out)}")
+        command_line.note(f"note: skipped: {'; '.join(result.left_out)}")
     if result.ignored_profiles:
         command_line.note(f"note: {ignored_words(result.ignored_profiles, result.first_ignored_profile)}")
     skipped = f", {result.skipped} skipped" if result.skipped else ""
-    command_line.note(f"wrote {result.shards} shards with {result.samples} samples into {out}{skipped}")
+    command_line.note(f"wrote {result.shards} shards with {result.samples} samples to {out}{skipped}")
 
 
 def _device(asked: str | None, cuda: bool) -> str:
@@ -125,6 +128,6 @@ def _device(asked: str | None, cuda: bool) -> str:
         return "cuda" if cuda else "cpu"
     if asked.partition(":")[0] not in ("cpu", "cuda") or (asked.startswith("cuda") and not cuda):
         raise ConfigError(
-            f"--device {asked!r} is not to be had here", fix=f"choose among: {'cpu, cuda' if cuda else 'cpu'}"
+            f"--device {asked!r} is not available here", fix=f"choose among: {'cpu, cuda' if cuda else 'cpu'}"
         )
     return asked

@@ -1,4 +1,4 @@
-"""The `train` command, for one process or, as `torchrun ... -m pocketclip.models.train`, for several."""
+"""The `train` command, for one process or, with `torchrun ... -m pocketclip.models.train`, several processes."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _MODEL, _DATA, _SPEED, _RUN = "Model", "Data", "Optimisation", "Run"
 
 def train_command(
     out: Annotated[
-        Path, typer.Option("--out", help="Folder of the run: weights, log, checkpoints.", rich_help_panel=_RUN)
+        Path, typer.Option("--out", help="Folder for the run: weights, log and checkpoints.", rich_help_panel=_RUN)
     ],
     model: command_line.ModelOption = "pocketclip_nano",
     name: Annotated[
         str | None,
-        typer.Option("--name", help="The trained model's name; by default that of --model.", rich_help_panel=_MODEL),
+        typer.Option("--name", help="Name of the trained model (default: that of --model).", rich_help_panel=_MODEL),
     ] = None,
     changes: command_line.ChangesOption = None,
     init_from: Annotated[
         str | None,
         typer.Option(
             "--init-from",
-            help="Start from another model's weights: MODEL or MODEL=CHECKPOINT.",
+            help="Start with another model's weights: MODEL or MODEL=CHECKPOINT.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -40,13 +40,13 @@ def train_command(
         str,
         typer.Option(
             "--recipe",
-            help="contrastive, sigmoid, reinforced (stored teachers), distillation or affinity (running teachers).",
+            help="contrastive, sigmoid, reinforced (stored teachers), distillation or affinity (live teachers).",
             rich_help_panel=_MODEL,
         ),
     ] = "contrastive",
     teachers: Annotated[
         list[str] | None,
-        typer.Option("--teacher", help="MODEL or MODEL=CHECKPOINT. Repeatable.", rich_help_panel=_MODEL),
+        typer.Option("--teacher", help="A teacher: MODEL or MODEL=CHECKPOINT. Repeatable.", rich_help_panel=_MODEL),
     ] = None,
     distillation_weight: Annotated[
         float | None,
@@ -54,7 +54,7 @@ def train_command(
             "--distillation-weight",
             min=0.0,
             max=1.0,
-            help="Its share of the loss, the contrastive term's being the rest.",
+            help="Share of distillation in the loss; the contrastive term has the rest.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -62,7 +62,7 @@ def train_command(
         str | None,
         typer.Option(
             "--teacher-dims",
-            help="Widths of stored embeddings, e.g. 768,768 for DataCompDR; else read beside the shards.",
+            help="Widths of stored embeddings, e.g. 768,768 for DataCompDR (default: read from beside the shards).",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -74,66 +74,80 @@ def train_command(
     ] = "scenes:40000",
     validation: Annotated[
         str | None,
-        typer.Option("--validation", help="As --data; decides which checkpoint is the best.", rich_help_panel=_DATA),
+        typer.Option("--validation", help="Like --data; selects the best checkpoint.", rich_help_panel=_DATA),
     ] = None,
-    validation_samples: Annotated[int, typer.Option("--validation-samples", min=2, rich_help_panel=_DATA)] = 240,
+    validation_samples: Annotated[
+        int, typer.Option("--validation-samples", min=2, help="Samples for validation.", rich_help_panel=_DATA)
+    ] = 240,
     crop_scale: Annotated[
         tuple[float, float],
-        typer.Option(
-            "--crop-scale", help="Share of the image that a crop keeps, least and most.", rich_help_panel=_DATA
-        ),
+        typer.Option("--crop-scale", help="Minimum and maximum share of the image in a crop.", rich_help_panel=_DATA),
     ] = (0.9, 1.0),
     max_skipped: Annotated[
         float,
-        typer.Option("--max-skipped", help="Share of samples that may be unusable.", rich_help_panel=_DATA),
+        typer.Option("--max-skipped", help="Maximum share of unusable samples, 0 to 1.", rich_help_panel=_DATA),
     ] = 0.05,
     threads: Annotated[
         int | None,
         typer.Option(
-            "--threads", min=1, help="Of arithmetic in each process; by the physical cores.", rich_help_panel=_SPEED
+            "--threads", min=1, help="Compute threads per process (default: by physical cores).", rich_help_panel=_SPEED
         ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=0, help="Processes that prepare data; by the cores.", rich_help_panel=_DATA),
+        typer.Option(
+            "--workers", min=0, help="Processes that prepare data (default: by cores).", rich_help_panel=_DATA
+        ),
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, rich_help_panel=_SPEED)] = 1500,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps.", rich_help_panel=_SPEED)] = 1500,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=2, help="Of a step, over all processes.", rich_help_panel=_SPEED)
+        int, typer.Option("--batch-size", min=2, help="Samples per step, over all processes.", rich_help_panel=_SPEED)
     ] = 128,
     accumulation: Annotated[
         int,
-        typer.Option("--accumulation", min=1, help="Parts a process computes its share in.", rich_help_panel=_SPEED),
+        typer.Option(
+            "--accumulation",
+            min=1,
+            help="Parts in which a process computes its share of a batch.",
+            rich_help_panel=_SPEED,
+        ),
     ] = 1,
     learning_rate: Annotated[
-        float, typer.Option("--learning-rate", help="Peak of the schedule.", rich_help_panel=_SPEED)
+        float, typer.Option("--learning-rate", help="Peak learning rate.", rich_help_panel=_SPEED)
     ] = 1.5e-3,
-    weight_decay: Annotated[float, typer.Option("--weight-decay", rich_help_panel=_SPEED)] = 0.05,
+    weight_decay: Annotated[float, typer.Option("--weight-decay", help="Weight decay.", rich_help_panel=_SPEED)] = 0.05,
     warmup_steps: Annotated[
-        int, typer.Option("--warmup-steps", min=0, help="At most a tenth of --steps.", rich_help_panel=_SPEED)
+        int,
+        typer.Option(
+            "--warmup-steps", min=0, help="Warm-up steps, at most a tenth of --steps.", rich_help_panel=_SPEED
+        ),
     ] = 100,
-    autocast: Annotated[str, typer.Option("--autocast", help="off, bf16 or fp16.", rich_help_panel=_SPEED)] = "off",
+    autocast: Annotated[
+        str, typer.Option("--autocast", help="Mixed precision: off, bf16 or fp16.", rich_help_panel=_SPEED)
+    ] = "off",
     activation_checkpointing: Annotated[
         bool,
-        typer.Option("--activation-checkpointing", help="Less memory, more computation.", rich_help_panel=_SPEED),
+        typer.Option(
+            "--activation-checkpointing", help="Use less memory and more computation.", rich_help_panel=_SPEED
+        ),
     ] = False,
     ema_decay: Annotated[
         float | None,
-        typer.Option("--ema-decay", help="Average the weights, e.g. 0.9995.", rich_help_panel=_SPEED),
+        typer.Option("--ema-decay", help="Decay for averaging weights, e.g. 0.9995.", rich_help_panel=_SPEED),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.", rich_help_panel=_SPEED)] = "auto",
     checkpoint_every: Annotated[
-        int, typer.Option("--checkpoint-every", min=1, help="In steps.", rich_help_panel=_RUN)
+        int, typer.Option("--checkpoint-every", min=1, help="Steps between checkpoints.", rich_help_panel=_RUN)
     ] = 200,
     keep: Annotated[
-        int, typer.Option("--keep", min=1, help="Checkpoints kept, besides the best.", rich_help_panel=_RUN)
+        int, typer.Option("--keep", min=1, help="Checkpoints to keep in addition to the best.", rich_help_panel=_RUN)
     ] = 2,
-    seed: Annotated[int, typer.Option("--seed", min=0, rich_help_panel=_RUN)] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all random choices.", rich_help_panel=_RUN)] = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the run's newest checkpoint.", rich_help_panel=_RUN)
+        bool, typer.Option("--resume", help="Resume from the run's newest checkpoint.", rich_help_panel=_RUN)
     ] = False,
 ) -> None:
-    """Trains a model by contrast, on reinforced data or from teachers, with exact resume."""
+    """Trains a model: contrastively, on reinforced data or from teachers. Resuming is exact."""
     # Threads that wait spinning take the processor from whoever works: several times slower beside other programs.
     # Read once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -225,7 +239,7 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
 
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise ConfigError(f"--teacher-dims takes whole numbers with commas, such as 768,768; got {text!r}")
+        raise ConfigError(f"--teacher-dims takes comma-separated whole numbers, such as 768,768; got {text!r}")
     return tuple(int(part) for part in parts)
 
 
@@ -241,4 +255,4 @@ def inheritance_table(report: InheritanceReport) -> TerminalTable:
     parts = origins_by_part(report).items()
     rows = [(part, *(f"{counts[origin]:,}" if counts[origin] else "" for origin in Origin)) for part, counts in parts]
     rows.append(("all", *(f"{report.values(origin):,}" for origin in Origin)))
-    return TerminalTable((name_column("part"), *figure_columns(*Origin)), rows, title="Weights taken over, values")
+    return TerminalTable((name_column("part"), *figure_columns(*Origin)), rows, title="Inherited weights, values")

@@ -118,13 +118,13 @@ class CompressedAugmentation:
     def __post_init__(self) -> None:
         top, left, height, width = self.crop
         if min(top, left) < 0 or min(height, width) < 1:
-            raise DatasetError(f"the crop {self.crop} is no (top, left, height, width) in pixels")
+            raise DatasetError(f"the crop {self.crop} is not (top, left, height, width) in pixels")
         if self.operations is not None and len(self.operations) > MOST_OPERATIONS:
             raise DatasetError(f"{len(self.operations)} operations on one image; at most {MOST_OPERATIONS} are applied")
         for place, magnitude in self.operations or ():
             if not 0 <= place < len(OPERATIONS) or not abs(magnitude) <= MOST_MAGNITUDE:
                 raise DatasetError(
-                    f"[{place}, {magnitude}] is no operation: places are 0 to {len(OPERATIONS) - 1}, magnitudes "
+                    f"[{place}, {magnitude}] is not an operation: places are 0 to {len(OPERATIONS) - 1}, magnitudes "
                     f"at most {MOST_MAGNITUDE:g}"
                 )
             if place == _POSTERIZE and not 0 <= int(magnitude) <= 8:
@@ -139,7 +139,7 @@ class CompressedAugmentation:
             pairs = None if operations is None else tuple((_whole(place), float(by)) for place, by in operations)
         except (TypeError, ValueError, OverflowError) as error:
             raise DatasetError(
-                f"{str(value)[:80]} is no stored augmentation [crop, [[operation, magnitude], ...]]"
+                f"{str(value)[:80]} is not a stored augmentation [crop, [[operation, magnitude], ...]]"
             ) from error
         return cls((top, left, height, width), pairs)
 
@@ -209,7 +209,7 @@ def parse_augmentations(data: bytes) -> tuple[CompressedAugmentation, ...]:
     except json_text.JsonFault as error:
         raise DatasetError(f"paug.json {error}") from error
     except (KeyError, TypeError) as error:
-        raise DatasetError('paug.json is no {"param_aug": [...]}') from error
+        raise DatasetError('paug.json is not {"param_aug": [...]}') from error
     if not isinstance(listed, list) or not listed:
         raise DatasetError("paug.json lists no augmentation")
     if len(listed) > MOST_AUGMENTATIONS:

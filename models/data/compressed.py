@@ -48,12 +48,12 @@ def plain_tar(path: Path) -> Path:
         StorageError: the cache cannot be written.
     """
     if not path.is_file():
-        raise DatasetError("it is no regular file" if path.exists() else "there is no such file")
+        raise DatasetError("it is not a regular file" if path.exists() else "there is no such file")
     with path.open("rb") as stream:
         head = stream.read(len(_XZ))
         about = os.fstat(stream.fileno())
     if head.startswith(_ZSTD):
-        raise DatasetError("it is compressed by zstd", fix="unpack it, or compress it by gzip")
+        raise DatasetError("it is compressed with zstd", fix="unpack it, or compress it with gzip")
     if not head.startswith((_GZIP, _BZIP2, _XZ)):
         return path
     words = f"{path.resolve()}\n{about.st_size}\n{about.st_mtime_ns}"
@@ -82,7 +82,7 @@ def _unpack(path: Path, head: bytes, unpacked: Path, most: int) -> None:
             while block := _read(stream):
                 if target.tell() + len(block) > most:
                     raise DatasetError(
-                        f"it unpacks to more than {most} bytes", fix="unpack it yourself if that is meant"
+                        f"it unpacks to more than {most} bytes", fix="if the size is right, unpack it yourself"
                     )
                 with atomic.storage_errors(unpacked):
                     target.write(block)

@@ -115,7 +115,7 @@ class SampleDecoder:
         members = raw.reinforcement or {}
         kind = next((kind for kind in EMBEDDING_MEMBERS if kind in members), None)
         if kind is None or AUGMENTATION_MEMBER not in members:
-            raise DatasetError("no stored embeddings and augmentations", fix="make them with pocketclip reinforce")
+            raise DatasetError("no stored embeddings and augmentations", fix="create them with pocketclip reinforce")
         augmentations = parse_augmentations(members[AUGMENTATION_MEMBER])
         embeddings = read_embeddings(members[kind], kind)
         _require_shapes(embeddings, len(augmentations), 1 + len(raw.synthetic_captions), width)

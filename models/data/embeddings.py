@@ -66,7 +66,7 @@ def read_embeddings(data: bytes, kind: str) -> SampleEmbeddings:
     except DatasetError:
         raise
     except pickle.UnpicklingError as error:
-        raise DatasetError(f"the embeddings (.{kind}) hold more than tensors, or are damaged") from error
+        raise DatasetError(f"the embeddings (.{kind}) contain more than tensors, or are damaged") from error
     except Exception as error:
         # zipfile, numpy and torch raise whatever their parsers meet in damaged data, MemoryError included.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -110,7 +110,7 @@ def _read_npy(name: str, content: bytes) -> NDArray[Any]:
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(stream)
     if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
-        raise DatasetError(f"{name} is declared as {dtype} of the shape {shape}, which is not what follows")
+        raise DatasetError(f"{name} is declared as {dtype} of the shape {shape}, which does not match its data")
     return np.load(io.BytesIO(content), allow_pickle=False)
 
 

@@ -254,7 +254,7 @@ def open_index(
 
 def _scene_count(source: SceneSource) -> int:
     if source.count is None:
-        raise DatasetError("scenes have no end of their own", fix="say how many: scenes:COUNT")
+        raise DatasetError("the number of scenes is unlimited", fix="give a number: scenes:COUNT")
     return source.count
 
 

@@ -69,7 +69,7 @@ def open_batches(
         )
     if reinforced and not isinstance(source, ShardSource):
         raise DatasetError(
-            "tables and folders hold no teacher embeddings", fix="make shards of it with pocketclip reinforce"
+            "tables and folders hold no teacher embeddings", fix="create shards from it with pocketclip reinforce"
         )
     require_scale("crop_scale", crop_scale)
     width = sum(teacher_dims or teacher_dims_of(source)) if reinforced and isinstance(source, ShardSource) else None

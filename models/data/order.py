@@ -80,7 +80,7 @@ class SampleOrder:
                 references = self._window(epoch, window, windows[window])
                 if place > len(references):
                     raise DatasetError(
-                        f"the position {place} lies beyond the {len(references)} samples there: "
+                        f"the position {place} lies beyond the {len(references)} samples: "
                         "the data changed since it was saved"
                     )
                 found = found or bool(references)
@@ -121,7 +121,7 @@ def torch_seed(generator: np.random.Generator) -> int:
 def cursor_from_state(state: Any) -> Cursor:
     """Reads a stored `[epoch, window, place]`; `DatasetError` where it is none."""
     if not isinstance(state, list) or len(state) != 3 or not all(isinstance(part, int) and part >= 0 for part in state):
-        raise DatasetError(f"{state!r} is no position [epoch, window, place]")
+        raise DatasetError(f"{state!r} is not a position [epoch, window, place]")
     return Cursor(*state)
 
 
@@ -129,8 +129,8 @@ def _pieces(index: SampleIndex, world: int) -> list[Piece]:
     if len(index.shards) > 1:
         if len(index.shards) < world:
             raise DatasetError(
-                f"{len(index.shards)} shards cannot be dealt out among {world} processes",
-                fix=f"give at least {world} shards, or one single shard or table, which is cut into pieces",
+                f"{len(index.shards)} shards cannot be divided among {world} processes",
+                fix=f"give at least {world} shards, or a single shard or table, which is split",
             )
         return [Piece(shard) for shard in range(len(index.shards))]
     count = index.count(0)

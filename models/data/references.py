@@ -292,9 +292,9 @@ def _synthetic(data: bytes) -> tuple[str, ...]:
     except json_text.JsonFault as error:
         raise DatasetError(f"syn.json {error}") from error
     except (KeyError, TypeError) as error:
-        raise DatasetError('syn.json is no {"syn_text": [...]}') from error
+        raise DatasetError('syn.json is not {"syn_text": [...]}') from error
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise DatasetError("syn_text is no list of texts")
+        raise DatasetError("syn_text is not a list of texts")
     for text in texts:
         _require_length(text, "a synthetic caption")
         try:

@@ -123,7 +123,7 @@ def read_reinforcement(source: ShardSource | Path, cache: Path | None = None) ->
     if len(teachers) > 1:
         named = [", ".join(teacher.name for teacher in group) for group in teachers]
         raise DatasetError(
-            f"the shards have unlike teachers ({'; '.join(sorted(named))})", fix="train on one set at a time"
+            f"the shards have different teachers ({'; '.join(sorted(named))})", fix="train on one set at a time"
         )
     return found[0]
 
@@ -144,8 +144,8 @@ def stored_teachers(source: ShardSource, cache: Path | None = None) -> tuple[Tea
     except DatasetError as error:
         dims = ",".join(map(str, DATACOMPDR_DIMS))
         raise DatasetError(
-            f"the teachers of these shards are not known: {error}; for shards from elsewhere give the widths of "
-            f"their teachers' embeddings, DataCompDR's by --teacher-dims {dims}"
+            f"the teachers of these shards are unknown: {error}; for shards from other sources, give the widths "
+            f"of their teachers' embeddings (for DataCompDR --teacher-dims {dims})"
         ) from error
 
 
@@ -165,5 +165,5 @@ def _read(path: Path) -> Reinforcement:
         raise DatasetError(f"{path} has schema version {version}; this program reads {choices([SCHEMA_VERSION])}")
     reinforcement = documents.read(Reinforcement, path, error=DatasetError)
     if not reinforcement.complete:
-        raise DatasetError(f"{path} is of a run that did not finish", fix="run the same pocketclip reinforce again")
+        raise DatasetError(f"{path} belongs to an unfinished run", fix="run the same pocketclip reinforce again")
     return reinforcement

@@ -81,7 +81,7 @@ def _download(url: str, path: Path) -> None:
             received = _receive(response, part)
             # http.client gives short reads without complaint where the connection is cut.
             if promised is not None and received != int(promised):
-                raise ConnectionError(f"the transfer was cut after {received} of {promised} bytes")
+                raise ConnectionError(f"the transfer stopped after {received} of {promised} bytes")
             with atomic.storage_errors(path):
                 part.replace(path)
         finally:

@@ -104,7 +104,7 @@ def index_shard(path: Path, layout: Layout = CAPTIONED) -> ShardIndex:
             while start is not None:
                 start = _read_archive(stream, start, size, grouping)
     except DatasetError as error:
-        return ShardIndex(path, (), f"no readable tar file ({error})")
+        return ShardIndex(path, (), f"not a readable tar file ({error})")
     except OSError as error:
         return _faulty(path, grouping, error.strerror or str(error))
     except (tarfile.TarError, ValueError, EOFError, RecursionError, OverflowError, MemoryError) as error:
@@ -143,7 +143,7 @@ def read_members(path: Path, members: Places) -> dict[str, bytes]:
 
 def _faulty(path: Path, grouping: _Grouping, reason: str) -> ShardIndex:
     if not grouping.samples and not grouping.began:
-        return ShardIndex(path, (), f"no readable tar file ({reason})", grouping.left_out.entries)
+        return ShardIndex(path, (), f"not a readable tar file ({reason})", grouping.left_out.entries)
     samples = tuple(grouping.samples)
     return ShardIndex(
         path, samples, f"cut or damaged after {len(samples)} samples ({reason})", grouping.left_out.entries
@@ -158,7 +158,7 @@ def _read_archive(stream: BinaryIO, start: int, size: int, grouping: _Grouping) 
         for member in archive:
             # Sizes below zero, which headers can hold, would lead back and around for ever.
             if archive.offset <= before or member.size < 0:
-                raise tarfile.ReadError("a header has a size below zero")
+                raise tarfile.ReadError("a header has a negative size")
             before = archive.offset
             if member.isfile() and not member.issparse():
                 if member.offset_data + member.size > size:
@@ -169,7 +169,7 @@ def _read_archive(stream: BinaryIO, start: int, size: int, grouping: _Grouping) 
         end = archive.offset
         if start and before < 0:
             # Anywhere but at the start of a file, tarfile takes what is no header for the end.
-            raise tarfile.ReadError(f"{size - start} bytes follow the end of the archive and are no archive")
+            raise tarfile.ReadError(f"{size - start} bytes after the end of the archive are not an archive")
     _require_end(stream, end)
     # Archives that were put together may end and begin with the same key.
     grouping.finish()

@@ -81,7 +81,7 @@ def require_file_or_url(shard: str, *, urls: bool) -> None:
     """
     if _COMMAND.match(shard):
         raise DatasetError(
-            f"{shard!r} is a command, and commands are never run for data",
+            f"{shard!r} is a command, and PocketCLIP never runs commands for data",
             fix="unpack it into files first (a file of that name is ./NAME)",
         )
     if "://" in shard and not (urls and is_url(shard)):
@@ -114,16 +114,18 @@ def parse_source(text: str) -> DataSource:
             return _csv(text, rest)
         case "folder" if rest:
             if not Path(rest).expanduser().is_dir():
-                raise DatasetError(f"there is no folder {rest} ({text!r})", fix="give one of images and .txt captions")
+                raise DatasetError(
+                    f"there is no folder {rest} ({text!r})", fix="give a folder with images and .txt captions"
+                )
             return FolderSource(Path(rest).expanduser())
-    raise DatasetError(f"{text!r} is no data reference; the forms are: {choices(FORMS)}")
+    raise DatasetError(f"{text!r} is not a data reference; valid forms: {choices(FORMS)}")
 
 
 def _count(text: str, rest: str) -> int | None:
     if not rest and not text.endswith(":"):
         return None
     if not rest.isdecimal() or int(rest) < 1:
-        raise DatasetError(f"{text!r}: after scenes: stands how many, a whole number of at least 1, e.g. scenes:10000")
+        raise DatasetError(f"{text!r}: write a whole number of at least 1 after scenes:, e.g. scenes:10000")
     return int(rest)
 
 
@@ -166,7 +168,7 @@ def _csv(text: str, rest: str) -> CsvSource:
     columns = dict(parse_qsl(query, keep_blank_values=True))
     unknown = [key for key in columns if key not in ("image", "caption")]
     if unknown or (query and not columns) or not all(columns.values()):
-        raise DatasetError(f"{text!r}: after ? stand column names, as image=COLUMN&caption=COLUMN")
+        raise DatasetError(f"{text!r}: write column names after ?, such as image=COLUMN&caption=COLUMN")
     path = Path(name).expanduser()
     if not path.is_file():
         raise DatasetError(f"there is no table {path}; a CSV source is csv:FILE with the columns image and caption")

@@ -84,11 +84,11 @@ class StreamBatches:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Goes on behind the batch after which `state` was taken."""
         if not isinstance(state, Mapping) or not {"order", "cursor", "skips"} <= state.keys():
-            raise DatasetError("the stored position is none of a stream of shards or a table")
+            raise DatasetError("the stored position does not belong to shards or a table")
         if state["order"] != self._order.identity:
             raise DatasetError(
                 "the stored position belongs to other data, another seed or another number of processes",
-                fix="go on with the --data, --seed and processes of the run",
+                fix="use the run's --data, --seed and number of processes",
             )
         self.close()
         self._cursor = cursor_from_state(state["cursor"])

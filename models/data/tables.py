@@ -53,7 +53,7 @@ def read_rows(path: Path, choose: Choose) -> list[Row]:
     except OSError as error:
         raise DatasetError(f"cannot read {name}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{name} is no readable table in UTF-8: {error}", fix="save it as UTF-8") from error
+        raise DatasetError(f"{name} is not a readable UTF-8 table: {error}", fix="save it as UTF-8") from error
 
 
 def _chosen(path: Path, stream: TextIO, choose: Choose) -> Iterator[Row]:
@@ -85,7 +85,7 @@ def _lines(name: str, stream: TextIO) -> Iterator[str]:
     while line := stream.readline(_MOST_LINE + 1):
         number += 1
         if len(line) > _MOST_LINE:
-            raise DatasetError(f"{name}, line {number}: it has more than {_MOST_LINE} characters; this is no table")
+            raise DatasetError(f"{name}, line {number}: it has more than {_MOST_LINE} characters; this is not a table")
         if "\0" in line:
             raise DatasetError(f"{name}, line {number}: it holds a zero character", fix="save the table as UTF-8")
         yield line
@@ -118,8 +118,8 @@ def _csv_rows(name: str, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]
         except csv.Error as error:
             where = f"line {first}" if reader.line_num <= first else f"lines {first} to {reader.line_num}"
             raise DatasetError(
-                f"{name}, {where}: {error}; a field that holds a comma or a quotation mark stands in quotation marks, "
-                'and a mark in it is written twice: "a ""no parking"" sign"'
+                f"{name}, {where}: {error}; put a field with a comma or a quotation mark in quotation marks, "
+                'and write a mark inside it twice: "a ""no parking"" sign"'
             ) from error
         if any(field.strip() for field in row):
             yield first, row
@@ -134,21 +134,17 @@ def _check_swallowed(path: Path, line: int, value: str, image: int, columns: int
         if len(fields) >= columns > image and find_file(path.parent, fields[image].strip()) is not None:
             raise DatasetError(
                 (
-                    f"{printable_path(path)}, line {line}: a field in quotation marks goes on over several "
-                    f"lines and holds "
-                    f"rows, the first on line {line + offset} ({_shown([inner])})"
+                    f"{printable_path(path)}, line {line}: a field in quotation marks spans several "
+                    f"lines and contains rows, the first on line {line + offset} ({_shown([inner])})"
                 ),
-                fix=(
-                    "write a quotation mark that belongs to "
-                    'a caption twice, and the caption in marks: """no parking"" sign"'
-                ),
+                fix=('put a caption with quotation marks in marks, and write each mark twice: """no parking"" sign"'),
             )
 
 
 def _advice(path: Path) -> str:
     if is_tab_separated(path):
-        return "separate columns by one tab, and keep tabs and line breaks out of captions"
-    return "write a caption that holds commas in quotation marks"
+        return "separate columns with one tab, and keep tabs and line breaks out of captions"
+    return "put captions with commas in quotation marks"
 
 
 def _shown(values: Sequence[str]) -> str:

@@ -38,7 +38,7 @@ def read_text(path: Path, what: str, *, error: type[ModelsError]) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as caught:
         raise error(
-            f"cannot read {what} from {printable_path(path)}: it is no UTF-8 text (byte {caught.start}: "
+            f"cannot read {what} from {printable_path(path)}: it is not UTF-8 text (byte {caught.start}: "
             f"{caught.reason}); save it as UTF-8"
         ) from caught
     except ModelsError as caught:
@@ -149,7 +149,7 @@ def _python_words(path: Path, text: str, what: str, error: type[ModelsError]) ->
         if bare and "\n" in text.strip():
             # A list of lines whose first one begins with a bracket.
             return None
-        raise error(f"{printable_path(path)} reads as Python, and is none: {caught}") from caught
+        raise error(f"{printable_path(path)} looks like Python but cannot be parsed: {caught}") from caught
     lists: dict[str, list[str]] = {}
     for statement in statements:
         name, value = _assigned(statement)
@@ -160,7 +160,7 @@ def _python_words(path: Path, text: str, what: str, error: type[ModelsError]) ->
     chosen = wanted if len(lists) > 1 else list(lists)
     if len(chosen) != 1:
         raise error(
-            f"{printable_path(path)} reads as Python and holds {len(chosen) or len(lists)} lists that may be "
+            f"{printable_path(path)} looks like Python and holds {len(chosen) or len(lists)} lists that may be "
             f"{what} ({', '.join(lists) or 'none'}); keep one list of texts in the file"
         )
     return lists[chosen[0]]

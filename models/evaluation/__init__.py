@@ -1,4 +1,4 @@
-"""Judging models on data sets: zero-shot classification and retrieval, streamed, resumable, with intervals.
+"""Evaluation on data sets: zero-shot classification and retrieval, streamed, resumable, with intervals.
 
-Data sets: `datasets`. What one evaluation does: `classification.classify`, `retrieval.retrieve`.
+Data sets: `datasets`. Evaluations: `classification.classify`, `retrieval.retrieve`.
 """

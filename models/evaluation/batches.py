@@ -105,7 +105,7 @@ def _take_batch(
                     f"sample {sample.name} cannot be read: {reason}",
                     fix=(
                         "repair it, or give --skip-corrupt or "
-                        "--max-skipped SHARE, which leave such samples out and name them in the record"
+                        "--max-skipped SHARE, which skip such samples and name them in the record"
                     ),
                 ) from error
             skipped.append(printable_line(f"{sample.name}: {reason}"))
@@ -148,5 +148,5 @@ def check_corrupt_share(
                 f"{len(skipped)} of {seen} samples cannot be read, more than {share:.0%} of the set "
                 f"({named}{'; ...' if len(skipped) > _MOST_NAMED else ''})"
             ),
-            fix="fetch the data set again, or leave more out by --max-skipped 1",
+            fix="download the data set again, or allow more with --max-skipped 1",
         )

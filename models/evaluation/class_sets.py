@@ -53,7 +53,7 @@ def subset_wnids(dataset: str) -> tuple[str, ...]:
         )
         found = tuple(opened.classes)
     if not found or len(set(found)) != len(found) or not set(found) < set(known):
-        raise DatasetError(f"clip-benchmark gives no usable class list of {dataset}", fix="install the pinned version")
+        raise DatasetError(f"clip-benchmark has no usable class list for {dataset}", fix="install the pinned version")
     return found
 
 

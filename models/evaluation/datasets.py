@@ -188,15 +188,15 @@ def open_dataset(reference: str, options: SetOptions) -> ClassificationSet | Ret
         _reject(reference, classes=options.classes)
         found = _open_published(reference, PUBLISHED_SETS[reference], options)
     else:
-        behind = f"; behind {prefix}: stands the {PREFIXES[prefix]}" if prefix in PREFIXES and colon else ""
-        raise DatasetError(f"there is no data set {reference!r}; known are: {choices(dataset_names())}{behind}")
+        behind = f"; after {prefix}: write the {PREFIXES[prefix]}" if prefix in PREFIXES and colon else ""
+        raise DatasetError(f"there is no data set {reference!r}; choose among: {choices(dataset_names())}{behind}")
     return found if options.templates is None else replace(found, templates=load_templates(options.templates))
 
 
 def _reject(reference: str, **given: object) -> None:
     for name, value in given.items():
         if value is not None:
-            raise DatasetError(f"--{name} is of no use to the data set {reference}", fix="leave it out")
+            raise DatasetError(f"--{name} does not apply to the data set {reference}", fix="leave it out")
 
 
 def _open_scenes(options: SetOptions) -> ClassificationSet:
@@ -209,7 +209,7 @@ def _open_scenes(options: SetOptions) -> ClassificationSet:
     labels = dataset.labels()
     shown = np.flatnonzero(labels >= 0)
     if not len(shown):
-        raise DatasetError(f"none of {count} scenes shows a single class", fix="take a larger --count")
+        raise DatasetError(f"none of {count} scenes shows exactly one class", fix="use a larger --count")
     return ClassificationSet(
         name=DEFAULT_DATASET,
         split=Split.HELDOUT,
@@ -246,7 +246,7 @@ def _open_folder(root: Path, options: SetOptions) -> ClassificationSet:
         raise DatasetError(f"there is no folder {root}; folder:PATH needs one folder per class, with images in it")
     names, labels = folders.own_classes(root, options.classes)
     expected = (
-        "each folder is a class and its name the label"
+        "each folder is a class, named by its label"
         if options.classes is None
         else f"every folder must be named in {options.classes}"
     )
@@ -329,7 +329,7 @@ def _find(name: str, entry: PublishedSet, root: Path) -> Path:
         if path.is_dir() and looks_right(path, place):
             return path
     if entry.kind == "wnid" and any(path.is_dir() and any(path.glob("*.JPEG")) for path in _candidates(entry, root)):
-        reason = "its images lie in one folder, not sorted by class"
+        reason = "its images are in one folder, not sorted by class"
     else:
         reason = "it is not there"
     raise DatasetError(
@@ -337,7 +337,7 @@ def _find(name: str, entry: PublishedSet, root: Path) -> Path:
             f"cannot open {entry.title} below {root}: {reason}; get it from {entry.source} and lay it out as "
             f"{entry.layout}"
         ),
-        fix="then name the folder that holds it with --data-root",
+        fix="then give its parent folder with --data-root",
     )
 
 

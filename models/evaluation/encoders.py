@@ -108,5 +108,5 @@ class TorchEncoder:
 def require_finite(embeddings: Embeddings, model: str) -> Embeddings:
     """The embeddings; `NonFiniteError` where one is NaN or infinite, which would count as a wrong answer."""
     if not np.isfinite(embeddings).all():
-        raise NonFiniteError(f"{model} gave NaN or infinite embeddings; its weights or its precision are broken")
+        raise NonFiniteError(f"{model} gave NaN or infinite embeddings; its weights or its precision are unusable")
     return embeddings

@@ -77,7 +77,7 @@ def list_images(root: Path, label_of: LabelOf, expected: str, log: LeftOutLog) -
         named = ", ".join(unknown[:_MOST_NAMED]) + (", ..." if len(unknown) > _MOST_NAMED else "")
         raise DatasetError(
             f"{printable_path(root)} has {len(unknown)} folders of unknown classes ({named}); {expected}",
-            fix="move other folders away, or take --dataset folder:PATH for classes of your own",
+            fix="move other folders away, or use --dataset folder:PATH for your own classes",
         )
     _count_outside(root, log)
     files = [file for name, label in labels.items() if label is not None for file in _files_of(root, name, label, log)]
@@ -121,9 +121,7 @@ def draw(files: Sequence[ImageFile], count: int | None, seed: int) -> list[Image
     if count is None:
         return list(files)
     if count > len(files):
-        raise DatasetError(
-            f"--count {count} is more than the {len(files)} images of the set", fix="leave it out for all"
-        )
+        raise DatasetError(f"--count {count} is more than the {len(files)} images of the set", fix="omit it to use all")
     chosen = np.random.default_rng(seed).choice(len(files), count, replace=False)
     return [files[place] for place in np.sort(chosen)]
 
@@ -169,7 +167,7 @@ def own_classes(root: Path, classes: Path | None) -> tuple[tuple[str, ...], Mapp
             every = [_class_name(root, folder) for folder in class_folders(root)]
             twice = next(name for name in every if every.count(name) > 1)
             raise DatasetError(
-                f"{root} has two folders for the class {twice!r}", fix="rename one, or map both by --classes"
+                f"{root} has two folders for the class {twice!r}", fix="rename one, or map both with --classes"
             )
     else:
         names = read_mapping(classes)
@@ -181,8 +179,8 @@ def own_classes(root: Path, classes: Path | None) -> tuple[tuple[str, ...], Mapp
 def _class_name(root: Path, folder: str) -> str:
     if not is_text(folder):
         raise DatasetError(
-            f"the folder {printable_path(folder)} in {printable_path(root)} has a name that is no UTF-8: rename it, or "
-            "say the class by --classes, a file with the folder's name as it is shown here, a tab and the class"
+            f"the folder {printable_path(folder)} in {printable_path(root)} has a name that is not UTF-8: rename it, "
+            "or give its class with --classes: a file with the folder's name as shown here, a tab and the class"
         )
     return composed(folder.replace("_", " ").strip())
 
@@ -203,15 +201,16 @@ def read_mapping(path: Path) -> dict[str, str]:
             folder, _, name = line.partition("\t") if "\t" in line else line.strip().partition(" ")
             if not name.strip():
                 raise DatasetError(
-                    f"{path}, line {number}: {line!r} has no class name after the folder", fix="separate by a tab"
+                    f"{path}, line {number}: {line!r} has no class name after the folder",
+                    fix="separate them with a tab",
                 )
             pairs.append((folder.strip(), name.strip()))
     mapping: dict[str, str] = {}
     for folder, name in ((composed(folder), composed(name)) for folder, name in pairs):
         if mapping.setdefault(folder, name) != name:
-            raise DatasetError(f"{path} says two classes of the folder {folder!r}: {mapping[folder]!r} and {name!r}")
+            raise DatasetError(f"{path} gives two classes for the folder {folder!r}: {mapping[folder]!r} and {name!r}")
     if not mapping:
-        raise DatasetError(f"{path} names no class", fix="write a folder, a tab and a class name a line")
+        raise DatasetError(f"{path} names no class", fix="write a folder, a tab and a class name on each line")
     _require_visible(path, list(mapping.values()))
     return mapping
 
@@ -224,7 +223,7 @@ def read_list(path: Path) -> tuple[str, ...]:
     """
     names = read_words(path, "class names", error=DatasetError)
     if not names or not all(names):
-        raise DatasetError(f"{path} must name one class a line, in the order of the labels, without empty lines")
+        raise DatasetError(f"{path} must name one class per line in label order, without empty lines")
     _require_visible(path, names)
     return tuple(names)
 
@@ -232,7 +231,7 @@ def read_list(path: Path) -> tuple[str, ...]:
 def _require_visible(path: Path, names: Sequence[str]) -> None:
     unseen = [name for name in names if not is_visible(name)]
     if unseen:
-        raise DatasetError(f"{path} names the class {unseen[0]!a}, of which nothing can be seen", fix="give it text")
+        raise DatasetError(f"{path} names the class {unseen[0]!a}, which is invisible", fix="give it text")
 
 
 def equal_classes(names: Sequence[str]) -> str | None:
@@ -245,8 +244,8 @@ def equal_classes(names: Sequence[str]) -> str | None:
         twice = same_to_the_model(names)
     except ValueError as error:
         raise DatasetError(
-            f"the class {error.args[0]!r} has no text that a model reads", fix="give it another name"
+            f"the class {error.args[0]!r} has no text that a model can read", fix="give it another name"
         ) from error
     if twice is None:
         return None
-    return f"the classes {twice[0]!r} and {twice[1]!r} are the same to the model: none can tell their images apart"
+    return f"the classes {twice[0]!r} and {twice[1]!r} are the same to the model, which cannot tell their images apart"

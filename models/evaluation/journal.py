@@ -197,8 +197,8 @@ def _compare(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     if changed:
         worded = ", ".join("the files of the data set" if name == "dataset_sha256" else name for name in changed)
         raise ResumeError(
-            f"cannot go on with the interrupted evaluation in {path}: {worded} changed since",
-            fix="leave --resume out to start anew",
+            f"cannot resume the interrupted evaluation in {path}: {worded} changed since",
+            fix="omit --resume to start again",
         )
 
 

@@ -41,7 +41,7 @@ def open_table(
     name, _, query = place.partition("?")
     chosen = dict(parse_qsl(query, keep_blank_values=True))
     if not set(chosen) <= {"image", "label"} or (query and not chosen) or not all(chosen.values()):
-        raise DatasetError(f"csv:{place}: after ? stand column names, as image=COLUMN&label=COLUMN")
+        raise DatasetError(f"csv:{place}: write column names after ?, such as image=COLUMN&label=COLUMN")
     path = Path(name).expanduser()
     rows = read_rows(path, partial(_columns, path, chosen))
     empty = next((row for row in rows if not all(row.values)), None)
@@ -50,16 +50,16 @@ def open_table(
             f"{printable_path(path)}, line {empty.line}: the {'label' if empty.values[0] else 'image'} is empty"
         )
     if not rows:
-        raise DatasetError(f"{printable_path(path)} holds no row", fix="write one image and its class a line")
+        raise DatasetError(f"{printable_path(path)} holds no row", fix="write one image and its class on each line")
     found = [find_file(path.parent, row.values[0]) for row in rows]
     missing = [row for row, file in zip(rows, found, strict=True) if file is None]
     if missing and not missing_allowed:
         raise DatasetError(
             (
                 f"{printable_path(path)}: {len(missing)} of {len(rows)} images do not exist (first: line "
-                f"{missing[0].line}, {printable_line(missing[0].values[0])}); paths start at the folder of the table"
+                f"{missing[0].line}, {printable_line(missing[0].values[0])}); paths are relative to the table's folder"
             ),
-            fix="repair it, or leave such rows out by --max-skipped",
+            fix="repair it, or skip such rows with --max-skipped",
         )
     names = tuple(sorted({composed(row.values[1]) for row in rows})) if classes is None else read_list(classes)
     labels = [_label(path, row, names, numbered=classes is not None) for row in rows]
@@ -68,7 +68,7 @@ def open_table(
     if count is not None:
         if count > len(rows):
             raise DatasetError(
-                f"--count {count} is more than the {len(rows)} rows of the set", fix="leave it out for all"
+                f"--count {count} is more than the {len(rows)} rows of the set", fix="omit it to use all"
             )
         places = np.sort(np.random.default_rng(seed).choice(len(rows), count, replace=False))
         split = f"all, {count} drawn with seed {seed}"
@@ -96,7 +96,7 @@ def _columns(path: Path, chosen: dict[str, str], found: Sequence[str]) -> Sequen
         column = next((name for name in wanted if name in found), None)
         if column is None:
             raise DatasetError(
-                f"{printable_path(path)} has no column of the {what} (found: "
+                f"{printable_path(path)} has no column for the {what} (found: "
                 f"{', '.join(filter(None, found)) or 'nothing'}); its header must name one of: {', '.join(wanted)}; or "
                 f"name it: csv:{printable_path(path)}?{what}=COLUMN"
             )
@@ -111,8 +111,8 @@ def _label(path: Path, row: Row, names: Sequence[str], *, numbered: bool) -> int
     if numbered and label.isascii() and label.isdecimal() and int(label) < len(names):
         return int(label)
     raise DatasetError(
-        f"{printable_path(path)}, line {row.line}: {printable_line(label)!r} is none of the {len(names)} classes of "
-        "--classes, and no number of one"
+        f"{printable_path(path)}, line {row.line}: {printable_line(label)!r} is neither one of the "
+        f"{len(names)} classes of --classes nor the number of one"
     )
 
 

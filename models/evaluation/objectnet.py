@@ -55,7 +55,7 @@ def read_objectnet_classes(root: Path) -> ObjectNetClasses:
         _, _, imagenet_ids, names = get_metadata(mappings)
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise DatasetError(
-            f"the mapping files in {mappings} do not fit each other ({type(error).__name__}: {error})",
+            f"the mapping files in {mappings} do not match each other ({type(error).__name__}: {error})",
             fix="unpack objectnet-1.0.zip again",
         ) from error
     overlapping = sorted(imagenet_ids)

@@ -104,11 +104,11 @@ def read_templates(path: Path) -> TextTemplates:
         raise PromptError(f"{error}", fix="name openai, simple, scenes or a file of templates") from error
     texts = list(dict.fromkeys(line for line in lines if line))
     if not texts:
-        raise PromptError(f"{path} holds no template", fix="write one a line, with {} where the class stands")
+        raise PromptError(f"{path} holds no template", fix="write one per line, with {} in place of the class")
     without = [text for text in texts if not _PLACES.search(text)]
     if without:
         raise PromptError(
-            (f"{path}: {len(without)} of {len(texts)} templates have no place for the class (first: {without[0]!r})"),
-            fix="write {} where it stands",
+            f"{path}: {len(without)} of {len(texts)} templates have no {{}} for the class (first: {without[0]!r})",
+            fix="write {} in place of the class",
         )
     return TextTemplates(path.name, tuple(_PLACES.sub("{}", text) for text in texts))

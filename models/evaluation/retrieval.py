@@ -127,7 +127,7 @@ def read_pairs(path: Path, count: int | None = None, seed: int = 0, *, missing_a
             raise DatasetError(f"{path}, line {number}: the {'image' if not name else 'caption'} is empty")
         captions.setdefault(name, []).append(caption)
     if not captions:
-        raise DatasetError(f"{path} holds no pair", fix="write one image and one caption a line, below the header")
+        raise DatasetError(f"{path} holds no pair", fix="write one image and one caption on each line below the header")
     found = {name: find_file(path.parent, name) for name in captions}
     missing = [name for name, file in found.items() if file is None]
     if missing and not missing_allowed:
@@ -138,16 +138,16 @@ def read_pairs(path: Path, count: int | None = None, seed: int = 0, *, missing_a
         raise DatasetError(
             (
                 f"{path}: {len(missing)} of {len(captions)} images do not exist (first: {path.parent / missing[0]}); "
-                "paths start at the folder of the table"
+                "paths are relative to the table's folder"
             ),
-            fix="leave such images out by --max-skipped",
+            fix="skip such images with --max-skipped",
         )
     names = list(captions)
     split = "all"
     if count is not None:
         if count > len(names):
             raise DatasetError(
-                f"--count {count} is more than the {len(names)} images of the set", fix="leave it out for all"
+                f"--count {count} is more than the {len(names)} images of the set", fix="omit it to use all"
             )
         chosen = np.sort(np.random.default_rng(seed).choice(len(names), count, replace=False))
         names, split = [names[place] for place in chosen], f"all, {count} drawn with seed {seed}"
@@ -171,7 +171,7 @@ def _columns(path: Path, found: Sequence[str]) -> Sequence[str]:
     if image is None or caption is None:
         lacking, allowed = ("image", _IMAGE_COLUMNS) if image is None else ("caption", _CAPTION_COLUMNS)
         raise DatasetError(
-            f"{path} has no column of the {lacking} (found: {', '.join(filter(None, found)) or 'nothing'}); "
+            f"{path} has no column for the {lacking} (found: {', '.join(filter(None, found)) or 'nothing'}); "
             f"its header must name one of: {', '.join(allowed)}"
         )
     return image, caption

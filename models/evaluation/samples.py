@@ -102,5 +102,5 @@ def require_package(name: str, purpose: str) -> None:
     except ImportError as error:
         raise MissingPackageError(
             f"{purpose} needs the package {name.split('.')[0]} ({error})",
-            fix="add it with: pip install pocketclip[eval]",
+            fix="install it with: pip install pocketclip[eval]",
         ) from error

@@ -66,7 +66,7 @@ def find_shards(pattern: str) -> list[Path]:
             raise DatasetError(f"there is no shard {each} (of the pattern {pattern!r})")
     shards = list(dict.fromkeys(found))
     if not shards:
-        raise DatasetError(f"no shard fits {pattern!r}", fix="name .tar files with braces or globs, or their folder")
+        raise DatasetError(f"no shard matches {pattern!r}", fix="give .tar files with braces or globs, or their folder")
     return shards
 
 
@@ -87,7 +87,7 @@ def open_shards(pattern: str, classes: Path | None, count: int | None) -> Classi
     if listed is None:
         raise DatasetError(
             f"there is no {CLASSES_FILE} beside {shards[0]} or one folder above",
-            fix="write one class a line, in the order of the labels, or name such a file with --classes",
+            fix="write one class per line in label order, or name such a file with --classes",
         )
     names = read_list(listed)
     templates_file = _beside(shards[0], TEMPLATES_FILE)
@@ -124,7 +124,7 @@ def shard_samples(
         if index.fault is not None:
             raise DatasetError(
                 f"cannot read the shard {printable_path(shard)} to its end: {index.fault}; it is truncated, damaged or "
-                "no tar file: fetch it again"
+                "not a tar file: download it again"
             )
         left_out.put(str(shard), index.left_out)
         for sample in index.samples:
@@ -144,7 +144,7 @@ def _sample(place: int, shard: Path, path: Path, sample: ShardSample, classes: i
         return Sample(place, name, _UNLABELLED, partial(_lacking, str(error)))
     if label >= classes:
         raise DatasetError(
-            f"{name} has the label {label}, but only {classes} classes are named: labels count from 0",
+            f"{name} has the label {label}, but only {classes} classes are named (labels start at 0)",
             fix="give the set's own class names",
         )
     assert suffix is not None
@@ -162,7 +162,7 @@ def _label(name: str, path: Path, sample: ShardSample, suffix: str | None) -> in
     content = read_members(path, {LABEL_MEMBER: sample.members[LABEL_MEMBER]})[LABEL_MEMBER]
     text = content.decode("utf-8-sig", "replace").strip()
     if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise DatasetError(f"{name} has the label {text[:40]!r}, no whole number")
+        raise DatasetError(f"{name} has the label {text[:40]!r}, which is not a whole number")
     return int(text)
 
 

@@ -63,7 +63,7 @@ def cached_class_embeddings(
         try:
             found = read_embeddings(path, key, len(prompts.prompts))
         except DamagedEmbeddingsError as error:
-            warn(f"the cached text embeddings {path} are damaged ({error}): they are made anew")
+            warn(f"the cached text embeddings {path} are damaged ({error}) and will be computed again")
         else:
             advance(prompts.count)
             return found

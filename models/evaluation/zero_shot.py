@@ -33,7 +33,7 @@ def list_labels(text: str | None, file: Path | None) -> list[str]:
         LabelError: both or neither are given, the file cannot be read, a label cannot be seen, or no label is left.
     """
     if (text is None) == (file is None):
-        raise LabelError('give labels either as --labels "a cat,a dog" or as --labels-file FILE')
+        raise LabelError('give labels either with --labels "a cat,a dog" or with --labels-file FILE')
     if file is not None:
         parts = read_words(file, "labels", error=LabelError)
     else:
@@ -47,8 +47,8 @@ def list_labels(text: str | None, file: Path | None) -> list[str]:
     unseen = [label for label in labels if not is_visible(label)]
     if unseen:
         raise LabelError(
-            (f"label {labels.index(unseen[0]) + 1} of {len(labels)} is {unseen[0]!a}, of which nothing can be seen"),
-            fix="give it text or leave it out",
+            (f"label {labels.index(unseen[0]) + 1} of {len(labels)} is {unseen[0]!a}, which is invisible"),
+            fix="give it visible text or remove it",
         )
     return labels
 
@@ -62,13 +62,12 @@ def require_distinct(labels: Sequence[str]) -> None:
     try:
         twice = same_to_the_model(labels)
     except ValueError as error:
-        raise LabelError(f"the label {error.args[0]!r} has no text that a model reads", fix="leave it out") from error
+        raise LabelError(f"the label {error.args[0]!r} has no text that a model can read", fix="remove it") from error
     if twice is not None:
         raise LabelError(
             (
-                f"the labels {twice[0]!r} and {twice[1]!r} are the same to the model (upper case, "
-                f"spaces and marks that "
-                "nobody sees do not count)"
+                f"the labels {twice[0]!r} and {twice[1]!r} are the same to the model (case, spaces "
+                "and invisible characters are ignored)"
             ),
             fix="give one of them",
         )

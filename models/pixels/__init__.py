@@ -1,1 +1,1 @@
-"""From an encoded image to the pixels of a model: one rule for Python, Kotlin and Swift."""
+"""From an encoded image to a model's pixels, by one rule for Python, Kotlin and Swift."""

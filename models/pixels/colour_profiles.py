@@ -59,7 +59,7 @@ def ignored_words(count: int, first: str | None) -> str:
     """What to tell a user of images whose profile was ignored."""
     return (
         f"{count} image{'' if count == 1 else 's'} with a colour profile that cannot be used, the first: {first}; "
-        "the colours were taken as sRGB"
+        "its colours were read as sRGB"
     )
 
 

@@ -128,7 +128,7 @@ def _worded(source: Path | bytes, name: str) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} is not an image that Pillow can read", fix="use JPEG, PNG or WebP") from error
     except MemoryError as error:
-        raise ImageError(f"cannot decode {name}: it needs more memory than there is", fix="make it smaller") from error
+        raise ImageError(f"cannot decode {name}: there is not enough memory", fix="make it smaller") from error
     except Exception as error:
         # Pillow's decoders raise whatever their parsers meet in damaged files.
         raise ImageError(f"cannot decode {name}: {error or type(error).__name__}") from error
@@ -149,7 +149,7 @@ def _check_size(image: Image.Image, name: str) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(
             f"{printable_line(name)} has {image.width} x {image.height} = {image.width * image.height:,} pixels; "
-            f"up to {MAX_PIXELS:,} are taken: make it smaller"
+            f"up to {MAX_PIXELS:,} are allowed: make it smaller"
         )
 
 

@@ -102,9 +102,8 @@ def _eight_bits(image: Image.Image, name: str) -> Image.Image:
         if tags is not None or not 0 <= low <= high <= _SIXTEEN_BITS:
             raise ImageError(
                 (
-                    f"{name} holds whole numbers of 32 bits from {low:.0f} to {high:.0f}, of which nothing "
-                    f"says what is "
-                    "white"
+                    f"{name} holds 32-bit whole numbers from {low:.0f} to {high:.0f}, and nothing says which value "
+                    "is white"
                 ),
                 fix="save it with 8 or 16 bits a channel",
             )
@@ -113,8 +112,8 @@ def _eight_bits(image: Image.Image, name: str) -> Image.Image:
         low, high = _extremes(image)
         if not 0 <= low <= high <= 1:
             raise ImageError(
-                f"{name} holds floating-point numbers from {low:g} to {high:g}; only 0 (black) to 1 (white) can be "
-                "read: scale it, or save it with 8 or 16 bits a channel"
+                f"{name} holds floating-point numbers from {low:g} to {high:g}; only 0 (black) to 1 (white) is "
+                "supported: scale it, or save it with 8 or 16 bits a channel"
             )
         greys = _banded(image, lambda values: np.rint(values * np.float32(255)))
     else:

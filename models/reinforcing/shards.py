@@ -272,12 +272,12 @@ def _claim(folder: Path, settings: ReinforcementSettings) -> Reinforcement | Non
         ]
         if unlike:
             raise ConfigError(
-                f"{folder} holds shards made with other settings ({', '.join(unlike)})",
-                fix="give those they were begun with, or another folder",
+                f"{folder} holds shards with different settings ({', '.join(unlike)})",
+                fix="use their settings, or another folder",
             )
         return earlier
     if folder.is_dir() and any(folder.glob("*.tar")):
-        raise ConfigError(f"{folder} holds shards of other origin", fix="choose another folder")
+        raise ConfigError(f"{folder} holds shards from another program", fix="choose another folder")
     documents.write(Reinforcement(settings=settings, complete=False, versions=_versions()), description)
     return None
 

@@ -1,4 +1,4 @@
-"""Captioned scenes of coloured shapes, generated from seeds: data to train and judge a small CLIP.
+"""Captioned scenes of coloured shapes, generated from seeds, to train and evaluate a small CLIP.
 
 The `heldout` split shows pairs of colour and shape that `train` and `validation` never show, for
 zero-shot classification of unseen combinations.

@@ -1,1 +1,1 @@
-"""Intervals, tests, and the rule by which a difference is judged."""
+"""Intervals, tests, and the rule that judges a difference."""

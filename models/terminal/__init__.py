@@ -1,1 +1,1 @@
-"""The terminal: options and errors of every program, tables, and the version."""
+"""Terminal: options and errors shared by all programs, tables, and the version."""

@@ -1,4 +1,4 @@
-"""How every PocketCLIP program meets its user: one Typer style, one line per error, fixed exit codes.
+"""The command-line style of every PocketCLIP program: one Typer style, one line per error, fixed exit codes.
 
 Exit codes: 0 done, 1 the work failed (a converter, a missed budget), 2 the request cannot be met,
 130 interrupted, 143 ended by SIGTERM.
@@ -33,7 +33,7 @@ INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM
 
 ModelOption = Annotated[
-    str, typer.Option("--model", help="A registered model, a run's folder, or a configuration (.json).")
+    str, typer.Option("--model", help="A registered model, a training run's folder or a configuration (.json).")
 ]
 ChangesOption = Annotated[
     list[str] | None,
@@ -41,12 +41,12 @@ ChangesOption = Annotated[
 ]
 WeightsOption = Annotated[
     str | None,
-    typer.Option("--weights", help="A checkpoint: path or hf:OWNER/REPO; by default what comes with the model or run."),
+    typer.Option("--weights", help="A checkpoint: path or hf:OWNER/REPO (default: the weights of the model or run)."),
 ]
 
 
 def new_app(name: str, help: str, *, completion: bool = False) -> typer.Typer:
-    """A Typer program in the project's style: help where nothing is asked, completion of shells where wanted."""
+    """Creates a Typer program in the project's style: help without arguments, shell completion if wanted."""
     show_log()
     # Rich's help takes a fifth of a second to begin with.
     return typer.Typer(
@@ -62,7 +62,7 @@ def new_app(name: str, help: str, *, completion: bool = False) -> typer.Typer:
 
 
 def run(app: typer.Typer) -> NoReturn:
-    """Runs a program; our own errors become one line on stderr and their exit code."""
+    """Runs a program. PocketCLIP errors become one line on stderr and set the exit code."""
     with _sigterm_as_interrupt() as received:
         try:
             try:
@@ -77,13 +77,13 @@ def run(app: typer.Typer) -> NoReturn:
             # Typer turns Ctrl-C into this code, with one word of its own; before it has begun, nobody does.
             if isinstance(leaving, SystemExit) and leaving.code != INTERRUPTED:
                 raise
-            print("interrupted; what was finished is kept", file=sys.stderr)
+            print("interrupted; finished work is kept", file=sys.stderr)
             sys.exit(TERMINATED if received else INTERRUPTED)
     sys.exit(0)
 
 
 def show_version(wanted: bool) -> None:
-    """The option `--version`: prints the version and ends."""
+    """The option `--version`: prints the version and exits."""
     if wanted:
         from pocketclip.models.terminal.version import tool_version
 
@@ -128,10 +128,10 @@ def _sigterm_as_interrupt() -> Iterator[list[int]]:
 
 
 def parse_choice(kind: type[Kind], option: str, value: str) -> Kind:
-    """The member of an enum that an option names.
+    """Returns the enum member that an option names.
 
     Raises:
-        ConfigError: there is none; the message lists those that exist.
+        ConfigError: no member has this name; the message lists the valid names.
     """
     try:
         return kind(value)
@@ -140,7 +140,7 @@ def parse_choice(kind: type[Kind], option: str, value: str) -> Kind:
 
 
 def console() -> Console:
-    """Where tables go: stdout. Text is shown as it is: square brackets are no markup, control characters escapes."""
+    """The console for tables, on stdout. Square brackets are not markup; control characters are escaped."""
     # Redirected tables are read by people and programs that do not wrap at 80 columns.
     return _plain_console(width=None if sys.stdout.isatty() else 120)
 
@@ -157,7 +157,7 @@ def _plain_console(**options: Any) -> Console:
 
 
 def progress(transient: bool = True) -> Progress:
-    """A progress display on stderr, silent where stderr is no terminal; what it shows is printable."""
+    """A progress display on stderr. It shows nothing if stderr is not a terminal, and escapes control characters."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeElapsedColumn
     from rich.text import Text
 
@@ -178,7 +178,7 @@ def progress(transient: bool = True) -> Progress:
 
 
 def shown_on(bar: Progress, task: str) -> Callable[[Reached], None]:
-    """A callback of the API that moves a bar; `task` is what it shows before the work begins."""
+    """Returns an API callback that updates a bar. The bar shows `task` until the work begins."""
     first = bar.add_task(task, total=None)
 
     def show(reached: Reached) -> None:
@@ -188,7 +188,7 @@ def shown_on(bar: Progress, task: str) -> Callable[[Reached], None]:
 
 
 class _Shown(logging.Handler):
-    """What the library logs, as lines on stderr."""
+    """Writes the library's log messages to stderr, one line each."""
 
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "warning: " if record.levelno >= logging.WARNING else ""
@@ -196,7 +196,7 @@ class _Shown(logging.Handler):
 
 
 def show_log() -> None:
-    """Shows on stderr what the library logs, from now on."""
+    """Shows the library's log messages on stderr from now on."""
     logger = logging.getLogger("pocketclip")
     if not any(isinstance(each, _Shown) for each in logger.handlers):
         logger.addHandler(_Shown())
@@ -205,11 +205,11 @@ def show_log() -> None:
 
 
 def note(message: str) -> None:
-    """One line on stderr about what is going on."""
+    """Writes a one-line message to stderr."""
     print(printable(message), file=_notes or sys.stderr, flush=True)
 
 
 def notes_to(stream: TextIO) -> None:
-    """Sends notes elsewhere: to the user, from a process whose stderr nobody reads."""
+    """Redirects notes to the user, for a process whose stderr nobody reads."""
     global _notes
     _notes = stream

@@ -46,7 +46,7 @@ class Vocabulary:
         missing = sorted(set(needed) - set(self.kept_ids))
         if missing:
             raise VocabularyError(
-                f"kept_ids lack {len(missing)} ids that must stay (first: {missing[0]}): "
+                f"kept_ids lack {len(missing)} required ids (first: {missing[0]}): "
                 f"keep 0 to {BYTE_TOKENS - 1} and {SPECIAL_TOKENS[0]}, {SPECIAL_TOKENS[1]}"
             )
         if self.kept_ids[0] < 0 or self.kept_ids[-1] >= FULL_VOCABULARY_SIZE:
@@ -89,7 +89,7 @@ def load_vocabulary(reference: str, folder: Path | None = None) -> Vocabulary:
         if not path.is_file():
             known = choices(sorted(entry.stem for entry in _SHIPPED.glob("*.json")))
             raise VocabularyError(
-                f"there is no vocabulary {reference!r}; shipped are: {known}; or give the path of a .json file"
+                f"there is no vocabulary {reference!r}; choose among: {known}; or give the path of a .json file"
             )
     stored = documents.read(VocabularyFile, path, error=VocabularyError)
     if stored.schema_version != 1:

@@ -87,7 +87,7 @@ class Checkpoints:
         if hashlib.sha256(content[_DIGEST_BYTES:]).digest() != bytes(content[:_DIGEST_BYTES]):
             raise CheckpointError(
                 f"{path} is damaged: its hash does not match",
-                fix="delete it to resume from the one before, if there is one",
+                fix="delete it to resume from the previous checkpoint, if there is one",
             )
         return read_archive(content[_DIGEST_BYTES:], str(path))
 

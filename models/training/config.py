@@ -119,13 +119,13 @@ class TrainingConfig:
     def _check_recipe(self) -> None:
         if self.recipe.needs_teachers and not self.teachers:
             raise ConfigError(
-                f"recipe {self.recipe} needs a teacher model", fix="name one with --teacher MODEL=CHECKPOINT"
+                f"recipe {self.recipe} needs a teacher model", fix="give one with --teacher MODEL=CHECKPOINT"
             )
         if self.recipe is Recipe.AFFINITY and len(self.teachers) > 1:
-            raise ConfigError(f"recipe affinity mimics one teacher, got {len(self.teachers)}", fix="use distillation")
+            raise ConfigError(f"recipe affinity takes one teacher, got {len(self.teachers)}", fix="use distillation")
         if not self.recipe.needs_teachers and self.teachers:
             raise ConfigError(
-                f"recipe {self.recipe} runs no teacher",
+                f"recipe {self.recipe} does not run a teacher",
                 fix=(
                     "choose distillation or affinity, or store the teachers' "
                     "embeddings with `pocketclip reinforce` and train with recipe reinforced"
@@ -133,7 +133,7 @@ class TrainingConfig:
             )
         if self.distillation_weight is not None:
             if self.recipe not in DEFAULT_DISTILLATION_WEIGHTS:
-                raise ConfigError(f"recipe {self.recipe} has no distillation term to weigh")
+                raise ConfigError(f"recipe {self.recipe} has no distillation term to weight")
             if not 0 <= self.distillation_weight <= 1:
                 raise ConfigError(f"distillation_weight must lie in 0 to 1, got {self.distillation_weight}")
 

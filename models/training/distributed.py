@@ -67,7 +67,7 @@ def joined_processes(device: str = "auto") -> Iterator[Processes]:
     if device not in DEVICES:
         raise ConfigError(f"there is no device {device!r}", fix=f"choose among: {choices(DEVICES)}")
     if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device cuda was asked for, but PyTorch sees no GPU", fix="choose cpu or auto")
+        raise ConfigError("device cuda was requested, but PyTorch finds no GPU", fix="choose cpu or auto")
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     chosen = torch.device("cpu")
     if device == "cuda" or (device == "auto" and torch.cuda.is_available()):

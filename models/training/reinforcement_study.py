@@ -65,7 +65,7 @@ def mean_interval(values: Sequence[float]) -> MeanInterval:
     from scipy.stats import t
 
     if len(values) < 2:
-        raise ValueError(f"an interval over runs needs at least two of them, got {len(values)}")
+        raise ValueError(f"an interval over runs needs at least two runs, got {len(values)}")
     mean = math.fsum(values) / len(values)
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
     spread = float(t.ppf(0.975, len(values) - 1)) * deviation / math.sqrt(len(values))
@@ -75,10 +75,10 @@ def mean_interval(values: Sequence[float]) -> MeanInterval:
 def study_command(
     out: Annotated[Path, typer.Option("--out", help="Folder for the shards and runs.")],
     seeds: Annotated[int, typer.Option("--seeds", min=2, help="Runs of each recipe.")] = 5,
-    steps: Annotated[int, typer.Option("--steps", min=1)] = 300,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=2)] = 128,
-    scenes: Annotated[int, typer.Option("--scenes", min=1)] = 6000,
-    augmentations: Annotated[int, typer.Option("--augmentations", min=1)] = 3,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps of a run.")] = 300,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=2, help="Samples per step.")] = 128,
+    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Scenes to train on.")] = 6000,
+    augmentations: Annotated[int, typer.Option("--augmentations", min=1, help="Augmentations stored per scene.")] = 3,
     heldout: Annotated[int, typer.Option("--heldout", min=1, help="Held-out scenes to classify.")] = 960,
 ) -> None:
     """Trains both recipes on the same shards for the same steps and compares them on held-out scenes."""

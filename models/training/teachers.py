@@ -110,7 +110,7 @@ def load_teachers(config: TrainingConfig, student: PreprocessSpec, device: torch
     if not isinstance(source, ShardSource):
         raise ConfigError(
             f"{config.data} has no teachers' embeddings, which recipe {config.recipe} needs",
-            fix=f"make shards with `pocketclip reinforce --data {config.data} --teacher MODEL --out FOLDER`",
+            fix=f"create shards with `pocketclip reinforce --data {config.data} --teacher MODEL --out FOLDER`",
         )
     if config.teacher_dims is not None:
         return StoredTeachers(config.teacher_dims, (MAX_LOGIT_SCALE,) * len(config.teacher_dims))
@@ -143,7 +143,7 @@ def _slices(rows: Tensor, dims: tuple[int, ...]) -> list[Tensor]:
     if rows.shape[-1] != sum(dims):
         raise ConfigError(
             f"the stored embeddings have {rows.shape[-1]} columns, the teachers' widths {dims} sum to {sum(dims)}",
-            fix="give the right ones with --teacher-dims",
+            fix="give the right widths with --teacher-dims",
         )
     return [functional.normalize(each, dim=-1) for each in rows.float().split(dims, dim=-1)]
 

@@ -303,7 +303,7 @@ def _restore(saved: dict[str, Any], run: Machinery, processes: Processes) -> int
     if not isinstance(saved, dict) or saved.get("world") != processes.world:
         made_by = saved.get("world") if isinstance(saved, dict) else None
         raise ConfigError(
-            f"the run was trained by {made_by} processes, not {processes.world}", fix="resume it with as many"
+            f"the run was trained by {made_by} processes, not {processes.world}", fix="resume it with the same number"
         )
     try:
         run.student.load_state_dict(saved["student"])
@@ -348,7 +348,7 @@ def _check_shares(config: TrainingConfig, processes: Processes) -> None:
     if config.batch_size % pieces:
         raise ConfigError(
             (
-                f"batch_size {config.batch_size} is no multiple of {processes.world} processes times "
+                f"batch_size {config.batch_size} is not a multiple of {processes.world} processes times "
                 f"{config.accumulation} parts"
             ),
             fix=f"choose a multiple of {pieces}",
@@ -362,12 +362,12 @@ def _check_folder(config: TrainingConfig, folder: Path, resume: bool) -> None:
             raise ConfigError(f"{folder} already holds a run", fix="resume it with --resume or choose another folder")
         return
     if not stored.is_file():
-        raise ConfigError(f"there is no run to resume in {folder}", fix="start one without --resume")
+        raise ConfigError(f"there is no run to resume in {folder}", fix="start a run without --resume")
     earlier = documents.read(TrainingConfig, stored, error=ConfigError)
     if earlier != config:
         changed = [n for n, value in vars(config).items() if getattr(earlier, n) != value]
         raise ConfigError(
-            f"the run in {folder} has other settings ({', '.join(changed)})", fix="resume it with those it began with"
+            f"the run in {folder} has other settings ({', '.join(changed)})", fix="resume it with its own settings"
         )
 
 

@@ -1,1 +1,1 @@
-"""What comes from a file, a device or a network, parsed into what it may be before it is used or shown."""
+"""Untrusted input from files, devices and networks: validated before it is used or shown."""

@@ -252,7 +252,9 @@ def test_what_the_phone_has_is_not_sent_again(
     calls = phone.calls()
     assert any("pm install -r -g" in call for call in calls) and not any("action stage" in call for call in calls)
     older = write_apk(tmp_path / "older.apk", None)
-    with pytest.raises(AppInstallError, match=r"VERSION_DOWNGRADE.*a newer one is there: remove the other one") as old:
+    with pytest.raises(
+        AppInstallError, match=r"VERSION_DOWNGRADE.*a newer one is installed: remove the other one"
+    ) as old:
         measure(artifacts[0], app=older)
     assert (old.value.exit_code, old.value.code) == (23, "install-refused")
     assert phone.transport().shell("pm uninstall org.pocketclip.bench").stdout.strip() == "Success"
@@ -266,13 +268,13 @@ def test_what_the_phone_has_is_not_sent_again(
             "INSTALL_FAILED_INSUFFICIENT_STORAGE: Failed to override installation location",
             DeviceFullError,
             16,
-            "test-phone does not install the app .*free some space there and run it again",
+            "test-phone did not install the app .*free some space there and run it again",
         ),
         (
             "INSTALL_FAILED_USER_RESTRICTED: Install canceled by user",
             AppInstallError,
             23,
-            "allow installation by USB in the phone's developer options",
+            "allow installation over USB in the phone's developer options",
         ),
         ("INSTALL_FAILED_OLDER_SDK", AndroidVersionError, 25, r"Android 8 \(API 26\) or later"),
         ("INSTALL_FAILED_NO_MATCHING_ABIS", AbiMismatchError, 24, "build the app for the phone's processor"),
@@ -380,7 +382,7 @@ def test_too_warm_in_mid_run(phone: TestPhone, measure: Measure, artifacts: tupl
 @pytest.mark.parametrize(
     ("number", "code", "message"),
     [
-        (signal.SIGKILL, "app-killed", "Process crashed (SIGNALED, signal 9), often a sign that memory ran out"),
+        (signal.SIGKILL, "app-killed", "Process crashed (SIGNALED, signal 9), often because memory ran out"),
         (signal.SIGSEGV, "app-crashed", "`adb logcat -b crash` has the stack"),
     ],
 )
@@ -403,7 +405,7 @@ def test_an_app_that_hangs(phone: TestPhone, measure: Measure, artifacts: tuple[
     with once_measuring(phone, lambda process: process.suspend()):
         first, second = measure(*artifacts[:2], settings=LONG, timeout=8)
     assert codes([first, second]) == ["app-hung", "measured"]
-    assert "give it longer with --timeout" in (first.reason or "")
+    assert "raise --timeout" in (first.reason or "")
     assert_clean(phone)
 
 
@@ -434,7 +436,7 @@ def test_adbd_killed_in_mid_run(
     with once_measuring(phone, lambda _: phone.kill_adbd()):
         records = measure(*artifacts[:2], settings=LONG)
     assert codes(records) == ["measured"] * 2
-    assert "the device is back: the launch is repeated" in said
+    assert "the device is back; repeating the launch" in said
     # What ran on without us was ended first.
     assert "am force-stop org.pocketclip.bench" in phone.calls()
     assert_clean(phone)
@@ -452,7 +454,7 @@ def test_a_phone_that_stays_away(
     with once_measuring(phone, lambda _: run_adb(["kill-server"], server=phone.server)):
         records = measure(*artifacts[:3], settings=LONG, reconnect_seconds=1)
     assert codes(records) == ["device-disconnected"] * 3
-    assert any("still has settings of the bench" in words and "plug it in" in words for words in said)
+    assert any("still has the bench's settings" in words and "plug it in" in words for words in said)
     # The phone went away with its settings changed; the list outlives the bench.
     assert phone.read()["fixed_performance"] is True
     assert undo_file(ADDRESS).is_file()
@@ -462,7 +464,7 @@ def test_a_phone_that_stays_away(
     phone.alter(**{name: kept[name] for name in ("fixed_performance", "settings", "screen_on")})
     said.clear()
     assert codes(measure(artifacts[0])) == ["measured"]
-    assert "test-phone: settings that an earlier bench had left changed are put back" in said
+    assert "test-phone: restored settings that an earlier bench had changed" in said
     assert_clean(phone)
 
 
@@ -475,11 +477,11 @@ def test_no_room(phone: TestPhone, measure: Measure, artifacts: tuple[Artifact, 
     try:
         records = measure(large, artifacts[2])
         assert codes(records) == ["device-full", "measured"]
-        assert "has no room for the model" in (records[0].reason or "")
+        assert "has no space for the model" in (records[0].reason or "")
         shell(
             "f=$(stat -f -c %a /data); dd if=/dev/zero of=/data/local/tmp/fill2 bs=4096 count=$((f - 2560)) 2>/dev/null"
         )
-        with pytest.raises(DeviceFullError, match="test-phone has no room for the app: 10 MB are free") as full:
+        with pytest.raises(DeviceFullError, match="test-phone has no space for the app: 10 MB are free") as full:
             measure(artifacts[0], app=write_apk(tmp_path / "other.apk", None, version_code=7))
         assert full.value.exit_code == 16
     finally:
@@ -517,7 +519,7 @@ def test_what_a_killed_bench_left_is_put_back(
     assert phone.read()["fixed_performance"] is True
     assert undo_file(ADDRESS).is_file()
     doctor = pocketclip("devices", "--devices", table, "doctor", "test-phone")
-    assert "settings that an earlier bench had left changed are put back" in doctor.stderr + doctor.stdout
+    assert "restored settings that an earlier bench had changed" in doctor.stderr + doctor.stdout
     state = phone.read()
     assert (state["fixed_performance"], state["screen_on"]) == (False, False)
     assert not undo_file(ADDRESS).exists()
@@ -555,7 +557,9 @@ def test_accelerators_are_asked_for_and_named(
     assert (missing.runtime.accelerator_requested, missing.settings.accelerator) == ("nnapi", "nnapi")
     (from_memory,) = measure(artifacts[0], settings=replace(QUICK, load_mode=type(QUICK.load_mode).MEMORY))
     assert codes([from_memory]) == ["measured"]
-    with pytest.raises(BenchmarkError, match=r"'cpu.ane' is none of Android's; choose among: cpu, xnnpack, nnapi, gpu"):
+    with pytest.raises(
+        BenchmarkError, match=r"'cpu.ane' is not one of Android's; choose among: cpu, xnnpack, nnapi, gpu"
+    ):
         measure(artifacts[0], settings=replace(QUICK, accelerator="cpu+ane"))
     assert_clean(phone)
 

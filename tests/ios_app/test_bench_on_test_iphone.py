@@ -168,7 +168,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, int, str]] = {
     "install-unsigned": ({"install_fault": "signing"}, "app-signing", 30, "with your team"),
     "developer-untrusted": ({"developer_trusted": False}, "app-signing", 30, "VPN & Device Management"),
     "install-no-space": ({"install_fault": "space"}, "device-full", 16, "free some space"),
-    "install-refused": ({"install_fault": "refused"}, "install-refused", 23, "on its screen"),
+    "install-refused": ({"install_fault": "refused"}, "install-refused", 23, "the phone's screen"),
     "older-app": ({"run_fault": "older"}, "app-outdated", 27, "build both from one version"),
     "locked-since": ({"install_fault": "locked"}, "screen-locked", 20, "unlock it"),
 }
@@ -222,7 +222,7 @@ def test_a_phone_that_comes_back_is_measured_again(used_iphone: TestIPhone, tiny
     notes = Notes()
     (record,) = bench(iphone, tiny, notes=notes)
     assert record.status is Status.MEASURED and len(record.launches) == QUICK.launches, record.reason
-    assert "the device is back: the launch is repeated" in notes.said
+    assert "the device is back; repeating the launch" in notes.said
     assert iphone.left() == []
 
 
@@ -367,7 +367,7 @@ def test_no_package_of_the_app(
     for named, code, fix in (
         (str(tmp_path / "none.app"), "app-missing", "pocketclip app build ios"),
         (str(tmp_path / "unsigned.app"), "app-signing", "sign it with your team"),
-        (str(tmp_path / "broken.ipa"), "app-missing", "no iPhone app"),
+        (str(tmp_path / "broken.ipa"), "app-missing", "not an iPhone app"),
     ):
         if named.endswith("unsigned.app"):
             Path(named).mkdir()

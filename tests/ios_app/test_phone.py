@@ -135,7 +135,7 @@ def _start(iphone: TestIPhone, paths: list[Path]) -> None:
         core_ml = [each for each in artifacts if each.manifest.target is TargetName.COREML]
         if not core_ml:
             raise PocketClipError(
-                "iPhones run Core ML alone, and none of these artefacts is one; export --target coreml"
+                "iPhones run only Core ML, and none of these artefacts is one; export --target coreml"
             )
         build = build_package(ensure_toolchain(lambda words: print(words, file=sys.stderr), cache), cache, cache)
         iphone.root.mkdir(parents=True)

@@ -100,7 +100,7 @@ def test_run_starts_from_inherited_weights(pocketclip, error_line, tmp_path) -> 
     torch.testing.assert_close(trained.state_dict()[key], shipped[key], atol=1e-2, rtol=0)
     refused = pocketclip("train", "--out", tmp_path / "other", "--init-from", "mobileclip_s0", "--steps", "1")
     assert refused.returncode == 2
-    assert "comes without weights; give its checkpoint" in error_line(refused)
+    assert "has no weights; give its checkpoint" in error_line(refused)
 
 
 @pytest.mark.slow
@@ -154,5 +154,5 @@ def test_positions_of_another_grid_stay_fresh(tmp_path: Path) -> None:
 
 def test_ours_and_open_clips_do_not_mix(tmp_path: Path) -> None:
     other = open_clip_model(tmp_path, "other", width=32, layers=1)
-    with pytest.raises(CheckpointError, match="models of one kind"):
+    with pytest.raises(CheckpointError, match="weights can be inherited only"):
         inherit_weights(models.create_model(NANO), other)

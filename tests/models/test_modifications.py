@@ -69,14 +69,14 @@ def test_fresh_weights_are_the_same_each_time() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ("image.stages.4.depth=1", "image.stages has the places 0 to 3, not '4'"),
+        ("image.stages.4.depth=1", "image.stages has the indices 0 to 3, not '4'"),
         ("image.stage=1", "image has no 'stage'; it has: stages"),
         ("text.width.half=1", "text.width is 128, a single value"),
         ("image.stages.3.mixer=conv", "image.stages.3.mixer: Input should be 'repmixer', 'attention'"),
-        ("image.stages.3.mixer_kernel=3", "of no use to attention"),
+        ("image.stages.3.mixer_kernel=3", "no effect on attention"),
         ("text.embedding_rank=128", "must lie between 0 and the width 128"),
         ("text.blocks=[]", "at least one block"),
-        ("image.stages.2.width=100", "no multiple of stage 1's 64"),
+        ("image.stages.2.width=100", "not a multiple of stage 1's 64"),
         ("preprocess.image_size=NaN", "image_size"),
         ("mixer", "write PATH=VALUE"),
     ],

@@ -58,9 +58,9 @@ def test_unfinished_run_does_not_take_the_weights_that_we_ship(run: Path) -> Non
     (run / WEIGHTS_FILE).unlink()
     chosen = choose_model(str(run))
     assert not chosen.trained
-    assert chosen.untrained is not None and "has not ended" in chosen.untrained and "--resume" in chosen.untrained
+    assert chosen.untrained is not None and "is not finished" in chosen.untrained and "--resume" in chosen.untrained
     assert weights_sha256(create_model(str(run))) != weights_sha256(create_model("pocketclip_nano"))
-    with pytest.raises(ConfigError, match="comes without weights"):
+    with pytest.raises(ConfigError, match="has no weights"):
         build_trained_model(str(run))
 
 
@@ -79,7 +79,7 @@ def test_models_without_weights_say_so() -> None:
 
 
 def test_other_folders_are_named_as_such(tmp_path: Path) -> None:
-    with pytest.raises(UnknownModelError, match="is a folder, but of no training run"):
+    with pytest.raises(UnknownModelError, match="is a folder, but not of a training run"):
         create_model(str(tmp_path))
 
 

@@ -39,7 +39,7 @@ def test_a_name_that_is_not_there() -> None:
 
 def test_the_package_of_exports_can_be_called(tmp_path: Path) -> None:
     assert pocketclip.export.__name__ == "pocketclip.export"
-    with pytest.raises(PocketClipError, match="tower is image or text, got 'both'") as caught:
+    with pytest.raises(PocketClipError, match="tower must be image or text, got 'both'") as caught:
         pocketclip.export("pocketclip_nano", target="onnx", tower="both", out=tmp_path)
     assert caught.value.fix == "export_all exports both"
     with pytest.raises(PocketClipError, match="name 2"):
@@ -74,7 +74,7 @@ def test_untrained_models_are_refused() -> None:
         pocketclip.load_model("mobileclip_s0")
     assert caught.value.code == "untrained"
     assert "--fresh-weights" in str(caught.value.fix)
-    with pytest.raises(PocketClipError, match="exclude each other"):
+    with pytest.raises(PocketClipError, match="cannot be used together"):
         pocketclip.load_model("pocketclip_nano", weights="x.pt", fresh_weights=True)
 
 

@@ -1,1 +1,1 @@
-"""What Android's own programs print, of versions 8 to 15, as values. Each module reads the output of one of them."""
+"""Parses the output of Android's own programs, versions 8 to 15. Each module reads one program's output."""

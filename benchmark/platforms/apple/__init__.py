@@ -1,1 +1,1 @@
-"""iPhones, by Apple's `devicectl` or by `pymobiledevice3`, each a program of its own; and Macs."""
+"""iPhones, through Apple's `devicectl` or through `pymobiledevice3`, and Macs."""

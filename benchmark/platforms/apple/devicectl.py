@@ -107,7 +107,7 @@ class DevicectlPhone:
         if ended.exit_code is None:
             raise TransportTimeoutError(
                 f"{self.label} did not {what} within {timeout_seconds:g} s",
-                fix="unplug it, plug it in again, run it again",
+                fix="unplug it, plug it in again, and run it again",
             )
         if ended.exit_code:
             said = "\n".join(filter(None, (error_text(content), ended.stderr)))

@@ -86,7 +86,7 @@ def _answer(content: str) -> dict[str, Any]:
     except json_text.JsonFault as error:
         raise TransportError(f"devicectl wrote an answer that {error}", fix="update Xcode") from error
     if not isinstance(answer, dict):
-        raise TransportError("devicectl wrote JSON that is no object", fix="update Xcode")
+        raise TransportError("devicectl wrote JSON that is not an object", fix="update Xcode")
     return answer
 
 

@@ -30,7 +30,7 @@ class Fault:
 
 
 UNLOCK = "unlock it, leave its screen on (Settings > Display & Brightness > Auto-Lock > Never), and run it again"
-TRUST = "plug it in, unlock it, answer its question `Trust This Computer?` with Trust, and run it again"
+TRUST = "plug it in, unlock it, tap Trust when it asks `Trust This Computer?`, and run it again"
 DEVELOPER_MODE = (
     "turn it on in Settings > Privacy & Security > Developer Mode (it shows once Xcode, or `pymobiledevice3 amfi "
     "reveal-developer-mode`, has seen the phone), let it restart, and run it again"
@@ -45,8 +45,8 @@ SIGNING = (
 )
 SPACE = "free some space there and run it again"
 PLUG = "plug it in again and run it again"
-INSTALL = "see what the phone says on its screen; removing the app there by hand helps with a damaged one"
-BUILD = "build it with `pocketclip app build ios`, or name a package with --app or POCKETCLIP_IOS_APP"
+INSTALL = "check the phone's screen; if the app is damaged, remove it there by hand"
+BUILD = "build it with `pocketclip app build ios`, or give a package with --app or POCKETCLIP_IOS_APP"
 
 # The most telling first: devicectl wraps every refused launch, a locked phone or an untrusted developer alike, as
 # CoreDeviceError 10002, and every refused installation as 3002.
@@ -168,7 +168,7 @@ def refusal(said: str, *, program: str, label: str, what: str) -> BenchmarkError
     known = fault_error(said, program=program, label=label, what=what)
     if known is not None:
         return known
-    words = f"{program} says {last_line(said)!r}" if said.strip() else f"{program} failed without a word"
+    words = f"{program} says {last_line(said)!r}" if said.strip() else f"{program} failed without a message"
     return TransportError(f"{label} cannot {what}: {words}", fix=f"run `pocketclip devices doctor {label}`")
 
 

@@ -24,7 +24,7 @@ from pocketclip.benchmark.platforms.apple.watched import run_watched
 from pocketclip.benchmark.transport.base import Execution
 
 PROGRAM = "pymobiledevice3"
-INSTALL = "install it with `pipx install pymobiledevice3` (Linux needs usbmuxd besides: apt-get install usbmuxd)"
+INSTALL = "install it with `pipx install pymobiledevice3` (Linux also needs usbmuxd: apt-get install usbmuxd)"
 
 _SHORT_SECONDS = 60.0
 _INSTALL_SECONDS = 300.0
@@ -107,7 +107,7 @@ class PymobilePhone:
         if ended.exit_code is None:
             raise TransportTimeoutError(
                 f"{self.label} did not {what} within {timeout_seconds:g} s",
-                fix="unplug it, plug it in again, run it again",
+                fix="unplug it, plug it in again, and run it again",
             )
         if ended.exit_code:
             raise refusal(last_error(ended.stderr), program=PROGRAM, label=self.label, what=what)
@@ -126,7 +126,7 @@ def list_pymobiledevice() -> list[ListedPhone]:
         said = last_error(ended.stderr)
         if "failed to connect to usbmuxd" in said.lower():
             raise MissingProgramError(
-                f"{PROGRAM} needs usbmuxd, which does not run", fix="apt-get install usbmuxd, or start it"
+                f"{PROGRAM} needs usbmuxd, which is not running", fix="apt-get install usbmuxd, or start it"
             )
         raise refusal(said, program=PROGRAM, label="this computer", what="list its phones")
     return parse_devices(ended.stdout)
@@ -134,7 +134,7 @@ def list_pymobiledevice() -> list[ListedPhone]:
 
 def _run(arguments: Sequence[str], timeout_seconds: float, writes: Path | None = None) -> Execution:
     if shutil.which(PROGRAM) is None:
-        raise MissingProgramError(f"this needs the program {PROGRAM}, not installed here", fix=INSTALL)
+        raise MissingProgramError(f"this needs the program {PROGRAM}, which is not installed", fix=INSTALL)
     environment = {name: value for name, value in os.environ.items() if name != "PYMOBILEDEVICE3_UDID"}
     return run_watched(
         [PROGRAM, "--no-color", *arguments],

@@ -91,8 +91,8 @@ def _read(
                 texts[key.data] += chunk
                 if len(texts[key.data]) > MOST_PRINTED_BYTES:
                     raise OutputLimitError(
-                        f"{process.args[0]} printed more than {MOST_PRINTED_BYTES >> 20} MiB and was ended; "  # pyright: ignore
-                        "see what the app prints"
+                        f"{process.args[0]} printed more than {MOST_PRINTED_BYTES >> 20} MiB and was stopped; "  # pyright: ignore
+                        "check what the app prints"
                     )
                 if not satisfied and any(enough(_text(line)) for line in fresh.split(b"\n")[:-1]):
                     satisfied = True

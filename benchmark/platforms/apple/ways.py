@@ -59,7 +59,7 @@ def choose_way(wanted: str | None = None, *, platform: str = sys.platform) -> Wa
         xcode = "install Xcode 15 or later" if wanted == WayName.DEVICECTL or platform == "darwin" else ""
         other = INSTALL if wanted != WayName.DEVICECTL else ""
         raise MissingProgramError(
-            f"no program here reaches iPhones ({'xcrun' if name is WayName.DEVICECTL else name} is not installed)",
+            f"no program for iPhones is available ({'xcrun' if name is WayName.DEVICECTL else name} is not installed)",
             fix=", or ".join(filter(None, (xcode, other))),
         )
     return _DEVICECTL if name is WayName.DEVICECTL else _PYMOBILEDEVICE3

@@ -84,10 +84,10 @@ def test_the_mean_is_the_difference_of_two_counts(steps: list[tuple[int, int]], 
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        (Counts((1, 2, 3), 1, 9), "4 marks in order, the counter saw 3"),
+        (Counts((1, 2, 3), 1, 9), "4 marks in order, the counter found 3"),
         (Counts((1, 2, 4, 3), 1, 9), "4 marks in order"),
         (Counts((1, 2, 3, 4), 1, 3), "4 marks in order"),
-        (Counts((1, 2, 3, 4), 5, 9), "5 threads, and counts are exact for one alone"),
+        (Counts((1, 2, 3, 4), 5, 9), "5 threads, and counts are exact only for one"),
     ],
 )
 def test_marks_that_are_not_those_of_the_inferences(counts: Counts, message: str) -> None:
@@ -99,7 +99,7 @@ def test_counts_are_read_whole_or_not_at_all() -> None:
     text = "mark 10\nmark 25\nthreads 1\ntotal 40\n"
     assert parse_counts(text) == Counts((10, 25), 1, 40)
     for cut in ("", "mark 10\n", "mark 10\nmark 25\nthreads 1\n"):
-        with pytest.raises(CountingError, match="is cut; run it again"):
+        with pytest.raises(CountingError, match="is truncated; run it again"):
             parse_counts(cut)
     for wrong in ("mark -1\n", "mark\n", "marks 3\n", "total 0x10\n", "mark 1 2\n"):
         with pytest.raises(CountingError, match="the counting plugin wrote"):
@@ -144,7 +144,7 @@ def test_a_process_that_takes_too_long(build_artifact: Callable[..., Artifact], 
     (record,) = count_all(
         [candidate_of(build_artifact())], host_emulator, CountSettings(processes=1, timeout_seconds=0.01)
     )
-    assert "took longer than 0.01 s; give it longer with --timeout" in (record.failure or "")
+    assert "took longer than 0.01 s; raise --timeout" in (record.failure or "")
 
 
 def test_counts_that_do_not_repeat_are_a_fault(build_artifact: Callable[..., Artifact], tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_other_systems_are_told(monkeypatch: pytest.MonkeyPatch, suitable_host: 
     root.check_host()
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
     monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(EmulatorError, match="Linux on x86-64, this is darwin on arm64"):
+    with pytest.raises(EmulatorError, match="Linux on x86-64; this is darwin on arm64"):
         root.check_host()
 
 
@@ -88,7 +88,7 @@ def test_root_is_asked_for(monkeypatch: pytest.MonkeyPatch, suitable_host: None,
 
 def test_missing_tools_are_named_together(monkeypatch: pytest.MonkeyPatch, suitable_host: None, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(EmulatorError, match=r"needs mmdebstrap and gcc, .* apt-get install mmdebstrap"):
+    with pytest.raises(EmulatorError, match=r"needs mmdebstrap and gcc; .* apt-get install mmdebstrap"):
         root.ensure_root(print, tmp_path / "cache")
 
 

@@ -74,7 +74,7 @@ def test_bench_writes_records_and_a_table(build_artifact: BuildArtifact, tmp_pat
             ("--device", "toaster", "--artifact", "x"),
             "error: there is no device 'toaster'; `pocketclip devices` lists all",
         ),
-        (("--artifact", "no/such/folder"), "error: no/such/folder does not exist; name an artefact"),
+        (("--artifact", "no/such/folder"), "error: no/such/folder does not exist; give an artefact"),
     ],
 )
 def test_bad_requests_end_with_2_and_one_line(arguments: tuple[str, ...], message: str) -> None:
@@ -88,8 +88,8 @@ def test_bad_requests_end_with_2_and_one_line(arguments: tuple[str, ...], messag
     ("options", "message"),
     [
         (("--accelerator", "abacus"), "--accelerator 'abacus' is unknown; choose among: cpu, xnnpack, nnapi, gpu, all"),
-        (("--accelerator", "nnapi"), "--accelerator 'nnapi' is for phones that an app measures; host takes cpu alone"),
-        (("--load-mode", "mmap"), "--load-mode 'mmap' is for phones that an app measures; host takes file alone"),
+        (("--accelerator", "nnapi"), "--accelerator 'nnapi' is only for phones that use the app; host takes only cpu"),
+        (("--load-mode", "mmap"), "--load-mode 'mmap' is only for phones that use the app; host takes only file"),
         (("--load-mode", "tape"), "--load-mode 'tape' is unknown; choose among: file, mmap, memory"),
     ],
 )

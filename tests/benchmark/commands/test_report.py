@@ -68,7 +68,7 @@ def test_baseline_is_compared(report: Report, store: str, monkeypatch: pytest.Mo
     # Records made up by the store's fixture have too few launches for real verdicts.
     monkeypatch.setitem(sys.modules, "pocketclip.benchmark.statistics.verdicts", module)
     text = report("--store", store, "--format", "md", "--baseline", "v1").stdout
-    assert "#### Against v1" in text
+    assert "#### Compared with v1" in text
     assert "cannot tell" in text
     with pytest.raises(ReportError, match="has the tag 'v9'; choose among: v1"):
         report("--store", store, "--baseline", "v9")
@@ -77,10 +77,10 @@ def test_baseline_is_compared(report: Report, store: str, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ((), "Each artefact against floating point of the same model, runtime and device."),
-        (("--baseline", "precision:fp32"), "Each artefact against fp32 of the same model, runtime and device."),
-        (("--baseline", "tag:v1"), "The latest valid run of each artefact against the one tagged v1."),
-        (("--baseline", "model:pocketclip_nano"), "Each model against pocketclip\\_nano, in the same form"),
+        ((), "Compares each artefact with floating point of the same model, runtime and device."),
+        (("--baseline", "precision:fp32"), "Compares each artefact with fp32 of the same model, runtime and device."),
+        (("--baseline", "tag:v1"), "Compares the latest valid record of each artefact with the one tagged v1."),
+        (("--baseline", "model:pocketclip_nano"), "Compares each model with pocketclip\\_nano, in the same form"),
     ],
 )
 def test_baselines_of_every_kind(report: Report, make: Any, store: str, option: tuple[str, ...], words: str) -> None:
@@ -96,9 +96,9 @@ def test_baselines_of_every_kind(report: Report, make: Any, store: str, option: 
 
 
 def test_bad_baselines(report: Report, store: str) -> None:
-    with pytest.raises(ReportError, match="of the model 'vit'; choose among: pocketclip_nano"):
+    with pytest.raises(ReportError, match="the model 'vit'; choose among: pocketclip_nano"):
         report("--store", store, "--baseline", "model:vit")
-    with pytest.raises(ReportError, match="of the precision 'int3'; choose among: fp32"):
+    with pytest.raises(ReportError, match="the precision 'int3'; choose among: fp32"):
         report("--store", store, "--baseline", "precision:int3")
     with pytest.raises(OptionError, match="--baseline 'model:' names nothing; give a tag, model:NAME"):
         report("--store", store, "--baseline", "model:")

@@ -85,7 +85,7 @@ def test_devices_that_cannot_be_used() -> None:
         find_adb_device(PIXEL, [])
     with refused(DeviceNotFoundError, "adb lists: B2 (SM S911B)"):
         find_adb_device(PIXEL, [OTHER])
-    with refused(AmbiguousDeviceError, "fit pixel7: A1, A2", '[pixel7] with match = { serial = "A1" }'):
+    with refused(AmbiguousDeviceError, "match pixel7: A1, A2", '[pixel7] with match = { serial = "A1" }'):
         find_adb_device(PIXEL, [READY, AdbDevice("A2", "device", "Pixel 7")])
     # Without a right to it adb tells no model: the one that is there may be meant.
     with refused(DeviceUnauthorizedError, "pixel7 (A1)", "'unauthorized'; unlock it"):
@@ -136,7 +136,7 @@ def test_a_phone_without_python_is_measured_on_by_the_app(
     assert device.settings(RunSettings(accelerator=DEVICE_DEFAULT)).accelerator == DEVICE_DEFAULT
     defaults = {runtime: device.default_accelerator(runtime) for runtime in ("executorch", "litert", "onnxruntime")}
     assert defaults == {"executorch": "xnnpack", "litert": "xnnpack", "onnxruntime": "cpu"}
-    with pytest.raises(DeviceUnsupportedError, match="'all' is none of Android's"):
+    with pytest.raises(DeviceUnsupportedError, match="'all' is not one of Android's"):
         device.settings(RunSettings(accelerator="all"))
 
 
@@ -144,9 +144,9 @@ def test_who_measures_on_a_phone_may_be_chosen(pixel: AdbTransport, tmp_path: Pa
     (tmp_path / "own.toml").write_text('[pixel7]\npython = "/no/python3"\nrunner = "agent"\n')
     device = open_device("pixel7", load_table(tmp_path / "own.toml"))
     assert isinstance(device, ShellDevice)
-    with pytest.raises(DeviceUnsupportedError, match=r'no Python with numpy .*or let the app measure: runner = "app"'):
+    with pytest.raises(DeviceUnsupportedError, match=r'no Python with numpy; .*or let the app measure: runner = "app"'):
         device.check()
-    with pytest.raises(DeviceUnsupportedError, match="--accelerator 'nnapi' is for phones that an app measures"):
+    with pytest.raises(DeviceUnsupportedError, match="--accelerator 'nnapi' is only for phones that use the app"):
         device.settings(RunSettings(accelerator="nnapi"))
     # An APK that is named is meant to be used.
     assert isinstance(open_device("pixel7", TABLE, app=tmp_path / "bench.apk"), AndroidAppDevice)
@@ -155,13 +155,13 @@ def test_who_measures_on_a_phone_may_be_chosen(pixel: AdbTransport, tmp_path: Pa
 def test_no_phone_but_behind_adb(pixel: AdbTransport, tmp_path: Path) -> None:
     (tmp_path / "phone").write_text("getprop() { echo 'sh: getprop: not found' >&2; return 127; }\n")
     (tmp_path / "own.toml").write_text('[pixel7]\nrunner = "app"\n')
-    with pytest.raises(DeviceUnsupportedError, match=r'answers adb and is no Android phone.*runner = "agent"'):
+    with pytest.raises(DeviceUnsupportedError, match=r'answers adb but is not an Android phone.*runner = "agent"'):
         open_device("pixel7", load_table(tmp_path / "own.toml")).check()
 
 
 def test_iphones_say_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MissingProgramError, match=r"no program here reaches iPhones .*; .*install"):
+    with pytest.raises(MissingProgramError, match=r"no program for iPhones is available .*; .*install"):
         open_device("iphone15", TABLE)
     finding, *_ = examine(TABLE["iphone15"])
     assert not finding.met and "install" in str(finding.fix)

@@ -26,14 +26,14 @@ def test_what_is_known_is_listed(pocketclip: Run) -> None:
     ("arguments", "code", "words"),
     [
         (("devices", "doctor", "toaster"), 2, "there is no device 'toaster'; `pocketclip devices` lists all"),
-        (("devices", "doctor", "iphone15"), 1, "2 of its preconditions are not met"),
-        (("devices", "start", "pixel7"), 2, "pixel7 is no emulated phone"),
-        (("devices", "--devices", "/no/table.toml"), 2, "cannot read the table of devices /no/table.toml"),
+        (("devices", "doctor", "iphone15"), 1, "does not meet 2 of its preconditions"),
+        (("devices", "start", "pixel7"), 2, "pixel7 is not an emulated phone"),
+        (("devices", "--devices", "/no/table.toml"), 2, "cannot read the device table /no/table.toml"),
         (("devices", "start", "emulator-arm64"), 2, "emulated phone"),
         # What is written wrong is told before anybody looks for a phone.
-        (("bench", "--device", "iphone15", "--artifact", "x"), 2, "x does not exist; name an artefact's folder"),
+        (("bench", "--device", "iphone15", "--artifact", "x"), 2, "x does not exist; give an artefact's folder"),
         (("bench", "--device", "pixel", "--artifact", "x"), 2, "did you mean pixel"),
-        (("bench", "--artifact", __file__), 2, "is a file; name the folder of an artefact"),
+        (("bench", "--artifact", __file__), 2, "is a file; give an artefact's folder"),
     ],
 )
 def test_bad_requests_end_with_one_line(
@@ -55,7 +55,7 @@ def test_a_phone_that_nothing_reaches(
 ) -> None:
     result = pocketclip("bench", "--device", "iphone15", "--artifact", build_artifact().folder)
     assert result.returncode == 10, result.stderr
-    assert "no program here reaches iPhones" in error_line(result)
+    assert "no program for iPhones is available" in error_line(result)
 
 
 def test_the_doctor_prints_each_precondition_and_its_fix(pocketclip: Run, tmp_path: Path) -> None:
@@ -65,4 +65,4 @@ def test_the_doctor_prints_each_precondition_and_its_fix(pocketclip: Run, tmp_pa
     assert result.returncode == 1
     failed, fix = result.stdout.splitlines()
     assert failed.startswith("failed  ssh: board cannot run a program")
-    assert fix.strip() == "fix: see whether sshd runs there, and its port"
+    assert fix.strip() == "fix: check that sshd runs there, and its port"

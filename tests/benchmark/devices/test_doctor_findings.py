@@ -64,5 +64,5 @@ def test_a_file_of_an_iphone_that_never_ends(programs: Path, tmp_path: Path) -> 
     # Arguments: --no-color apps pull BUNDLE REMOTE LOCAL.
     put(programs, "pymobiledevice3", '#!/bin/sh\ntruncate -s 200M "$6"\nexec sleep 300\n')
     phone = PymobilePhone(ListedPhone("00008120-000A1C2E0E88C01E", "1", None, None, None, True, True), "phone")
-    with pytest.raises(OutputLimitError, match="pymobiledevice3 gave more than 128 MiB for one file and was ended"):
+    with pytest.raises(OutputLimitError, match="pymobiledevice3 gave more than 128 MiB for one file and was stopped"):
         phone.pull("org.example", "Documents/result.json", tmp_path / "incoming")

@@ -55,7 +55,7 @@ def test_core_ml_is_timed_on_macos_alone() -> None:
     [
         (-11, "ended by SIGSEGV (exit code -11)"),
         (139, "ended by SIGSEGV (exit code 139)"),
-        (-9, "often a sign that memory ran out"),
+        (-9, "often because memory ran out"),
         (3, "exit code 3"),
         (None, "stopped at the time limit"),
     ],

@@ -44,7 +44,7 @@ def test_the_second_is_told_who_holds_the_device() -> None:
     with hold(60) as process:
         with pytest.raises(DeviceBusyError) as caught, lease("adb-X", name="pixel7"):
             pass
-        words = rf"pixel7 is measured on by another process \(process {process.pid}, since 20..-"
+        words = rf"pixel7 is in use by another process \(process {process.pid}, since 20..-"
         assert caught.match(words) and caught.match("--wait SECONDS")
         assert (caught.value.exit_code, caught.value.code) == (17, "device-busy")
         with lease("adb-Y", name="another"):
@@ -88,7 +88,7 @@ def test_two_benches_ask_for_one_device(build_artifact: Callable[..., Artifact],
         with bench() as second:
             _, stderr = second.communicate(timeout=60)
         assert second.returncode == 17
-        assert stderr.startswith("error: host is measured on by another process (process ")
+        assert stderr.startswith("error: host is in use by another process (process ")
         with bench("--wait", "60") as third:
             time.sleep(0.5)
             first.send_signal(signal.SIGINT)

@@ -78,7 +78,7 @@ def test_where_the_users_table_is(own: Path, tmp_path: Path, monkeypatch: pytest
     ("text", "words"),
     [
         ("[pixel7", "is not TOML"),
-        ("pixel7 = 3", "pixel7 = 3 belongs to no device; begin with a line like"),
+        ("pixel7 = 3", "pixel7 = 3 does not belong to a device; start with a line like"),
         ('[a]\ntransport = "usb"', "device 'a' is not a valid DeviceEntry: transport: Input should be 'local'"),
         ("[a]\n", "device 'a' is not a valid DeviceEntry: transport: Field required"),
         ('[pixel7]\nsock = "x"', "device 'pixel7' is not a valid DeviceEntry: sock: "),
@@ -99,7 +99,7 @@ def test_mistakes_name_file_and_key(own: Path, text: str, words: str) -> None:
 
 
 def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(DeviceTableError, match=r"cannot read the table of devices .*none\.toml: No such file"):
+    with pytest.raises(DeviceTableError, match=r"cannot read the device table .*none\.toml: No such file"):
         load_table(tmp_path / "none.toml")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(DeviceTableError, match="is not TOML"):

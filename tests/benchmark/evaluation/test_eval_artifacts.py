@@ -75,7 +75,7 @@ def test_a_bundle_is_judged_by_its_own_parts_as_its_artefacts_are(
     evaluate: Any, bundle: Path, towers: tuple[Artifact, Artifact], dataset: str
 ) -> None:
     (ours,) = evaluate("--artifact", bundle, "--dataset", dataset)
-    assert "prompts are the bundle's own (scenes)" in evaluate.stderr
+    assert "using the bundle's own prompts (scenes)" in evaluate.stderr
     assert "does not say how tiny is built in PyTorch" in evaluate.stderr
     assert (ours.templates, ours.comparison, ours.samples) == ("scenes", None, 24)
     assert "tiny" in evaluate.stdout
@@ -100,12 +100,12 @@ def test_a_lone_tower_is_left_out_and_counted(evaluate: Any, towers: Any, tmp_pa
     records = evaluate(*folders, "--dataset", dataset, "--baseline", towers[0].folder.parent)
     assert [record.precision for record in records] == [Precision.FP32]
     assert "1 artefact has no other tower (first: " in evaluate.stderr
-    assert alone.label in evaluate.stderr and "lacks its text tower) and is left out" in evaluate.stderr
+    assert alone.label in evaluate.stderr and "lacks its text tower) and is skipped" in evaluate.stderr
 
 
 def test_nothing_but_a_lone_tower_is_an_error(evaluate: Any, towers: tuple[Artifact, Artifact], dataset: str) -> None:
     with pytest.raises(
-        ArtifactNotFoundError, match=r"lacks its image tower\), and there is no pair to judge"
+        ArtifactNotFoundError, match=r"lacks its image tower\), and there is no pair to evaluate"
     ) as caught:
         evaluate("--artifact", towers[1].folder, "--dataset", dataset)
     assert caught.value.exit_code == 2

@@ -126,7 +126,7 @@ def test_unreadable_file_stops_the_run_or_is_in_the_record(evaluate, tmp_path: P
     (record,) = evaluate(*arguments, "--skip-corrupt")
     assert record.samples == SCENES - 1
     assert [entry.split(":")[0] for entry in record.skipped] == [name]
-    assert "1 unreadable samples were left out" in evaluate.stderr
+    assert "1 unreadable samples were skipped" in evaluate.stderr
 
 
 def test_webdataset(evaluate, scene_folder: Path, tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_run_interrupted_and_killed_ends_with_the_same_figures(evaluate, tmp_pat
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
-    assert "the same command with --resume goes on from here" in stderr
+    assert "to continue, run the same command with --resume" in stderr
     assert "Traceback" not in stderr
     with start(*arguments, "--store", store, "--resume") as process:
         wait_for_entries(predictions, 25)
@@ -307,7 +307,7 @@ def test_run_interrupted_and_killed_ends_with_the_same_figures(evaluate, tmp_pat
     with open_store(str(store)) as opened:
         assert opened.records() == []
     (resumed,) = evaluate(*arguments, "--resume", store=store)
-    assert f"going on after {done} samples" in evaluate.stderr
+    assert f"resuming after {done} samples" in evaluate.stderr
     assert figures(resumed) == figures(whole)
     assert list(predictions.iterdir()) == []
 
@@ -351,7 +351,7 @@ def test_changed_data_set_is_not_gone_on_with(evaluate, interrupted, scene_folde
     # Without --resume the run is a new one; what the old one found is set aside, and that is said.
     (record,) = evaluate(*arguments)
     assert record.samples == SCENES
-    assert "was set aside as" in evaluate.stderr
+    assert "was kept as" in evaluate.stderr
 
 
 def test_finished_contestants_are_recorded_once(evaluate, interrupted, scene_folder: Path, tmp_path: Path) -> None:
@@ -373,11 +373,11 @@ def test_finished_contestants_are_recorded_once(evaluate, interrupted, scene_fol
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("--dataset", "cifar10"), DatasetError, "no data set 'cifar10'; known are: scenes, imagenet"),
+        (("--dataset", "cifar10"), DatasetError, "no data set 'cifar10'; choose among: scenes, imagenet"),
         (("--dataset", "imagenet-r"), DatasetError, r"get it from https://github\.com/hendrycks/imagenet-r"),
         (("--baseline", "pytorch"), EvaluationError, "cannot be its own baseline"),
         (("--baseline", "pocketclip_nano"), EvaluationError, "is the model itself"),
-        (("--baseline", "nobody"), EvaluationError, "no model, no run and no folder of artefacts"),
+        (("--baseline", "nobody"), EvaluationError, "not a model, a run's folder or a folder of artefacts"),
         (("--device", "abacus"), EvaluationError, "cannot run on --device 'abacus'"),
     ],
 )
@@ -395,7 +395,7 @@ def test_model_or_artifact() -> None:
     for arguments in ([], ["--model", "x", "--artifact", "y"]):
         result = CliRunner().invoke(app, arguments or ["--count", "3"])
         assert result.exit_code == 2
-        assert "name either --artifact" in result.stderr
+        assert "give either --artifact" in result.stderr
 
 
 def test_notes_on_weights_and_on_what_is_missing(evaluate, tmp_path: Path) -> None:
@@ -407,7 +407,7 @@ def test_notes_on_weights_and_on_what_is_missing(evaluate, tmp_path: Path) -> No
         "--model", "pocketclip_nano", "--set", "image.activation=relu", "--dataset", "imagenet-v2",
         "--data-root", tmp_path, "--templates", tmp_path / "one.txt",
     )  # fmt: skip
-    assert "warning: random weights are judged" in evaluate.stderr
+    assert "warning: evaluating random weights" in evaluate.stderr
     assert "1 images instead of the published 10,000 and no image of 999 of 1,000 classes" in evaluate.stderr
     assert (record.dataset, record.split, record.classes) == ("imagenet-v2", "matched-frequency", 1000)
 
@@ -429,7 +429,7 @@ def test_table_shows_published_figures_beside_measured_ones(make: Any) -> None:
     assert "judgement" not in text
     compared = rendered(accuracy_table([make.accuracy(None), make.accuracy(correct=1700)]))
     assert "published" not in compared
-    for word in ("+5.00", "< 0.0001", "loses more than 1 point", "against pocketclip_nano (PyTorch)"):
+    for word in ("+5.00", "< 0.0001", "loses more than 1 point", "with pocketclip_nano (PyTorch)"):
         assert word in compared
     # Nothing is cut in the width of a redirected table.
     long = replace(own, model="open_clip-ViT-B-16-openai", comparison=make.accuracy(correct=1480).comparison)

@@ -142,7 +142,7 @@ def test_folder_name_that_is_no_text(evaluate: Evaluate, tmp_path: Path) -> None
     folder = root / os.fsdecode(b"na\xefve")
     folder.mkdir()
     shutil.copy(CASES / RED / "img0.png", folder / "a.png")
-    with pytest.raises(DatasetError, match=r"the folder na\\xefve in .* has a name that is no UTF-8"):
+    with pytest.raises(DatasetError, match=r"the folder na\\xefve in .* has a name that is not UTF-8"):
         evaluate("--dataset", f"folder:{root}")
     (tmp_path / "classes.txt").write_text("na\\xefve\ta red circle\ncrème rouge\tcream\nblue_square\ta blue square\n")
     record = evaluate("--dataset", f"folder:{root}", "--classes", tmp_path / "classes.txt", "--templates", "scenes")
@@ -159,14 +159,14 @@ def test_archives_that_were_put_together(evaluate: Evaluate, train: Callable[...
     assert evaluate("--dataset", f"webdataset:{labelled / 'cat.tar.gz'}", "--templates", "scenes").samples == 24
     with (labelled / "cat.tar").open("ab") as stream:
         stream.write(b"what is this")
-    with pytest.raises(DatasetError, match="12 bytes follow the end of the archive and are no archive"):
+    with pytest.raises(DatasetError, match="12 bytes after the end of the archive are not an archive"):
         evaluate("--dataset", f"webdataset:{labelled / 'cat.tar'}", "--templates", "scenes")
     (tmp_path / "x.tar").write_bytes(joined.read_bytes() + b"what is this")
     # Three batches of 12 are more than the 24 samples: what follows them comes up, once in the first epoch.
     said = train("--data", f"webdataset:{tmp_path / 'x.tar'}", "--max-skipped", "0.2", "--steps", "3")
     notes = read_data_notes(tmp_path / "run")
     assert notes is not None and 1 <= notes.skipped <= 2
-    assert "cut or damaged after 24 samples (12 bytes follow the end of the archive" in notes.first_skipped[0]
+    assert "cut or damaged after 24 samples (12 bytes after the end of the archive" in notes.first_skipped[0]
     assert notes.first_skipped[0] in said
 
 
@@ -178,7 +178,7 @@ def test_captions_that_begin_with_a_quotation_mark(evaluate: Evaluate, table: st
     assert pairs[2].caption == '"no parking sign beside a green square'
     record = evaluate("--dataset", f"retrieval:{path}")
     assert (record.images, record.captions) == (24, 24)
-    assert "belong to several images each; any of these counts as right" in evaluate.stderr  # type: ignore[attr-defined]
+    assert "belong to several images each; any of these images is correct" in evaluate.stderr  # type: ignore[attr-defined]
 
 
 def test_training_says_and_records_what_it_leaves_out(train: Callable[..., str], tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_tables_with_labels_and_what_may_be_left_out(evaluate: Evaluate, tmp_pat
     record = evaluate("--dataset", f"csv:{table}", "--classes", tmp_path / "names.txt", "--templates", "scenes")
     assert (record.samples, record.correct) == (2, 2)
     table.write_text("image,class\nred_circle0.png,2\n")
-    with pytest.raises(DatasetError, match="line 2: '2' is none of the 2 classes"):
+    with pytest.raises(DatasetError, match="line 2: '2' is neither one of the 2 classes"):
         evaluate("--dataset", f"csv:{table}", "--classes", tmp_path / "names.txt")
 
 
@@ -276,7 +276,7 @@ def test_class_files_of_any_form(evaluate: Evaluate, tmp_path: Path) -> None:
         found = open_dataset(f"webdataset:{shard}", SetOptions(classes=tmp_path / form))
         assert list(found.class_names) == names, form  # type: ignore[union-attr]
     for content, reason in (
-        ('["a", "\\u200b"]', "of which nothing can be seen"),
+        ('["a", "\\u200b"]', "which is invisible"),
         ('{"0": "a", "2": "b"}', "must hold a list"),
         ("[1]", "must hold a list"),
     ):

@@ -309,8 +309,8 @@ def test_what_a_phone_cannot_run_is_not_claimed_of_it(make: Any, build_artifact:
     (record,) = run_plan(plan_of(artifacts), device, append=lambda _: None, watch=seen)
     assert (record.artifact.target, record.status) == (TargetName.ONNX, Status.MEASURED)
     (note,) = seen.notes
-    assert note.startswith("left out, nothing was run: ") and "Core ML" in note
-    with pytest.raises(DeviceUnsupportedError, match="other can run none of the 1 artefacts; choose others"):
+    assert note.startswith("skipped, not run: ") and "Core ML" in note
+    with pytest.raises(DeviceUnsupportedError, match="other cannot run any of the 1 artefacts; choose other"):
         run_plan(plan_of(artifacts[1:]), device, append=lambda _: None, watch=seen)
 
 
@@ -383,5 +383,5 @@ def test_counts_that_differ_are_counted_once_more(
     else:
         assert record.instructions is not None
         assert tuple(process[0] for process in record.instructions.per_inference) == kept
-    assert any("it is counted once more" in note for note in seen.notes) == (len(counts) > 2)
+    assert any("it is counted again" in note for note in seen.notes) == (len(counts) > 2)
     assert seen.added == (2 if len(counts) > 2 else 0)

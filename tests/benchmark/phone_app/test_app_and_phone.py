@@ -50,7 +50,7 @@ def make_apk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeApk:
 
 
 def test_where_the_app_is_found(make_apk: MakeApk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(AppMissingError, match="is not built; build it with `pocketclip app build android`, or name"):
+    with pytest.raises(AppMissingError, match="is not built; build it with `pocketclip app build android`, or give"):
         find_apk(sources=tmp_path)
     make_apk("android_app/bench/build/outputs/apk/release/bench-release-unsigned.apk")
     with pytest.raises(AppMissingError, match="is not built"):
@@ -67,11 +67,11 @@ def test_where_the_app_is_found(make_apk: MakeApk, tmp_path: Path, monkeypatch: 
 
 def test_files_that_are_no_app(tmp_path: Path) -> None:
     (tmp_path / "text.apk").write_text("x")
-    with pytest.raises(AppMissingError, match=r"text\.apk is no APK: .*zip"):
+    with pytest.raises(AppMissingError, match=r"text\.apk is not an APK: .*zip"):
         find_apk(tmp_path / "text.apk")
     with zipfile.ZipFile(tmp_path / "some.apk", "w") as archive:
         archive.writestr("a", b"x")
-    with pytest.raises(AppMissingError, match=r"some\.apk is no APK: it has no AndroidManifest\.xml"):
+    with pytest.raises(AppMissingError, match=r"some\.apk is not an APK: it has no AndroidManifest\.xml"):
         find_apk(tmp_path / "some.apk")
 
 
@@ -99,11 +99,11 @@ def test_phones_that_the_app_does_not_run_on(make_apk: MakeApk) -> None:
         ("INSTALL_FAILED_INSUFFICIENT_STORAGE", DeviceFullError, "device-full", 16, "free some space"),
         ("INSTALL_FAILED_USER_RESTRICTED: x", AppInstallError, "install-refused", 23, "developer options"),
         ("INSTALL_FAILED_VERIFICATION_FAILURE", AppInstallError, "install-refused", 23, "Verify apps over USB"),
-        ("INSTALL_FAILED_VERSION_DOWNGRADE: x", AppInstallError, "install-refused", 23, "a newer one is there"),
+        ("INSTALL_FAILED_VERSION_DOWNGRADE: x", AppInstallError, "install-refused", 23, "a newer one is installed"),
         ("INSTALL_FAILED_NO_MATCHING_ABIS: x", AbiMismatchError, "abi-mismatch", 24, "for the phone's processor"),
         ("INSTALL_FAILED_OLDER_SDK", AndroidVersionError, "android-too-old", 25, "Android 8"),
         ("INSTALL_PARSE_FAILED_NO_CERTIFICATES: x", AppInstallError, "install-refused", 23, "sign the app"),
-        ("INSTALL_FAILED_SOMETHING_NEW: x", AppInstallError, "install-refused", 23, "see what the phone says"),
+        ("INSTALL_FAILED_SOMETHING_NEW: x", AppInstallError, "install-refused", 23, "check the phone's screen"),
     ],
 )
 def test_refusals_have_a_code_and_a_fix(
@@ -112,7 +112,7 @@ def test_refusals_have_a_code_and_a_fix(
     error = install_error(parse_install(f"Failure [{words}]\n"), "pixel7")
     assert type(error) is kind
     assert (error.code, error.exit_code) == (code, exit_code)
-    assert str(error).startswith("pixel7 does not install the app (INSTALL_")
+    assert str(error).startswith("pixel7 did not install the app (INSTALL_")
     assert fix in str(error)
 
 

@@ -115,7 +115,7 @@ def test_the_wrapper_comes_before_gradle_on_the_path(
             "echo 'e: Main.kt:3:1 Unresolved reference'; exit 1",
             r"Gradle fails \(exit code 1\): e: Main.kt:3:1 Unresolved",
         ),
-        ("exit 0", "Gradle ended well and left no signed APK of the measuring app"),
+        ("exit 0", "Gradle succeeded but left no signed APK of the measuring app"),
         (
             "o=bench/build/outputs/apk/release; mkdir -p $o && touch $o/bench-release-unsigned.apk",
             "left no signed APK",
@@ -134,7 +134,7 @@ def test_a_build_that_fails(
 
 def test_ios_needs_a_mac(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    with pytest.raises(DeviceUnsupportedError, match="needs a Mac"):
+    with pytest.raises(DeviceUnsupportedError, match="needs Xcode on a Mac"):
         build_ios(checkout, "TEAM1")
 
 
@@ -143,7 +143,7 @@ def test_xcode_builds_for_the_users_team(program: MakeProgram, checkout: Path, m
     with pytest.raises(AppMissingError, match="needs Xcode"):
         build_ios(checkout, "TEAM1")
     program("xcodebuild", 'echo "$@" > arguments; mkdir -p build/Build/Products/Release-iphoneos/PocketCLIP.app')
-    with pytest.raises(AppMissingError, match="name it with --team"):
+    with pytest.raises(AppMissingError, match="give it with --team"):
         build_ios(checkout, None)
     assert build_ios(checkout, "TEAM1").name == "PocketCLIP.app"
     arguments = (checkout / "ios_app/arguments").read_text()

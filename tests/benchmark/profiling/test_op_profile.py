@@ -60,7 +60,7 @@ def test_programs_without_an_operator_still_run(nano_exports: NanoExports) -> No
 
 
 def test_what_is_no_program_is_refused() -> None:
-    with pytest.raises(ProfilingError, match="no ExecuTorch program"):
+    with pytest.raises(ProfilingError, match="not an ExecuTorch program"):
         executorch_profile.count_calls(b"nothing at all")
 
 
@@ -102,7 +102,7 @@ def test_a_model_that_does_not_load_is_one_line(build_artifact: Callable[..., Ar
     with pytest.raises(ProfilingError, match=r"profiling tiny .* ended with code 1: ") as caught:
         profile_artifact(artifact, "onnxruntime")
     assert "\n" not in str(caught.value)
-    with pytest.raises(ProfilingError, match="no profiler of coreml here; there is one of onnxruntime"):
+    with pytest.raises(ProfilingError, match="no profiler for coreml here; profilers exist for onnxruntime"):
         profile_artifact(artifact, "coreml")
 
 

@@ -83,7 +83,9 @@ def test_float_is_fp32_or_what_the_target_has(make: Any, baseline: Baseline) -> 
     report = build_report(Material(benchmarks, baseline=replace(baseline, kind=BaselineKind.FLOAT, name="")))
     assert report.comparison.table is not None
     assert report.comparison.table.remark == "2 artefacts have no baseline."
-    assert report.comparison.words == "Each artefact against floating point of the same model, runtime and device."
+    assert (
+        report.comparison.words == "Compares each artefact with floating point of the same model, runtime and device."
+    )
 
 
 def test_precision_compares_the_usual_form_with_all_others(make: Any, baseline: Baseline) -> None:
@@ -170,8 +172,8 @@ def test_a_lone_tower_is_compared_without_accuracy(make: Any, baseline: Baseline
 @pytest.mark.parametrize(
     ("kind", "name", "message"),
     [
-        (BaselineKind.MODEL, "vit", "no benchmark record is of the model 'vit'; choose among: pocketclip_nano"),
-        (BaselineKind.PRECISION, "int3", "no benchmark record is of the precision 'int3'; choose among: fp32, fp16"),
+        (BaselineKind.MODEL, "vit", "no benchmark record has the model 'vit'; choose among: pocketclip_nano"),
+        (BaselineKind.PRECISION, "int3", "no benchmark record has the precision 'int3'; choose among: fp32, fp16"),
         (BaselineKind.TAG, "fp32", "may also be model:NAME or precision:NAME"),
     ],
 )

@@ -78,7 +78,7 @@ def test_unknown_tag_names_those_that_exist(make: Any, baseline: Baseline) -> No
     records = [tagged(make.benchmark(), "v0"), tagged(make.benchmark(), "nightly")]
     with pytest.raises(ReportError, match="no benchmark record has the tag 'v1'; choose among: nightly, v0"):
         build_report(Material(records, baseline=baseline))
-    with pytest.raises(ReportError, match="none has a tag"):
+    with pytest.raises(ReportError, match="no record has a tag"):
         build_report(Material([make.benchmark()], baseline=baseline))
 
 

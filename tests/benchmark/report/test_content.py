@@ -26,7 +26,7 @@ def test_busy_device_is_told(make: Any, load: float | None, busy: bool) -> None:
     launches = tuple(replace(launch, load_average=load) for launch in record.launches)
     report = build_report(Material([replace(record, launches=launches)]))
     cautions = report.models[0].devices[0].cautions
-    assert any("busy when 2 of 2 launches began" in caution for caution in cautions) is busy
+    assert any("busy at the start of 2 of 2 launches" in caution for caution in cautions) is busy
 
 
 def test_restless_and_emulated_launches_are_told(make: Any) -> None:
@@ -35,7 +35,7 @@ def test_restless_and_emulated_launches_are_told(make: Any) -> None:
     emulated = replace(record.device, kind="emulated")
     report = build_report(Material([replace(record, launches=launches, device=emulated)]))
     cautions = " ".join(report.models[0].devices[0].cautions)
-    assert "1 of 2 launches had not settled" in cautions
+    assert "1 of 2 launches were not steady" in cautions
     assert "This device is emulated" in cautions
 
 

@@ -71,7 +71,7 @@ def test_counts_that_do_not_repeat_are_marked(make: Any, parts: Any) -> None:
 def test_emulated_times_are_nowhere(make: Any) -> None:
     record = make.benchmark()
     section = device(replace(record, device=replace(record.device, kind="emulated")))
-    assert instead(section) == ["emulated: its time means nothing"]
+    assert instead(section) == ["emulated: time not meaningful"]
     assert section.distributions is None
 
 
@@ -83,13 +83,14 @@ def test_invalid_runs_have_reasons_and_fixes_and_no_rank(make: Any, parts: Any) 
     rows = texts(section.invalid)
     assert [row[2] for row in rows] == ["hot", "throttled"]
     assert all(row[0] == "ONNX fp32 image" and "cool down" in row[4] for row in rows)
-    assert instead(section) == ["invalid run (hot, throttled): not ranked, see below", None]
-    assert texts(section.pairs)[0][-1] == "not ranked: invalid run: hot, throttled"
+    assert instead(section) == ["invalid (hot, throttled): not ranked, see below", None]
+    assert texts(section.pairs)[0][-1] == "not ranked: invalid: hot, throttled"
     assert report.comparison.figures == ()
     assert section.distributions is not None
     assert all("onnx fp32 image" not in drawn for drawn in section.distributions.pictures)
     assert any(
-        alarm.words == "1 artefact has no valid run on host: see its invalid runs" for alarm in report.models[0].alarms
+        alarm.words == "1 artefact has no valid record on host: see its invalid records"
+        for alarm in report.models[0].alarms
     )
 
 
@@ -131,7 +132,7 @@ def test_sustained_run_is_worded(make: Any, parts: Any) -> None:
     assert "in minute 10: 1.4" in figure.caption
     assert len(figure.words) == 10
     (blind,) = device(parts.sustained(make.benchmark(), told=False)).sustained
-    assert "does not tell its clock or temperature" in blind.caption
+    assert "does not report its clock or temperature" in blind.caption
 
 
 def test_scheme_and_conditions_are_in_the_name(make: Any) -> None:

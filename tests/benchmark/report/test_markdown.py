@@ -35,10 +35,11 @@ def test_every_table_of_the_rich_store_is_whole(rich_store: Any, baseline: Any) 
         assert {len(row) for row in table} == {len(table[0])}
         assert all(cell in ("---", "---:") for cell in table[1])
     assert (
-        "\n## Comparison\n\nThe latest valid run of each artefact against the one tagged v1.\n\n| Candidate |" in text
+        "\n## Comparison\n\nCompares the latest valid record of each artefact with the one tagged v1.\n\n| Candidate |"
+        in text
     )
-    assert "\n### Accuracy against latency on pixel7\n" in text
-    for title in ("Against v1", "Instructions per inference", "Invalid runs", "Time by op", "Sustained"):
+    assert "\n### Accuracy and latency on pixel7\n" in text
+    for title in ("Compared with v1", "Instructions per inference", "Invalid records", "Time by op", "Sustained"):
         assert f"#### {title}" in text
     assert "on the front" in text
     assert "<svg" not in text and "<table" not in text

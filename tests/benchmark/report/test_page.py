@@ -16,7 +16,7 @@ from pocketclip.benchmark.report.material import Material, probe_targets
 from pocketclip.benchmark.report.render import render
 from pocketclip.export.precision import Precision, TargetName, Tower
 
-REMEDY = "unavailable here: missing executorch; add it with: pip install '.[executorch]'"
+REMEDY = "unavailable here: missing executorch; install it with: pip install '.[executorch]'"
 REASON = "the measuring agent left no result.json: it was ended by SIGSEGV (exit code -11); <b>stderr</b>"
 
 
@@ -235,4 +235,4 @@ def test_missing_targets_are_probed(monkeypatch: pytest.MonkeyPatch) -> None:
         "probe",
         lambda target: Availability(target is not TargetName.EXECUTORCH, None, "missing x", "pip y"),
     )
-    assert probe_targets() == {TargetName.EXECUTORCH: "unavailable here: missing x; add it with: pip y"}
+    assert probe_targets() == {TargetName.EXECUTORCH: "unavailable here: missing x; install it with: pip y"}

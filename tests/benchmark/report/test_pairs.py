@@ -82,7 +82,7 @@ def test_what_has_no_valid_time_does_not_compete(make: Any, parts: Any) -> None:
     assert first.place is Place.FRONT
     assert {standing.place for standing in others} == {Place.NOT_RANKED}
     assert [standing.reason for standing in others] == [
-        "invalid run: busy", "emulated", "emulated", "not timed", "failed", "accuracy not judged",
+        "invalid: busy", "emulated", "emulated", "not timed", "failed", "accuracy not evaluated",
     ]  # fmt: skip
     assert [each.pair.latency_ns for each in others[:5]] == [None] * 5
 

@@ -17,7 +17,7 @@ from pocketclip.export.precision import Precision, TargetName, Tower
 
 
 def test_empty_store_says_what_to_do() -> None:
-    with pytest.raises(ReportError, match="measure something with `bench` first"):
+    with pytest.raises(ReportError, match="measure an artefact with `bench` first"):
         select([], [])
 
 

@@ -190,8 +190,8 @@ def test_file_that_was_cut_off(texts: list[RecordText], tmp_path: Path, form: Fi
         ("a.csv", b'record_id,document\nx,"{', "is not CSV"),
         ("a.csv", b"record_id,document\nx\n", "row 1: record x: its document is not JSON"),
         ("a.csv", b'record_id,document\nx,"[1]"\n', "row 1 is not a record but list"),
-        ("a.csv", b"record_id,launch,iteration,inference_ns\nx,0,0,7\n", "holds samples alone"),
-        ("a.xlsx", b"", r"end its name in one of \.json, \.jsonl, \.csv"),
+        ("a.csv", b"record_id,launch,iteration,inference_ns\nx,0,0,7\n", "holds only samples"),
+        ("a.xlsx", b"", r"its name must end in one of \.json, \.jsonl, \.csv"),
         ("folder.json", None, "cannot read .*folder.json"),
     ],
 )

@@ -32,5 +32,5 @@ def test_times(text: str, moment: datetime) -> None:
 
 @pytest.mark.parametrize("text", ["", "7", "7y", "-7d", "d", "yesterday", "2026-13-01", "999999999999d", "9999999d"])
 def test_what_is_no_time(text: str) -> None:
-    with pytest.raises(FilterError, match="is no time; give an age such as 30m, 12h, 7d"):
+    with pytest.raises(FilterError, match="is not a time; give an age such as 30m, 12h, 7d"):
         parse_since(text, NOW)

@@ -93,7 +93,7 @@ def test_filters(
 def test_nothing_fits(results: Results, filled: str) -> None:
     shown = results("--store", filled, "--model", "other")
     assert (shown.exit_code, shown.stdout) == (0, "")
-    assert shown.stderr == f"no record fits; there are 8 in {filled}\n"
+    assert shown.stderr == f"no record matches; {filled} holds 8\n"
     assert ids(results("--store", filled, "--model", "other", "--format", "json").stdout) == []
 
 
@@ -102,13 +102,13 @@ def test_file_and_back(results: Results, filled: str, texts: list[RecordText], t
     file, other = tmp_path / f"results.{form}", str(tmp_path / "new" / "other.sqlite")
     written = results("--store", filled, "--out", file)
     assert (written.exit_code, written.stdout) == (0, "")
-    assert written.stderr == f"wrote {file}; 8 of 8 records fit\n"
+    assert written.stderr == f"wrote {file}: 8 of 8 records\n"
     assert results("--store", filled, "--format", form).stdout == file.read_text()
-    assert results("import", file, "--store", other).stderr == f"{file}: 8 added, 0 already there, 0 in conflict\n"
+    assert results("import", file, "--store", other).stderr == f"{file}: 8 added, 0 already stored, 0 in conflict\n"
     assert contents(other) == texts
     # Again, and in a file of a format that its name does not say.
     again = results("import", file, file, "--store", other)
-    assert again.stderr == f"{file}: 0 added, 16 already there, 0 in conflict\n"
+    assert again.stderr == f"{file}: 0 added, 16 already stored, 0 in conflict\n"
     forced = tmp_path / "results.txt"
     assert results("--store", filled, "--out", forced, "--format", form).exit_code == 0
     assert forced.read_text() == file.read_text()
@@ -122,10 +122,10 @@ def test_file_and_back(results: Results, filled: str, texts: list[RecordText], t
         (("--precision", "int2"), ConfigError, "choose among: fp32"),
         (("--tower", "audio"), ConfigError, "choose among: image, text"),
         (("--status", "good"), ConfigError, "choose among: measured, counted, parity-only, failed"),
-        (("--since", "yesterday"), FilterError, "is no time"),
+        (("--since", "yesterday"), FilterError, "is not a time"),
         (("--format", "xml"), ResultsFileError, "choose among: table, json, jsonl, csv, samples"),
-        (("--out", "results.xml"), ResultsFileError, r"end its name in one of \.json"),
-        (("--out", "results.txt", "--format", "table"), ResultsFileError, "is for the terminal"),
+        (("--out", "results.xml"), ResultsFileError, r"its name must end in one of \.json"),
+        (("--out", "results.txt", "--format", "table"), ResultsFileError, "is only for the terminal"),
         (("--out", "/dev/null/results.csv"), StorageError, "cannot write"),
         (("import", "results.xml"), ResultsFileError, "nothing was added"),
         (("import", "nowhere.json"), ResultsFileError, "cannot read nowhere.json.*nothing was added"),
@@ -147,7 +147,7 @@ def test_requests_that_cannot_be_met(
 def test_store_before_a_command_is_refused(results: Results, filled: str) -> None:
     found = results("--store", filled, "import", "results.json")
     assert isinstance(found.exception, FilterError)
-    assert "write it behind: results import ... --store" in str(found.exception)
+    assert "write it after: results import ... --store" in str(found.exception)
 
 
 @pytest.mark.parametrize("command", ["import", "merge"])
@@ -204,8 +204,8 @@ def test_merge(results: Results, filled: str, texts: list[RecordText], make: Any
     found = results("merge", first, old, "--store", filled)
     assert found.exit_code == 0
     assert found.stderr.splitlines() == [
-        f"{first}: 1 added, 1 already there, 0 in conflict",
-        f"{old}: 4 added, 0 already there, 0 in conflict",
+        f"{first}: 1 added, 1 already stored, 0 in conflict",
+        f"{old}: 4 added, 0 already stored, 0 in conflict",
     ]
     assert Path(old).read_bytes() == before[old]
     after = contents(filled)
@@ -215,8 +215,8 @@ def test_merge(results: Results, filled: str, texts: list[RecordText], make: Any
     assert isinstance(found.exception, RecordConflictError)
     assert found.exception.exit_code == 1
     assert found.stderr.splitlines() == [
-        f"{second}: 0 added, 2 already there, 1 in conflict",
-        f"conflict: record {changed.record_id} in {second} is not what {filled} holds under that id",
+        f"{second}: 0 added, 2 already stored, 1 in conflict",
+        f"conflict: record {changed.record_id} in {second} differs from the record with that id in {filled}",
     ]
     assert contents(filled) == after
 
@@ -229,7 +229,7 @@ def test_merge_adds_what_is_in_no_conflict(
     with open_store(source) as store:
         store.add([changed, own])
     found = results("merge", source, "--store", filled)
-    assert "1 added, 0 already there, 1 in conflict" in found.stderr
+    assert "1 added, 0 already stored, 1 in conflict" in found.stderr
     assert isinstance(found.exception, RecordConflictError)
     assert contents(filled) == [*texts, own]
 
@@ -240,7 +240,7 @@ def test_merge_of_nothing(results: Results, filled: str, tmp_path: Path) -> None
     assert isinstance(found.exception, StoreError)
     assert "there is no store" in str(found.exception) and "nothing was added" in str(found.exception)
     assert not fresh.exists()
-    assert results("merge", filled, "--store", filled).stderr == f"{filled}: 0 added, 8 already there, 0 in conflict\n"
+    assert results("merge", filled, "--store", filled).stderr == f"{filled}: 0 added, 8 already stored, 0 in conflict\n"
 
 
 def test_program(pocketclip: Any, error_line: Any, filled: str, tmp_path: Path) -> None:

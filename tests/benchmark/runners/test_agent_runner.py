@@ -105,8 +105,8 @@ def test_unknown_runtime_is_a_bad_job(build_artifact: Callable[..., Artifact]) -
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"accelerator": "nnapi"}, "accelerator-missing: this agent has cpu alone, got 'nnapi'"),
-        ({"load_mode": LoadMode.MEMORY}, "bad-job: this agent loads by file alone, got 'memory'"),
+        ({"accelerator": "nnapi"}, "accelerator-missing: this agent supports only cpu, got 'nnapi'"),
+        ({"load_mode": LoadMode.MEMORY}, "bad-job: this agent supports only load mode file, got 'memory'"),
     ],
 )
 def test_what_only_an_app_can_do_is_refused(
@@ -132,7 +132,7 @@ def test_agent_that_hangs_is_stopped_with_its_helpers(
         "print('waiting', file=sys.stderr, flush=True)\ntime.sleep(60)"
     )
     started = time.monotonic()
-    with pytest.raises(AgentError, match=r"longer than 1 s.*stderr: waiting; give it longer with --timeout"):
+    with pytest.raises(AgentError, match=r"longer than 1 s.*stderr: waiting; raise --timeout"):
         run(build_artifact(), agent, timeout=1)
     assert time.monotonic() - started < 10
     time.sleep(2.5)

@@ -42,12 +42,16 @@ def test_listing_shows_the_rest(damaged: tuple[str, list[Any]], tmp_path: Path) 
     assert all(record.record_id[:8] in shown.stdout for record in (records[0], records[2]))
     assert records[1].record_id[:8] not in shown.stdout
     (line,) = shown.stderr.splitlines()
-    assert line.startswith("warning: left out: 1 record of ") and records[1].record_id in line and "60 digits" in line
+    assert (
+        line.startswith("warning: skipped 1 unreadable record in ")
+        and records[1].record_id in line
+        and "60 digits" in line
+    )
     for form in ("json", "jsonl", "csv", "samples"):
         written = results("--store", location, "--format", form)
         assert written.exit_code == 0 and records[0].record_id in written.stdout
         assert f'"{records[1].record_id}"' not in written.stdout
-        assert "left out: 1 record" in written.stderr
+        assert "skipped 1 unreadable record" in written.stderr
     found = read_store(location)
     assert (found.benchmarks, found.accuracies) == ([records[0]], [records[2]])
 
@@ -97,7 +101,7 @@ def test_merge_and_import_leave_damaged_ones_out_where_asked(
     assert isinstance(refused.exception, RecordError) and "nothing was added" in str(refused.exception)
     found = results("merge", location, "--skip-damaged", "--store", goal)
     assert found.exit_code == 0
-    assert "left out: 1 that cannot be read, the first: record " + records[1].record_id in found.stderr
+    assert "skipped 1 unreadable records; the first: record " + records[1].record_id in found.stderr
     lines = [encode(record).text for record in records]
     for name, content in {
         "a.jsonl": "\n".join([lines[0], lines[1].replace('"tower"', '"tower": "image", "tower"'), "{", lines[2]]),
@@ -110,8 +114,8 @@ def test_merge_and_import_leave_damaged_ones_out_where_asked(
         found = results("import", file, "--skip-damaged", "--store", goal)
         if name == "a.jsonl":
             assert found.exit_code == 0, found.exception
-            assert "0 added, 2 already there" in found.stderr
-            assert f"left out: 2 that cannot be read, the first: {file}, line 2 holds a key twice" in found.stderr
+            assert "0 added, 2 already stored" in found.stderr
+            assert f"skipped 2 unreadable records; the first: {file}, line 2 holds a key twice" in found.stderr
     with open_store(goal) as store:
         assert store.records() == [records[0], records[2]]
 

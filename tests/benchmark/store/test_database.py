@@ -207,7 +207,7 @@ def test_missing_driver_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> N
 def test_server_that_does_not_answer(tmp_path: Path) -> None:
     pytest.importorskip("psycopg", reason="it comes with the extra `postgres`")
     with (
-        pytest.raises(StoreError, match=r"cannot open the store postgresql.*check that the server runs"),
+        pytest.raises(StoreError, match=r"cannot open the store postgresql.*check that the server is running"),
         open_store(f"postgresql+psycopg:///x?host={tmp_path}"),
     ):
         pass

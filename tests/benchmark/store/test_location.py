@@ -46,7 +46,7 @@ def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
 def test_file_in_place_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(StoreError, match="cannot make the folder"),
+        pytest.raises(StoreError, match="cannot create the folder"),
         open_store(str(tmp_path / "file" / "s.sqlite")),
     ):
         pass
@@ -83,7 +83,7 @@ def test_full_disk(tmp_path: Path, make: Any) -> None:
 
 @pytest.mark.parametrize(
     ("location", "message"),
-    [("oracle9://nowhere", "cannot use the store"), ("://", "is no store")],
+    [("oracle9://nowhere", "cannot use the store"), ("://", "is not a store")],
 )
 def test_unusable_url(location: str, message: str) -> None:
     with pytest.raises(StoreError, match=message), open_store(location):

@@ -157,7 +157,7 @@ def test_newer_store_is_refused(location: str, make: Any, execute: Execute, revi
     execute(f"DELETE FROM {VERSION_TABLE}")
     if revision is not None:
         execute(f"INSERT INTO {VERSION_TABLE} VALUES (:revision)", revision=revision)
-    message = rf"is of revision {revision or '.none.'}; this version reads up to {NEWEST}: update PocketCLIP"
+    message = rf"has revision {revision or '.none.'}; this version reads up to {NEWEST}: update PocketCLIP"
     with pytest.raises(StoreError, match=message), open_store(location):
         pass
     with pytest.raises(StoreError, match=message):

@@ -77,7 +77,7 @@ def test_a_colleagues_store_is_read(read_only: ReadOnly, tmp_path: Path) -> None
     reported = CliRunner().invoke(app, ["--store", str(store), "--out", str(page)])
     assert reported.exit_code == 0 and "pocketclip_nano" in page.read_text()
     own = tmp_path / "own.sqlite"
-    assert "15 added, 0 already there" in results("merge", store, "--store", own).stderr
+    assert "15 added, 0 already stored" in results("merge", store, "--store", own).stderr
     assert store.read_bytes() == before and [path.name for path in store.parent.iterdir()] == ["store.sqlite"]
 
 
@@ -147,7 +147,9 @@ def test_a_store_that_another_program_holds(tmp_path: Path, make: Any, monkeypat
         assert time.monotonic() - started < 10
         if Path("/proc/locks").exists() and lock_holders(Path(location)):
             assert f"process {holder.pid} (python" in str(caught.value)
-        assert "close it there or wait for its end" in str(caught.value) and "disk has room" not in str(caught.value)
+        assert "close the other program or wait for it" in str(caught.value) and "disk has space" not in str(
+            caught.value
+        )
         holder.stdin.close()
     with open_store(location) as store:
         assert store.records() == [record]

@@ -73,7 +73,7 @@ def test_messages_have_an_error_and_an_exit_code(
 def test_exit_code_0_without_an_ending_is_a_broken_connection(fake_adb: FakeAdb) -> None:
     # What adb does where adbd is killed in the middle of a shell.
     transport = AdbTransport("X", "pixel7", program=fake_adb("echo half of the out; exit 0"))
-    with pytest.raises(DeviceDisconnectedError, match="pixel7 went away"):
+    with pytest.raises(DeviceDisconnectedError, match="pixel7 disconnected"):
         transport.execute(["true"], folder="/tmp", timeout_seconds=10)
 
 
@@ -123,7 +123,7 @@ def test_no_space(fake_adb: FakeAdb, tmp_path: Path) -> None:
     full = "echo 'adb: error: failed to copy: remote write failed: No space left on device' >&2; exit 1"
     transport = AdbTransport("X", "pixel7", program=fake_adb(HERE.replace('push) cp "$2" "$3"', f"push) {full}")))
     (tmp_path / "file").write_text("content")
-    with pytest.raises(DeviceFullError, match="no space left there; free some") as caught:
+    with pytest.raises(DeviceFullError, match="no space left; free some") as caught:
         transport.push(tmp_path / "file", f"{tmp_path}/there")
     assert caught.value.exit_code == 16
 

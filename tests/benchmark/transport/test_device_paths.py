@@ -162,7 +162,7 @@ def test_what_is_removed_and_what_is_said() -> None:
         own = device.root / "own" / "pocketclip-0123456789ab"
         gone = _run(removal_line(f"{own}/photos/Camera"))
         assert (gone.returncode, gone.stdout) == (3, "")
-        assert "is not below our own folder once links are resolved" in gone.stderr
+        assert "is not below PocketCLIP's folder after resolving links" in gone.stderr
         assert _run(removal_line(f"{device.root}/own/pocketclip-link/pocket")).returncode == 3
         # A link inside our folder to our folder leads nowhere else.
         assert _run(removal_line(f"{own}/again/b.bin")).returncode == 0
@@ -306,7 +306,7 @@ def test_every_way_to_a_device_removes_by_that_line(kind: str, tmp_path: Path) -
     with world() as device:
         before = device.snapshot()
         own = f"{device.root}/own/pocketclip-0123456789ab"
-        with pytest.raises(TransportError, match="is not below our own folder"):
+        with pytest.raises(TransportError, match="is not below PocketCLIP's folder"):
             transport.remove(f"{own}/photos/Camera")
         for wrong in ("", "/", str(device.root / "DCIM"), f"{own}/../../DCIM", "pocketclip-1"):
             with pytest.raises(DevicePathError):

@@ -53,7 +53,7 @@ class HereTransport(ShellTransport):
 
 
 def test_a_program_that_prints_without_end_is_ended() -> None:
-    with pytest.raises(OutputLimitError, match=r"yes printed more than 16 MiB and was ended") as caught:
+    with pytest.raises(OutputLimitError, match=r"yes printed more than 16 MiB and was stopped") as caught:
         run_client(["yes"], timeout_seconds=60)
     assert (caught.value.code, caught.value.exit_code) == ("output-too-long", 31)
     with pytest.raises(OutputLimitError):
@@ -87,7 +87,7 @@ def test_only_regular_files_are_pulled(tmp_path: Path, make: Callable[[], LocalT
     huge = tmp_path / "huge"
     with huge.open("wb") as stream:
         stream.truncate(1 << 40)
-    with pytest.raises(OutputLimitError, match="1099511627776 bytes, at most 134217728 are taken"):
+    with pytest.raises(OutputLimitError, match="1099511627776 bytes, at most 134217728 are allowed"):
         transport.pull(str(huge), goal)
     transport.pull(str(secret), goal)
     assert goal.read_text() == "secret"
@@ -120,9 +120,7 @@ def test_a_shell_that_answers_something_else_is_named(tmp_path: Path) -> None:
 
     sent = tmp_path / "sent"
     sent.write_text("x")
-    with pytest.raises(
-        NoisyShellError, match=r"answers 'Hi.*its shell prints lines of its own; make its start"
-    ) as caught:
+    with pytest.raises(NoisyShellError, match=r"answers 'Hi.*its shell prints extra lines; make its start") as caught:
         Deaf().push(sent, str(tmp_path / "there"))
     assert (caught.value.code, caught.value.exit_code) == ("noisy-shell", 32)
 

@@ -138,7 +138,7 @@ def test_a_result_of_another_job_is_refused(launch: Callable[..., Any]) -> None:
     calls = [AGENT, *MODEL, JOB, Expected("execute", "*", announce), Expected("pull", "*", foreign)]
     (found,) = launch(ScriptedTransport(*calls))
     assert found.code == "result-foreign"
-    assert "that of another job (another, wanted " in str(found)
+    assert "belongs to another job (another, wanted " in str(found)
 
 
 def test_a_full_disk_while_the_agent_writes(launch: Callable[..., Any]) -> None:

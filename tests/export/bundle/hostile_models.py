@@ -7,8 +7,9 @@ from typing import Any
 
 from .tiny_artifacts import DIM, SIZE
 
-# Tables that lie outside of the file: ExecuTorch reads there.
-CRASHING_PTE = struct.pack("<I4s", 16, b"ET12") + struct.pack("<I", 0x70) * 1000
+# The file's root table, whose fields all lie 2 GiB behind it: ExecuTorch reads there, where nothing is mapped.
+_VTABLE = struct.pack("<18H", 36, 8, *[4] * 16)
+CRASHING_PTE = struct.pack("<I4s", 44, b"ET12") + _VTABLE + struct.pack("<iI", 36, 0x7FFFFFF0) + bytes(4000)
 
 
 def endless_onnx() -> bytes:

@@ -180,9 +180,9 @@ def test_towers_that_do_not_go_together(build: Build, tmp_path: Path) -> None:
     image, text, out = build(Tower.IMAGE), build(Tower.TEXT), tmp_path / "clip.bundle"
     with pytest.raises(BundleError, match="holds the text tower, not the image tower"):
         write_bundle(BundleRequest(text, image), out)
-    with pytest.raises(BundleError, match="normalised embeddings and the other raw"):
+    with pytest.raises(BundleError, match="one gives normalised embeddings, the other raw"):
         write_bundle(BundleRequest(image, build(Tower.TEXT, name="raw", normalized=False)), out)
-    with pytest.raises(BundleError, match="does not say how to feed"):
+    with pytest.raises(BundleError, match="does not describe its tower's input"):
         write_bundle(BundleRequest(image, build(Tower.TEXT, name="unfed", tokenizer=None)), out)
     with pytest.raises(ArtifactCorruptError, match=r"golden_reference\.bin holds NaN or infinite values"):
         write_bundle(BundleRequest(build(Tower.IMAGE, name="nan", nan_golden=True), text), out)
@@ -222,7 +222,7 @@ def test_what_stands_at_the_goal(build: Build, tmp_path: Path) -> None:
     request, out = BundleRequest(build(Tower.IMAGE), build(Tower.TEXT)), tmp_path / "photos"
     out.mkdir()
     (out / "holiday.jpg").write_bytes(b"mine")
-    with pytest.raises(BundleError, match="exists and is no bundle"):
+    with pytest.raises(BundleError, match="exists and is not a bundle"):
         write_bundle(request, out)
     assert (out / "holiday.jpg").read_bytes() == b"mine"
     (out / "holiday.jpg").unlink()

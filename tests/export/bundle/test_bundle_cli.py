@@ -79,7 +79,7 @@ def test_failures_are_in_the_report_too(bundle: Path) -> None:
     ("arguments", "error", "message"),
     [
         (("--labels", " , "), LabelError, "empty"),
-        (("--labels", "cat,dog,cat"), LabelError, "'cat' stands more than once"),
+        (("--labels", "cat,dog,cat"), LabelError, "'cat' occurs more than once"),
         (("--labels", "cat", "--labels-file", "x"), LabelError, "either"),
         (("--labels-file", "nowhere.txt"), LabelError, "cannot read labels"),
         (("--labels", "cat", "--templates", "nowhere.txt"), PromptError, "cannot read templates"),

@@ -104,7 +104,7 @@ MANIFEST_FAULTS: list[tuple[Callable[[dict[str, Any]], object], str]] = [
         lambda content: content["tokenizer"]["merges"].update(shape=[0, 2]),
         r"shape\.0: .* greater than or equal to 1",
     ),
-    (lambda content: content["labels"].update(names=["cat", "cat", "dog"]), "a label stands twice"),
+    (lambda content: content["labels"].update(names=["cat", "cat", "dog"]), "a label occurs twice"),
     (lambda content: content["labels"].update(names=[]), "belongs"),
     (lambda content: content["text"].update(normalized=False), "raw embeddings"),
     (lambda content: content["text"]["input"].update(shape=[1, 77]), "belongs|context length"),

@@ -128,5 +128,5 @@ def test_classifying_with_stored_and_with_given_labels(bundle: Path) -> None:
     for label, probability in stored:
         assert given[label] == pytest.approx(probability, rel=1e-4)
     bare = replace(opened, manifest=replace(opened.manifest, labels=None))
-    with pytest.raises(BundleError, match="no labels of its own"):
+    with pytest.raises(BundleError, match="has no labels"):
         classify(bare, photograph)

@@ -68,4 +68,4 @@ def test_a_larger_one_is_refused_in_words(pocketclip, error_line, tmp_path: Path
     Image.new("1", (20000, 15001), 1).save(tmp_path / "photo.png")
     result = pocketclip("classify", tmp_path / "photo.png", "--labels", "a cat", "--artifact", tmp_path)
     assert result.returncode == 2
-    assert "300,020,000 pixels; up to 300,000,000 are taken: make it smaller" in error_line(result)
+    assert "300,020,000 pixels; up to 300,000,000 are allowed: make it smaller" in error_line(result)

@@ -46,19 +46,19 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--target", "onnx", "--model", "resnet"], "known are: pocketclip_nano"),
+        (["--target", "onnx", "--model", "resnet"], "choose among: pocketclip_nano"),
         (["--target", "ncnn"], "choose among: onnx, coreml, executorch, executorch-coreml, tflite, or all"),
         (["--target", "onnx", "--quantize", "int3"], "choose among: fp32, fp16, int8-dynamic"),
         (["--target", "onnx", "--quantize", "palette4"], "does not offer 'palette4' (tables of values and sparse"),
         (["--target", "coreml", "--quantize", "int8-dynamic"], "choose among: fp32, fp16, int8-weights, int8-static"),
         (["--target", "coreml", "--quantize", "int8-static", "--ios", "16"], "int8-static for iOS 17 to 18, not"),
-        (["--target", "onnx", "--ios", "17"], "--ios is for Core ML"),
+        (["--target", "onnx", "--ios", "17"], "--ios applies only to Core ML"),
         (["--target", "onnx", "--memory", "plenty"], "write it as 16GB"),
         (["--target", "onnx", "--calibration", "nowhere"], "no calibration data at 'nowhere'"),
-        (["--target", "onnx", "--calibration", "scenes:3"], "too few; take at least 8"),
+        (["--target", "onnx", "--calibration", "scenes:3"], "too few; use at least 8"),
         (["--target", "onnx", "--tower", "audio"], "choose among: image, text, both"),
         (["--target", "onnx", "--weights", "missing.pt"], "no checkpoint at missing.pt"),
-        (["--model", "pocketclip_nano"], "name a --target"),
+        (["--model", "pocketclip_nano"], "give a --target"),
     ],
 )
 def test_bad_requests(pocketclip, error_line, tmp_path: Path, arguments: list[str], complaint: str) -> None:
@@ -166,7 +166,7 @@ def test_interrupted_export_keeps_finished_artefacts_whole(tmp_path: Path) -> No
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in stderr
-    assert "what was finished is kept" in stderr
+    assert "finished work is kept" in stderr
     from pocketclip.export.artifact.reading import find_artifacts
 
     # Workers unwind after their parent, on a busy computer after seconds.

@@ -64,7 +64,7 @@ def test_export_without_weights_names_the_option(tmp_path: Path, monkeypatch: An
 
 def test_weights_and_fresh_weights_exclude_each_other(tmp_path: Path) -> None:
     result = export("pocketclip_nano", tmp_path / "out", "--fresh-weights", "--weights", tmp_path / "x.safetensors")
-    assert isinstance(result.exception, UntrainedError) and "exclude each other" in str(result.exception)
+    assert isinstance(result.exception, UntrainedError) and "cannot be used together" in str(result.exception)
 
 
 @pytest.mark.slow
@@ -163,7 +163,7 @@ def test_eval_of_a_model_without_weights_says_so(tmp_path: Path) -> None:
     run = run_folder(tmp_path / "run", finished=False)
     result = invoke("eval", "--model", run / MODEL_FILE, "--count", "24", "--store", tmp_path / "s.sqlite")
     assert result.exit_code == 0, result.output
-    assert "warning: random weights are judged" in result.stderr and "mine (untrained)" in result.stdout
+    assert "warning: evaluating random weights" in result.stderr and "mine (untrained)" in result.stdout
     with open_store(str(tmp_path / "s.sqlite")) as store:
         (record,) = store.records()
     assert record.weights.trained is False  # type: ignore[union-attr]

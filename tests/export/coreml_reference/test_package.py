@@ -54,7 +54,7 @@ def test_manifests_that_name_no_model(package: Path, manifest: str) -> None:
 
 def test_what_is_no_file(package: Path) -> None:
     os.mkfifo(package / "Data/com.apple.CoreML/weights/more.bin")
-    with pytest.raises(ArtifactCorruptError, match=r"weights/more\.bin, which is no regular file"):
+    with pytest.raises(ArtifactCorruptError, match=r"weights/more\.bin, which is not a regular file"):
         open_package(package)
 
 

@@ -81,7 +81,7 @@ def test_eval_goes_on_after_a_crash(towers: Any, crashing: Any, dataset: str, tm
     assert isinstance(record, AccuracyRecord) and record.target is TargetName.ONNX
     # What was judged is not judged again.
     again = invoke(*arguments, "--resume")
-    assert "going on after 3 samples" in again.stderr
+    assert "resuming after 3 samples" in again.stderr
     with open_store(str(store)) as opened:
         assert [each.record_id for each in opened.records()] == [record.record_id]
 

@@ -99,7 +99,7 @@ def _picture(path: Path) -> None:
     Image.new("RGB", (80, 64), (200, 30, 30)).save(path)
 
 
-@pytest.mark.parametrize("name", ["../../esc.txt", "/tmp/a/es.tx", "aaaaaaaa/.txt"])
+@pytest.mark.parametrize("name", ["../../esc.txt", "/tmp/a/es.txt", "aaaaaaaa/.txt"])
 def test_hostile_names_in_a_payload(pocketclip, error_line, nano_exports, tmp_path: Path, name: str) -> None:
     """Not even with right hashes does an artefact write anything, whatever reads it."""
     import json

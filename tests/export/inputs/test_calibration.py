@@ -86,7 +86,7 @@ def test_shards(tmp_path: Path, pictures: list[Image.Image]) -> None:
     cut = (tmp_path / "0.tar").read_bytes()[:700]
     (tmp_path / "0.tar").write_bytes(cut)
     with pytest.raises(
-        CalibrationError, match=r"1 of 1 calibration samples .* cannot be used: .*0\.tar: no readable tar"
+        CalibrationError, match=r"1 of 1 calibration samples .* cannot be used: .*0\.tar: not a readable tar"
     ):
         load_calibration(parse_calibration(f"webdataset:{tmp_path}/0.tar"), CONFIG, Tower.IMAGE)
     with pytest.raises(CalibrationError, match="no file matches"):

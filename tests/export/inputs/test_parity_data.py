@@ -104,8 +104,8 @@ def test_unusable_samples_are_named_and_may_be_left_out(own: Path, tmp_path: Pat
         ("nowhere", None, "no parity data at 'nowhere'"),
         ("csv:nowhere.csv", None, "there is no table nowhere.csv"),
         ("pipe:ls", None, "no parity data at 'pipe:ls'"),
-        ("scenes", 30, "--parity-samples is for --parity-data of your own"),
-        (".", 5, "too few; take at least 20"),
+        ("scenes", 30, "--parity-samples requires your own --parity-data"),
+        (".", 5, "too few; use at least 20"),
     ],
 )
 def test_bad_requests(text: str, samples: int | None, complaint: str) -> None:
@@ -124,7 +124,7 @@ def test_other_data_are_another_artefact(own: Path) -> None:
 def test_a_manifests_own_words_open_no_file(own: Path) -> None:
     """Only what an export of this machine noted is looked for: a manifest may come from anybody."""
     record = ParityData(f"{own}/photos", 256, COUNT, "ab" * 32)
-    with pytest.raises(CalibrationError, match="no export of this machine noted where they lie"):
+    with pytest.raises(CalibrationError, match="no export on this machine recorded their location"):
         find_again(record, CONFIG, Tower.IMAGE)
 
 

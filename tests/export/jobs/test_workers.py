@@ -59,7 +59,7 @@ def test_a_job_whose_process_keeps_dying_is_reported_and_the_rest_go_on(tmp_path
     error = results[doomed]
     assert isinstance(error, WorkerDiedError)
     assert "killed by SIGKILL" in str(error) and "\n" not in str(error)
-    assert len(retried) == 1 and "runs again, alone" in retried[0]
+    assert len(retried) == 1 and "running it again by itself" in retried[0]
     assert not doomed.folder.exists()
 
 

@@ -61,7 +61,7 @@ def test_json(pocketclip, int64_model: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--json"], "name a model, an artefact or a model file"),
+        (["--json"], "give a model, an artefact or a model file"),
         (["pocketclip_nano", "--ignore", "PC999"], "no lint rule 'PC999'; choose among: PC000"),
         (["mobileclip_s9"], "there is no model 'mobileclip_s9'"),
         (["missing.onnx"], "there is no model file missing.onnx"),

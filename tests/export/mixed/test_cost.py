@@ -100,10 +100,10 @@ def test_user_is_told_the_costs_and_warned() -> None:
     assert cost_lines("nano image", replace(plan, costs=costs)) == [
         "nano image: predicted cost: arm64 0.62 of fp32, 1.40 of uniform int8-static; "
         "x86_64 1.13 of fp32, 0.90 of uniform int8-static",
-        "warning: nano image is predicted to cost more than fp32 on x86_64 (1.13 of it): "
-        "export fp32 or fp16 for such devices, or allow a larger drop",
+        "warning: nano image is predicted to cost more than fp32 on x86_64 (x1.13): "
+        "for such devices export fp32 or fp16, or allow a larger drop",
     ]
     assert cost_lines("nano image", plan) == [
-        "nano image: no cost is predicted: factors are known of int8-static with onnx, executorch and tflite; "
+        "nano image: no cost predicted: cost factors are known only for int8-static with onnx, executorch and tflite; "
         "measure it on your device with `pocketclip bench`"
     ]

@@ -45,11 +45,11 @@ def test_paths_may_leave_the_encoder_out_and_concern_their_tower_alone(tmp_path:
         (
             "projectoin",
             (Tower.IMAGE, Tower.TEXT),
-            r"image and text tower has no module 'projectoin'; nearest.*projection",
+            r"image and text tower has no module 'projectoin'; similar.*projection",
         ),
-        ("encoder.model.hed", (Tower.IMAGE,), "no module 'encoder.model.hed'; nearest are: .*encoder.model.head"),
-        ("stem", (Tower.TEXT,), "the text tower has none, only an image tower"),
-        (" , ", (Tower.TEXT,), "names no module; give stem, projection or paths"),
+        ("encoder.model.hed", (Tower.IMAGE,), "no module 'encoder.model.hed'; similar names: .*encoder.model.head"),
+        ("stem", (Tower.TEXT,), "the text tower has none, only image towers do"),
+        (" , ", (Tower.TEXT,), "names no module; give stem, projection or module paths"),
     ],
 )
 def test_wrong_names_are_one_line(tmp_path: Path, words: str, towers: tuple[Tower, ...], message: str) -> None:

@@ -121,9 +121,9 @@ def test_checkpoint_in_parts(model: ClipModel, state: State, tmp_path: Path, kin
     index = write_parts(state, tmp_path, kind)
     for source in (index, tmp_path):
         assert weights_sha256(create_model("pocketclip_nano", source)) == weights_sha256(model)
-    with pytest.raises(CheckpointError, match=r"it is one part of a checkpoint in several: give its \*\.index\.json"):
+    with pytest.raises(CheckpointError, match=r"it is one part of a split checkpoint: give its \*\.index\.json"):
         create_model("pocketclip_nano", tmp_path / f"model-00001-of-00002.{kind}")
-    with pytest.raises(CheckpointError, match="the hash of an index does not cover"):
+    with pytest.raises(CheckpointError, match="a hash of an index does not cover"):
         create_model("pocketclip_nano", f"{index}#sha256={'0' * 64}")
     (tmp_path / f"model-00002-of-00002.{kind}").unlink()
     with pytest.raises(CheckpointError, match=r"there is no checkpoint at .*model-00002-of-00002"):
@@ -165,7 +165,7 @@ def test_bad_indexes(tmp_path: Path, content: object, complaint: str) -> None:
 def test_index_and_parts_that_do_not_belong_together(state: State, tmp_path: Path) -> None:
     index = write_parts(state, tmp_path, "safetensors")
     save_file({"other": torch.zeros(1)}, tmp_path / "model-00001-of-00002.safetensors")
-    with pytest.raises(CheckpointError, match="do not belong together: they name other tensors"):
+    with pytest.raises(CheckpointError, match="do not belong together: they list different tensors"):
         create_model("pocketclip_nano", index)
 
 
@@ -174,7 +174,7 @@ def test_index_and_parts_that_do_not_belong_together(state: State, tmp_path: Pat
     [
         (
             lambda s: {"state_dict": s, "state_dict_ema": floats(s, torch.zeros_like)},
-            r"several sets of weights: 'state_dict', 'state_dict_ema'; save the one that you mean: "
+            r"several sets of weights: 'state_dict', 'state_dict_ema'; save the one that you want: "
             r"torch.save\(torch.load\(FILE, weights_only=True\)\['state_dict_ema'\], 'weights.pt'\)",
         ),
         (
@@ -194,7 +194,7 @@ def test_index_and_parts_that_do_not_belong_together(state: State, tmp_path: Pat
             f"{EMBEDDING}.*: of type int8 where the model has float32",
         ),
         (lambda s: s | {EMBEDDING: s[EMBEDDING].to(torch.complex64)}, f"{EMBEDDING}.*: of type complex64"),
-        (lambda s: s | {EMBEDDING: s[EMBEDDING].to_sparse()}, f"{EMBEDDING}.*: no plain tensor .*sparse_coo"),
+        (lambda s: s | {EMBEDDING: s[EMBEDDING].to_sparse()}, f"{EMBEDDING}.*: not a plain tensor .*sparse_coo"),
         (lambda s: s | {EMBEDDING: s[EMBEDDING] > 0}, f"{EMBEDDING}.*: of type bool"),
         (lambda s: s | {EMBEDDING: torch.zeros(1).expand(1 << 40, 64)}, "the model has"),
         (lambda s: {"epoch": 3}, "it holds no state dict"),
@@ -256,13 +256,13 @@ def arrays(path: Path) -> None:
     [
         (lambda path: path.write_bytes(b""), "it is empty"),
         (page, "it is a web page, not the file itself"),
-        (cut, "a part of a safetensors file or a damaged one"),
-        (lying_header, "a part of a safetensors file"),
+        (cut, "an incomplete or damaged safetensors file"),
+        (lying_header, "an incomplete safetensors file"),
         (other_archive, r"it is a zip archive, not a file of tensors \(first member: half.pt\)"),
-        (bomb, r"its [\d,]+ bytes unpack to 240,\d+,\d+, which no weights do"),
+        (bomb, r"its [\d,]+ bytes unpack to 240,\d+,\d+, which is implausible for weights"),
         (whole_module, r"more than tensors and plain values \(first: torch.nn.modules.linear.Linear\)"),
         (arrays, r"more than tensors and plain values \(first: numpy"),
-        (lambda path: path.write_bytes(b"\x80\x02not a pickle"), "a part of a file, or not one of tensors alone"),
+        (lambda path: path.write_bytes(b"\x80\x02not a pickle"), "incomplete, or holds more than tensors"),
         (lambda path: path.write_bytes(bytes(32) + b"PK\x03\x04rest"), "a training run's own checkpoint"),
         (lambda path: path.mkdir(), "holds 0 checkpoints"),
     ],
@@ -283,7 +283,7 @@ def test_unreadable_files_are_named_alike(
     [
         (
             "lfs.pt",
-            "it is a Git LFS pointer to a file of 5,064,724 bytes, not the file itself; fetch that with `git lfs",
+            "it is a Git LFS pointer to a file of 5,064,724 bytes, not the file itself; fetch the file with `git lfs",
         ),
         ("lfs.safetensors", "it is a Git LFS pointer"),
         ("script.pt", "it is TorchScript, a program with its weights"),

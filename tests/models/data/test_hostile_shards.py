@@ -69,7 +69,7 @@ def test_commands_and_foreign_addresses_are_refused(
     from pocketclip.export.errors import CalibrationError
     from pocketclip.export.inputs.calibration import parse_calibration
 
-    reason = "is a command, and commands are never run|files and http|files of this machine"
+    reason = "is a command, and PocketCLIP never runs commands|files and http|files of this machine"
     with pytest.raises(DatasetError, match=reason):
         open_dataset(f"webdataset:{place}", SetOptions())
     with pytest.raises(DatasetError, match=reason):
@@ -85,7 +85,7 @@ def test_command_line_runs_no_command(commanding: Path, pocketclip: Callable[...
     assert done.returncode == 0, done.stderr
     refused = pocketclip("eval", "--dataset", f"webdataset:{COMMAND}", *arguments, cwd=commanding)
     assert refused.returncode == 2
-    assert "commands are never run for data" in one_line_error(refused)
+    assert "never runs commands for data" in one_line_error(refused)
     assert not (commanding / "PWNED").exists()
 
 

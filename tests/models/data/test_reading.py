@@ -129,9 +129,9 @@ def test_comma_separated(tmp_path: Path) -> None:
     content = 'image, caption \r\na,"one, ""two""\nthree"\r\n"b",5" pipe\r\n,\r\nc,d,,\r\n'
     assert rows(path, content) == [(2, ("a", 'one, "two"\nthree')), (4, ("b", '5" pipe')), (6, ("c", "d"))]
     for bad, reason in (
-        ('image,caption\na,"no parking" sign\n', r"line 2: .*mark in it is written twice"),
+        ('image,caption\na,"no parking" sign\n', r"line 2: .*write a mark inside it twice"),
         ('image,caption\na,b\nc,"open\nd,e\n', r"lines 3 to \d: "),
-        ('image,caption\na,"open\nx.png,e\nf,closed"\n', "line 2: a field in quotation marks .* holds rows"),
+        ('image,caption\na,"open\nx.png,e\nf,closed"\n', "line 2: a field in quotation marks .* contains rows"),
         ("image,caption\na,b,c\n", "line 2: 3 columns"),
         ("image,caption\na," + "x" * 200_000 + "\n", "line 2: field larger"),
     ):
@@ -203,8 +203,8 @@ def test_templates_of_any_form(tmp_path: Path) -> None:
     assert read_templates(tmp_path / "brackets.txt").texts == ("{} on [paper]", "[a] {}")
     for name, content, reason in (
         ("code.py", "import os\ntemplates = [os.getcwd()]\n", "holds 0 lists"),
-        ("broken.py", "templates = [", "reads as Python, and is none"),
-        ("deep.py", "x = " + "[" * 5000, "reads as Python, and is none"),
+        ("broken.py", "templates = [", "looks like Python but cannot be parsed"),
+        ("deep.py", "x = " + "[" * 5000, "looks like Python but cannot be parsed"),
         ("deep.json", "[" * 5000, "nested deeper|is not JSON"),
         ("two.py", "a = ['{}']\nb = ['{}']\n", "holds 2 lists"),
     ):
@@ -236,10 +236,10 @@ def test_labels_of_any_form(tmp_path: Path) -> None:
     [
         ("a cat,A  Cat", "'a cat' and 'A  Cat' are the same to the model"),
         ("a cat,a cat&nbsp;", "are the same to the model"),
-        ("a cat,\u200b", r"label 2 of 2 is '\\u200b', of which nothing can be seen"),
-        ("a cat,\u2060\u200d", "nothing can be seen"),
-        ("\u3164,a cat", "label 1 of 2 .* nothing can be seen"),
-        ("a cat,&nbsp;", "no text that a model reads"),
+        ("a cat,\u200b", r"label 2 of 2 is '\\u200b', which is invisible"),
+        ("a cat,\u2060\u200d", "which is invisible"),
+        ("\u3164,a cat", "label 1 of 2 .* which is invisible"),
+        ("a cat,&nbsp;", "no text that a model can read"),
     ],
 )
 def test_labels_that_no_model_tells_apart(labels: str, reason: str) -> None:

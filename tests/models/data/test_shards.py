@@ -75,7 +75,7 @@ def test_foreign_files(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.tar"
     path.write_bytes(content)
     assert index_shard(path).samples == ()
-    assert "no readable tar file" in (index_shard(path).fault or "")
+    assert "not a readable tar file" in (index_shard(path).fault or "")
 
 
 def test_file_that_shrank(shard: Path) -> None:
@@ -139,7 +139,7 @@ def test_passing_faults_are_tried_again(server: str, shard: Path, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("name", "complaint", "tries"),
-    [("none.tar", "HTTP 404", 1), ("always-cut.tar", "cut after 100 of 5000 bytes", 3)],
+    [("none.tar", "HTTP 404", 1), ("always-cut.tar", "stopped after 100 of 5000 bytes", 3)],
 )
 def test_lasting_faults(server: str, tmp_path: Path, name: str, complaint: str, tries: int) -> None:
     cache = tmp_path / "cache"

@@ -45,8 +45,8 @@ def test_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("imagenet", r"the forms are: scenes\[:COUNT\], webdataset:PATTERN"),
-        ("webdataset:", "the forms are"),
+        ("imagenet", r"valid forms: scenes\[:COUNT\], webdataset:PATTERN"),
+        ("webdataset:", "valid forms"),
         ("scenes:", "a whole number of at least 1"),
         ("scenes:0", "a whole number of at least 1"),
         ("scenes:many", "a whole number of at least 1"),

@@ -141,7 +141,7 @@ def test_objectnet_without_its_mapping(tmp_path: Path) -> None:
     write_objectnet(tmp_path, [f"name {place}" for place in range(1000)])
     mappings = tmp_path / "objectnet-1.0" / "mappings"
     (mappings / "objectnet_to_imagenet_1k.json").write_text('{"Alarm clock": "unheard of"}')
-    with pytest.raises(DatasetError, match="do not fit each other"):
+    with pytest.raises(DatasetError, match="do not match each other"):
         opened("objectnet", tmp_path)
     (mappings / "imagenet_to_label_2012_v2").unlink()
     with pytest.raises(DatasetError, match="lacks imagenet_to_label_2012_v2; unpack"):
@@ -167,10 +167,10 @@ def test_unsorted_imagenet_is_told(tmp_path: Path) -> None:
 
 def test_unknown_set_lists_all(tmp_path: Path) -> None:
     for reference in ("imagenet-sketch", "folder", "folder:", "webdataset:"):
-        known = r"known are: scenes, imagenet, .*objectnet, folder:PATH, csv:FILE, webdataset:PA"
+        known = r"choose among: scenes, imagenet, .*objectnet, folder:PATH, csv:FILE, webdataset:PA"
         with pytest.raises(DatasetError, match=known):
             opened(reference, tmp_path)
-    with pytest.raises(DatasetError, match="behind folder: stands the PATH of a folder"):
+    with pytest.raises(DatasetError, match="after folder: write the PATH of a folder"):
         opened("folder:", tmp_path)
 
 
@@ -261,9 +261,9 @@ def test_scenes_are_the_default_ones(tmp_path: Path) -> None:
 
 
 def test_options_that_a_set_cannot_use(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="--classes is of no use to the data set scenes"):
+    with pytest.raises(DatasetError, match="--classes does not apply to the data set scenes"):
         opened("scenes", tmp_path, classes=tmp_path / "x")
-    with pytest.raises(DatasetError, match=r"--templates is of no use to the data set retrieval"):
+    with pytest.raises(DatasetError, match=r"--templates does not apply to the data set retrieval"):
         opened("retrieval:x.csv", tmp_path, templates="simple")
     with pytest.raises(PromptError, match=r"cannot read templates from nothing\.txt"):
         opened("scenes", tmp_path, templates="nothing.txt")

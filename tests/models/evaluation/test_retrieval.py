@@ -161,8 +161,8 @@ def test_tables(tmp_path: Path) -> None:
     assert (len(drawn.paths), drawn.split) == (1, "all, 1 drawn with seed 3")
     assert drawn.sha256 != read_pairs(path).sha256
     for content, message in (
-        ("", r"no column of the image \(found: nothing\)"),
-        ("image,words\n0.png,x\n", r"no column of the caption \(found: image, words\); .* caption, title, text"),
+        ("", r"no column for the image \(found: nothing\)"),
+        ("image,words\n0.png,x\n", r"no column for the caption \(found: image, words\); .* caption, title, text"),
         ("image,caption\n", "holds no pair"),
         ("image,caption\n0.png,\n", "line 2: the caption is empty"),
         ("image,caption\n0.png\n", "line 2: 1 columns, the header has 2"),
@@ -170,7 +170,7 @@ def test_tables(tmp_path: Path) -> None:
         ("image,caption\n0.png,x\n5.png,y\n", r"1 of 2 images do not exist \(first: .*5\.png\)"),
         ('image,caption\n0.png,"x\n', "pairs.csv, line"),
         # The first caption begins with a mark, the second ends with one: a row between them is none of a caption.
-        ('image,caption\n0.png,"no\n1.png,a hare"\n', r"line 2: a field .* holds rows, the first on line 3"),
+        ('image,caption\n0.png,"no\n1.png,a hare"\n', r"line 2: a field .* contains rows, the first on line 3"),
         ("image,caption\n0.png,a red, round ball\n", "line 2: 3 columns, the header has 2"),
         ("image,caption\nhttps://host/a.jpg,x\n", "names addresses, not files"),
     ):

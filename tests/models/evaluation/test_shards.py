@@ -103,7 +103,7 @@ def test_damaged_shards_are_errors(tmp_path: Path) -> None:
     # Cut anywhere, in a header, a file or between two: all later samples are lost, and nobody knows how many.
     for length in (100, 512, 2048, 2048 + 300, len(content) // 2, len(content) // 2 + 700):
         shard.write_bytes(content[:length])
-        with pytest.raises(DatasetError, match=r"cannot read the shard .*1\.tar to its end: .*fetch it again"):
+        with pytest.raises(DatasetError, match=r"cannot read the shard .*1\.tar to its end: .*download it again"):
             list(dataset.source(0))
     shard.write_bytes(b"x" * 2048)
     with pytest.raises(DatasetError, match=r"cannot read the shard .*1\.tar"):
@@ -124,7 +124,7 @@ def test_what_is_missing_is_told(tmp_path: Path) -> None:
     write_set(tmp_path)
     (tmp_path / "names.json").write_text('["' + '", "'.join("abcdefghij") + '"]')
     assert opened(str(tmp_path / "test"), classes=tmp_path / "names.json").class_names[9] == "j"
-    for content, message in (("{}", "must hold a list"), ("[]", "must name one class a line")):
+    for content, message in (("{}", "must hold a list"), ("[]", "must name one class per line")):
         (tmp_path / "names.json").write_text(content)
         with pytest.raises(DatasetError, match=message):
             opened(str(tmp_path / "test"), classes=tmp_path / "names.json")
@@ -136,9 +136,9 @@ def test_what_is_missing_is_told(tmp_path: Path) -> None:
         opened(str(tmp_path / "test"))
     for pattern, message in (
         (f"{tmp_path}/test/{{0..5}}.tar", r"there is no shard .*3\.tar"),
-        (f"{tmp_path}/none/*.tar", "no shard fits"),
+        (f"{tmp_path}/none/*.tar", "no shard matches"),
         (f"{tmp_path}/{{0..", "unbalanced braces"),
-        ("pipe:cat x.tar", "is a command, and commands are never run for data"),
+        ("pipe:cat x.tar", "is a command, and PocketCLIP never runs commands for data"),
         ("{pipe:cat x,a}.tar", "is a command"),
         ("https://example.org/0.tar", "read from files of this machine"),
     ):

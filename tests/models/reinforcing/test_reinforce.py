@@ -276,7 +276,7 @@ def test_interrupted_anywhere_and_resumed(tmp_path: Path, nano: Teacher) -> None
 
         with pytest.raises(Stopped):
             reinforce(settings, [nano], cut, max_skipped_share=0.5, report=stop)
-        with pytest.raises(DatasetError, match="did not finish"):
+        with pytest.raises(DatasetError, match="unfinished run"):
             read_reinforcement(cut)
         assert reinforce(settings, [nano], cut, max_skipped_share=0.5) == result
         assert contents(cut) == contents(whole)
@@ -327,12 +327,12 @@ def test_killed_command_resumes_to_the_same_bytes(tmp_path: Path) -> None:
 def test_folders_are_not_mixed_up(tmp_path: Path, nano: Teacher) -> None:
     settings = settings_for("scenes:4", nano)
     reinforce(settings, [nano], tmp_path)
-    with pytest.raises(ConfigError, match=r"other settings \(augmentations, seed\)"):
+    with pytest.raises(ConfigError, match=r"different settings \(augmentations, seed\)"):
         reinforce(replace(settings, seed=1, augmentations=2), [nano], tmp_path)
     (tmp_path / REINFORCEMENT_FILE).unlink()
-    with pytest.raises(ConfigError, match="shards of other origin"):
+    with pytest.raises(ConfigError, match="shards from another program"):
         reinforce(settings, [nano], tmp_path)
-    with pytest.raises(DatasetError, match=r"not known: there is no file .*reinforced\.json.*--teacher-dims 768,768"):
+    with pytest.raises(DatasetError, match=r"unknown: there is no file .*reinforced\.json.*--teacher-dims 768,768"):
         teacher_dims_of(ShardSource((str(tmp_path / "000000.tar"),)))
 
 
@@ -363,11 +363,11 @@ def test_too_many_corrupt_samples_and_broken_teachers(tmp_path: Path, nano: Teac
         (["--data", "scenes:4", "--teacher", "open_clip:ViT-B-32"], "open_clip:ViT-B-32 comes without weights"),
         (["--data", "scenes:4", "--teacher", "nobody"], "there is no model 'nobody'"),
         (["--data", "scenes:4", "--teacher", f"{NANO}=none.pt"], "there is no checkpoint"),
-        (["--data", "scenes:4", "--teacher", f"{NANO}="], "after = stands a checkpoint"),
-        (["--data", "scenes", "--teacher", NANO], "say how many: scenes:COUNT"),
-        (["--data", "pictures", "--teacher", NANO], "is no data reference"),
+        (["--data", "scenes:4", "--teacher", f"{NANO}="], "write a checkpoint after ="),
+        (["--data", "scenes", "--teacher", NANO], "give a number: scenes:COUNT"),
+        (["--data", "pictures", "--teacher", NANO], "is not a data reference"),
         (["--data", "scenes:4", "--teacher", NANO, "--dtype", "int8"], "choose among: bfloat16, float16, float32"),
-        (["--data", "scenes:4", "--teacher", NANO, "--device", "tpu"], "--device 'tpu' is not to be had here"),
+        (["--data", "scenes:4", "--teacher", NANO, "--device", "tpu"], "--device 'tpu' is not available here"),
         (["--data", "scenes:4", "--teacher", NANO, "--crop-scale", "0.5", "0.1"], "crop_scale must be two shares"),
     ],
 )

@@ -30,7 +30,7 @@ command_line.run(Early())
 def test_an_early_signal_ends_with_its_code(number: signal.Signals, code: int) -> None:
     ended = subprocess.run([sys.executable, "-c", _EARLY, str(int(number))], capture_output=True, text=True, timeout=60)
     assert ended.returncode == code
-    assert ended.stderr == "interrupted; what was finished is kept\n"
+    assert ended.stderr == "interrupted; finished work is kept\n"
 
 
 @pytest.mark.parametrize("module", ["pocketclip", "pocketclip.export", "pocketclip.benchmark"])

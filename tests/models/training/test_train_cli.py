@@ -23,11 +23,11 @@ SMALL = ("--data", "scenes:32", "--batch-size", "8", "--validation-samples", "8"
         (["--recipe", "magic"], "--recipe 'magic' is unknown; choose among: contrastive, sigmoid"),
         (["--autocast", "int8"], "--autocast 'int8' is unknown; choose among: off, bf16, fp16"),
         (["--device", "tpu"], "no device 'tpu'; choose among: auto, cpu, cuda"),
-        (["--model", "resnet"], "no model 'resnet'; known are: pocketclip_nano"),
-        (["--data", "photos"], "'photos' is no data reference; the forms are: scenes"),
-        (["--recipe", "distillation"], "needs a teacher model; name one with --teacher"),
-        (["--teacher-dims", "768,many"], "takes whole numbers with commas"),
-        (["--set", "image.stages.9.depth=1"], "has the places 0 to 3"),
+        (["--model", "resnet"], "no model 'resnet'; choose among: pocketclip_nano"),
+        (["--data", "photos"], "'photos' is not a data reference; valid forms: scenes"),
+        (["--recipe", "distillation"], "needs a teacher model; give one with --teacher"),
+        (["--teacher-dims", "768,many"], "takes comma-separated whole numbers"),
+        (["--set", "image.stages.9.depth=1"], "has the indices 0 to 3"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -184,8 +184,8 @@ def test_diverged_loss_stops_the_run(tmp_path: Path) -> None:
         ({"ema_decay": 1.0}, "ema_decay must lie"),
         ({"crop_scale": (0.9, 0.5)}, "crop_scale must be"),
         ({"recipe": Recipe.DISTILLATION}, "needs a teacher model"),
-        ({"recipe": Recipe.AFFINITY, "teachers": ("a", "b")}, "mimics one teacher, got 2"),
-        ({"teachers": ("pocketclip_nano",)}, "runs no teacher"),
+        ({"recipe": Recipe.AFFINITY, "teachers": ("a", "b")}, "takes one teacher, got 2"),
+        ({"teachers": ("pocketclip_nano",)}, "does not run a teacher"),
         ({"distillation_weight": 0.5}, "no distillation term"),
     ],
 )
@@ -198,10 +198,10 @@ def test_bad_settings(changes: dict[str, object], complaint: str) -> None:
     ("changes", "complaint"),
     [
         ({"batch_size": 64}, "exceeds the 32 scenes"),
-        ({"accumulation": 3}, "no multiple of 1 processes times 3 parts"),
+        ({"accumulation": 3}, "not a multiple of 1 processes times 3 parts"),
         ({"recipe": Recipe.REINFORCED}, "no teachers' embeddings.*pocketclip reinforce"),
-        ({"recipe": Recipe.AFFINITY, "teachers": ("pocketclip_xs",)}, "comes without weights"),
-        ({"init_from": "mobileclip_s0"}, "comes without weights"),
+        ({"recipe": Recipe.AFFINITY, "teachers": ("pocketclip_xs",)}, "has no weights"),
+        ({"init_from": "mobileclip_s0"}, "has no weights"),
     ],
 )
 def test_what_cannot_be_trained_is_said_before_the_first_step(

@@ -104,7 +104,7 @@ def test_what_a_library_raises(child: Child) -> None:
         child.call(fail, "", bounds=BOUNDS)
     with pytest.raises(ChildFault, match=r"a library.s own farewell"):
         child.call(leave_by_exception, bounds=BOUNDS)
-    with pytest.raises(ChildFault, match="cannot be passed on"):
+    with pytest.raises(ChildFault, match="cannot be returned"):
         child.call(unpicklable, bounds=BOUNDS)
     # None of these costs the process.
     assert child.call(own_id, bounds=BOUNDS) == before

@@ -1,1 +1,1 @@
-"""One file a revision. None of them uses the code of today: it must do in years what it did when it was written."""
+"""One file per revision. Revisions do not use current code: they must always do what they did when written."""

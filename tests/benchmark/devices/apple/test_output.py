@@ -177,7 +177,7 @@ def test_what_nobody_knows_is_passed_on() -> None:
     assert fault_error("Something else", program="p", label="x", what="y") is None
     error = refusal("One line\nAnd the last\n", program="p", label="x", what="y")
     assert type(error) is TransportError and "'And the last'" in str(error) and "devices doctor x" in str(error)
-    assert "without a word" in str(refusal("", program="p", label="x", what="y"))
+    assert "without a message" in str(refusal("", program="p", label="x", what="y"))
     assert all(words == words.lower() for fault in FAULTS for words in fault.words)
 
 

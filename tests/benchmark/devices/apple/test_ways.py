@@ -106,7 +106,7 @@ def test_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (built / "Clip").write_text("code")
     assert IPhonePackage(built).sha256 != before
     (built / "Info.plist").write_bytes(b"no plist")
-    with pytest.raises(AppMissingError, match="is no iPhone app"):
+    with pytest.raises(AppMissingError, match="is not an iPhone app"):
         find_package(built)
 
 
@@ -125,7 +125,7 @@ def test_a_mac_is_needed_for_core_ml() -> None:
         assert mac.settings(asked) == asked
     assert mac.settings(RunSettings(accelerator=DEVICE_DEFAULT)).accelerator == DEVICE_DEFAULT
     assert [mac.default_accelerator(runtime) for runtime in ("coreml", "onnxruntime")] == ["all", "cpu"]
-    with pytest.raises(DeviceUnsupportedError, match="none of Core ML's"):
+    with pytest.raises(DeviceUnsupportedError, match="not one of Core ML's"):
         mac.settings(RunSettings(accelerator="nnapi"))
 
 
