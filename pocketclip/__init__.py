@@ -36,9 +36,10 @@ if TYPE_CHECKING:
         open_bundle,
         write_bundle,
     )
-    from pocketclip.models.api import Model, load_model
+    from pocketclip.models.api import Model, load_model, reinforce, train
     from pocketclip.models.errors import PocketClipError
     from pocketclip.models.progress import Progress
+    from pocketclip.models.training.config import TrainingConfig
 
 _HOMES = {
     "Artifact": "pocketclip.export.api",
@@ -50,6 +51,7 @@ _HOMES = {
     "PocketClipError": "pocketclip.models.errors",
     "Progress": "pocketclip.models.progress",
     "RecordStore": "pocketclip.benchmark.api",
+    "TrainingConfig": "pocketclip.models.training.config",
     "bench": "pocketclip.benchmark.api",
     "classify": "pocketclip.export.api",
     "compare": "pocketclip.benchmark.api",
@@ -63,7 +65,9 @@ _HOMES = {
     "load_model": "pocketclip.models.api",
     "open_bundle": "pocketclip.export.api",
     "open_store": "pocketclip.benchmark.api",
+    "reinforce": "pocketclip.models.api",
     "report": "pocketclip.benchmark.api",
+    "train": "pocketclip.models.api",
     "write_bundle": "pocketclip.export.api",
 }
 # Packages of this name; the first can be called.
@@ -79,6 +83,7 @@ __all__ = [
     "PocketClipError",
     "Progress",
     "RecordStore",
+    "TrainingConfig",
     "bench",
     "classify",
     "compare",
@@ -93,7 +98,9 @@ __all__ = [
     "load_model",
     "open_bundle",
     "open_store",
+    "reinforce",
     "report",
+    "train",
     "write_bundle",
 ]
 

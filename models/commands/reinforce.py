@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pocketclip.models.errors import ConfigError
 from pocketclip.models.terminal import command_line
 
 if TYPE_CHECKING:
     from pocketclip.models.reinforcing.shards import ReinforceReport
-
-Kind = TypeVar("Kind", bound=StrEnum)
 
 
 def reinforce_command(
@@ -62,37 +58,15 @@ def reinforce_command(
     cache: Annotated[Path | None, typer.Option("--cache", help="Folder for shards downloaded from URLs.")] = None,
 ) -> None:
     """Creates reinforced shards of image-caption data: stored augmentations, captions and teacher embeddings."""
-    import torch
-
+    from pocketclip.models.api import reinforce
     from pocketclip.models.data.embeddings import EmbeddingDtype, EmbeddingFormat
-    from pocketclip.models.data.reinforcement import ReinforcementSettings, StoredFormat
-    from pocketclip.models.data.source import parse_source
+    from pocketclip.models.data.reinforcement import StoredFormat
     from pocketclip.models.pixels.colour_profiles import ignored_words
-    from pocketclip.models.reinforcing.shards import reinforce
-    from pocketclip.models.reinforcing.teachers import load_teacher
 
-    place = _device(device, torch.cuda.is_available())
-    parse_source(data)
     kinds = (
         command_line.parse_choice(StoredFormat, "--format", image_format),
         command_line.parse_choice(EmbeddingDtype, "--dtype", dtype),
         command_line.parse_choice(EmbeddingFormat, "--embeddings", embeddings),
-    )
-    loaded = [load_teacher(reference, place) for reference in teachers]
-    settings = ReinforcementSettings(
-        source=data,
-        teachers=tuple(teacher.record for teacher in loaded),
-        augmentations=augmentations,
-        synthetic=synthetic,
-        samples_per_shard=samples_per_shard,
-        batch_size=batch_size,
-        crop_scale=crop_scale,
-        rand_augment=rand_augment,
-        image_size=image_size,
-        image_format=kinds[0],
-        dtype=kinds[1],
-        embeddings=kinds[2],
-        seed=seed,
     )
     with command_line.progress() as progress:
         task = progress.add_task("reinforcing", total=None)
@@ -106,13 +80,25 @@ def reinforce_command(
             )
 
         result = reinforce(
-            settings,
-            loaded,
-            out,
+            data,
+            teachers=teachers,
+            out=out,
+            augmentations=augmentations,
+            synthetic=synthetic,
+            samples_per_shard=samples_per_shard,
+            batch_size=batch_size,
+            crop_scale=crop_scale,
+            rand_augment=rand_augment,
+            image_size=image_size,
+            image_format=kinds[0],
+            dtype=kinds[1],
+            embeddings=kinds[2],
+            seed=seed,
+            device=device,
             workers=workers,
-            max_skipped_share=max_skipped,
+            max_skipped=max_skipped,
             cache=cache,
-            report=show,
+            on_report=show,
             on_skip=lambda sample: command_line.note(f"skipped {sample}"),
         )
     if result.left_out:
@@ -121,13 +107,3 @@ def reinforce_command(
         command_line.note(f"note: {ignored_words(result.ignored_profiles, result.first_ignored_profile)}")
     skipped = f", {result.skipped} skipped" if result.skipped else ""
     command_line.note(f"wrote {result.shards} shards with {result.samples} samples to {out}{skipped}")
-
-
-def _device(asked: str | None, cuda: bool) -> str:
-    if asked is None:
-        return "cuda" if cuda else "cpu"
-    if asked.partition(":")[0] not in ("cpu", "cuda") or (asked.startswith("cuda") and not cuda):
-        raise ConfigError(
-            f"--device {asked!r} is not available here", fix=f"choose among: {'cpu, cuda' if cuda else 'cpu'}"
-        )
-    return asked

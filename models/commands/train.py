@@ -185,8 +185,8 @@ def train_command(
         seed=seed,
     )
 
+    from pocketclip.models.api import train
     from pocketclip.models.commands.train_display import training_display
-    from pocketclip.models.training.trainer import train
 
     leads = os.environ.get("RANK", "0") == "0"
     if leads:
@@ -199,8 +199,8 @@ def train_command(
             device=device,
             workers=workers,
             threads=threads,
-            report=display,
-            inherited=_print_inheritance,
+            on_step=display,
+            on_inheritance=_print_inheritance,
         )
     if leads:
         _print_data_notes(out)

@@ -367,7 +367,7 @@ def test_too_many_corrupt_samples_and_broken_teachers(tmp_path: Path, nano: Teac
         (["--data", "scenes", "--teacher", NANO], "give a number: scenes:COUNT"),
         (["--data", "pictures", "--teacher", NANO], "is not a data reference"),
         (["--data", "scenes:4", "--teacher", NANO, "--dtype", "int8"], "choose among: bfloat16, float16, float32"),
-        (["--data", "scenes:4", "--teacher", NANO, "--device", "tpu"], "--device 'tpu' is not available here"),
+        (["--data", "scenes:4", "--teacher", NANO, "--device", "tpu"], "device 'tpu' is not available here"),
         (["--data", "scenes:4", "--teacher", NANO, "--crop-scale", "0.5", "0.1"], "crop_scale must be two shares"),
     ],
 )

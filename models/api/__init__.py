@@ -1,0 +1,6 @@
+"""The public functions about models; `import pocketclip` gives them."""
+
+from pocketclip.models.api.loading import Model, load_model
+from pocketclip.models.api.training import reinforce, train
+
+__all__ = ["Model", "load_model", "reinforce", "train"]
