@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketclip.export.artifact import reading
+from pocketclip.export.errors import InferenceInputError
 from pocketclip.models.progress import CountingWatch, OnProgress, silent
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from pocketclip.export.artifact.manifest import Manifest
+    from pocketclip.export.artifact.manifest import Manifest, TensorSpec
     from pocketclip.export.ladder.report import LadderReport
     from pocketclip.export.own_samples import SampleRequest
 
@@ -75,7 +76,7 @@ class Artifact:
         return self.files.model_path
 
     def run(self, inputs: NDArray[np.generic], *, threads: int = 1) -> NDArray[np.float32]:
-        """Runs the tower in its runtime on this computer.
+        """Runs the tower in its runtime, in this process. `classify` runs artefacts of others in a bounded one.
 
         Args:
             inputs: `(N, ...)` in the shape and type of `manifest.inputs[0]`: pixels `(N, 3, S, S)` of the image tower,
@@ -86,13 +87,14 @@ class Artifact:
             Embeddings `(N, D)`.
 
         Raises:
-            InferenceInputError: the array is not what the manifest declares.
+            InferenceInputError: the array has another shape or type than the manifest declares, or is not finite.
             TargetUnavailableError: the runtime is not installed here.
         """
         import numpy as np
 
         from pocketclip.export.targets import open_session
 
+        _check_inputs(inputs, self.manifest.inputs[0])
         session = open_session(self.files, threads)
         try:
             rows = [np.asarray(session.run([sample[None]])[0], np.float32) for sample in inputs]
@@ -123,6 +125,21 @@ class Artifact:
         with verifying() as climb:
             given = None if weights is None else str(weights)
             return climb(self, VerifyRequest(given, samples, parity_data), on_progress)
+
+
+def _check_inputs(inputs: NDArray[np.generic], spec: TensorSpec) -> None:
+    import numpy as np
+
+    if not np.isfinite(inputs).all():
+        raise InferenceInputError(f"{spec.name} holds NaN or infinity", fix="give finite values")
+    wanted = tuple(spec.shape[1:])
+    if not len(inputs) or inputs.shape[1:] != wanted or inputs.dtype != np.dtype(spec.dtype):
+        shape = ", ".join(map(str, wanted))
+        raise InferenceInputError(
+            f"{spec.name} takes a {spec.dtype} array of shape (N, {shape}), N at least 1; "
+            f"got {inputs.dtype} of shape {inputs.shape}",
+            fix="convert it with numpy's astype and reshape; `embed` of a bundle takes images and sentences",
+        )
 
 
 def load_artifact(path: str | Path) -> Artifact:
