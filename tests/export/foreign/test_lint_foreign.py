@@ -156,4 +156,4 @@ def test_what_is_no_file(pocketclip, error_line, tmp_path: Path) -> None:
     for name, kind in (("m.onnx", "regular file"), ("n.onnx", "regular file"), ("m.mlpackage", "folder")):
         result = pocketclip("lint", tmp_path / name, timeout=60)
         assert result.returncode == 2
-        assert f"is no {kind}" in error_line(result)
+        assert f"is not a {kind}" in error_line(result)

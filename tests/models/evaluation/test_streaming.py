@@ -248,7 +248,7 @@ class _Opposed(ColourEncoder):
 
 def test_prompts_that_cancel_out() -> None:
     prompts = prompt_set(["a"], TextTemplates("t", ("{}", "no {}")))
-    with pytest.raises(NonFiniteError, match="cancel out"):
+    with pytest.raises(NonFiniteError, match="cancel each other out"):
         class_embeddings(prompts, _Opposed(int))
 
 
