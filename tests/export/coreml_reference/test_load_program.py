@@ -94,7 +94,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 def test_not_a_package(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"onnx")
-    with pytest.raises(ArtifactError, match=r"no \.mlpackage"):
+    with pytest.raises(ArtifactError, match=r"is not an \.mlpackage"):
         load_program(tmp_path / "model.onnx")
 
 

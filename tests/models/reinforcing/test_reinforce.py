@@ -340,7 +340,7 @@ def test_shards_of_unlike_teachers(tmp_path: Path, nano: Teacher, other: Teacher
     for teacher in (nano, other):
         reinforce(settings_for("scenes:2", teacher), [teacher], tmp_path / teacher.record.name)
     shards = tuple(str(tmp_path / name / "000000.tar") for name in (NANO, "other"))
-    with pytest.raises(DatasetError, match=r"unlike teachers \(other; pocketclip_nano\)"):
+    with pytest.raises(DatasetError, match=r"different teachers \(other; pocketclip_nano\)"):
         read_reinforcement(ShardSource(shards))
 
 
@@ -359,8 +359,8 @@ def test_too_many_corrupt_samples_and_broken_teachers(tmp_path: Path, nano: Teac
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--data", "scenes:4", "--teacher", "mobileclip_s0"], "mobileclip_s0 comes without weights"),
-        (["--data", "scenes:4", "--teacher", "open_clip:ViT-B-32"], "open_clip:ViT-B-32 comes without weights"),
+        (["--data", "scenes:4", "--teacher", "mobileclip_s0"], "mobileclip_s0 has no weights"),
+        (["--data", "scenes:4", "--teacher", "open_clip:ViT-B-32"], "open_clip:ViT-B-32 has no weights"),
         (["--data", "scenes:4", "--teacher", "nobody"], "there is no model 'nobody'"),
         (["--data", "scenes:4", "--teacher", f"{NANO}=none.pt"], "there is no checkpoint"),
         (["--data", "scenes:4", "--teacher", f"{NANO}="], "write a checkpoint after ="),

@@ -130,7 +130,7 @@ def test_tags_bring_their_settings() -> None:
 
 
 def test_unknown_and_unsupported_architectures(config_file: Path) -> None:
-    with pytest.raises(UnknownModelError, match="near are: ViT-B-16"):
+    with pytest.raises(UnknownModelError, match="similar names: ViT-B-16"):
         resolve_config("open_clip:ViT-B-61")
     with pytest.raises(ConfigError, match="its own tokenizer"):
         resolve_config("open_clip:ViT-B-16-SigLIP")
