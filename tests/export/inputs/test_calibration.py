@@ -98,7 +98,7 @@ def test_shards(tmp_path: Path, pictures: list[Image.Image]) -> None:
     [
         ("nowhere", None, "no calibration data at 'nowhere'"),
         ("scenes:2", None, "too few"),
-        ("scenes:20", 30, "given twice"),
+        ("scenes:20", 30, "set twice"),
         ("scenes:-1", None, "no calibration data at"),
     ],
 )
