@@ -534,7 +534,10 @@ def test_an_app_that_gives_no_answer_says_why(
 ) -> None:
     measure(artifacts[0])
     transport = phone.transport()
-    with transport.workspace("/data/local/tmp") as folder, pytest.raises(AgentError, match=r"rejects the request: .*nonsense"):
+    with (
+        transport.workspace("/data/local/tmp") as folder,
+        pytest.raises(AgentError, match=r"rejects the request: .*nonsense"),
+    ):
         instrument(transport, ["-e", "action", "nonsense"], folder=folder, timeout_seconds=60.0)
 
 

@@ -40,7 +40,7 @@ def test_export_bench_and_eval(crowded: Path) -> None:
 
 def test_train_with_workers(crowded: Path) -> None:
     run(crowded, "pocketclip", "train", "--steps", "2", "--batch-size", "8", "--workers", "1", "--out", "run")
-    assert (crowded / "run" / "model.safetensors").is_file()
+    assert (crowded / "run" / "weights.safetensors").is_file()
 
 
 def test_lint_reads_in_a_process_of_its_own(crowded: Path) -> None:

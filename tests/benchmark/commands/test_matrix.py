@@ -34,7 +34,7 @@ def written(folder: Path, store: str) -> dict[tuple[str, str], dict[str, str]]:
         for line in out.read_text().splitlines()
         if line.startswith("| onnx")
     ]
-    cells = [dict(zip(HEADINGS, (cell.strip() for cell in row), strict=True)) for row in rows]
+    cells = [dict(zip(map(str, HEADINGS), (cell.strip() for cell in row), strict=True)) for row in rows]
     return {(each["precision"], each["tower"]): each for each in cells}
 
 

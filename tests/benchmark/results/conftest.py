@@ -60,6 +60,7 @@ def texts(make: Any) -> list[RecordText]:
         make.retrieval(TargetName.ONNX, drop_points=1.0),
     ]
     (old,) = from_jsonl(OLD.encode(), "test")
+    assert isinstance(old, RecordText)
     return [old, *map(encode, records)]
 
 

@@ -243,7 +243,7 @@ def test_class_embeddings_are_normalised_means() -> None:
 
 class _Opposed(ColourEncoder):
     def encode_texts(self, texts: object) -> np.ndarray:
-        return np.float32([[1, 0], [-1, 0]])
+        return np.array([[1, 0], [-1, 0]], np.float32)
 
 
 def test_prompts_that_cancel_out() -> None:
