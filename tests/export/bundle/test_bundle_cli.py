@@ -34,7 +34,7 @@ def make(build: Build, out: Path, *arguments: str | Path) -> Any:
 def test_bundle_and_selftest(build: Build, tmp_path: Path) -> None:
     made = make(build, tmp_path / "clip.bundle", "--labels", "red circle, orange star")
     assert made.exit_code == 0, made.output
-    assert "2 labels in 7 templates (scenes)" in made.stdout
+    assert "2 labels, 7 templates (scenes)" in made.stdout
     assert "licence of the weights: unknown" in made.stdout
     tested = invoke("selftest", tmp_path / "clip.bundle")
     assert tested.exit_code == 0, tested.output
