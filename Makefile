@@ -10,6 +10,8 @@ OUT ?= artifacts
 STORE ?= sqlite:///results/pocketclip.sqlite
 # Each takes up to 8 GB.
 TEST_PROCESSES ?= 2
+# tests/conftest.py puts the longest files first.
+PYTEST_OPTIONS := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 # Converters of a light install stay unavailable; the full set is the default.
 EXTRAS ?= all,dev
 # PyTorch's build: auto, cpu or pypi; .ci/environment says what each is.
@@ -51,14 +53,14 @@ demo: setup
 	$(BIN)/pocketclip report --store $(STORE) --out report.html
 
 test: setup
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 perf: setup
 	$(BIN)/python -m pocketclip.benchmark.perf --model mobileclip_s0 --model mobileclip_s2 --model pocketclip_int8 \

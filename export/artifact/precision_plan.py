@@ -88,7 +88,9 @@ class Trial:
 class Search:
     """How a plan was found: the budget, the target it was measured on, the samples, and every conversion.
 
-    `skipped` counts samples of the user's that were left out, `first_skipped` names the first with reasons.
+    `skipped` counts samples of the user's that cannot be used, `first_skipped` names the first with reasons; `left_out`
+    says what of the set is no sample; `ignored_profiles` counts images read as sRGB because their colour profile cannot
+    be used.
     `processor` is the one on which the predicted cost was made small; None where the number of units was.
     """
 
@@ -103,6 +105,9 @@ class Search:
     skipped: int = 0
     first_skipped: tuple[str, ...] = ()
     processor: InstructionSet | None = None
+    left_out: tuple[str, ...] = ()
+    ignored_profiles: int = 0
+    first_ignored_profile: str | None = None
 
 
 @document

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -25,13 +25,16 @@ from pocketclip.export.own_samples import SampleRequest, input_hash
 from pocketclip.export.parity.measures import cosines, require_finite, run_session
 from pocketclip.export.precision import Tower
 from pocketclip.models.data.skips import reason_of
+from pocketclip.models.pixels.colour_profiles import noted_profiles
 from pocketclip.models.pixels.preprocess import normalize, preprocess
 from pocketclip.models.scenes import SceneDataset, Split, render_arrays, scene_classes
 from pocketclip.models.text.tokenizer import load_tokenizer
+from pocketclip.models.untrusted.printable import printable_line
 
 if TYPE_CHECKING:
     from pocketclip.export.runtimes import Session
     from pocketclip.models.config import AnyConfig
+    from pocketclip.models.data.left_out import LeftOut
     from pocketclip.models.evaluation.prompts import Templates
     from pocketclip.models.evaluation.samples import Sample
     from pocketclip.models.towers.clip import AnyModel
@@ -74,7 +77,17 @@ class Judge(Protocol):
 
     @property
     def skipped(self) -> tuple[str, ...]:
-        """Samples of the user's that are left out, with reasons."""
+        """Samples of the user's that cannot be used, with reasons."""
+        ...
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What of the user's set is no sample."""
+        ...
+
+    @property
+    def ignored_profiles(self) -> tuple[str, ...]:
+        """Images of the user's whose colour profile cannot be used, with reasons."""
         ...
 
     @property
@@ -138,6 +151,8 @@ class _CosineJudge:
         self._limit = budget.limit
         self.allowed = 1 - budget.limit
         self.skipped: tuple[str, ...] = ()
+        self.left_out: tuple[LeftOut, ...] = ()
+        self.ignored_profiles: tuple[str, ...] = ()
         self._inputs = planning_inputs(model.config, tower)
         self._expected = _embed(model, tower, self._inputs)
         self.samples, self.samples_sha256 = len(self._inputs), _sha256(self._inputs)
@@ -165,6 +180,7 @@ class _AccuracyJudge:
         # Rows of the prompts of each class.
         self._classes = np.cumsum([0, *(len(each) for each in prompts)])
         self._labels, self._tower, self.skipped = labelled.labels, tower, labelled.skipped
+        self.left_out, self.ignored_profiles = labelled.left_out, labelled.ignored_profiles
         self._images = _embed(model, Tower.IMAGE, labelled.images)
         self._texts = _embed(model, Tower.TEXT, texts)
         self._inputs = labelled.images if tower is Tower.IMAGE else texts
@@ -195,6 +211,8 @@ class _Labelled:
     class_names: Sequence[str]
     templates: Templates
     skipped: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    ignored_profiles: tuple[str, ...] = ()
 
 
 def _labelled(budget: DropBudget, model: AnyModel, parity: SampleRequest | None, max_skipped: float) -> _Labelled:
@@ -209,18 +227,42 @@ def _labelled(budget: DropBudget, model: AnyModel, parity: SampleRequest | None,
     samples = list(found.source(0))
     step = max(1, -(-len(samples) // MOST_LABELLED))
     refused = judged_hashes(config, Tower.IMAGE, parity)
-    images, labels, skipped = _loaded(budget.labelled, samples[::step], config, refused, max_skipped)
-    return _Labelled(images, np.array(labels), found.class_names, found.templates, skipped)
+    with noted_profiles() as reasons:
+        loaded = _loaded(budget.labelled, samples[::step], config, refused, max_skipped, reasons)
+    return _Labelled(
+        loaded.images,
+        np.array(loaded.labels),
+        found.class_names,
+        found.templates,
+        tuple(loaded.skipped),
+        found.left_out.entries,
+        tuple(loaded.ignored_profiles),
+    )
+
+
+@dataclass
+class _Loaded:
+    """The images of the samples that can be used, their labels, and names of the others with reasons."""
+
+    images: list[NDArray[np.float32]] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    ignored_profiles: list[str] = field(default_factory=list)
 
 
 def _loaded(
-    labelled: str, samples: Sequence[Sample], config: AnyConfig, refused: Mapping[str, str], max_skipped: float
-) -> tuple[list[NDArray[np.float32]], list[int], tuple[str, ...]]:
-    """The images of the samples that can be used, their labels, and names of the others with reasons."""
-    images: list[NDArray[np.float32]] = []
-    labels: list[int] = []
-    skipped: list[str] = []
+    labelled: str,
+    samples: Sequence[Sample],
+    config: AnyConfig,
+    refused: Mapping[str, str],
+    max_skipped: float,
+    reasons: list[str],
+) -> _Loaded:
+    """Loads the samples; `reasons` is where decoding notes why a colour profile cannot be used."""
+    loaded = _Loaded()
+    images, labels, skipped = loaded.images, loaded.labels, loaded.skipped
     for sample in samples:
+        reasons.clear()
         try:
             image = sample.load(config.preprocess)[None]
         except Exception as error:
@@ -233,13 +275,14 @@ def _loaded(
             continue
         images.append(image)
         labels.append(sample.label)
+        loaded.ignored_profiles += [printable_line(f"{sample.name}: {reason}") for reason in reasons[:1]]
     if len(skipped) > max_skipped * len(samples) or not images:
         named = "; ".join(skipped[:_MOST_NAMED]) or "it is empty"
         raise PlanError(
             f"{len(skipped)} of {len(samples)} samples of {labelled} cannot be used ({named})",
             fix="repair or remove them, or skip them with --max-skipped SHARE",
         )
-    return images, labels, tuple(skipped)
+    return loaded
 
 
 def _labelled_scenes(config: AnyConfig) -> _Labelled:

@@ -211,6 +211,9 @@ def _recorded(
         skipped=len(attempts.judge.skipped),
         first_skipped=attempts.judge.skipped[:MOST_NAMED],
         processor=processor,
+        left_out=tuple(map(str, attempts.judge.left_out)),
+        ignored_profiles=len(attempts.judge.ignored_profiles),
+        first_ignored_profile=next(iter(attempts.judge.ignored_profiles), None),
     )
     return replace(attempts.plan(found.kept), weights_sha256=weights, search=search)
 

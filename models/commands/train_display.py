@@ -67,13 +67,18 @@ def training_display(
     if not sys.stderr.isatty():
         yield TrainingDisplay(steps, _Lines(steps, every_seconds, now), now)
         return
-    with command_line.progress() as progress:
-        task = progress.add_task("training", total=steps)
+    progress = command_line.progress()
+    task = progress.add_task("training", total=steps)
 
-        def update(report: StepReport) -> None:
-            progress.update(task, completed=report.step, description=described(report))
+    def update(report: StepReport) -> None:
+        # Not before the first step: the table of inherited weights would break the bar.
+        progress.start()
+        progress.update(task, completed=report.step, description=described(report))
 
+    try:
         yield TrainingDisplay(steps, update, now)
+    finally:
+        progress.stop()
 
 
 class _Lines:

@@ -98,8 +98,13 @@ def test_labelled_folder_of_ones_own(model: AnyModel, tmp_path: Path) -> None:
         Image.fromarray(dataset.image(place)).save(folder / f"{place}.png")
     rows = [f"{path.relative_to(tmp_path)},{path.parent.name}" for path in sorted(tmp_path.rglob("*.png"))]
     (tmp_path / "set.csv").write_text("\n".join(["image,label", *rows]))
+    (tmp_path / "odd" / "notes.docx").write_text("no image")
+    damaged = Image.open(tmp_path / "even" / "0.png")
+    damaged.save(tmp_path / "even" / "0.png", icc_profile=b"no profile")
     table = make_judge(parse_max_drop("accuracy=0", f"csv:{tmp_path}/set.csv"), model, Tower.IMAGE)
     judge = make_judge(parse_max_drop("accuracy=0", f"folder:{tmp_path}"), model, Tower.IMAGE)
     assert judge.samples == table.samples == 12
     assert judge.samples_sha256 == table.samples_sha256
+    assert [entry.count for entry in judge.left_out] == [1] and "notes.docx" in str(judge.left_out[0])
+    assert [name.split(":")[0] for name in judge.ignored_profiles] == ["even/0.png"]
     assert judge.judge(TowerSession(model, Tower.IMAGE, lambda values: values)).met

@@ -64,3 +64,15 @@ def test_nothing_is_shown_by_processes_that_do_not_lead(capsys: pytest.CaptureFi
 )
 def test_duration(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_the_bar_begins_with_the_first_step(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a run prints before, the table of inherited weights, stands on lines of its own."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with training_display(2) as display:
+        assert capsys.readouterr().err == ""
+        display(_report(1))
+        display(_report(2))
+    assert "loss 1.000" in capsys.readouterr().err
