@@ -130,16 +130,17 @@ class Artifact:
 def _check_inputs(inputs: NDArray[np.generic], spec: TensorSpec) -> None:
     import numpy as np
 
-    if not np.isfinite(inputs).all():
-        raise InferenceInputError(f"{spec.name} holds NaN or infinity", fix="give finite values")
     wanted = tuple(spec.shape[1:])
-    if not len(inputs) or inputs.shape[1:] != wanted or inputs.dtype != np.dtype(spec.dtype):
+    # Text cannot be asked whether it is finite, a scalar has no length.
+    if inputs.dtype != np.dtype(spec.dtype) or inputs.shape[1:] != wanted or not len(inputs):
         shape = ", ".join(map(str, wanted))
         raise InferenceInputError(
             f"{spec.name} takes a {spec.dtype} array of shape (N, {shape}), N at least 1; "
             f"got {inputs.dtype} of shape {inputs.shape}",
             fix="convert it with numpy's astype and reshape; `embed` of a bundle takes images and sentences",
         )
+    if not np.isfinite(inputs).all():
+        raise InferenceInputError(f"{spec.name} holds NaN or infinity", fix="give finite values")
 
 
 def load_artifact(path: str | Path) -> Artifact:

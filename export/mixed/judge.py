@@ -227,8 +227,7 @@ def _labelled(budget: DropBudget, model: AnyModel, parity: SampleRequest | None,
     samples = list(found.source(0))
     step = max(1, -(-len(samples) // MOST_LABELLED))
     refused = judged_hashes(config, Tower.IMAGE, parity)
-    with noted_profiles() as reasons:
-        loaded = _loaded(budget.labelled, samples[::step], config, refused, max_skipped, reasons)
+    loaded = _loaded(budget.labelled, samples[::step], config, refused, max_skipped)
     return _Labelled(
         loaded.images,
         np.array(loaded.labels),
@@ -251,20 +250,14 @@ class _Loaded:
 
 
 def _loaded(
-    labelled: str,
-    samples: Sequence[Sample],
-    config: AnyConfig,
-    refused: Mapping[str, str],
-    max_skipped: float,
-    reasons: list[str],
+    labelled: str, samples: Sequence[Sample], config: AnyConfig, refused: Mapping[str, str], max_skipped: float
 ) -> _Loaded:
-    """Loads the samples; `reasons` is where decoding notes why a colour profile cannot be used."""
     loaded = _Loaded()
     images, labels, skipped = loaded.images, loaded.labels, loaded.skipped
     for sample in samples:
-        reasons.clear()
         try:
-            image = sample.load(config.preprocess)[None]
+            with noted_profiles() as reasons:
+                image = sample.load(config.preprocess)[None]
         except Exception as error:
             skipped.append(f"{sample.name}: {reason_of(error)}")
             continue

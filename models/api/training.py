@@ -62,9 +62,6 @@ def train(
         on_step(step)
         on_progress(Progress("training", step.step, config.steps))
 
-    def inherited(found: InheritanceReport) -> None:
-        on_inheritance(found)
-
     return trainer.train(
         config,
         Path(out),
@@ -73,7 +70,7 @@ def train(
         workers=workers,
         threads=threads,
         report=report,
-        inherited=inherited,
+        inherited=on_inheritance,
     )
 
 

@@ -76,8 +76,8 @@ def train(
     device: str = "auto",
     workers: int | None = None,
     threads: int | None = None,
-    report: Callable[[StepReport], None] = lambda _: None,
-    inherited: Callable[[InheritanceReport], None] = lambda _: None,
+    report: Callable[[StepReport], object] = lambda _: None,
+    inherited: Callable[[InheritanceReport], object] = lambda _: None,
 ) -> Path:
     """Trains and writes `weights.safetensors`, `model.json`, a log and checkpoints into `folder`.
 
@@ -149,7 +149,7 @@ def _build(
     model_config: AnyConfig,
     processes: Processes,
     workers: int | None,
-    inherited: Callable[[InheritanceReport], None] | None,
+    inherited: Callable[[InheritanceReport], object] | None,
 ) -> Machinery:
     teachers = load_teachers(config, model_config.preprocess, processes.device)
     torch.manual_seed(config.seed)
@@ -218,7 +218,7 @@ def _loop(
     checkpoints: Checkpoints,
     validation: Validation | None,
     log: RunLog | None,
-    report: Callable[[StepReport], None],
+    report: Callable[[StepReport], object],
     folder: Path,
 ) -> None:
     started = time.perf_counter()

@@ -36,8 +36,10 @@ GOOD = np.zeros((2, 3, SIZE, SIZE), np.float32)
         (GOOD[:0], f"got float32 of shape (0, 3, {SIZE}, {SIZE})"),
         (GOOD.transpose(0, 2, 3, 1), f"got float32 of shape (2, {SIZE}, {SIZE}, 3)"),
         (np.full_like(GOOD, np.nan), "image holds NaN or infinity"),
+        (np.array(1, np.float32), "got float32 of shape ()"),
+        (np.array(["a photo"]), "got <U7 of shape (1,)"),
     ],
-    ids=["float64", "no-batch", "empty", "NHWC", "nan"],
+    ids=["float64", "no-batch", "empty", "NHWC", "nan", "scalar", "text"],
 )
 def test_other_arrays_are_refused(image: pocketclip.Artifact, given: NDArray[Any], said: str) -> None:
     with pytest.raises(InferenceInputError) as caught:
