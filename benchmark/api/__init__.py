@@ -1,21 +1,55 @@
 """The public functions about measuring; `pocketclip` names them."""
 
-from pocketclip.benchmark.api.benching import BenchOptions, bench
+from pocketclip.benchmark.api.bench_options import BenchOptions
+from pocketclip.benchmark.api.benching import bench
 from pocketclip.benchmark.api.comparing import compare, compare_with_baseline
+from pocketclip.benchmark.api.devices import (
+    EmulatedPhone,
+    ListedDevices,
+    build_app,
+    check_device,
+    emulated_phone,
+    list_devices,
+)
 from pocketclip.benchmark.api.evaluating import EvaluateOptions, evaluate
+from pocketclip.benchmark.api.record_files import (
+    ImportedRecords,
+    StoreCheck,
+    check_store,
+    file_format,
+    import_records,
+    merge_records,
+    render_records,
+    write_records,
+)
 from pocketclip.benchmark.api.reporting import report
-from pocketclip.benchmark.api.stores import RecordStore, log_left_out, open_store, read_store
+from pocketclip.benchmark.api.stores import RecordStore, log_left_out, open_store, read_store, shown_location
 
 __all__ = [
     "BenchOptions",
+    "EmulatedPhone",
     "EvaluateOptions",
+    "ImportedRecords",
+    "ListedDevices",
     "RecordStore",
+    "StoreCheck",
     "bench",
+    "build_app",
+    "check_device",
+    "check_store",
     "compare",
     "compare_with_baseline",
+    "emulated_phone",
     "evaluate",
+    "file_format",
+    "import_records",
+    "list_devices",
     "log_left_out",
+    "merge_records",
     "open_store",
     "read_store",
+    "render_records",
     "report",
+    "shown_location",
+    "write_records",
 ]

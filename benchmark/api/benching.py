@@ -5,49 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pocketclip.benchmark.api.bench_options import BenchOptions, make_plan
 from pocketclip.benchmark.api.stores import shown_location
-from pocketclip.benchmark.errors import OptionError, StoreError
+from pocketclip.benchmark.errors import StoreError
 from pocketclip.export.api import Artifact, folders_of
 from pocketclip.models.progress import OnProgress, Progress, silent
 
 if TYPE_CHECKING:
-    from pocketclip.benchmark.devices import Device
-    from pocketclip.benchmark.measuring.plan import BenchmarkPlan
     from pocketclip.benchmark.records.benchmark import BenchmarkRecord
-    from pocketclip.export.artifact import reading
 
 _LOG = logging.getLogger("pocketclip.benchmark")
-
-
-@dataclass(frozen=True)
-class BenchOptions:
-    """How artefacts are measured. Each field is the `pocketclip bench` option of the same name.
-
-    `threads` and `cores` use the command line's syntax, e.g. `1,2,all` and `4-7`. `until` is a share such as `1%`;
-    `budget` and `sustained` are durations such as `10m`. `cooldown`, `timeout` and `wait` are seconds.
-    """
-
-    threads: str = "1"
-    cores: str | None = None
-    iterations: int = 100
-    accelerator: str | None = None
-    load_mode: str = "file"
-    min_seconds: float = 0.0
-    launches: int = 3
-    until: str | None = None
-    budget: str = "10m"
-    sustained: str | None = None
-    cooldown: float = 30.0
-    profile: bool = False
-    tag: str | None = None
-    timeout: float = 300.0
-    wait: float = 0.0
-    app: Path | None = None
-    devices: Path | None = None
 
 
 def bench(
@@ -92,7 +62,8 @@ def bench(
     if chosen.tag is not None:
         # First of all: what a database cannot keep must not cost a measurement.
         parse_tag(chosen.tag)
-    table = load_table(chosen.devices)
+    table = load_table(None if chosen.devices is None else Path(chosen.devices))
+    app = None if chosen.app is None else Path(chosen.app)
     # Names and paths first: what is written wrong is told without the device.
     find_entry(device, table)
     finished: list[BenchmarkRecord] = []
@@ -100,12 +71,12 @@ def bench(
     with ExitStack() as held:
         found = held.enter_context(measurable_artifacts(folders_of(artifacts)))
         warn_of_artifacts(found)
-        opened = open_device(device, table, say=lambda words: _LOG.info("%s", words), app=chosen.app)
+        opened = open_device(device, table, say=lambda words: _LOG.info("%s", words), app=app)
         held.enter_context(lease(opened.lease_key, name=device, wait_seconds=chosen.wait))
         # Opened before the first launch: a store that cannot be written must not cost a measurement.
         database = None if store is None else held.enter_context(open_database(str(store)))
         opened.check()
-        plan = _plan(found, opened, chosen)
+        plan = make_plan(found, opened, chosen)
         watch = _Watch(on_progress, len(plan.artifacts) * len(plan.settings) * chosen.launches)
 
         def keep(record: BenchmarkRecord) -> None:
@@ -133,44 +104,6 @@ def bench(
             fix=f"add them with `pocketclip results import {files} --store ...`",
         )
     return finished
-
-
-def _plan(artifacts: Sequence[reading.Artifact], device: Device, options: BenchOptions) -> BenchmarkPlan:
-    from pocketclip.benchmark.measuring.option_values import (
-        parse_accelerator,
-        parse_cores,
-        parse_duration_s,
-        parse_share,
-        parse_threads,
-    )
-    from pocketclip.benchmark.measuring.plan import BenchmarkPlan
-    from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, LoadMode, RunSettings
-    from pocketclip.models.errors import choices
-
-    if options.load_mode not in tuple(LoadMode):
-        raise OptionError(f"--load-mode {options.load_mode!r} is unknown", fix=f"choose among: {choices(LoadMode)}")
-    logical_cores = device.facts().logical_cores
-    settings = RunSettings(
-        iterations=options.iterations,
-        minimum_seconds=options.min_seconds,
-        launches=options.launches,
-        cores=parse_cores(options.cores, logical_cores) if options.cores else None,
-        until_share=parse_share("--until", options.until) if options.until else None,
-        budget_seconds=parse_duration_s("--budget", options.budget) if options.until else None,
-        sustained_seconds=parse_duration_s("--sustained", options.sustained) if options.sustained else None,
-        accelerator=parse_accelerator(options.accelerator) if options.accelerator else DEVICE_DEFAULT,
-        load_mode=LoadMode(options.load_mode),
-    )
-    return BenchmarkPlan(
-        artifacts=tuple(artifacts),
-        settings=tuple(
-            device.settings(replace(settings, threads=each)) for each in parse_threads(options.threads, logical_cores)
-        ),
-        timeout_seconds=options.timeout,
-        cooldown_seconds=options.cooldown,
-        profile=options.profile,
-        tag=options.tag,
-    )
 
 
 class _Watch:

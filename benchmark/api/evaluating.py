@@ -27,18 +27,18 @@ _LOG = logging.getLogger("pocketclip.benchmark")
 class EvaluateOptions:
     """How samples are evaluated. Each field is the `pocketclip eval` option of the same name."""
 
-    data_root: Path = Path("data")
-    templates: str | None = None
-    classes: Path | None = None
-    baseline: str | None = None
-    weights: str | None = None
+    data_root: str | Path = "data"
+    templates: str | Path | None = None
+    classes: str | Path | None = None
+    baseline: str | Path | None = None
+    weights: str | Path | None = None
     batch_size: int = 64
     device: str = "cpu"
     seed: int = 0
     max_skipped: float | None = None
     skip_corrupt: bool = False
     resume: bool = False
-    cache: Path | None = None
+    cache: str | Path | None = None
 
 
 def evaluate(
@@ -82,16 +82,21 @@ def evaluate(
     chosen = options or EvaluateOptions()
     leaves_out = chosen.skip_corrupt or bool(chosen.max_skipped)
     found = open_dataset(
-        dataset, SetOptions(chosen.data_root, chosen.templates, chosen.classes, count, chosen.seed, leaves_out)
+        dataset,
+        SetOptions(
+            Path(chosen.data_root), _words(chosen.templates), _path(chosen.classes), count, chosen.seed, leaves_out
+        ),
     )
     told = notes_on(found, whole=count is None)
     for words in told:
         _LOG.info("note: %s", words)
     settings = TorchSettings(chosen.batch_size, torch_device(chosen.device))
     if isinstance(subject, Model):
-        entries = model_entries(subject.choice, chosen.baseline, settings)
+        entries = model_entries(subject.choice, _words(chosen.baseline), settings)
     else:
-        entries, own_templates = artifact_entries(folders_of(subject), chosen.weights, chosen.baseline, settings)
+        entries, own_templates = artifact_entries(
+            folders_of(subject), _words(chosen.weights), _words(chosen.baseline), settings
+        )
         if own_templates is not None and chosen.templates is None:
             found = with_templates(found, dataset, own_templates)
     share = MAX_CORRUPT_SHARE if chosen.max_skipped is None else chosen.max_skipped
@@ -100,7 +105,7 @@ def evaluate(
         if store is None:
             place = held.enter_context(tempfile.TemporaryDirectory(prefix="pocketclip-evaluation-"))
             store = str(Path(place, "records.sqlite"))
-        folder = chosen.cache or _beside(str(store))
+        folder = _path(chosen.cache) or _beside(str(store))
         records = held.enter_context(open_store(str(store)))
         evaluation = Evaluation(
             found,
@@ -159,6 +164,14 @@ def _raise_failures(failures: Sequence[ContestantError], asked: int) -> None:
     if asked == 1 and len(failures) == 1:
         raise failures[0]
     raise FailedArtifactsError(f"{len(failures)} could not be evaluated, the first: {failures[0]}; {kept}")
+
+
+def _words(given: str | Path | None) -> str | None:
+    return None if given is None else str(given)
+
+
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)
 
 
 def _beside(store: str) -> Path:

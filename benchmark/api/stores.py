@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pocketclip.benchmark.default_store import DEFAULT_STORE
-from pocketclip.benchmark.errors import OptionError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,32 +26,36 @@ class RecordStore:
         self._store = store
         self._where = where
 
+    def __len__(self) -> int:
+        """How many records the store holds, unreadable ones too."""
+        return self._store.count()
+
     def records(self, **wanted: Any) -> list[Record]:
         """The readable records that match all filters, oldest first; unreadable ones are logged.
 
         Args:
             wanted: fields of `RecordFilter`: `model`, `target`, `precision`, `scheme`, `tower`, `device`, `instance`,
-                `accelerator`, `tag`, `status`, `valid`, `since`, `kind`.
+                `accelerator`, `tag`, `status`, `valid`, `kind`, and `since`: a moment, an age such as `7d` or a
+                `timedelta`.
 
         Raises:
-            OptionError: a filter does not exist.
+            FilterError: a filter or its value does not exist.
             StoreError: the store cannot be read.
         """
-        from pocketclip.benchmark.store import RecordFilter
-        from pocketclip.models.errors import choices
+        return list(log_left_out(self.read(**wanted), self._where).records)
 
-        known = [field.name for field in fields(RecordFilter)]
-        for name in wanted:
-            if name not in known:
-                raise OptionError(f"records cannot be filtered by {name!r}", fix=f"choose among: {choices(known)}")
-        return list(log_left_out(self._store.read(RecordFilter(**wanted)), self._where).records)
+    def read(self, **wanted: Any) -> Reading:
+        """As `records`, with the documents as they are stored and those that cannot be read; logs nothing."""
+        from pocketclip.benchmark.results.filters import make_filter
+
+        return self._store.read(make_filter(wanted, datetime.now(UTC)))
 
     def frame(self, **wanted: Any) -> pd.DataFrame:
         """The matching benchmark records as a table, one row each: identity, status, median and peak memory.
 
         Raises:
             MissingPackageError: pandas is not installed.
-            OptionError, StoreError: as for `records`.
+            FilterError, StoreError: as for `records`.
         """
         from pocketclip.benchmark.results.frame import to_frame
 

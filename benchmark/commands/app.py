@@ -5,21 +5,11 @@ Heavy imports live inside the functions: `--help` must not wait for them.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from pocketclip.models.terminal import command_line
-
 app_app = typer.Typer(help="Builds the measuring apps for phones.", no_args_is_help=True)
-
-
-class Platform(StrEnum):
-    """The platforms that have an app."""
-
-    ANDROID = "android"
-    IOS = "ios"
 
 
 @app_app.callback()
@@ -35,13 +25,7 @@ def build_command(
     ] = None,
 ) -> None:
     """Builds the app from the bundled sources and prints its path."""
-    from pocketclip.benchmark.phone_app.building import build_android, build_ios
-    from pocketclip.benchmark.phone_app.sources import app_sources
+    from pocketclip.benchmark.api import build_app
 
-    chosen = command_line.parse_choice(Platform, "app build", platform)
-    folder = app_sources()
-    if chosen is Platform.IOS:
-        print(build_ios(folder, team))
-        return
-    for path in build_android(folder, command_line.note):
+    for path in build_app(platform, team=team):
         print(path)

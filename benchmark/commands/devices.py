@@ -15,7 +15,7 @@ from pocketclip.models.terminal import command_line
 from pocketclip.models.untrusted.printable import printable_line
 
 if TYPE_CHECKING:
-    from pocketclip.benchmark.arm64.phone import Phone
+    from pocketclip.benchmark.api import EmulatedPhone
 
 NameArgument = Annotated[str, typer.Argument(help="A device's name; `pocketclip devices` lists them.")]
 
@@ -37,15 +37,13 @@ def list_command(context: typer.Context, devices: DevicesOption = None) -> None:
 
 
 def _list(devices: Path | None) -> None:
-    from pocketclip.benchmark.devices.attached import list_attached
-    from pocketclip.benchmark.devices.table import load_table
+    from pocketclip.benchmark.api import list_devices
     from pocketclip.models.terminal.table import TerminalTable, name_column, word_column
 
-    table = load_table(devices)
-    found, notes = list_attached(table)
+    listed = list_devices(devices)
     attached = TerminalTable(
         columns=(name_column("device"), word_column("by"), name_column("identity"), word_column("state")),
-        rows=[(each.name or "(not known)", each.transport, each.identity, each.state) for each in found],
+        rows=[(each.name or "(not known)", each.transport, each.identity, each.state) for each in listed.attached],
         title="attached",
     )
     known = TerminalTable(
@@ -64,7 +62,7 @@ def _list(devices: Path | None) -> None:
                 entry.soc or "",
                 " + ".join(f"{cluster.count}x {cluster.core}" for cluster in entry.cores),
             )
-            for entry in table.values()
+            for entry in listed.known.values()
         ],
         title="known",
     )
@@ -72,7 +70,7 @@ def _list(devices: Path | None) -> None:
     console.print(attached)
     console.print()
     console.print(known)
-    for note in notes:
+    for note in listed.notes:
         command_line.note(note)
 
 
@@ -84,12 +82,11 @@ def doctor_command(
     devices: DevicesOption = None,
 ) -> None:
     """Checks a device's preconditions and suggests fixes for those that are not met."""
-    from pocketclip.benchmark.devices.doctor import examine
-    from pocketclip.benchmark.devices.table import find_entry, load_table
+    from pocketclip.benchmark.api import check_device
     from pocketclip.benchmark.errors import DeviceUnfitError
 
     failed = 0
-    for finding in examine(find_entry(name, load_table(devices or context.obj)), app):
+    for finding in check_device(name, app=app, devices=devices or context.obj):
         failed += not finding.met
         # It contains text from the device.
         detail = printable_line(finding.detail)
@@ -103,10 +100,7 @@ def doctor_command(
 @devices_app.command("create", no_args_is_help=True)
 def create_command(context: typer.Context, name: NameArgument) -> None:
     """Creates the emulated phone once. Downloads about 250 MB."""
-    from pocketclip.benchmark.arm64.root import ensure_root
-
-    _phone(context, name)
-    print(ensure_root(command_line.note).root)
+    print(_phone(context, name).create())
 
 
 @devices_app.command("start", no_args_is_help=True)
@@ -130,17 +124,7 @@ def delete_command(context: typer.Context, name: NameArgument) -> None:
     command_line.note(f"deleted {name}" if _phone(context, name).delete() else f"{name} did not exist")
 
 
-def _phone(context: typer.Context, name: str) -> Phone:
-    from pocketclip.benchmark.arm64.phone import find_phone
-    from pocketclip.benchmark.devices.table import TransportName, find_entry, load_table
-    from pocketclip.benchmark.errors import DeviceUnsupportedError
-    from pocketclip.models.errors import choices
+def _phone(context: typer.Context, name: str) -> EmulatedPhone:
+    from pocketclip.benchmark.api import emulated_phone
 
-    table = load_table(context.obj)
-    if find_entry(name, table).transport is not TransportName.EMULATOR:
-        emulated = [entry.name for entry in table.values() if entry.transport is TransportName.EMULATOR]
-        raise DeviceUnsupportedError(
-            f"{name} is not an emulated phone; you cannot create, start, stop or delete it",
-            fix=f"choose from: {choices(emulated)}",
-        )
-    return find_phone()
+    return emulated_phone(name, devices=context.obj)

@@ -5,9 +5,7 @@ Heavy imports live inside the functions: `--help` must not wait for numpy or SQL
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,13 +13,14 @@ import typer
 
 from pocketclip.benchmark.commands.options import StoreOption
 from pocketclip.benchmark.default_store import DEFAULT_STORE
-from pocketclip.benchmark.errors import BenchmarkError, FilterError, RecordConflictError, ResultsFileError
+from pocketclip.benchmark.errors import FilterError, RecordConflictError, ResultsFileError
 from pocketclip.models.terminal import command_line
 from pocketclip.models.untrusted.printable import printable_line
 
 if TYPE_CHECKING:
+    from pocketclip.benchmark.api import ImportedRecords
     from pocketclip.benchmark.results.files import FileFormat
-    from pocketclip.benchmark.store import Additions, Reading, RecordText, Unreadable
+    from pocketclip.benchmark.store import Reading, RecordText
 
 results_app = command_line.new_app(
     "results",
@@ -31,7 +30,6 @@ results_app = command_line.new_app(
 SkipOption = Annotated[
     bool, typer.Option("--skip-damaged", help="Skip and report unreadable records instead of adding nothing.")
 ]
-_FORMATS = ("table", "json", "jsonl", "csv", "samples")
 
 
 @results_app.callback(invoke_without_command=True, no_args_is_help=False)
@@ -85,32 +83,27 @@ def results_command(
         _refuse_options_before(context)
         return
     chosen = _format(form, out)
-    from datetime import UTC, datetime
+    from pocketclip.benchmark.api import log_left_out, open_store
 
-    from pocketclip.benchmark.api import log_left_out
-    from pocketclip.benchmark.measuring.option_values import parse_accelerator
-    from pocketclip.benchmark.records.benchmark import Status
-    from pocketclip.benchmark.results.filters import parse_since
-    from pocketclip.benchmark.store import RecordFilter, open_store
-    from pocketclip.export.precision import Precision, TargetName, Tower
-
-    wanted = RecordFilter(
-        kind=kind if kind is None else _kind(kind),
-        model=model,
-        target=target and command_line.parse_choice(TargetName, "--target", target),
-        precision=precision and command_line.parse_choice(Precision, "--precision", precision),
-        scheme=scheme,
-        tower=tower and command_line.parse_choice(Tower, "--tower", tower),
-        device=device,
-        instance=instance,
-        accelerator=accelerator and parse_accelerator(accelerator),
-        status=status and command_line.parse_choice(Status, "--status", status),
-        tag=tag,
-        valid=valid,
-        since=None if since is None else parse_since(since, datetime.now(UTC)),
-    )
-    with open_store(store, create=False) as opened:
-        found, total = opened.read(wanted), opened.count()
+    with open_store(store) as opened:
+        found, total = (
+            opened.read(
+                kind=kind,
+                model=model,
+                target=target,
+                precision=precision,
+                scheme=scheme,
+                tower=tower,
+                device=device,
+                instance=instance,
+                accelerator=accelerator,
+                status=status,
+                tag=tag,
+                valid=valid,
+                since=since,
+            ),
+            len(opened),
+        )
     texts = found.texts
     if chosen is None:
         _print_table(found)
@@ -133,18 +126,11 @@ def import_command(
 
     Records that are already stored are skipped. A record whose id is stored with other content is reported and skipped.
     """
-    from pocketclip.benchmark.results.files import read_results
-    from pocketclip.benchmark.store import open_store
+    from pocketclip.benchmark.api import import_records
     from pocketclip.models.untrusted.printable import printable_path
 
-    skipped: list[str] = []
-    with _nothing_added():
-        # Read before the store is opened: damaged files must not create one.
-        skip = (lambda error: skipped.append(str(error))) if skip_damaged else None
-        texts = [text for path in file for text in read_results(path, skip)]
-        with open_store(store) as opened:
-            found = opened.add(texts)
-    _report([printable_path(path) for path in file], found, store, skipped)
+    imported = import_records(file, store=store, skip_damaged=skip_damaged)
+    _report([printable_path(path) for path in file], imported, store)
 
 
 @results_app.command("merge", no_args_is_help=True)
@@ -158,18 +144,10 @@ def merge_command(
     The other stores stay unchanged, even those of older versions. Records that are already stored are skipped. A record
     whose id is stored with other content is reported and skipped.
     """
-    from pocketclip.benchmark.store import check_texts, open_store, read_texts, read_what_can_be
+    from pocketclip.benchmark.api import merge_records
 
-    skipped: list[str] = []
-    with _nothing_added():
-        if skip_damaged:
-            reading = read_what_can_be(text for each in source for text in read_texts(each))
-            texts, skipped = list(reading.texts), [each.reason for each in reading.unreadable]
-        else:
-            texts = [text for each in source for text in check_texts(read_texts(each))]
-        with open_store(store) as opened:
-            found = opened.add(texts)
-    _report([_shown(each) for each in source], found, store, skipped)
+    merged = merge_records(source, store=store, skip_damaged=skip_damaged)
+    _report([_shown(each) for each in source], merged, store)
 
 
 @results_app.command("check")
@@ -184,43 +162,24 @@ def check_command(
 
     Other commands skip unreadable records. Records from a newer version are named but never removed.
     """
-    from pocketclip.benchmark.errors import OptionError, RecordError
-    from pocketclip.benchmark.store import open_store
-    from pocketclip.models import atomic
+    from pocketclip.benchmark.api import check_store
+    from pocketclip.benchmark.errors import RecordError
 
-    if remove and out is None:
-        raise OptionError(
-            "--remove needs a file for the records that it removes", fix="name a new file with --out FILE"
-        )
-    if out is not None and out.exists():
-        raise OptionError(f"--out {out} already exists", fix="name another file, so that nothing is overwritten")
-    with open_store(store, create=False) as opened:
-        unreadable = opened.read().unreadable
-        total = opened.count()
-        for each in unreadable:
-            print(printable_line(each.reason))
-        damaged = [each for each in unreadable if not each.newer]
-        if out is not None:
-            atomic.write_text(out, "".join(f"{_kept(each)}\n" for each in damaged))
-            command_line.note(f"wrote {out}: {len(damaged)} damaged records")
-        removed = opened.remove(each.text for each in damaged) if remove and damaged else 0
-    if removed:
-        command_line.note(f"removed {removed} damaged records from {_shown(store)}")
-    left = len(unreadable) - removed
+    found = check_store(store, damaged_to=out, remove=remove)
+    for each in found.unreadable:
+        print(printable_line(each.reason))
+    if out is not None:
+        command_line.note(f"wrote {out}: {len(found.damaged)} damaged records")
+    if found.removed:
+        command_line.note(f"removed {found.removed} damaged records from {_shown(store)}")
+    left = len(found.unreadable) - found.removed
     if left:
-        newer = len(unreadable) - len(damaged)
+        newer = len(found.unreadable) - len(found.damaged)
         advice = (
             "update PocketCLIP" if newer == left else "remove damaged ones with `results check --remove --out FILE`"
         )
-        raise RecordError(f"{left} of {total} records in {_shown(store)} cannot be read (see above); {advice}")
-    command_line.note(f"{_shown(store)}: all {total - removed} records can be read")
-
-
-def _kept(damaged: Unreadable) -> str:
-    """One line of JSON; the document as it stands, which need not be JSON."""
-    text = damaged.text
-    kept = {"record_id": text.record_id, "kind": text.kind, "schema_version": text.schema_version}
-    return json.dumps(kept | {"reason": damaged.reason, "document": text.text})
+        raise RecordError(f"{left} of {found.total} records in {_shown(store)} cannot be read (see above); {advice}")
+    command_line.note(f"{_shown(store)}: all {found.total - found.removed} records can be read")
 
 
 def _refuse_options_before(context: typer.Context) -> None:
@@ -236,27 +195,15 @@ def _refuse_options_before(context: typer.Context) -> None:
 
 def _format(form: str | None, out: Path | None) -> FileFormat | None:
     """The format to write, None for the table."""
-    from pocketclip.benchmark.results.files import FileFormat, format_of
-    from pocketclip.models.errors import choices
-
-    if form is not None and form not in _FORMATS:
-        raise ResultsFileError(f"--format {form!r} is unknown", fix=f"choose among: {choices(_FORMATS)}")
     if form == "table" or (form is None and out is None):
         if out is not None:
             raise ResultsFileError(
                 f"--format table is only for the terminal; for {out} choose json, jsonl, csv or samples"
             )
         return None
-    return FileFormat(form) if form is not None else format_of(out or Path())
+    from pocketclip.benchmark.api import file_format
 
-
-def _kind(name: str) -> str:
-    from pocketclip.benchmark.store.codec import KINDS
-    from pocketclip.models.errors import choices
-
-    if name not in KINDS:
-        raise FilterError(f"--kind {name!r} is unknown", fix=f"choose among: {choices(KINDS)}")
-    return name
+    return file_format(form, out, also=["table"])
 
 
 def _print_table(found: Reading) -> None:
@@ -267,25 +214,18 @@ def _print_table(found: Reading) -> None:
 
 
 def _write(texts: Sequence[RecordText], form: FileFormat, out: Path | None) -> None:
-    from pocketclip.benchmark.results.files import render
+    from pocketclip.benchmark.api import render_records
     from pocketclip.models import atomic
 
-    content = render(texts, form)
+    content = render_records(texts, form)
     if out is None:
         typer.echo(content, nl=False)
     else:
         atomic.write_text(out, content)
 
 
-@contextmanager
-def _nothing_added() -> Iterator[None]:
-    try:
-        yield
-    except BenchmarkError as error:
-        raise type(error)(f"{error}; nothing was added") from error
-
-
-def _report(sources: list[str], found: Additions, store: str, skipped: Sequence[str] = ()) -> None:
+def _report(sources: list[str], imported: ImportedRecords, store: str) -> None:
+    found, skipped = imported.additions, imported.skipped
     for source in dict.fromkeys(sources):
         added, present, conflicts = (
             sum(text.origin == source for text in texts) for texts in (found.added, found.present, found.conflicts)
@@ -306,6 +246,6 @@ def _report(sources: list[str], found: Additions, store: str, skipped: Sequence[
 
 
 def _shown(store: str) -> str:
-    from pocketclip.benchmark.api.stores import shown_location
+    from pocketclip.benchmark.api import shown_location
 
     return shown_location(store)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,31 +13,39 @@ from pocketclip.models.api import Model, load_model
 from pocketclip.models.progress import OnProgress, Progress, silent
 
 if TYPE_CHECKING:
-    from pocketclip.export.jobs.planning import Plan
+    from pocketclip.export.artifact.pass_report import PassName
+    from pocketclip.export.jobs.planning import Gelu, Plan
     from pocketclip.export.jobs.workers import Outcome
-    from pocketclip.export.precision import Precision, TargetName, Tower
+    from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
+
+    # Names with commas between them, one name, or several.
+    Names = str | Sequence[str]
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How towers are converted. Each field is the `pocketclip export` option of the same name."""
+    """How towers are converted. Each field is the `pocketclip export` option of the same name; `isa` is `--for`.
 
-    calibration: str = "scenes"
+    Enums may be given by their names. `max_drop` takes `{"cosine": 0.995}` or the command line's `cosine=0.995`;
+    `keep_float` takes one module or several.
+    """
+
+    calibration: str | Path = "scenes"
     calibration_samples: int | None = None
-    parity_data: str = "scenes"
+    parity_data: str | Path = "scenes"
     parity_samples: int | None = None
     max_skipped: float | None = None
     raw: bool = False
     ios: int | None = None
-    isa: str | None = None
+    isa: InstructionSet | str | None = None
     byte_input: bool = False
     channels_last: bool = False
-    gelu: str = "erf"
-    without: Sequence[str] = ()
-    max_drop: str | None = None
-    labelled: str | None = None
-    plans: Sequence[Path] = ()
-    keep_float: str | None = None
+    gelu: Gelu | str = "erf"
+    without: Sequence[PassName | str] = ()
+    max_drop: str | Mapping[str, float] | None = None
+    labelled: str | Path | None = None
+    plans: Sequence[str | Path] = ()
+    keep_float: str | Sequence[str] | None = None
 
 
 def export(
@@ -88,13 +96,13 @@ def export(
 def export_all(
     model: Model | str | Path,
     *,
-    target: str = "all",
-    precision: str = "base",
-    tower: str = "both",
+    target: Names = "all",
+    precision: Names = "base",
+    tower: Names = "both",
     out: str | Path = "artifacts",
     options: ExportOptions | None = None,
     processes: int = 1,
-    memory: str | None = None,
+    memory: str | int | None = None,
     force: bool = False,
     on_progress: OnProgress = silent,
     on_outcome: Callable[[Outcome], object] = silent,
@@ -103,13 +111,13 @@ def export_all(
 
     Args:
         model: what `load_model` gave, or a name or path that it takes.
-        target: comma-separated names, or `all` for those available here.
-        precision: comma-separated names, `base`, `int8` or `all`.
+        target: names of targets (several, or one string with commas), or `all` for those available here.
+        precision: names of precisions likewise, `base`, `int8` or `all`.
         tower: `image`, `text` or `both`.
         out: the folder for the artefacts.
         options: how towers are converted.
         processes: artefacts to convert at the same time.
-        memory: total memory limit across conversions, e.g. `16GB`; None means 75 % of free memory.
+        memory: total memory limit across conversions, in bytes or as `16GB`; None means 75 % of free memory.
         force: convert unchanged artefacts again.
         on_progress: called as the work advances.
         on_outcome: called with each job and its result or error when it ends.
@@ -129,9 +137,9 @@ def export_all(
 def plan_export(
     model: Model | str | Path,
     *,
-    target: str,
-    precision: str,
-    tower: str,
+    target: Names,
+    precision: Names,
+    tower: Names,
     out: str | Path,
     options: ExportOptions | None = None,
 ) -> Plan:
@@ -144,12 +152,14 @@ def plan_export(
     opened = model if isinstance(model, Model) else load_model(model)
     plan = make_plan(
         opened.choice,
-        target,
-        precision,
-        tower,
+        _with_commas(target),
+        _with_commas(precision),
+        _tower(tower),
         Path(out),
-        calibration=parse_calibration(chosen.calibration, chosen.calibration_samples, max_skipped=chosen.max_skipped),
-        parity_data=parse_parity_data(chosen.parity_data, chosen.parity_samples, max_skipped=chosen.max_skipped),
+        calibration=parse_calibration(
+            str(chosen.calibration), chosen.calibration_samples, max_skipped=chosen.max_skipped
+        ),
+        parity_data=parse_parity_data(str(chosen.parity_data), chosen.parity_samples, max_skipped=chosen.max_skipped),
         raw=chosen.raw,
         ios=chosen.ios,
         isa=chosen.isa,
@@ -160,7 +170,14 @@ def plan_export(
         from pocketclip.export.mixed.command import with_mixed
 
         plan = replace(
-            plan, jobs=with_mixed(plan.jobs, chosen.max_drop, chosen.labelled, chosen.plans, chosen.max_skipped or 0.0)
+            plan,
+            jobs=with_mixed(
+                plan.jobs,
+                _max_drop(chosen.max_drop),
+                None if chosen.labelled is None else str(chosen.labelled),
+                [Path(each) for each in chosen.plans],
+                chosen.max_skipped or 0.0,
+            ),
         )
     if chosen.keep_float is not None:
         from pocketclip.export.mixed.keep import with_kept
@@ -169,7 +186,7 @@ def plan_export(
             raise PlanError(
                 "--keep-float, --max-drop and --plan each select modules for higher precision", fix="give one of them"
             )
-        plan = replace(plan, jobs=with_kept(plan.jobs, chosen.keep_float))
+        plan = replace(plan, jobs=with_kept(plan.jobs, _with_commas(chosen.keep_float)))
     return plan
 
 
@@ -177,7 +194,7 @@ def run_export(
     plan: Plan,
     *,
     processes: int = 1,
-    memory: str | None = None,
+    memory: str | int | None = None,
     force: bool = False,
     on_progress: OnProgress = silent,
     on_outcome: Callable[[Outcome], object] = silent,
@@ -189,7 +206,7 @@ def run_export(
     from pocketclip.export.jobs.workers import run_jobs
     from pocketclip.export.mixed.command import measure_all
 
-    limit = memory_bound.default_limit() if memory is None else memory_bound.parse_memory(memory)
+    limit = memory_bound.default_limit() if memory is None else memory_bound.parse_memory(str(memory))
     log = ExportLog(plan.jobs[0].out)
     prepared = prepare(plan.jobs, force=force)
     log.begin()
@@ -214,3 +231,23 @@ def run_export(
     ):
         take(outcome)
     return sorted(outcomes, key=lambda item: plan.jobs.index(item[0]))
+
+
+def _with_commas(names: Names) -> str:
+    return str(names) if isinstance(names, str) else ",".join(str(name) for name in names)
+
+
+def _tower(names: Names) -> str:
+    words = _with_commas(names)
+    return "both" if sorted(words.split(",")) == ["image", "text"] else words
+
+
+def _max_drop(given: str | Mapping[str, float] | None) -> str | None:
+    if not isinstance(given, Mapping):
+        return given
+    if len(given) != 1:
+        raise PlanError(
+            f"max_drop takes one limit, got {len(given)}", fix='give {"cosine": 0.995} or {"accuracy": 1.0}'
+        )
+    ((metric, limit),) = given.items()
+    return f"{metric}={limit}"

@@ -1,6 +1,7 @@
 """The public functions about models; `import pocketclip` gives them."""
 
+from pocketclip.models.api.listing import ListedModel, list_models
 from pocketclip.models.api.loading import Model, load_model
 from pocketclip.models.api.training import reinforce, train
 
-__all__ = ["Model", "load_model", "reinforce", "train"]
+__all__ = ["ListedModel", "Model", "list_models", "load_model", "reinforce", "train"]

@@ -118,9 +118,8 @@ def load_model(
         raise UntrainedError(
             "fresh_weights and weights cannot be used together", fix="omit one of them", code="weights-given-twice"
         )
-    pairs = [f"{path}={value}" for path, value in changes.items()] if isinstance(changes, Mapping) else list(changes)
     given = FRESH_WEIGHTS if fresh_weights else None if weights is None else str(weights)
-    choice = choose_model(str(name_or_path), pairs, given)
+    choice = choose_model(str(name_or_path), change_words(changes), given)
     if not choice.trained and not fresh_weights:
         raise UntrainedError(
             f"{choice.config.name} has no trained weights: {choice.untrained}",
@@ -130,3 +129,8 @@ def load_model(
     for caution in choice.cautions:
         _LOG.warning("%s: %s", choice.config.name, caution)
     return Model(choice)
+
+
+def change_words(changes: Mapping[str, object] | Sequence[str]) -> list[str]:
+    """Modifications as `--set` takes them, e.g. `image.stages.3.mixer=repmixer`."""
+    return [f"{path}={value}" for path, value in changes.items()] if isinstance(changes, Mapping) else list(changes)

@@ -9,7 +9,7 @@ import typer
 from pocketclip.models.terminal import command_line
 
 if TYPE_CHECKING:
-    from pocketclip.models.complexity import ModelComplexity, TowerComplexity
+    from pocketclip.models.complexity import TowerComplexity
 
 
 def models_command(
@@ -27,19 +27,14 @@ def models_command(
     changes: command_line.ChangesOption = None,
 ) -> None:
     """Lists models with the parameters, GFLOPs, activation memory, size and input size of each tower."""
-    from pocketclip.models.complexity import measure
-    from pocketclip.models.registry import MODELS, resolve_config, shipped_weights
+    from pocketclip.models.api import list_models
     from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column, word_column
 
-    configs = [resolve_config(name, changes or []) for name in names or MODELS]
-    if compare and changes and names and len(names) == 1:
-        # A changed model alone is held against the one that it was made from.
-        configs.insert(0, resolve_config(names[0]))
+    listed = list_models(*names or [], changes=changes or [], with_unchanged=compare)
     rows: list[tuple[str, ...]] = []
-    first: ModelComplexity | None = None
-    for config in configs:
-        complexity = measure(config)
-        first = first or complexity
+    first = listed[0].complexity
+    for model in listed:
+        complexity = model.complexity
         for tower, counted, base in (
             ("image", complexity.image, first.image),
             ("text", complexity.text, first.text),
@@ -47,14 +42,14 @@ def models_command(
             figures = zip(_figures(counted), _figures(base), ("2f", "3f", "2f", "1f"), strict=True)
             rows.append(
                 (
-                    config.name,
+                    model.name,
                     tower,
                     f"{counted.input_shape[-1]} {'px' if tower == 'image' else 'tokens'}",
                     *(
                         f"{value:.{digits}}" + (f" x{value / other:.2f}" if compare and complexity is not first else "")
                         for value, other, digits in figures
                     ),
-                    "shipped" if shipped_weights(config) else "yours",
+                    "shipped" if model.weights_shipped else "yours",
                 )
             )
     command_line.console().print(

@@ -23,7 +23,7 @@ from pocketclip.benchmark.errors import (
 from pocketclip.benchmark.report.selection import select
 from pocketclip.benchmark.store import RecordText, open_store
 from pocketclip.benchmark.store.codec import decode, encode
-from pocketclip.models.errors import ConfigError, StorageError
+from pocketclip.models.errors import StorageError
 
 Results = Callable[..., Any]
 DATA = Path(__file__).parents[2] / "data" / "stores"
@@ -118,10 +118,10 @@ def test_file_and_back(results: Results, filled: str, texts: list[RecordText], t
     ("arguments", "error", "message"),
     [
         (("--kind", "energy"), FilterError, "choose among: benchmark, accuracy, retrieval"),
-        (("--target", "openvino"), ConfigError, "choose among: onnx"),
-        (("--precision", "int2"), ConfigError, "choose among: fp32"),
-        (("--tower", "audio"), ConfigError, "choose among: image, text"),
-        (("--status", "good"), ConfigError, "choose among: measured, counted, parity-only, failed"),
+        (("--target", "openvino"), FilterError, "choose among: onnx"),
+        (("--precision", "int2"), FilterError, "choose among: fp32"),
+        (("--tower", "audio"), FilterError, "choose among: image, text"),
+        (("--status", "good"), FilterError, "choose among: measured, counted, parity-only, failed"),
         (("--since", "yesterday"), FilterError, "is not a time"),
         (("--format", "xml"), ResultsFileError, "choose among: table, json, jsonl, csv, samples"),
         (("--out", "results.xml"), ResultsFileError, r"its name must end in one of \.json"),
