@@ -40,7 +40,7 @@ class BenchOptions:
     accelerator: str | None = None
     load_mode: LoadMode | str = "file"
     min_seconds: float = 0.0
-    launches: int = 3
+    launches: int = 5
     until: str | float | None = None
     budget: str | float | timedelta = "10m"
     sustained: str | float | timedelta | None = None

@@ -45,6 +45,7 @@ def bench(
     Raises:
         OptionError: a value of `options` is not allowed.
         ArtifactNotFoundError: a path holds no artefact.
+        UnknownDeviceError: no table knows the device.
         DeviceNotFoundError and others: the device cannot be reached or cannot run any of the artefacts.
         StoreError: records could not be stored; each is in a file beside the store, which the message names.
     """

@@ -61,7 +61,7 @@ def check_device(name: str, *, app: str | Path | None = None, devices: str | Pat
         devices: as for `list_devices`.
 
     Raises:
-        DeviceNotFoundError: no table knows the name.
+        UnknownDeviceError: no table knows the name.
         DeviceTableError: a device table cannot be read.
     """
     from pocketclip.benchmark.devices.doctor import examine
@@ -115,7 +115,7 @@ def emulated_phone(name: str = "emulator-arm64", *, devices: str | Path | None =
     """The emulated phone of a device's name, whether or not it has been created.
 
     Raises:
-        DeviceNotFoundError: no table knows the name.
+        UnknownDeviceError: no table knows the name.
         DeviceUnsupportedError: the device is not an emulated phone.
     """
     from pocketclip.benchmark.arm64.phone import find_phone

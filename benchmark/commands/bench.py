@@ -52,7 +52,7 @@ def bench_command(
     ] = 0.0,
     launches: Annotated[
         int, typer.Option("--launches", min=1, help="Processes per artefact, interleaved across artefacts.")
-    ] = 3,
+    ] = 5,
     until: Annotated[
         str | None,
         typer.Option("--until", help="Keep launching until the median's 95 % interval is this narrow, e.g. 1%."),

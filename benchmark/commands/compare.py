@@ -110,7 +110,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> TerminalTable:
             word_column("verdict"),
         ),
         rows=rows,
-        caption="change of the median, 95 % interval; detectable: the smallest change found in 80 % of cases",
+        caption="change of the median, 95 % interval; detectable: a real change of this size is found in 80 % of runs",
     )
 
 

@@ -95,7 +95,7 @@ class TerminalTable:
         yield from (_lines(shown, options.max_width) if shown else _cards(table, options.max_width))
         caption = self.caption
         if left_out and shown:
-            caption += ("; " if caption else "") + f"not shown, no room: {', '.join(left_out)}"
+            caption += ("; " if caption else "") + f"too narrow to show: {', '.join(left_out)}"
         for line in _wrap(_plain(caption), options.max_width) if caption else ():
             yield Text(line, "dim italic")
 

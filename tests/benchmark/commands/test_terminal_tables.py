@@ -88,7 +88,7 @@ def test_tables_fit_and_break_no_name_within_a_word(
     assert not any("[default]" in line or "[/" in line for line in lines)
     cells = [str(cell) for row in table.rows for cell in row]
     headings = [column.heading for column in table.columns]
-    known = tokens(*cells, *headings, table.title, table.caption, "not shown, no room")
+    known = tokens(*cells, *headings, table.title, table.caption, "too narrow to show")
     assert tokens(*lines) - known == set()
     # One letter is no column.
     assert not [line for line in lines if len(line.strip()) == 1]

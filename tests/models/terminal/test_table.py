@@ -55,7 +55,7 @@ def test_no_line_is_too_wide_and_no_name_is_broken_within_a_word(width: int) -> 
     known = tokens(*(str(cell) for row in long_table().rows for cell in row))
     known |= tokens(*(column.heading for column in long_table().columns))
     assert (
-        tokens(*lines) - known - tokens("A title that says what stands below it a caption not shown, no room") == set()
+        tokens(*lines) - known - tokens("A title that says what stands below it a caption too narrow to show") == set()
     )
     assert tokens(*NAMES[:3]) <= tokens(*lines)
     # Figures are never cut.
@@ -84,9 +84,9 @@ def test_then_names_break_then_spare_columns_go_and_are_named() -> None:
     assert any(line.startswith("executorch-") and "coreml" not in line for line in lines)
     assert not any("not shown" in line for line in lines)
     lines = rendered(long_table(), 66)
-    assert lines[-1] == "a caption; not shown, no room: peak MB"
+    assert lines[-1] == "a caption; too narrow to show: peak MB"
     lines = rendered(long_table(), 60)
-    assert lines[-1] == "a caption; not shown, no room: load ms, peak MB"
+    assert lines[-1] == "a caption; too narrow to show: load ms, peak MB"
 
 
 def test_at_last_rows_are_cards_with_every_cell() -> None:
