@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pocketclip.benchmark.arm64.phone import find_phone
+from pocketclip.benchmark.devices.matching import only_one
 from pocketclip.benchmark.devices.table import DeviceEntry, TransportName
 from pocketclip.benchmark.errors import (
-    AmbiguousDeviceError,
     BenchmarkError,
     DeviceNotFoundError,
     DeviceOfflineError,
@@ -49,21 +49,15 @@ def find_adb_device(entry: DeviceEntry, listed: list[AdbDevice]) -> AdbDevice:
         raise DeviceNotFoundError(
             f"{entry.name} is not attached (adb lists: {seen})", fix="plug it in, unlock it and turn USB debugging on"
         )
-    if len(fitting) > 1:
-        serials = ", ".join(each.serial for each in fitting)
-        raise AmbiguousDeviceError(
-            f"several attached devices match {entry.name}: {serials}",
-            fix=(f'choose one in your device table: [{entry.name}] with match = {{ serial = "{fitting[0].serial}" }}'),
-        )
-    (found,) = fitting
+    found = only_one(entry.name, fitting, "serial", lambda device: device.serial)
     if found.state in ("unauthorized", "authorizing", "no permissions"):
         raise DeviceUnauthorizedError(
-            f"{entry.name} ({found.serial}) refuses the connection: adb says {found.state!r}; "
-            + (
+            f"{entry.name} ({found.serial}) refuses the connection: adb says {found.state!r}",
+            fix=(
                 "give your user access to it (udev rules, group plugdev)"
                 if found.state == "no permissions"
                 else "unlock it and allow USB debugging for this computer"
-            )
+            ),
         )
     if found.state != READY:
         raise DeviceOfflineError(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+from pocketclip.benchmark.devices.matching import only_one
 from pocketclip.benchmark.devices.table import DeviceEntry
-from pocketclip.benchmark.errors import (
-    AmbiguousDeviceError,
-    DeviceNotFoundError,
-    DeviceUnauthorizedError,
-)
+from pocketclip.benchmark.errors import DeviceNotFoundError, DeviceUnauthorizedError
 from pocketclip.benchmark.platforms.apple.faults import TRUST
 from pocketclip.benchmark.platforms.apple.phone import ListedPhone
 from pocketclip.benchmark.platforms.apple.ways import WayName
@@ -33,13 +30,7 @@ def find_phone(entry: DeviceEntry, listed: list[ListedPhone], way: WayName) -> L
         raise DeviceNotFoundError(
             f"{entry.name} ({fitting[0].udid}) is known to {way} but not attached", fix="plug it in and unlock it"
         )
-    if len(there) > 1:
-        numbers = ", ".join(phone.udid for phone in there)
-        raise AmbiguousDeviceError(
-            f"several attached devices match {entry.name}: {numbers}",
-            fix=(f'choose one in your device table: [{entry.name}] with match = {{ udid = "{there[0].udid}" }}'),
-        )
-    (found,) = there
+    found = only_one(entry.name, there, "udid", lambda phone: phone.udid)
     if found.paired is False:
         raise DeviceUnauthorizedError(f"{entry.name} ({found.udid}) does not trust this computer", fix=TRUST)
     return found

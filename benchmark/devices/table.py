@@ -131,8 +131,9 @@ def find_entry(name: str, table: Mapping[str, DeviceEntry]) -> DeviceEntry:
         nearest = difflib.get_close_matches(name, table, n=3)
         meant = f"did you mean {' or '.join(nearest)}? " if nearest else ""
         raise UnknownDeviceError(
-            f"there is no device {name!r}; {meant}`pocketclip devices` lists all; or add it to your device table, "
-            "~/.config/pocketclip/devices.toml"
+            f"there is no device {name!r}",
+            fix=f"{meant}`pocketclip devices` lists all; or add it to your device table, "
+            "~/.config/pocketclip/devices.toml",
         )
     return table[name]
 
