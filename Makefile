@@ -16,6 +16,8 @@ PYTEST_OPTIONS := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 EXTRAS ?= all,dev
 # PyTorch's build: auto, cpu or pypi; .ci/environment says what each is.
 TORCH ?= auto
+# Names what is installed: other pins, extras or another build of PyTorch are installed anew.
+INSTALLED = $(VENV)/.pins-$(PINS)-$(EXTRAS)-$(TORCH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup pins demo test check matrix perf perf-arm64 trials train fuzz study clean
@@ -32,11 +34,11 @@ help:
 	@echo "make fuzz    10,000 mutated inputs through every reader (hours); exit code 1 where one crashes, hangs or writes"
 	@echo "make study   reinforced against contrastive training, five seeds each: the table of docs/reinforcement.md"
 
-setup: $(VENV)/.pins-$(PINS)
+setup: $(INSTALLED)
 	@test "$$(cat $(VENV)/.project 2>/dev/null)" = "$(CURDIR)" || { \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --build-constraint constraints.txt --editable . && echo "$(CURDIR)" > $(VENV)/.project; }
 
-$(VENV)/.pins-$(PINS):
+$(INSTALLED):
 	@echo "setting up $(VENV): some minutes the first time, up to 7 GB (README, Size)"
 	.ci/environment "$(VENV)" "$(PYTHON)" "$(EXTRAS)" "$(TORCH)"
 	@rm -f $(VENV)/.pins-* && echo "$(CURDIR)" > $(VENV)/.project && touch $@

@@ -108,6 +108,12 @@ def choices(allowed: Iterable[object]) -> str:
     return listed or "(none)"
 
 
+def extra_command(extra: str) -> str:
+    """The command that adds an extra's packages. You run it in PocketCLIP's folder (the one with pyproject.toml)."""
+    # Without constraints.txt: with hashes there, pip refuses a folder. And PyPI has no PocketCLIP that could be named.
+    return f"pip install -e '.[{extra}]'"
+
+
 def first_line(error: BaseException, longest: int = 300) -> str:
     """What a library's exception says, in one line; its class where it says nothing."""
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

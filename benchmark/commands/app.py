@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-app_app = typer.Typer(help="Builds the measuring apps for phones.", no_args_is_help=True)
+app_app = typer.Typer(help="Builds the phone apps: sample and measuring.", no_args_is_help=True)
 
 
 @app_app.callback()
 def app_command() -> None:
-    """Builds the measuring apps for phones."""
+    """Builds the phone apps: sample and measuring."""
 
 
 @app_app.command("build", no_args_is_help=True)
@@ -24,7 +24,10 @@ def build_command(
         str | None, typer.Option("--team", help="For ios: your Apple developer team, which signs the app.")
     ] = None,
 ) -> None:
-    """Builds the app from the bundled sources and prints its path."""
+    """Builds the phone apps from the bundled sources and prints their paths.
+
+    android: the measuring app and the sample app. ios: one app that is both.
+    """
     from pocketclip.benchmark.api import build_app
 
     for path in build_app(platform, team=team):

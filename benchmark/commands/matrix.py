@@ -11,6 +11,7 @@ import typer
 from pocketclip.benchmark.commands.options import StoreOption
 from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.models.terminal import command_line
+from pocketclip.models.untrusted.printable import printable_line
 
 if TYPE_CHECKING:
     from pocketclip.benchmark.records.benchmark import BenchmarkRecord
@@ -30,16 +31,23 @@ HEADINGS = (
     "time outside",
     "lint",
 )
-INTRODUCTION = """# The export matrix
+INTRODUCTION = r"""# The export matrix
 
 `make matrix` exports every target at every precision for both towers, proves each artefact, times those whose runtime
-runs on this computer (one thread), and writes this page. Sizes are those of the model files. Cosines and top-1 compare
-with PyTorch in fp32 on 256 scenes and 11 photographs. [lint.md](lint.md) explains the lint codes. Core ML's values are
-proven by the reference executor, which has no meaningful latency. *Ops outside* and *time outside* cover XNNPACK's
-formats. They show what no delegate runs: calls per inference, their share of the ops' measured time, and the most
-expensive ones by op, from a separate pass (see [method.md](method.md)). A time with * was measured while other
-programs were running and may not be ranked. `mobileclip_s0` has fresh weights, because none could be downloaded where
-this was made: its embeddings lie close together, and its top-1 says little."""
+runs on this computer (one thread), and writes this page. The exports are in the forms for each target's phones, because
+no `--for` is given ([passes.md](passes.md)). Sizes are those of the model files. [lint.md](lint.md) explains the lint
+codes. Core ML's values are proven by the reference executor, which has no meaningful latency.
+
+- **cosine, top-1**: against PyTorch in fp32 on 267 inputs: 256 rendered scenes and 11 photographs for the image tower,
+  their captions for the text tower. Cosines are cut after five decimals ([verify.md](verify.md#what-passed-means)).
+- **ops outside**: calls per inference that XNNPACK does not take; only for formats that run on XNNPACK.
+- **time outside**: the share of these calls in the measured time of all ops, with the most expensive ops. It comes from
+  a separate pass ([method.md](method.md)).
+- **\***: measured while other programs were running; this time may not be ranked.
+
+`mobileclip_s0` has fresh weights, because none could be downloaded where this was made: its embeddings lie close
+together, and its top-1 says little. Another version of PocketCLIP or another processor gives slightly different
+figures: compare only figures of one run."""
 # Of the ops outside, those that are named, and from what share of the time.
 _NAMED_OPS = 3
 _LEAST_SHARE = 0.001
@@ -78,10 +86,12 @@ def table(artifacts: Sequence[Artifact], records: dict[str, BenchmarkRecord]) ->
     timed = [records[each.manifest.sha256] for each in ordered if each.manifest.sha256 in records]
     machines = dict.fromkeys(f"{record.device.cpu} ({record.device.logical_cores} cores)" for record in timed)
     timed_on = f" Timed on {', '.join(machines)}." if machines else ""
+    days = sorted({printable_line(each.manifest.created_at)[: len("2000-01-01")] for each in ordered})
+    exported = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     lines = [
         f"## {name}",
         "",
-        f"{passed} of {len(ordered)} artefacts are within their budgets.{timed_on}",
+        f"{passed} of {len(ordered)} artefacts are within their budgets. Exported on {exported}.{timed_on}",
         "",
         f"| {' | '.join(HEADINGS)} |",
         "|" + "---|" * len(HEADINGS),

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pocketclip.benchmark.errors import StoreError
 from pocketclip.benchmark.store.locks import lock_holders
 from pocketclip.benchmark.store.read_only import copy_into_memory, is_writable, why_not_writable
+from pocketclip.models.errors import extra_command
 from pocketclip.models.untrusted.printable import printable_path
 
 # How long another program that holds the store is waited for.
@@ -97,8 +98,9 @@ def make_engine(url: sa.URL, *, read_only: bool = False) -> sa.Engine:
     try:
         engine = sa.create_engine(url, **options)
     except (SQLAlchemyError, ImportError) as error:
-        advice = "; install it with: pip install 'pocketclip[postgres]'" if _lacks_postgres_driver(url, error) else ""
-        raise StoreError(f"cannot use the store {shown(url)}: {reason(error)}{advice}") from error
+        install = f"install it in PocketCLIP's folder with: {extra_command('postgres')}"
+        fix = install if _lacks_postgres_driver(url, error) else None
+        raise StoreError(f"cannot use the store {shown(url)}: {reason(error)}", fix=fix) from error
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _leave_transactions_to_us)
         event.listen(engine, "connect", _configure_reader if read_only or copied else _configure_writer)

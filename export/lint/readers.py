@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pocketclip.export.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, TargetUnavailableError
 from pocketclip.export.targets.converter_noise import quiet_loggers
-from pocketclip.models.errors import PocketClipError, choices, first_line
+from pocketclip.models.errors import PocketClipError, choices, extra_command, first_line
 
 if TYPE_CHECKING:
     from pocketclip.export.lint.graph import Graph
@@ -57,7 +57,7 @@ def read_graph(path: Path) -> Graph:
     except ModuleNotFoundError as error:
         raise TargetUnavailableError(
             f"{path} cannot be read without {error.name}",
-            fix=f"install it with: pip install -c constraints.txt '.[{reader.extra}]'",
+            fix=f"install it in PocketCLIP's folder with: {extra_command(reader.extra)}",
         ) from error
     try:
         return read(path)

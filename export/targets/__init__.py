@@ -21,7 +21,7 @@ from pocketclip.export.targets import schemes
 from pocketclip.export.targets.base import Availability, Runner, Target
 from pocketclip.export.targets.converter_noise import held_stderr, quiet_loggers
 from pocketclip.export.targets.schemes import Scheme
-from pocketclip.models.errors import PocketClipError, choices, first_line
+from pocketclip.models.errors import PocketClipError, choices, extra_command, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,7 +168,7 @@ def probe(target: TargetName) -> Availability:
         return Availability(
             available=False,
             reason=f"missing {', '.join(missing)}",
-            install=f"pip install -c constraints.txt '.[{entry.extra}]'",
+            install=extra_command(entry.extra),
         )
     return Availability(available=True, version=f"{entry.packages[0]} {_version(entry.packages[0])}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from pocketclip.models.data.image_files import passed_over
-from pocketclip.models.errors import DatasetError, choices
+from pocketclip.models.errors import DatasetError, choices, extra_command
 
 FORMS = (
     "scenes[:COUNT]",
@@ -18,8 +18,6 @@ FORMS = (
     "csv:FILE[?image=COLUMN&caption=COLUMN]",
     "folder:PATH (images, each with its caption in a .txt file of the same name)",
 )
-TRAIN_EXTRA = "pip install pocketclip[train]"
-
 # What a folder is searched for; a file that is named or fits a pattern may have any name.
 SHARD_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 
@@ -133,7 +131,10 @@ def _expand(text: str, patterns: str) -> Iterator[str]:
     try:
         from braceexpand import braceexpand
     except ImportError as error:
-        raise DatasetError("reading shards needs the package webdataset", fix=TRAIN_EXTRA) from error
+        raise DatasetError(
+            "reading shards needs the package webdataset",
+            fix=f"install it in PocketCLIP's folder with: {extra_command('train')}",
+        ) from error
 
     for pattern in _OUTER_COMMA.split(patterns):
         try:

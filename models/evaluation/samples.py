@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketclip.models.data.left_out import LeftOut, LeftOutLog
-from pocketclip.models.errors import MissingPackageError
+from pocketclip.models.errors import MissingPackageError, extra_command
 from pocketclip.models.evaluation.prompts import Templates
 from pocketclip.models.pixels.preprocess import PreprocessSpec
 
@@ -102,5 +102,5 @@ def require_package(name: str, purpose: str) -> None:
     except ImportError as error:
         raise MissingPackageError(
             f"{purpose} needs the package {name.split('.')[0]} ({error})",
-            fix="install it with: pip install pocketclip[eval]",
+            fix=f"install it in PocketCLIP's folder with: {extra_command('eval')}",
         ) from error

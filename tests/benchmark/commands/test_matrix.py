@@ -55,6 +55,8 @@ def test_a_row_for_every_artefact(build_artifact: BuildArtifact, make: Any, stor
     with open_store(store) as records:
         records.append(record)
     cells = written(image.folder.parent, store)
+    page = (image.folder.parent.parent / "matrix.md").read_text()
+    assert f"Exported on {image.manifest.created_at[:10]}" in page and record.device.cpu in page
     assert list(cells) == [("fp32", "image"), ("int8-static", "text")]
     measured = cells["fp32", "image"]
     assert float(measured["p50, ms"]) == pytest.approx(2.0, rel=0.2)

@@ -16,7 +16,7 @@ from pocketclip.benchmark.report.material import Material, probe_targets
 from pocketclip.benchmark.report.render import render
 from pocketclip.export.precision import Precision, TargetName, Tower
 
-REMEDY = "unavailable here: missing executorch; install it with: pip install '.[executorch]'"
+REMEDY = "unavailable here: missing executorch; install it with: pip install -e '.[executorch]'"
 REASON = "the measuring agent left no result.json: it was ended by SIGSEGV (exit code -11); <b>stderr</b>"
 
 

@@ -198,7 +198,7 @@ def test_password_is_in_no_message_of_a_merge(postgres: str, make: Any) -> None:
 def test_missing_driver_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with (
-        pytest.raises(StoreError, match=r"cannot use the store.*pip install 'pocketclip\[postgres\]'"),
+        pytest.raises(StoreError, match=r"cannot use the store.*pip install -e '\.\[postgres\]'"),
         open_store("postgresql+psycopg://nowhere/x"),
     ):
         pass

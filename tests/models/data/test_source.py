@@ -70,5 +70,5 @@ def test_folder_without_shards(tmp_path: Path) -> None:
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "braceexpand", None)
-    with pytest.raises(DatasetError, match=r"pip install pocketclip\[train\]"):
+    with pytest.raises(DatasetError, match=r"pip install -e '\.\[train\]'"):
         parse_source("webdataset:x.tar")

@@ -277,7 +277,7 @@ def test_missing_extra_names_the_command(tmp_path: Path, monkeypatch: pytest.Mon
     for reference in ("webdataset:x.tar", "imagenet-a", "objectnet"):
         write_classes(tmp_path / "imagenet-a", {"n01498041": 1})
         (tmp_path / "objectnet-1.0" / "images").mkdir(parents=True, exist_ok=True)
-        with pytest.raises(MissingPackageError, match=r"pip install pocketclip\[eval\]"):
+        with pytest.raises(MissingPackageError, match=r"pip install -e '\.\[eval\]'"):
             open_dataset(reference, SetOptions(data_root=tmp_path))
 
 
