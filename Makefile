@@ -16,8 +16,8 @@ PYTEST_OPTIONS := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 EXTRAS ?= all,dev
 # PyTorch's build: auto, cpu or pypi; .ci/environment says what each is.
 TORCH ?= auto
-# Names what is installed: other pins, extras or another build of PyTorch are installed anew.
-INSTALLED = $(VENV)/.pins-$(PINS)-$(EXTRAS)-$(TORCH)
+# Of these pins and extras: other extras are added to what is there.
+INSTALLED = $(VENV)/.pins-$(PINS)-$(EXTRAS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup pins demo test check matrix perf perf-arm64 trials train fuzz study clean
@@ -41,7 +41,8 @@ setup: $(INSTALLED)
 $(INSTALLED):
 	@echo "setting up $(VENV): some minutes the first time, up to 7 GB (README, Size)"
 	.ci/environment "$(VENV)" "$(PYTHON)" "$(EXTRAS)" "$(TORCH)"
-	@rm -f $(VENV)/.pins-* && echo "$(CURDIR)" > $(VENV)/.project && touch $@
+	@find $(VENV) -maxdepth 1 -name '.pins-*' ! -name '.pins-$(PINS)-*' -delete
+	@echo "$(CURDIR)" > $(VENV)/.project && touch $@
 
 # Pins of every package for all hosts and Pythons, with hashes; UPGRADE=--upgrade renews them.
 pins: setup
