@@ -86,24 +86,22 @@ def results_command(
     from pocketclip.benchmark.api import log_left_out, open_store
 
     with open_store(store) as opened:
-        found, total = (
-            opened.read(
-                kind=kind,
-                model=model,
-                target=target,
-                precision=precision,
-                scheme=scheme,
-                tower=tower,
-                device=device,
-                instance=instance,
-                accelerator=accelerator,
-                status=status,
-                tag=tag,
-                valid=valid,
-                since=since,
-            ),
-            len(opened),
+        found = opened.read(
+            kind=kind,
+            model=model,
+            target=target,
+            precision=precision,
+            scheme=scheme,
+            tower=tower,
+            device=device,
+            instance=instance,
+            accelerator=accelerator,
+            status=status,
+            tag=tag,
+            valid=valid,
+            since=since,
         )
+        total = len(opened)
     texts = found.texts
     if chosen is None:
         _print_table(found)
