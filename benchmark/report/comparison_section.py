@@ -16,6 +16,7 @@ from pocketclip.benchmark.report.selection import ModelSelection
 from pocketclip.benchmark.report.table import Cell, Column, Row, Table, make_row, text_column, without_empty_columns
 from pocketclip.benchmark.statistics import formatting
 from pocketclip.benchmark.statistics.formatting import UNKNOWN
+from pocketclip.benchmark.statistics.verdicts import MINIMUM_LAUNCHES
 from pocketclip.export.precision import Tower
 
 _NOTE = (
@@ -23,7 +24,7 @@ _NOTE = (
     "over launches of each launch's median; on an emulated core, instructions per inference. Accuracy: percentage "
     "points on the same images against the named side, with McNemar's exact test at 5 %. “Unpaired” means that no "
     "evaluation compared the two; the interval is then Newcombe's, which is wider. “Cannot tell” means that the "
-    "figures do not support a verdict."
+    f"figures do not support a verdict; one on latency needs {MINIMUM_LAUNCHES} launches per side."
 )
 _VERDICT_STYLES = {"faster": "good", "fewer": "good", "slower": "bad", "more": "bad"}
 
@@ -120,7 +121,11 @@ def _latency_cells(compared: Compared | None) -> tuple[Cell, Cell]:
         return Cell(UNKNOWN), Cell("not comparable", compared.refusal, "soft")
     words = verdict_words(compared)
     medians = (formatting.without_unit(median(compared.baseline)), median(compared.candidate))
+    detail = " \N{RIGHTWARDS ARROW} ".join(medians)
+    launches = min(len(compared.baseline.launches), len(compared.candidate.launches))
+    if 0 < launches < MINIMUM_LAUNCHES:
+        detail += f"; {launches} of {MINIMUM_LAUNCHES} launches"
     return (
         Cell(change(outcome.ratio), change_interval(outcome.interval), "main"),
-        Cell(words, " \N{RIGHTWARDS ARROW} ".join(medians), _VERDICT_STYLES.get(words, "soft")),
+        Cell(words, detail, _VERDICT_STYLES.get(words, "soft")),
     )
