@@ -21,9 +21,9 @@ from pocketclip.models.untrusted import json_text
 from pocketclip.models.untrusted.files import read_bounded
 from pocketclip.models.untrusted.names import PLAIN_NAME
 from pocketclip.models.untrusted.printable import printable_line, printable_path
+from pocketclip.models.untrusted.stand_ins import HEAD_BYTES, stand_in
 
 INDEX_SUFFIX = ".index.json"
-_HEAD_BYTES = 1024
 # Of weights that were written uncompressed, as torch does; zeros alone are packed more tightly.
 _MOST_GROWTH = 10
 _FREE_BYTES = 64 << 20
@@ -32,9 +32,6 @@ _MOST_MEMBERS = 100_000
 _MOST_SHARDS = 1000
 _MOST_INDEX_BYTES = 32 << 20
 _MOST_HEADER_BYTES = 100 << 20
-_LFS = b"version https://git-lfs.github.com/spec/"
-_LFS_SIZE = re.compile(rb"^size (\d{1,15})$", re.MULTILINE)
-_PAGE = re.compile(rb"\s*<(!doctype\s+html|html|head|\?xml)", re.IGNORECASE)
 _FOREIGN_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
@@ -123,24 +120,14 @@ def _kind_of(path: Path) -> Kind:
         raise CheckpointError(f"cannot read the checkpoint {name}: it is not a regular file")
     try:
         with path.open("rb") as stream:
-            head = stream.read(_HEAD_BYTES)
+            head = stream.read(HEAD_BYTES)
         size = path.stat().st_size
     except OSError as error:
         raise CheckpointError(f"cannot read the checkpoint {name}: {error.strerror or error}") from error
     if not head:
         raise CheckpointError(f"cannot read the checkpoint {name}: it is empty", fix="download or save it again")
-    if head.startswith(_LFS):
-        stated = _LFS_SIZE.search(head)
-        whole = f" of {int(stated[1]):,} bytes" if stated else ""
-        raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is a Git LFS pointer to a file{whole}, not the file itself",
-            fix="fetch the file with `git lfs pull`, or download it from its publisher's page",
-        )
-    if _PAGE.match(head):
-        raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is a web page, not the file itself; the page may ask you to sign "
-            "in: open it in a browser and download the file"
-        )
+    if (instead := stand_in(head)) is not None:
+        raise CheckpointError(f"cannot read the checkpoint {name}: it is {instead.what}", fix=instead.fix)
     if head.startswith(b"PK\x03\x04"):
         return Kind.ARCHIVE
     if head[0] == 0x80 and len(head) > 1 and head[1] in range(2, 6):
