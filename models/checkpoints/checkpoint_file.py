@@ -6,6 +6,7 @@ A file is told by its content, not by its name. Whatever torch, safetensors or z
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 import struct
@@ -32,6 +33,18 @@ _MOST_MEMBERS = 100_000
 _MOST_SHARDS = 1000
 _MOST_INDEX_BYTES = 32 << 20
 _MOST_HEADER_BYTES = 100 << 20
+# Where in a file which bytes stand, and what it is then.
+_OTHER_FORMATS = (
+    (0, b"GGUF", "a GGUF file of quantised weights"),
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes"),
+    (0, b"\x1f\x8b", "compressed with gzip: unpack it"),
+    (0, b"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it"),
+    (0, b"\x93NUMPY", "an array of NumPy's"),
+    (257, b"ustar", "a tar archive: unpack it"),
+    (4, b"TFL3", "a LiteRT model, not a checkpoint"),
+    (4, b"ET", "an ExecuTorch program, not a checkpoint"),
+)
+_ONNX = re.compile(rb"\x08[\x01-\x20]\x12.(pytorch|tf2onnx|onnx|keras|skl)", re.DOTALL)
 _FOREIGN_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
@@ -101,6 +114,11 @@ def _read_parts(index: Path) -> dict[str, Any]:
     placed, files = shard_names(index)
     state: dict[str, Any] = {}
     for file in files:
+        if not (index.parent / file).exists():
+            raise CheckpointError(
+                f"the checkpoint {_named(index)} lacks its part {printable_line(file)}",
+                fix="fetch all files of the checkpoint",
+            )
         part = read_content(index.parent / file)
         wanted = {key for key, place in placed.items() if place == file}
         if not isinstance(part, Mapping) or set(part) != wanted:
@@ -145,10 +163,27 @@ def _kind_of(path: Path) -> Kind:
             f"cannot read the checkpoint {name}: it is a training run's own checkpoint, for `train --resume`; the "
             "run's result is its weights.safetensors"
         )
+    what = _other_format(head)
     raise CheckpointError(
-        f"cannot read the checkpoint {name}: it is neither a safetensors file nor one from torch.save",
-        fix="give one of these",
+        f"cannot read the checkpoint {name}: it is {what or 'neither a safetensors file nor one from torch.save'}",
+        fix="give a safetensors file or what torch.save wrote" if what else "give one of these",
     )
+
+
+def _other_format(head: bytes) -> str | None:
+    found = next((what for place, mark, what in _OTHER_FORMATS if head.startswith(mark, place)), None)
+    if found is not None:
+        return found
+    if _ONNX.match(head):
+        return "an ONNX model, not a checkpoint"
+    try:
+        # A character may be cut at the end of the head.
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return None
+    if not all(letter.isprintable() or letter.isspace() for letter in text):
+        return None
+    return "JSON, not a file of tensors" if text.lstrip().startswith(("{", "[")) else "text, not a file of tensors"
 
 
 def _read_safetensors(path: Path, name: str) -> dict[str, Any]:
