@@ -27,21 +27,25 @@ def count_command(
     model: Annotated[str, typer.Option("--model", help="A registered model.")] = "pocketclip_nano",
     tower: Annotated[str, typer.Option("--tower", help="image or text.")] = "image",
     plans: Annotated[int, typer.Option("--plans", min=0, help="Random plans in addition to fp32 and int8.")] = 8,
+    plan: Annotated[
+        list[Path] | None, typer.Option("--plan", help="A plan.json to convert and count too. Repeatable.")
+    ] = None,
     calibration: Annotated[str, typer.Option("--calibration", help="As for `pocketclip export`.")] = "scenes:8",
 ) -> None:
     """Converts a tower with random plans and counts each file's instructions on the emulated phone."""
     from pocketclip.benchmark.arm64.root import ensure_root
     from pocketclip.benchmark.precision_costs.measuring import counted_files
+    from pocketclip.export.artifact.precision_plan import read_plan
     from pocketclip.export.inputs.calibration import parse_calibration
     from pocketclip.export.precision import Tower
     from pocketclip.export.targets import parse_targets
 
     emulator = ensure_root(command_line.note)
     chosen = command_line.parse_choice(Tower, "--tower", tower)
+    own = [read_plan(each) for each in plan or []]
+    request = parse_calibration(calibration)
     for each in parse_targets(target):
-        for done in counted_files(
-            file, work, emulator, model, chosen, each, count=plans, calibration=parse_calibration(calibration)
-        ):
+        for done in counted_files(file, work, emulator, model, chosen, each, count=plans, calibration=request, own=own):
             command_line.note(done)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from pocketclip.benchmark.precision_costs.subjects import Subject, make_subject,
 from pocketclip.export.artifact import precision_plan as plans
 from pocketclip.export.artifact.precision_plan import KeptPrecision, PrecisionPlan, planned
 from pocketclip.export.inputs.calibration import CalibrationRequest, load_calibration
-from pocketclip.export.mixed.units import collapsed
+from pocketclip.export.mixed.units import collapsed, meant
 from pocketclip.export.parity.budgets import BUDGETS
 from pocketclip.export.passes.tower_module import INPUT_NAMES, OUTPUT_NAME
 from pocketclip.export.precision import Precision, TargetName, Tower
@@ -95,15 +95,20 @@ def counted_files(
     *,
     count: int,
     calibration: CalibrationRequest,
+    own: Sequence[PrecisionPlan] = (),
 ) -> Iterator[str]:
-    """Converts and counts what `file` lacks, and writes it there one by one; says what is done."""
+    """Converts and counts what `file` lacks, and writes it there one by one; says what is done.
+
+    `own` are plans beside the random ones: searches choose what is predicted to be cheap, which random plans may lack.
+    """
     subjects = {
         precision: make_subject(model, tower, target, precision)
         for precision in (Precision.FP32, Precision.INT8_STATIC)
     }
     any_subject = subjects[Precision.FP32]
     samples = load_calibration(calibration, any_subject.model.config, tower).inputs
-    choices: list[tuple[str, ...] | None] = [None, (), *random_plans(any_subject.units, count, SEED)]
+    given = [meant(plan.kept(KeptPrecision.FLOAT), any_subject.units) for plan in own if plan.tower is tower]
+    choices: list[tuple[str, ...] | None] = [None, (), *random_plans(any_subject.units, count, SEED), *given]
     for kept in choices:
         wanted = MeasuredFile(any_subject.model.config.name, tower, target, kept)
         known = read_measurements(file)

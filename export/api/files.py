@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pocketclip.export.api.artifacts import Artifact
 from pocketclip.export.errors import ArtifactError, LintRuleError
 from pocketclip.models.api import Model
+from pocketclip.models.errors import choices
 
 if TYPE_CHECKING:
     from pocketclip.export.artifact import reading
@@ -78,6 +79,7 @@ def lint_all(
     if not str(subject):
         raise LintRuleError("give a model, an artefact or a model file; --list shows the rules")
     path = Path(subject)
+    _require_lintable(path)
     on_disk = is_model_file(path) or (path.is_dir() and str(subject) not in MODELS and not is_run_folder(path))
     if on_disk and (changes or weights):
         raise LintRuleError(f"--set and --weights are for models; {subject} is a file or folder")
@@ -188,3 +190,27 @@ def _report(model: Path, ours: bool) -> PackageReport:
         if not ours:
             raise
         raise ArtifactCorruptError(f"{error}", fix="export it again") from error
+
+
+# Files and folders of models that no reader takes, and what to do.
+_NOT_READ = {
+    ".mlmodelc": "it is compiled; give the .mlpackage that it was compiled from",
+    ".mlmodel": "convert it to an .mlpackage with coremltools",
+    ".ort": "give the .onnx that it was made from",
+}
+_CHECKPOINTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+
+
+def _require_lintable(path: Path) -> None:
+    """Names the kind of a file that exists and is neither a model file nor a configuration."""
+    from pocketclip.export.lint.readers import READERS
+
+    suffix = path.suffix.lower()
+    if not path.exists() or suffix in READERS or (suffix == ".json" and path.is_file()):
+        return
+    if suffix not in _NOT_READ and not path.is_file():
+        return
+    fix = _NOT_READ.get(suffix)
+    if fix is None and suffix in _CHECKPOINTS:
+        fix = f"a checkpoint is checked with its model: pocketclip lint MODEL --weights {path}"
+    raise ArtifactError(f"{path} is not a model file that can be linted; known suffixes: {choices(READERS)}", fix=fix)

@@ -61,11 +61,15 @@ class PlannedModule:
 
 @document
 class PredictedCost:
-    """What the artefact costs on a processor (`export.mixed.cost`): shares of the tower in fp32 and at the base."""
+    """What the artefact costs on a processor (`export.mixed.cost`): shares of the tower in fp32 and at the base.
+
+    `cheaper` has those of these two that cost less there than the artefact.
+    """
 
     processor: InstructionSet
     of_fp32: NotNegative
     of_base: NotNegative
+    cheaper: tuple[Precision, ...] = ()
 
 
 @document

@@ -10,7 +10,7 @@ from pocketclip.export.artifact.lint_finding import LintFinding, Severity
 from pocketclip.export.artifact.precision_plan import PrecisionPlan
 from pocketclip.export.jobs.memory import words
 from pocketclip.export.jobs.workers import Outcome
-from pocketclip.export.precision import TargetName
+from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets import probe
 from pocketclip.models.errors import PocketClipError
 from pocketclip.models.terminal import command_line
@@ -103,7 +103,7 @@ def print_outcomes(outcomes: Sequence[Outcome], skipped: Sequence[TargetName]) -
 
 
 def cost_lines(label: str, plan: PrecisionPlan) -> list[str]:
-    """What a mixed artefact is predicted to cost on each processor, and a warning where fp32 costs less."""
+    """What a mixed artefact is predicted to cost on each processor; says where a uniform precision costs less."""
     if not plan.costs:
         return [
             f"{label}: no cost predicted: cost factors are known only for {_PREDICTED}; "
@@ -112,13 +112,25 @@ def cost_lines(label: str, plan: PrecisionPlan) -> list[str]:
     shares = "; ".join(
         f"{cost.processor} {cost.of_fp32:.2f} of fp32, {cost.of_base:.2f} of uniform {plan.base}" for cost in plan.costs
     )
-    warnings = [
+    dearer = [
         f"warning: {label} is predicted to cost more than fp32 on {cost.processor} (x{cost.of_fp32:.2f}): "
         "for such devices export fp32 or fp16, or allow a larger drop"
+        if Precision.FP32 in cost.cheaper
+        else f"note: {label} is predicted to cost more than uniform {plan.base} on {cost.processor} "
+        f"(x{cost.of_base:.2f}): {_bought(plan)}"
         for cost in plan.costs
-        if cost.of_fp32 > 1
+        if cost.cheaper
     ]
-    return [f"{label}: predicted cost: {shares}", *warnings]
+    return [f"{label}: predicted cost: {shares}", *dearer]
+
+
+def _bought(plan: PrecisionPlan) -> str:
+    search = plan.search
+    uniform = next((trial for trial in search.trials if trial.kept == 0), None) if search else None
+    if search is None or uniform is None:
+        return "what it keeps in higher precision makes it more accurate, not faster"
+    outcome = "meets" if uniform.met else "misses"
+    return f"uniform {plan.base} {outcome} {search.metric}={search.limit:g}"
 
 
 def _lint_cell(findings: Sequence[LintFinding]) -> Text:

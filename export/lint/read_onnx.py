@@ -18,6 +18,8 @@ from pocketclip.export.lint.onnx_functions import inlined
 from pocketclip.export.lint.onnx_types import Types, dtype_name, infer_types, inner_graphs, value_of
 from pocketclip.export.lint.op_kinds import kind_of
 
+# Of ONNX itself and of ONNX Runtime.
+_KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
 _INTEGER_OPS = frozenset({"ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"})
 # Where a body's inputs begin to be those of its node: a loop counts and asks first.
 _BODY_INPUTS = {"Loop": 2, "Scan": 0}
@@ -40,6 +42,10 @@ def read_onnx(path: Path) -> Graph:
     outputs = reader.add_graph(graph, names, (), "")
     initial = {tensor.name for tensor in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
     unseen = [*whole.unseen, *types.unseen]
+    # A local function that could not be inlined is told of there.
+    own = {f"{function.domain}.{function.name}" for function in model.functions}
+    if custom := [name for name in reader.custom if name not in own]:
+        unseen.append(f"what custom ops compute: {', '.join(custom[:3])}{', ...' if len(custom) > 3 else ''}")
     if model.training_info:
         unseen.append(f"training_info: {len(model.training_info)} graphs that take no part in inference")
     return Graph(
@@ -83,6 +89,7 @@ class _Reader:
     stored: dict[str, Any] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
     inner: list[str] = field(default_factory=list)
+    custom: dict[str, None] = field(default_factory=dict[str, None])
 
     def add_graph(
         self, graph: Any, names: MutableMapping[str, str], place: tuple[str, ...], part: str
@@ -130,6 +137,8 @@ class _Reader:
         part: str,
         typed: Mapping[str, Any],
     ) -> None:
+        if node.domain not in _KNOWN_DOMAINS:
+            self.custom[f"{node.domain}.{node.op_type}"] = None
         label = node.name or next(iter(node.output), "") or str(number)
         inputs = [names.get(name, in_part(part, name)) for name in node.input if name]
         inner: list[str] = []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pocketclip.export.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, TargetUnavailableError
 from pocketclip.export.targets.converter_noise import quiet_loggers
 from pocketclip.models.errors import PocketClipError, choices, extra_command, first_line
+from pocketclip.models.untrusted.stand_ins import HEAD_BYTES, StandIn, stand_in
 
 if TYPE_CHECKING:
     from pocketclip.export.lint.graph import Graph
@@ -33,6 +34,15 @@ READERS: dict[str, Reader] = {
 }
 
 
+# The suffix, where in the file which bytes stand, and what it is.
+_MARKS = (
+    (".tflite", 4, b"TFL3", "a LiteRT model"),
+    (".pte", 4, b"ET", "an ExecuTorch program"),
+    ("", 0, b"PK\x03\x04", "a zip archive"),
+    ("", 0, b"\x1f\x8b", "compressed with gzip"),
+)
+
+
 def read_graph(path: Path) -> Graph:
     """The graph of a model file.
 
@@ -51,6 +61,8 @@ def read_graph(path: Path) -> Graph:
         raise ArtifactError(
             f"{path} is not a {'folder' if reader.is_folder else 'regular file'}, as {path.suffix} must be"
         )
+    if path.is_file() and (instead := _instead(path)) is not None:
+        raise ArtifactCorruptError(f"{path} cannot be read: it is {instead.what}", fix=instead.fix)
     quiet_loggers()
     try:
         read = getattr(importlib.import_module(reader.module), reader.function)
@@ -68,3 +80,20 @@ def read_graph(path: Path) -> Graph:
     except Exception as error:
         # Protobuf, flatbuffers, flatc and coremltools each raise classes of their own.
         raise ArtifactCorruptError(f"{path} cannot be read: it is damaged ({first_line(error)})") from error
+
+
+def _instead(path: Path) -> StandIn | None:
+    """What a file is in place of a model of its suffix; None where it may be one."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path}: {error.strerror or error}") from error
+    if (found := stand_in(head)) is not None:
+        return found
+    for suffix, place, mark, what in _MARKS:
+        if head.startswith(mark, place) and path.suffix != suffix:
+            return StandIn(f"{what}, not a {path.suffix} file", f"name it {suffix}" if suffix else "unpack it")
+    if path.suffix == ".pte" and not head.startswith(b"ET", 4):
+        return StandIn("not an ExecuTorch program" if head else "empty", "give a whole .pte")
+    return None

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pocketclip.export.artifact.precision_plan import OWN, PredictedCost, covers
 from pocketclip.export.mixed.work import Op, Work
 from pocketclip.export.passes.tower_module import NORM_SCOPE
-from pocketclip.export.precision import InstructionSet, TargetName
+from pocketclip.export.precision import InstructionSet, Precision, TargetName
 from pocketclip.export.targets.float_ops import OpKind, float_ops
 
 Mask = NDArray[np.bool_]
@@ -104,6 +104,12 @@ class CostGraph:
             found.append(inside if own is None else own)
         return np.array(found, np.int64)
 
+    def never_quantised(self, units: Sequence[str]) -> frozenset[str]:
+        """Units whose ops the target leaves in float whatever the plan; those without ops are not among them."""
+        inside = self.by_unit(units)
+        floats = (self._float[inside == place] for place in range(len(units)))
+        return frozenset(unit for unit, ops in zip(units, floats, strict=True) if len(ops) and ops.all())
+
     def amounts(self, kept: Mask) -> NDArray[np.float64]:
         """What the factors multiply, where these ops are kept in float too: see `Factors.row`."""
         kinds = len(_KINDS)
@@ -137,18 +143,15 @@ class CostGraph:
 
 
 def predicted(
-    graph: CostGraph, factors: dict[InstructionSet, Factors], in_float: Collection[str]
+    graph: CostGraph, factors: dict[InstructionSet, Factors], in_float: Collection[str], base: Precision
 ) -> tuple[PredictedCost, ...]:
     """What a plan costs on each processor, as shares of the tower in fp32 and at the plan's base precision."""
     mask = graph.in_float(in_float)
     found = []
     for isa, each in sorted(factors.items()):
         cost = graph.cost(each, mask)
-        found.append(
-            PredictedCost(
-                isa,
-                round(cost / graph.cost(each, graph.everything), 3),
-                round(cost / graph.cost(each, graph.nothing), 3),
-            )
-        )
+        of_fp32 = round(cost / graph.cost(each, graph.everything), 3)
+        of_base = round(cost / graph.cost(each, graph.nothing), 3)
+        cheaper = [name for name, share in ((Precision.FP32, of_fp32), (base, of_base)) if share > 1]
+        found.append(PredictedCost(isa, of_fp32, of_base, tuple(cheaper)))
     return tuple(found)

@@ -112,12 +112,15 @@ def _within_budget(
     pricing: Pricing | None,
 ) -> tuple[str, PrecisionPlan]:
     measured = sensitivities(job, model)
-    priced = None if pricing is None else pricing.cost([unit.path for unit in measured.units])
-    if priced is None:
+    paths = [unit.path for unit in measured.units]
+    priced = None if pricing is None else pricing.cost(paths)
+    if pricing is None or priced is None:
         problem = Problem({unit.path: unit.drop for unit in measured.ranked()}, len)
     else:
+        untouched = pricing.graph.never_quantised(paths)
         # What loses nothing is in it too: between modules in float it may be cheaper in float.
-        drops = {unit.path: unit.drop for unit in measured.units}
+        # What the target leaves in float anyway loses nothing, whatever its sensitivity to rounding.
+        drops = {unit.path: 0.0 if unit.path in untouched else unit.drop for unit in measured.units}
         problem = Problem(drops, priced, groups(list(drops)))
     attempts = _Attempts(target, request, folder, job, model, _judge(job, budget, model), adapt)
     found = search(problem, attempts.judge.allowed, attempts.convert)

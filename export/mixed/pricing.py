@@ -35,7 +35,7 @@ class Pricing:
 
     def predicted(self, plan: PrecisionPlan) -> tuple[PredictedCost, ...]:
         """See `export.mixed.cost.predicted`."""
-        return predicted(self.graph, self.factors, plan.kept(KeptPrecision.FLOAT))
+        return predicted(self.graph, self.factors, plan.kept(KeptPrecision.FLOAT), plan.base)
 
     def cost(self, units: Sequence[str]) -> Cost | None:
         """The share of fp32 that a choice of units costs on the job's processor; None where that one is unknown."""

@@ -22,6 +22,9 @@ _PREDICTED = 3
 _STEP = 4.0
 # Sums of drops that differ by less are equal, and so are costs.
 _CLOSE = 1e-12
+# By what share of its cost a plan must be predicted cheaper than the uniform artefact that meets the budget: less is
+# within the error of a prediction, and the uniform artefact is the smallest.
+_WORTH = 0.05
 
 Kept = frozenset[str]
 # What it costs to keep units finer.
@@ -121,8 +124,8 @@ def _improved(problem: Problem, kept: Kept, limit: float, rank: Callable[[Kept],
 def search(problem: Problem, allowed: float, convert: Callable[[Kept], Measured]) -> Found:
     """Searches for the cheapest units to keep, in at most `MOST_CONVERSIONS` conversions.
 
-    The first conversion keeps none: where that meets the budget, nothing is kept. The last keeps all units where no
-    other met it.
+    The first conversion keeps none. Where that meets the budget, only what is predicted clearly cheaper is converted
+    too: small ops between borders may cost less in float. The last conversion keeps all units where no other met it.
 
     Args:
         problem: units and costs.
@@ -133,12 +136,18 @@ def search(problem: Problem, allowed: float, convert: Callable[[Kept], Measured]
     kept: Kept | None = frozenset()
     while kept is not None and len(attempts) < MOST_CONVERSIONS:
         attempts.append(Attempt(kept, problem.cost(kept), convert(kept)))
-        if not kept and attempts[0].measured.met:
-            break
-        kept = _next(problem, allowed, attempts)
+        uniform_met = attempts[0].measured.met
+        kept = _cheaper(problem, attempts) if uniform_met else _next(problem, allowed, attempts)
     met = [each for each in attempts if each.measured.met]
     best = min(met, key=lambda each: (each.cost, len(each.kept)), default=None)
     return Found(tuple(attempts), None if best is None else best.kept)
+
+
+def _cheaper(problem: Problem, attempts: Sequence[Attempt]) -> Kept | None:
+    """The cheapest of all choices, where it is clearly cheaper than the uniform artefact; None once it was tried."""
+    kept = cheapest(problem, problem.rounded(frozenset()))
+    worth = problem.cost(kept) < (1 - _WORTH) * attempts[0].cost
+    return kept if worth and len(attempts) == 1 else None
 
 
 def _next(problem: Problem, allowed: float, attempts: Sequence[Attempt]) -> Kept | None:

@@ -69,6 +69,11 @@ def collapsed(kept: Collection[str], all_units: Collection[str]) -> tuple[str, .
     return tuple(found)
 
 
+def meant(paths: Collection[str], all_units: Collection[str]) -> tuple[str, ...]:
+    """The units that the paths of a plan mean: the reverse of `collapsed`."""
+    return tuple(unit for unit in all_units if any(_inside(unit, path) for path in paths))
+
+
 def groups(all_units: Collection[str]) -> tuple[frozenset[str], ...]:
     """The units of each container of two units or more, the outermost container first."""
     containers = dict.fromkeys(path for unit in all_units for path in _above(unit) if path not in all_units)

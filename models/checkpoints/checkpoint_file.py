@@ -6,6 +6,7 @@ A file is told by its content, not by its name. Whatever torch, safetensors or z
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 import struct
@@ -21,9 +22,9 @@ from pocketclip.models.untrusted import json_text
 from pocketclip.models.untrusted.files import read_bounded
 from pocketclip.models.untrusted.names import PLAIN_NAME
 from pocketclip.models.untrusted.printable import printable_line, printable_path
+from pocketclip.models.untrusted.stand_ins import HEAD_BYTES, stand_in
 
 INDEX_SUFFIX = ".index.json"
-_HEAD_BYTES = 1024
 # Of weights that were written uncompressed, as torch does; zeros alone are packed more tightly.
 _MOST_GROWTH = 10
 _FREE_BYTES = 64 << 20
@@ -32,9 +33,18 @@ _MOST_MEMBERS = 100_000
 _MOST_SHARDS = 1000
 _MOST_INDEX_BYTES = 32 << 20
 _MOST_HEADER_BYTES = 100 << 20
-_LFS = b"version https://git-lfs.github.com/spec/"
-_LFS_SIZE = re.compile(rb"^size (\d{1,15})$", re.MULTILINE)
-_PAGE = re.compile(rb"\s*<(!doctype\s+html|html|head|\?xml)", re.IGNORECASE)
+# Where in a file which bytes stand, and what it is then.
+_OTHER_FORMATS = (
+    (0, b"GGUF", "a GGUF file of quantised weights"),
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes"),
+    (0, b"\x1f\x8b", "compressed with gzip: unpack it"),
+    (0, b"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it"),
+    (0, b"\x93NUMPY", "an array of NumPy's"),
+    (257, b"ustar", "a tar archive: unpack it"),
+    (4, b"TFL3", "a LiteRT model, not a checkpoint"),
+    (4, b"ET", "an ExecuTorch program, not a checkpoint"),
+)
+_ONNX = re.compile(rb"\x08[\x01-\x20]\x12.(pytorch|tf2onnx|onnx|keras|skl)", re.DOTALL)
 _FOREIGN_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
@@ -104,6 +114,11 @@ def _read_parts(index: Path) -> dict[str, Any]:
     placed, files = shard_names(index)
     state: dict[str, Any] = {}
     for file in files:
+        if not (index.parent / file).exists():
+            raise CheckpointError(
+                f"the checkpoint {_named(index)} lacks its part {printable_line(file)}",
+                fix="fetch all files of the checkpoint",
+            )
         part = read_content(index.parent / file)
         wanted = {key for key, place in placed.items() if place == file}
         if not isinstance(part, Mapping) or set(part) != wanted:
@@ -123,24 +138,14 @@ def _kind_of(path: Path) -> Kind:
         raise CheckpointError(f"cannot read the checkpoint {name}: it is not a regular file")
     try:
         with path.open("rb") as stream:
-            head = stream.read(_HEAD_BYTES)
+            head = stream.read(HEAD_BYTES)
         size = path.stat().st_size
     except OSError as error:
         raise CheckpointError(f"cannot read the checkpoint {name}: {error.strerror or error}") from error
     if not head:
         raise CheckpointError(f"cannot read the checkpoint {name}: it is empty", fix="download or save it again")
-    if head.startswith(_LFS):
-        stated = _LFS_SIZE.search(head)
-        whole = f" of {int(stated[1]):,} bytes" if stated else ""
-        raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is a Git LFS pointer to a file{whole}, not the file itself",
-            fix="fetch the file with `git lfs pull`, or download it from its publisher's page",
-        )
-    if _PAGE.match(head):
-        raise CheckpointError(
-            f"cannot read the checkpoint {name}: it is a web page, not the file itself; the page may ask you to sign "
-            "in: open it in a browser and download the file"
-        )
+    if (instead := stand_in(head)) is not None:
+        raise CheckpointError(f"cannot read the checkpoint {name}: it is {instead.what}", fix=instead.fix)
     if head.startswith(b"PK\x03\x04"):
         return Kind.ARCHIVE
     if head[0] == 0x80 and len(head) > 1 and head[1] in range(2, 6):
@@ -158,10 +163,27 @@ def _kind_of(path: Path) -> Kind:
             f"cannot read the checkpoint {name}: it is a training run's own checkpoint, for `train --resume`; the "
             "run's result is its weights.safetensors"
         )
+    what = _other_format(head)
     raise CheckpointError(
-        f"cannot read the checkpoint {name}: it is neither a safetensors file nor one from torch.save",
-        fix="give one of these",
+        f"cannot read the checkpoint {name}: it is {what or 'neither a safetensors file nor one from torch.save'}",
+        fix="give a safetensors file or what torch.save wrote" if what else "give one of these",
     )
+
+
+def _other_format(head: bytes) -> str | None:
+    found = next((what for place, mark, what in _OTHER_FORMATS if head.startswith(mark, place)), None)
+    if found is not None:
+        return found
+    if _ONNX.match(head):
+        return "an ONNX model, not a checkpoint"
+    try:
+        # A character may be cut at the end of the head.
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return None
+    if not all(letter.isprintable() or letter.isspace() for letter in text):
+        return None
+    return "JSON, not a file of tensors" if text.lstrip().startswith(("{", "[")) else "text, not a file of tensors"
 
 
 def _read_safetensors(path: Path, name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ What fits the model as a whole in exactly one way is taken, and said; all else i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ _UNUSED = ".num_batches_tracked"
 _BOOKKEEPING = frozenset({"n_averaged"})
 # Words that wrappers put before every name: DistributedDataParallel, torch.compile, Lightning, averages.
 _WRAPPERS = re.compile(r"(?:(?:module|_orig_mod|model|ema|ema_model|model_ema)\.)+")
+# Words that wrappers put within names, where only a part of a model was wrapped.
+_WITHIN = re.compile(r"(?<=\.)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _PART = re.compile(r"-\d{5}-of-\d{5}\.")
 
 
@@ -51,12 +53,12 @@ def find_state(content: object, expected: Mapping[str, Tensor], name: str) -> Fo
     # Names of one model end alike: the longest one is hardly another's end.
     anchor = max(needed, key=len)
     sets = _tensor_sets(content)
-    fitting: list[tuple[str, str, dict[str, Tensor]]] = []
-    for path, state in sets.items():
-        for prefix in _prefixes(state, anchor):
-            own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-            if all(key in own for key in needed):
-                fitting.append((path, prefix, own))
+    fitting = _fitting(sets, needed, anchor)
+    within: Mapping[str, tuple[str, ...]] = {}
+    if not fitting:
+        unwrapped, within = _unwrapped(sets)
+        fitting = _fitting(unwrapped, needed, anchor)
+        sets = unwrapped if fitting else sets
     if not fitting:
         raise CheckpointError(f"{name} does not fit the model: {_nearest(sets, expected, name)}")
     path, prefix, state = fitting[0]
@@ -72,7 +74,21 @@ def find_state(content: object, expected: Mapping[str, Tensor], name: str) -> Fo
         )
     changes = [f"used the weights below {path!r}"] if path else []
     changes += [f"took {prefix!r} off the names"] if prefix else []
+    changes += [f"took {word!r} out of the names" for word in within.get(path, ())]
     return Found({key: state[key] for key in expected if key in state}, tuple(changes))
+
+
+def _fitting(
+    sets: Mapping[str, dict[str, Tensor]], needed: Sequence[str], anchor: str
+) -> list[tuple[str, str, dict[str, Tensor]]]:
+    """Where the model's names are: the set, what stands before them, and the tensors without that."""
+    fitting: list[tuple[str, str, dict[str, Tensor]]] = []
+    for path, state in sets.items():
+        for prefix in _prefixes(state, anchor):
+            own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+            if all(key in own for key in needed):
+                fitting.append((path, prefix, own))
+    return fitting
 
 
 def find_any_state(content: object, name: str) -> Found:
@@ -95,7 +111,9 @@ def find_any_state(content: object, name: str) -> Found:
     prefix = _common_wrapper(state)
     changes = [f"used the weights below {path!r}"] if path else []
     changes += [f"took {prefix!r} off the names"] if prefix else []
-    return Found({key.removeprefix(prefix): value for key, value in state.items()}, tuple(changes))
+    unwrapped, within = _unwrapped({path: {key.removeprefix(prefix): value for key, value in state.items()}})
+    changes += [f"took {word!r} out of the names" for word in within.get(path, ())]
+    return Found(unwrapped[path], tuple(changes))
 
 
 def fitted(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], name: str) -> Found:
@@ -151,6 +169,22 @@ def _tensor_sets(content: object) -> dict[str, dict[str, Tensor]]:
         if len(found) > _MOST_MAPPINGS:
             break
     return found
+
+
+def _unwrapped(
+    sets: Mapping[str, dict[str, Tensor]],
+) -> tuple[dict[str, dict[str, Tensor]], dict[str, tuple[str, ...]]]:
+    """The sets without wrappers' words within names, and those words by set; a set whose names would then be equal
+    stays as it is."""
+    found: dict[str, dict[str, Tensor]] = {}
+    words: dict[str, tuple[str, ...]] = {}
+    for path, state in sets.items():
+        plain = {_WITHIN.sub("", key): value for key, value in state.items()}
+        found[path] = plain if len(plain) == len(state) else state
+        taken = dict.fromkeys(word for key in state for word in _WITHIN.findall(key))
+        if taken and len(plain) == len(state):
+            words[path] = tuple(taken)
+    return found, words
 
 
 def _mappings(content: object, path: str, depth: int) -> Iterator[tuple[str, Mapping[Any, Any]]]:

@@ -134,6 +134,11 @@ def _download(wanted: HubFile) -> Path:
 def _only_checkpoint(name: str, files: list[str]) -> str:
     """The only checkpoint among files; parts stand behind their index."""
     found = [file for file in files if file.endswith((INDEX_SUFFIX, *CHECKPOINT_SUFFIXES)) and not _PART.search(file)]
+    if not found:
+        raise CheckpointError(
+            f"{name} holds no checkpoint; its name would end with {choices((*CHECKPOINT_SUFFIXES, INDEX_SUFFIX))}",
+            fix="name a file or folder that holds one",
+        )
     if len(found) != 1:
         raise CheckpointError(f"{name} holds {len(found)} checkpoints ({choices(found)})", fix=f"name one: {name}/FILE")
     return found[0]

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from pocketclip.models.data.file_names import find_file
+from pocketclip.models.data.file_names import composed, find_file
 from pocketclip.models.data.image_files import files_below, is_image
 from pocketclip.models.data.left_out import LeftOut, LeftOutLog
 from pocketclip.models.data.references import FileReference, SampleReference, SceneReference, ShardFault, ShardReference
@@ -164,15 +164,17 @@ class Folder:
         self._path = source.path
         log = LeftOutLog()
         below = dict(files_below(source.path))
-        captions = {path.with_suffix("") for path in below if path.suffix.lower() == f".{CAPTION_MEMBER}"}
+        # The name in small letters comes last, and wins where there are both.
+        texts = [path for path in sorted(below) if path.suffix.lower() == f".{CAPTION_MEMBER}"]
+        self._captions = {_without_suffix(path): path for path in texts}
         self._images = [
             (path, name)
             for path, name in below.items()
             if path.suffix.lower() != f".{CAPTION_MEMBER}" and is_image(path, log, name)
         ]
-        without = captions - {path.with_suffix("") for path, _ in self._images}
-        for path in sorted(without):
-            log.add("captions without an image", f"{path.relative_to(source.path).as_posix()}.{CAPTION_MEMBER}")
+        without = self._captions.keys() - {_without_suffix(path) for path, _ in self._images}
+        for path in sorted(self._captions[name] for name in without):
+            log.add("captions without an image", path.relative_to(source.path).as_posix())
         self._left_out = {0: log.entries} if log.entries else {}
 
     @property
@@ -187,7 +189,14 @@ class Folder:
     def references(self, shard: int, start: int = 0, stop: int | None = None) -> list[SampleReference]:
         """Images in the order of their paths."""
         return [
-            FileReference(shard, start + place, name, path, None, path.with_suffix(f".{CAPTION_MEMBER}"))
+            FileReference(
+                shard,
+                start + place,
+                name,
+                path,
+                None,
+                self._captions.get(_without_suffix(path), path.with_suffix(f".{CAPTION_MEMBER}")),
+            )
             for place, (path, name) in enumerate(self._images[start:stop])
         ]
 
@@ -201,6 +210,11 @@ class Folder:
 
     def close(self) -> None:
         """Nothing to end."""
+
+
+def _without_suffix(path: Path) -> str:
+    """By what an image and its caption are the same: cameras write suffixes large, and disks letters decomposed."""
+    return composed(str(path.with_suffix("")))
 
 
 class Scenes:

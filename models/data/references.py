@@ -20,6 +20,7 @@ from pocketclip.models.data.shards import (
     SYNTHETIC_MEMBER,
     read_members,
 )
+from pocketclip.models.data.word_lists import is_visible
 from pocketclip.models.errors import DatasetError, ImageError
 from pocketclip.models.pixels import images
 from pocketclip.models.scenes import SceneDataset, Split
@@ -280,8 +281,8 @@ def _caption(data: bytes) -> str:
         text = data.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         raise DatasetError("the caption is not UTF-8") from error
-    if not text:
-        raise DatasetError("the caption is empty")
+    if not is_visible(text):
+        raise DatasetError("the caption is invisible" if text else "the caption is empty")
     _require_length(text, "the caption")
     return text
 

@@ -20,6 +20,7 @@ from pocketclip.models.data.compressed import plain_tar
 from pocketclip.models.data.image_files import IMAGE_MEMBERS, passed_over
 from pocketclip.models.data.left_out import LeftOut, LeftOutLog
 from pocketclip.models.errors import DatasetError
+from pocketclip.models.untrusted.stand_ins import HEAD_BYTES, stand_in
 
 CAPTION_MEMBER = "txt"
 LABEL_MEMBER = "cls"
@@ -107,6 +108,9 @@ def index_shard(path: Path, layout: Layout = CAPTIONED) -> ShardIndex:
         return ShardIndex(path, (), f"not a readable tar file ({error})")
     except OSError as error:
         return _faulty(path, grouping, error.strerror or str(error))
+    except tarfile.ReadError as error:
+        instead = None if grouping.began else _stand_in(path)
+        return _faulty(path, grouping, instead or str(error))
     except (tarfile.TarError, ValueError, EOFError, RecursionError, OverflowError, MemoryError) as error:
         return _faulty(path, grouping, str(error) or type(error).__name__)
     return ShardIndex(path, tuple(grouping.samples), None, grouping.left_out.entries)
@@ -139,6 +143,12 @@ def read_members(path: Path, members: Places) -> dict[str, bytes]:
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror or error}") from error
     return content
+
+
+def _stand_in(path: Path) -> str | None:
+    with path.open("rb") as stream:
+        instead = stand_in(stream.read(HEAD_BYTES))
+    return None if instead is None else f"it is {instead.what}; {instead.fix}"
 
 
 def _faulty(path: Path, grouping: _Grouping, reason: str) -> ShardIndex:

@@ -19,7 +19,7 @@ FORMS = (
     "folder:PATH (images, each with its caption in a .txt file of the same name)",
 )
 # What a folder is searched for; a file that is named or fits a pattern may have any name.
-SHARD_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+_SHARD_NAME = re.compile(r"\.(tar(\.(gz|bz2|xz|zst|lz4|lzma|Z))?|tgz|tbz2?|txz|tzst)$", re.IGNORECASE)
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _COMMAND = re.compile(r"pipe:", re.IGNORECASE)
@@ -88,11 +88,14 @@ def require_file_or_url(shard: str, *, urls: bool) -> None:
 
 
 def shards_in(folder: Path) -> list[Path]:
-    """The shards directly in a folder, in no order; not what macOS puts beside them."""
+    """The shards directly in a folder, in no order; not what macOS puts beside them.
+
+    Shards that are compressed otherwise are among them: their fault is told when they are read.
+    """
     return [
         path
         for path in folder.iterdir()
-        if path.name.lower().endswith(SHARD_SUFFIXES) and passed_over(path.name) is None and path.is_file()
+        if _SHARD_NAME.search(path.name) and passed_over(path.name) is None and path.is_file()
     ]
 
 

@@ -8,6 +8,7 @@ it is guessed.
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,10 +17,20 @@ from typing import NamedTuple, TextIO
 from pocketclip.models.data.file_names import find_file
 from pocketclip.models.errors import DatasetError
 from pocketclip.models.untrusted.printable import printable_line, printable_path
+from pocketclip.models.untrusted.stand_ins import HEAD_BYTES, stand_in
 
 _MOST_LINE = 1 << 20
 _MOST_FIELD = 1 << 17
 _SHOWN = 40
+# How a file begins, what it is then, and what to do.
+_NO_TABLES = (
+    (b"\x1f\x8b", "compressed with gzip", "unpack it: gunzip -k FILE"),
+    (b"PK\x03\x04", "a zip archive or a spreadsheet", "unpack it, or save the spreadsheet as CSV in UTF-8"),
+    (b"PAR1", "Parquet", "save it as CSV in UTF-8"),
+    (codecs.BOM_UTF16_LE, "UTF-16 text", "save it as UTF-8"),
+    (codecs.BOM_UTF16_BE, "UTF-16 text", "save it as UTF-8"),
+    ((b'{"', b'[{"', b"[\n", b"{\n", b"[ ", b"{ "), "JSON", "write it as CSV with a header"),
+)
 
 Choose = Callable[[Sequence[str]], Sequence[str]]
 """Names the columns to read among those of the header, the image's first; raises `DatasetError` where one lacks."""
@@ -47,6 +58,7 @@ def read_rows(path: Path, choose: Choose) -> list[Row]:
     if not path.is_file():
         raise DatasetError(f"there is no table {name}")
     try:
+        _require_table(path, name)
         # The mark that some spreadsheets put at the start is no part of the first column's name.
         with path.open(encoding="utf-8-sig", newline=None if is_tab_separated(path) else "") as stream:
             return list(_chosen(path, stream, choose))
@@ -56,12 +68,37 @@ def read_rows(path: Path, choose: Choose) -> list[Row]:
         raise DatasetError(f"{name} is not a readable UTF-8 table: {error}", fix="save it as UTF-8") from error
 
 
+def _require_table(path: Path, name: str) -> None:
+    """What is told by its first bytes, and no table: decoding would say nothing of it."""
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    if (instead := stand_in(head)) is not None:
+        raise DatasetError(f"{name} is {instead.what}", fix=instead.fix)
+    for begins, what, fix in _NO_TABLES:
+        if head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(begins):
+            raise DatasetError(f"{name} is no table: it is {what}", fix=fix)
+
+
+def _check_separator(path: Path, name: str, columns: Sequence[str]) -> None:
+    """A header of one column that others separate: whatever the columns are called, they are not found."""
+    tabs = is_tab_separated(path)
+    others = {",": "commas", ";": "semicolons", "|": "bars"} if tabs else {"\t": "tabs", ";": "semicolons", "|": "bars"}
+    found = next((word for mark, word in others.items() if len(columns) == 1 and mark in columns[0]), None)
+    if found is not None:
+        raise DatasetError(
+            f"{name} separates its columns with {found}; {'tabs' if tabs else 'commas'} separate those of a "
+            f"{'.tsv' if tabs else '.csv'}",
+            fix={"tabs": "name it .tsv", "commas": "name it .csv"}.get(found, "save it with commas as .csv"),
+        )
+
+
 def _chosen(path: Path, stream: TextIO, choose: Choose) -> Iterator[Row]:
     name = printable_path(path)
     lines = _lines(name, stream)
     fields = _tsv_rows(lines) if is_tab_separated(path) else _csv_rows(name, lines)
     _, header = next(fields, (1, []))
     columns = [column.strip() for column in header]
+    _check_separator(path, name, columns)
     places = [columns.index(column) for column in choose(columns)]
     twice = [columns[place] for place in places if columns.count(columns[place]) > 1]
     if twice:

@@ -19,11 +19,14 @@ from pocketclip.models.errors import ModelsError
 from pocketclip.models.untrusted import json_text
 from pocketclip.models.untrusted.files import read_bounded
 from pocketclip.models.untrusted.printable import printable_path
+from pocketclip.models.untrusted.stand_ins import stand_in
 
 _MOST_BYTES = 16 << 20
 _ASSIGNMENT = re.compile(r"(?:\s|#[^\n]*\n)*[A-Za-z_]\w*\s*=\s*[\[(]")
 # Shown as nothing, though Unicode counts them as letters or symbols.
 _BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+# They change how their neighbours look: one emoji of two, letters that do not join.
+_JOINERS = frozenset("\u200c\u200d")
 _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Cs", "Zl", "Zp", "Zs", "Mn", "Me"})
 
 
@@ -43,6 +46,8 @@ def read_text(path: Path, what: str, *, error: type[ModelsError]) -> str:
         ) from caught
     except ModelsError as caught:
         raise error(f"{str(caught).replace('cannot read', f'cannot read {what} from', 1)}") from caught
+    if (instead := stand_in(content)) is not None:
+        raise error(f"cannot read {what} from {printable_path(path)}: it is {instead.what}", fix=instead.fix)
     if "\0" in text:
         # UTF-16 without a mark at its start reads as UTF-8 with zeros in between.
         raise error(f"cannot read {what} from {printable_path(path)}: it holds zero characters; save it as UTF-8")
@@ -60,6 +65,10 @@ def read_words(path: Path, what: str, *, error: type[ModelsError]) -> list[str]:
     Raises:
         error: the file cannot be read or holds something else.
     """
+    if path.suffix.lower() in (".yaml", ".yml"):
+        raise error(
+            f"cannot read {what} from {printable_path(path)}: YAML is not read", fix="write one per line, or JSON"
+        )
     text = read_text(path, what, error=error)
     words = _json_words(path, text, what, error)
     if words is None:
@@ -85,6 +94,8 @@ def is_visible(text: str) -> bool:
 def same_to_the_model(names: Iterable[str]) -> tuple[str, str] | None:
     """Two names that the tokenizer makes the same ids of, the first such pair; equal names count, too.
 
+    So do names that differ in characters without width only, such as a zero-width space: they look the same.
+
     A name without any id raises `ValueError`.
     """
     from pocketclip.models.text.tokenizer import clip_bpe
@@ -94,9 +105,11 @@ def same_to_the_model(names: Iterable[str]) -> tuple[str, str] | None:
         ids = tuple(clip_bpe().encode(name))
         if not ids:
             raise ValueError(name)
-        if ids in seen:
-            return seen[ids], name
-        seen[ids] = name
+        shown = "".join(letter for letter in name if letter in _JOINERS or unicodedata.category(letter) != "Cf")
+        for each in dict.fromkeys((ids, tuple(clip_bpe().encode(shown)))):
+            if each in seen:
+                return seen[each], name
+            seen[each] = name
     return None
 
 

@@ -7,7 +7,7 @@ Ties count against the model: one that gives the same embedding to all finds not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pocketclip.models.data.file_names import composed, find_file
 from pocketclip.models.data.tables import read_rows
+from pocketclip.models.data.word_lists import is_visible
 from pocketclip.models.errors import CorruptSamplesError, DatasetError
 from pocketclip.models.evaluation.batches import check_corrupt_share, decoded_batches
 from pocketclip.models.evaluation.comparison import bootstrap_ratio_interval
@@ -125,10 +126,15 @@ def read_pairs(path: Path, count: int | None = None, seed: int = 0, *, missing_a
     for number, (name, caption) in rows:
         if not name or not caption:
             raise DatasetError(f"{path}, line {number}: the {'image' if not name else 'caption'} is empty")
+        if not is_visible(caption):
+            raise DatasetError(
+                f"{path}, line {number}: the caption is invisible", fix="give it text, or remove the row"
+            )
         captions.setdefault(name, []).append(caption)
     if not captions:
         raise DatasetError(f"{path} holds no pair", fix="write one image and one caption on each line below the header")
     found = {name: find_file(path.parent, name) for name in captions}
+    _join_spellings(captions, found)
     missing = [name for name, file in found.items() if file is None]
     if missing and not missing_allowed:
         if "://" in missing[0]:
@@ -163,6 +169,15 @@ def read_pairs(path: Path, count: int | None = None, seed: int = 0, *, missing_a
         tuple(tuple(captions[name]) for name in names),
         identity_sha256(words),
     )
+
+
+def _join_spellings(captions: dict[str, list[str]], found: Mapping[str, Path | None]) -> None:
+    """Gives the first name of a file the captions of its others (`a.png`, `./a.png`): it is one image."""
+    first: dict[Path, str] = {}
+    for name in list(captions):
+        file = found[name]
+        if file is not None and (kept := first.setdefault(file.resolve(), name)) != name:
+            captions[kept] += captions.pop(name)
 
 
 def _columns(path: Path, found: Sequence[str]) -> Sequence[str]:

@@ -44,6 +44,9 @@ def list_labels(text: str | None, file: Path | None) -> list[str]:
     odd = [label for label in labels if "\0" in label]
     if odd:
         raise LabelError(f"the label {odd[0]!r} holds a zero character", fix="save the labels as UTF-8")
+    parted = [label for label in labels if "\t" in label]
+    if parted:
+        raise LabelError(f"the label {parted[0]!r} holds a tab", fix="write one label per line and nothing else")
     unseen = [label for label in labels if not is_visible(label)]
     if unseen:
         raise LabelError(

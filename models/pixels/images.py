@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from pocketclip.models.errors import ImageError
 from pocketclip.models.pixels.upright_rgb import to_rgb
 from pocketclip.models.untrusted.printable import printable_line
+from pocketclip.models.untrusted.stand_ins import HEAD_BYTES, stand_in
 
 MAX_PIXELS = 300_000_000
 """The largest image, in pixels. Phones' cameras write up to 200 million."""
@@ -126,12 +127,21 @@ def _worded(source: Path | bytes, name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise ImageError(f"there is no file {name}") from error
     except UnidentifiedImageError as error:
+        if (instead := stand_in(_head(source))) is not None:
+            raise ImageError(f"{name} is {instead.what}", fix=instead.fix) from error
         raise ImageError(f"{name} is not an image that Pillow can read", fix="use JPEG, PNG or WebP") from error
     except MemoryError as error:
         raise ImageError(f"cannot decode {name}: there is not enough memory", fix="make it smaller") from error
     except Exception as error:
         # Pillow's decoders raise whatever their parsers meet in damaged files.
         raise ImageError(f"cannot decode {name}: {error or type(error).__name__}") from error
+
+
+def _head(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:HEAD_BYTES]
+    with source.open("rb") as stream:
+        return stream.read(HEAD_BYTES)
 
 
 def _open(source: Path | io.BytesIO) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import random
@@ -207,11 +208,47 @@ def _on_only_entry(folder: Path, command: Sequence[str]) -> None:
     run_command(*(str(entry) if part == "SUBJECT" else part for part in command))
 
 
+def _make_pair(folder: Path, scheme: Path) -> None:
+    """Both towers of an export, a labelled folder, and the labels."""
+    for tower in ("image", "text"):
+        shutil.copytree(scheme / tower, folder / "artifacts" / tower)
+    for place, label in enumerate(("a red circle", "a blue square")):
+        (folder / "photos" / label).mkdir(parents=True)
+        (folder / "photos" / label / "0.png").write_bytes(_encoded("png", place))
+    (folder / "labels.txt").write_text("a red circle\na blue square\n")
+
+
+def _hash_again(folder: Path) -> None:
+    """Has the manifests say what the files are, as whoever made a hostile artefact would."""
+    for manifest in folder.rglob("manifest.json"):
+        content = json.loads(manifest.read_text())
+        for entry in content["files"]:
+            data = (manifest.parent / entry["path"]).read_bytes()
+            entry |= {"size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        manifest.write_text(json.dumps(content))
+
+
+def _evaluate_pair(folder: Path) -> None:
+    _hash_again(folder)
+    run_command("eval", "--artifact", folder / "artifacts", "--dataset", f"folder:{folder}/photos",
+                "--store", f"sqlite:///{folder}/store.sqlite", "--cache", folder / "cache")  # fmt: skip
+
+
+def _bundle_pair(folder: Path) -> None:
+    """Bundles it, and runs the self-test of what came of that."""
+    _hash_again(folder)
+    image, text = (folder / "artifacts" / tower for tower in ("image", "text"))
+    made = folder / "made.bundle"
+    run_command("bundle", "--image", image, "--text", text, "--labels-file", folder / "labels.txt", "--out", made)
+    run_command("selftest", made)
+
+
 def subjects(artifacts: Path, bundle: Path, records: Path) -> list[Subject]:
     """All of them.
 
     Args:
-        artifacts: exported `pocketclip_nano`, text towers: onnx-fp32, tflite-fp32, executorch-fp32 and coreml-fp16.
+        artifacts: exported `pocketclip_nano`: onnx-fp32, tflite-fp32, executorch-fp32, and the text tower of
+            coreml-fp16.
         bundle: a bundle of it.
         records: a folder with records.json and records.csv that `results --out` wrote.
     """
@@ -244,6 +281,10 @@ def subjects(artifacts: Path, bundle: Path, records: Path) -> list[Subject]:
         Subject("bundle's files", partial(_make_copy, source=bundle), ("*/**/*",), Content.BYTES,
                 partial(_on_only_entry, command=("selftest", "SUBJECT")), 4),
     ]  # fmt: skip
+    for name in ("onnx", "tflite", "executorch"):
+        for command, read in (("eval", _evaluate_pair), ("bundle", _bundle_pair)):
+            make = partial(_make_pair, scheme=towers[name].parent)
+            found.append(Subject(f"{command} of {name}", make, ("artifacts/*/model.*",), Content.BYTES, read, 2))
     for name, path in files.items():
         for command in ("inspect", "lint"):
             damaged = ("*/**/*",) if path.is_dir() else ("*",)

@@ -124,6 +124,81 @@ def test_unknown_custom_op(linted, tmp_path: Path) -> None:
     assert custom == "what custom ops compute: Landmarks2TransformMatrix"
 
 
+def test_custom_ops_in_branches_are_not_passed_over(tmp_path: Path) -> None:
+    """An `If` within an `If`: what nobody can know about its innermost op is said."""
+    from onnx import TensorProto, helper
+
+    from pocketclip.export.lint.readers import read_graph
+
+    def branch(name: str, *nodes: Any) -> Any:
+        return helper.make_graph(list(nodes), name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)])
+
+    def choice(output: str, then: Any, other: Any) -> Any:
+        return helper.make_node("If", ["c"], [output], then_branch=then, else_branch=other)
+
+    custom = branch("a", helper.make_node("Mystery", ["x"], ["a"], domain="acme"))
+    plain = branch("b", helper.make_node("Relu", ["x"], ["b"]))
+    known = branch("d", helper.make_node("FusedMatMul", ["x", "x"], ["d"], domain="com.microsoft"))
+    inner = branch("e", choice("e", custom, plain))
+    graph = helper.make_graph(
+        [choice("y", inner, known)],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4]),
+         helper.make_tensor_value_info("c", TensorProto.BOOL, [])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])],
+    )  # fmt: skip
+    opsets = [helper.make_opsetid(domain, version) for domain, version in (("", 17), ("acme", 1), ("com.microsoft", 1))]
+    path = tmp_path / "m.onnx"
+    path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
+    found = read_graph(path)
+    assert "If y then_branch: If e then_branch" in found.inner
+    assert [line for line in found.unseen if "custom" in line] == ["what custom ops compute: acme.Mystery"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("m.onnx", b"version https://git-lfs.github.com/spec/v1\nsize 9\n", "it is a Git LFS pointer to a file of 9 b"),
+        ("m.tflite", b"<!doctype html><html>", "it is a web page"),
+        ("m.onnx", b"\x20\0\0\0TFL3" + bytes(30), "it is a LiteRT model, not a .onnx file; name it .tflite"),
+        ("m.tflite", b"\x20\0\0\0ET12" + bytes(30), "it is an ExecuTorch program, not a .tflite file; name it .pte"),
+        ("m.pte", b"PK\x03\x04" + bytes(30), "it is a zip archive, not a .pte file; unpack it"),
+        ("m.pte", b"", "it is empty"),
+        ("m.pte", b"something else", "it is not an ExecuTorch program"),
+    ],
+)
+def test_what_is_another_file(tmp_path: Path, name: str, content: bytes, complaint: str) -> None:
+    from pocketclip.export.errors import ArtifactCorruptError
+    from pocketclip.export.lint.readers import read_graph
+
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ArtifactCorruptError) as caught:
+        read_graph(tmp_path / name)
+    assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("w.safetensors", "a checkpoint is checked with its model: pocketclip lint MODEL --weights"),
+        ("m.ort", "give the .onnx that it was made from"),
+        ("m.mlmodel", "convert it to an .mlpackage"),
+        ("m.gguf", "known suffixes: .onnx, .mlpackage, .pte, .tflite"),
+        ("m.mlmodelc/", "it is compiled; give the .mlpackage"),
+    ],
+)
+def test_files_that_no_rule_knows(tmp_path: Path, name: str, complaint: str) -> None:
+    """Not "there is no model": the file is there."""
+    import pocketclip
+    from pocketclip.export.errors import ArtifactError
+
+    path = tmp_path / name
+    path.mkdir() if name.endswith("/") else path.write_bytes(b"x")
+    with pytest.raises(ArtifactError, match="is not a model file that can be linted") as caught:
+        pocketclip.lint(path)
+    assert complaint in str(caught.value)
+
+
 def test_names_that_steer_a_terminal(pocketclip, tmp_path: Path) -> None:
     path = small_models.hostile_names(tmp_path / "m.onnx")
     plain, structured = pocketclip("lint", path), pocketclip("lint", path, "--json")

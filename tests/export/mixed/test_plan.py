@@ -22,7 +22,7 @@ from pocketclip.export.artifact.precision_plan import (
 from pocketclip.export.errors import PlanError, UnsupportedPrecisionError
 from pocketclip.export.job import ExportJob
 from pocketclip.export.mixed.command import with_mixed
-from pocketclip.export.mixed.units import collapsed
+from pocketclip.export.mixed.units import collapsed, meant
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models import documents
 from pocketclip.models.registry import load_config
@@ -166,6 +166,8 @@ def test_full_containers_stand_for_their_units() -> None:
     assert collapsed({"a.x.0", "a.x.1"}, units) == ("a.x",)
     assert collapsed({"a.x.0", "a.y"}, units) == ("a.x.0", "a.y")
     assert collapsed({"a.x.0", "a.x.1", "a.y"}, units) == ("a",)
+    # And back.
+    assert meant(["a.x"], units) == ("a.x.0", "a.x.1")
     assert collapsed(units, units) == ("",)
     assert collapsed((), units) == ()
     # With what the containers compute themselves.

@@ -82,6 +82,22 @@ def test_uniform_artefact_that_meets_it_is_the_only_one_made() -> None:
     assert (found.kept, tried) == (frozenset(), [frozenset()])
 
 
+def test_what_is_clearly_cheaper_than_the_uniform_artefact_is_made_too() -> None:
+    """Its borders cost more than floats save: the cheaper plan that meets the budget as well is the one to take."""
+    names = {f"m{place}": 1.0 for place in range(4)}
+    chain = bordered(dict.fromkeys(names, 1.0), 0.0)
+
+    def cost(kept: Kept) -> float:
+        return 10.0 + chain(kept) - (6.0 if {"m1", "m2"} <= kept else 0.0)
+
+    problem = Problem(dict.fromkeys(names, 0.1), cost, [frozenset({"m1", "m2"})])
+    found, tried = _search(problem, 5.0)
+    assert (found.kept, tried) == (frozenset({"m1", "m2"}), [frozenset(), frozenset({"m1", "m2"})])
+    # One that is hardly cheaper is not worth a larger file.
+    hardly = Problem(problem.drops, lambda kept: 1.0 - 0.001 * len(kept))
+    assert _search(hardly, 5.0)[0].kept == frozenset()
+
+
 def test_losses_that_the_units_do_not_explain() -> None:
     """Half of the budget is lost whatever is kept: predictions are wrong, and the search still ends at a right one."""
     problem = Problem(DROPS, len)

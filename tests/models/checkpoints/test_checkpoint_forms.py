@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import struct
@@ -61,6 +62,14 @@ FORMS: dict[str, tuple[Callable[[State], Any], str]] = {
     "_orig_mod.": (lambda s: below("_orig_mod.", s), "took '_orig_mod.' off the names"),
     "both": (lambda s: below("module._orig_mod.", s), "took 'module._orig_mod.' off the names"),
     "ema.": (lambda s: below("ema.", s), "took 'ema.' off the names"),
+    "part compiled": (
+        lambda s: {key.replace("_encoder.", "_encoder._orig_mod.", 1): value for key, value in s.items()},
+        "took '_orig_mod.' out of the names",
+    ),
+    "parts of FSDP": (
+        lambda s: below("module.", {key.replace(".model.", "._fsdp_wrapped_module.model."): s[key] for key in s}),
+        "took 'module.' off the names; took '_fsdp_wrapped_module.' out of the names",
+    ),
     "averaged": (lambda s: {"n_averaged": torch.tensor(3), **below("module.", s)}, "took 'module.' off"),
     "lightning": (
         lambda s: {"state_dict": below("model.", s), "pytorch-lightning_version": "2.0", "callbacks": {}},
@@ -128,7 +137,7 @@ def test_checkpoint_in_parts(model: ClipModel, state: State, tmp_path: Path, kin
     with pytest.raises(CheckpointError, match="a hash of an index does not cover"):
         create_model("pocketclip_nano", f"{index}#sha256={'0' * 64}")
     (tmp_path / f"model-00002-of-00002.{kind}").unlink()
-    with pytest.raises(CheckpointError, match=r"there is no checkpoint at .*model-00002-of-00002"):
+    with pytest.raises(CheckpointError, match=r"lacks its part model-00002-of-00002"):
         create_model("pocketclip_nano", index)
 
 
@@ -150,7 +159,7 @@ def write_parts(state: State, folder: Path, kind: str) -> Path:
         ({"weight_map": {"a": "../secret.safetensors"}}, "must be a plain name"),
         ({"weight_map": {"a": "/etc/passwd"}}, "must be a plain name"),
         ({"weight_map": {"a": "sub/part.safetensors"}}, "must be a plain name"),
-        ({"weight_map": {"a": "missing.safetensors"}}, "there is no checkpoint at"),
+        ({"weight_map": {"a": "missing.safetensors"}}, "lacks its part missing.safetensors"),
         ({"weight_map": {str(n): f"{n}.bin" for n in range(1001)}}, "names 1001 files; at most 1000"),
         ({"weight_map": {"a": 3}}, "its weight_map must name a file for each tensor"),
         ({}, "its weight_map must name a file for each tensor"),
@@ -161,6 +170,13 @@ def test_bad_indexes(tmp_path: Path, content: object, complaint: str) -> None:
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(CheckpointError, match=complaint):
+        create_model("pocketclip_nano", index)
+
+
+def test_index_whose_part_is_missing(state: State, tmp_path: Path) -> None:
+    index = write_parts(state, tmp_path, "safetensors")
+    (tmp_path / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"lacks its part model-00002-of-00002\.safetensors; fetch all files"):
         create_model("pocketclip_nano", index)
 
 
@@ -266,7 +282,17 @@ def arrays(path: Path) -> None:
         (arrays, r"more than tensors and plain values \(first: numpy"),
         (lambda path: path.write_bytes(b"\x80\x02not a pickle"), "incomplete, or holds more than tensors"),
         (lambda path: path.write_bytes(bytes(32) + b"PK\x03\x04rest"), "a training run's own checkpoint"),
-        (lambda path: path.mkdir(), "holds 0 checkpoints"),
+        (lambda path: path.mkdir(), "holds no checkpoint; its name would end with .safetensors"),
+        (lambda path: path.write_bytes(b"GGUF" + bytes(60)), "it is a GGUF file of quantised weights; give a safetens"),
+        (lambda path: path.write_bytes(gzip.compress(bytes(60))), "it is compressed with gzip: unpack it"),
+        (lambda path: path.write_bytes(bytes(4) + b"TFL3" + bytes(60)), "it is a LiteRT model, not a checkpoint"),
+        (lambda path: path.write_bytes(b"\x30\0\0\0ET12eh00" + bytes(60)), "it is an ExecuTorch program, not a che"),
+        (
+            lambda path: path.write_bytes(b"\x08\x09\x12\x07pytorch\x1a\x0c2.13.0"),
+            "it is an ONNX model, not a checkpoint",
+        ),
+        (lambda path: path.write_text('{"weights": "elsewhere"}'), "it is JSON, not a file of tensors"),
+        (lambda path: path.write_text("see caf\u00e9"), "it is text, not a file of tensors"),
     ],
 )
 @pytest.mark.parametrize("name", ["pocketclip_nano", "open_clip:ViT-B-32"])

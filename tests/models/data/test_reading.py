@@ -240,11 +240,35 @@ def test_labels_of_any_form(tmp_path: Path) -> None:
         ("a cat,\u2060\u200d", "which is invisible"),
         ("\u3164,a cat", "label 1 of 2 .* which is invisible"),
         ("a cat,&nbsp;", "no text that a model can read"),
+        # They look alike, and the model would see two.
+        ("a cat,a ca\u200bt", "are the same to the model"),
+        ("a ca\u00adt,a ca\u2060t", "are the same to the model"),
+        ("n01440764\ttench,a cat", r"the label 'n01440764\\ttench' holds a tab; write one label per line"),
     ],
 )
 def test_labels_that_no_model_tells_apart(labels: str, reason: str) -> None:
     with pytest.raises(LabelError, match=reason):
         parse_labels(labels, None)
+
+
+def test_joined_emoji_are_labels_of_their_own() -> None:
+    joined = "\U0001f469\u200d\U0001f52c"
+    assert parse_labels(f"{joined},{joined.replace(chr(0x200D), '')}", None) == [joined, joined.replace("\u200d", "")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("labels.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "it is a Git LFS pointer"),
+        ("labels.txt", "<!DOCTYPE html><html>", "it is a web page"),
+        ("labels.yaml", "- a cat\n- a dog\n", "YAML is not read; write one per line, or JSON"),
+    ],
+)
+def test_files_of_labels_that_are_none(tmp_path: Path, name: str, content: str, reason: str) -> None:
+    """Their lines are no labels."""
+    (tmp_path / name).write_text(content)
+    with pytest.raises(LabelError, match=reason):
+        parse_labels(None, tmp_path / name)
 
 
 def test_composed_and_decomposed_labels_are_one() -> None:
