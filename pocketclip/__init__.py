@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         open_bundle,
         write_bundle,
     )
-    from pocketclip.models.api import Model, load_model, reinforce, train
+    from pocketclip.models.api import Model, build_pictures, load_model, reinforce, train
     from pocketclip.models.errors import PocketClipError
     from pocketclip.models.progress import Progress
     from pocketclip.models.training.config import TrainingConfig
@@ -53,6 +53,7 @@ _HOMES = {
     "RecordStore": "pocketclip.benchmark.api",
     "TrainingConfig": "pocketclip.models.training.config",
     "bench": "pocketclip.benchmark.api",
+    "build_pictures": "pocketclip.models.api",
     "classify": "pocketclip.export.api",
     "compare": "pocketclip.benchmark.api",
     "compare_with_baseline": "pocketclip.benchmark.api",
@@ -85,6 +86,7 @@ __all__ = [
     "RecordStore",
     "TrainingConfig",
     "bench",
+    "build_pictures",
     "classify",
     "compare",
     "compare_with_baseline",
