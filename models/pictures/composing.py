@@ -9,7 +9,7 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from pocketclip.models.pictures.backgrounds import background
 
@@ -62,6 +62,14 @@ def composed(
     place = (int(rng.integers(0, side - width + 1)), int(rng.integers(0, side - height + 1)))
     ground.paste(laid, place, laid)
     return _jpeg(_varied(ground, rng, variety), int(rng.integers(variety.quality[0], variety.quality[1] + 1)))
+
+
+def framed(picture: Image.Image, side: int) -> bytes | None:
+    """A JPEG of a photograph's middle square; None for a cut-out, which is laid on a background."""
+    if any(picture.getchannel("A").histogram()[:255]):
+        return None
+    whole = ImageOps.fit(picture.convert("RGB"), (side, side), Image.Resampling.BICUBIC)
+    return _jpeg(whole, EVALUATION.quality[0])
 
 
 def _mean_colour(picture: Image.Image) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 
 from pocketclip.models import atomic
 from pocketclip.models.pictures.captions import Subject, captions
-from pocketclip.models.pictures.composing import EVALUATION, TRAINING, composed
+from pocketclip.models.pictures.composing import EVALUATION, TRAINING, composed, framed
 from pocketclip.models.pictures.plan import Item, Split, item_seed
 from pocketclip.models.pictures.sprites import SpriteReader
 
@@ -80,21 +80,17 @@ def write_shard(task: ShardTask) -> Written:
     part = task.path.with_name(f".{task.path.name}.part")
     reader = _reader(tuple(sorted(task.sprites.items())))
     try:
+        # Around all of it: closing a file writes, too.
         with atomic.storage_errors(task.path):
-            stream = part.open("wb")
-        with stream:
-            with tarfile.open(fileobj=stream, mode="w") as archive:
-                for item in task.items:
-                    _add_sample(archive, task, item, reader)
-                with atomic.storage_errors(task.path):
-                    archive.close()
-            with atomic.storage_errors(task.path):
+            with part.open("wb") as stream:
+                with tarfile.open(fileobj=stream, mode="w") as archive:
+                    for item in task.items:
+                        _add_sample(archive, task, item, reader)
                 stream.flush()
                 os.fsync(stream.fileno())
-        with part.open("rb") as written:
-            digest = hashlib.file_digest(written, "sha256").hexdigest()
-        size = part.stat().st_size
-        with atomic.storage_errors(task.path):
+            with part.open("rb") as written:
+                digest = hashlib.file_digest(written, "sha256").hexdigest()
+            size = part.stat().st_size
             part.replace(task.path)
     finally:
         part.unlink(missing_ok=True)
@@ -113,12 +109,14 @@ def _add_sample(archive: tarfile.TarFile, task: ShardTask, item: Item, reader: S
     rng = np.random.default_rng(item_seed(task.split, item))
     variety = TRAINING if task.split is Split.TRAIN else EVALUATION
     mirrored = task.split is Split.TRAIN and place in task.mirrored
-    with atomic.storage_errors(task.path):
-        for extension, content in _members(task, item, composed(picture, rng, task.side, variety, mirrored=mirrored)):
-            # A new TarInfo has no time, owner or rights of this machine.
-            entry = tarfile.TarInfo(f"{sample_key(item)}.{extension}")
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
+    image = framed(picture, task.side) if task.split is Split.PHOTOGRAPHS else None
+    if image is None:
+        image = composed(picture, rng, task.side, variety, mirrored=mirrored)
+    for extension, content in _members(task, item, image):
+        # A new TarInfo has no time, owner or rights of this machine.
+        entry = tarfile.TarInfo(f"{sample_key(item)}.{extension}")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
 
 
 def _members(task: ShardTask, item: Item, image: bytes) -> Iterator[tuple[str, bytes]]:
