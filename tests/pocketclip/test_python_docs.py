@@ -35,5 +35,5 @@ def test_the_page_shows_every_public_name() -> None:
     shown = {name for name in pocketclip.__all__ if name in page}
     # What the functions on the page return or take.
     returned = {"Artifact", "Bundle", "Model", "Progress", "RecordStore", "ExportOptions", "EvaluateOptions"}
-    others = {"compare_with_baseline", "find_artifacts", "inspect", "classify", "reinforce"}
+    others = {"compare_with_baseline", "find_artifacts", "inspect", "classify", "reinforce", "build_pictures"}
     assert shown | returned | others == set(pocketclip.__all__)
