@@ -102,6 +102,12 @@ class NonFiniteError(ModelsError):
     exit_code = 1
 
 
+class WorkerEndedError(ModelsError):
+    """A process that did a part of the work was ended from outside."""
+
+    exit_code = 1
+
+
 def choices(allowed: Iterable[object]) -> str:
     """Words the allowed values of a message, in the order given."""
     listed = ", ".join(str(value) for value in allowed)

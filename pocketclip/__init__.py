@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
     from pocketclip.models.api import (
         Model,
+        build_pictures,
         list_models,
         load_model,
         reinforce,
@@ -68,6 +69,7 @@ _HOMES = {
     "TrainingConfig": "pocketclip.models.training.config",
     "bench": "pocketclip.benchmark.api",
     "build_app": "pocketclip.benchmark.api",
+    "build_pictures": "pocketclip.models.api",
     "check_device": "pocketclip.benchmark.api",
     "check_store": "pocketclip.benchmark.api",
     "classify": "pocketclip.export.api",
@@ -109,6 +111,7 @@ __all__ = [
     "TrainingConfig",
     "bench",
     "build_app",
+    "build_pictures",
     "check_device",
     "check_store",
     "classify",

@@ -14,6 +14,7 @@ from pocketclip.export.commands.bundle import bundle_command, selftest_command
 from pocketclip.export.commands.export import classify_command, export_command
 from pocketclip.export.commands.inspect import inspect_command
 from pocketclip.export.commands.lint import lint_command
+from pocketclip.models.commands.data import data_app
 from pocketclip.models.commands.models import models_command
 from pocketclip.models.commands.reinforce import reinforce_command
 from pocketclip.models.commands.train import train_command
@@ -51,6 +52,7 @@ _ALONE = frozenset({"models", "train", "report"})
 
 for _name, _command, _summary in _COMMANDS:
     app.command(_name, short_help=_summary, no_args_is_help=_name not in _ALONE)(_command)
+app.add_typer(data_app, name="data", short_help="Builds data sets.")
 app.add_typer(devices_app, name="devices", short_help="Lists and checks devices; manages the emulated phone.")
 app.add_typer(app_app, name="app", short_help="Builds the phone apps: sample and measuring.")
 app.add_typer(results_app, name="results", short_help="Lists, imports and merges records.")

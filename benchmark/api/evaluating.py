@@ -38,6 +38,7 @@ class EvaluateOptions:
     max_skipped: float | None = None
     skip_corrupt: bool = False
     resume: bool = False
+    partial: bool = False
     cache: str | Path | None = None
 
 
@@ -55,8 +56,8 @@ def evaluate(
 
     Args:
         subject: a PyTorch model, or folders with pairs of artefacts, or bundles.
-        dataset: `scenes`, a published set such as `imagenet-v2`, or your own: `folder:PATH`, `csv:FILE`,
-            `webdataset:PATTERN`, `retrieval:CSV` (docs/evaluation.md).
+        dataset: `scenes`, a split of the pictures such as `pictures-design`, a published set such as `imagenet-v2`, or
+            your own: `folder:PATH`, `csv:FILE`, `webdataset:PATTERN`, `retrieval:CSV` (docs/evaluation.md).
         count: the number of samples; None uses all (960 for scenes).
         options: all other settings.
         store: the store for records; None stores none.
@@ -84,7 +85,13 @@ def evaluate(
     found = open_dataset(
         dataset,
         SetOptions(
-            Path(chosen.data_root), _words(chosen.templates), _path(chosen.classes), count, chosen.seed, leaves_out
+            Path(chosen.data_root),
+            _words(chosen.templates),
+            _path(chosen.classes),
+            count,
+            chosen.seed,
+            leaves_out,
+            partial=chosen.partial,
         ),
     )
     told = notes_on(found, whole=count is None)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pocketclip.benchmark.evaluation.evaluation import AnyRecord
 
 _DATASETS = (
-    "scenes, imagenet, imagenet-v2, imagenet-a, imagenet-o, imagenet-r, objectnet, folder:PATH, csv:FILE, "
+    "scenes, pictures-design, pictures-concepts, pictures-hard, pictures-photographs, "
+    "imagenet, imagenet-v2, imagenet-a, imagenet-o, imagenet-r, objectnet, folder:PATH, csv:FILE, "
     "webdataset:PATTERN or retrieval:CSV."
 )
 
@@ -81,6 +82,9 @@ def eval_command(
     ] = None,
     skip_corrupt: Annotated[bool, typer.Option("--skip-corrupt", help="Short for --max-skipped 0.05.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted evaluation.")] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Accept a set of pictures that lacks some; the record says so.")
+    ] = False,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -112,6 +116,7 @@ def eval_command(
         max_skipped=max_skipped,
         skip_corrupt=skip_corrupt,
         resume=resume,
+        partial=partial,
         cache=cache,
     )
     subject = artifact or [] if model is None else Model(choose_model(model, changes or [], weights))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pocketclip.models.data.left_out import LeftOutLog
 from pocketclip.models.errors import DatasetError, choices
 from pocketclip.models.evaluation import folders
+from pocketclip.models.evaluation.pictures import PICTURES, open_pictures
 from pocketclip.models.evaluation.prompts import SceneTemplates, Templates, load_templates
 from pocketclip.models.evaluation.samples import ClassificationSet, Counted, identity_sha256
 from pocketclip.models.untrusted.printable import printable_path
@@ -45,6 +46,7 @@ class SetOptions:
         count: how many samples; None takes all (of scenes, 960).
         seed: which samples, or which scenes.
         missing_allowed: take images of a table that do not exist for unreadable ones.
+        partial: take a set of pictures that lacks some.
     """
 
     data_root: Path = Path("data")
@@ -53,6 +55,7 @@ class SetOptions:
     count: int | None = None
     seed: int = 0
     missing_allowed: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,12 @@ PREFIXES = {
 
 def dataset_names() -> list[str]:
     """What `--dataset` takes, for help and messages."""
-    return [DEFAULT_DATASET, *PUBLISHED_SETS, *(f"{prefix}:{what.split()[0]}" for prefix, what in PREFIXES.items())]
+    return [
+        DEFAULT_DATASET,
+        *PICTURES,
+        *PUBLISHED_SETS,
+        *(f"{prefix}:{what.split()[0]}" for prefix, what in PREFIXES.items()),
+    ]
 
 
 def open_dataset(reference: str, options: SetOptions) -> ClassificationSet | RetrievalSet:
@@ -184,6 +192,9 @@ def open_dataset(reference: str, options: SetOptions) -> ClassificationSet | Ret
     elif reference == DEFAULT_DATASET:
         _reject(reference, classes=options.classes)
         found = _open_scenes(options)
+    elif reference in PICTURES:
+        _reject(reference, classes=options.classes)
+        found = open_pictures(reference, options.data_root, options.count, partial=options.partial)
     elif reference in PUBLISHED_SETS:
         _reject(reference, classes=options.classes)
         found = _open_published(reference, PUBLISHED_SETS[reference], options)

@@ -1,0 +1,1 @@
+"""The data set `pictures`: real pictures with captions, built from packages that registries hold (docs/pictures.md)."""
