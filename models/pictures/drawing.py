@@ -8,7 +8,7 @@ from typing import Literal
 
 from PIL import Image
 
-from pocketclip.models.errors import ImageError, MissingPackageError, first_line
+from pocketclip.models.errors import ImageError, MissingPackageError, extra_command, first_line
 
 SIDE = 128
 """Pixels of the longer side of a picture as it is kept; smaller bitmaps keep their size."""
@@ -61,7 +61,7 @@ def require_renderer() -> None:
         import resvg_py as _  # noqa: F401
     except ImportError as error:
         raise MissingPackageError(
-            f"drawings in SVG need the package resvg-py ({error})", fix="install it with: pip install pocketclip[data]"
+            f"drawings in SVG need the package resvg-py ({error})", fix=f"install it with: {extra_command('data')}"
         ) from error
 
 
