@@ -19,7 +19,6 @@ import pytest
 from filelock import FileLock
 
 from pocketclip.models.user_cache import user_cache
-from tests.forked_commands import ForkServer
 
 if TYPE_CHECKING:
     from pocketclip.export.job import ExportResult
@@ -96,34 +95,17 @@ def reference_data() -> Path:
 
 @pytest.fixture(scope="session")
 def pocketclip() -> Run:
-    """Runs `pocketclip ARGS...` as a user does, in a process of its own.
+    """Runs `pocketclip ARGS...` as a user does, in a process of its own."""
 
-    It is forked from one that has imported torch and the converters, which saves seconds a command. `anew` starts
-    Python itself, as a user's shell does: for what is said or loaded while packages are imported.
-    """
-    servers: list[ForkServer] = []
-
-    def run(
-        *arguments: str | Path,
-        timeout: float = 300,
-        cwd: Path | None = None,
-        env: dict[str, str] | None = None,
-        anew: bool = False,
-    ) -> subprocess.CompletedProcess[str]:
-        environment = {**(env or os.environ), "COLUMNS": "160", "NO_COLOR": "1"}
-        words = [str(each) for each in arguments]
-        if sys.platform == "linux" and not anew:
-            if not servers:
-                servers.append(ForkServer())
-            if servers[0].fits(environment):
-                return servers[0].run("pocketclip", words, environment, timeout=timeout, cwd=cwd)
+    def run(*arguments: str | Path, timeout: float = 300, **options: object) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1"}
         return subprocess.run(
-            [sys.executable, "-m", "pocketclip", *words],
+            [sys.executable, "-m", "pocketclip", *map(str, arguments)],
             capture_output=True,
             text=True,
             timeout=timeout,
             env=environment,
-            cwd=cwd,
+            **options,  # type: ignore[call-overload]
         )
 
     return run
