@@ -167,7 +167,7 @@ def test_unsorted_imagenet_is_told(tmp_path: Path) -> None:
 
 def test_unknown_set_lists_all(tmp_path: Path) -> None:
     for reference in ("imagenet-sketch", "folder", "folder:", "webdataset:"):
-        known = r"choose among: scenes, imagenet, .*objectnet, .*pictures-hard.*, folder:PATH, csv:FILE, webdataset:PA"
+        known = r"choose among: scenes, pictures-design, .*imagenet, .*objectnet, folder:PATH, csv:FILE, webdataset:PA"
         with pytest.raises(DatasetError, match=known):
             opened(reference, tmp_path)
     with pytest.raises(DatasetError, match="after folder: write the PATH of a folder"):
