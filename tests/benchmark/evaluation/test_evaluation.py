@@ -373,7 +373,7 @@ def test_finished_contestants_are_recorded_once(evaluate, interrupted, scene_fol
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("--dataset", "cifar10"), DatasetError, "no data set 'cifar10'; choose among: scenes, imagenet"),
+        (("--dataset", "cifar10"), DatasetError, "no data set 'cifar10'; choose among: scenes, pictures-design"),
         (("--dataset", "imagenet-r"), DatasetError, r"get it from https://github\.com/hendrycks/imagenet-r"),
         (("--baseline", "pytorch"), EvaluationError, "cannot be its own baseline"),
         (("--baseline", "pocketclip_nano"), EvaluationError, "is the model itself"),
