@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketclip.benchmark.api.bench_options import BenchOptions, make_plan
+from pocketclip.benchmark.api.devices import known_devices
 from pocketclip.benchmark.api.stores import shown_location
 from pocketclip.benchmark.errors import StoreError
 from pocketclip.export.api import Artifact, folders_of
@@ -51,7 +52,7 @@ def bench(
     """
     from pocketclip.benchmark.devices import open_device
     from pocketclip.benchmark.devices.leases import lease
-    from pocketclip.benchmark.devices.table import find_entry, load_table
+    from pocketclip.benchmark.devices.table import find_entry
     from pocketclip.benchmark.measuring.bundled_artifacts import measurable_artifacts
     from pocketclip.benchmark.measuring.option_values import parse_tag
     from pocketclip.benchmark.measuring.plan import run_plan
@@ -63,7 +64,7 @@ def bench(
     if chosen.tag is not None:
         # First of all: what a database cannot keep must not cost a measurement.
         parse_tag(chosen.tag)
-    table = load_table(None if chosen.devices is None else Path(chosen.devices))
+    table = known_devices(chosen.devices)
     app = None if chosen.app is None else Path(chosen.app)
     # Names and paths first: what is written wrong is told without the device.
     find_entry(device, table)

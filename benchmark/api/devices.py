@@ -47,7 +47,7 @@ def list_devices(devices: str | Path | None = None) -> ListedDevices:
     """
     from pocketclip.benchmark.devices.attached import list_attached
 
-    table = _table(devices)
+    table = known_devices(devices)
     found, notes = list_attached(table)
     return ListedDevices(tuple(found), table, tuple(notes))
 
@@ -67,7 +67,7 @@ def check_device(name: str, *, app: str | Path | None = None, devices: str | Pat
     from pocketclip.benchmark.devices.doctor import examine
     from pocketclip.benchmark.devices.table import find_entry
 
-    return examine(find_entry(name, _table(devices)), None if app is None else Path(app))
+    return examine(find_entry(name, known_devices(devices)), None if app is None else Path(app))
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def emulated_phone(name: str = "emulator-arm64", *, devices: str | Path | None =
     from pocketclip.benchmark.devices.table import TransportName, find_entry
     from pocketclip.models.errors import choices
 
-    table = _table(devices)
+    table = known_devices(devices)
     if find_entry(name, table).transport is not TransportName.EMULATOR:
         emulated = [entry.name for entry in table.values() if entry.transport is TransportName.EMULATOR]
         raise DeviceUnsupportedError(
@@ -157,7 +157,8 @@ def build_app(platform: Platform | str, *, team: str | None = None) -> list[Path
     return [build_ios(folder, team)] if platform == Platform.IOS else build_android(folder, _say)
 
 
-def _table(devices: str | Path | None) -> dict[str, DeviceEntry]:
+def known_devices(devices: str | Path | None) -> dict[str, DeviceEntry]:
+    """The device tables by name; see `list_devices`."""
     from pocketclip.benchmark.devices.table import load_table
 
     return load_table(None if devices is None else Path(devices))

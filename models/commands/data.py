@@ -12,7 +12,7 @@ from pocketclip.models.terminal import command_line
 
 if TYPE_CHECKING:
     from pocketclip.models.pictures.manifest import PicturesManifest
-    from pocketclip.models.progress import Progress
+    from pocketclip.models.progress import OnProgress, Progress
 
 _SETS = ("pictures",)
 _EVERY_SECONDS = 15.0
@@ -68,13 +68,12 @@ def build_command(
 class _Shown:
     """Moves the bar; off a terminal, writes a line for each part of the work and now and then between."""
 
-    def __init__(self, move: object, *, quiet: bool) -> None:
+    def __init__(self, move: OnProgress, *, quiet: bool) -> None:
         self._move, self._quiet = move, quiet
         self._task, self._said = "", 0.0
 
     def __call__(self, reached: Progress) -> None:
-        if callable(self._move):
-            self._move(reached)
+        self._move(reached)
         now = time.monotonic()
         if self._quiet or (reached.task == self._task and now - self._said < _EVERY_SECONDS):
             return
@@ -105,7 +104,6 @@ def _print(manifest: PicturesManifest, out: Path, seconds: float) -> None:
                 for split in manifest.splits
             ],
             title=f"{out}: {manifest.side} x {manifest.side} pixels, built in {duration(seconds)}",
-            caption="",
         )
     )
     for split in manifest.splits:
