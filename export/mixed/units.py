@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from open_clip.transformer import ResidualAttentionBlock
 from torch import nn
 
 from pocketclip.export.artifact.precision_plan import OWN, covers
@@ -17,6 +16,7 @@ from pocketclip.export.passes.tower_module import NORM_SCOPE, TextTowerModule
 from pocketclip.models.blocks.mixers import MapAttention, Residual
 from pocketclip.models.blocks.mobileone import FoldedConv, SqueezeExcite
 from pocketclip.models.blocks.transformer import LearnedPositions, SequenceAttention, TransformerLayer
+from pocketclip.models.loaded_classes import is_loaded_instance
 from pocketclip.models.towers.image_tower import PooledProjection
 from pocketclip.models.towers.open_clip_model import FusedAttention
 from pocketclip.models.towers.vision_transformer import TokenProjection
@@ -32,7 +32,7 @@ WHOLE = (
     SqueezeExcite,
     TokenProjection,
 )
-WITH_SUMS = (Residual, ResidualAttentionBlock, TextTowerModule, TransformerLayer)
+_WITH_SUMS = (Residual, TextTowerModule, TransformerLayer)
 _WITHOUT_VALUES = (nn.Identity, nn.Dropout, nn.Flatten)
 
 
@@ -50,7 +50,7 @@ def _below(module: nn.Module, path: str) -> Iterator[str]:
         return
     for name, child in module.named_children():
         yield from _below(child, f"{path}.{name}" if path else name)
-    if isinstance(module, WITH_SUMS):
+    if isinstance(module, _WITH_SUMS) or is_loaded_instance(module, "open_clip.transformer", "ResidualAttentionBlock"):
         yield f"{path}{OWN}"
 
 

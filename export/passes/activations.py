@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pocketclip.export.passes.base import Rewritten
 from pocketclip.export.passes.modules import rewrite_modules
+from pocketclip.models.loaded_classes import is_loaded_instance
 
 
 class SigmoidGelu(nn.Module):
@@ -29,8 +30,6 @@ def sigmoid_gelu(tower: nn.Module, example: Tensor) -> Rewritten:
 
 
 def _is_gelu(module: nn.Module) -> bool:
-    from timm.layers.activations import GELU
-
     if isinstance(module, nn.GELU):
         return module.approximate == "none"
-    return isinstance(module, GELU)
+    return is_loaded_instance(module, "timm.layers.activations", "GELU")

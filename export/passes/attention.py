@@ -11,6 +11,7 @@ from pocketclip.export.passes.base import Rewritten
 from pocketclip.export.passes.modules import rewrite_modules
 from pocketclip.models.blocks.mixers import MapAttention, attend
 from pocketclip.models.blocks.transformer import SequenceAttention
+from pocketclip.models.loaded_classes import is_loaded_instance
 from pocketclip.models.towers.open_clip_model import FusedAttention
 
 
@@ -32,15 +33,12 @@ def fuse_attention(tower: nn.Module, example: Tensor) -> Rewritten:
 
 
 def _sliced(module: nn.Module) -> nn.Module | None:
-    from timm.layers.attention import Attention as LayerAttention
-    from timm.models.fastvit import Attention as MapAttentionOfTimm
-
-    if isinstance(module, MapAttentionOfTimm):
+    if is_loaded_instance(module, "timm.models.fastvit", "Attention"):
         channels = module.qkv.in_features
         attention = MapAttention(channels, head_dim=channels // module.num_heads)
         attention.qkv, attention.proj = module.qkv, module.proj
         return attention
-    if isinstance(module, LayerAttention) and _is_plain(module):
+    if is_loaded_instance(module, "timm.layers.attention", "Attention") and _is_plain(module):
         return TokenAttention(module.qkv, module.proj, module.num_heads)
     return None
 

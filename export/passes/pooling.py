@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from pocketclip.export.passes.base import Rewritten
 from pocketclip.export.passes.modules import rewrite_modules
+from pocketclip.models.loaded_classes import is_loaded_instance
 
 
 class MeanPool(nn.Module):
@@ -27,11 +28,10 @@ def pool_by_mean(tower: nn.Module, example: Tensor) -> Rewritten:
 
 
 def _mean(module: nn.Module) -> nn.Module | None:
-    from timm.layers.adaptive_avgmax_pool import SelectAdaptivePool2d
-
     if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
         return MeanPool(flatten=False)
-    if isinstance(module, SelectAdaptivePool2d) and module.pool_type in ("avg", "fast"):
+    timm_pool = is_loaded_instance(module, "timm.layers.adaptive_avgmax_pool", "SelectAdaptivePool2d")
+    if timm_pool and module.pool_type in ("avg", "fast"):
         # Told that its input has its channels last, it would pool over other axes.
         flatten = not isinstance(module.flatten, nn.Identity)
         return MeanPool(flatten=flatten) if getattr(module, "input_fmt", "NCHW") == "NCHW" else None

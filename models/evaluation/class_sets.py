@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pocketclip.models.errors import DatasetError
 from pocketclip.models.evaluation.samples import require_package
+from pocketclip.models.open_clip_files import open_clip_file
 
 
 @functools.cache
@@ -22,9 +23,7 @@ def imagenet_wnids() -> tuple[str, ...]:
 @functools.cache
 def imagenet_names() -> tuple[str, ...]:
     """OpenAI's curated names of the 1000 classes, in the order of `imagenet_wnids`; two of them occur twice."""
-    from open_clip import IMAGENET_CLASSNAMES
-
-    return tuple(IMAGENET_CLASSNAMES)
+    return tuple(open_clip_file("zero_shot_metadata").IMAGENET_CLASSNAMES)
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from pocketclip.models.data.word_lists import read_words
 from pocketclip.models.errors import PromptError
+from pocketclip.models.open_clip_files import open_clip_file
 
 _PLACES = re.compile(r"\{(?:c|classname)?\}")
 
@@ -89,9 +90,8 @@ def load_templates(reference: str) -> Templates:
     if reference == "scenes":
         return SceneTemplates()
     if reference in ("openai", "simple"):
-        from open_clip import OPENAI_IMAGENET_TEMPLATES, SIMPLE_IMAGENET_TEMPLATES
-
-        packaged = OPENAI_IMAGENET_TEMPLATES if reference == "openai" else SIMPLE_IMAGENET_TEMPLATES
+        texts = open_clip_file("zero_shot_metadata")
+        packaged = texts.OPENAI_IMAGENET_TEMPLATES if reference == "openai" else texts.SIMPLE_IMAGENET_TEMPLATES
         return TextTemplates(reference, tuple(template("{}") for template in packaged))
     return read_templates(Path(reference))
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from pocketclip.models.documents import document
 from pocketclip.models.errors import ConfigError
+from pocketclip.models.open_clip_files import open_clip_file
 from pocketclip.models.text.vocabulary import FULL_VOCABULARY_SIZE, Vocabulary, load_vocabulary
 
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ def load_tokenizer(spec: TokenizerSpec, folder: Path | None = None) -> Tokenizer
 @functools.cache
 def clip_bpe() -> SimpleTokenizer:
     """OpenCLIP's tokenizer, loaded once."""
-    from open_clip.tokenizer import SimpleTokenizer
-
-    return SimpleTokenizer()
+    return open_clip_file("tokenizer").SimpleTokenizer()
 
 
 @functools.cache
