@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pocketclip.models.api import (
         Model,
         build_pictures,
+        build_vocabulary,
         list_models,
         load_model,
         reinforce,
@@ -70,6 +71,7 @@ _HOMES = {
     "bench": "pocketclip.benchmark.api",
     "build_app": "pocketclip.benchmark.api",
     "build_pictures": "pocketclip.models.api",
+    "build_vocabulary": "pocketclip.models.api",
     "check_device": "pocketclip.benchmark.api",
     "check_store": "pocketclip.benchmark.api",
     "classify": "pocketclip.export.api",
@@ -112,6 +114,7 @@ __all__ = [
     "bench",
     "build_app",
     "build_pictures",
+    "build_vocabulary",
     "check_device",
     "check_store",
     "classify",

@@ -1,7 +1,8 @@
-"""The commands `pocketclip data`: data sets that are built from public packages."""
+"""The commands `pocketclip data`: data sets that are built from public packages, and vocabularies of captions."""
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 _SETS = ("pictures",)
 _EVERY_SECONDS = 15.0
 
-data_app = command_line.new_app("data", "Builds data sets.")
+data_app = command_line.new_app("data", "Builds data sets and vocabularies.")
 
 
 @data_app.callback()
 def data() -> None:
-    """Builds data sets."""
+    """Builds data sets and vocabularies."""
 
 
 @data_app.command("build", short_help="Builds a data set from public packages.", no_args_is_help=True)
@@ -78,7 +79,32 @@ class _Shown:
         if self._quiet or (reached.task == self._task and now - self._said < _EVERY_SECONDS):
             return
         self._task, self._said = reached.task, now
-        command_line.note(f"{reached.task}: {reached.done:,} of {reached.total or 0:,}")
+        of = "" if reached.total is None else f" of {reached.total:,}"
+        command_line.note(f"{reached.task}: {reached.done:,}{of}")
+
+
+@data_app.command("vocabulary", short_help="Lists the tokens that captions use.", no_args_is_help=True)
+def vocabulary_command(
+    data: Annotated[str, typer.Option("--data", help="Captions, as `train --data` takes them.")],
+    out: Annotated[Path, typer.Option("--out", help="The .json file.")],
+    min_count: Annotated[int, typer.Option("--min-count", min=1, help="How often a token must occur.")] = 1,
+) -> None:
+    """Writes the token ids that captions use: a text tower needs a row for each, instead of 49,408 rows.
+
+    Train with it: --set tokenizer.vocabulary=FILE.
+    """
+    from pocketclip.models.api import build_vocabulary
+
+    with command_line.progress() as bar:
+        vocabulary = build_vocabulary(
+            data,
+            out,
+            min_count=min_count,
+            on_progress=_Shown(command_line.shown_on(bar, "captions"), quiet=not bar.disable),
+        )
+    command_line.note(f"wrote {out}: {len(vocabulary):,} token ids")
+    words = shlex.join(["--set", f"tokenizer.vocabulary={out}", "--data", data])
+    command_line.note(f"next: pocketclip train {words} --out runs/mine")
 
 
 def _print(manifest: PicturesManifest, out: Path, seconds: float) -> None:

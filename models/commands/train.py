@@ -69,7 +69,9 @@ def train_command(
     data: Annotated[
         str,
         typer.Option(
-            "--data", help="scenes:COUNT, webdataset:PATTERN, csv:FILE or folder:PATH.", rich_help_panel=_DATA
+            "--data",
+            help="scenes:COUNT, webdataset:PATTERN, csv:FILE or folder:PATH; several as A + 3*B, by their shares.",
+            rich_help_panel=_DATA,
         ),
     ] = "scenes:40000",
     validation: Annotated[

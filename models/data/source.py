@@ -125,6 +125,8 @@ def parse_source(text: str) -> DataSource:
 def _count(text: str, rest: str) -> int | None:
     if not rest and not text.endswith(":"):
         return None
+    if " + " in rest:
+        raise DatasetError(f"{text!r} mixes sources, which only `train --data` takes", fix="give one of them")
     if not rest.isdecimal() or int(rest) < 1:
         raise DatasetError(f"{text!r}: write a whole number of at least 1 after scenes:, e.g. scenes:10000")
     return int(rest)

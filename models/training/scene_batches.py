@@ -22,7 +22,7 @@ from pocketclip.models.training.distributed import Processes
 
 
 class SceneBatches:
-    """Renders the training scenes once, then serves this process's share of each step's batch.
+    """Renders the training scenes once, then serves this process's share of each step's batch of `batch_size`.
 
     Every scene is seen once per pass over the data. Raises `ConfigError` where a batch exceeds the scenes.
     """
@@ -35,11 +35,13 @@ class SceneBatches:
         tokenizer: Tokenizer,
         processes: Processes,
         *,
+        batch_size: int,
         workers: int,
     ) -> None:
-        if config.batch_size > scenes:
-            raise ConfigError(f"batch_size {config.batch_size} exceeds the {scenes} scenes to draw from")
+        if batch_size > scenes:
+            raise ConfigError(f"batch_size {batch_size} exceeds the {scenes} scenes to draw from")
         self._config, self._scenes, self._preprocess, self._processes = config, scenes, preprocess, processes
+        self._batch_size = batch_size
         self._pixels, _ = render_arrays(Split.TRAIN, scenes, config.seed, preprocess.image_size, workers=workers)
         captions = [
             caption(
@@ -57,15 +59,13 @@ class SceneBatches:
 
     def next_batch(self) -> Batch:
         """The batch of the next step."""
-        config = self._config
-        epoch, place = divmod(self._step, self._scenes // config.batch_size)
+        config, batch_size = self._config, self._batch_size
+        epoch, place = divmod(self._step, self._scenes // batch_size)
         order = np.random.default_rng([config.seed, epoch]).permutation(self._scenes)
-        chosen = order[place * config.batch_size : (place + 1) * config.batch_size]
-        draws = np.random.default_rng([config.seed, self._step, 1]).integers(
-            config.captions_per_scene, size=config.batch_size
-        )
+        chosen = order[place * batch_size : (place + 1) * batch_size]
+        draws = np.random.default_rng([config.seed, self._step, 1]).integers(config.captions_per_scene, size=batch_size)
         self._step += 1
-        share = config.batch_size // self._processes.world
+        share = batch_size // self._processes.world
         mine = slice(self._processes.rank * share, (self._processes.rank + 1) * share)
         caption_ids = self._caption_ids[chosen, draws][mine]
         return Batch(

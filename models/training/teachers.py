@@ -12,8 +12,9 @@ from torch.nn import functional
 
 from pocketclip.models.config import MAX_LOGIT_SCALE
 from pocketclip.models.data.batches import Batch
+from pocketclip.models.data.mixture import parse_mixture
 from pocketclip.models.data.reinforcement import stored_teachers
-from pocketclip.models.data.source import ShardSource, parse_source
+from pocketclip.models.data.source import ShardSource
 from pocketclip.models.errors import ConfigError, NonFiniteError
 from pocketclip.models.pixels.preprocess import Interpolation, PreprocessSpec
 from pocketclip.models.registry import build_trained_model
@@ -106,8 +107,9 @@ def load_teachers(config: TrainingConfig, student: PreprocessSpec, device: torch
         )
     if not config.recipe.needs_stored_embeddings:
         return NoTeachers()
-    source = parse_source(config.data)
-    if not isinstance(source, ShardSource):
+    parts = parse_mixture(config.data)
+    source = parts[0].source
+    if len(parts) > 1 or not isinstance(source, ShardSource):
         raise ConfigError(
             f"{config.data} has no teachers' embeddings, which recipe {config.recipe} needs",
             fix=f"create shards with `pocketclip reinforce --data {config.data} --teacher MODEL --out FOLDER`",

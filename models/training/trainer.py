@@ -19,8 +19,9 @@ from pocketclip.models import atomic, documents
 from pocketclip.models.checkpoints.checkpoint import save_weights
 from pocketclip.models.config import AnyConfig
 from pocketclip.models.data.batches import BatchSource
+from pocketclip.models.data.mixture import parse_mixture, split_batch
 from pocketclip.models.data.opening import open_batches
-from pocketclip.models.data.source import SceneSource, parse_source
+from pocketclip.models.data.source import DataSource, SceneSource
 from pocketclip.models.errors import CheckpointError, ConfigError, NonFiniteError
 from pocketclip.models.inheritance import InheritanceReport, inherit_weights
 from pocketclip.models.registry import build_trained_model, new_model, resolve_config
@@ -33,6 +34,7 @@ from pocketclip.models.training.checkpoints import BestStep, Checkpoints
 from pocketclip.models.training.config import Autocast, TrainingConfig
 from pocketclip.models.training.data_notes import ReadNotes, notes_of, write_data_notes
 from pocketclip.models.training.distributed import Processes, joined_processes, share_batch_statistics
+from pocketclip.models.training.mixed_batches import MixedBatches
 from pocketclip.models.training.optimization import learning_rate, new_average, new_optimizer, set_learning_rate
 from pocketclip.models.training.recipes import Terms, objective
 from pocketclip.models.training.run_log import RunLog, StepReport, open_log
@@ -184,7 +186,24 @@ def _build(
 def _open_batches(
     config: TrainingConfig, model_config: AnyConfig, processes: Processes, workers: int | None
 ) -> BatchSource:
-    source = parse_source(config.data)
+    parts = parse_mixture(config.data)
+    sizes = split_batch(parts, config.batch_size // processes.world)
+    sources = [
+        _open_source(part.source, size, config, model_config, processes, workers)
+        for part, size in zip(parts, sizes, strict=True)
+    ]
+    return sources[0] if len(sources) == 1 else MixedBatches(sources)
+
+
+def _open_source(
+    source: DataSource,
+    size: int,
+    config: TrainingConfig,
+    model_config: AnyConfig,
+    processes: Processes,
+    workers: int | None,
+) -> BatchSource:
+    """A source that gives `size` samples of each batch of this process."""
     cores = os.cpu_count() or 1
     if isinstance(source, SceneSource):
         return SceneBatches(
@@ -193,12 +212,13 @@ def _open_batches(
             model_config.preprocess,
             load_tokenizer(model_config.tokenizer),
             processes,
+            batch_size=size * processes.world,
             workers=workers or cores,
         )
     return open_batches(
         source,
         config=model_config,
-        batch_size=config.batch_size // processes.world,
+        batch_size=size,
         seed=config.seed,
         rank=processes.rank,
         world=processes.world,

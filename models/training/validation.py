@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from pocketclip.models.data.mixture import parse_mixture
 from pocketclip.models.data.pairs import read_pairs
-from pocketclip.models.data.source import SceneSource, parse_source
+from pocketclip.models.data.source import DataSource, SceneSource, parse_source
 from pocketclip.models.errors import DatasetError
 from pocketclip.models.pixels.preprocess import normalize, preprocess
 from pocketclip.models.scenes import SceneDataset, Split, class_prompts, render_arrays, scene_classes
@@ -35,7 +36,7 @@ class Validation:
     notes: ReadNotes | None = None
 
     def __init__(self, config: TrainingConfig, model: AnyModel) -> None:
-        source = parse_source(config.validation or config.data)
+        source = _source(config)
         self._tokenizer = load_tokenizer(model.config.tokenizer)
         spec = model.config.preprocess
         if isinstance(source, SceneSource):
@@ -75,7 +76,15 @@ class Validation:
 
 def wants_validation(config: TrainingConfig) -> bool:
     """Whether there is anything to validate on that the run does not train on."""
-    return config.validation is not None or isinstance(parse_source(config.data), SceneSource)
+    return config.validation is not None or isinstance(_source(config), SceneSource)
+
+
+def _source(config: TrainingConfig) -> DataSource:
+    """What `validation` names; else scenes, where the run trains on scenes, too."""
+    if config.validation is not None:
+        return parse_source(config.validation)
+    sources = [part.source for part in parse_mixture(config.data)]
+    return next((source for source in sources if isinstance(source, SceneSource)), sources[0])
 
 
 def _encoded(encode: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, device: torch.device) -> torch.Tensor:
