@@ -59,7 +59,8 @@ def results_table(records: Sequence[BenchmarkRecord]) -> TerminalTable:
             *(figure_columns("million\ninstr.") if counted else ()),
         ),
         rows=rows,
-        caption="medians over launches; memory is the peak beyond what imports use"
+        caption="p50 and p90 of all launches' samples together; else medians over launches; memory is the peak beyond "
+        "what imports use"
         + ("; * not ranked" if any(record.invalid and record.timed for record in records) else "")
         + (
             "; emulated: only parity is meaningful, not times"

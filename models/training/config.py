@@ -66,8 +66,8 @@ class TrainingConfig:
     `changes` modify the model's configuration, `name` is the trained model's own. `init_from` and `teachers` name
     models as `MODEL` or `MODEL=CHECKPOINT`. `data` is a mixture of `models.data.mixture`, `validation` a source of
     `models.data.source`. `batch_size` is that of one step, over all processes and all of the `accumulation` parts in
-    which each process computes its share. `distillation_weight` None takes the recipe's own. `teacher_dims` are the widths of the stored embeddings of
-    each teacher; None reads them beside the shards.
+    which each process computes its share. `distillation_weight` None takes the recipe's own. `teacher_dims` are the
+    widths of the stored embeddings of each teacher; None reads them beside the shards.
     """
 
     model: str
