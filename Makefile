@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 PINS := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 OUT ?= artifacts
 STORE ?= sqlite:///results/pocketclip.sqlite
+SIZE ?= nano
+PICTURES ?= data/pictures
 # Each takes up to 8 GB.
 TEST_PROCESSES ?= 2
 # tests/conftest.py puts the longest files first.
@@ -20,7 +22,7 @@ TORCH ?= auto
 INSTALLED = $(VENV)/.pins-$(PINS)-$(EXTRAS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pins demo test check matrix perf perf-arm64 trials train fuzz study clean
+.PHONY: help setup pins demo test check matrix perf perf-arm64 trials train fuzz study study-encoders clean
 
 help:
 	@echo "make demo    set up, export pocketclip_nano to four runtimes, check, bench, write report.html"
@@ -33,6 +35,7 @@ help:
 	@echo "make trials  false verdicts, a planted slow-down and the agent's overhead on this computer (about 20 minutes)"
 	@echo "make fuzz    10,000 mutated inputs through every reader (hours); exit code 1 where one crashes, hangs or writes"
 	@echo "make study   reinforced against contrastive training, five seeds each: the table of docs/reinforcement.md"
+	@echo "make study-encoders  modifications of the encoders: trained, judged, timed, counted (days on 2 cores; resumable)"
 
 setup: $(INSTALLED)
 	@test "$$(cat $(VENV)/.project 2>/dev/null)" = "$(CURDIR)" || { \
@@ -90,6 +93,10 @@ train: setup
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz --tries 10000 --out results/fuzz.json
+
+# SIZE=s0 measures MobileCLIP-S0: latency and instructions only.
+study-encoders: setup
+	$(BIN)/python -m pocketclip.benchmark.encoder_study --size $(SIZE) --pictures $(PICTURES) --out runs/encoders-$(SIZE)
 
 study: setup
 	$(BIN)/python -m pocketclip.models.training.reinforcement_study --out runs/reinforcement

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from pocketclip.models.evaluation.encoders import Embeddings, Encoder, TextEncod
 from pocketclip.models.evaluation.prompts import PromptSet
 
 Advance = Callable[[int], object]
+# Few templates a class would leave most of a batch empty.
+_PROMPTS_AT_ONCE = 256
 
 
 def class_embeddings(prompts: PromptSet, encoder: TextEncoder, advance: Advance = lambda count: None) -> Embeddings:
@@ -22,7 +24,7 @@ def class_embeddings(prompts: PromptSet, encoder: TextEncoder, advance: Advance 
 
     Args:
         prompts: K classes.
-        encoder: what embeds them, a class at a time.
+        encoder: what embeds them, some hundred at a time.
         advance: called with the number of prompts done.
 
     Returns:
@@ -32,14 +34,29 @@ def class_embeddings(prompts: PromptSet, encoder: TextEncoder, advance: Advance 
         NonFiniteError: an embedding is NaN or infinite, or a class's prompts cancel each other out.
     """
     rows: list[Embeddings] = []
-    for sentences in prompts.prompts:
-        mean = encoder.encode_texts(sentences).mean(0)
-        norm = np.linalg.norm(mean)
-        if not norm > 0:
-            raise NonFiniteError(f"the prompts of {sentences[0]!r} cancel each other out: their mean is zero")
-        rows.append((mean / norm).astype(np.float32))
-        advance(len(sentences))
+    for group in _groups(prompts):
+        encoded = encoder.encode_texts([sentence for sentences in group for sentence in sentences])
+        ends = np.cumsum([len(sentences) for sentences in group])
+        for sentences, embeddings in zip(group, np.split(encoded, ends[:-1]), strict=True):
+            mean = embeddings.mean(0)
+            norm = np.linalg.norm(mean)
+            if not norm > 0:
+                raise NonFiniteError(f"the prompts of {sentences[0]!r} cancel each other out: their mean is zero")
+            rows.append((mean / norm).astype(np.float32))
+            advance(len(sentences))
     return np.stack(rows)
+
+
+def _groups(prompts: PromptSet) -> Iterator[list[tuple[str, ...]]]:
+    """Classes in their order, so many together that an encoder gets its batches full."""
+    group: list[tuple[str, ...]] = []
+    for sentences in prompts.prompts:
+        group.append(sentences)
+        if sum(map(len, group)) >= _PROMPTS_AT_ONCE:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def cached_class_embeddings(

@@ -28,7 +28,9 @@ def whole_batch(config: TrainingConfig) -> Batch:
     """Eight scenes; for the reinforced recipe, with other captions as synthetic ones and drawn teachers."""
     model = load_config(config.model)
     alone = Processes(0, 1, torch.device("cpu"))
-    batches = SceneBatches(config, 16, model.preprocess, load_tokenizer(model.tokenizer), alone, workers=1)
+    batches = SceneBatches(
+        config, 16, model.preprocess, load_tokenizer(model.tokenizer), alone, batch_size=config.batch_size, workers=1
+    )
     batch = batches.next_batch()
     if config.recipe is not Recipe.REINFORCED:
         return batch

@@ -28,7 +28,13 @@ def scene_batch(size: int = 8) -> tuple[Batch, PreprocessSpec]:
     config = TrainingConfig("pocketclip_nano", steps=1, warmup_steps=0, batch_size=size)
     model = load_config("pocketclip_nano")
     batches = SceneBatches(
-        config, size, model.preprocess, load_tokenizer(model.tokenizer), Processes(0, 1, CPU), workers=1
+        config,
+        size,
+        model.preprocess,
+        load_tokenizer(model.tokenizer),
+        Processes(0, 1, CPU),
+        batch_size=config.batch_size,
+        workers=1,
     )
     return batches.next_batch(), model.preprocess
 

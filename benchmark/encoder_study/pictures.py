@@ -1,0 +1,95 @@
+"""The two pictures of `docs/encoders.md`: accuracy against latency, and against instructions, with their fronts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from pocketclip.benchmark.encoder_study.effects import mean_accuracy, tower_speed
+from pocketclip.benchmark.encoder_study.page import MAIN_SPLIT, MAIN_TARGET, Study
+from pocketclip.benchmark.encoder_study.study_records import Start, StudySpeed
+from pocketclip.benchmark.encoder_study.variants import Variant
+from pocketclip.export.precision import Precision, Tower
+
+Point = tuple[float, float, str]
+
+
+def draw_pictures(study: Study, folder: Path, start: Start) -> list[Path]:
+    """Writes the pictures that the runs and speeds allow, as SVG, the same bytes for the same figures.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    if study.speed is None:
+        return []
+    written: list[Path] = []
+    for name, words, cost in (
+        ("latency", "p50 of both towers on this host, ms", _milliseconds),
+        ("instructions", "million instructions of both towers, emulated Cortex-A76", _instructions),
+    ):
+        points = _points(study, study.speed, start, cost)
+        if len(points) > 1:
+            path = folder / f"encoders-{name}.svg"
+            _draw(points, words, path)
+            written.append(path)
+    return written
+
+
+def front(points: list[Point]) -> list[Point]:
+    """The points that no other beats in cost and accuracy, by cost."""
+    best: list[Point] = []
+    for point in sorted(points, key=lambda each: (each[0], -each[1])):
+        if not best or point[1] > best[-1][1]:
+            best.append(point)
+    return best
+
+
+def _milliseconds(speed: StudySpeed, variant: Variant, precision: Precision) -> float | None:
+    towers = [tower_speed(speed, variant, tower, MAIN_TARGET, precision) for tower in Tower]
+    return sum(median(tower.launch_medians_ns) for tower in towers) / 1e6
+
+
+def _instructions(speed: StudySpeed, variant: Variant, precision: Precision) -> float | None:
+    counts = [tower_speed(speed, variant, tower, MAIN_TARGET, precision).instructions for tower in Tower]
+    known = [count for count in counts if count is not None]
+    return sum(known) / 1e6 if len(known) == len(counts) else None
+
+
+def _points(study: Study, speed: StudySpeed, start: Start, cost: Any) -> list[Point]:
+    found: list[Point] = []
+    for variant in study.variants:
+        runs = [run for run in study.runs if run.variant == variant.name and run.start is start]
+        accuracy = mean_accuracy(runs, MAIN_SPLIT, Precision.INT8_STATIC)
+        at = cost(speed, variant, Precision.INT8_STATIC)
+        if accuracy is not None and at is not None:
+            found.append((at, 100 * accuracy, variant.name))
+    return found
+
+
+def _draw(points: list[Point], words: str, path: Path) -> None:
+    import io
+
+    import matplotlib as mpl
+
+    from pocketclip.models import atomic
+
+    mpl.use("svg")
+    from matplotlib import pyplot
+
+    # Without these, every run writes other bytes.
+    with mpl.rc_context({"svg.hashsalt": "pocketclip", "svg.fonttype": "none", "font.size": 9}):
+        figure, axes = pyplot.subplots(figsize=(9, 5.5), layout="constrained")
+        best = front(points)
+        axes.plot([x for x, _, _ in best], [y for _, y, _ in best], color="#667", linewidth=1, zorder=1, label="front")
+        axes.scatter([x for x, _, _ in points], [y for _, y, _ in points], color="#2a6bd4", zorder=2)
+        for x, y, name in points:
+            axes.annotate(name, (x, y), xytext=(5, 4), textcoords="offset points")
+        axes.set_xlabel(words)
+        axes.set_ylabel(f"{MAIN_SPLIT}, int8-static: top-1, %")
+        axes.grid(alpha=0.25)
+        axes.legend()
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        pyplot.close(figure)
+    atomic.write_text(path, buffer.getvalue())

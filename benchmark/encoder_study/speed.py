@@ -1,0 +1,165 @@
+"""How fast the variants are: one interleaved session on this computer, and instructions on the emulated phone.
+
+Latency depends on no training: all variants have fresh weights here. Only towers that a variant changes are measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pocketclip.benchmark.encoder_study.study_records import StudySpeed, TowerSpeed
+from pocketclip.benchmark.encoder_study.variants import Size, Variant
+from pocketclip.benchmark.errors import MeasurementError, RecordError
+from pocketclip.export.artifact.reading import Artifact, load_artifact
+from pocketclip.export.precision import InstructionSet, Precision, TargetName
+from pocketclip.models import documents
+
+SPEED_FILE = "speed.json"
+MODELS = {Size.NANO: "pocketclip_nano", Size.S0: "mobileclip_s0"}
+TARGETS = (TargetName.ONNX, TargetName.TFLITE)
+PRECISIONS = (Precision.FP32, Precision.INT8_STATIC)
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class SpeedSettings:
+    """What is measured: `launches` processes of each artefact in turn; without `counts`, no emulated phone."""
+
+    out: Path
+    size: Size
+    launches: int = 10
+    iterations: int = 60
+    counts: bool = True
+    targets: Sequence[TargetName] = TARGETS
+
+
+@dataclass(frozen=True)
+class _Measured:
+    variant: Variant
+    artifact: Artifact
+    parameters: int
+    flops: int
+
+
+def measure_speed(settings: SpeedSettings, variants: Sequence[Variant], say: Say) -> StudySpeed:
+    """Exports what is missing, measures all variants in one session, then counts; what is there already is kept.
+
+    Args:
+        settings: what to measure.
+        variants: the base first.
+        say: told in words what goes on.
+
+    Raises:
+        PocketClipError: an export failed, or the emulated phone does not work here.
+        MeasurementError: an artefact could not be measured.
+    """
+    path = settings.out / SPEED_FILE
+    stored = documents.read(StudySpeed, path, error=RecordError) if path.is_file() else None
+    host = [each for variant in variants for each in _exports(settings, variant, None, say)]
+    wanted = {_key(each) for each in host}
+    if stored is None or not wanted <= {(s.variant, s.tower, s.target, s.precision) for s in stored.speeds}:
+        stored = _timed(settings, host, say)
+        documents.write(stored, path)
+    if not settings.counts:
+        return stored
+    missing = {(s.variant, s.tower, s.target, s.precision) for s in stored.speeds if s.instructions is None} & wanted
+    phones = (each for variant in variants for each in _exports(settings, variant, InstructionSet.ARM64, say))
+    for each, instructions, cpu in _counted([one for one in phones if _key(one) in missing], say):
+        speeds = tuple(
+            replace(s, instructions=instructions, cpu=cpu)
+            if (s.variant, s.tower, s.target, s.precision) == _key(each)
+            else s
+            for s in stored.speeds
+        )
+        # After each: what was counted must outlive an interruption.
+        stored = replace(stored, speeds=speeds)
+        documents.write(stored, path)
+    return stored
+
+
+def _key(each: _Measured) -> tuple[object, ...]:
+    manifest = each.artifact.manifest
+    return each.variant.name, manifest.tower, str(manifest.target), manifest.precision
+
+
+def _exports(settings: SpeedSettings, variant: Variant, isa: InstructionSet | None, say: Say) -> list[_Measured]:
+    """A variant's artefacts for this computer, or for an instruction set."""
+    from pocketclip.export.api import ExportOptions, export_all
+    from pocketclip.models.api import load_model
+    from pocketclip.models.errors import PocketClipError
+
+    model = load_model(MODELS[settings.size], changes=variant.changes(settings.size), fresh_weights=True)
+    out = settings.out / "speed" / f"{variant.name}{'' if isa is None else f'-{isa}'}"
+    found: list[_Measured] = []
+    for tower in variant.towers:
+        outcomes = export_all(
+            model,
+            target=",".join(settings.targets),
+            precision=",".join(PRECISIONS),
+            tower=tower,
+            out=out,
+            options=ExportOptions(isa=isa),
+            on_outcome=lambda outcome: say(f"{variant.name}: {outcome[0].label}"),
+        )
+        counted = getattr(model.complexity, tower)
+        for _, result in outcomes:
+            if isinstance(result, PocketClipError):
+                raise result
+            found.append(_Measured(variant, load_artifact(result.folder), counted.parameters, counted.flops))
+    return found
+
+
+def _timed(settings: SpeedSettings, artifacts: Sequence[_Measured], say: Say) -> StudySpeed:
+    from pocketclip.benchmark.api import BenchOptions, bench
+    from pocketclip.benchmark.platforms.host import host_facts
+    from pocketclip.benchmark.records.benchmark import Status
+    from pocketclip.benchmark.statistics.summaries import launch_medians
+
+    say(f"measuring {len(artifacts)} artefacts, {settings.launches} launches each, in turn")
+    records = bench(
+        [each.artifact.folder for each in artifacts],
+        options=BenchOptions(launches=settings.launches, iterations=settings.iterations),
+        store=settings.out / "speed.sqlite",
+        on_record=lambda record: say(f"measured {record.artifact.model} {record.artifact.tower} {record.status}"),
+    )
+    by_sha256 = {record.artifact.sha256: record for record in records}
+    speeds: list[TowerSpeed] = []
+    for each in artifacts:
+        manifest = each.artifact.manifest
+        record = by_sha256[manifest.sha256]
+        if record.status is not Status.MEASURED:
+            raise MeasurementError(f"{each.variant.name} {manifest.scheme} {manifest.tower}: {record.reason}")
+        speeds.append(
+            TowerSpeed(
+                variant=each.variant.name,
+                tower=manifest.tower,
+                target=str(manifest.target),
+                precision=manifest.precision,
+                parameters=each.parameters,
+                flops=each.flops,
+                size_bytes=manifest.model_size_bytes,
+                launch_medians_ns=launch_medians(record.launches),
+            )
+        )
+    facts = host_facts("host")
+    return StudySpeed(f"{facts.cpu}, {facts.isa}", tuple(speeds))
+
+
+def _counted(artifacts: Sequence[_Measured], say: Say) -> Iterator[tuple[_Measured, float, str]]:
+    """Instructions of one inference of each, as they come, with the processor that is emulated."""
+    from pocketclip.benchmark.arm64.counting import CountSettings, count_all
+    from pocketclip.benchmark.arm64.root import ensure_root
+    from pocketclip.benchmark.perf.candidates import candidate_of
+
+    if not artifacts:
+        return
+    emulator = ensure_root(say)
+    for each in artifacts:
+        (record,) = count_all([candidate_of(each.artifact)], emulator, CountSettings(counted=1))
+        if record.instructions is None:
+            raise MeasurementError(f"{each.variant.name}: {record.name}: {record.failure}")
+        say(f"counted {each.variant.name} {record.name}: {record.instructions / 1e6:.2f} million instructions")
+        yield each, record.instructions, emulator.cpu

@@ -1,0 +1,51 @@
+"""`python -m pocketclip.benchmark.encoder_study` on a small set: trains, judges, keeps, and goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import pocketclip
+from pocketclip.benchmark.encoder_study.__main__ import app
+from pocketclip.benchmark.encoder_study.study_records import read_runs
+from pocketclip.benchmark.errors import RecordError
+from pocketclip.export.precision import Precision
+from pocketclip.models.pictures import catalogue as catalogue_module
+from tests.models.pictures.small_packages import make_catalogue
+
+pytest.importorskip("resvg_py")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = make_catalogue(tmp_path / "cache", tmp_path / "lists")
+    monkeypatch.setattr(catalogue_module, "default_catalogue", lambda: made)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    pocketclip.build_pictures(tmp_path / "pictures", cache=tmp_path / "cache", compositions=3, workers=1)
+    return tmp_path / "pictures"
+
+
+@pytest.mark.slow
+def test_a_study_is_kept_and_goes_on(tmp_path: Path, pictures: Path) -> None:
+    words = ["--out", str(tmp_path / "study"), "--pictures", str(pictures), "--variant", "base", "--start", "fresh"]
+    words += ["--steps", "2", "--batch-size", "8", "--scenes", "16", "--samples", "8", "--no-speed", "--seeds", "1"]
+    first = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert first.exit_code == 0, first.output
+    assert "1 of 1: base-fresh-1: scenes " in first.output
+    runs = read_runs(tmp_path / "study" / "results")
+    assert {run.key.name for run in runs} == {"base-fresh-1"}
+    for run in runs:
+        assert {(each.split, each.precision) for each in run.answers} >= {
+            ("scenes", Precision.FP32),
+            ("scenes", Precision.INT8_STATIC),
+            ("pictures-design", Precision.INT8_STATIC),
+        }
+    page = (tmp_path / "study" / "encoders.md").read_text()
+    assert "| base | 1 |" in page and "pictures-design int8-static" in page
+    again = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert "1 of 1 runs are there" in again.output and "base-fresh-1: scenes" not in again.output
+    # Runs of another length are not mixed with these.
+    with pytest.raises(RecordError, match="other settings"):
+        CliRunner().invoke(app, [*words, "--steps", "3"], catch_exceptions=False)
