@@ -63,6 +63,23 @@ def int64_input(subject: Subject) -> Iterator[Spot]:
             yield Spot(f"input {value.name}", f"takes {value.dtype}")
 
 
+def input_is_unused(subject: Subject) -> Iterator[Spot]:
+    """A graph that gives the same output whatever it is given; not where a delegate stays closed."""
+    graph = subject.graph
+    if graph is None or graph.opaque or not graph.inputs:
+        return
+    names = {value.name for value in graph.inputs}
+    if not any(names.intersection(op.inputs) for op in graph.ops):
+        yield Spot("graph", f"no op reads an input ({listed(sorted(names))}), of {len(graph.ops)} ops")
+
+
+def double_precision(subject: Subject) -> Iterator[Spot]:
+    graph = subject.graph
+    for value in (*graph.inputs, *graph.outputs) if graph else ():
+        if value.dtype == "float64":
+            yield Spot(f"value {value.name}", "is float64")
+
+
 def infinite_mask(subject: Subject) -> Iterator[Spot]:
     """Constants that half precision turns into infinity, in a graph with half floats or on its way to one.
 

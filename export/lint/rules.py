@@ -157,6 +157,22 @@ RULES: tuple[Rule, ...] = (
         "export the artefact again",
         artifact_rules.wrong_description,
     ),
+    Rule(
+        "PC016",
+        Severity.ERROR,
+        "input that nothing reads",
+        "the output is the same for every image or text, so that all similarities are equal",
+        "export the tower again with an example input that reaches the output; the conversion may have folded it away",
+        graph_rules.input_is_unused,
+    ),
+    Rule(
+        "PC017",
+        Severity.WARNING,
+        "double precision",
+        "delegates and phones' processors compute in 32 bits or fewer: doubles stay on slow kernels, or are refused",
+        "call model.float() before the export",
+        graph_rules.double_precision,
+    ),
 )
 
 BY_CODE = {rule.code: rule for rule in RULES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,9 +66,22 @@ def _check(name: str, folder: Path, use: SplitUse, *, partial: bool) -> None:
     for shard in use.shards:
         path = folder / use.name / shard.file
         size = path.stat().st_size if path.is_file() else None
-        if size != shard.size_bytes:
-            there = "is not there" if size is None else f"has {size:,} bytes instead of {shard.size_bytes:,}"
-            raise DatasetError(f"{name}: the shard {path} {there}", fix="run the build again: it makes the shard anew")
+        if size is None:
+            there = "is not there"
+        elif size != shard.size_bytes:
+            there = f"has {size:,} bytes instead of {shard.size_bytes:,}"
+        elif _sha256(path) != shard.sha256:
+            there = "has another content than when it was built"
+        else:
+            continue
+        raise DatasetError(
+            f"{name}: the shard {path} {there}", fix="remove it and run the build again: it makes the shard anew"
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _words(manifest: PicturesManifest, use: SplitUse) -> str:

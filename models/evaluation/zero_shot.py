@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,16 +13,22 @@ from pocketclip.models.data.file_names import composed
 from pocketclip.models.data.word_lists import is_visible, read_words, same_to_the_model
 from pocketclip.models.errors import LabelError
 
+_LOG = logging.getLogger("pocketclip.models")
+
 Embeddings = NDArray[np.float32]
 
 
 def parse_labels(text: str | None, file: Path | None) -> list[str]:
-    """Labels from a comma-separated list or from a file (`models.data.word_lists`), without repeats.
+    """Labels from a comma-separated list or from a file (`models.data.word_lists`), without repeats, which are logged.
 
     Raises:
         LabelError: as `list_labels`, or two labels are the same to the model.
     """
-    labels = list(dict.fromkeys(list_labels(text, file)))
+    given = list_labels(text, file)
+    labels = list(dict.fromkeys(given))
+    if len(labels) < len(given):
+        twice = next(label for label in labels if given.count(label) > 1)
+        _LOG.info("%d repeated labels count once (the first: %r)", len(given) - len(labels), twice)
     require_distinct(labels)
     return labels
 

@@ -157,6 +157,24 @@ def test_dynamic_shapes(save_onnx) -> None:
     assert codes(path) == ["PC006"]
 
 
+def test_an_input_that_nothing_reads(save_onnx) -> None:
+    constants = {"a": weight(1, 4)}
+    path = save_onnx(
+        [helper.make_node("Relu", ["a"], ["y"])], [("x", FLOAT, [1, 4])], [("y", FLOAT, [1, 4])], constants
+    )
+    (finding,) = lint_file(path)[1]
+    assert (finding.code, finding.message) == ("PC016", "no op reads an input (x), of 1 ops")
+    # Not even one op: the output is a stored constant.
+    path = save_onnx([], [("x", FLOAT, [1, 4])], [("a", FLOAT, [1, 4])], constants)
+    assert codes(path) == ["PC016"]
+
+
+def test_doubles(save_onnx) -> None:
+    double = TensorProto.DOUBLE
+    path = save_onnx([helper.make_node("Relu", ["x"], ["y"])], [("x", double, [1, 4])], [("y", double, [1, 4])])
+    assert codes(path) == ["PC017", "PC017"]
+
+
 def test_weights_stored_twice(save_onnx) -> None:
     shared, small = weight(64, 64), weight(4)
     nodes = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from pocketclip.models.statistics.intervals import wilson_interval
 from pocketclip.models.statistics.judgement import PairedCounts
 
 
-def test_labels(tmp_path: Path) -> None:
-    assert parse_labels(" a cat, a dog ,,a cat", None) == ["a cat", "a dog"]
+def test_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "pocketclip"):
+        assert parse_labels(" a cat, a dog ,,a cat", None) == ["a cat", "a dog"]
+    assert caplog.messages == ["1 repeated labels count once (the first: 'a cat')"]
     (tmp_path / "labels.txt").write_text("un café\n\nzwei Bäume\n")
     assert parse_labels(None, tmp_path / "labels.txt") == ["un café", "zwei Bäume"]
     for text, file in ((None, None), ("a", tmp_path / "labels.txt")):

@@ -228,8 +228,18 @@ def test_eval_and_damage(catalogue: Catalogue, cache: Path, tmp_path: Path) -> N
     assert "Zero-shot on 4 images of pictures-design, design, 96 px, 6 classes" in " ".join(result.output.split())
     shard = tmp_path / "data" / "pictures" / "hard" / "000000.tar"
     shard.write_bytes(shard.read_bytes()[:-512])
-    with pytest.raises(DatasetError, match=r"000000\.tar has [0-9,]+ bytes instead of [0-9,]+; run the build again"):
+    with pytest.raises(
+        DatasetError, match=r"000000\.tar has [0-9,]+ bytes instead of [0-9,]+; remove it and run the build"
+    ):
         open_dataset("pictures-hard", SetOptions(data_root=tmp_path / "data"))
+    build_small(tmp_path / "data" / "pictures", cache)
+    open_dataset("pictures-hard", SetOptions(data_root=tmp_path / "data"))
+    content = bytearray(shard.read_bytes())
+    content[700] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(DatasetError, match="another content than when it was built; remove it"):
+        open_dataset("pictures-hard", SetOptions(data_root=tmp_path / "data"))
+    shard.unlink()
     build_small(tmp_path / "data" / "pictures", cache)
     open_dataset("pictures-hard", SetOptions(data_root=tmp_path / "data"))
     with pytest.raises(DatasetError, match=r"there is no set of pictures at .*data build pictures"):
