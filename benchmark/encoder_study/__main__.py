@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pocketclip.benchmark.encoder_study.runs import StudySettings
     from pocketclip.benchmark.encoder_study.study_records import RunKey, Start, StudyRun, StudySpeed
     from pocketclip.benchmark.encoder_study.variants import Variant
+    from pocketclip.export.precision import TargetName
 
 app = command_line.new_app(
     "pocketclip.benchmark.encoder_study", "Trains and measures modifications of the encoders, and writes the table."
@@ -46,6 +47,7 @@ def study_command(
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     launches: Annotated[int, typer.Option("--launches", min=2, help="Launches of each artefact in the session.")] = 10,
     speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Measure latency on this computer.")] = True,
+    target: Annotated[str, typer.Option("--target", help="Comma-separated targets to measure.")] = "onnx,tflite",
     counts: Annotated[
         bool, typer.Option("--counts/--no-counts", help="Count instructions on the emulated phone.")
     ] = True,
@@ -58,16 +60,20 @@ def study_command(
     from pocketclip.benchmark.encoder_study.study_records import Start, StudySpeed, TrainingBudget
     from pocketclip.benchmark.encoder_study.variants import Size, choose_variants
     from pocketclip.benchmark.errors import RecordError
+    from pocketclip.export.targets import parse_targets
     from pocketclip.models import atomic, documents
 
     chosen_size = command_line.parse_choice(Size, "--size", size)
     starts = tuple(Start) if start == "both" else (command_line.parse_choice(Start, "--start", start),)
     variants = choose_variants(variant or (), chosen_size)
+    targets = parse_targets(target)
     with atomic.storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     measured = None
     if speed:
-        measured = measure_speed(SpeedSettings(out, chosen_size, launches, counts=counts), variants, command_line.note)
+        measured = measure_speed(
+            SpeedSettings(out, chosen_size, targets, launches, counts=counts), variants, command_line.note
+        )
     elif (out / SPEED_FILE).is_file():
         measured = documents.read(StudySpeed, out / SPEED_FILE, error=RecordError)
     runs: list[StudyRun] = []
@@ -76,7 +82,7 @@ def study_command(
         budget = TrainingBudget(steps, batch_size, learning_rate, scenes, 3)
         settings = StudySettings(out, pictures, budget, device, None, samples)
         runs = _runs(settings, variants, range(1, seeds + 1), starts, processes, train=train)
-    _write(out, variants, runs, measured, page)
+    _write(out, variants, runs, measured, targets, page)
 
 
 def _runs(
@@ -142,16 +148,20 @@ def _line(run: StudyRun, done: int, total: int) -> str:
 
 
 def _write(
-    out: Path, variants: Sequence[Variant], runs: Sequence[StudyRun], speed: StudySpeed | None, page: Path | None
+    out: Path,
+    variants: Sequence[Variant],
+    runs: Sequence[StudyRun],
+    speed: StudySpeed | None,
+    targets: Sequence[TargetName],
+    page: Path | None,
 ) -> None:
     from pocketclip.benchmark.encoder_study.page import Study, markdown
     from pocketclip.benchmark.encoder_study.pictures import draw_pictures
     from pocketclip.benchmark.encoder_study.runs import SPLITS
-    from pocketclip.benchmark.encoder_study.speed import TARGETS
     from pocketclip.benchmark.encoder_study.study_records import Start
     from pocketclip.models import atomic
 
-    study = Study(tuple(variants), tuple(runs), speed, SPLITS, TARGETS, "make study-encoders")
+    study = Study(tuple(variants), tuple(runs), speed, SPLITS, tuple(targets), "make study-encoders")
     target = page or out / "encoders.md"
     drawn = draw_pictures(study, target.parent / "images", Start.FRESH)
     atomic.write_text(target, markdown(study, [path.relative_to(target.parent) for path in drawn]))

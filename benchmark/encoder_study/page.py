@@ -19,8 +19,8 @@ from pocketclip.benchmark.encoder_study.study_records import Start, StudyRun, St
 from pocketclip.benchmark.encoder_study.variants import BASE, Variant
 from pocketclip.export.precision import Precision, TargetName, Tower
 
-# The split and the runtime of conclusions and pictures.
-MAIN_SPLIT, MAIN_TARGET = "pictures-design", TargetName.TFLITE
+# The split of conclusions and pictures.
+MAIN_SPLIT = "pictures-design"
 _PRECISIONS = (Precision.FP32, Precision.INT8_STATIC)
 
 
@@ -34,6 +34,11 @@ class Study:
     splits: tuple[str, ...]
     targets: tuple[TargetName, ...]
     command: str
+
+    @property
+    def main_target(self) -> TargetName:
+        """The target of conclusions and pictures: LiteRT, whose kernels are XNNPACK's, where it was measured."""
+        return TargetName.TFLITE if TargetName.TFLITE in self.targets else self.targets[0]
 
 
 def markdown(study: Study, pictures: Sequence[Path] = ()) -> str:
@@ -152,7 +157,7 @@ def _conclusions(study: Study) -> list[str]:
     if study.speed is None:
         return []
     precision = Precision.INT8_STATIC
-    speeds = speed_effects(study.speed, study.variants, MAIN_TARGET, precision)
+    speeds = speed_effects(study.speed, study.variants, study.main_target, precision)
     lines: list[str] = []
     for start in Start:
         effects = accuracy_effects(study.runs, start, MAIN_SPLIT, precision)
@@ -162,7 +167,7 @@ def _conclusions(study: Study) -> list[str]:
         free = [name for name in fast if not effects[name].loses]
         dear = [name for name in fast if effects[name].loses]
         detectable = max(effect.detectable for effect in effects.values())
-        where = f"{MAIN_SPLIT}, {MAIN_TARGET} {precision}, {start} weights"
+        where = f"{MAIN_SPLIT}, {study.main_target} {precision}, {start} weights"
         if free:
             lines.append(
                 f"{where}: faster at no proven loss: "

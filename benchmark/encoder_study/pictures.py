@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from pocketclip.benchmark.encoder_study.effects import mean_accuracy, tower_speed
-from pocketclip.benchmark.encoder_study.page import MAIN_SPLIT, MAIN_TARGET, Study
+from pocketclip.benchmark.encoder_study.page import MAIN_SPLIT, Study
 from pocketclip.benchmark.encoder_study.study_records import Start, StudySpeed
 from pocketclip.benchmark.encoder_study.variants import Variant
-from pocketclip.export.precision import Precision, Tower
+from pocketclip.export.precision import Precision, TargetName, Tower
 
 Point = tuple[float, float, str]
+Cost = Callable[[StudySpeed, Variant, TargetName], float | None]
+# What ships.
+_PRECISION = Precision.INT8_STATIC
 
 
 def draw_pictures(study: Study, folder: Path, start: Start) -> list[Path]:
@@ -45,23 +48,23 @@ def front(points: list[Point]) -> list[Point]:
     return best
 
 
-def _milliseconds(speed: StudySpeed, variant: Variant, precision: Precision) -> float | None:
-    towers = [tower_speed(speed, variant, tower, MAIN_TARGET, precision) for tower in Tower]
+def _milliseconds(speed: StudySpeed, variant: Variant, target: TargetName) -> float | None:
+    towers = [tower_speed(speed, variant, tower, target, _PRECISION) for tower in Tower]
     return sum(median(tower.launch_medians_ns) for tower in towers) / 1e6
 
 
-def _instructions(speed: StudySpeed, variant: Variant, precision: Precision) -> float | None:
-    counts = [tower_speed(speed, variant, tower, MAIN_TARGET, precision).instructions for tower in Tower]
+def _instructions(speed: StudySpeed, variant: Variant, target: TargetName) -> float | None:
+    counts = [tower_speed(speed, variant, tower, target, _PRECISION).instructions for tower in Tower]
     known = [count for count in counts if count is not None]
     return sum(known) / 1e6 if len(known) == len(counts) else None
 
 
-def _points(study: Study, speed: StudySpeed, start: Start, cost: Any) -> list[Point]:
+def _points(study: Study, speed: StudySpeed, start: Start, cost: Cost) -> list[Point]:
     found: list[Point] = []
     for variant in study.variants:
         runs = [run for run in study.runs if run.variant == variant.name and run.start is start]
-        accuracy = mean_accuracy(runs, MAIN_SPLIT, Precision.INT8_STATIC)
-        at = cost(speed, variant, Precision.INT8_STATIC)
+        accuracy = mean_accuracy(runs, MAIN_SPLIT, _PRECISION)
+        at = cost(speed, variant, study.main_target)
         if accuracy is not None and at is not None:
             found.append((at, 100 * accuracy, variant.name))
     return found
@@ -86,7 +89,7 @@ def _draw(points: list[Point], words: str, path: Path) -> None:
         for x, y, name in points:
             axes.annotate(name, (x, y), xytext=(5, 4), textcoords="offset points")
         axes.set_xlabel(words)
-        axes.set_ylabel(f"{MAIN_SPLIT}, int8-static: top-1, %")
+        axes.set_ylabel(f"{MAIN_SPLIT}, {_PRECISION}: top-1, %")
         axes.grid(alpha=0.25)
         axes.legend()
         buffer = io.StringIO()

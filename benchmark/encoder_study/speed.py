@@ -5,7 +5,7 @@ Latency depends on no training: all variants have fresh weights here. Only tower
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from pocketclip.models import documents
 
 SPEED_FILE = "speed.json"
 MODELS = {Size.NANO: "pocketclip_nano", Size.S0: "mobileclip_s0"}
-TARGETS = (TargetName.ONNX, TargetName.TFLITE)
 PRECISIONS = (Precision.FP32, Precision.INT8_STATIC)
 
 Say = Callable[[str], object]
@@ -30,10 +29,10 @@ class SpeedSettings:
 
     out: Path
     size: Size
+    targets: Sequence[TargetName]
     launches: int = 10
     iterations: int = 60
     counts: bool = True
-    targets: Sequence[TargetName] = TARGETS
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def measure_speed(settings: SpeedSettings, variants: Sequence[Variant], say: Say
         return stored
     missing = {(s.variant, s.tower, s.target, s.precision) for s in stored.speeds if s.instructions is None} & wanted
     phones = (each for variant in variants for each in _exports(settings, variant, InstructionSet.ARM64, say))
-    for each, instructions, cpu in _counted([one for one in phones if _key(one) in missing], say):
+    for each, instructions, cpu in _counted((one for one in phones if _key(one) in missing), say):
         speeds = tuple(
             replace(s, instructions=instructions, cpu=cpu)
             if (s.variant, s.tower, s.target, s.precision) == _key(each)
@@ -145,19 +144,19 @@ def _timed(settings: SpeedSettings, artifacts: Sequence[_Measured], say: Say) ->
             )
         )
     facts = host_facts("host")
-    return StudySpeed(f"{facts.cpu}, {facts.isa}", tuple(speeds))
+    return StudySpeed(f"{facts.cpu} ({', '.join(facts.isa)})", tuple(speeds))
 
 
-def _counted(artifacts: Sequence[_Measured], say: Say) -> Iterator[tuple[_Measured, float, str]]:
+def _counted(artifacts: Iterable[_Measured], say: Say) -> Iterator[tuple[_Measured, float, str]]:
     """Instructions of one inference of each, as they come, with the processor that is emulated."""
     from pocketclip.benchmark.arm64.counting import CountSettings, count_all
     from pocketclip.benchmark.arm64.root import ensure_root
     from pocketclip.benchmark.perf.candidates import candidate_of
 
-    if not artifacts:
-        return
-    emulator = ensure_root(say)
+    emulator = None
     for each in artifacts:
+        # Not before there is something to count: the emulated phone may have to be made.
+        emulator = emulator or ensure_root(say)
         (record,) = count_all([candidate_of(each.artifact)], emulator, CountSettings(counted=1))
         if record.instructions is None:
             raise MeasurementError(f"{each.variant.name}: {record.name}: {record.failure}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,18 @@ def test_a_study_is_kept_and_goes_on(tmp_path: Path, pictures: Path) -> None:
     # Runs of another length are not mixed with these.
     with pytest.raises(RecordError, match="other settings"):
         CliRunner().invoke(app, [*words, "--steps", "3"], catch_exceptions=False)
+
+
+@pytest.mark.slow
+def test_speeds_are_measured_once(tmp_path: Path) -> None:
+    words = ["--out", str(tmp_path), "--variant", "base", "--target", "onnx", "--no-train", "--no-counts"]
+    words += ["--launches", "2"]
+    first = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert first.exit_code == 0, first.output
+    assert "measuring 4 artefacts, 2 launches each" in first.output
+    page = (tmp_path / "encoders.md").read_text()
+    assert re.search(r"^\| base \| none \| 2\.\d+ \| 0\.07\d \| \d+\.\d+ \| \d+\.\d+ \|$", page, re.MULTILINE)
+    assert re.search(r"^\| base \| \d+\.\d+ ms \| \d+\.\d+ ms \|$", page, re.MULTILINE)
+    again = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert again.exit_code == 0 and "measuring" not in again.output
+    assert (tmp_path / "encoders.md").read_text() == page
