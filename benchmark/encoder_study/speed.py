@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pocketclip.benchmark.encoder_study.study_records import StudySpeed, TowerSpeed
 from pocketclip.benchmark.encoder_study.variants import Size, Variant
 from pocketclip.benchmark.errors import MeasurementError, RecordError
 from pocketclip.export.artifact.reading import Artifact, load_artifact
-from pocketclip.export.precision import InstructionSet, Precision, TargetName
+from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
 from pocketclip.models import documents
 
 SPEED_FILE = "speed.json"
@@ -21,6 +22,7 @@ MODELS = {Size.NANO: "pocketclip_nano", Size.S0: "mobileclip_s0"}
 PRECISIONS = (Precision.FP32, Precision.INT8_STATIC)
 
 Say = Callable[[str], object]
+_Key = tuple[str, Tower, str, Precision]
 
 
 @dataclass(frozen=True)
@@ -57,21 +59,35 @@ def measure_speed(settings: SpeedSettings, variants: Sequence[Variant], say: Say
     """
     path = settings.out / SPEED_FILE
     stored = documents.read(StudySpeed, path, error=RecordError) if path.is_file() else None
-    host = [each for variant in variants for each in _exports(settings, variant, None, say)]
-    wanted = {_key(each) for each in host}
-    if stored is None or not wanted <= {(s.variant, s.tower, s.target, s.precision) for s in stored.speeds}:
-        stored = _timed(settings, host, say)
+    wanted = {
+        (variant.name, tower, str(target), precision)
+        for variant in variants
+        for tower in variant.towers
+        for target in settings.targets
+        for precision in PRECISIONS
+    }
+    there = {} if stored is None else {_of(speed): speed for speed in stored.speeds}
+    lacking = tuple(
+        target for target in settings.targets if any(key not in there for key in wanted if key[2] == target)
+    )
+    if lacking:
+        # All variants of a target anew: only what was measured in one session is compared.
+        again = replace(settings, targets=lacking)
+        timed = _timed(again, [each for variant in variants for each in _exports(again, variant, None, say)], say)
+        kept = [speed for speed in there.values() if speed.target not in lacking]
+        counted = [replace(speed, **_counts(there.get(_of(speed)))) for speed in timed.speeds]
+        stored = replace(timed, speeds=(*kept, *counted))
         documents.write(stored, path)
+    assert stored is not None
     if not settings.counts:
         return stored
-    missing = {(s.variant, s.tower, s.target, s.precision) for s in stored.speeds if s.instructions is None} & wanted
+    missing = {_of(speed) for speed in stored.speeds if speed.instructions is None} & wanted
+    if not missing:
+        return stored
     phones = (each for variant in variants for each in _exports(settings, variant, InstructionSet.ARM64, say))
     for each, instructions, cpu in _counted((one for one in phones if _key(one) in missing), say):
         speeds = tuple(
-            replace(s, instructions=instructions, cpu=cpu)
-            if (s.variant, s.tower, s.target, s.precision) == _key(each)
-            else s
-            for s in stored.speeds
+            replace(s, instructions=instructions, cpu=cpu) if _of(s) == _key(each) else s for s in stored.speeds
         )
         # After each: what was counted must outlive an interruption.
         stored = replace(stored, speeds=speeds)
@@ -79,7 +95,16 @@ def measure_speed(settings: SpeedSettings, variants: Sequence[Variant], say: Say
     return stored
 
 
-def _key(each: _Measured) -> tuple[object, ...]:
+def _counts(earlier: TowerSpeed | None) -> dict[str, Any]:
+    """Instructions do not vary: those of an earlier session hold."""
+    return {} if earlier is None else {"instructions": earlier.instructions, "cpu": earlier.cpu}
+
+
+def _of(speed: TowerSpeed) -> _Key:
+    return speed.variant, speed.tower, speed.target, speed.precision
+
+
+def _key(each: _Measured) -> _Key:
     manifest = each.artifact.manifest
     return each.variant.name, manifest.tower, str(manifest.target), manifest.precision
 

@@ -10,9 +10,11 @@ from typer.testing import CliRunner
 
 import pocketclip
 from pocketclip.benchmark.encoder_study.__main__ import app
-from pocketclip.benchmark.encoder_study.study_records import read_runs
+from pocketclip.benchmark.encoder_study.speed import SPEED_FILE
+from pocketclip.benchmark.encoder_study.study_records import StudySpeed, TowerSpeed, read_runs
 from pocketclip.benchmark.errors import RecordError
-from pocketclip.export.precision import Precision
+from pocketclip.export.precision import Precision, Tower
+from pocketclip.models import documents
 from pocketclip.models.pictures import catalogue as catalogue_module
 from tests.models.pictures.small_packages import make_catalogue
 
@@ -56,12 +58,17 @@ def test_a_study_is_kept_and_goes_on(tmp_path: Path, pictures: Path) -> None:
 def test_speeds_are_measured_once(tmp_path: Path) -> None:
     words = ["--out", str(tmp_path), "--variant", "base", "--target", "onnx", "--no-train", "--no-counts"]
     words += ["--launches", "2"]
+    earlier = TowerSpeed("base", Tower.TEXT, "tflite", Precision.FP32, 1, 2, 3, (4.0,), 5.0, "cortex-a76")
+    documents.write(StudySpeed("another host", (earlier,)), tmp_path / SPEED_FILE)
     first = CliRunner().invoke(app, words, catch_exceptions=False)
     assert first.exit_code == 0, first.output
     assert "measuring 4 artefacts, 2 launches each" in first.output
     page = (tmp_path / "encoders.md").read_text()
     assert re.search(r"^\| base \| none \| 2\.\d+ \| 0\.07\d \| \d+\.\d+ \| \d+\.\d+ \|$", page, re.MULTILINE)
     assert re.search(r"^\| base \| \d+\.\d+ ms \| \d+\.\d+ ms \|$", page, re.MULTILINE)
+    # What was measured of another target stays.
+    stored = documents.read(StudySpeed, tmp_path / SPEED_FILE, error=RecordError)
+    assert earlier in stored.speeds and len(stored.speeds) == 5
     again = CliRunner().invoke(app, words, catch_exceptions=False)
     assert again.exit_code == 0 and "measuring" not in again.output
     assert (tmp_path / "encoders.md").read_text() == page
