@@ -88,7 +88,7 @@ def test_vocabulary_files(tmp_path: Path) -> None:
     save_vocabulary(prune_vocabulary([1000]), tmp_path / "mine.json", description="test")
     spec = TokenizerSpec(context_length=16, vocabulary="mine.json")
     assert load_tokenizer(spec, tmp_path).size == BYTE_TOKENS + 3
-    with pytest.raises(VocabularyError, match="choose among: scenes"):
+    with pytest.raises(VocabularyError, match="choose among: pictures, pictures_frequent, scenes"):
         load_vocabulary("nonsense")
     (tmp_path / "mine.json").write_text('{"schema_version": 1}')
     with pytest.raises(VocabularyError, match="kept_ids"):
