@@ -29,7 +29,7 @@ def build_vocabulary(
         data: as `pocketclip.train` takes it: captions of every part count.
         out: the `.json` file.
         min_count: how often a token must occur.
-        description: stored in the file; None names the data.
+        description: stored in the file; None says how many captions were read.
         on_progress: called as captions are read.
 
     Raises:
@@ -48,8 +48,10 @@ def build_vocabulary(
         raise ConfigError(f"min_count must be at least 1, got {min_count}")
     watch = CountingWatch(on_progress)
     counts: Counter[int] = Counter()
+    read = 0
     for part in parse_mixture(data):
         captions = Counter(read_captions(part.source, watch))
+        read += captions.total()
         for caption, often in captions.items():
             for token in clip_bpe().encode(caption):
                 counts[token] += often
@@ -58,6 +60,8 @@ def build_vocabulary(
     with atomic.storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     save_vocabulary(
-        vocabulary, path, description=description or f"tokens of {data} that occur {min_count} times or more"
+        vocabulary,
+        path,
+        description=description or f"tokens that occur {min_count:,} times or more in {read:,} captions",
     )
     return vocabulary
