@@ -158,12 +158,14 @@ def speed_effects(
     return found
 
 
-def instructions_ratio(speed: StudySpeed, variant: Variant, target: str, precision: Precision) -> float | None:
-    """Instructions of both towers over the base's; None where they were not counted."""
-    counts = [
-        [tower_speed(speed, each, tower, target, precision).instructions for tower in Tower] for each in (variant, BASE)
-    ]
-    (own, base) = counts
-    if None in own or None in base:
-        return None
-    return sum(value for value in own if value is not None) / sum(value for value in base if value is not None)
+def latency_ms(speed: StudySpeed, variant: Variant, target: str, precision: Precision) -> float:
+    """The medians over launches of both towers together."""
+    towers = [tower_speed(speed, variant, tower, target, precision) for tower in Tower]
+    return sum(float(np.median(tower.launch_medians_ns)) for tower in towers) / 1e6
+
+
+def million_instructions(speed: StudySpeed, variant: Variant, target: str, precision: Precision) -> float | None:
+    """Of both towers together; None where one was not counted."""
+    counts = [tower_speed(speed, variant, tower, target, precision).instructions for tower in Tower]
+    known = [count for count in counts if count is not None]
+    return sum(known) / 1e6 if len(known) == len(counts) else None

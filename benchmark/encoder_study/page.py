@@ -10,18 +10,18 @@ from pocketclip.benchmark.encoder_study.effects import (
     AccuracyEffect,
     SpeedEffect,
     accuracy_effects,
-    instructions_ratio,
+    latency_ms,
     mean_accuracy,
+    million_instructions,
     speed_effects,
     tower_speed,
 )
 from pocketclip.benchmark.encoder_study.study_records import Start, StudyRun, StudySpeed
-from pocketclip.benchmark.encoder_study.variants import BASE, Variant
+from pocketclip.benchmark.encoder_study.variants import BASE, PRECISIONS, Variant
 from pocketclip.export.precision import Precision, TargetName, Tower
 
 # The split of conclusions and pictures.
 MAIN_SPLIT = "pictures-design"
-_PRECISIONS = (Precision.FP32, Precision.INT8_STATIC)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def markdown(study: Study, pictures: Sequence[Path] = ()) -> str:
 def _cost_tables(study: Study, speed: StudySpeed) -> list[str]:
     lines = [
         "| variant | changes | M parameters | GFLOPs | "
-        + " | ".join(f"{target} {precision}, MB" for target in study.targets for precision in _PRECISIONS)
+        + " | ".join(f"{target} {precision}, MB" for target in study.targets for precision in PRECISIONS)
         + " |",
         "|---|---|" + "---|" * (2 + 2 * len(study.targets)),
     ]
@@ -72,13 +72,13 @@ def _cost_tables(study: Study, speed: StudySpeed) -> list[str]:
         sizes = [
             _sum_of(speed, variant, target, precision, "size_bytes") / 1e6
             for target in study.targets
-            for precision in _PRECISIONS
+            for precision in PRECISIONS
         ]
         parameters = _sum_of(speed, variant, study.targets[0], Precision.FP32, "parameters") / 1e6
         flops = _sum_of(speed, variant, study.targets[0], Precision.FP32, "flops") / 1e9
         cells = [f"{parameters:.2f}", f"{flops:.3f}", *(f"{size:.2f}" for size in sizes)]
         lines.append(f"| {variant.name} | {variant.factor} | {' | '.join(cells)} |")
-    header = [f"{target} {precision}" for target in study.targets for precision in _PRECISIONS]
+    header = [f"{target} {precision}" for target in study.targets for precision in PRECISIONS]
     times = [
         "\nLatency of both towers over the base's, with 95 % intervals that hold together, and in brackets instructions"
         " on the emulated processor over the base's. Bold: proven faster.\n",
@@ -88,30 +88,23 @@ def _cost_tables(study: Study, speed: StudySpeed) -> list[str]:
     effects = {
         (target, precision): speed_effects(speed, study.variants, target, precision)
         for target in study.targets
-        for precision in _PRECISIONS
+        for precision in PRECISIONS
     }
     for variant in study.variants:
         cells = []
         for (target, precision), found in effects.items():
             if variant is BASE:
-                milliseconds = _p50_ms(speed, variant, target, precision)
-                cells.append(f"{milliseconds:.3f} ms")
+                cells.append(f"{latency_ms(speed, variant, target, precision):.3f} ms")
             else:
-                counted = instructions_ratio(speed, variant, target, precision)
-                cells.append(_ratio(found[variant.name]) + ("" if counted is None else f" [{counted:.2f}]"))
+                counts = [million_instructions(speed, each, target, precision) for each in (variant, BASE)]
+                counted = "" if counts[0] is None or counts[1] is None else f" [{counts[0] / counts[1]:.2f}]"
+                cells.append(_ratio(found[variant.name]) + counted)
         times.append(f"| {variant.name} | {' | '.join(cells)} |")
     return ["\n".join(lines), "\n".join(times) + "\n"]
 
 
 def _sum_of(speed: StudySpeed, variant: Variant, target: str, precision: Precision, field: str) -> float:
     return float(sum(getattr(tower_speed(speed, variant, tower, target, precision), field) for tower in Tower))
-
-
-def _p50_ms(speed: StudySpeed, variant: Variant, target: str, precision: Precision) -> float:
-    from statistics import median
-
-    towers = [tower_speed(speed, variant, tower, target, precision) for tower in Tower]
-    return sum(median(tower.launch_medians_ns) for tower in towers) / 1e6
 
 
 def _ratio(effect: SpeedEffect) -> str:
@@ -122,7 +115,7 @@ def _ratio(effect: SpeedEffect) -> str:
 def _accuracy_table(study: Study, runs: Sequence[StudyRun], start: Start) -> str:
     seeds = sorted({run.seed for run in runs})
     budget = runs[0].budget
-    columns = [(split, precision) for split in study.splits for precision in _PRECISIONS]
+    columns = [(split, precision) for split in study.splits for precision in PRECISIONS]
     effects = {column: accuracy_effects(runs, start, *column) for column in columns}
     lines = [
         f"## Accuracy, {start} weights\n",

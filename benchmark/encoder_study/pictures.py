@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
-from pocketclip.benchmark.encoder_study.effects import mean_accuracy, tower_speed
+from pocketclip.benchmark.encoder_study.effects import latency_ms, mean_accuracy, million_instructions
 from pocketclip.benchmark.encoder_study.page import MAIN_SPLIT, Study
 from pocketclip.benchmark.encoder_study.study_records import Start, StudySpeed
 from pocketclip.benchmark.encoder_study.variants import Variant
-from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.export.precision import Precision
 
 Point = tuple[float, float, str]
-Cost = Callable[[StudySpeed, Variant, TargetName], float | None]
+Cost = Callable[[StudySpeed, Variant, str, Precision], float | None]
 # What ships.
 _PRECISION = Precision.INT8_STATIC
 
@@ -28,8 +27,8 @@ def draw_pictures(study: Study, folder: Path, start: Start) -> list[Path]:
         return []
     written: list[Path] = []
     for name, words, cost in (
-        ("latency", "p50 of both towers on this host, ms", _milliseconds),
-        ("instructions", "million instructions of both towers, emulated Cortex-A76", _instructions),
+        ("latency", "p50 of both towers on this host, ms", latency_ms),
+        ("instructions", "million instructions of both towers, emulated Cortex-A76", million_instructions),
     ):
         points = _points(study, study.speed, start, cost)
         if len(points) > 1:
@@ -48,23 +47,12 @@ def front(points: list[Point]) -> list[Point]:
     return best
 
 
-def _milliseconds(speed: StudySpeed, variant: Variant, target: TargetName) -> float | None:
-    towers = [tower_speed(speed, variant, tower, target, _PRECISION) for tower in Tower]
-    return sum(median(tower.launch_medians_ns) for tower in towers) / 1e6
-
-
-def _instructions(speed: StudySpeed, variant: Variant, target: TargetName) -> float | None:
-    counts = [tower_speed(speed, variant, tower, target, _PRECISION).instructions for tower in Tower]
-    known = [count for count in counts if count is not None]
-    return sum(known) / 1e6 if len(known) == len(counts) else None
-
-
 def _points(study: Study, speed: StudySpeed, start: Start, cost: Cost) -> list[Point]:
     found: list[Point] = []
     for variant in study.variants:
         runs = [run for run in study.runs if run.variant == variant.name and run.start is start]
         accuracy = mean_accuracy(runs, MAIN_SPLIT, _PRECISION)
-        at = cost(speed, variant, study.main_target)
+        at = cost(speed, variant, study.main_target, _PRECISION)
         if accuracy is not None and at is not None:
             found.append((at, 100 * accuracy, variant.name))
     return found

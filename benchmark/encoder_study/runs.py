@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketclip.benchmark.encoder_study.study_records import RunKey, SplitAnswers, Start, StudyRun, TrainingBudget
-from pocketclip.benchmark.encoder_study.variants import Size, Variant
+from pocketclip.benchmark.encoder_study.variants import MODELS, PRECISIONS, Size, Variant
 from pocketclip.benchmark.errors import RecordError
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.models import documents
@@ -18,13 +18,14 @@ from pocketclip.models import documents
 if TYPE_CHECKING:
     from pocketclip.models.evaluation.encoders import Encoder
 
-MODEL = "pocketclip_nano"
+MODEL = MODELS[Size.NANO]
 # Milder than for photographs at large: smaller crops lose what a caption names.
 CROP_SCALE = (0.7, 1.0)
 SPLITS = ("scenes", "pictures-design", "pictures-concepts", "pictures-hard", "pictures-photographs")
-PRECISIONS = (Precision.FP32, Precision.INT8_STATIC)
 INT8_TARGET = TargetName.TFLITE
 RESULTS = "results"
+# Images that PyTorch takes at a time.
+_BATCH_SIZE = 256
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,11 @@ def make_run(
     Raises:
         PocketClipError: training, export or a split failed.
     """
-    from pocketclip.models.registry import choose_model
+    import torch
+
+    from pocketclip.models.checkpoints.checkpoint import weights_sha256
+    from pocketclip.models.evaluation.encoders import TorchEncoder
+    from pocketclip.models.registry import build_trained_model
     from pocketclip.models.run_folder import CONFIG_FILE
     from pocketclip.models.training.config import TrainingConfig
     from pocketclip.models.training.trainer import train
@@ -110,14 +115,17 @@ def make_run(
         report=lambda report: moved(report.step),
     )
     seconds = time.monotonic() - started
-    answers = [answer for precision in PRECISIONS for answer in _answers(settings, folder, precision)]
-    chosen = choose_model(str(folder))
+    model = build_trained_model(str(folder))
+    weights = weights_sha256(model)
+    place = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
+    trained = TorchEncoder(model, weights, batch_size=_BATCH_SIZE, device=place)
+    answers = [answer for precision in PRECISIONS for answer in _answers(settings, folder, precision, trained)]
     run = StudyRun(
         variant=key.variant,
         seed=key.seed,
         start=key.start,
-        config_sha256=chosen.config.sha256,
-        weights_sha256=_weights_sha256(folder),
+        config_sha256=model.config.sha256,
+        weights_sha256=weights,
         budget=budget,
         training_seconds=seconds,
         answers=tuple(answers),
@@ -126,15 +134,14 @@ def make_run(
     return run
 
 
-def _answers(settings: StudySettings, folder: Path, precision: Precision) -> list[SplitAnswers]:
-    with _opened(settings, folder, precision) as encoder:
+def _answers(settings: StudySettings, folder: Path, precision: Precision, trained: Encoder) -> list[SplitAnswers]:
+    opened = nullcontext(trained) if precision is Precision.FP32 else _exported(settings, folder, precision)
+    with opened as encoder:
         return [judge(encoder, settings, split, precision) for split in SPLITS]
 
 
-def _opened(settings: StudySettings, folder: Path, precision: Precision) -> AbstractContextManager[Encoder]:
-    """The trained model in PyTorch, or its exported pair."""
-    if precision is Precision.FP32:
-        return nullcontext(_torch_encoder(folder, settings.device))
+def _exported(settings: StudySettings, folder: Path, precision: Precision) -> AbstractContextManager[Encoder]:
+    """The trained model's exported pair."""
     from pocketclip.benchmark.evaluation.pair_encoders import open_pair_encoder
     from pocketclip.export.api import ExportOptions, export_all
     from pocketclip.export.artifact.reading import find_artifacts, select_pair
@@ -158,40 +165,11 @@ def judge(encoder: Encoder, settings: StudySettings, split: str, precision: Prec
         DatasetError: the split is missing, partial or damaged.
         NonFiniteError: an embedding is NaN or infinite.
     """
-    import numpy as np
-
-    from pocketclip.models.evaluation.batches import decoded_batches
-    from pocketclip.models.evaluation.classification import TOP
+    from pocketclip.models.evaluation.classification import classify_at_once
     from pocketclip.models.evaluation.datasets import SetOptions, open_dataset
-    from pocketclip.models.evaluation.prompts import prompt_set
     from pocketclip.models.evaluation.samples import ClassificationSet
-    from pocketclip.models.evaluation.text_cache import class_embeddings
 
     dataset = open_dataset(split, SetOptions(data_root=settings.pictures, count=settings.samples))
     assert isinstance(dataset, ClassificationSet)
-    classes = class_embeddings(prompt_set(dataset.class_names, dataset.templates), encoder)
-    right: list[bool] = []
-    top5 = 0
-    for batch in decoded_batches(dataset.source(0), encoder.preprocess, encoder.batch_size, skip_corrupt=False):
-        best = np.argsort(-(encoder.encode_images(batch.images) @ classes.T), axis=1, kind="stable")[:, :TOP]
-        right += (best[:, 0] == batch.labels).tolist()
-        top5 += int((best == batch.labels[:, None]).any(1).sum())
-    return SplitAnswers.of(split, precision, dataset.sha256, np.array(right, bool), top5)
-
-
-def _torch_encoder(folder: Path, device: str) -> Encoder:
-    import torch
-
-    from pocketclip.models.evaluation.encoders import TorchEncoder
-    from pocketclip.models.registry import build_trained_model
-
-    place = "cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"
-    model = build_trained_model(str(folder))
-    return TorchEncoder(model, _weights_sha256(folder), batch_size=256, device=place)
-
-
-def _weights_sha256(folder: Path) -> str:
-    from pocketclip.models.checkpoints.checkpoint import weights_sha256
-    from pocketclip.models.registry import build_trained_model
-
-    return weights_sha256(build_trained_model(str(folder)))
+    found = classify_at_once(encoder, dataset)
+    return SplitAnswers.of(split, precision, dataset.sha256, found.right, found.correct_of_top5)

@@ -10,19 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pocketclip.benchmark.encoder_study.study_records import StudySpeed, TowerSpeed
-from pocketclip.benchmark.encoder_study.variants import Size, Variant
+from pocketclip.benchmark.encoder_study.study_records import SpeedKey, StudySpeed, TowerSpeed
+from pocketclip.benchmark.encoder_study.variants import MODELS, PRECISIONS, Size, Variant
 from pocketclip.benchmark.errors import MeasurementError, RecordError
 from pocketclip.export.artifact.reading import Artifact, load_artifact
-from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
+from pocketclip.export.precision import InstructionSet, TargetName
 from pocketclip.models import documents
 
 SPEED_FILE = "speed.json"
-MODELS = {Size.NANO: "pocketclip_nano", Size.S0: "mobileclip_s0"}
-PRECISIONS = (Precision.FP32, Precision.INT8_STATIC)
 
 Say = Callable[[str], object]
-_Key = tuple[str, Tower, str, Precision]
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def measure_speed(settings: SpeedSettings, variants: Sequence[Variant], say: Say
         for target in settings.targets
         for precision in PRECISIONS
     }
-    there = {} if stored is None else {_of(speed): speed for speed in stored.speeds}
+    there = {} if stored is None else {speed.key: speed for speed in stored.speeds}
     lacking = tuple(
         target for target in settings.targets if any(key not in there for key in wanted if key[2] == target)
     )
@@ -75,19 +72,19 @@ def measure_speed(settings: SpeedSettings, variants: Sequence[Variant], say: Say
         again = replace(settings, targets=lacking)
         timed = _timed(again, [each for variant in variants for each in _exports(again, variant, None, say)], say)
         kept = [speed for speed in there.values() if speed.target not in lacking]
-        counted = [replace(speed, **_counts(there.get(_of(speed)))) for speed in timed.speeds]
+        counted = [replace(speed, **_counts(there.get(speed.key))) for speed in timed.speeds]
         stored = replace(timed, speeds=(*kept, *counted))
         documents.write(stored, path)
     assert stored is not None
     if not settings.counts:
         return stored
-    missing = {_of(speed) for speed in stored.speeds if speed.instructions is None} & wanted
+    missing = {speed.key for speed in stored.speeds if speed.instructions is None} & wanted
     if not missing:
         return stored
     phones = (each for variant in variants for each in _exports(settings, variant, InstructionSet.ARM64, say))
     for each, instructions, cpu in _counted((one for one in phones if _key(one) in missing), say):
         speeds = tuple(
-            replace(s, instructions=instructions, cpu=cpu) if _of(s) == _key(each) else s for s in stored.speeds
+            replace(s, instructions=instructions, cpu=cpu) if s.key == _key(each) else s for s in stored.speeds
         )
         # After each: what was counted must outlive an interruption.
         stored = replace(stored, speeds=speeds)
@@ -100,11 +97,7 @@ def _counts(earlier: TowerSpeed | None) -> dict[str, Any]:
     return {} if earlier is None else {"instructions": earlier.instructions, "cpu": earlier.cpu}
 
 
-def _of(speed: TowerSpeed) -> _Key:
-    return speed.variant, speed.tower, speed.target, speed.precision
-
-
-def _key(each: _Measured) -> _Key:
+def _key(each: _Measured) -> SpeedKey:
     manifest = each.artifact.manifest
     return each.variant.name, manifest.tower, str(manifest.target), manifest.precision
 

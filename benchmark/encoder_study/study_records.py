@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -13,7 +12,6 @@ from pydantic import Field
 
 from pocketclip.benchmark.errors import RecordError
 from pocketclip.export.precision import Precision, Tower
-from pocketclip.models import documents
 from pocketclip.models.documents import document
 from pocketclip.models.untrusted.names import PlainName, Sha256
 from pocketclip.models.untrusted.numbers import Count, FileSize
@@ -41,6 +39,10 @@ class TrainingBudget:
     picture_share: Count
 
 
+SpeedKey = tuple[str, Tower, str, Precision]
+"""Variant, tower, target and precision of an artefact."""
+
+
 @dataclass(frozen=True)
 class RunKey:
     """Which run: of one variant, seed and start."""
@@ -57,17 +59,20 @@ class RunKey:
 
 @document
 class SplitAnswers:
-    """Which samples of a split one form of a model classified correctly: bits in file order, as hexadecimal digits."""
+    """Which samples of a split one form of a model classified correctly: bits in file order, as hexadecimal digits.
+
+    `top5_correct` is None where there are no more than five classes.
+    """
 
     split: PlainName
     precision: Precision
     sha256: Sha256
     samples: Count
     right_bits: _HEX
-    top5_correct: Count
+    top5_correct: Count | None
 
     def __post_init__(self) -> None:
-        if len(self.right_bits) != 2 * ((self.samples + 7) // 8) or self.top5_correct > self.samples:
+        if len(self.right_bits) != 2 * ((self.samples + 7) // 8) or (self.top5_correct or 0) > self.samples:
             raise RecordError(f"{self.split}: {self.samples} samples do not fit the answers that are stored")
 
     @property
@@ -78,7 +83,7 @@ class SplitAnswers:
 
     @classmethod
     def of(
-        cls, split: str, precision: Precision, sha256: str, right: NDArray[np.bool_], top5_correct: int
+        cls, split: str, precision: Precision, sha256: str, right: NDArray[np.bool_], top5_correct: int | None
     ) -> SplitAnswers:
         """Packs the answers."""
         return cls(split, precision, sha256, len(right), np.packbits(right).tobytes().hex(), top5_correct)
@@ -123,6 +128,11 @@ class TowerSpeed:
     instructions: _Positive | None = None
     cpu: str | None = None
 
+    @property
+    def key(self) -> SpeedKey:
+        """Which artefact it is."""
+        return self.variant, self.tower, self.target, self.precision
+
 
 @document
 class StudySpeed:
@@ -135,15 +145,4 @@ class StudySpeed:
     def of(self, variant: str, tower: Tower, target: str, precision: Precision) -> TowerSpeed | None:
         """A tower's speed; None where it was not measured."""
         wanted = (variant, tower, target, precision)
-        return next(
-            (each for each in self.speeds if (each.variant, each.tower, each.target, each.precision) == wanted), None
-        )
-
-
-def read_runs(folder: Path) -> list[StudyRun]:
-    """The finished runs of a folder, by name.
-
-    Raises:
-        RecordError: a file is damaged.
-    """
-    return [documents.read(StudyRun, path, error=RecordError) for path in sorted(folder.glob("*.json"))]
+        return next((each for each in self.speeds if each.key == wanted), None)

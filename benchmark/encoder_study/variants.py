@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pocketclip.benchmark.errors import OptionError
-from pocketclip.export.precision import Tower
+from pocketclip.export.precision import Precision, Tower
 from pocketclip.models.errors import choices
 
 # Tokens that occur at least ten and at least fifty times in the captions of training.
@@ -19,6 +19,11 @@ class Size(StrEnum):
 
     NANO = "nano"
     S0 = "s0"
+
+
+MODELS = {Size.NANO: "pocketclip_nano", Size.S0: "mobileclip_s0"}
+# What every variant is judged and measured in.
+PRECISIONS = (Precision.FP32, Precision.INT8_STATIC)
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,7 @@ def reinforce(
     An interrupted run resumes in its folder.
 
     Args:
-        data: `scenes:COUNT`, `webdataset:PATTERN`, `csv:FILE` or `folder:PATH`, or several as `A + 3*B` with a share of
-            each batch (docs/data.md).
+        data: `scenes:COUNT`, `webdataset:PATTERN`, `csv:FILE` or `folder:PATH` (docs/data.md).
         teachers: `MODEL` or `MODEL=CHECKPOINT` each.
         out: the folder for the shards.
         augmentations: the number of augmentations per image.

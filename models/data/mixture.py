@@ -30,8 +30,9 @@ def parse_mixture(text: str) -> tuple[MixturePart, ...]:
     Raises:
         DatasetError: a part is no data reference, or its share is 0.
     """
-    starts = [0, *(plus.end() for plus in _PLUS.finditer(text))]
-    ends = [*(plus.start() for plus in _PLUS.finditer(text)), len(text)]
+    signs = list(_PLUS.finditer(text))
+    starts = [0, *(sign.end() for sign in signs)]
+    ends = [*(sign.start() for sign in signs), len(text)]
     return tuple(_part(text, text[start:end]) for start, end in zip(starts, ends, strict=True))
 
 

@@ -12,9 +12,12 @@ from pocketclip.models.errors import CorruptSamplesError, DatasetError
 from pocketclip.models.evaluation.batches import check_corrupt_share, decoded_batches
 from pocketclip.models.evaluation.encoders import Embeddings, Encoder
 from pocketclip.models.evaluation.journal import Journal, JournalEntry
+from pocketclip.models.evaluation.prompts import prompt_set
 from pocketclip.models.evaluation.samples import MAX_CORRUPT_SHARE, ClassificationSet
+from pocketclip.models.evaluation.text_cache import class_embeddings
 
 TOP = 5
+_EMPTY = "the data set {} is empty; it needs at least one sample"
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,31 @@ def classify(
         check_corrupt_share(journal.skipped, journal.end, finished=False, total=dataset.count, share=max_skipped)
         advance(batch.size)
     if not journal.end:
-        raise DatasetError(f"the data set {dataset.name} is empty; it needs at least one sample")
+        raise DatasetError(_EMPTY.format(dataset.name))
     check_corrupt_share(journal.skipped, journal.end, finished=True, total=dataset.count, share=max_skipped)
     places, labels, top = (journal.array(name) for name in ("places", "labels", "top"))
     if not len(places):
         raise CorruptSamplesError(f"no sample of {dataset.name} can be read (first: {journal.skipped[0]})")
     return ZeroShotResult(places, labels, top, len(classes), journal.skipped, journal.ignored_profiles)
+
+
+def classify_at_once(encoder: Encoder, dataset: ClassificationSet) -> ZeroShotResult:
+    """Classifies a whole set with its own prompts, without a journal; every sample must be readable.
+
+    Raises:
+        CorruptSamplesError: a sample is unreadable.
+        DatasetError: the set is empty.
+        NonFiniteError: an embedding is NaN or infinite.
+    """
+    classes = class_embeddings(prompt_set(dataset.class_names, dataset.templates), encoder)
+    batches = [
+        (batch.places, batch.labels, _top(encoder, batch.images, classes))
+        for batch in decoded_batches(dataset.source(0), encoder.preprocess, encoder.batch_size, skip_corrupt=False)
+    ]
+    if not batches:
+        raise DatasetError(_EMPTY.format(dataset.name))
+    places, labels, top = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+    return ZeroShotResult(places, labels, top, len(classes))
 
 
 def _top(encoder: Encoder, images: NDArray[np.float32], classes: Embeddings) -> NDArray[np.int32]:

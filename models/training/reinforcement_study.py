@@ -191,24 +191,17 @@ def _run(
 
 def _classify(weights: Path, heldout: int) -> tuple[bool, ...]:
     from pocketclip.models.checkpoints.checkpoint import weights_sha256
-    from pocketclip.models.evaluation.batches import decoded_batches
+    from pocketclip.models.evaluation.classification import classify_at_once
     from pocketclip.models.evaluation.datasets import SetOptions, open_dataset
     from pocketclip.models.evaluation.encoders import TorchEncoder
-    from pocketclip.models.evaluation.prompts import prompt_set
     from pocketclip.models.evaluation.samples import ClassificationSet
-    from pocketclip.models.evaluation.text_cache import class_embeddings
     from pocketclip.models.registry import create_model
 
     model = create_model(MODEL, weights)
     encoder = TorchEncoder(model, weights_sha256(model), batch_size=64)
     dataset = open_dataset("scenes", SetOptions(count=heldout))
     assert isinstance(dataset, ClassificationSet)
-    classes = class_embeddings(prompt_set(dataset.class_names, dataset.templates), encoder)
-    right: list[bool] = []
-    for batch in decoded_batches(dataset.source(0), encoder.preprocess, encoder.batch_size, skip_corrupt=False):
-        found = (encoder.encode_images(batch.images) @ classes.T).argmax(1)
-        right += (found == batch.labels).tolist()
-    return tuple(right)
+    return tuple(classify_at_once(encoder, dataset).right.tolist())
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import pocketclip
 from pocketclip.benchmark.encoder_study.__main__ import app
 from pocketclip.benchmark.encoder_study.speed import SPEED_FILE
-from pocketclip.benchmark.encoder_study.study_records import StudySpeed, TowerSpeed, read_runs
+from pocketclip.benchmark.encoder_study.study_records import StudyRun, StudySpeed, TowerSpeed
 from pocketclip.benchmark.errors import RecordError
 from pocketclip.export.precision import Precision, Tower
 from pocketclip.models import documents
@@ -37,7 +37,8 @@ def test_a_study_is_kept_and_goes_on(tmp_path: Path, pictures: Path) -> None:
     first = CliRunner().invoke(app, words, catch_exceptions=False)
     assert first.exit_code == 0, first.output
     assert "1 of 1: base-fresh-1: scenes " in first.output
-    runs = read_runs(tmp_path / "study" / "results")
+    results = (tmp_path / "study" / "results").glob("*.json")
+    runs = [documents.read(StudyRun, path, error=RecordError) for path in results]
     assert {run.key.name for run in runs} == {"base-fresh-1"}
     for run in runs:
         assert {(each.split, each.precision) for each in run.answers} >= {
