@@ -220,10 +220,13 @@ def create_model(name: str, weights: str | Path | None = None, *, changes: Seque
 
 
 def build_model(config: AnyConfig, weights: str | None = None) -> AnyModel:
-    """Builds the model of a configuration in eval mode; see `create_model`."""
+    """Builds the model of a configuration in eval mode; see `create_model`.
+
+    Weights of quantisation-aware training make a folded model, with its `quantization`.
+    """
     import torch
 
-    from pocketclip.models.checkpoints.checkpoint import load_weights
+    from pocketclip.models.quantization.loading import load_any_form
     from pocketclip.models.towers.open_clip_model import OpenClipModel, load_open_clip_weights
 
     source = checkpoint_of(config, weights)
@@ -234,7 +237,7 @@ def build_model(config: AnyConfig, weights: str | None = None) -> AnyModel:
     if source is not None and isinstance(model, OpenClipModel):
         load_open_clip_weights(model, source)
     elif source is not None:
-        load_weights(model, source)
+        model = load_any_form(model, source)
     return model.eval()
 
 

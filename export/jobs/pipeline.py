@@ -42,6 +42,7 @@ from pocketclip.export.precision import Tower
 from pocketclip.export.targets import load_target, package_versions, requirement
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.rejection import explain
+from pocketclip.export.targets.trained_quantization import ranges_of, scheme_cautions
 from pocketclip.models import atomic, documents
 from pocketclip.models.checkpoints.checkpoint import weights_sha256
 from pocketclip.models.config import AnyConfig
@@ -85,6 +86,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
         calibration=() if calibration is None else tuple(passed.adapt(array) for array in calibration.inputs),
         ios=job.ios,
         isa=job.isa,
+        ranges=ranges_of(model, job.tower),
     )
     identity = _identity(model)
     record = None if calibration is None else calibration.record
@@ -134,7 +136,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
             instruction_set=job.isa,
             passes=passed.reports,
             trained=checkpoint_of(job.config, job.weights) is not None,
-            cautions=job.cautions,
+            cautions=(*job.cautions, *scheme_cautions(model, job.target, job.precision)),
             parity_data=reference.data,
         )
         manifest = replace(manifest, lint=lint_export(request.module, folder, manifest, outputs))

@@ -23,8 +23,8 @@ from pocketclip.export.job import ExportJob
 from pocketclip.export.mixed.units import units
 from pocketclip.export.passes.tower_module import tower_module
 from pocketclip.export.precision import Tower
-from pocketclip.export.targets.eight_bit_modules import projections, stems
 from pocketclip.models.errors import choices
+from pocketclip.models.quantization.eight_bit_modules import projections, stems
 from pocketclip.models.registry import build_model
 
 # What may be left out at the beginning of a path.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pocketclip.export.passes.base import Rewritten
 from pocketclip.export.passes.modules import rewrite_modules
-from pocketclip.models.blocks.mixers import MapAttention, attend
+from pocketclip.models.blocks.mixers import MapAttention, attend, scale_query_rows
 from pocketclip.models.blocks.transformer import SequenceAttention
 from pocketclip.models.loaded_classes import is_loaded_instance
 from pocketclip.models.towers.open_clip_model import FusedAttention
@@ -70,9 +70,8 @@ class ScaledMapAttention(nn.Module):
 
     def __init__(self, attention: MapAttention) -> None:
         super().__init__()
-        self.inner = ScaledQuery(
-            _scaled(attention.qkv, attention.head_dim), attention.proj, attention.heads, None, returns_pair=False
-        )
+        qkv = attention.qkv if attention.query_scaled else scale_query_rows(attention.qkv, attention.head_dim)
+        self.inner = ScaledQuery(qkv, attention.proj, attention.heads, None, returns_pair=False)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, channels, height, width = x.shape
@@ -90,22 +89,16 @@ def _with_scaled_query(module: nn.Module) -> nn.Module | None:
         return ScaledMapAttention(module)
     if isinstance(module, TokenAttention):
         head_dim = module.qkv.out_features // 3 // module.heads
-        return ScaledQuery(_scaled(module.qkv, head_dim), module.proj, module.heads, None, returns_pair=False)
+        return ScaledQuery(scale_query_rows(module.qkv, head_dim), module.proj, module.heads, None, returns_pair=False)
     if isinstance(module, SequenceAttention):
-        qkv = _scaled(module.qkv_proj, module.qkv_proj.in_features // module.heads)
+        qkv, head_dim = module.qkv_proj, module.qkv_proj.in_features // module.heads
+        # Trained for quantisation, the query is scaled already.
+        qkv = qkv if module.query_scaled else scale_query_rows(qkv, head_dim)
         return ScaledQuery(qkv, module.out_proj, module.heads, module.mask, returns_pair=False)
     if isinstance(module, FusedAttention):
-        qkv = _scaled(module.qkv, module.qkv.in_features // module.heads)
+        qkv = scale_query_rows(module.qkv, module.qkv.in_features // module.heads)
         return ScaledQuery(qkv, module.proj, module.heads, None, returns_pair=True)
     return None
-
-
-def _scaled(qkv: nn.Linear, head_dim: int) -> nn.Linear:
-    rows = qkv.out_features // 3
-    qkv.weight[:rows] *= head_dim**-0.5
-    if qkv.bias is not None:
-        qkv.bias[:rows] *= head_dim**-0.5
-    return qkv
 
 
 class ConvolutionAttention(nn.Module):
@@ -135,7 +128,7 @@ def attention_as_convolutions(tower: nn.Module, example: Tensor) -> Rewritten:
 
 def _by_convolutions(module: nn.Module) -> nn.Module | None:
     if isinstance(module, MapAttention):
-        return ConvolutionAttention(module.qkv, module.proj, module.heads, scaled=False)
+        return ConvolutionAttention(module.qkv, module.proj, module.heads, scaled=module.query_scaled)
     if isinstance(module, ScaledMapAttention):
         inner = module.inner
         return ConvolutionAttention(inner.qkv, inner.proj, inner.heads, scaled=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pocketclip.export.precision import InstructionSet
+from pocketclip.export.targets.trained_quantization import TrainedRanges
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,8 @@ class LoweringRequest:
     `module` is the tower to convert, `example` a valid input of its fixed shape; `calibration` holds inputs of
     the same shape for precisions that need observed ranges, and is empty otherwise. `ios` is the oldest iOS that a
     Core ML model shall run on; None takes the oldest that the precision allows. `isa` is what the devices have. `plan`
-    names modules that keep more than the precision; None spares none.
+    names modules that keep more than the precision; None spares none. `ranges` are trained ones, which go before
+    those of the calibration.
     """
 
     module: nn.Module
@@ -37,6 +39,7 @@ class LoweringRequest:
     ios: int | None = None
     isa: InstructionSet = InstructionSet.ARM64
     plan: PrecisionPlan | None = None
+    ranges: TrainedRanges = field(default_factory=TrainedRanges)
 
 
 @dataclass(frozen=True)

@@ -27,20 +27,22 @@ from coremltools.optimize.coreml import (
 
 from pocketclip.export import runtimes
 from pocketclip.export.artifact.precision_plan import KeptPrecision, kept_modules
-from pocketclip.export.coreml_reference import ReferenceExecutor, load_program
+from pocketclip.export.coreml_reference import Program, ReferenceExecutor, load_program
 from pocketclip.export.coreml_reference.package import private_copy
 from pocketclip.export.precision import Precision
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.coreml_activations import quantize_activations, reads_exact_constant
 from pocketclip.export.targets.coreml_scopes import names_within
-from pocketclip.export.targets.eight_bit_modules import eight_bit_modules
+from pocketclip.export.targets.coreml_weights import quantize_with_fitted_scales
+from pocketclip.export.targets.four_bits import BLOCK
 from pocketclip.export.targets.schemes import COREML_SCHEMES
+from pocketclip.export.targets.trained_quantization import Limits
+from pocketclip.models.quantization.eight_bit_modules import eight_bit_modules
+from pocketclip.models.quantization.trained import Side
 
 PACKAGE_NAME = "model.mlpackage"
 # Of channels that share a table of values. Fewer bits need narrower groups.
 GROUP = 16
-# Weights that share a scale where they have 4 bits.
-BLOCK = 32
 BYTES_PER_CHANNEL = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8", granularity="per_channel")
 # Zeros beyond an eighth pay for the mask that tells them apart; without training again, more of them cost accuracy.
 SPARSITY = 0.3
@@ -140,7 +142,26 @@ def _quantize_static(model: MLModel, package: Path, request: LoweringRequest) ->
     samples = [{request.input_name: array} for array in request.calibration]
     kept = kept_modules(request.plan, KeptPrecision.FLOAT)
     in_float = names_within(kept, captured(request), load_program(package)).ops if kept else ()
-    return _bytes(quantize_activations(model, package, samples, in_float), package, request, joint=False)
+    quantized = quantize_activations(model, package, samples, in_float, lambda program: _trained(program, request))
+    return _bytes(quantized, package, request, joint=False)
+
+
+def _trained(program: Program, request: LoweringRequest) -> dict[str, Limits]:
+    """By the names of values: what goes into and comes out of the modules that have trained ranges."""
+    found: dict[str, Limits] = {}
+    if not request.ranges:
+        return found
+    source = captured(request)
+    for module in sorted(request.ranges.modules):
+        names = names_within([module], source, program).ops
+        products = [op for op in program.function.operations if op.name in names and op.op_type in ("conv", "linear")]
+        for op in products[:1]:
+            read = op.inputs["x"]
+            if isinstance(read, Var) and (limits := request.ranges.of(module, Side.INPUT)):
+                found[read.name] = limits
+            if limits := request.ranges.of(module, Side.OUTPUT):
+                found[op.outputs[0].name] = limits
+    return found
 
 
 def _quantize_to_int4(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
@@ -148,9 +169,7 @@ def _quantize_to_int4(model: MLModel, package: Path, request: LoweringRequest) -
     scheme = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int4", granularity="per_block", block_size=BLOCK)
     wide.update(dict.fromkeys(_planned_weights(package, request, KeptPrecision.INT8), BYTES_PER_CHANNEL))
     config = _config(scheme, {**wide, **dict.fromkeys(_float_weights(package, request))})
-    quantized = linear_quantize_weights(model, config)
-    assert isinstance(quantized, MLModel)
-    return quantized
+    return quantize_with_fitted_scales(model, config)
 
 
 def _palettize(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:
@@ -211,9 +230,14 @@ def _config(overall: Any, by_name: Mapping[str, Any]) -> OptimizationConfig:
 
 
 def _sensitive_weights(package: Path, request: LoweringRequest) -> list[str]:
-    """Names of the constants of the sensitive modules and of spatial kernels, which have few weights to share."""
-    prefixes = tuple(f"{path.replace('.', '_')}_" for path in eight_bit_modules(request.module))
-    return [op.name for op, reader in _weights(package) if op.name.startswith(prefixes) or _is_spatial(reader)]
+    """Names of the constants that few bits would hurt most.
+
+    Those of the sensitive modules; spatial kernels, which have few weights to share; what is added, as positions are,
+    of which a block would be a whole table.
+    """
+    sensitive = _weights_of(package, request, eight_bit_modules(request.module))
+    others = [op.name for op, reader in _weights(package) if _is_spatial(reader) or reader.op_type == "add"]
+    return list(dict.fromkeys([*sensitive, *others]))
 
 
 def _float_weights(package: Path, request: LoweringRequest) -> list[str]:
@@ -223,10 +247,14 @@ def _float_weights(package: Path, request: LoweringRequest) -> list[str]:
 
 
 def _planned_weights(package: Path, request: LoweringRequest, precision: KeptPrecision) -> list[str]:
-    kept = kept_modules(request.plan, precision)
-    if not kept:
+    return _weights_of(package, request, kept_modules(request.plan, precision))
+
+
+def _weights_of(package: Path, request: LoweringRequest, modules: Sequence[str]) -> list[str]:
+    """Names of the constants that the ops of some modules read as weights."""
+    if not modules:
         return []
-    within = names_within(kept, captured(request), load_program(package))
+    within = names_within(modules, captured(request), load_program(package))
     return [op.name for op, reader in _weights(package) if op.name in within.constants or reader.name in within.ops]
 
 

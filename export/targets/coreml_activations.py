@@ -7,7 +7,7 @@ ranges from Core ML itself, which runs on macOS alone (and coremltools 9.0 keeps
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,7 +33,11 @@ Ranges = dict[str, dict[str, float]]
 
 
 def quantize_activations(
-    model: MLModel, package: Path, inputs: Sequence[dict[str, np.ndarray]], kept_in_float: Collection[str] = ()
+    model: MLModel,
+    package: Path,
+    inputs: Sequence[dict[str, np.ndarray]],
+    kept_in_float: Collection[str] = (),
+    trained: Callable[[Program], Mapping[str, tuple[float, float]]] = lambda _: {},
 ) -> MLModel:
     """The model with int8 activations around its convolutions, linear layers, pools and sums.
 
@@ -42,9 +46,11 @@ def quantize_activations(
         package: where it is saved.
         inputs: calibration samples, by input name.
         kept_in_float: names of ops to leave alone.
+        trained: for the package's program, ranges by the names of values that go before the observed ones.
     """
     program = load_program(package)
     ranges = observe_ranges(program, _activations(program), inputs)
+    ranges |= {name: {"rmin": low, "rmax": high} for name, (low, high) in trained(program).items()}
     scheme = OptimizationConfig(
         # With zero points: GELU gives nothing below -0.17, and ranges around zero would waste half their steps (on
         # nano's image tower a mean cosine of 0.9946 instead of 0.9982).

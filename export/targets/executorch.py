@@ -16,6 +16,8 @@ from pocketclip.export.passes.tower_module import NORM_SCOPE
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.float_ops import OpKind, float_ops
+from pocketclip.export.targets.trained_quantization import Limits, TrainedRanges
+from pocketclip.models.quantization.trained import Side
 
 if TYPE_CHECKING:
     from executorch.exir.backend.partitioner import Partitioner
@@ -153,7 +155,54 @@ def _quantize_pt2e(request: LoweringRequest) -> nn.Module:
     with torch.inference_mode():
         for inputs in request.calibration or [request.example.numpy()]:
             prepared(torch.from_numpy(inputs))
+    if request.ranges:
+        _take_trained_ranges(prepared, request.ranges)
     return convert_pt2e(prepared)
+
+
+def _take_trained_ranges(prepared: torch.fx.GraphModule, ranges: TrainedRanges) -> None:
+    """Replaces the observers around the modules that have trained ranges, in place."""
+    aten = torch.ops.aten
+    for node in prepared.graph.nodes:
+        stack = list(node.meta.get("nn_module_stack", {}).values())
+        if node.target not in (aten.conv2d.default, aten.linear.default) or not stack:
+            continue
+        observers = {Side.INPUT: [node.args[0]], Side.OUTPUT: list(node.users)}
+        for side, neighbours in observers.items():
+            if limits := ranges.of(stack[-1][0], side):
+                for each in neighbours:
+                    if isinstance(each, torch.fx.Node) and each.op == "call_module" and not _is_pooled(each):
+                        _set_range(prepared, str(each.target), limits)
+
+
+def _is_pooled(observer: torch.fx.Node) -> bool:
+    """Whether an observer sees an average: it serves the map before the average too, whose range is wider."""
+    source = observer.args[0]
+    return isinstance(source, torch.fx.Node) and source.target in (
+        torch.ops.aten.mean.dim,
+        torch.ops.aten.adaptive_avg_pool2d.default,
+        torch.ops.aten.avg_pool2d.default,
+    )
+
+
+def _set_range(prepared: torch.fx.GraphModule, name: str, limits: Limits) -> None:
+    from torchao.quantization.pt2e.observer import MinMaxObserver, UniformQuantizationObserverBase
+
+    observer = prepared.get_submodule(name)
+    if not isinstance(observer, UniformQuantizationObserverBase):
+        return
+    fixed = MinMaxObserver(
+        dtype=observer.dtype,
+        qscheme=observer.qscheme,
+        quant_min=observer.quant_min,
+        quant_max=observer.quant_max,
+        eps=float(observer.eps),
+    )
+    fixed.min_val, fixed.max_val = torch.tensor(limits[0]), torch.tensor(limits[1])
+    # Ops that only move values share one observer, which stands under several names.
+    for each, module in list(prepared.named_modules(remove_duplicate=False)):
+        if module is observer:
+            prepared.set_submodule(each, fixed)
 
 
 def _may_be_int8(node: torch.fx.Node, kept: Sequence[str]) -> bool:

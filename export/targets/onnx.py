@@ -18,10 +18,12 @@ from pocketclip.export.artifact.precision_plan import KeptPrecision, covers, kep
 from pocketclip.export.passes.tower_module import NORM_SCOPE
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets.base import LoweringRequest
-from pocketclip.export.targets.eight_bit_modules import eight_bit_modules
 from pocketclip.export.targets.float_ops import OpKind, float_ops
 from pocketclip.export.targets.observed_ranges import RangeObserver
 from pocketclip.export.targets.onnx_weights import quantize_weights
+from pocketclip.export.targets.trained_quantization import Limits
+from pocketclip.models.quantization.eight_bit_modules import eight_bit_modules
+from pocketclip.models.quantization.trained import Side
 
 if TYPE_CHECKING:
     from onnxruntime.quantization.calibrate import TensorsData
@@ -34,6 +36,8 @@ INT4_OPSET = 21
 FILE_NAME = "model.onnx"
 # The matrix of zeros and ones by which the first end of text is found: it must stay exact.
 EXACT_CONSTANTS = frozenset({"earlier"})
+# What a dense convolution or a linear layer becomes.
+_PRODUCTS = ("Conv", "Gemm", "MatMul")
 # Where torch's exporter writes the list of module paths that lead to a node.
 SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 
@@ -137,7 +141,7 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
     # Ranges reach the quantiser by its cache. Its own percentiles hold every activation of every sample in memory
     # (5 GB for MobileCLIP-S0), and end with an error where an activation hardly varies.
     ranges = source.with_name("ranges.json")
-    save_tensors_data(_observed_ranges(prepared, request), ranges)
+    save_tensors_data(_ranges(prepared, request, onnx.load(source)), ranges)
     quantize_static(
         str(prepared),
         str(path),
@@ -161,10 +165,35 @@ def _first_convolution(model: onnx.ModelProto, request: LoweringRequest) -> list
     return [node.name for node in model.graph.node if node.op_type == "Conv"][:1]
 
 
-def _observed_ranges(prepared: Path, request: LoweringRequest) -> TensorsData:
+def _ranges(prepared: Path, request: LoweringRequest, source: onnx.ModelProto) -> TensorsData:
+    """Ranges of all float values: trained ones, and for all others those over the calibration inputs."""
+    from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
+
+    ranges = {**_observed_ranges(prepared, request), **_trained_ranges(onnx.load(prepared), request, source)}
+    return TensorsData(
+        CalibrationMethod.MinMax,
+        {name: TensorData(lowest=np.float32(low), highest=np.float32(high)) for name, (low, high) in ranges.items()},
+    )
+
+
+def _trained_ranges(prepared: onnx.ModelProto, request: LoweringRequest, source: onnx.ModelProto) -> dict[str, Limits]:
+    """By the names of values: what goes into the first op of a module that has trained ranges, and out of its last."""
+    found: dict[str, Limits] = {}
+    for module in sorted(request.ranges.modules):
+        own = {node.name for node in source.graph.node if _module_path(node)[-2:-1] == [module]}
+        nodes = [node for node in prepared.graph.node if node.name.partition("/")[0] in own]
+        products = [node for node in nodes if node.op_type in _PRODUCTS]
+        if products and (limits := request.ranges.of(module, Side.INPUT)):
+            found[products[0].input[0]] = limits
+        if products and (limits := request.ranges.of(module, Side.OUTPUT)):
+            # The sum with the bias comes after a matrix product.
+            found[[node for node in nodes if node.op_type in (*_PRODUCTS, "Add")][-1].output[0]] = limits
+    return found
+
+
+def _observed_ranges(prepared: Path, request: LoweringRequest) -> dict[str, Limits]:
     """Ranges of all float values over the calibration inputs."""
     import onnxruntime
-    from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 
     model = onnx.load(prepared)
     public = {value.name for value in model.graph.output}
@@ -178,13 +207,7 @@ def _observed_ranges(prepared: Path, request: LoweringRequest) -> TensorsData:
             observer.observe(name, np.asarray(values))
         if request.input_name in observer.names:
             observer.observe(request.input_name, array)
-    return TensorsData(
-        CalibrationMethod.MinMax,
-        {
-            name: TensorData(lowest=np.float32(low), highest=np.float32(high))
-            for name, (low, high) in observer.ranges().items()
-        },
-    )
+    return observer.ranges()
 
 
 def _prepare(source: Path) -> Path:

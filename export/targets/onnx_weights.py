@@ -10,12 +10,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from pocketclip.export.targets.four_bits import BLOCK, rounded_in_blocks
+
 # Smaller ones (norms, biases, layer scales) save nothing that could be seen, and hurt most.
 LEAST_ELEMENTS = 1024
-# ONNX Runtime's 4-bit kernels take 16, 32, 64 ...; 32 costs half a bit a weight for its scales.
-BLOCK = 32
-# Of a block's largest weight: what its scale may be fitted to.
-SHARES = tuple(np.linspace(0.6, 1.2, 25))
 CONTRIB_DOMAIN = "com.microsoft"
 
 Floats = NDArray[np.float32]
@@ -125,7 +123,7 @@ def _channels_of_bytes(graph: onnx.GraphProto, weight: _Weight) -> list[TensorPr
 
 
 def _blocked_weight(graph: onnx.GraphProto, weight: _Weight) -> list[TensorProto]:
-    nibbles, scale = _rounded_in_blocks(weight.values, weight.summed)
+    nibbles, scale = rounded_in_blocks(weight.values, weight.summed, negative_scales=True)
     _read_dequantized(graph, weight, axis=weight.summed, block_size=BLOCK)
     return [
         helper.make_tensor(f"{weight.name}_quantized", TensorProto.INT4, nibbles.shape, nibbles.reshape(-1)),
@@ -158,7 +156,7 @@ def _rows_of_bytes(graph: onnx.GraphProto, weight: _Weight) -> list[TensorProto]
 
 
 def _blocked_embedding(graph: onnx.GraphProto, weight: _Weight) -> list[TensorProto]:
-    nibbles, scale = _rounded_in_blocks(weight.values, weight.summed)
+    nibbles, scale = rounded_in_blocks(weight.values, weight.summed, negative_scales=True)
     for node in [node for node in graph.node if node.op_type == "Gather" and node.input[0] == weight.name]:
         replaced = helper.make_node(
             "GatherBlockQuantized",
@@ -182,31 +180,6 @@ def _rounded(values: Floats, largest: Floats, most: int) -> tuple[Floats, Floats
     # A block of zeros has any scale.
     scale = np.where(largest > 0, largest / most, 1).astype(np.float32)
     return np.clip(np.rint(values / scale), -most, most), scale
-
-
-def _rounded_in_blocks(values: Floats, axis: int) -> tuple[NDArray[np.int8], Floats]:
-    """Whole numbers from -8 to 7, of the shape of `values`, and a scale for every block along `axis`.
-
-    Of several scales the one with the least squared error is taken: with 16 levels, cutting the largest weight of a
-    block short often costs less than coarser steps for all others.
-    """
-    split = (*values.shape[:axis], values.shape[axis] // BLOCK, BLOCK, *values.shape[axis + 1 :])
-    blocks = values.reshape(split)
-    within = axis + 1
-    place = np.abs(blocks).argmax(axis=within, keepdims=True)
-    # The extreme weight becomes -8, whichever its sign: a step finer than between -7 and 7.
-    extreme = np.take_along_axis(blocks, place, axis=within)
-    best_scale = np.ones_like(extreme)
-    best_error = np.full_like(extreme, np.inf)
-    nibbles = np.zeros_like(blocks)
-    for share in SHARES:
-        scale = np.where(extreme == 0, 1, extreme * np.float32(share / -8)).astype(np.float32)
-        rounded = np.clip(np.rint(blocks / scale), -8, 7)
-        error = ((rounded * scale - blocks) ** 2).sum(axis=within, keepdims=True)
-        better = error < best_error
-        best_error, best_scale = np.where(better, error, best_error), np.where(better, scale, best_scale)
-        nibbles = np.where(better, rounded, nibbles)
-    return nibbles.astype(np.int8).reshape(values.shape), best_scale.squeeze(within)
 
 
 def _read_dequantized(graph: onnx.GraphProto, weight: _Weight, *, axis: int, block_size: int = 0) -> None:

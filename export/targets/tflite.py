@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,11 @@ from pocketclip.export.artifact.precision_plan import OWN, KeptPrecision, kept_m
 from pocketclip.export.passes.tower_module import NORM_SCOPE
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets.base import LoweringRequest
-from pocketclip.export.targets.eight_bit_modules import eight_bit_modules
 from pocketclip.export.targets.float_ops import OpKind, float_ops
 from pocketclip.export.targets.observed_ranges import OUTLIER_PERCENT
+from pocketclip.export.targets.trained_quantization import Limits
+from pocketclip.models.quantization.eight_bit_modules import eight_bit_modules
+from pocketclip.models.quantization.trained import Side
 
 if TYPE_CHECKING:
     from torch import nn
@@ -98,7 +101,9 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
     worker.update_quantization_recipe(".*", qtyping.TFLOperationName.EMBEDDING_LOOKUP, op_config=_bytes_read_in_float())
     for pattern in kept:
         worker.update_quantization_recipe(pattern, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
-    worker.quantize(_observed_ranges(source, request)).export_model(str(path))
+    ranges = _observed_ranges(source, request)
+    ranges |= {name: _within(ranges[name], limits) for name, limits in _trained_ranges(source, request).items()}
+    worker.quantize(ranges).export_model(str(path))
 
 
 def _bytes_read_in_float() -> Any:
@@ -198,6 +203,40 @@ def _observed_ranges(source: Path, request: LoweringRequest) -> dict[str, Any]:
     for array in request.calibration:
         run(**{request.input_name: array})
     return {name: _typical_range(observed) for name, observed in observer.get_calibration_results().items()}
+
+
+def _trained_ranges(source: Path, request: LoweringRequest) -> dict[str, Limits]:
+    """By the names of tensors: what goes into and comes out of the modules that have trained ranges."""
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_quantizer.utils import tfl_flatbuffer_utils
+
+    products = (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.FULLY_CONNECTED)
+    patterns = {
+        module: re.compile("|".join(scope_patterns(request.module, module))) for module in request.ranges.modules
+    }
+    model: Any = tfl_flatbuffer_utils.read_model(str(source))
+    found: dict[str, Limits] = {}
+    for graph in model.subgraphs if patterns else ():
+        for op in graph.operators:
+            if model.operatorCodes[op.opcodeIndex].builtinCode not in products:
+                continue
+            read, given = (
+                tfl_flatbuffer_utils.get_tensor_name(graph.tensors[ids[0]]) for ids in (op.inputs, op.outputs)
+            )
+            module = next((each for each, pattern in patterns.items() if pattern.fullmatch(given)), "")
+            if limits := request.ranges.of(module, Side.INPUT):
+                found[read] = limits
+            if limits := request.ranges.of(module, Side.OUTPUT):
+                # With its activation in the op, there is no value before it.
+                fused = op.builtinOptions.fusedActivationFunction != schema.ActivationFunctionType.NONE
+                found[given] = (0.0, limits[1]) if fused else limits
+    return found
+
+
+def _within(observed: Ranges, limits: Limits) -> Ranges:
+    """The same entry of a tensor with other limits."""
+    low, high = (np.full_like(observed[name], limit) for name, limit in zip(("min", "max"), limits, strict=True))
+    return {**observed, "min": low, "max": high}
 
 
 def _keep_every_range(kept: Ranges, new: Ranges) -> Ranges:

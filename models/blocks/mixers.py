@@ -104,10 +104,12 @@ class MapAttention(nn.Module):
     """Multi-head self-attention over the positions of a map; `qkv` without bias, `proj` with.
 
     Written with three-dimensional batched products and slices: the form that XNNPACK's delegates take whole.
+    `query_scaled`: the weights of the query hold the factor 1 / sqrt(head_dim) already.
     """
 
     def __init__(self, channels: int, *, head_dim: int) -> None:
         super().__init__()
+        self.query_scaled = False
         self.heads, self.head_dim = channels // head_dim, head_dim
         self.qkv = nn.Linear(channels, 3 * channels, bias=False)
         self.proj = nn.Linear(channels, channels)
@@ -115,7 +117,7 @@ class MapAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, channels, height, width = x.shape
         tokens = x.flatten(2).transpose(1, 2)
-        mixed = attend(self.qkv(tokens), heads=self.heads, mask=None)
+        mixed = attend(self.qkv(tokens), heads=self.heads, mask=None, scale_query=not self.query_scaled)
         return self.proj(mixed).transpose(1, 2).reshape(batch, channels, height, width)
 
     def folded(self, norm: nn.BatchNorm2d, scale: Tensor) -> nn.Module:
@@ -135,6 +137,16 @@ def _linear(kernel: Kernel) -> nn.Linear:
         linear.weight.copy_(kernel.weight[:, :, 0, 0])
         linear.bias.copy_(kernel.bias)
     return linear
+
+
+def scale_query_rows(qkv: nn.Linear, head_dim: int) -> nn.Linear:
+    """Multiplies the query's rows of a fused projection by 1 / sqrt(head_dim), in place; returns it."""
+    rows = qkv.out_features // 3
+    with torch.no_grad():
+        qkv.weight[:rows] *= head_dim**-0.5
+        if qkv.bias is not None:
+            qkv.bias[:rows] *= head_dim**-0.5
+    return qkv
 
 
 def attend(qkv: Tensor, *, heads: int, mask: Tensor | None, scale_query: bool = True) -> Tensor:

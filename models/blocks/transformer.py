@@ -40,12 +40,16 @@ class LayerNormFp32(nn.LayerNorm):
 
 
 class SequenceAttention(nn.Module):
-    """Multi-head self-attention over a sequence `(N, T, C)` with biases on both projections."""
+    """Multi-head self-attention over a sequence `(N, T, C)` with biases on both projections.
+
+    `query_scaled`: the weights of the query hold the factor 1 / sqrt(head_dim) already.
+    """
 
     mask: Tensor | None
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        self.query_scaled = False
         self.heads = heads
         self.qkv_proj = nn.Linear(width, 3 * width)
         self.out_proj = nn.Linear(width, width)
@@ -57,7 +61,8 @@ class SequenceAttention(nn.Module):
         self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.out_proj(attend(self.qkv_proj(x), heads=self.heads, mask=self.mask))
+        mixed = attend(self.qkv_proj(x), heads=self.heads, mask=self.mask, scale_query=not self.query_scaled)
+        return self.out_proj(mixed)
 
 
 class TransformerLayer(nn.Module):

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _MODEL, _DATA, _SPEED, _RUN = "Model", "Data", "Optimisation", "Run"
 
+_STEPS, _LEARNING_RATE = 1500, 1.5e-3
+# A trained model moves little: its numbers go to the nearest grid points, some to the next.
+_QAT_STEPS, _QAT_LEARNING_RATE = 400, 2e-4
+
 
 def train_command(
     out: Annotated[
@@ -37,13 +41,14 @@ def train_command(
         ),
     ] = None,
     recipe: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--recipe",
-            help="contrastive, sigmoid, reinforced (stored teachers), distillation or affinity (live teachers).",
+            help="contrastive, sigmoid, reinforced (stored teachers), distillation or affinity (live teachers). "
+            "Default: contrastive; with --qat, distillation from the model that it starts from.",
             rich_help_panel=_MODEL,
         ),
-    ] = "contrastive",
+    ] = None,
     teachers: Annotated[
         list[str] | None,
         typer.Option("--teacher", help="A teacher: MODEL or MODEL=CHECKPOINT. Repeatable.", rich_help_panel=_MODEL),
@@ -58,6 +63,24 @@ def train_command(
             rich_help_panel=_MODEL,
         ),
     ] = None,
+    qat: Annotated[
+        str | None,
+        typer.Option(
+            "--qat",
+            help="Train for quantisation, from --init-from or --model on: int8-static, int4-weights (ONNX, Core ML) or "
+            "int4-channels (LiteRT's int4-weights).",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    token_weight: Annotated[
+        float,
+        typer.Option(
+            "--token-weight",
+            min=0.0,
+            help="Weight of predicting a caption's tokens from its image; 0 leaves it out.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = 0.0,
     teacher_dims: Annotated[
         str | None,
         typer.Option(
@@ -101,7 +124,15 @@ def train_command(
             "--workers", min=0, help="Processes that prepare data (default: by cores).", rich_help_panel=_DATA
         ),
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps.", rich_help_panel=_SPEED)] = 1500,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps",
+            min=1,
+            help="Training steps (default: 1500; with --qat 400).",
+            rich_help_panel=_SPEED,
+        ),
+    ] = None,
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=2, help="Samples per step, over all processes.", rich_help_panel=_SPEED)
     ] = 128,
@@ -115,8 +146,13 @@ def train_command(
         ),
     ] = 1,
     learning_rate: Annotated[
-        float, typer.Option("--learning-rate", help="Peak learning rate.", rich_help_panel=_SPEED)
-    ] = 1.5e-3,
+        float | None,
+        typer.Option(
+            "--learning-rate",
+            help="Peak learning rate (default: 0.0015; with --qat 0.0002).",
+            rich_help_panel=_SPEED,
+        ),
+    ] = None,
     weight_decay: Annotated[float, typer.Option("--weight-decay", help="Weight decay.", rich_help_panel=_SPEED)] = 0.05,
     warmup_steps: Annotated[
         int,
@@ -153,21 +189,35 @@ def train_command(
     # Threads that wait spinning take the processor from whoever works: several times slower beside other programs.
     # Read once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from pocketclip.models.quantization.schemes import QatScheme
     from pocketclip.models.registry import resolve_config
     from pocketclip.models.training.config import Autocast, Recipe, TrainingConfig
 
-    resolve_config(model, changes or [])
-    chosen = command_line.parse_choice(Recipe, "--recipe", recipe)
+    design = resolve_config(model, changes or [])
+    chosen = None if recipe is None else command_line.parse_choice(Recipe, "--recipe", recipe)
     precision = command_line.parse_choice(Autocast, "--autocast", autocast)
+    scheme = None if qat is None else command_line.parse_choice(QatScheme, "--qat", qat)
+    if scheme is not None:
+        init_from = init_from or model
+        name = name or f"{design.name}-{scheme}"
+        if chosen is None and not teachers:
+            # It learns to give what it gave before it was rounded.
+            chosen, teachers = Recipe.DISTILLATION, [init_from]
+            distillation_weight = 1.0 if distillation_weight is None else distillation_weight
+    steps = steps or (_QAT_STEPS if scheme else _STEPS)
+    if learning_rate is None:
+        learning_rate = _QAT_LEARNING_RATE if scheme else _LEARNING_RATE
     config = TrainingConfig(
         model=model,
         name=name,
         changes=tuple(changes or ()),
         init_from=init_from,
-        recipe=chosen,
+        qat=scheme,
+        recipe=chosen or Recipe.CONTRASTIVE,
         teachers=tuple(teachers or ()),
         teacher_dims=None if teacher_dims is None else _whole_numbers(teacher_dims),
         distillation_weight=distillation_weight,
+        token_weight=token_weight,
         data=data,
         validation=validation,
         validation_samples=validation_samples,
@@ -192,7 +242,8 @@ def train_command(
 
     leads = os.environ.get("RANK", "0") == "0"
     if leads:
-        command_line.note(f"training {model} on {data}, recipe {recipe}")
+        what = model if scheme is None else f"{init_from} for {scheme}"
+        command_line.note(f"training {what} on {data}, recipe {config.recipe}")
     with training_display(steps, visible=leads) as display:
         weights = train(
             config,

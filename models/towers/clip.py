@@ -17,11 +17,18 @@ from pocketclip.models.towers.text_tower import TextTower
 
 
 class ClipModel(nn.Module):
-    """An image and a text encoder with a learned temperature; the state dict has MobileCLIP's official keys."""
+    """An image and a text encoder with a learned temperature; the state dict has MobileCLIP's official keys.
+
+    `quantization` is there after quantisation-aware training: the model is folded, and its weights lie on the grid of a
+    scheme (`models.quantization.trained`).
+    """
+
+    quantization: nn.Module | None
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.quantization = None
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
         self.image_encoder = ImageTower(
             config.image, image_size=config.preprocess.image_size, embedding_dim=config.embedding_dim

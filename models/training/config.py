@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pocketclip.models.documents import document
 from pocketclip.models.errors import ConfigError
+from pocketclip.models.quantization.schemes import QatScheme
 from pocketclip.models.untrusted.names import PLAIN_NAME, PlainName
 
 
@@ -33,6 +34,9 @@ class Recipe(StrEnum):
 # contrastive term at all.
 DEFAULT_DISTILLATION_WEIGHTS = {Recipe.REINFORCED: 1.0, Recipe.DISTILLATION: 0.5, Recipe.AFFINITY: 1.0}
 
+
+# Beyond this the other terms of a loss would be noise.
+MOST_TOKEN_WEIGHT = 100.0
 
 # The warm-up is at most one step of so many.
 MOST_WARMUP_SHARE = 10
@@ -64,10 +68,12 @@ class TrainingConfig:
     """A run: AdamW, linear warm-up over `warmup_steps`, at most a tenth of `steps`; cosine decay to zero.
 
     `changes` modify the model's configuration, `name` is the trained model's own. `init_from` and `teachers` name
-    models as `MODEL` or `MODEL=CHECKPOINT`. `data` is a mixture of `models.data.mixture`, `validation` a source of
+    models as `MODEL` or `MODEL=CHECKPOINT`. `qat` is what numbers are rounded for in training, from the weights of
+    `init_from` on: a model of the same design. `data` is a mixture of `models.data.mixture`, `validation` a source of
     `models.data.source`. `batch_size` is that of one step, over all processes and all of the `accumulation` parts in
-    which each process computes its share. `distillation_weight` None takes the recipe's own. `teacher_dims` are the
-    widths of the stored embeddings of each teacher; None reads them beside the shards.
+    which each process computes its share. `distillation_weight` None takes the recipe's own; `token_weight` is that
+    of predicting a caption's tokens from its image. `teacher_dims` are the widths of the stored embeddings of each
+    teacher; None reads them beside the shards.
     """
 
     model: str
@@ -76,9 +82,11 @@ class TrainingConfig:
     data: str = "scenes:48000"
     changes: tuple[str, ...] = ()
     init_from: str | None = None
+    qat: QatScheme | None = None
     teachers: tuple[str, ...] = ()
     teacher_dims: tuple[int, ...] | None = None
     distillation_weight: float | None = None
+    token_weight: float = 0.0
     batch_size: int = 128
     accumulation: int = 1
     learning_rate: float = 2e-3
@@ -110,10 +118,16 @@ class TrainingConfig:
             raise ConfigError(f"weight_decay must be 0 or more, got {self.weight_decay}")
         if not 0 <= self.max_skipped_share <= 1:
             raise ConfigError(f"max_skipped_share must lie between 0 and 1, got {self.max_skipped_share}")
+        if not 0 <= self.token_weight <= MOST_TOKEN_WEIGHT:
+            raise ConfigError(f"token_weight must lie in 0 to {MOST_TOKEN_WEIGHT:g}, got {self.token_weight}")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ConfigError(f"ema_decay must lie between 0 and 1, got {self.ema_decay}")
         if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
             raise ConfigError(f"crop_scale must be two shares of the image's area, rising, got {self.crop_scale}")
+        if self.qat is not None and self.init_from is None:
+            raise ConfigError(
+                "quantisation-aware training starts from a trained model", fix="name it with --init-from MODEL"
+            )
         self._check_recipe()
 
     def _check_recipe(self) -> None:

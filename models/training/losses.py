@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -96,3 +98,28 @@ def affinity_mimicking(
     return functional.cross_entropy(logits, wanted.softmax(-1)) + functional.cross_entropy(
         logits.T, wanted.T.softmax(-1)
     )
+
+
+def token_loss(image: Tensor, token_ids: Tensor, weight: Tensor) -> Tensor:
+    """Predicts the tokens of a caption from its image: cross-entropy over the vocabulary (SuperClass, 2411.03313).
+
+    A caption's tokens share the probability by how rare they are in the batch, so that words of templates count for
+    little. Every token of the vocabulary is a negative, where contrastive losses have the captions of a batch only.
+
+    Args:
+        image: `(N, D)`, L2-normalised.
+        token_ids: `(N, T)`, padded with zeros; the two highest ids mark start and end, and are no words.
+        weight: `(vocabulary, D)`, learned with the model and left behind.
+
+    Returns:
+        The mean loss, a scalar; captions without a word add nothing.
+    """
+    vocabulary = len(weight)
+    present = torch.zeros(len(image), vocabulary, device=image.device).scatter_(1, token_ids.long(), 1.0)
+    present[:, [0, vocabulary - 2, vocabulary - 1]] = 0
+    rarity = torch.log((len(image) + 1) / (present.sum(0) + 1))
+    goal = present * rarity
+    goal = goal / goal.sum(1, keepdim=True).clamp(min=torch.finfo(goal.dtype).tiny)
+    # Components of a normalised embedding are about 1 / sqrt(D).
+    logits = math.sqrt(image.shape[1]) * image @ weight.T
+    return -(goal * functional.log_softmax(logits, dim=1)).sum(1).mean()

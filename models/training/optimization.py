@@ -13,6 +13,8 @@ from pocketclip.models.training.config import TrainingConfig
 
 # Adam's second moment as in CLIP and MobileCLIP: shorter memory than the default, for large batches.
 BETAS = (0.9, 0.98)
+# Parts of the names of parameters that have two dimensions and are no weights.
+_NOT_DECAYED = ("layer_scale", "log_scale", "pos_embed", "positional")
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
@@ -25,11 +27,11 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 
 
 def new_optimizer(student: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; norms, biases, scales and positions are not decayed, as in CLIP."""
+    """AdamW; norms, biases, scales (of logits, layers, weights' grids) and positions are not decayed, as in CLIP."""
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     for name, parameter in student.named_parameters():
-        exempt = parameter.ndim < 2 or any(part in name for part in ("layer_scale", "pos_embed", "positional"))
+        exempt = parameter.ndim < 2 or any(part in name for part in _NOT_DECAYED)
         (plain if exempt else decayed).append(parameter)
     return torch.optim.AdamW(
         [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}],

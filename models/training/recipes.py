@@ -13,21 +13,27 @@ from pocketclip.models.training.losses import (
     contrastive_loss,
     sigmoid_loss,
     similarity_distillation,
+    token_loss,
 )
+from pocketclip.models.training.student import LossParameters
 
 
 @dataclass(frozen=True)
 class Embedded:
     """What the student made of the whole batch: `(N, D)` each, L2-normalised, with the factor on cosines.
 
-    `synthetic_text` stands for the batch's synthetic captions, where it has them; `bias` is SigLIP's.
+    `synthetic_text` stands for the batch's synthetic captions, where it has them.
     """
 
     image: Tensor
     text: Tensor
     synthetic_text: Tensor | None
-    scale: Tensor
-    bias: Tensor | None
+    learned: LossParameters
+
+    @property
+    def scale(self) -> Tensor:
+        """The factor on cosines."""
+        return self.learned.scale
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,12 @@ class TeacherView:
 class Goals:
     """What the student is compared with.
 
-    Equal `caption_ids` (N,) mark equal captions, equal `synthetic_caption_ids` equal synthetic ones.
+    Equal `caption_ids` (N,) mark equal captions, equal `synthetic_caption_ids` equal synthetic ones. `token_ids`
+    (N, T) are the captions' own, where they are to be predicted.
     """
 
     caption_ids: Tensor
+    token_ids: Tensor | None = None
     synthetic_caption_ids: Tensor | None = None
     teachers: tuple[TeacherView, ...] = ()
 
@@ -59,8 +67,17 @@ Objective = Callable[[Embedded, Goals], Terms]
 
 
 def objective(config: TrainingConfig) -> Objective:
-    """The loss of the configured recipe."""
-    return _OBJECTIVES[config.recipe](config.distillation_share)
+    """The loss of the configured recipe, with the prediction of tokens where it has a weight."""
+    own = _OBJECTIVES[config.recipe](config.distillation_share)
+    if config.token_weight == 0:
+        return own
+
+    def terms(student: Embedded, goals: Goals) -> Terms:
+        assert student.learned.tokens is not None and goals.token_ids is not None
+        tokens = token_loss(student.image, goals.token_ids, student.learned.tokens)
+        return {**own(student, goals), "tokens": config.token_weight * tokens}
+
+    return terms
 
 
 def _contrastive(_: float) -> Objective:
@@ -71,8 +88,9 @@ def _contrastive(_: float) -> Objective:
 
 def _sigmoid(_: float) -> Objective:
     def terms(student: Embedded, goals: Goals) -> Terms:
-        assert student.bias is not None
-        return {"sigmoid": sigmoid_loss(student.image, student.text, student.scale, student.bias, goals.caption_ids)}
+        bias = student.learned.bias
+        assert bias is not None
+        return {"sigmoid": sigmoid_loss(student.image, student.text, student.scale, bias, goals.caption_ids)}
 
     return terms
 

@@ -14,6 +14,7 @@ from pocketclip.models.data.batches import Batch
 from pocketclip.models.training.config import Autocast
 from pocketclip.models.training.distributed import Processes, unmoved_statistics
 from pocketclip.models.training.recipes import Embedded, Goals, Objective, Terms
+from pocketclip.models.training.student import LossParameters
 
 Backward = Callable[[Tensor], None]
 
@@ -85,10 +86,8 @@ class GradientPass:
         images = torch.cat([image for image, *_ in cached]).requires_grad_()
         per_caption = [text.unflatten(0, (-1, len(image))) for image, text, *_ in cached]
         texts = torch.cat(per_caption, dim=1).flatten(0, 1).requires_grad_()
-        _, _, scale, bias = cached[0]
-        scale = scale.detach().requires_grad_()
-        bias = None if bias is None else bias.detach().requires_grad_()
-        terms = self._terms(images, texts, scale, bias, goals)
+        learned = cached[0][2].leaves()
+        terms = self._terms(images, texts, learned, goals)
         backward(_total(terms))
         image_gradients = torch.chunk(_gradient(images), len(parts))
         text_gradients = torch.unflatten(_gradient(texts), 0, (-1, len(images))).chunk(len(parts), dim=1)
@@ -97,29 +96,27 @@ class GradientPass:
             # Processes exchange gradients once, with the last part.
             waits = student.no_sync() if isinstance(student, DistributedDataParallel) and not last else None
             with waits or contextlib.nullcontext():
-                image, text, new_scale, new_bias = self._forward(student, part)
-                # The scalars' gradients are whole already: they go in once; zeros keep every parameter in use.
+                image, text, anew = self._forward(student, part)
+                # Gradients of the loss's own are whole already: they go in once; zeros keep every parameter in use.
                 share = 1.0 if last else 0.0
                 carried: list[tuple[Tensor, Tensor]] = [
                     (image, image_gradients[place]),
                     (text, text_gradients[place].flatten(0, 1)),
-                    (new_scale, _gradient(scale) * share),
+                    *((new, _gradient(old) * share) for new, old in zip(anew.given, learned.given, strict=True)),
                 ]
-                if new_bias is not None and bias is not None:
-                    carried.append((new_bias, _gradient(bias) * share))
                 torch.autograd.backward([tensor for tensor, _ in carried], [gradient for _, gradient in carried])
         return terms
 
-    def _forward(self, student: nn.Module, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    def _forward(self, student: nn.Module, inputs: Inputs) -> tuple[Tensor, Tensor, LossParameters]:
         device = inputs.images.device.type
         with torch.autocast(device, self._dtype, enabled=self._dtype is not None):
             return student(inputs.images, inputs.token_ids)
 
-    def _terms(self, image: Tensor, text: Tensor, scale: Tensor, bias: Tensor | None, goals: Goals) -> Terms:
+    def _terms(self, image: Tensor, text: Tensor, learned: LossParameters, goals: Goals) -> Terms:
         captions = text.unflatten(0, (-1, len(image))).unbind(0)
         gathered = [self._processes.gather(rows) for rows in captions]
         synthetic = gathered[1] if len(gathered) > 1 else None
-        return self._objective(Embedded(self._processes.gather(image), gathered[0], synthetic, scale, bias), goals)
+        return self._objective(Embedded(self._processes.gather(image), gathered[0], synthetic, learned), goals)
 
 
 def _total(terms: Terms) -> Tensor:

@@ -133,6 +133,7 @@ def gathered_goals(batch: Batch, views: Sequence[TeacherView], processes: Proces
 
     return Goals(
         gather(batch.caption_ids),
+        gather(batch.token_ids),
         gather_some(batch.synthetic_caption_ids),
         tuple(
             TeacherView(gather(view.image), gather(view.text), gather_some(view.synthetic_text), view.scale)

@@ -23,8 +23,10 @@ from pocketclip.models.data.mixture import parse_mixture, split_batch
 from pocketclip.models.data.opening import open_batches
 from pocketclip.models.data.source import DataSource, SceneSource
 from pocketclip.models.errors import CheckpointError, ConfigError, NonFiniteError
-from pocketclip.models.inheritance import InheritanceReport, inherit_weights
-from pocketclip.models.registry import build_trained_model, new_model, resolve_config
+from pocketclip.models.inheritance import InheritanceReport
+from pocketclip.models.quantization.schemes import QatScheme
+from pocketclip.models.quantization.training_form import plain_form, resume_ranges
+from pocketclip.models.registry import resolve_config
 from pocketclip.models.run_folder import BEST_WEIGHTS_FILE, CONFIG_FILE, LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE
 from pocketclip.models.text.tokenizer import load_tokenizer
 from pocketclip.models.towers.clip import AnyModel
@@ -39,6 +41,7 @@ from pocketclip.models.training.optimization import learning_rate, new_average, 
 from pocketclip.models.training.recipes import Terms, objective
 from pocketclip.models.training.run_log import RunLog, StepReport, open_log
 from pocketclip.models.training.scene_batches import SceneBatches
+from pocketclip.models.training.start import observe_ranges, starting_model
 from pocketclip.models.training.step import GradientPass, inputs_of
 from pocketclip.models.training.student import Student, checkpoint_activations
 from pocketclip.models.training.teachers import Teachers, gathered_goals, load_teachers
@@ -116,7 +119,8 @@ def train(
             _check_folder(config, folder, resume)
         checkpoints = Checkpoints(folder / CHECKPOINT_FOLDER, config.keep_checkpoints)
         saved = checkpoints.newest() if resume else None
-        run = _build(config, model_config, processes, workers, inherited if saved is None else None)
+        said = inherited if processes.leads else _unsaid
+        run = _build(config, model_config, processes, workers, said if saved is None else None)
         first = 0 if saved is None else _restore(saved, run, processes)
         if processes.leads:
             # Not before everything is built: a mistake must not leave a folder that looks like a run.
@@ -131,9 +135,13 @@ def train(
         finally:
             run.batches.close()
         if processes.leads:
-            _write_results(run, checkpoints, folder)
+            _write_results(config, run, checkpoints, folder)
         processes.wait()
     return folder / WEIGHTS_FILE
+
+
+def _unsaid(_: InheritanceReport) -> None:
+    """Of the processes that do not lead."""
 
 
 def _set_threads(threads: int | None, world: int) -> None:
@@ -155,29 +163,31 @@ def _build(
 ) -> Machinery:
     teachers = load_teachers(config, model_config.preprocess, processes.device)
     torch.manual_seed(config.seed)
-    model = new_model(model_config)
-    if config.init_from is not None and inherited is not None:
-        said = inherit_weights(model, build_trained_model(config.init_from))
-        if processes.leads:
-            inherited(said)
+    model = starting_model(config, model_config, inherited)
     # torch's stubs leave this overload out.
     model = model.to(processes.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    average = None if config.ema_decay is None else new_average(model, config.ema_decay)
     if config.activation_checkpointing:
         checkpoint_activations(model)
-    student = Student(model, config.recipe, fresh=config.init_from is None).to(processes.device)
+    student = Student(model, config.recipe, fresh=config.init_from is None, predicts_tokens=config.token_weight > 0).to(
+        processes.device
+    )
+    student.train()
+    batches = _open_batches(config, model_config, processes, workers)
+    if config.qat is not None and inherited is not None:
+        observe_ranges(config, student, batches, processes.device)
+    average = None if config.ema_decay is None else new_average(model, config.ema_decay)
     trained: nn.Module = student
     if processes.world > 1:
         share_batch_statistics(student, processes.device)
+        # The first process's parameters, ranges among them, become everybody's.
         trained = DistributedDataParallel(student, broadcast_buffers=False)
-    student.train()
     return Machinery(
         student,
         trained,
         new_optimizer(student, config),
         torch.amp.GradScaler(processes.device.type, enabled=config.autocast is Autocast.FP16),
         average,
-        _open_batches(config, model_config, processes, workers),
+        batches,
         teachers,
         GradientPass(trained, objective(config), processes, accumulation=config.accumulation, autocast=config.autocast),
     )
@@ -327,10 +337,12 @@ def _restore(saved: dict[str, Any], run: Machinery, processes: Processes) -> int
         )
     try:
         run.student.load_state_dict(saved["student"])
+        resume_ranges(run.student)
         run.optimizer.load_state_dict(saved["optimizer"])
         run.scaler.load_state_dict(saved["scaler"])
         if run.average is not None:
             run.average.load_state_dict(saved["average"])
+            resume_ranges(run.average)
         run.batches.restore(saved["batches"][processes.rank])
         return int(saved["step"])
     except Exception as error:
@@ -339,7 +351,7 @@ def _restore(saved: dict[str, Any], run: Machinery, processes: Processes) -> int
         raise CheckpointError(f"the newest checkpoint does not fit this run: {reason}") from error
 
 
-def _write_results(run: Machinery, checkpoints: Checkpoints, folder: Path) -> None:
+def _write_results(config: TrainingConfig, run: Machinery, checkpoints: Checkpoints, folder: Path) -> None:
     """The result last: where `weights.safetensors` is, the run is complete."""
     model = run.result
     best = checkpoints.best()
@@ -351,16 +363,19 @@ def _write_results(run: Machinery, checkpoints: Checkpoints, folder: Path) -> No
         model.load_state_dict(
             {key.removeprefix(prefix): value for key, value in source.items() if key.startswith(prefix)}
         )
-        _save(model, folder / BEST_WEIGHTS_FILE)
+        _save(model, config.qat, folder / BEST_WEIGHTS_FILE)
         model.load_state_dict(last)
     if run.average is not None:
-        _save(run.student.model, folder / LAST_WEIGHTS_FILE)
-    _save(model, folder / WEIGHTS_FILE)
+        _save(run.student.model, config.qat, folder / LAST_WEIGHTS_FILE)
+    _save(model, config.qat, folder / WEIGHTS_FILE)
 
 
-def _save(model: AnyModel, path: Path) -> None:
+def _save(model: AnyModel, scheme: QatScheme | None, path: Path) -> None:
     # Under the keys that each kind of checkpoint is read with.
-    save_weights(model.clip if isinstance(model, OpenClipModel) else model, path)
+    if isinstance(model, OpenClipModel):
+        save_weights(model.clip, path)
+    else:
+        save_weights(model if scheme is None else plain_form(model, scheme), path)
 
 
 def _check_shares(config: TrainingConfig, processes: Processes) -> None:

@@ -14,12 +14,12 @@ from pocketclip.export.errors import ArtifactCorruptError
 from pocketclip.export.passes.tower_module import tower_module
 from pocketclip.export.precision import Tower
 from pocketclip.export.targets import TARGETS, parse_precisions, requirement
-from pocketclip.export.targets.eight_bit_modules import eight_bit_modules
 from pocketclip.export.targets.executorch import ByteEmbedding, InHalf
 from pocketclip.export.targets.executorch_coreml import unpack_delegate
 from pocketclip.export.targets.observed_ranges import RangeObserver
 from pocketclip.export.targets.tflite import scope_pattern
 from pocketclip.models import create_model
+from pocketclip.models.quantization.eight_bit_modules import eight_bit_modules
 
 
 def test_modules_without_a_residual_keep_eight_bits() -> None:

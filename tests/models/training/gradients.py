@@ -83,6 +83,7 @@ def step_gradients(
         recipe=recipe,
         batch_size=BATCH_SIZE,
         distillation_weight=0.5 if recipe is Recipe.REINFORCED else None,
+        token_weight=0.5,
     )
     torch.manual_seed(0)
     model = new_model(load_config(config.model))
@@ -93,7 +94,7 @@ def step_gradients(
                 parameter.fill_(0.5)
     if checkpointing:
         checkpoint_activations(model)
-    student = Student(model, recipe, fresh=True)
+    student = Student(model, recipe, fresh=True, predicts_tokens=True)
     # In double precision a wrong gradient cannot pass for rounding, of which LayerNorms in float32 leave a little.
     student.double().train()
     if frozen:

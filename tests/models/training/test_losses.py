@@ -16,6 +16,7 @@ from pocketclip.models.training.losses import (
     repeated_captions,
     sigmoid_loss,
     similarity_distillation,
+    token_loss,
 )
 
 SCALE = torch.tensor(20.0)
@@ -95,3 +96,18 @@ def test_a_uniform_teacher_costs_the_entropy_of_the_batch() -> None:
     flat = torch.ones(6, 1)
     loss = affinity_mimicking(flat, flat, SCALE, (flat, flat), 1.0)
     assert loss.item() == pytest.approx(2 * math.log(6), rel=1e-5)
+
+
+def test_token_loss_shares_by_rarity_and_leaves_out_what_is_no_word() -> None:
+    # A vocabulary of 7: 0 pads, 5 starts, 6 ends. Token 1 is in every caption, 2 and 3 in one each.
+    ids = torch.tensor([[5, 1, 2, 6, 0], [5, 1, 3, 6, 0], [5, 1, 1, 6, 0]], dtype=torch.int32)
+    image, weight = unit_rows(3, rows=3), torch.from_numpy(np.random.default_rng(0).normal(size=(7, 5))).float()
+    logits = math.sqrt(5) * image.numpy().astype(np.float64) @ weight.numpy().T
+    # log(4 / 4) is nothing: the word that all share; log(4 / 2) is all there is of the others.
+    expected = -(log_softmax(logits, 1)[0, 2] + log_softmax(logits, 1)[1, 3]) / 3
+    assert token_loss(image, ids, weight).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_token_loss_of_captions_without_words_is_nothing() -> None:
+    ids = torch.tensor([[5, 6, 0], [5, 6, 0]], dtype=torch.int32)
+    assert token_loss(unit_rows(3, rows=2), ids, torch.ones(7, 5)).item() == 0

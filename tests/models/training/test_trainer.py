@@ -17,6 +17,9 @@ import torch
 from pocketclip.models import documents
 from pocketclip.models.checkpoints.checkpoint import read_state_dict
 from pocketclip.models.errors import CheckpointError, ConfigError, NonFiniteError
+from pocketclip.models.quantization.schemes import QatScheme
+from pocketclip.models.quantization.trained import TrainedQuantization
+from pocketclip.models.registry import create_model
 from pocketclip.models.run_folder import BEST_WEIGHTS_FILE, LAST_WEIGHTS_FILE
 from pocketclip.models.training.checkpoints import BEST_FILE
 from pocketclip.models.training.config import Autocast, Recipe, TrainingConfig
@@ -33,8 +36,19 @@ TINY = TrainingConfig(
     validation_samples=8,
     learning_rate=1e-3,
 )
-# Everything a checkpoint has to hold: average, scaler, a learned bias, several parts.
-FULL = replace(TINY, recipe=Recipe.SIGMOID, ema_decay=0.9, accumulation=2, autocast=Autocast.BF16)
+# Everything a checkpoint has to hold: average, scaler, a learned bias, predicted tokens, several parts.
+FULL = replace(
+    TINY, recipe=Recipe.SIGMOID, ema_decay=0.9, accumulation=2, autocast=Autocast.BF16, token_weight=0.5
+)
+# From the shipped model on: scales of weights and ranges of activations are learned, too.
+QAT = replace(
+    TINY,
+    qat=QatScheme.INT8_STATIC,
+    init_from="pocketclip_nano",
+    recipe=Recipe.DISTILLATION,
+    teachers=("pocketclip_nano",),
+    ema_decay=0.9,
+)
 
 
 class Stopped(Exception):
@@ -52,7 +66,7 @@ def steps_logged(folder: Path) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", [TINY, FULL], ids=["plain", "full"])
+@pytest.mark.parametrize("config", [TINY, FULL, QAT], ids=["plain", "full", "qat"])
 def test_resumed_run_ends_with_the_same_bits(config: TrainingConfig, tmp_path: Path) -> None:
     whole = train(config, tmp_path / "whole", workers=1)
 
@@ -209,3 +223,46 @@ def test_what_cannot_be_trained_is_said_before_the_first_step(
 ) -> None:
     with pytest.raises(ConfigError, match=complaint):
         train(TrainingConfig(**{**vars(TINY), **changes}), tmp_path, workers=1)
+
+
+@pytest.mark.slow
+def test_a_run_for_quantisation_is_an_ordinary_model(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(replace(QAT, name="mine", steps=2), run, workers=1)
+    model = create_model(str(run))
+    assert model.config.name == "mine"
+    assert isinstance(model.quantization, TrainedQuantization)
+    assert model.quantization.scheme is QatScheme.INT8_STATIC
+    assert len(model.quantization.ranges()) > 50
+
+
+@pytest.mark.slow
+def test_training_for_quantisation_learns(tmp_path: Path) -> None:
+    """The first loss is that of rounding a trained model; it must fall, at a rate that makes noise of nothing."""
+    losses: list[float] = []
+    config = replace(QAT, qat=QatScheme.INT4_CHANNELS, steps=12, learning_rate=5e-5, ema_decay=None)
+    train(config, tmp_path / "run", workers=1, report=lambda step: losses.append(step.terms["distillation"]))
+    assert sum(losses[-3:]) < sum(losses[:3])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"init_from": None}, "starts from a trained model"),
+        ({"init_from": "mobileclip_s0"}, "no weights"),
+        ({"changes": ("text.width=96",)}, "another design"),
+    ],
+)
+def test_training_for_quantisation_refuses(changes: dict[str, object], words: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=words):
+        train(replace(QAT, **changes), tmp_path / "run", workers=1)  # pyright: ignore[reportArgumentType]
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_what_was_trained_for_quantisation_starts_no_other_run(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(replace(QAT, steps=1, warmup_steps=0), run, workers=1)
+    for config in (replace(TINY, init_from=str(run)), replace(QAT, init_from=str(run))):
+        with pytest.raises(ConfigError, match="trained for quantisation"):
+            train(config, tmp_path / "other", workers=1)

@@ -1,0 +1,1 @@
+"""Quantisation-aware training: towers that compute with rounded weights and activations, and learn to."""
