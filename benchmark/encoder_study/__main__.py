@@ -36,10 +36,17 @@ def study_command(
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Runs of each modification and start.")] = 3,
     start: Annotated[str, typer.Option("--start", help="fresh, inherited or both.")] = "both",
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps of a run.")] = 1500,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps from fresh weights.")] = 1500,
+    inherited_steps: Annotated[
+        int, typer.Option("--inherited-steps", min=1, help="Training steps from the shipped model's weights.")
+    ] = 500,
     batch_size: Annotated[int, typer.Option("--batch-size", min=2, help="Samples per step.")] = 128,
     learning_rate: Annotated[float, typer.Option("--learning-rate", min=1e-9, help="Peak learning rate.")] = 1.5e-3,
     scenes: Annotated[int, typer.Option("--scenes", min=1, help="Scenes to train on beside the pictures.")] = 20_000,
+    token_weight: Annotated[
+        float, typer.Option("--token-weight", min=0.0, help="Weight of predicting captions' tokens from images.")
+    ] = 1.0,
+    rand_augment: Annotated[bool, typer.Option(help="Apply two RandAugment operations to pictures.")] = True,
     samples: Annotated[
         int | None, typer.Option("--samples", min=1, help="Samples of each split to judge (default: all).")
     ] = None,
@@ -55,6 +62,8 @@ def study_command(
     page: Annotated[Path | None, typer.Option("--page", help="Markdown file for the tables.")] = None,
 ) -> None:
     """Measures all variants, trains what is missing, and writes tables and pictures of what is there."""
+    from dataclasses import replace
+
     from pocketclip.benchmark.encoder_study.runs import StudySettings
     from pocketclip.benchmark.encoder_study.speed import SPEED_FILE, SpeedSettings, measure_speed
     from pocketclip.benchmark.encoder_study.study_records import Start, StudySpeed, TrainingBudget
@@ -79,8 +88,9 @@ def study_command(
     runs: list[StudyRun] = []
     if chosen_size is Size.NANO:
         # A batch of four holds three pictures and a scene.
-        budget = TrainingBudget(steps, batch_size, learning_rate, scenes, 3)
-        settings = StudySettings(out, pictures, budget, device, None, samples)
+        fresh = TrainingBudget(steps, batch_size, learning_rate, scenes, 3, token_weight, rand_augment)
+        budgets = {Start.FRESH: fresh, Start.INHERITED: replace(fresh, steps=inherited_steps)}
+        settings = StudySettings(out, pictures, budgets, device, None, samples)
         runs = _runs(settings, variants, range(1, seeds + 1), starts, processes, train=train)
     _write(out, variants, runs, measured, targets, page)
 
@@ -122,7 +132,7 @@ def _train(settings: StudySettings, missing: Sequence[tuple[Variant, RunKey]], p
     if processes == 1 or len(missing) < 2:
         for variant, key in missing:
             with command_line.progress() as bar:
-                task = bar.add_task(key.name, total=settings.budget.steps)
+                task = bar.add_task(key.name, total=settings.budgets[key.start].steps)
                 run = make_run(settings, variant, key, functools.partial(_moved, bar, task))
             yield run
         return

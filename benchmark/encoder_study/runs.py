@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,20 +30,18 @@ _BATCH_SIZE = 256
 
 @dataclass(frozen=True)
 class StudySettings:
-    """Where pictures are, where runs go, how long each trains, and how many samples of a split are judged."""
+    """Where pictures are, where runs go, how long each start trains, and how many samples of a split are judged."""
 
     out: Path
     pictures: Path
-    budget: TrainingBudget
+    budgets: Mapping[Start, TrainingBudget]
     device: str = "auto"
     threads: int | None = None
     samples: int | None = None
 
-    @property
-    def data(self) -> str:
-        """What every run trains on."""
-        share = self.budget.picture_share
-        return f"scenes:{self.budget.scenes} + {share}*webdataset:{self.pictures / 'train'}"
+    def data(self, budget: TrainingBudget) -> str:
+        """What a run trains on."""
+        return f"scenes:{budget.scenes} + {budget.picture_share}*webdataset:{self.pictures / 'train'}"
 
 
 def result_path(settings: StudySettings, key: RunKey) -> Path:
@@ -61,7 +59,7 @@ def finished(settings: StudySettings, key: RunKey) -> StudyRun | None:
     if not path.is_file():
         return None
     run = documents.read(StudyRun, path, error=RecordError)
-    if run.budget != settings.budget or run.key != key:
+    if run.budget != settings.budgets[key.start] or run.key != key:
         raise RecordError(f"{path} holds a run with other settings", fix="choose another --out folder")
     return run
 
@@ -90,17 +88,19 @@ def make_run(
     from pocketclip.models.training.trainer import train
 
     folder = settings.out / "runs" / key.name
-    budget = settings.budget
+    budget = settings.budgets[key.start]
     config = TrainingConfig(
         MODEL,
         steps=budget.steps,
-        data=settings.data,
+        data=settings.data(budget),
         changes=variant.changes(Size.NANO),
         init_from=MODEL if key.start is Start.INHERITED else None,
         batch_size=budget.batch_size,
         learning_rate=budget.learning_rate,
         warmup_steps=min(100, budget.steps),
         crop_scale=CROP_SCALE,
+        rand_augment=budget.rand_augment,
+        token_weight=budget.token_weight,
         seed=key.seed,
         name=f"study-{key.name}",
         keep_checkpoints=1,

@@ -29,7 +29,7 @@ class Start(StrEnum):
 
 @document
 class TrainingBudget:
-    """What every run of a study has in common."""
+    """What every run of a study with the same start has in common."""
 
     steps: Count
     batch_size: Count
@@ -37,6 +37,8 @@ class TrainingBudget:
     scenes: Count
     # Of a batch, how many pictures come on one scene.
     picture_share: Count
+    token_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    rand_augment: bool
 
 
 SpeedKey = tuple[str, Tower, str, Precision]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ FILE_NAME = "model.onnx"
 EXACT_CONSTANTS = frozenset({"earlier"})
 # What a dense convolution or a linear layer becomes.
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
+_RESHAPES = ("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 # Where torch's exporter writes the list of module paths that lead to a node.
 SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 
@@ -179,16 +180,25 @@ def _ranges(prepared: Path, request: LoweringRequest, source: onnx.ModelProto) -
 def _trained_ranges(prepared: onnx.ModelProto, request: LoweringRequest, source: onnx.ModelProto) -> dict[str, Limits]:
     """By the names of values: what goes into the first op of a module that has trained ranges, and out of its last."""
     found: dict[str, Limits] = {}
+    makers = {name: node for node in prepared.graph.node for name in node.output}
     for module in sorted(request.ranges.modules):
         own = {node.name for node in source.graph.node if _module_path(node)[-2:-1] == [module]}
         nodes = [node for node in prepared.graph.node if node.name.partition("/")[0] in own]
         products = [node for node in nodes if node.op_type in _PRODUCTS]
         if products and (limits := request.ranges.of(module, Side.INPUT)):
-            found[products[0].input[0]] = limits
+            found.update(dict.fromkeys(_same_values(products[0].input[0], makers), limits))
         if products and (limits := request.ranges.of(module, Side.OUTPUT)):
             # The sum with the bias comes after a matrix product.
             found[[node for node in nodes if node.op_type in (*_PRODUCTS, "Add")][-1].output[0]] = limits
     return found
+
+
+def _same_values(name: str, makers: Mapping[str, onnx.NodeProto]) -> Iterator[str]:
+    """A value and what it was before its shape changed: the quantiser gives both the range of the latter."""
+    yield name
+    while name in makers and makers[name].op_type in _RESHAPES:
+        name = makers[name].input[0]
+        yield name
 
 
 def _observed_ranges(prepared: Path, request: LoweringRequest) -> dict[str, Limits]:

@@ -108,6 +108,14 @@ def train_command(
         tuple[float, float],
         typer.Option("--crop-scale", help="Minimum and maximum share of the image in a crop.", rich_help_panel=_DATA),
     ] = (0.9, 1.0),
+    rand_augment: Annotated[
+        bool,
+        typer.Option(
+            "--rand-augment",
+            help="Apply two RandAugment operations after the crop (not to scenes or reinforced data).",
+            rich_help_panel=_DATA,
+        ),
+    ] = False,
     max_skipped: Annotated[
         float,
         typer.Option("--max-skipped", help="Maximum share of unusable samples, 0 to 1.", rich_help_panel=_DATA),
@@ -222,6 +230,7 @@ def train_command(
         validation=validation,
         validation_samples=validation_samples,
         crop_scale=crop_scale,
+        rand_augment=rand_augment,
         max_skipped_share=max_skipped,
         steps=steps,
         batch_size=batch_size,

@@ -11,7 +11,12 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
-from pocketclip.models.data.augmentation import draw_crop, parse_augmentations
+from pocketclip.models.data.augmentation import (
+    CompressedAugmentation,
+    draw_crop,
+    draw_operations,
+    parse_augmentations,
+)
 from pocketclip.models.data.embeddings import SampleEmbeddings, read_embeddings
 from pocketclip.models.data.order import Cursor, sample_generator, torch_seed
 from pocketclip.models.data.references import (
@@ -75,6 +80,7 @@ class SampleDecoder:
     Attributes:
         crop_scale: least and most of the image's area that a random crop keeps; (1, 1) is the preprocessing of
             evaluation. Reinforced data have crops of their own.
+        rand_augment: two operations of RandAugment after the crop; reinforced data have operations of their own.
         teacher_width: sum of the teachers' dims in reinforced data; None for plain data.
     """
 
@@ -83,6 +89,7 @@ class SampleDecoder:
     seed: int
     crop_scale: tuple[float, float]
     teacher_width: int | None = None
+    rand_augment: bool = False
 
     def __call__(self, cursor: Cursor, reference: SampleReference) -> DecodedSample | CorruptSample:
         """The sample, or what is wrong with it."""
@@ -103,9 +110,14 @@ class SampleDecoder:
         return DecodedSample(pixels, raw.caption, self.tokenizer(raw.caption)[0])
 
     def _crop(self, image: Any, draws: np.random.Generator) -> Image.Image:
-        if self.crop_scale == (1.0, 1.0):
+        if self.crop_scale == (1.0, 1.0) and not self.rand_augment:
             return resize_and_crop(image, self.preprocess)
         top, left, height, width = draw_crop(image, self.crop_scale, seed=torch_seed(draws))
+        if self.rand_augment:
+            operations = draw_operations(torch_seed(draws))
+            return CompressedAugmentation((top, left, height, width), operations).apply(
+                image, self.preprocess.image_size
+            )
         size, filtered = [self.preprocess.image_size] * 2, _FILTERS[self.preprocess.interpolation]
         # torchvision's functions take PIL images, but are typed for tensors.
         cropped: Any = transforms.resized_crop(image, top, left, height, width, size, interpolation=filtered)

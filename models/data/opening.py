@@ -27,6 +27,7 @@ def open_batches(
     reinforced: bool = False,
     teacher_dims: Sequence[int] | None = None,
     crop_scale: tuple[float, float] = (0.9, 1.0),
+    rand_augment: bool = False,
     max_skipped_share: float = 0.05,
     on_skip: Callable[[SkippedSample], object] | None = None,
     cache: Path | None = None,
@@ -44,6 +45,7 @@ def open_batches(
         teacher_dims: widths of the teachers' slices; by default those of the `reinforced.json` beside the shards.
         crop_scale: share of the image's area that a random crop keeps, for data that are not reinforced; (1, 1)
             is the preprocessing of evaluation.
+        rand_augment: apply two operations of RandAugment after the crop, likewise.
         max_skipped_share: share of samples that may be corrupt.
         on_skip: told of every sample that is skipped.
         cache: folder of fetched shards.
@@ -83,6 +85,7 @@ def open_batches(
         seed,
         (float(crop_scale[0]), float(crop_scale[1])),
         width,
+        rand_augment,
     )
     log = SkipLog(max_skipped_share, shards=order.shards, on_skip=on_skip)
     return StreamBatches(index, order, decoder, log, batch_size=batch_size, workers=workers)

@@ -97,6 +97,7 @@ class TrainingConfig:
     activation_checkpointing: bool = False
     ema_decay: float | None = None
     crop_scale: tuple[float, float] = (0.9, 1.0)
+    rand_augment: bool = False
     captions_per_scene: int = 4
     max_skipped_share: float = 0.05
     validation: str | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from pocketclip.models.towers.clip import AnyModel
 from pocketclip.models.training.config import TrainingConfig
@@ -47,5 +47,21 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def new_average(model: AnyModel, decay: float) -> AveragedModel:
-    """An exponential moving average of the weights and of BatchNorm's statistics."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    """An exponential moving average of the weights and of BatchNorm's statistics.
+
+    At first it forgets faster, so that it never consists of fresh weights: after n steps, at most (1 + n) / (10 + n) of
+    it stays.
+    """
+
+    @torch.no_grad()
+    def move(averages: list[Tensor], values: list[Tensor], averaged: Tensor) -> None:
+        # The first call copies, and is not counted here.
+        steps = int(averaged)
+        kept = min(decay, (1 + steps) / (10 + steps))
+        for average, value in zip(averages, values, strict=True):
+            if average.is_floating_point():
+                average.lerp_(value, 1 - kept)
+            else:
+                average.copy_(value)
+
+    return AveragedModel(model, multi_avg_fn=move, use_buffers=True)

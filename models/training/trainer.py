@@ -236,6 +236,7 @@ def _open_source(
         reinforced=config.recipe.needs_stored_embeddings,
         teacher_dims=config.teacher_dims,
         crop_scale=config.crop_scale,
+        rand_augment=config.rand_augment,
         max_skipped_share=config.max_skipped_share,
     )
 

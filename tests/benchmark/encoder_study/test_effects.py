@@ -21,7 +21,7 @@ from pocketclip.benchmark.errors import OptionError, RecordError
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models.registry import resolve_config
 
-BUDGET = TrainingBudget(10, 8, 1e-3, 64, 3)
+BUDGET = TrainingBudget(10, 8, 1e-3, 64, 3, 1.0, True)
 SHA = "0" * 64
 SPLIT = "pictures-design"
 

@@ -164,6 +164,17 @@ def test_random_crops_follow_the_sample_and_the_epoch(plain_shards: str) -> None
     assert all(not torch.equal(first, second) for first, second in seen.values())
 
 
+def test_rand_augment_changes_more_than_the_crop(plain_shards: str) -> None:
+    def images(**options: Any) -> dict[int, torch.Tensor]:
+        with closing(open_stream(plain_shards, batch_size=SAMPLES, crop_scale=(1.0, 1.0), **options)) as batches:
+            batch = batches.next_batch()
+        return dict(zip(numbers(batch), batch.images, strict=True))
+
+    plain, augmented, again = images(), images(rand_augment=True), images(rand_augment=True)
+    assert all(torch.equal(augmented[number], again[number]) for number in plain), "the same draws for the same seed"
+    assert sum(not torch.equal(plain[number], augmented[number]) for number in plain) > SAMPLES / 2
+
+
 @pytest.fixture(params=["npz", "pth.gz"])
 def reinforced(request: Any, tmp_path: Path, sample_maker: Any, shard_writer: Callable[..., Path]) -> str:
     for shard in range(2):

@@ -132,14 +132,24 @@ def test_the_newest_and_the_best_checkpoints_are_kept(tmp_path: Path) -> None:
 
 
 def test_the_average_follows_the_weights(tmp_path: Path) -> None:
-    config = replace(TINY, steps=3, ema_decay=0.75, checkpoint_every=1)
+    config = replace(TINY, steps=3, ema_decay=0.75, checkpoint_every=1, keep_checkpoints=3)
     result = train(config, tmp_path, workers=1)
     key = "text_encoder.projection_layer"
     states = [_student(path)[key] for path in sorted((tmp_path / CHECKPOINT_FOLDER).glob("*.pt"))]
     last = read_state_dict(tmp_path / LAST_WEIGHTS_FILE)[key]
     assert torch.equal(last, states[-1])
     averaged = read_state_dict(result)[key]
-    assert not torch.equal(averaged, last)
+    # The first step is taken as it is; then 2 of 11 and 3 of 12 parts of the average stay, not three quarters.
+    expected = states[0].lerp(states[1], 9 / 11).lerp(states[2], 9 / 12)
+    torch.testing.assert_close(averaged, expected)
+
+
+def test_an_average_of_few_steps_holds_no_fresh_weights(tmp_path: Path) -> None:
+    """BatchNorm's variances start at 1: with a plain average, a short run's result is of no use."""
+    result = train(replace(TINY, steps=40, ema_decay=0.999, checkpoint_every=40), tmp_path, workers=1)
+    key = "text_encoder.transformer.0.token_mixer.norm.rbr_skip.running_var"
+    averaged, last = (read_state_dict(path)[key].mean() for path in (result, tmp_path / LAST_WEIGHTS_FILE))
+    assert averaged < 1.5 * last
 
 
 def _student(path: Path) -> dict[str, torch.Tensor]:
