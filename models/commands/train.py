@@ -19,7 +19,7 @@ _MODEL, _DATA, _SPEED, _RUN = "Model", "Data", "Optimisation", "Run"
 
 _STEPS, _LEARNING_RATE = 1500, 1.5e-3
 # A trained model moves little: its numbers go to the nearest grid points, some to the next.
-_QAT_STEPS, _QAT_LEARNING_RATE = 400, 2e-4
+_QAT_STEPS, _QAT_LEARNING_RATE = 400, 2e-5
 
 
 def train_command(
@@ -157,7 +157,7 @@ def train_command(
         float | None,
         typer.Option(
             "--learning-rate",
-            help="Peak learning rate (default: 0.0015; with --qat 0.0002).",
+            help="Peak learning rate (default: 0.0015; with --qat 0.00002).",
             rich_help_panel=_SPEED,
         ),
     ] = None,

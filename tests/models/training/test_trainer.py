@@ -248,11 +248,20 @@ def test_a_run_for_quantisation_is_an_ordinary_model(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_training_for_quantisation_learns(tmp_path: Path) -> None:
-    """The first loss is that of rounding a trained model; it must fall, at a rate that makes noise of nothing."""
+    """The first loss is that of rounding a trained model: it must fall by a tenth of it in few small steps."""
     losses: list[float] = []
-    config = replace(QAT, qat=QatScheme.INT4_CHANNELS, steps=12, learning_rate=5e-5, ema_decay=None)
+    config = replace(
+        QAT,
+        qat=QatScheme.INT4_CHANNELS,
+        distillation_weight=1.0,
+        steps=30,
+        batch_size=32,
+        learning_rate=5e-5,
+        ema_decay=None,
+        checkpoint_every=30,
+    )
     train(config, tmp_path / "run", workers=1, report=lambda step: losses.append(step.terms["distillation"]))
-    assert sum(losses[-3:]) < sum(losses[:3])
+    assert sum(losses[-8:]) < 0.9 * sum(losses[:8]), losses
 
 
 @pytest.mark.parametrize(
