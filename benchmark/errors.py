@@ -25,6 +25,12 @@ class OptionError(BenchmarkError):
     exit_code = 2
 
 
+class AppFileError(BenchmarkError):
+    """A file is no Android package or native library, or a damaged one."""
+
+    exit_code = 2
+
+
 class UnknownDeviceError(BenchmarkError):
     """No device of that name is registered."""
 

@@ -54,7 +54,7 @@ for _name, _command, _summary in _COMMANDS:
     app.command(_name, short_help=_summary, no_args_is_help=_name not in _ALONE)(_command)
 app.add_typer(data_app, name="data", short_help="Builds data sets.")
 app.add_typer(devices_app, name="devices", short_help="Lists and checks devices; manages the emulated phone.")
-app.add_typer(app_app, name="app", short_help="Builds the phone apps: sample and measuring.")
+app.add_typer(app_app, name="app", short_help="Builds the phone apps; checks Android packages.")
 app.add_typer(results_app, name="results", short_help="Lists, imports and merges records.")
 
 

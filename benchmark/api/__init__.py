@@ -1,5 +1,6 @@
 """The public functions about measuring; `pocketclip` names them."""
 
+from pocketclip.benchmark.api.apps import CheckedApp, check_app
 from pocketclip.benchmark.api.bench_options import BenchOptions
 from pocketclip.benchmark.api.benching import bench
 from pocketclip.benchmark.api.comparing import compare, compare_with_baseline
@@ -27,6 +28,7 @@ from pocketclip.benchmark.api.stores import RecordStore, log_left_out, open_stor
 
 __all__ = [
     "BenchOptions",
+    "CheckedApp",
     "EmulatedPhone",
     "EvaluateOptions",
     "ImportedRecords",
@@ -35,6 +37,7 @@ __all__ = [
     "StoreCheck",
     "bench",
     "build_app",
+    "check_app",
     "check_device",
     "check_store",
     "compare",

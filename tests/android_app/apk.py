@@ -1,13 +1,15 @@
 """Assembles a real, signed APK of what the Maven reactor compiled: what Gradle does, by the same tools without Gradle.
 
 Classes go through D8, resources and manifest were linked by aapt2 in the reactor, native libraries come from the AARs
-that can be had; then zipalign and apksigner with a key that is thrown away.
+that can be had; then aligned to pages of 16 KB, which Debian's zipalign cannot, and signed by apksigner with a key that
+is thrown away.
 """
 
 from __future__ import annotations
 
 import hashlib
 import shutil
+import struct
 import subprocess
 import zipfile
 from collections.abc import Iterable
@@ -17,6 +19,9 @@ from pathlib import Path
 PROGRAMS = ("aapt2", "zipalign", "apksigner", "dexdump", "keytool", "java")
 ABIS = ("arm64-v8a", "x86_64")
 MIN_SDK = 26
+PAGE = 16 * 1024
+# The kind of an extra field that is there for its length, as zipalign writes it.
+_PADDING = 0xD935
 # Own modules whose classes are in both applications.
 SHARED = ("core", "machine", "runtime-executorch", "runtime-onnxruntime", "runtime-litert")
 
@@ -78,13 +83,28 @@ def assemble(application: Application, proof: Path, out: Path, cache: Path) -> P
             # Stored: they are mapped from the APK as they are.
             _add(apk, name, library, zipfile.ZIP_STORED)
     aligned = out / f"{application.name}-aligned.apk"
-    _run("zipalign", "-f", "-p", "4", unsigned, aligned)
+    _align(unsigned, aligned)
     signed = out / f"{application.name}.apk"
     _run(
         "apksigner", "sign", "--ks", _key(out), "--ks-pass", "pass:throwaway", "--min-sdk-version", str(MIN_SDK),
         "--out", signed, aligned,
     )  # fmt: skip
     return signed
+
+
+def _align(source: Path, target: Path) -> None:
+    """Copies an archive; what is stored begins at multiples of 4 bytes, libraries at pages."""
+    with zipfile.ZipFile(source) as given, zipfile.ZipFile(target, "w") as archive:
+        for entry in given.infolist():
+            content = given.read(entry)
+            entry.extra = b""
+            if entry.compress_type == zipfile.ZIP_STORED:
+                assert archive.fp is not None
+                # The local header, the name, and the field's own head.
+                start = archive.fp.tell() + 30 + len(entry.filename.encode()) + 4
+                padding = -start % (PAGE if entry.filename.endswith(".so") else 4)
+                entry.extra = struct.pack("<HH", _PADDING, padding) + bytes(padding)
+            archive.writestr(entry, content)
 
 
 def _class_folders(application: Application, proof: Path) -> list[Path]:

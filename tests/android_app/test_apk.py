@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from pocketclip.benchmark.api import check_app
+from pocketclip.benchmark.app_check.runtime_sizes import OTHERS
+
 from . import apk
 from .maven_build import SOURCES, Build
 
@@ -106,6 +109,16 @@ def test_the_signature_holds(apks: dict[str, Path], name: str) -> None:
     assert "Verified using v2 scheme (APK Signature Scheme v2): true" in said
     assert "Verified using v3 scheme (APK Signature Scheme v3): true" in said
     _out("zipalign", "-c", "-p", "4", apks[name])
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+def test_stores_would_take_it_but_for_the_frozen_runtime(apks: dict[str, Path], name: str) -> None:
+    """tensorflow-lite 2.16.1 is the last of its name, and its segments are for pages of 4 KB."""
+    checked = check_app(apks[name])
+    assert {(finding.code, finding.where.rpartition("/")[2]) for finding in checked.findings} == {
+        ("PA001", "libtensorflowlite_jni.so")
+    }
+    assert {each.runtime for each in checked.sizes} <= {"LiteRT", OTHERS}
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)

@@ -36,5 +36,5 @@ def test_the_page_shows_every_public_name() -> None:
     # What the functions on the page return or take.
     returned = {"Artifact", "Bundle", "Model", "Progress", "RecordStore", "ExportOptions", "EvaluateOptions"}
     others = {"compare_with_baseline", "find_artifacts", "inspect", "classify", "reinforce"}
-    others |= {"build_app", "emulated_phone", "merge_records", "build_pictures", "build_vocabulary"}
+    others |= {"build_app", "check_app", "emulated_phone", "merge_records", "build_pictures", "build_vocabulary"}
     assert shown | returned | others == set(pocketclip.__all__)

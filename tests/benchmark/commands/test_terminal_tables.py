@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from pocketclip.benchmark.commands import bench as cli
+from pocketclip.benchmark.commands.app import rules_table
 from pocketclip.benchmark.commands.compare import comparison_table
 from pocketclip.benchmark.commands.eval_table import accuracy_table, retrieval_table
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord
@@ -60,6 +61,10 @@ def of_compare(make: Any) -> TerminalTable:
     return comparison_table([compare_records(record, replace(record, tag=None)) for record in records[:3]])
 
 
+def of_app_rules(make: Any) -> TerminalTable:
+    return rules_table()
+
+
 def of_results(make: Any) -> TerminalTable:
     return results_table([*benchmarks(make), make.accuracy(None, model=MODELS[0]), make.retrieval()])
 
@@ -76,7 +81,7 @@ def tokens(*texts: str) -> set[str]:
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-@pytest.mark.parametrize("make_table", [of_bench, of_eval, of_retrieval, of_compare, of_results])
+@pytest.mark.parametrize("make_table", [of_bench, of_eval, of_retrieval, of_compare, of_results, of_app_rules])
 def test_tables_fit_and_break_no_name_within_a_word(
     make: Any, make_table: Callable[[Any], TerminalTable], width: int
 ) -> None:

@@ -37,9 +37,7 @@ TINY = TrainingConfig(
     learning_rate=1e-3,
 )
 # Everything a checkpoint has to hold: average, scaler, a learned bias, predicted tokens, several parts.
-FULL = replace(
-    TINY, recipe=Recipe.SIGMOID, ema_decay=0.9, accumulation=2, autocast=Autocast.BF16, token_weight=0.5
-)
+FULL = replace(TINY, recipe=Recipe.SIGMOID, ema_decay=0.9, accumulation=2, autocast=Autocast.BF16, token_weight=0.5)
 # From the shipped model on: scales of weights and ranges of activations are learned, too.
 QAT = replace(
     TINY,

@@ -1,0 +1,1 @@
+"""Checks Android packages and native libraries before a store or a phone refuses them."""
