@@ -115,6 +115,12 @@ class InferenceInputError(ExportError):
     exit_code = 2
 
 
+class GalleryError(ExportError):
+    """An index of photographs is missing, damaged, or of another artefact or folder."""
+
+    exit_code = 2
+
+
 class LintRuleError(ExportError):
     """A lint was asked for that does not exist: an unknown rule, or no subject."""
 

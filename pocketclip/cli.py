@@ -12,6 +12,7 @@ from pocketclip.benchmark.commands.results import results_app
 from pocketclip.benchmark.commands.verify import verify_command
 from pocketclip.export.commands.bundle import bundle_command, selftest_command
 from pocketclip.export.commands.export import classify_command, export_command
+from pocketclip.export.commands.gallery import index_command, search_command
 from pocketclip.export.commands.inspect import inspect_command
 from pocketclip.export.commands.lint import lint_command
 from pocketclip.models.commands.data import data_app
@@ -42,6 +43,8 @@ _COMMANDS = (
     ("bundle", bundle_command, "Creates one folder with everything an app needs."),
     ("selftest", selftest_command, "Runs a bundle and checks its results."),
     ("classify", classify_command, "Ranks labels for an image."),
+    ("index", index_command, "Embeds a folder of photographs for searching."),
+    ("search", search_command, "Searches indexed photographs by a sentence or a photograph."),
     ("eval", eval_command, "Evaluates accuracy on data sets."),
     ("bench", bench_command, "Measures artefacts on a device."),
     ("compare", compare_command, "Tells which records are faster or slower."),

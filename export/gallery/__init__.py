@@ -1,0 +1,1 @@
+"""An index of photographs by their embeddings, searched by a sentence or by a photograph."""

@@ -1,0 +1,217 @@
+"""Embeds the photographs of a folder that an index does not have yet, in a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pocketclip.export.artifact.feeding import image_input
+from pocketclip.export.artifact.manifest import MANIFEST_NAME
+from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.encoders import embed
+from pocketclip.export.errors import GalleryError, ManifestError
+from pocketclip.export.gallery.index_folder import SCHEMA_VERSION, IndexIdentity, IndexWriter, writing
+from pocketclip.export.targets import open_session
+from pocketclip.models.data.image_files import images_below
+from pocketclip.models.data.left_out import LeftOutLog, described
+from pocketclip.models.errors import PocketClipError
+from pocketclip.models.pixels.images import load_image
+from pocketclip.models.pixels.preprocess import PreprocessSpec, preprocess
+from pocketclip.models.text.tokenizer import load_tokenizer
+
+# Photographs between two writes to disk: as many are embedded again after a process was killed.
+_FLUSH_EVERY = 64
+# Decoded photographs that wait for the tower.
+_AHEAD = 8
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True)
+class IndexProgress:
+    """How far indexing is."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What indexing did. `unreadable` counts photographs that could not be read; `first_unreadable` names some.
+
+    `left_out` says in words which files are no photographs; None where all are.
+    """
+
+    photos: int
+    added: int
+    forgotten: int
+    unreadable: int
+    first_unreadable: tuple[tuple[str, str], ...]
+    left_out: str | None
+
+
+def identity_of(image: Artifact, folder: Path) -> IndexIdentity:
+    """The identity of an index of a folder's photographs by an image artefact."""
+    manifest = image.manifest
+    return IndexIdentity(
+        SCHEMA_VERSION,
+        manifest.model.name,
+        manifest.model.weights_sha256,
+        hashlib.sha256((image.folder / MANIFEST_NAME).read_bytes()).hexdigest(),
+        manifest.model.embedding_dim,
+        str(folder.resolve()),
+        str(image.folder.resolve()),
+    )
+
+
+def index_folder(
+    image: Artifact, folder: Path, out: Path, threads: int, workers: int, *, sign: Callable[[object], None]
+) -> IndexReport:
+    """Brings an index up to date: new and changed photographs are embedded, those that are gone are forgotten.
+
+    Args:
+        image: the image artefact.
+        folder: of the photographs, with the folders in it.
+        out: the index's folder.
+        threads: of the runtime.
+        workers: threads that decode and resize.
+        sign: told `IndexProgress` now and then.
+
+    Raises:
+        GalleryError: the folder or the index cannot be used.
+        ManifestError, ArtifactCorruptError, NonFiniteError: the artefact cannot.
+        StorageError: the index cannot be written.
+    """
+    if not folder.is_dir():
+        raise GalleryError(f"there is no folder {folder}")
+    spec = image.manifest.preprocess
+    if spec is None:
+        raise ManifestError(f"the manifest of {image.folder} has no preprocessing", fix="export it again")
+    root, log = folder.resolve(), LeftOutLog()
+    versions = _versions(root, out.resolve(), log)
+    with writing(out, identity_of(image, folder)) as writer:
+        known = writer.index.photos
+        gone = [photo for photo in known if photo not in versions]
+        for photo in gone:
+            writer.forget(photo)
+        missing = [
+            photo for photo, version in versions.items() if photo not in known or known[photo].version != version
+        ]
+        done = len(versions) - len(missing)
+        sign(IndexProgress(done, len(versions)))
+        unreadable: list[tuple[str, str]] = []
+        session = open_session(image, threads)
+        try:
+            for photo, pixels in _decoded(root, missing, spec, workers):
+                if isinstance(pixels, PocketClipError):
+                    unreadable.append((photo, str(pixels)))
+                else:
+                    row = embed(session, image_input(pixels[None], image.manifest.inputs[0]))
+                    writer.add(photo, versions[photo], row[0])
+                done += 1
+                if done % _FLUSH_EVERY == 0:
+                    writer.flush()
+                    sign(IndexProgress(done, len(versions)))
+        finally:
+            session.close()
+        _forget_unreadable(writer, unreadable)
+        count = len(writer.index.photos)
+    return IndexReport(
+        count,
+        len(missing) - len(unreadable),
+        len(gone),
+        len(unreadable),
+        tuple(unreadable[:_MOST_NAMED]),
+        described(log.entries),
+    )
+
+
+def _versions(root: Path, index: Path, log: LeftOutLog) -> dict[str, str]:
+    """The photographs below a folder, without those of an index in it, each with its version."""
+    found: dict[str, str] = {}
+    for path in images_below(root, log):
+        name = path.relative_to(root).as_posix()
+        version = _version(path)
+        if index in path.parents or version is None:
+            continue
+        if not _is_text(name):
+            log.add("files whose names are not valid UTF-8", name)
+            continue
+        found[name] = version
+    return found
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _forget_unreadable(writer: IndexWriter, unreadable: list[tuple[str, str]]) -> None:
+    """A photograph that changed into something unreadable is no longer what its row says."""
+    for photo, _ in unreadable:
+        if photo in writer.index.photos:
+            writer.forget(photo)
+
+
+def _version(path: Path) -> str | None:
+    """What changes when a file does; None where it vanished meanwhile."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return f"{found.st_mtime_ns}-{found.st_size}"
+
+
+def _decoded(
+    root: Path, photos: list[str], spec: PreprocessSpec, workers: int
+) -> Iterator[tuple[str, np.ndarray | PocketClipError]]:
+    """Each photograph, in order, as the tower takes it, or why it cannot be read; some are decoded ahead."""
+
+    def load(photo: str) -> np.ndarray | PocketClipError:
+        try:
+            return preprocess(load_image(root / photo), spec)
+        except PocketClipError as error:
+            return error
+
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[tuple[str, Future[np.ndarray | PocketClipError]]] = deque()
+        rest = iter(photos)
+        for photo in islice(rest, _AHEAD):
+            waiting.append((photo, pool.submit(load, photo)))
+        while waiting:
+            photo, future = waiting.popleft()
+            for following in islice(rest, 1):
+                waiting.append((following, pool.submit(load, following)))
+            yield photo, future.result()
+
+
+def embed_query(artifact: Artifact, query: str | Image.Image | Path) -> np.ndarray:
+    """The normalised embedding `(D,)` of a sentence by a text artefact, or of a photograph by an image artefact.
+
+    Raises:
+        ImageError: the photograph cannot be read.
+        ManifestError, ArtifactCorruptError, NonFiniteError: the artefact cannot be used.
+    """
+    manifest = artifact.manifest
+    session = open_session(artifact, 1)
+    try:
+        if isinstance(query, str):
+            if manifest.tokenizer is None:
+                raise ManifestError(f"the manifest of {artifact.folder} has no tokenizer", fix="export it again")
+            return embed(session, load_tokenizer(manifest.tokenizer, artifact.folder)(query))[0]
+        if manifest.preprocess is None:
+            raise ManifestError(f"the manifest of {artifact.folder} has no preprocessing", fix="export it again")
+        photograph = load_image(query) if isinstance(query, Path) else query
+        return embed(session, image_input(preprocess(photograph, manifest.preprocess)[None], manifest.inputs[0]))[0]
+    finally:
+        session.close()
