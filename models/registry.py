@@ -237,6 +237,7 @@ def build_model(config: AnyConfig, weights: str | None = None) -> AnyModel:
     if source is not None and isinstance(model, OpenClipModel):
         load_open_clip_weights(model, source)
     elif source is not None:
+        assert not isinstance(model, OpenClipModel)
         model = load_any_form(model, source)
     return model.eval()
 

@@ -11,15 +11,18 @@ import coremltools
 import numpy as np
 from coremltools.converters.mil.mil.passes.graph_pass import PassOption
 from coremltools.models.model import MLModel
-from coremltools.optimize.coreml import OptimizationConfig
-from coremltools.optimize.coreml._quantization_passes import linear_quantize_weights
+from coremltools.optimize.coreml import OptimizationConfig, _quantization_passes
 
 from pocketclip.export.targets.four_bits import rounded_in_blocks
 
 _BITS = 4
 
 
-class FittedScales(linear_quantize_weights):
+# The decorator that registers the pass hides its type.
+_Pass: Any = _quantization_passes.linear_quantize_weights
+
+
+class FittedScales(_Pass):
     """coremltools' pass, with scales of 4-bit blocks that cost least."""
 
     @classmethod
@@ -43,7 +46,7 @@ class FittedScales(linear_quantize_weights):
 def quantize_with_fitted_scales(model: MLModel, config: OptimizationConfig) -> MLModel:
     """The model with integer weights as the config says; it is no function of several entries."""
     chosen = FittedScales()
-    chosen.set_options([PassOption("config", cast(Any, config)), PassOption("joint_compression", False)])
+    chosen.set_options([PassOption("config", cast(Any, config)), PassOption("joint_compression", cast(Any, False))])
     quantized = coremltools.models.utils._apply_graph_pass(model, chosen)
     assert isinstance(quantized, MLModel)
     return quantized

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +55,7 @@ def new_average(model: AnyModel, decay: float) -> AveragedModel:
     """
 
     @torch.no_grad()
-    def move(averages: list[Tensor], values: list[Tensor], averaged: Tensor) -> None:
+    def move(averages: Sequence[Tensor], values: Sequence[Tensor], averaged: Tensor | int) -> None:
         # The first call copies, and is not counted here.
         steps = int(averaged)
         kept = min(decay, (1 + steps) / (10 + steps))
