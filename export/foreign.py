@@ -61,7 +61,7 @@ def run(
     *arguments: object,
     about: str,
     files: list[Path],
-    on_sign: Callable[[Any], None] | None = None,
+    on_sign: Callable[[Any], object] | None = None,
     memory_bytes: int = 0,
     idle_s: float = 0.0,
 ) -> Result:

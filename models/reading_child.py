@@ -91,7 +91,7 @@ class Child:
         function: Callable[..., Any],
         *arguments: object,
         bounds: Bounds,
-        on_sign: Callable[[Any], None] | None = None,
+        on_sign: Callable[[Any], object] | None = None,
     ) -> Any:
         """What a module-level function gives for arguments that can be pickled.
 

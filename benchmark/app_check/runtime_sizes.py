@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pocketclip.benchmark.app_check.package_file import PackageFile
@@ -43,11 +42,3 @@ def runtime_sizes(package: PackageFile) -> tuple[RuntimeSize, ...]:
         sums[key] = (size + each.size_bytes, packed + each.packed_bytes)
     found = [RuntimeSize(runtime, abi, *sizes) for (runtime, abi), sizes in sums.items()]
     return tuple(sorted(found, key=lambda each: (-each.size_bytes, each.runtime, each.abi)))
-
-
-def as_json(sizes: tuple[RuntimeSize, ...]) -> list[Mapping[str, object]]:
-    """The sizes as plain values."""
-    return [
-        {"runtime": each.runtime, "abi": each.abi, "size_bytes": each.size_bytes, "packed_bytes": each.packed_bytes}
-        for each in sizes
-    ]

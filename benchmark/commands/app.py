@@ -107,14 +107,14 @@ def _print_findings(checked: CheckedApp) -> None:
 
 def _print_json(checked: CheckedApp) -> None:
     import json
+    from dataclasses import asdict
 
-    from pocketclip.benchmark.app_check.runtime_sizes import as_json
     from pocketclip.models import documents
 
     content = {
         "file": str(checked.path),
         "findings": [documents.to_builtin(finding) for finding in checked.findings],
-        "sizes": as_json(checked.sizes),
+        "sizes": [asdict(each) for each in checked.sizes],
         "not_looked_at": list(checked.unread),
     }
     # Control characters and text beyond ASCII are written as escapes.

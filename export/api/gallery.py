@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketclip.export.errors import GalleryError
-from pocketclip.models.progress import OnProgress, Progress, silent
+from pocketclip.models.progress import OnProgress, silent
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -57,10 +57,6 @@ def index_photos(
             raise GalleryError(f"{name} must lie in 1 to {_MOST_THREADS}, got {value}")
     image = _tower(Path(artifact), Tower.IMAGE)
 
-    def pass_on(reached: object) -> None:
-        done, total = getattr(reached, "done", 0), getattr(reached, "total", 0)
-        on_progress(Progress("indexing photographs", done, total))
-
     with Child() as child:
         return foreign.run(
             child,
@@ -72,7 +68,7 @@ def index_photos(
             workers,
             about=str(image.folder),
             files=[image.folder / image.manifest.entry_point],
-            on_sign=pass_on,
+            on_sign=on_progress,
         )
 
 

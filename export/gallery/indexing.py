@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +13,6 @@ import numpy as np
 from PIL import Image
 
 from pocketclip.export.artifact.feeding import image_input
-from pocketclip.export.artifact.manifest import MANIFEST_NAME
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.encoders import embed
 from pocketclip.export.errors import GalleryError, ManifestError
@@ -25,6 +23,7 @@ from pocketclip.models.data.left_out import LeftOutLog, described
 from pocketclip.models.errors import PocketClipError
 from pocketclip.models.pixels.images import load_image
 from pocketclip.models.pixels.preprocess import PreprocessSpec, preprocess
+from pocketclip.models.progress import Progress
 from pocketclip.models.text.tokenizer import load_tokenizer
 
 # Photographs between two writes to disk: as many are embedded again after a process was killed.
@@ -32,14 +31,6 @@ _FLUSH_EVERY = 64
 # Decoded photographs that wait for the tower.
 _AHEAD = 8
 _MOST_NAMED = 20
-
-
-@dataclass(frozen=True)
-class IndexProgress:
-    """How far indexing is."""
-
-    done: int
-    total: int
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,7 @@ def identity_of(image: Artifact, folder: Path) -> IndexIdentity:
         SCHEMA_VERSION,
         manifest.model.name,
         manifest.model.weights_sha256,
-        hashlib.sha256((image.folder / MANIFEST_NAME).read_bytes()).hexdigest(),
+        manifest.sha256,
         manifest.model.embedding_dim,
         str(folder.resolve()),
         str(image.folder.resolve()),
@@ -82,7 +73,7 @@ def index_folder(
         out: the index's folder.
         threads: of the runtime.
         workers: threads that decode and resize.
-        sign: told `IndexProgress` now and then.
+        sign: told the `Progress` now and then.
 
     Raises:
         GalleryError: the folder or the index cannot be used.
@@ -105,7 +96,7 @@ def index_folder(
             photo for photo, version in versions.items() if photo not in known or known[photo].version != version
         ]
         done = len(versions) - len(missing)
-        sign(IndexProgress(done, len(versions)))
+        sign(Progress("indexing photographs", done, len(versions)))
         unreadable: list[tuple[str, str]] = []
         session = open_session(image, threads)
         try:
@@ -118,7 +109,7 @@ def index_folder(
                 done += 1
                 if done % _FLUSH_EVERY == 0:
                     writer.flush()
-                    sign(IndexProgress(done, len(versions)))
+                    sign(Progress("indexing photographs", done, len(versions)))
         finally:
             session.close()
         _forget_unreadable(writer, unreadable)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from pocketclip.export.precision import Precision
+from pocketclip.models.quantization.schemes import BLOCK
 
-BLOCK = 32
 # As the targets that store sparse weights drop.
 SPARSITY = 0.3
 _STEPS = 255

@@ -34,10 +34,10 @@ from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.coreml_activations import quantize_activations, reads_exact_constant
 from pocketclip.export.targets.coreml_scopes import names_within
 from pocketclip.export.targets.coreml_weights import quantize_with_fitted_scales
-from pocketclip.export.targets.four_bits import BLOCK
 from pocketclip.export.targets.schemes import COREML_SCHEMES
 from pocketclip.export.targets.trained_quantization import Limits
 from pocketclip.models.quantization.eight_bit_modules import eight_bit_modules
+from pocketclip.models.quantization.schemes import BLOCK
 from pocketclip.models.quantization.trained import Side
 
 PACKAGE_NAME = "model.mlpackage"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# ONNX Runtime's 4-bit kernels take 16, 32, 64 ...; 32 costs half a bit a weight for its scales.
-BLOCK = 32
+from pocketclip.models.quantization.schemes import BLOCK
+
 # Of a block's largest weight, where it would be the lowest of the 16 levels: what the scale may be fitted to. The last
 # is for weights that were trained to lie on 7 steps to either side (`models.quantization`): they come out as they are.
 _SHARES = (*np.linspace(0.6, 1.2, 25), 8 / 7)

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-# On each side, of the samples: outliers beyond it saturate, and leave finer steps to all others.
-OUTLIER_PERCENT = 2
+from pocketclip.models.quantization.schemes import OUTLIER_PERCENT
 
 
 class RangeObserver:

@@ -10,7 +10,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from pocketclip.export.targets.four_bits import BLOCK, rounded_in_blocks
+from pocketclip.export.targets.four_bits import rounded_in_blocks
+from pocketclip.models.quantization.schemes import BLOCK
 
 # Smaller ones (norms, biases, layer scales) save nothing that could be seen, and hurt most.
 LEAST_ELEMENTS = 1024

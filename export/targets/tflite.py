@@ -15,9 +15,9 @@ from pocketclip.export.passes.tower_module import NORM_SCOPE
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.float_ops import OpKind, float_ops
-from pocketclip.export.targets.observed_ranges import OUTLIER_PERCENT
 from pocketclip.export.targets.trained_quantization import Limits
 from pocketclip.models.quantization.eight_bit_modules import eight_bit_modules
+from pocketclip.models.quantization.schemes import OUTLIER_PERCENT
 from pocketclip.models.quantization.trained import Side
 
 if TYPE_CHECKING:

@@ -40,9 +40,12 @@ def load_weights(model: nn.Module, path: Path) -> None:
         CheckpointError: unreadable, nothing in it fits, or more than one thing does; the message says what it is.
         NonFiniteError: a weight is NaN or infinite, or becomes so in the model's type.
     """
-    expected = model.state_dict()
-    found = find_state(read_content(path), expected, str(path))
-    load_fitted(model, found, path)
+    load_content(model, read_content(path), path)
+
+
+def load_content(model: nn.Module, content: object, path: Path) -> None:
+    """Loads what `read_content` gave for `path`; raises as `load_weights`."""
+    load_fitted(model, find_state(content, model.state_dict(), str(path)), path)
 
 
 def load_fitted(model: nn.Module, found: Found, path: Path) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from pocketclip.models.checkpoints.checkpoint import load_fitted, load_weights
+from pocketclip.models.checkpoints.checkpoint import load_content
 from pocketclip.models.checkpoints.checkpoint_file import read_content
-from pocketclip.models.checkpoints.checkpoint_layout import find_state
 from pocketclip.models.errors import CheckpointError, choices
 from pocketclip.models.quantization.folded import exported_form
 from pocketclip.models.quantization.schemes import QatScheme
@@ -37,14 +36,14 @@ def load_any_form(model: ClipModel, path: Path) -> ClipModel:
     """
     content = read_content(path)
     if not isinstance(content, Mapping) or SCHEME_ENTRY not in content:
-        load_weights(model, path)
+        load_content(model, content, path)
         return model
     folded = exported_form(model)
     # Ranges get their values with all other entries, and are checked then.
     limits = dict.fromkeys(_places(folded, content, path), (0.0, 0.0))
     trained = TrainedQuantization(_scheme(content[SCHEME_ENTRY], path), limits)
     folded.quantization = trained
-    load_fitted(folded, find_state(content, folded.state_dict(), str(path)), path)
+    load_content(folded, content, path)
     for each in trained.ranges():
         if not each.low <= 0 <= each.high or each.low == each.high:
             raise CheckpointError(

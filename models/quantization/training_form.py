@@ -10,13 +10,10 @@ from torch.nn.utils import parametrize
 
 from pocketclip.models.quantization.folded import exported_form
 from pocketclip.models.quantization.rounding import InRange, OnGrid
-from pocketclip.models.quantization.schemes import QatScheme
+from pocketclip.models.quantization.schemes import OUTLIER_PERCENT, QatScheme
 from pocketclip.models.quantization.sites import activation_sites, weight_sites
 from pocketclip.models.quantization.trained import Side, TrainedQuantization
 from pocketclip.models.towers.clip import ClipModel
-
-# On each side, of the observed samples: as static quantisation without training leaves them out.
-OUTLIER_PERCENT = 2
 
 
 def quantized_form(model: ClipModel, scheme: QatScheme) -> ClipModel:

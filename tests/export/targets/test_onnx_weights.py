@@ -8,7 +8,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pocketclip.export.targets.onnx_weights import BLOCK, quantize_weights
+from pocketclip.export.targets.onnx_weights import quantize_weights
+from pocketclip.models.quantization.schemes import BLOCK
 
 IDS = np.int32([[3, 0, 63]])
 
