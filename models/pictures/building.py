@@ -35,7 +35,7 @@ from pocketclip.models.pictures.manifest import (
 from pocketclip.models.pictures.packages import package_file
 from pocketclip.models.pictures.plan import Split, SplitPlan, whole_plan
 from pocketclip.models.pictures.reading import concepts_of
-from pocketclip.models.pictures.sources import LABELS, Reader, Role, Source
+from pocketclip.models.pictures.sources import LABELS, TRAINED, Reader, Role, Source
 from pocketclip.models.pictures.sources_page import sources_page
 from pocketclip.models.pictures.sprites import SpriteFile, renderer_versions
 from pocketclip.models.pictures.workers import worker_pool
@@ -175,7 +175,7 @@ def _packages(
 
 
 def _needs_labels(source: Source) -> bool:
-    return source.role in (Role.TRAIN, Role.DESIGN) and source.reader is not Reader.CLIPART
+    return source.role in (*TRAINED, Role.DESIGN) and source.reader is not Reader.CLIPART
 
 
 def _source_use(name: str, source: Source, sprites: Mapping[str, SpriteFile], lacking: Mapping[str, str]) -> SourceUse:

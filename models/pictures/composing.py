@@ -9,9 +9,14 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
 from pocketclip.models.pictures.backgrounds import background
+
+_MOST, _LEAST = ImageFilter.MaxFilter(3), ImageFilter.MinFilter(3)
+# Pixels at each side for contours around what is visible.
+_CONTOUR_ROOM = 2
+_WIDE_CONTOURS_FROM = 96
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Variety:
         light: the most that brightness, contrast and saturation change, as a share.
         grain: the share of compositions that are blurred, and of those that have grain.
         quality: least and most quality of the JPEG.
+        inked: the share of pictures that are redrawn in flat colours with dark contours.
     """
 
     scale: tuple[float, float]
@@ -31,10 +37,11 @@ class Variety:
     light: float
     grain: float
     quality: tuple[int, int]
+    inked: float
 
 
-TRAINING = Variety(scale=(0.5, 1.0), degrees=15.0, light=0.25, grain=0.15, quality=(75, 95))
-EVALUATION = Variety(scale=(0.7, 0.95), degrees=5.0, light=0.0, grain=0.0, quality=(92, 92))
+TRAINING = Variety(scale=(0.5, 1.0), degrees=15.0, light=0.25, grain=0.15, quality=(75, 95), inked=0.35)
+EVALUATION = Variety(scale=(0.7, 0.95), degrees=5.0, light=0.0, grain=0.0, quality=(92, 92), inked=0.0)
 
 
 def composed(
@@ -54,6 +61,8 @@ def composed(
     if mirrored and rng.random() < 0.5:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     degrees = float(rng.uniform(-variety.degrees, variety.degrees))
+    if rng.random() < variety.inked:
+        picture = inked(picture, rng)
     turned = picture.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
     longest = side * float(rng.uniform(*variety.scale))
     factor = longest / max(turned.size)
@@ -62,6 +71,30 @@ def composed(
     place = (int(rng.integers(0, side - width + 1)), int(rng.integers(0, side - height + 1)))
     ground.paste(laid, place, laid)
     return _jpeg(_varied(ground, rng, variety), int(rng.integers(variety.quality[0], variety.quality[1] + 1)))
+
+
+def inked(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """The picture in few flat colours with dark contours, as many designs have them.
+
+    Args:
+        picture: RGBA.
+        rng: draws the number of colours, what counts as a contour, its width and its darkness.
+    """
+    wide = ImageOps.expand(picture, _CONTOUR_ROOM, (0, 0, 0, 0))
+    alpha = wide.getchannel("A")
+    # What transparent pixels hide has colours too.
+    mean = tuple(round(float(level)) for level in _mean_colour(picture))
+    shown = Image.composite(wide.convert("RGB"), Image.new("RGB", wide.size, mean), alpha)
+    flat = shown.quantize(int(rng.integers(4, 13)), Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    colours = flat.convert("RGB")
+    # The difference of neighbours, in the colour that differs most or in what is visible.
+    steps = (*colours.split(), alpha)
+    contrast = np.max([np.asarray(step.filter(_MOST)) - np.asarray(step.filter(_LEAST)) for step in steps], axis=0)
+    contours = Image.fromarray(np.where(contrast > rng.integers(40, 121), 255, 0).astype(np.uint8))
+    if max(picture.size) >= _WIDE_CONTOURS_FROM and rng.random() < 0.5:
+        contours = contours.filter(_MOST)
+    colours.paste(tuple(int(level) for level in rng.integers(0, 50, 3)), (0, 0), contours)
+    return Image.merge("RGBA", (*colours.split(), ImageChops.lighter(alpha, contours)))
 
 
 def framed(picture: Image.Image, side: int) -> bytes | None:

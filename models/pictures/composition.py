@@ -21,7 +21,7 @@ from pocketclip.models.pictures.plan import (
     may_mirror,
 )
 from pocketclip.models.pictures.shards import ShardTask, write_shard
-from pocketclip.models.pictures.sources import Reader, Role
+from pocketclip.models.pictures.sources import TRAINED, Reader
 from pocketclip.models.pictures.sprites import SpriteFile, draw_sprites
 from pocketclip.models.pictures.workers import results
 from pocketclip.models.progress import CountingWatch
@@ -111,7 +111,7 @@ def subjects_of(
     mirrored: set[tuple[str, str]] = set()
     for name, drawn in sprites.items():
         source = catalogue.sources[name]
-        if source.role is not Role.TRAIN:
+        if source.role not in TRAINED:
             continue
         for key in drawn.keys:
             concept = None if source.reader is Reader.CLIPART else concepts[key]

@@ -12,7 +12,7 @@ import numpy as np
 from pocketclip.models.pictures.captions import EVALUATION_TEMPLATES, PHOTOGRAPH_TEMPLATES, Style, Subject
 from pocketclip.models.pictures.concepts import Concept, Group
 from pocketclip.models.pictures.lists import Lists
-from pocketclip.models.pictures.sources import Reader, Role, Source
+from pocketclip.models.pictures.sources import TRAINED, Reader, Role, Source
 
 SEED = 0
 SAMPLES_PER_SHARD = 1000
@@ -89,7 +89,7 @@ def whole_plan(
     seen = {entry.code for entry in lists.emoji if entry.seen}
     hard = [place for place, entry in enumerate(lists.emoji) if entry.hard]
     unseen = [place for place, entry in enumerate(lists.emoji) if not entry.seen]
-    train = [(source, code) for _, code, source in shown if code in seen and roles.get(source) is Role.TRAIN]
+    train = [(source, code) for _, code, source in shown if code in seen and roles.get(source) in TRAINED]
     for name, source in sources.items():
         if source.reader is Reader.CLIPART:
             train += [(name, path) for path in lists.clipart]

@@ -129,14 +129,19 @@ def _icons(path: Path, concepts: Collection[Concept]) -> Iterator[Encoded]:
     """Iconify's bodies, found by code points, or else by label."""
     files = dict(members(path, ("icons.json", "chars.json").__contains__))
     icons = _json(path, files, "icons.json")
-    characters = _json(path, files, "chars.json")
+    characters = _json(path, files, "chars.json") if "chars.json" in files else {}
     bodies, aliases = icons.get("icons"), icons.get("aliases", {})
     if not isinstance(bodies, dict) or not isinstance(aliases, dict) or len(bodies) > _MOST_ICONS:
         raise DatasetError(f"{path.name}: icons.json holds no icons")
     default = (_side(icons.get("width", 16)), _side(icons.get("height", icons.get("width", 16))))
     named = {code_of(code): name for code, name in characters.items() if isinstance(name, str)}
+    # Some packages write `aerialtramway` for `aerial-tramway`.
+    joined = {name.replace("-", ""): name for name in (*aliases, *bodies)}
     for concept in concepts:
-        name = named.get(concept.code, "-".join(_words(concept.label)))
+        words = _words(concept.label)
+        name = named.get(concept.code, "-".join(words))
+        if name not in bodies and name not in aliases:
+            name = joined.get("".join(words), name)
         # An alias may turn or mirror its parent, which changes what an arrow says.
         alias = aliases.get(name)
         if isinstance(alias, dict) and set(alias) == {"parent"}:

@@ -23,7 +23,7 @@ from pocketclip.models.pictures.sprites import SpriteReader
 # The first is the caption, the others are kept beside it as synthetic ones are.
 _CAPTIONS = 4
 # Raise it when the same items would be composed otherwise.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)

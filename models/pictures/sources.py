@@ -23,6 +23,8 @@ class Role(StrEnum):
 
     LABELS = "labels"
     TRAIN = "train"
+    SEEN_ONLY = "seen concepts"
+    """Designs that have too few emoji, or too little of them, to test unseen concepts with."""
     DESIGN = "unseen design"
     PHOTOGRAPHS = "photographs"
 
@@ -90,6 +92,8 @@ class Source:
         return ("apt-get", "download", "-qq", self.pin)
 
 
+TRAINED = (Role.TRAIN, Role.SEEN_ONLY)
+"""The roles of sources whose pictures of seen concepts are in `train`."""
 LABELS = "emojibase"
 PHOTOGRAPHS = "photographs"
 """Stands for all sources of photographs where one names sources to leave out."""
@@ -192,6 +196,76 @@ SOURCES: Mapping[str, Source] = {
         folder="",
         licence="CC-BY-4.0",
         attribution="Emoji One 2.3 by Ranks.com Inc., continued as EmojiTwo; packaged by Iconify",
+    ),
+    "fluent-contrast": Source(
+        title="Fluent Emoji High Contrast",
+        registry=Registry.NPM,
+        package="@iconify-json/fluent-emoji-high-contrast",
+        version="1.2.6",
+        file="iconify-json-fluent-emoji-high-contrast-1.2.6.tgz",
+        sha256="0b92d48c90d2200bd499e3cdd09a127ca6a8c8ddefd34c35eb5a1e4994012ae0",
+        size_bytes=1_054_969,
+        role=Role.SEEN_ONLY,
+        reader=Reader.ICONIFY,
+        folder="",
+        licence="MIT",
+        attribution="Fluent Emoji by Microsoft Corporation; packaged by Iconify",
+    ),
+    "noto-v1": Source(
+        title="Noto Emoji of before 2017, vectors",
+        registry=Registry.NPM,
+        package="@iconify-json/noto-v1",
+        version="1.2.5",
+        file="iconify-json-noto-v1-1.2.5.tgz",
+        sha256="2bf62c26c2c2884aa99e90aec942cdaee17a5921f05690694f4978ad4b017c37",
+        size_bytes=1_587_591,
+        role=Role.SEEN_ONLY,
+        reader=Reader.ICONIFY,
+        folder="",
+        licence="Apache-2.0",
+        attribution="Noto Emoji by Google LLC; packaged by Iconify",
+    ),
+    "emojione-monotone": Source(
+        title="Emoji One 2.3 (EmojiTwo), one colour",
+        registry=Registry.NPM,
+        package="@iconify-json/emojione-monotone",
+        version="1.2.1",
+        file="iconify-json-emojione-monotone-1.2.1.tgz",
+        sha256="40b90004bafb406b59266155ef9b7e1dd67bf2947fc8db8d07388776f4d0d04e",
+        size_bytes=1_094_642,
+        role=Role.SEEN_ONLY,
+        reader=Reader.ICONIFY,
+        folder="",
+        licence="CC-BY-4.0",
+        attribution="Emoji One 2.3 by Ranks.com Inc., continued as EmojiTwo; packaged by Iconify",
+    ),
+    "fxemoji": Source(
+        title="Firefox OS Emoji",
+        registry=Registry.NPM,
+        package="@iconify-json/fxemoji",
+        version="1.2.2",
+        file="iconify-json-fxemoji-1.2.2.tgz",
+        sha256="f3e72b3c59d05e1db03b7e308d55c0d05bd7ba3f625a90da1b79313c12858eef",
+        size_bytes=1_034_876,
+        role=Role.SEEN_ONLY,
+        reader=Reader.ICONIFY,
+        folder="",
+        licence="Apache-2.0",
+        attribution="Firefox OS Emoji by the Mozilla Foundation; packaged by Iconify",
+    ),
+    "streamline": Source(
+        title="Streamline Emojis",
+        registry=Registry.NPM,
+        package="@iconify-json/streamline-emojis",
+        version="1.2.4",
+        file="iconify-json-streamline-emojis-1.2.4.tgz",
+        sha256="5dac87c876b322500989828c5823143e0100d78881627a2e4081a4b897cbfdbc",
+        size_bytes=381_714,
+        role=Role.SEEN_ONLY,
+        reader=Reader.ICONIFY,
+        folder="",
+        licence="CC-BY-4.0",
+        attribution="Streamline Emojis by Webalys; packaged by Iconify",
     ),
     "openclipart": Source(
         title="Open Clip Art Library 0.18",

@@ -10,6 +10,7 @@ from pocketclip.models.pictures.sources import Role
 _USES = {
     Role.LABELS: "captions and class names",
     Role.TRAIN: "train, unseen concepts",
+    Role.SEEN_ONLY: "train",
     Role.DESIGN: "unseen design, hard negatives (evaluation only)",
     Role.PHOTOGRAPHS: "photographs (evaluation only)",
 }

@@ -27,7 +27,7 @@ from pocketclip.models.pictures.sources import Reader, Source
 from pocketclip.models.untrusted.printable import printable_line
 
 # Raise it when the same package would be drawn otherwise.
-_VERSION = 1
+_VERSION = 2
 _ABOUT = "about.json"
 _RENDERERS = ("pillow", "resvg-py")
 

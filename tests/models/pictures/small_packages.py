@@ -19,6 +19,8 @@ from pocketclip.models.pictures.sources import SOURCES, Source
 
 SEEN = {"1f600": "red circle", "1f601": "green square", "1f602": "blue disk", "1f603": "gold star"}
 UNSEEN = {"1f604": "pink moon", "1f605": "grey sun"}
+NAMED = ("1f600", "1f601", "1f602", "1f604")
+"""What the package that has no code points holds: seen ones, and one that is unseen."""
 COLOURS = {
     "1f600": "red",
     "1f601": "green",
@@ -37,6 +39,7 @@ def make_catalogue(cache: Path, lists: Path) -> Catalogue:
         "emojibase": _tgz({"en/data.json": json.dumps(_labels()).encode()}),
         "google": _tgz({f"img/google/64/{code}.png": _png(colour) for code, colour in COLOURS.items()}),
         "noto": _tgz(_iconify()),
+        "fxemoji": _tgz(_named_icons()),
         "openclipart": _deb(
             {f"usr/share/openclipart/svg/food/{name}.svg": _clipart(name) for name in ("apple", "pear")}
         ),
@@ -74,8 +77,11 @@ def resource_archive(path: str, content: bytes) -> bytes:
 
 def _write_lists(folder: Path) -> None:
     folder.mkdir(parents=True)
-    lines = [f"{code}\t{'hard' if code < '1f602' else 'seen'}\tgoogle,noto,openmoji" for code in SEEN]
-    lines += [f"{code}\tunseen\tgoogle,noto,openmoji" for code in UNSEEN]
+    lines = []
+    for code in SEEN | UNSEEN:
+        split = "unseen" if code in UNSEEN else "hard" if code < "1f602" else "seen"
+        sources = "google,noto,fxemoji,openmoji" if code in NAMED else "google,noto,openmoji"
+        lines.append(f"{code}\t{split}\t{sources}")
     (folder / "emoji.tsv").write_text("# emoji\n" + "".join(f"{line}\n" for line in lines))
     (folder / "clipart.tsv").write_text("food/apple.svg\nfood/pear.svg\n")
     photographs = ("tuxpaint\tcow.png\tcow", "tuxpaint\tdog.png\tdog", "gcompris\tzoo.rcc/a/cat.png\tcat")
@@ -94,6 +100,15 @@ def _iconify() -> Mapping[str, bytes]:
     characters = {code: f"icon-{code}" for code in COLOURS}
     content = {"prefix": "noto", "width": 16, "height": 16, "icons": icons}
     return {"icons.json": json.dumps(content).encode(), "chars.json": json.dumps(characters).encode()}
+
+
+def _named_icons() -> Mapping[str, bytes]:
+    """Without `chars.json`: icons are found by label, written with hyphens, without, or as an alias."""
+    colours = {"red-circle": "red", "greensquare": "green", "disk": "blue", "pink-moon": "pink"}
+    icons = {name: {"body": _body(colour)} for name, colour in colours.items()}
+    aliases = {"blue-disk": {"parent": "disk"}, "gold-star": {"parent": "disk", "hFlip": True}}
+    content = {"prefix": "fxemoji", "width": 16, "height": 16, "icons": icons, "aliases": aliases}
+    return {"icons.json": json.dumps(content).encode()}
 
 
 def _body(colour: str) -> str:

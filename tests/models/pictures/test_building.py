@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 import pocketclip
@@ -26,11 +27,12 @@ from pocketclip.models.pictures import shards
 from pocketclip.models.pictures.archives import members
 from pocketclip.models.pictures.building import BuildSettings, build
 from pocketclip.models.pictures.catalogue import Catalogue, default_catalogue
+from pocketclip.models.pictures.composing import inked
 from pocketclip.models.pictures.drawing import svg_fault
 from pocketclip.models.pictures.lists import read_lists
 from pocketclip.models.pictures.plan import Item, Split
 from pocketclip.models.progress import CountingWatch, silent
-from tests.models.pictures.small_packages import SEEN, UNSEEN, make_catalogue
+from tests.models.pictures.small_packages import NAMED, SEEN, UNSEEN, make_catalogue
 
 pytest.importorskip("resvg_py")
 
@@ -77,7 +79,7 @@ def test_a_set_is_built_whole_and_the_same_every_time(catalogue: Catalogue, cach
     manifest = build_small(tmp_path / "a", cache, workers=2)
     counts = {split.name: (split.samples, split.classes) for split in manifest.splits}
     assert counts == {
-        Split.TRAIN: (COMPOSITIONS * (2 * len(SEEN) + 2), 0),
+        Split.TRAIN: (COMPOSITIONS * (2 * len(SEEN) + sum(code in SEEN for code in NAMED) + 2), 0),
         Split.DESIGN: (len(SEEN), len(SEEN | UNSEEN)),
         Split.CONCEPTS: (2 * len(UNSEEN), len(UNSEEN)),
         Split.HARD: (2, 2),
@@ -189,7 +191,7 @@ def test_nothing_to_be_had(catalogue: Catalogue, cache: Path, tmp_path: Path) ->
     for path in (cache / "packages").iterdir():
         path.unlink()
     with pytest.raises(
-        MissingPackageError, match=r"none of the 7 packages .*emojibase-data@17\.0\.0 is not in the cache"
+        MissingPackageError, match=r"none of the 8 packages .*emojibase-data@17\.0\.0 is not in the cache"
     ):
         build_small(tmp_path / "set", cache)
 
@@ -258,6 +260,25 @@ def test_splits_of_the_package_are_disjoint() -> None:
     assert len(set(lists.clipart)) == len(lists.clipart) > 1500
     assert {entry.source for entry in lists.photographs} == {"tuxpaint", "gcompris"}
     assert {name for entry in lists.emoji for name in entry.sources} <= catalogue.sources.keys()
+
+
+def test_inked_pictures_have_few_colours_and_dark_contours() -> None:
+    picture = Image.new("RGBA", (100, 100), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((5, 5, 95, 95), fill=(250, 200, 40, 255))
+    draw.rectangle((40, 40, 60, 60), fill=(200, 30, 30, 255))
+    redrawn = inked(picture, np.random.default_rng(3))
+    assert redrawn.mode == "RGBA" and redrawn.width > picture.width
+    pixels = np.asarray(redrawn).astype(int)
+    visible = pixels[pixels[..., 3] > 200][:, :3]
+    dark = visible.max(1) < 60
+    assert 0.03 < dark.mean() < 0.4
+    assert len(np.unique(visible, axis=0)) <= 14
+    # The outer contour, and the one around the square.
+    middle = pixels[redrawn.height // 2, :, :3].max(1) < 60
+    shown = pixels[redrawn.height // 2, :, 3] > 200
+    assert np.count_nonzero(np.diff((middle & shown).astype(int)) == 1) == 4
+    assert (pixels[0, 0, 3], pixels[-1, -1, 3]) == (0, 0)
 
 
 def test_a_full_disk_is_told_in_a_line(
