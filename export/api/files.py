@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketclip.export.api.artifacts import Artifact
-from pocketclip.export.errors import ArtifactError, LintRuleError
+from pocketclip.export.errors import ArtifactError, LintRuleError, ModelRunError
 from pocketclip.models.api import Model
 from pocketclip.models.errors import choices
 
@@ -26,12 +26,13 @@ class LintResult:
     faults: tuple[tuple[str, ArtifactError], ...]
 
 
-def lint(subject: Model | Artifact | str | Path, *, ignore: Collection[str] = ()) -> list[Linted]:
+def lint(subject: Model | Artifact | str | Path, *, ignore: Collection[str] = (), gpu: bool = False) -> list[Linted]:
     """Checks a model, an artefact or a model file against rules with codes (docs/lint.md).
 
     Args:
         subject: a model, an artefact, a folder of artefacts, or a .onnx, .tflite, .pte or .mlpackage from anywhere.
         ignore: codes of rules to ignore, e.g. `PC011`.
+        gpu: ask LiteRT's GPU delegate about LiteRT files too.
 
     Returns:
         The findings for each checked graph, empty if nothing was found.
@@ -40,7 +41,7 @@ def lint(subject: Model | Artifact | str | Path, *, ignore: Collection[str] = ()
         LintRuleError: a rule code does not exist, or no subject was given.
         ArtifactError: a file cannot be read.
     """
-    found = lint_all(subject, ignore=ignore)
+    found = lint_all(subject, ignore=ignore, gpu=gpu)
     if found.faults:
         raise found.faults[0][1]
     return list(found.linted)
@@ -52,6 +53,7 @@ def lint_all(
     changes: Sequence[str] = (),
     weights: str | None = None,
     ignore: Collection[str] = (),
+    gpu: bool = False,
 ) -> LintResult:
     """Like `lint`, but an unreadable file does not affect the findings for others.
 
@@ -60,9 +62,10 @@ def lint_all(
         changes: modifications of the named model.
         weights: the checkpoint of the named model.
         ignore: codes of rules to ignore.
+        gpu: ask LiteRT's GPU delegate about LiteRT files too.
 
     Raises:
-        LintRuleError: no subject was given, or changes or weights were given without a model.
+        LintRuleError: no subject was given, changes or weights were given without a model, or a model with `gpu`.
         UnknownModelError, ConfigError, CheckpointError: the model cannot be built.
         ArtifactNotFoundError: there is no such artefact or file.
     """
@@ -73,9 +76,10 @@ def lint_all(
 
     ignored = parse_codes(ignore)
     if isinstance(subject, Model):
+        _require_no_gpu(gpu)
         return _without(ignored, _lint_model(subject))
     if isinstance(subject, Artifact):
-        return _without(ignored, _lint_files(summary_of_artifact, [_named(subject.files)]))
+        return _without(ignored, _lint_files(summary_of_artifact, [_named(subject.files)], gpu))
     if not str(subject):
         raise LintRuleError("give a model, an artefact or a model file; --list shows the rules")
     path = Path(subject)
@@ -84,9 +88,11 @@ def lint_all(
     if on_disk and (changes or weights):
         raise LintRuleError(f"--set and --weights are for models; {subject} is a file or folder")
     if is_model_file(path):
-        return _without(ignored, _lint_files(summary_of_file, [(str(path), path, path)]))
+        return _without(ignored, _lint_files(summary_of_file, [(str(path), path, path)], gpu))
     if on_disk:
-        return _without(ignored, _lint_files(summary_of_artifact, [_named(each) for each in find_artifacts([path])]))
+        artifacts = [_named(each) for each in find_artifacts([path])]
+        return _without(ignored, _lint_files(summary_of_artifact, artifacts, gpu))
+    _require_no_gpu(gpu)
     return _without(ignored, _lint_model(Model(choose_model(str(subject), changes, weights))))
 
 
@@ -121,7 +127,14 @@ def _lint_model(model: Model) -> LintResult:
     return LintResult(tuple(summary(*each) for each in lint_model(choice.config, choice.weights, choice.cautions)), ())
 
 
-def _lint_files(function: Callable[..., Linted], subjects: Sequence[tuple[str, object, Path]]) -> LintResult:
+def _require_no_gpu(gpu: bool) -> None:
+    if gpu:
+        raise LintRuleError("--gpu is for LiteRT files, not for models", fix="export the model first (--target tflite)")
+
+
+def _lint_files(
+    function: Callable[..., Linted], subjects: Sequence[tuple[str, object, Path]], gpu: bool = False
+) -> LintResult:
     """Reads each file in the same child process."""
     from pocketclip.export import foreign
     from pocketclip.models.reading_child import Child
@@ -131,10 +144,24 @@ def _lint_files(function: Callable[..., Linted], subjects: Sequence[tuple[str, o
     with Child() as child:
         for label, subject, path in subjects:
             try:
-                found.append(foreign.read(child, function, subject, about=path, files=[path]))
+                linted = foreign.read(child, function, subject, about=path, files=[path])
+                found.append(_asked(linted, subject, path) if gpu and path.suffix == ".tflite" else linted)
             except ArtifactError as error:
                 faults.append((label, error))
     return LintResult(tuple(found), tuple(faults))
+
+
+def _asked(linted: Linted, subject: object, path: Path) -> Linted:
+    """With what LiteRT's GPU delegate says; in a process of its own, since the first device that it took stays."""
+    from pocketclip.export import foreign
+    from pocketclip.export.lint.gpu_rules import crashed, with_gpu
+    from pocketclip.models.reading_child import Child
+
+    with Child() as child:
+        try:
+            return foreign.run(child, with_gpu, linted, subject, about="the file", files=[path])
+        except ModelRunError as error:
+            return crashed(linted, str(error))
 
 
 def _without(ignored: Collection[str], result: LintResult) -> LintResult:

@@ -20,7 +20,7 @@ class ParityReport:
     `cosine_p1` is the 1st percentile over samples; `snr_db` compares the power of the reference with that of
     the error; `top1_agreement` is the share of samples whose best match on a label set (image tower: labels;
     text tower: images) is PyTorch's. `multibranch_cosine_min` compares the reparameterised PyTorch model with
-    the multi-branch one that was trained. `failures` words every budget that was missed.
+    the multi-branch one that was trained, on every eighth sample. `failures` words every budget that was missed.
     """
 
     samples: Count

@@ -33,6 +33,7 @@ def lint_command(
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", help="Code of a rule to ignore, e.g. PC011. Repeatable.")
     ] = None,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Ask LiteRT's GPU delegate about .tflite files too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print findings as JSON.")] = False,
     list_rules: Annotated[bool, typer.Option("--list", help="List all rules with reasons and fixes.")] = False,
 ) -> None:
@@ -44,7 +45,7 @@ def lint_command(
     from pocketclip.export import api
     from pocketclip.export.artifact.lint_finding import Severity
 
-    result = api.lint_all(subject, changes=changes or [], weights=weights, ignore=ignore or [])
+    result = api.lint_all(subject, changes=changes or [], weights=weights, ignore=ignore or [], gpu=gpu)
     linted, faults = result.linted, result.faults
     if linted or len(faults) > 1:
         (_print_json if as_json else _print_findings)(linted, faults)
@@ -80,6 +81,8 @@ def _print_findings(linted: Sequence[Linted], faults: Faults) -> None:
             write(f"    fix: {finding.fix}")
         if each.looked_at:
             write(f"  looked at: {listed(list(each.looked_at), _MOST_NAMES)}")
+        if each.gpu:
+            write(f"  GPU: {each.gpu}")
         for reason in each.not_looked_at:
             write(f"  not looked at: {reason}")
     for label, error in faults:
@@ -97,11 +100,19 @@ def _print_json(linted: Sequence[Linted], faults: Faults) -> None:
             "findings": [documents.to_builtin(finding) for finding in each.findings],
             "looked_at": each.looked_at,
             "not_looked_at": each.not_looked_at,
+            "gpu": each.gpu,
         }
         for each in linted
     ]
     content += [
-        {"subject": label, "findings": [], "looked_at": [], "not_looked_at": [str(error)], "error": str(error)}
+        {
+            "subject": label,
+            "findings": [],
+            "looked_at": [],
+            "not_looked_at": [str(error)],
+            "gpu": "",
+            "error": str(error),
+        }
         for label, error in faults
     ]
     # Control characters and text beyond ASCII are written as escapes.

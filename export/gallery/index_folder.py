@@ -69,11 +69,15 @@ class IndexIdentity:
 
 @document
 class _Line:
-    """What the log says of a photograph: its row, or that it is forgotten."""
+    """What the log says of a photograph: its row, or that it is forgotten.
+
+    `name` is what to show where `photo` says nothing to people: apps name photographs as their system does.
+    """
 
     photo: Annotated[str, MinLen(1), MaxLen(4096)]
     version: Annotated[str, MaxLen(100)] | None = None
     row: Annotated[int, Ge(0), Le(_MOST_PHOTOS)] | None = None
+    name: Annotated[str, MaxLen(4096)] | None = None
 
 
 @dataclass(frozen=True)

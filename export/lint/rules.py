@@ -9,6 +9,7 @@ from pocketclip.export.lint import artifact_rules, graph_rules, module_rules
 from pocketclip.export.lint.subject import Checker
 
 UNREADABLE = "PC000"
+GPU_REFUSAL, GPU_RESULT = "PC018", "PC019"
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,23 @@ RULES: tuple[Rule, ...] = (
         "delegates and phones' processors compute in 32 bits or fewer: doubles stay on slow kernels, or are refused",
         "call model.float() before the export",
         graph_rules.double_precision,
+    ),
+    Rule(
+        GPU_REFUSAL,
+        Severity.WARNING,
+        "not for LiteRT's GPU delegate",
+        "with --gpu: what the delegate does not take runs on the processor, with a copy there and back each time, or "
+        "the file does not load for the GPU at all",
+        "take fp32, which a phone's GPU computes in half precision anyway, or leave the tower on the CPU",
+        None,
+    ),
+    Rule(
+        GPU_RESULT,
+        Severity.ERROR,
+        "LiteRT's GPU delegate computes something else",
+        "with --gpu: the artefact's golden inputs give other embeddings there than PyTorch's",
+        "leave the tower on the CPU, or export another precision",
+        None,
     ),
 )
 

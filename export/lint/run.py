@@ -43,13 +43,15 @@ _TARGET_OF = {
 class Linted:
     """What a subject was found to have.
 
-    `looked_at` has the names of its graphs where it has several, `not_looked_at` what was left out, and why.
+    `looked_at` has the names of its graphs where it has several, `not_looked_at` what was left out, and why; `gpu` is
+    what LiteRT's GPU delegate said, where it was asked.
     """
 
     label: str
     findings: tuple[LintFinding, ...]
     looked_at: tuple[str, ...] = ()
     not_looked_at: tuple[str, ...] = ()
+    gpu: str = ""
 
 
 def summary(subject: Subject, findings: tuple[LintFinding, ...]) -> Linted:
@@ -224,9 +226,9 @@ def _linted(subject: Subject) -> tuple[Subject, tuple[LintFinding, ...]]:
 
 
 def _finding(rule: Rule, where: str, message: str) -> LintFinding:
-    return LintFinding(rule.code, rule.severity, _short(where), _short(message), rule.fix)
+    return LintFinding(rule.code, rule.severity, shortened(where), shortened(message), rule.fix)
 
 
-def _short(text: str) -> str:
-    """Names in files from outside have any length."""
+def shortened(text: str) -> str:
+    """A text from a file, of at most 1,000 characters: names in files from outside have any length."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

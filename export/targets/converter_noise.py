@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 # Loggers whose warnings name no fault of the user's: versions newer than those coremltools was tested with,
 # its native library that exists on macOS alone, and a deprecation between torch and torchao.
@@ -27,19 +28,31 @@ def held_stderr(*, shown_if_failed: bool = True) -> Iterator[None]:
     ExecuTorch's and LiteRT's libraries report processor and thread pool there while a model loads, past
     Python's own streams.
     """
+    written = b""
+    try:
+        with captured_stderr() as held:
+            try:
+                yield
+            except BaseException:
+                written = os.pread(held.fileno(), os.fstat(held.fileno()).st_size, 0)
+                raise
+    except BaseException:
+        if shown_if_failed:
+            os.write(2, written)
+        raise
+
+
+@contextmanager
+def captured_stderr() -> Iterator[IO[bytes]]:
+    """A file that takes what is written to the process's stderr meanwhile; read it with `os.pread`."""
     sys.stderr.flush()
     original = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
-            yield
-        except BaseException:
+            yield held
+        finally:
             _restore(original)
-            if shown_if_failed:
-                held.seek(0)
-                os.write(2, held.read())
-            raise
-        _restore(original)
 
 
 def _restore(original: int) -> None:

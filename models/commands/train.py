@@ -81,6 +81,15 @@ def train_command(
             rich_help_panel=_MODEL,
         ),
     ] = 0.0,
+    memory: Annotated[
+        int,
+        typer.Option(
+            "--memory",
+            min=0,
+            help="Earlier samples whose embeddings are further negatives; 0 leaves them out.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = 0,
     teacher_dims: Annotated[
         str | None,
         typer.Option(
@@ -226,6 +235,7 @@ def train_command(
         teacher_dims=None if teacher_dims is None else _whole_numbers(teacher_dims),
         distillation_weight=distillation_weight,
         token_weight=token_weight,
+        memory=memory,
         data=data,
         validation=validation,
         validation_samples=validation_samples,

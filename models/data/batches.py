@@ -35,7 +35,7 @@ class Batch:
     Attributes:
         images: `(N, 3, S, S)` float32, normalised as the student's `PreprocessSpec` says.
         token_ids: `(N, T)` int32.
-        caption_ids: `(N,)` int64, equal for equal captions (see `caption_id`).
+        caption_ids: `(N,)` int64, equal for samples of one class, or else for equal captions (see `caption_id`).
         synthetic_token_ids, synthetic_caption_ids: the same of one synthetic caption each; None in plain data.
         teachers: the embeddings that belong to exactly these images and captions; None in plain data.
         captions: the N real captions as text, for teachers with a tokenizer of their own.
@@ -98,6 +98,7 @@ class BatchSource(Protocol):
         ...
 
 
-def caption_id(caption: str) -> int:
-    """A number in 0 to 2**63 - 1 that is equal for equal captions: the first 8 bytes of the sha256."""
-    return int.from_bytes(hashlib.sha256(caption.encode()).digest()[:8], "big") >> 1
+def caption_id(caption: str, label: str = "") -> int:
+    """A number in 0 to 2**63 - 1 that is equal for equal labels, or else for equal captions: 8 bytes of the sha256."""
+    words = f"class\0{label}" if label else caption
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") >> 1

@@ -53,7 +53,7 @@ class ReinforcedPart:
 
 @dataclass(frozen=True)
 class DecodedSample:
-    """`pixels` (S, S, 3) uint8, the caption and its ids (T,).
+    """`pixels` (S, S, 3) uint8, the caption and its ids (T,); `label` names the class, where the sample has one.
 
     `ignored_profile` names the sample, with the reason, where its image's colour profile cannot be used.
     """
@@ -62,6 +62,7 @@ class DecodedSample:
     caption: str
     token_ids: NDArray[np.int32]
     reinforced: ReinforcedPart | None = None
+    label: str = ""
     ignored_profile: str | None = None
 
 
@@ -107,7 +108,7 @@ class SampleDecoder:
     def _plain(self, raw: RawSample, draws: np.random.Generator) -> DecodedSample:
         image = decode_image(raw.image)
         pixels = np.asarray(self._crop(image, draws))
-        return DecodedSample(pixels, raw.caption, self.tokenizer(raw.caption)[0])
+        return DecodedSample(pixels, raw.caption, self.tokenizer(raw.caption)[0], label=raw.label)
 
     def _crop(self, image: Any, draws: np.random.Generator) -> Image.Image:
         if self.crop_scale == (1.0, 1.0) and not self.rand_augment:
@@ -144,6 +145,7 @@ class SampleDecoder:
             ReinforcedPart(
                 synthetic, synthetic_token_ids, embeddings.image[chosen], embeddings.text[0], embeddings.text[row]
             ),
+            raw.label,
         )
 
 

@@ -17,6 +17,7 @@ from pocketclip.models.data.shards import (
     AUGMENTATION_MEMBER,
     CAPTION_MEMBER,
     EMBEDDING_MEMBERS,
+    LABEL_MEMBER,
     SYNTHETIC_MEMBER,
     read_members,
 )
@@ -29,13 +30,14 @@ from pocketclip.models.untrusted import json_text
 from pocketclip.models.untrusted.files import read_bounded
 from pocketclip.models.untrusted.printable import printable_line, printable_path
 
-PLAIN_MEMBERS = frozenset((*IMAGE_MEMBERS, CAPTION_MEMBER))
+PLAIN_MEMBERS = frozenset((*IMAGE_MEMBERS, CAPTION_MEMBER, LABEL_MEMBER))
 CAPTIONED_MEMBERS = PLAIN_MEMBERS | {SYNTHETIC_MEMBER}
 REINFORCED_MEMBERS = CAPTIONED_MEMBERS | {AUGMENTATION_MEMBER, *EMBEDDING_MEMBERS}
 
 MOST_IMAGE_BYTES = 256 << 20
 # Tokenising takes longer than its share of the text: one word of a million letters would take hours.
 MOST_CAPTION = 10_000
+_MOST_LABEL = 200
 
 _MOST_JSON = 1 << 20
 _ADDRESS = re.compile(r"(?:^|/)(?:https?|ftp|s3|gs|file|data):/?", re.IGNORECASE)
@@ -46,13 +48,17 @@ SCENE_CAPTIONS = 5
 
 @dataclass(frozen=True)
 class RawSample:
-    """What is stored of one sample: the encoded image with its kind, captions, and the members of reinforcement."""
+    """What is stored of one sample: the encoded image with its kind, captions, and the members of reinforcement.
+
+    `label` is what its class is called, empty where it has none: samples of one class are no negatives of each other.
+    """
 
     image: bytes
     extension: str
     caption: str
     synthetic_captions: tuple[str, ...] = ()
     reinforcement: Mapping[str, bytes] | None = None
+    label: str = ""
 
 
 class SampleReference(Protocol):
@@ -110,6 +116,7 @@ class ShardReference:
             _caption(content[CAPTION_MEMBER]),
             _synthetic(content[SYNTHETIC_MEMBER]) if SYNTHETIC_MEMBER in content else (),
             content if AUGMENTATION_MEMBER in wanted else None,
+            _label(content[LABEL_MEMBER]) if LABEL_MEMBER in content else "",
         )
 
     def read_image(self) -> bytes:
@@ -274,6 +281,13 @@ def decode_image(data: bytes) -> Image.Image:
         return images.decode_image(data, "the image")
     except ImageError as error:
         raise DatasetError(str(error)) from error
+
+
+def _label(content: bytes) -> str:
+    label = content[: _MOST_LABEL + 1].decode(errors="replace").strip()
+    if not label or len(content) > _MOST_LABEL:
+        raise DatasetError(f"the class ({LABEL_MEMBER}) has {len(content)} bytes; it must have 1 to {_MOST_LABEL}")
+    return label
 
 
 def _caption(data: bytes) -> str:

@@ -155,9 +155,9 @@ def assemble(samples: Sequence[DecodedSample], preprocess: PreprocessSpec) -> Ba
     return Batch(
         images=torch.from_numpy(normalize(np.stack([sample.pixels for sample in samples]), preprocess)),
         token_ids=_stack([sample.token_ids for sample in samples]),
-        caption_ids=_ids(captions),
+        caption_ids=_ids(captions, samples),
         synthetic_token_ids=_stack([part.synthetic_token_ids for part in parts]) if parts else None,
-        synthetic_caption_ids=_ids([part.synthetic_caption for part in parts]) if parts else None,
+        synthetic_caption_ids=_ids([part.synthetic_caption for part in parts], samples) if parts else None,
         teachers=_teachers(parts) if parts else None,
         captions=tuple(captions),
     )
@@ -175,8 +175,9 @@ def _stack(rows: Sequence[np.ndarray]) -> torch.Tensor:
     return torch.from_numpy(np.stack(rows))
 
 
-def _ids(captions: Sequence[str]) -> torch.Tensor:
-    return torch.tensor([caption_id(caption) for caption in captions], dtype=torch.int64)
+def _ids(captions: Sequence[str], samples: Sequence[DecodedSample]) -> torch.Tensor:
+    pairs = zip(captions, samples, strict=True)
+    return torch.tensor([caption_id(caption, sample.label) for caption, sample in pairs], dtype=torch.int64)
 
 
 def _chunks(samples: Iterator[Ordered]) -> Iterator[list[Ordered]]:

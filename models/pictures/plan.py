@@ -36,7 +36,11 @@ JUDGED = (Split.DESIGN, Split.CONCEPTS, Split.HARD, Split.PHOTOGRAPHS)
 
 @dataclass(frozen=True)
 class Item:
-    """One composition: a picture, the number of the composition, and the class where the split has classes."""
+    """One composition: a picture, the number of the composition, and the class.
+
+    For training, the class is the concept's number in the lists, and drawings have none: it says which pictures show
+    the same, nothing else.
+    """
 
     source: str
     key: str
@@ -89,10 +93,12 @@ def whole_plan(
     seen = {entry.code for entry in lists.emoji if entry.seen}
     hard = [place for place, entry in enumerate(lists.emoji) if entry.hard]
     unseen = [place for place, entry in enumerate(lists.emoji) if not entry.seen]
-    train = [(source, code) for _, code, source in shown if code in seen and roles.get(source) in TRAINED]
+    train: list[tuple[str, str, int | None]] = [
+        (source, code, place) for place, code, source in shown if code in seen and roles.get(source) in TRAINED
+    ]
     for name, source in sources.items():
         if source.reader is Reader.CLIPART:
-            train += [(name, path) for path in lists.clipart]
+            train += [(name, path, None) for path in lists.clipart]
     design = [
         (source, code, place) for place, code, source in shown if code in seen and roles.get(source) is Role.DESIGN
     ]
@@ -108,12 +114,12 @@ def whole_plan(
     ]
 
 
-def _train_items(pictures: Sequence[tuple[str, str]], compositions: int) -> tuple[Item, ...]:
+def _train_items(pictures: Sequence[tuple[str, str, int | None]], compositions: int) -> tuple[Item, ...]:
     """Every picture once before any comes again, so that a batch holds few pictures of one thing."""
     items: list[Item] = []
     for composition in range(compositions):
         order = np.random.default_rng([SEED, composition]).permutation(len(pictures))
-        items += [Item(source, key, composition, None) for source, key in (pictures[place] for place in order)]
+        items += [Item(source, key, composition, label) for source, key, label in (pictures[place] for place in order)]
     return tuple(items)
 
 

@@ -23,7 +23,7 @@ from pocketclip.models.pictures.sprites import SpriteReader
 # The first is the caption, the others are kept beside it as synthetic ones are.
 _CAPTIONS = 4
 # Raise it when the same items would be composed otherwise.
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,7 @@ def _members(task: ShardTask, item: Item, image: bytes) -> Iterator[tuple[str, b
     yield "jpg", image
     if item.label is not None:
         yield "cls", str(item.label).encode()
+    if task.split is not Split.TRAIN:
         return
     # A generator of its own: how images are composed does not change captions.
     rng = np.random.default_rng([*item_seed(task.split, item), 1])

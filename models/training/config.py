@@ -38,6 +38,9 @@ DEFAULT_DISTILLATION_WEIGHTS = {Recipe.REINFORCED: 1.0, Recipe.DISTILLATION: 0.5
 # Beyond this the other terms of a loss would be noise.
 MOST_TOKEN_WEIGHT = 100.0
 
+# At a width of 512, their embeddings take half a gigabyte.
+MOST_MEMORY = 1 << 17
+
 # The warm-up is at most one step of so many.
 MOST_WARMUP_SHARE = 10
 
@@ -72,8 +75,8 @@ class TrainingConfig:
     `init_from` on: a model of the same design. `data` is a mixture of `models.data.mixture`, `validation` a source of
     `models.data.source`. `batch_size` is that of one step, over all processes and all of the `accumulation` parts in
     which each process computes its share. `distillation_weight` None takes the recipe's own; `token_weight` is that
-    of predicting a caption's tokens from its image. `teacher_dims` are the widths of the stored embeddings of each
-    teacher; None reads them beside the shards.
+    of predicting a caption's tokens from its image, `memory` the number of earlier samples that are further negatives.
+    `teacher_dims` are the widths of the stored embeddings of each teacher; None reads them beside the shards.
     """
 
     model: str
@@ -87,6 +90,7 @@ class TrainingConfig:
     teacher_dims: tuple[int, ...] | None = None
     distillation_weight: float | None = None
     token_weight: float = 0.0
+    memory: int = 0
     batch_size: int = 128
     accumulation: int = 1
     learning_rate: float = 2e-3
@@ -121,6 +125,13 @@ class TrainingConfig:
             raise ConfigError(f"max_skipped_share must lie between 0 and 1, got {self.max_skipped_share}")
         if not 0 <= self.token_weight <= MOST_TOKEN_WEIGHT:
             raise ConfigError(f"token_weight must lie in 0 to {MOST_TOKEN_WEIGHT:g}, got {self.token_weight}")
+        if not 0 <= self.memory <= MOST_MEMORY:
+            raise ConfigError(f"memory must lie in 0 to {MOST_MEMORY} samples, got {self.memory}")
+        if self.memory and (self.recipe is Recipe.SIGMOID or self.distillation_share == 1):
+            raise ConfigError(
+                f"memory gives negatives to a contrastive term, which recipe {self.recipe} does not have here",
+                fix="leave --memory out, or lower --distillation-weight",
+            )
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ConfigError(f"ema_decay must lie between 0 and 1, got {self.ema_decay}")
         if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:

@@ -8,31 +8,41 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pocketclip.models.training.memory import Remembered
+
 
 def repeated_captions(caption_ids: Tensor) -> Tensor:
-    """Pairs off the diagonal that share a caption, `(N, N)` bool: they are no negatives of each other.
+    """Pairs off the diagonal that share a caption or class, `(N, N)` bool: they are no negatives of each other.
 
     Args:
-        caption_ids: `(N,)`; equal numbers mark equal captions.
+        caption_ids: `(N,)`; equal numbers mark equal captions, or samples of one class.
     """
     same = caption_ids[:, None] == caption_ids[None, :]
     return same.fill_diagonal_(False)
 
 
-def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, caption_ids: Tensor) -> Tensor:
+def contrastive_loss(
+    image: Tensor, text: Tensor, scale: Tensor, caption_ids: Tensor, remembered: Remembered | None = None
+) -> Tensor:
     """CLIP's symmetric cross-entropy over the batch (Radford et al. 2021, figure 3).
 
     Args:
         image, text: `(N, D)`, L2-normalised.
         scale: factor on the cosines.
         caption_ids: `(N,)`; pairs off the diagonal that share a caption are left out.
+        remembered: M samples of earlier batches that are further negatives; those with the same caption are left out.
 
     Returns:
         The mean loss, a scalar.
     """
     logits = (scale * image @ text.T).masked_fill(repeated_captions(caption_ids), -torch.inf)
     goal = torch.arange(len(logits), device=logits.device)
-    return (functional.cross_entropy(logits, goal) + functional.cross_entropy(logits.T, goal)) / 2
+    by_image, by_text = logits, logits.T
+    if remembered is not None:
+        same = caption_ids[:, None] == remembered.caption_ids[None, :]
+        by_image = torch.cat([logits, (scale * image @ remembered.text.T).masked_fill(same, -torch.inf)], 1)
+        by_text = torch.cat([logits.T, (scale * text @ remembered.image.T).masked_fill(same, -torch.inf)], 1)
+    return (functional.cross_entropy(by_image, goal) + functional.cross_entropy(by_text, goal)) / 2
 
 
 def sigmoid_loss(image: Tensor, text: Tensor, scale: Tensor, bias: Tensor, caption_ids: Tensor) -> Tensor:

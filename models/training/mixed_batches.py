@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from pocketclip.models.data.batches import Batch, BatchSource, caption_id
+from pocketclip.models.data.batches import Batch, BatchSource
 from pocketclip.models.data.left_out import LeftOut
 from pocketclip.models.data.skips import MOST_NAMED, SkippedSample
 from pocketclip.models.errors import DatasetError
 
 
 class MixedBatches:
-    """One batch from a batch of each source, in their order; equal captions are equal across sources."""
+    """One batch from a batch of each source, in their order; equal captions and classes are equal across sources."""
 
     def __init__(self, sources: Sequence[BatchSource]) -> None:
         self._sources = tuple(sources)
@@ -22,13 +22,11 @@ class MixedBatches:
     def next_batch(self) -> Batch:
         """The sources' next batches as one."""
         parts = [source.next_batch() for source in self._sources]
-        captions = tuple(caption for part in parts for caption in part.captions)
         return Batch(
             images=torch.cat([part.images for part in parts]),
             token_ids=torch.cat([part.token_ids for part in parts]),
-            # Scenes number their captions in their own way.
-            caption_ids=torch.tensor([caption_id(caption) for caption in captions], dtype=torch.int64),
-            captions=captions,
+            caption_ids=torch.cat([part.caption_ids for part in parts]),
+            captions=tuple(caption for part in parts for caption in part.captions),
         )
 
     def state(self) -> dict[str, Any]:

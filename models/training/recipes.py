@@ -15,6 +15,7 @@ from pocketclip.models.training.losses import (
     similarity_distillation,
     token_loss,
 )
+from pocketclip.models.training.memory import Remembered
 from pocketclip.models.training.student import LossParameters
 
 
@@ -22,13 +23,14 @@ from pocketclip.models.training.student import LossParameters
 class Embedded:
     """What the student made of the whole batch: `(N, D)` each, L2-normalised, with the factor on cosines.
 
-    `synthetic_text` stands for the batch's synthetic captions, where it has them.
+    `synthetic_text` stands for the batch's synthetic captions, where it has them, `remembered` for earlier batches.
     """
 
     image: Tensor
     text: Tensor
     synthetic_text: Tensor | None
     learned: LossParameters
+    remembered: Remembered | None = None
 
     @property
     def scale(self) -> Tensor:
@@ -82,7 +84,9 @@ def objective(config: TrainingConfig) -> Objective:
 
 def _contrastive(_: float) -> Objective:
     return lambda student, goals: {
-        "contrastive": contrastive_loss(student.image, student.text, student.scale, goals.caption_ids)
+        "contrastive": contrastive_loss(
+            student.image, student.text, student.scale, goals.caption_ids, student.remembered
+        )
     }
 
 
@@ -151,7 +155,8 @@ def _weighted(student: Embedded, text: Tensor, caption_ids: Tensor, name: str, t
     terms = {name: weight * term}
     if weight < 1:
         # At a weight of 1 its gradients would be zeros that cost a softmax over the batch.
-        terms["contrastive"] = (1 - weight) * contrastive_loss(student.image, text, student.scale, caption_ids)
+        term = contrastive_loss(student.image, text, student.scale, caption_ids, student.remembered)
+        terms["contrastive"] = (1 - weight) * term
     return terms
 
 

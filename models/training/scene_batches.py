@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pocketclip.models.data.batches import Batch
+from pocketclip.models.data.batches import Batch, caption_id
 from pocketclip.models.data.left_out import LeftOut
 from pocketclip.models.data.skips import SkippedSample
 from pocketclip.models.errors import ConfigError
@@ -54,7 +54,8 @@ class SceneBatches:
         unique, inverse = np.unique(np.asarray(captions), return_inverse=True)
         self._captions: list[str] = unique.tolist()
         self._token_ids = tokenizer(self._captions)
-        self._caption_ids: NDArray[np.int64] = inverse.reshape(scenes, config.captions_per_scene)
+        self._drawn: NDArray[np.int64] = inverse.reshape(scenes, config.captions_per_scene)
+        self._caption_ids = torch.tensor([caption_id(each) for each in self._captions], dtype=torch.int64)
         self._step = 0
 
     def next_batch(self) -> Batch:
@@ -67,12 +68,12 @@ class SceneBatches:
         self._step += 1
         share = batch_size // self._processes.world
         mine = slice(self._processes.rank * share, (self._processes.rank + 1) * share)
-        caption_ids = self._caption_ids[chosen, draws][mine]
+        shown = self._drawn[chosen, draws][mine]
         return Batch(
             images=torch.from_numpy(normalize(self._pixels[chosen[mine]], self._preprocess)),
-            token_ids=torch.from_numpy(self._token_ids[caption_ids]),
-            caption_ids=torch.from_numpy(caption_ids),
-            captions=tuple(self._captions[each] for each in caption_ids),
+            token_ids=torch.from_numpy(self._token_ids[shown]),
+            caption_ids=self._caption_ids[shown],
+            captions=tuple(self._captions[each] for each in shown),
         )
 
     def state(self) -> dict[str, Any]:

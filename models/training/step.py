@@ -14,7 +14,7 @@ from pocketclip.models.data.batches import Batch
 from pocketclip.models.training.config import Autocast
 from pocketclip.models.training.distributed import Processes, unmoved_statistics
 from pocketclip.models.training.recipes import Embedded, Goals, Objective, Terms
-from pocketclip.models.training.student import LossParameters
+from pocketclip.models.training.student import LossParameters, Student
 
 Backward = Callable[[Tensor], None]
 
@@ -58,6 +58,7 @@ class GradientPass:
         self, student: nn.Module, objective: Objective, processes: Processes, *, accumulation: int, autocast: Autocast
     ) -> None:
         self._student, self._objective, self._processes = student, objective, processes
+        self._memory = _plain(student).memory
         self._accumulation, self._dtype = accumulation, _DTYPES.get(autocast)
 
     def run(self, inputs: Inputs, goals: Goals, backward: Backward) -> Terms:
@@ -80,7 +81,7 @@ class GradientPass:
 
     def _run_in_parts(self, parts: list[Inputs], goals: Goals, backward: Backward) -> Terms:
         student = self._student
-        plain = student.module if isinstance(student, DistributedDataParallel) else student
+        plain = _plain(student)
         with torch.no_grad(), unmoved_statistics(plain):
             cached = [self._forward(plain, part) for part in parts]
         images = torch.cat([image for image, *_ in cached]).requires_grad_()
@@ -116,7 +117,18 @@ class GradientPass:
         captions = text.unflatten(0, (-1, len(image))).unbind(0)
         gathered = [self._processes.gather(rows) for rows in captions]
         synthetic = gathered[1] if len(gathered) > 1 else None
-        return self._objective(Embedded(self._processes.gather(image), gathered[0], synthetic, learned), goals)
+        images = self._processes.gather(image)
+        remembered = None if self._memory is None else self._memory.content()
+        terms = self._objective(Embedded(images, gathered[0], synthetic, learned, remembered), goals)
+        if self._memory is not None:
+            self._memory.add(images, gathered[0], goals.caption_ids)
+        return terms
+
+
+def _plain(student: nn.Module) -> Student:
+    found = student.module if isinstance(student, DistributedDataParallel) else student
+    assert isinstance(found, Student)
+    return found
 
 
 def _total(terms: Terms) -> Tensor:

@@ -20,6 +20,7 @@ from pocketclip.models.towers.clip import AnyModel
 from pocketclip.models.towers.open_clip_model import OpenClipModel
 from pocketclip.models.training.config import Recipe
 from pocketclip.models.training.distributed import at_least_float32, unmoved_statistics
+from pocketclip.models.training.memory import EmbeddingMemory
 
 # SigLIP's starting point (Zhai et al. 2023, section 3.2): most pairs of a batch are no pairs.
 SIGMOID_START_SCALE = 10.0
@@ -53,10 +54,13 @@ class LossParameters(NamedTuple):
 class Student(nn.Module):
     """A model with what its loss learns besides: `bias`, for the sigmoid loss only, and `tokens`, to predict tokens.
 
-    The bias shifts all logits alike, so that no ranking needs it. Both stay out of the model's weights.
+    The bias shifts all logits alike, so that no ranking needs it. Both stay out of the model's weights, and so does
+    `memory`, the embeddings of the last `remembered` samples.
     """
 
-    def __init__(self, model: AnyModel, recipe: Recipe, *, fresh: bool, predicts_tokens: bool = False) -> None:
+    def __init__(
+        self, model: AnyModel, recipe: Recipe, *, fresh: bool, predicts_tokens: bool = False, remembered: int = 0
+    ) -> None:
         super().__init__()
         self.model = model
         self.tokens = (
@@ -64,6 +68,7 @@ class Student(nn.Module):
             if predicts_tokens
             else None
         )
+        self.memory = EmbeddingMemory(remembered, model.config.embedding_dim) if remembered else None
         self.bias = nn.Parameter(torch.tensor(SIGMOID_START_BIAS)) if recipe is Recipe.SIGMOID else None
         if recipe is Recipe.SIGMOID and fresh:
             nn.init.constant_(self.logit_scale, math.log(SIGMOID_START_SCALE))

@@ -168,9 +168,13 @@ def _build(
     model = model.to(processes.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if config.activation_checkpointing:
         checkpoint_activations(model)
-    student = Student(model, config.recipe, fresh=config.init_from is None, predicts_tokens=config.token_weight > 0).to(
-        processes.device
-    )
+    student = Student(
+        model,
+        config.recipe,
+        fresh=config.init_from is None,
+        predicts_tokens=config.token_weight > 0,
+        remembered=config.memory,
+    ).to(processes.device)
     student.train()
     batches = _open_batches(config, model_config, processes, workers)
     if config.qat is not None and inherited is not None:

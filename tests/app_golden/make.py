@@ -22,6 +22,7 @@ from pocketclip.models.text.tokenizer import Tokenizer, load_tokenizer
 from tests.app_golden import protocol_examples
 from tests.app_golden.captions import LEFT_OUT, captions
 from tests.app_golden.encoded import encoded_images
+from tests.app_golden.gallery_example import write_gallery
 from tests.app_golden.images import SPECS, images, orientation_files, resized, tensor_specs, tower_input
 from tests.app_golden.onnx_models import onnx_models
 from tests.app_golden.statistics_cases import statistics_cases
@@ -30,7 +31,7 @@ FOLDER = Path(__file__).parent
 REFERENCE = FOLDER.parent / "data" / "reference" / "tokenizer.golden.json"
 # The tower's input is kept of so many images, in every form.
 _INPUTS = 4
-_SUFFIXES = (".json", ".bin", ".rgb", ".rgba", ".onnx", ".png", ".jpg", ".webp", ".gif")
+_SUFFIXES = (".json", ".jsonl", ".f16", ".bin", ".rgb", ".rgba", ".onnx", ".png", ".jpg", ".webp", ".gif")
 
 
 def write_all(folder: Path) -> None:
@@ -43,6 +44,7 @@ def write_all(folder: Path) -> None:
     (folder / "onnx").mkdir(exist_ok=True)
     for name, model in onnx_models().items():
         (folder / "onnx" / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    write_gallery(folder / "gallery")
     for name, document in protocol_examples.examples().items():
         _write(folder / "protocol" / name, documents.to_json(document))
 

@@ -432,3 +432,25 @@ def test_what_cannot_be_reinforced(plain_shards: str, table: Path) -> None:
         open_stream(plain_shards, reinforced=True)
     with pytest.raises(DatasetError, match="rendered by the trainer"):
         open_stream("scenes:10")
+
+
+def test_samples_of_a_class_are_marked_as_equal(tmp_path: Path, sample_maker: Any, shard_writer: Any) -> None:
+    samples = {f"{number:04d}": sample_maker.plain(number, "png") for number in range(7)}
+    for number, label in ((1, b"12"), (4, b"12\n"), (5, b"13")):
+        samples[f"{number:04d}"] = {**samples[f"{number:04d}"], "cls": label}
+    shard_writer(tmp_path / "a.tar", samples)
+    with closing(open_stream(f"webdataset:{tmp_path}/a.tar")) as batches:
+        batch = batches.next_batch()
+    ids = dict(zip(batch.captions, batch.caption_ids.tolist(), strict=True))
+    assert ids["caption 1"] == ids["caption 4"] == caption_id("anything", "12")
+    assert ids["caption 5"] == caption_id("anything", "13")
+    assert ids["caption 0"] == caption_id("caption 0") and len(set(ids.values())) == 6
+
+
+def test_a_class_that_is_none_is_skipped(tmp_path: Path, sample_maker: Any, shard_writer: Any) -> None:
+    samples = {f"{number:04d}": sample_maker.plain(number, "png") for number in range(30)}
+    samples["0003"] = {**samples["0003"], "cls": b"x" * 201}
+    shard_writer(tmp_path / "a.tar", samples)
+    with closing(open_stream(f"webdataset:{tmp_path}/a.tar", batch_size=29, max_skipped_share=0.1)) as batches:
+        batches.next_batch()
+        assert "the class (cls) has 201 bytes" in batches.skipped[0].reason

@@ -99,6 +99,12 @@ def test_a_set_is_built_whole_and_the_same_every_time(catalogue: Catalogue, cach
     assert len(set(captions)) > len(SEEN)
     assert not any(label in caption for caption in captions for label in UNSEEN.values())
     assert any("apple" in caption for caption in captions)
+    # The class says which pictures show the same; drawings have none.
+    labels = {name.partition(".")[0]: content for name, content in train.items() if name.endswith(".cls")}
+    by_concept = {name: {label for key, label in labels.items() if f"_{name}_" in key} for name in SEEN}
+    assert sorted(map(len, by_concept.values())) == [1] * len(SEEN)
+    assert len(set.union(*by_concept.values())) == len(SEEN)
+    assert not any(key.startswith("openclipart") for key in labels)
 
 
 def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(

@@ -18,6 +18,7 @@ from pocketclip.models.training.losses import (
     similarity_distillation,
     token_loss,
 )
+from pocketclip.models.training.memory import EmbeddingMemory, Remembered
 
 SCALE = torch.tensor(20.0)
 
@@ -49,6 +50,36 @@ def test_contrastive_loss_of_perfect_pairs_is_near_zero_and_duplicates_are_no_ne
     same = torch.tensor([0, 0, 2, 3])
     assert contrastive_loss(twins, twins, torch.tensor(100.0), same) < 1e-6
     assert contrastive_loss(twins, twins, torch.tensor(100.0), ids) > 0.3
+
+
+def test_remembered_samples_are_further_negatives_except_of_the_same_caption() -> None:
+    remembered = Remembered(unit_rows(3), unit_rows(4), torch.tensor([100, 2, 101, 102, 2, 103]))
+    image, text = IMAGE.numpy().astype(np.float64), TEXT.numpy().astype(np.float64)
+    by_image = 20 * np.hstack([image @ text.T, image @ remembered.text.numpy().T])
+    by_text = 20 * np.hstack([text @ image.T, text @ remembered.image.numpy().T])
+    for logits in (by_image, by_text):
+        logits[2, [7, 10]] = -np.inf
+    expected = -(np.diag(log_softmax(by_image, 1)).mean() + np.diag(log_softmax(by_text, 1)).mean()) / 2
+    found = contrastive_loss(IMAGE, TEXT, SCALE, IDS, remembered)
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+    assert found > contrastive_loss(IMAGE, TEXT, SCALE, IDS)
+
+
+def test_a_memory_keeps_the_last_samples() -> None:
+    memory = EmbeddingMemory(5, 2)
+    for start in range(0, 9, 3):
+        assert (memory.content() is None) == (start < 5)
+        ids = torch.arange(start, start + 3)
+        memory.add(ids[:, None] * torch.ones(2), -ids[:, None] * torch.ones(2), ids)
+    kept = memory.content()
+    assert kept is not None
+    assert sorted(kept.caption_ids.tolist()) == [4, 5, 6, 7, 8]
+    assert torch.equal(kept.image[:, 0], kept.caption_ids.float()) and torch.equal(kept.text, -kept.image)
+    # More than fits: the last ones stay.
+    memory.add(torch.zeros(12, 2), torch.zeros(12, 2), torch.arange(20, 32))
+    again = memory.content()
+    assert again is not None and sorted(again.caption_ids.tolist()) == [27, 28, 29, 30, 31]
+    assert sorted(kept.caption_ids.tolist()) == [4, 5, 6, 7, 8]
 
 
 def test_sigmoid_loss_asks_of_every_pair() -> None:

@@ -38,6 +38,8 @@ TINY = TrainingConfig(
 )
 # Everything a checkpoint has to hold: average, scaler, a learned bias, predicted tokens, several parts.
 FULL = replace(TINY, recipe=Recipe.SIGMOID, ema_decay=0.9, accumulation=2, autocast=Autocast.BF16, token_weight=0.5)
+# It is full after the second step, and wraps around before the checkpoint that a run resumes from.
+MEMORY = replace(TINY, memory=12, accumulation=2)
 # From the shipped model on: scales of weights and ranges of activations are learned, too.
 QAT = replace(
     TINY,
@@ -64,7 +66,7 @@ def steps_logged(folder: Path) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", [TINY, FULL, QAT], ids=["plain", "full", "qat"])
+@pytest.mark.parametrize("config", [TINY, FULL, MEMORY, QAT], ids=["plain", "full", "memory", "qat"])
 def test_resumed_run_ends_with_the_same_bits(config: TrainingConfig, tmp_path: Path) -> None:
     whole = train(config, tmp_path / "whole", workers=1)
 
@@ -209,6 +211,9 @@ def test_diverged_loss_stops_the_run(tmp_path: Path) -> None:
         ({"recipe": Recipe.AFFINITY, "teachers": ("a", "b")}, "takes one teacher, got 2"),
         ({"teachers": ("pocketclip_nano",)}, "does not run a teacher"),
         ({"distillation_weight": 0.5}, "no distillation term"),
+        ({"memory": -1}, "memory must lie in 0 to 131072 samples, got -1"),
+        ({"memory": 64, "recipe": Recipe.SIGMOID}, "recipe sigmoid does not have here; leave --memory out"),
+        ({"memory": 64, "recipe": Recipe.REINFORCED}, "recipe reinforced does not have here"),
     ],
 )
 def test_bad_settings(changes: dict[str, object], complaint: str) -> None:
