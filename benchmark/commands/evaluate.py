@@ -47,7 +47,7 @@ def eval_command(
         str | None,
         typer.Option(
             "--templates",
-            help="openai (80), simple (7), or a file: one per line, JSON or a Python list; {} for the class.",
+            help="openai (80), simple (7), scenes, pictures, or a file: lines, JSON or Python; {} for the class.",
         ),
     ] = None,
     classes: Annotated[

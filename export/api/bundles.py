@@ -125,7 +125,7 @@ def write_bundle(
         text: the artefact of the text tower, of any target and precision, with the same weights.
         out: the bundle's folder; an existing bundle is replaced.
         labels: labels to embed and store.
-        templates: `openai`, `simple`, `scenes`, or a file; None uses what fits the model.
+        templates: `openai`, `simple`, `scenes`, `pictures`, or a file; None uses what fits the model.
         weights_licence: the licence of the weights, e.g. `MIT`.
         allow_failed: accept artefacts that missed their parity budget.
         allow_untrained: accept random weights.

@@ -21,8 +21,8 @@ from pocketclip.models.text.tokenizer import Tokenizer
 from pocketclip.models.text.vocabulary import load_vocabulary
 
 Embeddings = NDArray[np.float32]
-# The vocabulary of models that were trained on generated scenes.
-_SCENES = "scenes"
+# What models of these vocabularies were trained on, by the templates that fit.
+_TEMPLATES = {"scenes": "scenes", "pictures": "pictures", "pictures_frequent": "pictures"}
 _DEFAULT = "openai"
 
 
@@ -44,16 +44,16 @@ def read_labels(text: str | None, file: Path | None) -> tuple[str, ...]:
 
 
 def choose_templates(reference: str | None, tokenizer: Tokenizer) -> Templates:
-    """The templates that a user names, else those that fit the model: of scenes for their vocabulary, else OpenAI's.
+    """The templates that a user names, else those of what the model's vocabulary is for, else OpenAI's.
 
     Raises:
         PromptError: as `models.evaluation.prompts.load_templates`.
     """
     if reference is not None:
         return load_templates(reference)
-    vocabulary = tokenizer.vocabulary
-    knows_scenes = vocabulary is not None and vocabulary.kept_ids == load_vocabulary(_SCENES).kept_ids
-    return load_templates(_SCENES if knows_scenes else _DEFAULT)
+    kept = None if tokenizer.vocabulary is None else tokenizer.vocabulary.kept_ids
+    fitting = (templates for name, templates in _TEMPLATES.items() if kept == load_vocabulary(name).kept_ids)
+    return load_templates(next(fitting, _DEFAULT))
 
 
 def store_templates(templates: Templates) -> PromptTemplates:

@@ -30,7 +30,7 @@ def bundle_command(
     ] = None,
     templates: Annotated[
         str | None,
-        typer.Option("--templates", help="openai (80), simple (7), scenes or a file (default: what fits the model)."),
+        typer.Option("--templates", help="openai (80), simple (7), scenes, pictures or a file (default: what fits)."),
     ] = None,
     weights_licence: Annotated[
         str | None, typer.Option("--weights-licence", help="Licence of the weights, e.g. MIT.")

@@ -80,15 +80,19 @@ def load_templates(reference: str) -> Templates:
     """Templates by name, or from a file.
 
     Args:
-        reference: `openai` (the 80 of CLIP's ImageNet ensemble), `simple` (the 7 best of them), `scenes`, or the path
-            of a file with one template a line, a JSON or a Python list of them, in which `{}`, `{c}` or `{classname}`
-            stands for the class.
+        reference: `openai` (the 80 of CLIP's ImageNet ensemble), `simple` (the 7 best of them), `scenes`, `pictures`
+            (those of the set of pictures), or the path of a file with one template a line, a JSON or a Python list of
+            them, in which `{}`, `{c}` or `{classname}` stands for the class.
 
     Raises:
         PromptError: the file cannot be read, is empty, or has lines without a place for the class.
     """
     if reference == "scenes":
         return SceneTemplates()
+    if reference == "pictures":
+        from pocketclip.models.pictures.captions import EVALUATION_TEMPLATES, PHOTOGRAPH_TEMPLATES
+
+        return TextTemplates(reference, tuple(dict.fromkeys((*EVALUATION_TEMPLATES, *PHOTOGRAPH_TEMPLATES))))
     if reference in ("openai", "simple"):
         texts = open_clip_file("zero_shot_metadata")
         packaged = texts.OPENAI_IMAGENET_TEMPLATES if reference == "openai" else texts.SIMPLE_IMAGENET_TEMPLATES
@@ -101,7 +105,7 @@ def read_templates(path: Path) -> TextTemplates:
     try:
         lines = read_words(path, "templates", error=PromptError)
     except PromptError as error:
-        raise PromptError(f"{error}", fix="name openai, simple, scenes or a file of templates") from error
+        raise PromptError(f"{error}", fix="name openai, simple, scenes, pictures or a file of templates") from error
     texts = list(dict.fromkeys(line for line in lines if line))
     if not texts:
         raise PromptError(f"{path} holds no template", fix="write one per line, with {} in place of the class")

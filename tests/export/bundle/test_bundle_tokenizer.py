@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pocketclip.export.bundle.golden import SENTENCES
+from pocketclip.export.bundle.prompts import choose_templates
 from pocketclip.export.bundle.tokenizer import BundleTokenizer, write_tokenizer
 from pocketclip.models import get_tokenizer
-from pocketclip.models.text.tokenizer import Tokenizer
+from pocketclip.models.text.tokenizer import Tokenizer, TokenizerSpec, load_tokenizer
 from pocketclip.models.text.vocabulary import prune_vocabulary
 
 
@@ -54,3 +55,16 @@ def test_vocabulary_of_bytes_alone(tmp_path: Path) -> None:
     bare = Tokenizer(40, prune_vocabulary([]))
     assert stored(bare, tmp_path).encode("A red circle!") == bare.encode("A red circle!")
     assert len(bare.encode("red")) == 3
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "templates"), [("scenes", "scenes"), ("pictures", "pictures"), ("pictures_frequent", "pictures")]
+)
+def test_templates_follow_the_vocabulary(vocabulary: str, templates: str) -> None:
+    tokenizer = load_tokenizer(TokenizerSpec(context_length=32, vocabulary=vocabulary))
+    assert choose_templates(None, tokenizer).name == templates
+    assert choose_templates("simple", tokenizer).name == "simple"
+
+
+def test_templates_of_the_whole_vocabulary_are_openais() -> None:
+    assert choose_templates(None, load_tokenizer(TokenizerSpec(context_length=77))).name == "openai"

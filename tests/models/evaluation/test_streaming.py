@@ -295,6 +295,8 @@ def test_templates_by_name() -> None:
     assert len(simple.prompts("cat")) == 7
     assert openai.prompts("tench")[:2] == ["a bad photo of a tench.", "a photo of many tench."]
     assert set(simple.prompts("cat")) < set(openai.prompts("cat"))
+    pictures = load_templates("pictures").prompts("cat")
+    assert {"cat", "a drawing of cat", "a photo of a cat"} < set(pictures) and len(set(pictures)) == len(pictures)
 
 
 def test_templates_from_a_file(tmp_path: Path) -> None:
