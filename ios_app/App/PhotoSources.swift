@@ -47,7 +47,7 @@ struct FolderPhotos: PhotoSource {
                 guard Self.extensions.contains(url.pathExtension.lowercased()) else { return nil }
                 let attributes = try FileManager.default.attributesOfItem(atPath: url.path)
                 let changed = (attributes[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
-                return PhotoReference(id: path, version: "\(changed)")
+                return PhotoReference(id: path, version: "\(changed)", name: url.lastPathComponent)
             }
         }
     }

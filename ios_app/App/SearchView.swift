@@ -4,7 +4,7 @@ import PocketClipCore
 import PocketClipScreens
 import SwiftUI
 
-/// Finds photos by a sentence.
+/// Finds photos by a sentence or by one of them, and duplicates among them.
 struct SearchView: View {
     @Bindable var model: SearchModel
     @State private var picked: [PhotosPickerItem] = []
@@ -15,18 +15,12 @@ struct SearchView: View {
         NavigationStack {
             VStack {
                 status
-                ScrollView {
-                    LazyVGrid(columns: [GridItem(.adaptive(minimum: 100))]) {
-                        ForEach(model.hits) { hit in
-                            HitView(hit: hit, source: source)
-                        }
-                    }
-                }
+                FoundPhotosView(model: model, source: source)
             }
             .padding(.horizontal)
             .navigationTitle("Search")
             .searchable(text: $model.sentence, prompt: "Describe a photo")
-            .onSubmit(of: .search) { Task { await model.search() } }
+            .onSubmit(of: .search) { Task { await model.findBySentence() } }
             .toolbar {
                 Menu("Photos", systemImage: "photo.on.rectangle") {
                     PhotosPicker(
@@ -60,7 +54,10 @@ struct SearchView: View {
             if skipped > 0 {
                 Text("\(skipped) could not be read.").foregroundStyle(.secondary)
             }
-            Button("Look for new photos") { model.resume() }
+            HStack {
+                Button("Look for new photos") { model.resume() }
+                Button("Find duplicates") { model.findDuplicates() }
+            }
         case .failed(let message):
             Text(message).foregroundStyle(.red)
             Button("Continue") { model.resume() }
@@ -73,35 +70,5 @@ struct SearchView: View {
     private func choose(_ chosen: any PhotoSource) {
         source = chosen
         model.choose(chosen)
-    }
-}
-
-private struct HitView: View {
-    let hit: SearchHit
-    let source: (any PhotoSource)?
-    @State private var picture: Image?
-
-    var body: some View {
-        VStack {
-            if let picture {
-                picture.resizable().scaledToFill().frame(width: 100, height: 100).clipped()
-            } else {
-                ProgressView().frame(width: 100, height: 100)
-            }
-            Text(hit.cosine, format: .number.precision(.fractionLength(3)))
-                .font(.caption)
-                .monospacedDigit()
-        }
-        .accessibilityElement(children: .ignore)
-        .accessibilityLabel("Photo, similarity \(similarity)")
-        .task {
-            if let image = try? await source?.image(of: hit.photo) {
-                picture = ImageDecoding.picture(of: image)
-            }
-        }
-    }
-
-    private var similarity: String {
-        hit.cosine.formatted(.number.precision(.fractionLength(2)))
     }
 }

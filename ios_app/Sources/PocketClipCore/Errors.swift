@@ -177,6 +177,7 @@ public enum StorageError: Equatable, Sendable {
     case unwritable(path: String, reason: String)
     case full(path: String)
     case damaged(path: String, reason: String)
+    case busy(path: String)
 
     public var message: String {
         switch self {
@@ -184,6 +185,7 @@ public enum StorageError: Equatable, Sendable {
         case .unwritable(let path, let reason): "cannot write \(path): \(reason); free some space and try again"
         case .full(let path): "no space is left to write \(path); free some and try again"
         case .damaged(let path, let reason): "\(path) is damaged: \(reason); it is made anew"
+        case .busy(let path): "\(path) is being written by somebody else; wait for its end and try again"
         }
     }
 }

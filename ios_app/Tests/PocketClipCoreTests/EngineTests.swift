@@ -96,26 +96,63 @@ final class EngineTests: XCTestCase {
         XCTAssertEqual(count, 39)
     }
 
-    func testIndexFiles() throws {
-        let file = temporary.url.appendingPathComponent("a.index")
-        var index = EmbeddingIndex(identity: "model a")
-        index.add(PhotoReference(id: "ä/1", version: "1"), [0.6, 0.8])
-        index.add(PhotoReference(id: "2", version: "x"), [1, 0])
-        index.add(PhotoReference(id: "2", version: "y"), [0, 1])
-        try index.write(to: file)
-        XCTAssertEqual(try EmbeddingIndex.read(from: file, identity: "model a"), index)
-        XCTAssertEqual(index.search([0, 1], most: 1).map(\.id), ["2"])
-        XCTAssertEqual(try EmbeddingIndex.read(from: file, identity: "model b").count, 0)
-        let content = try Data(contentsOf: file)
-        for damaged in [content.dropLast(), content + [0], Data("PCIX".utf8), Data("else".utf8)] {
-            try damaged.write(to: file)
-            let fault = failure { _ = try EmbeddingIndex.read(from: file, identity: "model a") }
-            XCTAssertTrue(fault?.message.contains("damaged") == true, "\(String(describing: fault))")
+    func testSimilarPhotosAndDuplicates() async throws {
+        let engine = try ClipEngine(bundle, runtimes: [FakeRuntime()])
+        let indexer = PhotoIndexer(engine: engine, source: FakePhotos(count: 12, same: [2, 9]), folder: temporary.url)
+        let before = await indexer.similar(to: PhotoReference(id: "photo 2", version: ""), most: 3)
+        XCTAssertEqual(before, [], "nothing is indexed")
+        try await indexer.update { _ in }
+        let hits = await indexer.similar(to: PhotoReference(id: "photo 2", version: "old"), most: 20)
+        XCTAssertEqual(hits.count, 10, "neither itself nor the unreadable one")
+        XCTAssertFalse(hits.contains { $0.id == "photo 2" })
+        XCTAssertEqual(hits.first { $0.id == "photo 9" }?.cosine ?? 0, 1, accuracy: 1e-3)
+        let groups = try await indexer.duplicates(leastCosine: 0.9999) { _ in }
+        let wanted: Set<String> = ["photo 2", "photo 9"]
+        XCTAssertTrue(groups.contains { wanted.isSubset(of: $0.photos.map(\.id)) }, "\(groups)")
+    }
+
+    func testWhatCannotBeReadAnyMoreIsNotFound() async throws {
+        let engine = try ClipEngine(bundle, runtimes: [FakeRuntime()])
+        let indexer = PhotoIndexer(engine: engine, source: FakePhotos(count: 10, unreadable: []), folder: temporary.url)
+        try await indexer.update { _ in }
+        let changed = FakePhotos(count: 10, changed: ["photo 7"])
+        let later = PhotoIndexer(engine: engine, source: changed, folder: temporary.url)
+        let progress = try await later.update { _ in }
+        XCTAssertEqual(progress.skipped, 1)
+        let hits = try await later.search("two owls", most: 50)
+        XCTAssertEqual(hits.count, 9)
+        XCTAssertFalse(hits.contains { $0.id == "photo 7" })
+    }
+
+    func testDamagedAndFormerIndexesAreMadeAnew() async throws {
+        let engine = try ClipEngine(bundle, runtimes: [FakeRuntime()])
+        let indexes = temporary.url.appendingPathComponent("Indexes")
+        try FileManager.default.createDirectory(at: indexes, withIntermediateDirectories: true)
+        let former = indexes.appendingPathComponent("0123.index")
+        try Data("PCIX".utf8).write(to: former)
+        let indexer = PhotoIndexer(engine: engine, source: FakePhotos(count: 3), folder: temporary.url)
+        try await indexer.update { _ in }
+        XCTAssertFalse(FileManager.default.fileExists(atPath: former.path))
+        let own = try XCTUnwrap(FileManager.default.contentsOfDirectory(atPath: indexes.path).first)
+        let identity = try XCTUnwrap(GalleryIndex.read(from: indexes.appendingPathComponent(own))?.identity)
+        XCTAssertEqual(identity.origin, engine.origin)
+        XCTAssertEqual(identity.folder, "fake")
+        for name in ["index.json", "photos-0.jsonl"] {
+            try Data("{\n".utf8).write(to: indexes.appendingPathComponent(own).appendingPathComponent(name))
+            let source = FakePhotos(count: 3)
+            let later = PhotoIndexer(engine: engine, source: source, folder: temporary.url)
+            let none = try await later.search("two owls", most: 5)
+            XCTAssertEqual(none, [])
+            try await later.update { _ in }
+            let count = await later.count()
+            let asked = await source.asked.names
+            XCTAssertEqual(count, 3)
+            XCTAssertEqual(asked.count, 3, "all are embedded again")
         }
     }
 }
 
-/// Photographs of one grey value each; the eighth cannot be read.
+/// Photographs of one grey value each, some of the same; the eighth cannot be read.
 private struct FakePhotos: PhotoSource {
     actor Asked {
         private(set) var names: [String] = []
@@ -126,10 +163,14 @@ private struct FakePhotos: PhotoSource {
     let asked = Asked()
     private let count: Int
     private let changed: Set<String>
+    private let same: Set<Int>
+    private let unreadable: Set<String>
 
-    init(count: Int, changed: Set<String> = []) {
+    init(count: Int, changed: Set<String> = [], same: Set<Int> = [], unreadable: Set<String> = ["photo 7"]) {
         self.count = count
         self.changed = changed
+        self.same = same
+        self.unreadable = unreadable
     }
 
     func photos() async throws -> [PhotoReference] {
@@ -141,10 +182,12 @@ private struct FakePhotos: PhotoSource {
 
     func image(of photo: PhotoReference) async throws -> PackedImage {
         await asked.add(photo.id)
-        guard photo.id != "photo 7" else {
+        guard !unreadable.contains(photo.id) else {
             throw PocketClipError.image(.undecodable(name: photo.id, reason: "it is none"))
         }
-        let grey = UInt8(photo.id.utf8.reduce(0) { ($0 * 31 + Int($1)) % 256 })
+        let isSame = same.contains { photo.id == "photo \($0)" }
+        let own: Int = photo.id.utf8.reduce(0) { ($0 * 31 + Int($1)) % 256 }
+        let grey = UInt8(isSame ? 200 : own)
         return try PackedImage(width: 5, height: 6, bytes: [UInt8](repeating: grey, count: 90))
     }
 }

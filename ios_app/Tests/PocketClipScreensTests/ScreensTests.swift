@@ -148,39 +148,6 @@ final class ScreensTests: XCTestCase {
         XCTAssertNil(model.liveRate)
     }
 
-    func testSearching() async throws {
-        let temporary = try TemporaryFolder()
-        let model = SearchModel(engine: ScriptedEngine(), folder: temporary.url, most: 3)
-        model.choose(GreyPhotos(count: 30))
-        await model.finishIndexing()
-        XCTAssertEqual(model.state, .ready(indexed: 30, skipped: 0))
-        model.sentence = "bright"
-        await model.search()
-        XCTAssertEqual(model.hits.count, 3)
-        model.sentence = "  "
-        await model.search()
-        XCTAssertEqual(model.hits, [])
-    }
-
-    func testPausingAndGoingOn() async throws {
-        let temporary = try TemporaryFolder()
-        let engine = ScriptedEngine()
-        await engine.wait(milliseconds: 5)
-        let model = SearchModel(engine: engine, folder: temporary.url)
-        model.choose(GreyPhotos(count: 60))
-        try await Task.sleep(for: .milliseconds(60))
-        model.cancel()
-        await model.finishIndexing()
-        guard case .paused(let indexed) = model.state else { return XCTFail("\(model.state)") }
-        XCTAssertTrue((1..<60).contains(indexed), "\(indexed)")
-        let embedded = await engine.embedded
-        model.resume()
-        await model.finishIndexing()
-        XCTAssertEqual(model.state, .ready(indexed: 60, skipped: 0))
-        let all = await engine.embedded
-        XCTAssertLessThanOrEqual(all - embedded, 60 - indexed + 1, "what was done is kept")
-    }
-
     func testMeasuring() async throws {
         let temporary = try TemporaryFolder()
         let bundle = try ClipBundle(opening: bundleFolder(in: temporary))
@@ -240,52 +207,4 @@ final class ScreensTests: XCTestCase {
 @MainActor
 private final class Clock {
     var now = 0
-}
-
-/// An engine that gives what a test says.
-private actor ScriptedEngine: ClipEncoding {
-    nonisolated let identity = "scripted"
-    nonisolated let logitScale = 10.0
-    nonisolated let storedLabels = ["a cat", "a dog"]
-    private(set) var classified = 0
-    private(set) var embedded = 0
-    private var failure: PocketClipError?
-    private var milliseconds = 0
-
-    func fail(_ failure: PocketClipError) { self.failure = failure }
-    func wait(milliseconds: Int) { self.milliseconds = milliseconds }
-
-    func embed(image: PackedImage) async throws -> Embedding {
-        embedded += 1
-        try await Task.sleep(for: .milliseconds(milliseconds))
-        let shade = Double(image.bytes[0]) / 255
-        return Embedding(
-            values: [Float(shade), Float((1 - shade * shade).squareRoot())], preparationNs: 1, inferenceNs: 1)
-    }
-
-    func embed(sentence: String) async throws -> Embedding {
-        Embedding(values: [1, 0], preparationNs: 1, inferenceNs: 1)
-    }
-
-    func classify(_ image: PackedImage, labels: [String]) async throws -> Classification {
-        classified += 1
-        try await Task.sleep(for: .milliseconds(milliseconds))
-        if let failure { throw failure }
-        let guesses = labels.map { Guess(label: $0, cosine: 0.5, probability: 1 / Double(labels.count)) }
-        return Classification(guesses: guesses, image: try await embed(image: image), textInferenceNs: nil)
-    }
-}
-
-private struct GreyPhotos: PhotoSource {
-    let name = "greys"
-    let count: Int
-
-    func photos() async throws -> [PhotoReference] {
-        (0..<count).map { PhotoReference(id: "\($0)", version: "") }
-    }
-
-    func image(of photo: PhotoReference) async throws -> PackedImage {
-        let shade = UInt8((Int(photo.id) ?? 0) * 4 % 256)
-        return try PackedImage(width: 2, height: 2, bytes: [UInt8](repeating: shade, count: 12))
-    }
 }

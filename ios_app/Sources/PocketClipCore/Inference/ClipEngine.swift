@@ -47,8 +47,8 @@ public struct Classification: Equatable, Sendable {
 
 /// Embeds images and sentences; what screens are written against.
 public protocol ClipEncoding: Sendable {
-    /// Identifies what makes the embeddings: those of different identities may not be compared.
-    var identity: String { get }
+    /// What makes the embeddings of images: those of another may not be compared with them.
+    var origin: EmbeddingOrigin { get }
     var logitScale: Double { get }
     /// Labels that come with the model.
     var storedLabels: [String] { get }
@@ -86,7 +86,16 @@ public actor ClipEngine: ClipEncoding {
         }
     }
 
+    /// Tells apart engines of different bundles.
     public nonisolated var identity: String { bundle.manifest.sha256 }
+
+    public nonisolated var origin: EmbeddingOrigin {
+        let (model, image) = (bundle.manifest.model, bundle.manifest.image)
+        return EmbeddingOrigin(
+            model: model.name, weightsSha256: model.weightsSha256, imageSha256: image.artifactSha256,
+            width: model.embeddingDim, artifact: "\(bundle.folder.lastPathComponent)/\(image.entryPoint)")
+    }
+
     public nonisolated var logitScale: Double { bundle.manifest.model.logitScale }
     public nonisolated var storedLabels: [String] { bundle.manifest.labels?.names ?? [] }
 
