@@ -1,7 +1,7 @@
 """What the emulated phone is made of: one literal table; a change of it makes another root.
 
 ExecuTorch's Python runtime links to PyTorch's libraries. PyTorch 2.10.0 is the last wheel for aarch64 without CUDA, and
-ExecuTorch 1.4.0 does not load with it; 1.1.0 does, and reads the files that 1.4.0 writes.
+newer releases of ExecuTorch do not load with it; 1.1.0 does, and reads the files that 1.5.1 writes.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Time by op, in a separate pass: uses the runtime's profiler if it has one, otherwise ablation."""
+"""Time by op, in a separate pass, by each runtime's own profiler."""

@@ -89,7 +89,7 @@ class ExecuTorch : InferenceRuntime {
         const val NAME = "executorch"
 
         /** Version of `org.pytorch:executorch-android` in gradle/libs.versions.toml. */
-        const val PACKAGED_VERSION = "1.4.0"
+        const val PACKAGED_VERSION = "1.5.1"
 
         internal const val METHOD = "forward"
         internal const val XNNPACK_BACKEND = "XnnpackBackend"

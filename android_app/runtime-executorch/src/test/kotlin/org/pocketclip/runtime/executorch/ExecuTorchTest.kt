@@ -14,7 +14,7 @@ class ExecuTorchTest {
     @Test
     fun `a missing library is an error in words, not a crash`() {
         val error = assertThrows(RuntimeMissingException::class.java) { ExecuTorch().prepare() }
-        assertTrue("org.pytorch:executorch-android:1.4.0" in error.message!!, error.message)
+        assertTrue("org.pytorch:executorch-android:1.5.1" in error.message!!, error.message)
         assertThrows(RuntimeMissingException::class.java) {
             ExecuTorch().load(ModelFile(File("model.pte")), LoadOptions())
         }
