@@ -95,6 +95,7 @@ class GalleryIndex:
         self.path, self.identity = path, identity
         self.photos: dict[str, Indexed] = {}
         self._rows = 0
+        self._lacks_rows = False
 
     @property
     def row_count(self) -> int:
@@ -133,6 +134,7 @@ class GalleryIndex:
         row_bytes = _VALUE_BYTES * self.identity.width
         self._rows = self._rows_path.stat().st_size // row_bytes if self._rows_path.is_file() else 0
         self.photos.clear()
+        self._lacks_rows = False
         if not self._photos_path.is_file():
             return
         with self._photos_path.open("rb") as stream:
@@ -147,8 +149,10 @@ class GalleryIndex:
         if line.row is None or line.version is None:
             self.photos.pop(line.photo, None)
         elif line.row < self._rows:
-            # Else its row was never written: the process ended in between.
             self.photos[line.photo] = Indexed(line.version, line.row)
+        else:
+            # Its row was never written: the process ended in between, or the disk lost it.
+            self._lacks_rows = True
 
 
 class IndexWriter:
@@ -232,8 +236,15 @@ def _writer(path: Path, identity: IndexIdentity) -> Iterator[IndexWriter]:
         index = open_index(path)
         _require_same(index, identity)
     else:
-        documents.write(identity, path / INDEX_NAME)
         index = GalleryIndex(path, identity)
+        with atomic.storage_errors(path):
+            # Of an index whose `index.json` is gone: nobody knows whose rows they are.
+            for left in (index._rows_path, index._photos_path):
+                left.unlink(missing_ok=True)
+        documents.write(identity, path / INDEX_NAME)
+    if index._lacks_rows:
+        # The next row would take the place of the missing one, under the missing one's name.
+        _renew(index)
     _cut(index)
     with atomic.storage_errors(path), index._rows_path.open("ab") as rows, index._photos_path.open("ab") as photos:
         writer = IndexWriter(index, rows, photos)
@@ -268,10 +279,14 @@ def _cut(index: GalleryIndex) -> None:
 
 
 def _compact(index: GalleryIndex) -> None:
-    """Writes a new generation without forgotten rows, where there are enough of them."""
+    """Leaves out forgotten rows, where there are enough of them."""
     forgotten = index.row_count - len(index.photos)
-    if forgotten < max(_LEAST_FORGOTTEN, index.row_count // 2):
-        return
+    if forgotten >= max(_LEAST_FORGOTTEN, index.row_count // 2):
+        _renew(index)
+
+
+def _renew(index: GalleryIndex) -> None:
+    """Writes a new generation of the photographs that are there."""
     matrix, old = index.matrix(), index.identity
     kept: Mapping[str, Indexed] = dict(sorted(index.photos.items(), key=lambda each: each[1].row))
     next_one = GalleryIndex(index.path, replace(old, generation=old.generation + 1))
@@ -287,6 +302,7 @@ def _compact(index: GalleryIndex) -> None:
         for path in (index._rows_path, index._photos_path):
             path.unlink(missing_ok=True)
     index.identity, index.photos, index._rows = next_one.identity, next_one.photos, next_one._rows
+    index._lacks_rows = False
 
 
 def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +26,7 @@ from pocketclip.models.pixels.images import load_image
 from pocketclip.models.pixels.preprocess import PreprocessSpec, preprocess
 from pocketclip.models.progress import Progress
 from pocketclip.models.text.tokenizer import load_tokenizer
+from pocketclip.models.untrusted.names import PLAIN_NAME
 
 # Photographs between two writes to disk: as many are embedded again after a process was killed.
 _FLUSH_EVERY = 64
@@ -53,13 +55,18 @@ def identity_of(image: Artifact, folder: Path) -> IndexIdentity:
     manifest = image.manifest
     return IndexIdentity(
         SCHEMA_VERSION,
-        manifest.model.name,
+        _plain(manifest.model.name),
         manifest.model.weights_sha256,
         manifest.sha256,
         manifest.model.embedding_dim,
         str(folder.resolve()),
         str(image.folder.resolve()),
     )
+
+
+def _plain(name: str) -> str:
+    """A model's name as the index has it: another one may hold any character."""
+    return re.sub(r"[^A-Za-z0-9_.+-]", "_", name).lstrip(".+-")[: PLAIN_NAME.longest] or "model"
 
 
 def index_folder(

@@ -30,7 +30,7 @@ TESTS = {
         "RealInferenceTest",
         "ScreensTest",
         "SearchPresenterTest",
-        "SqliteEmbeddingStoreTest",
+        "GalleryStoreTest",
         "WorkServiceTest",
     ),
 }

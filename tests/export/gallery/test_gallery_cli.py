@@ -10,14 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 
 import pocketclip
+from pocketclip.export.artifact.reading import find_artifacts, select_pair
 from pocketclip.export.errors import ArtifactNotFoundError, GalleryError
-from pocketclip.export.gallery.index_folder import open_index
+from pocketclip.export.gallery.index_folder import open_index, writing
+from pocketclip.export.gallery.indexing import identity_of
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 COLOURS = ("red", "green", "blue", "yellow", "purple")
@@ -133,3 +136,13 @@ def test_a_mistake_is_one_line(
     run = pocketclip(*arguments)
     assert run.returncode == 2
     assert words in error_line(run)
+
+
+def test_a_model_of_any_name_makes_an_index_that_can_be_read(pair: Path, tmp_path: Path) -> None:
+    image, _ = select_pair(find_artifacts([pair]))
+    for name, plain in (("größer & mehr", "gr__er___mehr"), ("../x", "_x"), ("...", "model"), ("n" * 120, "n" * 100)):
+        manifest = replace(image.manifest, model=replace(image.manifest.model, name=name))
+        identity = identity_of(replace(image, manifest=manifest), tmp_path)
+        with writing(tmp_path / plain, identity):
+            pass
+        assert open_index(tmp_path / plain).identity.model == plain

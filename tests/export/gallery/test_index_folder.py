@@ -79,6 +79,28 @@ def test_cut_anywhere_it_keeps_a_beginning(tmp_path: Path) -> None:
             np.testing.assert_allclose(matrix[entry.row], rows(20)[int(photo[:5])], atol=1e-3)
 
 
+def test_no_row_comes_under_the_name_of_one_that_was_lost(tmp_path: Path) -> None:
+    fill(tmp_path, 4)
+    rows_file = tmp_path / "rows-0.f16"
+    os.truncate(rows_file, 2 * 2 * WIDTH)
+    assert set(open_index(tmp_path).photos) == {"00000.jpg", "00001.jpg"}
+    with writing(tmp_path, IDENTITY) as writer:
+        writer.add("new.jpg", "1", rows(1, seed=9)[0])
+    index = open_index(tmp_path)
+    assert set(index.photos) == {"00000.jpg", "00001.jpg", "new.jpg"}
+    np.testing.assert_allclose(index.matrix()[index.photos["new.jpg"].row], rows(1, seed=9)[0], atol=1e-3)
+    np.testing.assert_allclose(index.matrix()[index.photos["00001.jpg"].row], rows(2)[1], atol=1e-3)
+
+
+def test_rows_of_an_index_without_its_identity_are_not_taken_over(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+    (tmp_path / "index.json").unlink()
+    with writing(tmp_path, IDENTITY) as writer:
+        writer.add("new.jpg", "1", rows(1, seed=9)[0])
+    index = open_index(tmp_path)
+    assert set(index.photos) == {"new.jpg"} and index.row_count == 1
+
+
 def test_forgotten_rows_go_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_folder, "_LEAST_FORGOTTEN", 4)
     fill(tmp_path, 10)

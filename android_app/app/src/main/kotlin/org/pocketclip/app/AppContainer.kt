@@ -24,12 +24,11 @@ import org.pocketclip.app.measure.ProcessMeasurer
 import org.pocketclip.app.photos.ContentPhotoReader
 import org.pocketclip.app.photos.PhotoReader
 import org.pocketclip.app.search.DocumentPhotoFolder
-import org.pocketclip.app.search.EmbeddingStore
 import org.pocketclip.app.search.FolderMemory
+import org.pocketclip.app.search.GalleryStore
 import org.pocketclip.app.search.Indexer
 import org.pocketclip.app.search.PhotoFolder
 import org.pocketclip.app.search.SearchPresenter
-import org.pocketclip.app.search.SqliteEmbeddingStore
 import org.pocketclip.core.ExecutionException
 import org.pocketclip.core.bundle.Bundle
 import org.pocketclip.core.runtime.Accelerator
@@ -49,11 +48,11 @@ open class AppContainer(protected val context: Context) {
     val scope: CoroutineScope by lazy { CoroutineScope(SupervisorJob() + main) }
 
     val documentBundles by lazy { DocumentBundles(context.contentResolver, context.assets) }
+    val galleries by lazy { GalleryStore(File(context.noBackupFilesDir, "galleries")) }
     val bundleStore by lazy { BundleStore(File(context.filesDir, "bundles")) }
 
     open val photoReader: PhotoReader by lazy { ContentPhotoReader(context.contentResolver, io) }
     open val photoFolder: PhotoFolder by lazy { DocumentPhotoFolder(context.contentResolver) }
-    open val embeddings: EmbeddingStore by lazy { SqliteEmbeddingStore(context) }
     open val measurer: Measurer by lazy { ProcessMeasurer(context) }
     open val folderMemory: FolderMemory by lazy { PreferencesFolderMemory(context) }
 
@@ -62,7 +61,7 @@ open class AppContainer(protected val context: Context) {
     val bundles by lazy { BundlePresenter(scope, io, bundleStore, documentBundles::preinstalled, ::load) }
     val classify by lazy { ClassifyPresenter(scope, bundles.state, photoReader) }
     val search by lazy {
-        SearchPresenter(scope, io, bundles.state, Indexer(photoFolder, photoReader, embeddings, io), embeddings, folderMemory)
+        SearchPresenter(scope, io, bundles.state, Indexer(photoFolder, photoReader, io), galleries, folderMemory)
     }
     val measure by lazy {
         MeasurePresenter(scope, io, bundles.state, bundleStore::active, ::accelerators, measurer, debugBuild)
@@ -77,6 +76,8 @@ open class AppContainer(protected val context: Context) {
         bundles.start()
         if (started) return
         started = true
+        // Where embeddings were before each folder had an index.
+        scope.launch(io) { context.deleteDatabase(OLD_EMBEDDINGS) }
         scope.launch {
             work.state.map { it != null }.distinctUntilChanged().collect { working -> if (working) WorkService.start(context) }
         }
@@ -98,6 +99,8 @@ open class AppContainer(protected val context: Context) {
     }
 
     companion object {
+        private const val OLD_EMBEDDINGS = "embeddings.sqlite"
+
         /** Every runtime that is packaged, or could be, the design's default first. Native code is loaded on demand. */
         fun runtimes(): List<InferenceRuntime> = listOf(ExecuTorch(), OnnxRuntime(), LiteRt())
     }

@@ -12,11 +12,9 @@ import org.pocketclip.app.bundles.TowerSummary
 import org.pocketclip.app.measure.MeasureRequest
 import org.pocketclip.app.measure.Measurer
 import org.pocketclip.app.photos.PhotoReader
-import org.pocketclip.app.search.EmbeddingStore
 import org.pocketclip.app.search.FolderMemory
 import org.pocketclip.app.search.FolderPhoto
 import org.pocketclip.app.search.PhotoFolder
-import org.pocketclip.app.search.StoredEmbedding
 import org.pocketclip.core.InputException
 import org.pocketclip.core.bundle.Bundle
 import org.pocketclip.core.image.RgbImage
@@ -30,7 +28,7 @@ import org.pocketclip.core.ranking.Ranking
  */
 class FakeEngine(labels: List<String> = listOf("red", "green", "blue"), sha256: String = "a".repeat(64)) : Engine {
     override val summary = BundleSummary(
-        sha256, "fake", TowerSummary("onnxruntime", "fp32", 1), TowerSummary("onnxruntime", "int8", 1), labels, 10.0,
+        sha256, "fake", "e".repeat(64), sha256, 3, TowerSummary("onnxruntime", "fp32", 1), TowerSummary("onnxruntime", "int8", 1), labels, 10.0,
     )
     var gate: CompletableDeferred<Unit>? = null
     var closed = false
@@ -70,13 +68,14 @@ class FakeEngine(labels: List<String> = listOf("red", "green", "blue"), sha256: 
     )
 }
 
-/** Photos by name: `red`, `green` and `blue` are that, anything with `broken` in it is no photo. */
+/** Photos by name: `red`, `green` and `blue` are that, anything with `broken` in it, or among [broken], is no photo. */
 class FakePhotos : PhotoReader {
     val read = mutableListOf<String>()
+    val broken = mutableSetOf<String>()
 
     override suspend fun read(uri: String): RgbImage {
         read += uri
-        if ("broken" in uri) throw InputException("the file is no image that this phone can read")
+        if ("broken" in uri || uri in broken) throw InputException("the file is no image that this phone can read")
         val channel = listOf("red", "green", "blue").indexOfFirst { it in uri }
         return RgbImage(2, 2, ByteArray(12) { if (it % 3 == channel) 200.toByte() else 0 })
     }
@@ -89,23 +88,6 @@ class FakeFolder(var photos: List<FolderPhoto>) : PhotoFolder {
         if (refused) throw SecurityException("no access")
         return photos
     }
-}
-
-class FakeStore : EmbeddingStore {
-    val rows = mutableMapOf<Triple<String, String, String>, StoredEmbedding>()
-
-    override fun known(folder: String, bundleSha256: String) = all(folder, bundleSha256).associate { it.document to it.modifiedMs }
-
-    override fun put(folder: String, bundleSha256: String, embedding: StoredEmbedding) {
-        rows[Triple(folder, bundleSha256, embedding.document)] = embedding
-    }
-
-    override fun retain(folder: String, bundleSha256: String, documents: Set<String>) {
-        rows.keys.removeAll { it.first == folder && it.second == bundleSha256 && it.third !in documents }
-    }
-
-    override fun all(folder: String, bundleSha256: String) =
-        rows.filterKeys { it.first == folder && it.second == bundleSha256 }.values.toList()
 }
 
 class FakeMemory(override var folder: String? = null) : FolderMemory
@@ -132,7 +114,6 @@ class TestContainer(context: Context) : AppContainer(context) {
     val engine = FakeEngine()
     override val photoReader = FakePhotos()
     override val photoFolder = FakeFolder(emptyList())
-    override val embeddings = FakeStore()
     override val measurer = FakeMeasurer()
     override val folderMemory = FakeMemory()
     override val io: CoroutineDispatcher = switchable()

@@ -21,8 +21,14 @@ import org.pocketclip.app.classify.ResultState
 import org.pocketclip.app.measure.MeasureRequest
 import org.pocketclip.app.measure.MeasureService
 import org.pocketclip.app.photos.PhotoReader
+import org.pocketclip.app.search.FolderPhoto
+import org.pocketclip.app.search.FoundState
+import org.pocketclip.app.search.IndexProgress
+import org.pocketclip.app.search.IndexState
+import org.pocketclip.app.search.PhotoFolder
 import org.pocketclip.core.Documents
 import org.pocketclip.core.bundle.Bundle
+import org.pocketclip.core.ranking.Ranking
 import org.pocketclip.core.records.BenchmarkRecord
 import org.pocketclip.core.records.RunSettings
 import org.pocketclip.core.records.Tower
@@ -37,6 +43,9 @@ class RealApplication : PocketClipApplication() {
         object : AppContainer(this@RealApplication) {
             override val io: CoroutineDispatcher = Dispatchers.Unconfined
             override val compute: CoroutineDispatcher = Dispatchers.Unconfined
+            override val photoFolder = PhotoFolder {
+                Bundle.open(RealBundle.folder).manifest.endToEnd.images.indices.map { FolderPhoto("file:///none/$it", "$it", 1) }
+            }
             override val photoReader = PhotoReader { uri -> RealBundle.image(Bundle.open(RealBundle.folder), uri.substringAfterLast('/').toInt()) }
         }
     }
@@ -73,6 +82,28 @@ class RealInferenceTest {
         container.classify.setLabels("$best, something else")
         assertTrue((container.classify.state.value.result as ResultState.Ranked).found.textNs!! > 0)
         controller.destroy()
+    }
+
+    @Test
+    fun `the golden images are indexed, and sentences find them as Python's embeddings say`() {
+        val bundle = Bundle.open(RealBundle.folder)
+        val golden = bundle.manifest.endToEnd
+        val (images, sentences) = bundle.rows(golden.imageEmbeddings) to bundle.rows(golden.sentenceEmbeddings)
+        container.start()
+        container.bundles.import(BundleSource.Zip { RealBundle.zip(temporary.newFile()).inputStream() })
+        container.search.chooseFolder("content://golden")
+        assertEquals(IndexState.Complete(IndexProgress(images.size, images.size, 0)), container.search.state.value.index)
+        golden.sentences.zip(sentences).filter { (words, _) -> words.isNotBlank() }.forEach { (words, sentence) ->
+            container.search.setQuery(words)
+            container.search.search()
+            val found = container.search.state.value.found as FoundState.Photos
+            assertEquals(images.size, found.photos.size)
+            for (photo in found.photos) {
+                val wanted = Ranking.cosine(images[photo.name.toInt()], sentence)
+                assertEquals("$words, ${photo.name}", wanted, photo.cosine!!, 1e-3)
+            }
+            assertEquals(found.photos.map { it.cosine!! }.sortedDescending(), found.photos.map { it.cosine })
+        }
     }
 
     @Test

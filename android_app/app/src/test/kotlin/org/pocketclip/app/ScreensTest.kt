@@ -211,6 +211,57 @@ class ScreensTest {
     }
 
     @Test
+    fun `photos that resemble one, and duplicates, are found and named for TalkBack`() {
+        ready()
+        tab("Search").performClick()
+        container.photoFolder.photos = listOf("red", "red 2", "blue").map { FolderPhoto("file:///none/$it", "$it.jpg", 1) }
+        container.search.chooseFolder("content://folder")
+        container.search.setQuery("red")
+        container.search.search()
+        compose.onNodeWithContentDescription("Find photos similar to red 2.jpg").performScrollTo().performClick()
+        compose.onNodeWithText("The photos most similar to red 2.jpg").assertExists()
+        compose.onNodeWithContentDescription("red.jpg, cosine 1.000").assertExists()
+        compose.onNodeWithText("Find duplicates").performScrollTo().performClick()
+        compose.onNodeWithText("1 group of photos that are alike").assertExists()
+        compose.onNodeWithText("2 photos, cosine at least 1.000").assert(SemanticsMatcher.keyIsDefined(SemanticsProperties.Heading))
+        compose.onNodeWithContentDescription("Find photos similar to red.jpg").assertExists()
+        container.photoFolder.photos = container.photoFolder.photos.drop(1)
+        container.search.resume()
+        compose.onNodeWithText("Find duplicates").performScrollTo().performClick()
+        compose.onNodeWithText("No two photos are alike.").assertExists()
+    }
+
+    @Test
+    fun `while photos are compared it says how far it is, and can be ended`() {
+        ready()
+        tab("Search").performClick()
+        container.photoFolder.photos = listOf(FolderPhoto("file:///none/red", "red.jpg", 1))
+        container.search.chooseFolder("content://folder")
+        container.waiting = ArrayDeque()
+        container.search.findDuplicates()
+        compose.onNodeWithText("Comparing all photos: 0 %").assertExists()
+        compose.onNodeWithText("Cancel").performScrollTo().performClick()
+        compose.onNodeWithText("Comparing all photos: 0 %").assertDoesNotExist()
+        val waiting = container.waiting!!
+        container.waiting = null
+        waiting.forEach { it.run() }
+        compose.onNodeWithText("Find duplicates").assertExists()
+    }
+
+    @Test
+    fun `an index that is damaged is said, and made anew`() {
+        ready()
+        tab("Search").performClick()
+        container.photoFolder.photos = listOf(FolderPhoto("file:///none/red", "red.jpg", 1))
+        container.galleries.open("content://folder", container.engine.summary).write().close()
+        RuntimeEnvironment.getApplication().noBackupFilesDir.walk().single { it.name == "index.json" }.writeText("{}")
+        container.search.chooseFolder("content://folder")
+        compose.onNode(hasText("index the photos again", substring = true)).assertIsDisplayed()
+        compose.onNodeWithText("Index anew").performClick()
+        compose.onNodeWithText("1 photo is indexed").assertExists()
+    }
+
+    @Test
     fun `a folder that may not be read any more is said`() {
         ready()
         tab("Search").performClick()

@@ -1,6 +1,9 @@
 package org.pocketclip.app
 
+import java.io.File
+import kotlin.coroutines.CoroutineContext
 import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.test.TestScope
@@ -8,10 +11,14 @@ import kotlinx.coroutines.test.UnconfinedTestDispatcher
 import kotlinx.coroutines.test.runTest
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
+import org.junit.Rule
 import org.junit.Test
+import org.junit.rules.TemporaryFolder
 import org.pocketclip.app.bundles.BundleState
 import org.pocketclip.app.search.FolderPhoto
+import org.pocketclip.app.search.FoundPhoto
 import org.pocketclip.app.search.FoundState
+import org.pocketclip.app.search.GalleryStore
 import org.pocketclip.app.search.IndexProgress
 import org.pocketclip.app.search.IndexState
 import org.pocketclip.app.search.Indexer
@@ -19,9 +26,12 @@ import org.pocketclip.app.search.SearchPresenter
 
 @OptIn(ExperimentalCoroutinesApi::class)
 class SearchPresenterTest {
+    @get:Rule
+    val temporary = TemporaryFolder()
+
     private val engine = FakeEngine()
     private val photos = FakePhotos()
-    private val store = FakeStore()
+    private val store by lazy { GalleryStore(temporary.root) }
     private val memory = FakeMemory()
     private val folder = FakeFolder(
         listOf("red", "green", "blue", "broken").mapIndexed { place, name -> FolderPhoto("content://$name", "$name.jpg", place.toLong()) },
@@ -32,8 +42,15 @@ class SearchPresenterTest {
         test(presenter(UnconfinedTestDispatcher(testScheduler)))
     }
 
-    private fun TestScope.presenter(io: kotlinx.coroutines.CoroutineDispatcher) =
-        SearchPresenter(backgroundScope, io, bundle, Indexer(folder, photos, store, io), store, memory)
+    private fun TestScope.presenter(io: CoroutineDispatcher) =
+        SearchPresenter(backgroundScope, io, bundle, Indexer(folder, photos, io), store, memory)
+
+    /** What is stored of the folder. */
+    private fun stored(engine: FakeEngine = this.engine) =
+        store.open("content://folder", engine.summary).photos().map { it.photo }.toSet()
+
+    /** The files of the only index. */
+    private fun files(): List<File> = temporary.root.walk().filter(File::isFile).toList()
 
     @Test
     fun `a folder is indexed and a sentence finds its photo`() = presenting { presenter ->
@@ -55,7 +72,7 @@ class SearchPresenterTest {
         assertEquals(IndexState.Paused(IndexProgress(0, 4, 0)), presenter.state.value.index)
         engine.gate = null
         presenter.resume()
-        assertEquals(3, store.rows.size)
+        assertEquals(3, stored().size)
         photos.read.clear()
         presenter.resume()
         assertEquals("only what failed is tried again", listOf("content://broken"), photos.read)
@@ -80,7 +97,7 @@ class SearchPresenterTest {
         folder.photos = listOf(FolderPhoto("content://red", "red.jpg", 77), FolderPhoto("content://green", "green.jpg", 1))
         presenter.resume()
         assertEquals(listOf("content://red"), photos.read)
-        assertEquals(setOf("content://red", "content://green"), store.rows.keys.map { it.third }.toSet())
+        assertEquals(setOf("content://red", "content://green"), stored())
     }
 
     @Test
@@ -101,7 +118,113 @@ class SearchPresenterTest {
         assertEquals(IndexState.Paused(null), presenter.state.value.index)
         presenter.resume()
         assertEquals(IndexState.Complete(IndexProgress(3, 4, 1)), presenter.state.value.index)
-        assertEquals(setOf("b".repeat(64)), store.rows.keys.map { it.second }.toSet())
+        assertEquals(0, stored().size)
+        assertEquals(3, stored(next).size)
+    }
+
+    @Test
+    fun `photos are found as soon as they are indexed`() = presenting { presenter ->
+        val gate = CompletableDeferred<Unit>()
+        presenter.chooseFolder("content://folder")
+        folder.photos = folder.photos.take(3) + FolderPhoto("content://red 2", "red 2.jpg", 9)
+        engine.gate = gate
+        presenter.resume()
+        presenter.setQuery("red")
+        presenter.search()
+        assertEquals(3, (presenter.state.value.found as FoundState.Photos).searched)
+        gate.complete(Unit)
+        presenter.search()
+        val found = presenter.state.value.found as FoundState.Photos
+        assertEquals(listOf("red.jpg", "red 2.jpg"), found.photos.take(2).map { it.name })
+        assertEquals(4, found.searched)
+    }
+
+    @Test
+    fun `a photo finds those that resemble it`() = presenting { presenter ->
+        folder.photos = folder.photos + FolderPhoto("content://dark red", "dark red.jpg", 9)
+        presenter.chooseFolder("content://folder")
+        presenter.searchLike(FoundPhoto("content://red", "red.jpg", 1.0))
+        val found = presenter.state.value.found as FoundState.Photos
+        assertEquals("red.jpg", found.like)
+        assertEquals("dark red.jpg", found.photos.first().name)
+        assertEquals(3, found.photos.size)
+        presenter.searchLike(FoundPhoto("content://gone", "gone.jpg", 1.0))
+        assertEquals(FoundState.Failed("the photo is not in the index any more; search again"), presenter.state.value.found)
+    }
+
+    @Test
+    fun `duplicates are found, and the search for them ends when it is told to`() = presenting { presenter ->
+        folder.photos = folder.photos + listOf("red 2", "green 2", "red 3").map { FolderPhoto("content://$it", "$it.jpg", 9) }
+        presenter.chooseFolder("content://folder")
+        presenter.findDuplicates()
+        val found = presenter.state.value.found as FoundState.Groups
+        assertEquals(
+            setOf(listOf("green.jpg", "green 2.jpg"), listOf("red.jpg", "red 2.jpg", "red 3.jpg")),
+            found.groups.map { group -> group.photos.map { it.name } }.toSet(),
+        )
+        assertTrue(found.groups.all { it.cosine > 0.99 })
+        val waiting = ArrayDeque<Runnable>()
+        val slow = presenter(object : CoroutineDispatcher() {
+            override fun dispatch(context: CoroutineContext, block: Runnable) = waiting.addLast(block)
+        })
+        slow.findDuplicates()
+        assertEquals(FoundState.Comparing(0), slow.state.value.found)
+        slow.stopSearching()
+        waiting.forEach { it.run() }
+        assertEquals(FoundState.Nothing, slow.state.value.found)
+    }
+
+    @Test
+    fun `a photo that becomes unreadable is not what it was`() = presenting { presenter ->
+        presenter.chooseFolder("content://folder")
+        photos.broken += "content://red"
+        folder.photos = folder.photos.map { it.copy(modifiedMs = it.modifiedMs + 100) }
+        presenter.resume()
+        assertEquals(IndexState.Complete(IndexProgress(2, 4, 2)), presenter.state.value.index)
+        assertEquals(setOf("content://green", "content://blue"), stored())
+    }
+
+    @Test
+    fun `what is damaged is said, and can be made anew`() = presenting { first ->
+        first.chooseFolder("content://folder")
+        files().single { it.extension == "jsonl" }.writeText("no line of an index\n")
+        val presenter = presenter(UnconfinedTestDispatcher(testScheduler))
+        presenter.setQuery("red")
+        presenter.search()
+        val message = (presenter.state.value.found as FoundState.Failed).message
+        assertTrue(message, "photos-0.jsonl, line 1" in message)
+        assertEquals(IndexState.Unusable(message), presenter.state.value.index)
+        presenter.resume()
+        assertEquals("nothing is removed by itself", IndexState.Unusable(message), presenter.state.value.index)
+        presenter.startAnew()
+        assertEquals(IndexState.Complete(IndexProgress(3, 4, 1)), presenter.state.value.index)
+        presenter.search()
+        assertEquals("red.jpg", (presenter.state.value.found as FoundState.Photos).photos.first().name)
+    }
+
+    @Test
+    fun `a storage that fails is said, and indexing can go on`() = presenting { presenter ->
+        presenter.chooseFolder("content://folder")
+        val lines = files().single { it.extension == "jsonl" }
+        lines.delete()
+        lines.mkdir()
+        presenter.resume()
+        val failed = presenter.state.value.index as IndexState.Failed
+        assertTrue(failed.message, "is the storage full?" in failed.message)
+        lines.delete()
+        presenter.resume()
+        assertEquals(IndexState.Complete(IndexProgress(3, 4, 1)), presenter.state.value.index)
+    }
+
+    @Test
+    fun `another folder has an index of its own`() = presenting { presenter ->
+        presenter.chooseFolder("content://folder")
+        folder.photos = listOf(FolderPhoto("content://blue 2", "blue 2.jpg", 1))
+        presenter.chooseFolder("content://other")
+        presenter.setQuery("blue")
+        presenter.search()
+        assertEquals(listOf("blue 2.jpg"), (presenter.state.value.found as FoundState.Photos).photos.map { it.name })
+        assertEquals(3, stored().size)
     }
 
     @Test

@@ -46,6 +46,24 @@ class NonFiniteException(message: String) : ExecutionException(message)
 /** What was given to a function that people feed: an image, labels or a file of theirs. */
 class InputException(message: String, cause: Throwable? = null) : PocketClipException(message, cause)
 
+/** An index of photos cannot be used. */
+sealed class GalleryException(message: String, cause: Throwable? = null) : PocketClipException(message, cause)
+
+/** There is no index at a place. */
+class GalleryMissingException(message: String) : GalleryException(message)
+
+/** An index has another version than this program reads. */
+class GalleryVersionException(message: String) : GalleryException(message)
+
+/** An index is malformed, or its rows are not what an index holds: index the photos again. */
+class GalleryDamagedException(message: String, cause: Throwable? = null) : GalleryException(message, cause)
+
+/** An index has embeddings of another bundle, or of another folder's photos. */
+class GalleryOtherException(message: String) : GalleryException(message)
+
+/** Somebody else writes into an index. */
+class GalleryBusyException(message: String) : GalleryException(message)
+
 /** A machine does not do what was asked of it, e.g. keep a process to some of its cores. */
 class MachineException(message: String, cause: Throwable? = null) : PocketClipException(message, cause)
 

@@ -81,6 +81,9 @@ class BundleEngine private constructor(
             return BundleSummary(
                 sha256 = bundle.sha256,
                 model = manifest.model.name,
+                weightsSha256 = manifest.model.weightsSha256,
+                imageSha256 = manifest.image.artifactSha256,
+                width = manifest.model.embeddingDim,
                 image = tower(manifest.image),
                 text = tower(manifest.text),
                 labels = manifest.labels?.names.orEmpty(),

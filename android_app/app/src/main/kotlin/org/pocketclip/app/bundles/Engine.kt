@@ -15,12 +15,18 @@ data class Classified(val labels: List<RankedLabel>, val preparationNs: Long, va
 /**
  * What a screen says of a bundle.
  *
- * @property sha256 its identity, to which stored embeddings belong.
+ * @property sha256 its identity.
+ * @property weightsSha256 of the trained model.
+ * @property imageSha256 of the image tower, to which stored embeddings belong.
+ * @property width values of an embedding.
  * @property labels that it brings with embeddings; empty where it has none.
  */
 data class BundleSummary(
     val sha256: String,
     val model: String,
+    val weightsSha256: String,
+    val imageSha256: String,
+    val width: Int,
     val image: TowerSummary,
     val text: TowerSummary,
     val labels: List<String>,

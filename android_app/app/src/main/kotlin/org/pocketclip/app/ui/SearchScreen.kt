@@ -10,26 +10,24 @@ import androidx.activity.result.contract.ActivityResultContracts.OpenDocumentTre
 import androidx.activity.result.contract.ActivityResultContracts.RequestPermission
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.ExperimentalLayoutApi
+import androidx.compose.foundation.layout.FlowRow
 import androidx.compose.foundation.layout.PaddingValues
-import androidx.compose.foundation.layout.aspectRatio
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.lazy.grid.GridCells
 import androidx.compose.foundation.lazy.grid.GridItemSpan
 import androidx.compose.foundation.lazy.grid.LazyVerticalGrid
-import androidx.compose.foundation.lazy.grid.items
 import androidx.compose.foundation.text.KeyboardActions
 import androidx.compose.foundation.text.KeyboardOptions
 import androidx.compose.material3.Button
 import androidx.compose.material3.LinearProgressIndicator
-import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.OutlinedButton
 import androidx.compose.material3.OutlinedTextField
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
 import androidx.compose.ui.Modifier
-import androidx.compose.ui.layout.ContentScale
 import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
@@ -41,14 +39,12 @@ import androidx.compose.ui.text.input.ImeAction
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import org.pocketclip.app.R
-import org.pocketclip.app.search.FoundPhoto
-import org.pocketclip.app.search.FoundState
 import org.pocketclip.app.search.IndexProgress
 import org.pocketclip.app.search.IndexState
 import org.pocketclip.app.search.SearchPresenter
 import org.pocketclip.app.search.SearchState
 
-/** Photos of a folder, found by a sentence. */
+/** Photos of a folder, found by a sentence or by a photo, and those that are there twice. */
 @Composable
 fun SearchScreen(presenter: SearchPresenter) {
     val state by presenter.state.collectAsStateWithLifecycle()
@@ -74,11 +70,10 @@ fun SearchScreen(presenter: SearchPresenter) {
             Column(verticalArrangement = Arrangement.spacedBy(8.dp)) {
                 Index(presenter, state.index) { picker.launch(null) }
                 if (state.folder != null) Query(presenter, state)
-                Found(state.found)
+                FoundWords(presenter, state.found)
             }
         }
-        val found = state.found
-        if (found is FoundState.Photos) items(found.photos, key = { it.document }) { Hit(it) }
+        foundPhotos(presenter, state.found)
     }
 }
 
@@ -115,6 +110,10 @@ private fun Index(presenter: SearchPresenter, index: IndexState, pick: () -> Uni
             Message(index.message)
             Button(onClick = presenter::resume) { Text(stringResource(R.string.search_resume)) }
         }
+        is IndexState.Unusable -> {
+            Message(index.message)
+            Button(onClick = presenter::startAnew) { Text(stringResource(R.string.search_start_anew)) }
+        }
     }
 }
 
@@ -135,6 +134,7 @@ private fun unreadable(progress: IndexProgress): String =
         else -> pluralStringResource(R.plurals.search_unreadable, count, count)
     }
 
+@OptIn(ExperimentalLayoutApi::class)
 @Composable
 private fun Query(presenter: SearchPresenter, state: SearchState) {
     OutlinedTextField(
@@ -146,32 +146,9 @@ private fun Query(presenter: SearchPresenter, state: SearchState) {
         keyboardActions = KeyboardActions(onSearch = { presenter.search() }),
         modifier = Modifier.fillMaxWidth(),
     )
-    Button(onClick = presenter::search, enabled = state.query.isNotBlank()) { Text(stringResource(R.string.search_find)) }
-}
-
-@Composable
-private fun Found(found: FoundState) {
-    when (found) {
-        FoundState.Nothing -> Unit
-        FoundState.Searching -> LinearProgressIndicator(Modifier.fillMaxWidth())
-        is FoundState.Failed -> Message(found.message)
-        is FoundState.Photos -> Text(
-            pluralStringResource(R.plurals.search_found, found.searched, found.photos.size, found.searched),
-            Modifier.semantics { liveRegion = LiveRegionMode.Polite },
-        )
-    }
-}
-
-@Composable
-private fun Hit(photo: FoundPhoto) {
-    Column {
-        Photo(
-            photo.document,
-            stringResource(R.string.search_hit, photo.name, photo.cosine),
-            Modifier.fillMaxWidth().aspectRatio(1f),
-            ContentScale.Crop,
-        )
-        Text(stringResource(R.string.cosine, photo.cosine), style = MaterialTheme.typography.bodySmall)
+    FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
+        Button(onClick = presenter::search, enabled = state.query.isNotBlank()) { Text(stringResource(R.string.search_find)) }
+        OutlinedButton(onClick = presenter::findDuplicates) { Text(stringResource(R.string.search_duplicates)) }
     }
 }
 
