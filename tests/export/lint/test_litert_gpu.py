@@ -111,7 +111,7 @@ def test_what_it_writes_is_understood(log: str, failure: str, expected: GpuAnswe
 @pytest.mark.parametrize(
     ("log", "failure", "words"),
     [
-        (f"{_LOADED}INTERNAL: No adapters found\n", "ERROR", "no Vulkan device .* or Chromium and libvulkan1"),
+        (f"{_LOADED}INTERNAL: No adapters found\n", "ERROR", "no Vulkan device; .* or Chromium and libvulkan1"),
         (_LOADED, "ERROR: x\n└ Failed to build TFL interpreter", r"cannot load the file \(Failed to build TFL"),
         ("", "", "no GPU delegate for this system"),
     ],
