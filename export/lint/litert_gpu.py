@@ -130,7 +130,7 @@ def _answer(log: str, failure: str, outputs: Embeddings | None) -> GpuAnswer:
     device = _DEVICE.search(log)
     if device is None:
         if _NO_DEVICE.search(log):
-            raise NoGpuError("there is no Vulkan device; install a driver, or Chromium and libvulkan1 for one in software")
+            raise NoGpuError("there is no Vulkan device; install a driver, or Chromium and libvulkan1 (in software)")
         if _LOADED.search(log):
             raise NoGpuError(f"LiteRT cannot load the file ({_last_words(failure)})")
         raise NoGpuError("this LiteRT has no GPU delegate for this system")
