@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import struct
+import base64
+import zlib
 from typing import Any
 
 from .tiny_artifacts import DIM, SIZE
 
-# The file's root table, whose fields all lie 2 GiB behind it: ExecuTorch reads there, where nothing is mapped.
-_VTABLE = struct.pack("<18H", 36, 8, *[4] * 16)
-CRASHING_PTE = struct.pack("<I4s", 44, b"ET12") + _VTABLE + struct.pack("<iI", 36, 0x7FFFFFF0) + bytes(4000)
+# A small program with an input of a type that does not exist: ExecuTorch ends the process.
+_CRASHING_PTE = (
+    "c-pO0zi-n(6h1qS>!d*nA*wPk7%M}D2&IUjL<}7Y6JrOY5Je$2N+j2g5=T%_1p^}kLk9*1#LUn?f}sO{03%{xVqok5IlenT+vkuB"
+    "2u}L^?#FxI`|j?YZ!^a39PZxm#+{Ch{=Ug%dqLJ>S*x-JzIE6N<_%aeVypw)Q(!MSH(+(PzG*;3atj7S=CC&SU6s8Z)?!U&W7JUc"
+    "?_i|~>=Dj^HwbzQyaOzVI4tIMR15hWV(0^Hsf4kcKRLHZpI8eQ5i7wCBQNN7hpvnM{WU(<VBN{lAe_10Y!FW8-R>X?2ieppoF2pH"
+    "bWLnI<v;R<LA>v(R98;-TBevYLZW+*bhm%SyyDm{D2Ld0k!+H4oA5yKZ&6<(f6+=ZJ4^586@04XZ^;>hzKoeltmto1PJQJrx5)}z"
+    "0$OnRh`|^*0GhxB=Dz@+#94_t6z59!EOOPCsc!un`kIoXldToME@Qo-K1J33;QaYh^4Cd_PFmzyX0coEseVO!navkIaL!Ma9Cvw~"
+    "qd^eck0`II>pY9mpo4$LxI&x;GvvO$EBPIsy`Q996FqgV>>qu#oL_U|)lJlmA@4%HgEOp4oy8i?<%+Bbi`Z*abB*-PF>@dOLcpdo"
+    "vrr)=s)K~L#xDQCTUU8aQ`U1*Gjd;=UNCaJ2`Z==g&!HJIpy&`DEXgM@<%1(E#?1m0Net4yKVcK6CF=Ir)vib-*4N_C=4R+Nu*4S"
+    "C%!xLg28<1jWFHopY##CT#a`gE+&373Fg<M#nktl9G4@=oONvfE&gxxpRCpGPDas6+Fsw;MA47m_oHz3csO&}zqaI^{05sU41W"
+)
+CRASHING_PTE = zlib.decompress(base64.b85decode(_CRASHING_PTE))
 
 
 def endless_onnx() -> bytes:
