@@ -24,9 +24,10 @@ def with_gpu(linted: Linted, subject: Artifact | Path) -> Linted:
 
     An artefact's golden inputs are run, and the embeddings compared with PyTorch's by its budget.
     """
-    golden = subject.manifest.golden if isinstance(subject, Artifact) else None
-    path = subject.model_path if isinstance(subject, Artifact) else subject
-    inputs = None if golden is None or isinstance(subject, Path) else subject.golden(golden.inputs)
+    if isinstance(subject, Artifact):
+        artifact, path, inputs = subject, subject.model_path, subject.golden(subject.manifest.golden.inputs)
+    else:
+        artifact, path, inputs = None, subject, None
     try:
         answer = ask_gpu(path, inputs)
     except NoGpuError as error:
@@ -35,9 +36,9 @@ def with_gpu(linted: Linted, subject: Artifact | Path) -> Linted:
     if not answer.whole:
         return _refused(linted, answer, device)
     said = f"{_DELEGATE} takes the whole file on {device}"
-    if answer.outputs is None or isinstance(subject, Path):
+    if artifact is None or answer.outputs is None:
         return replace(linted, gpu=said)
-    return _compared(linted, subject, answer.outputs, said)
+    return _compared(linted, artifact, answer.outputs, said)
 
 
 def without_gpu(linted: Linted, reason: str) -> Linted:

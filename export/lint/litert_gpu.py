@@ -11,9 +11,13 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ai_edge_litert.compiled_model import CompiledModel
 
 # Where Debian, Fedora, Arch and Google put SwiftShader's description for Vulkan's loader.
 _SWIFTSHADER = (
@@ -111,10 +115,7 @@ def _choose_device() -> None:
         os.environ["VK_ICD_FILENAMES"] = str(found)
 
 
-def _run(model: object, inputs: NDArray[np.generic]) -> Embeddings:
-    from ai_edge_litert.compiled_model import CompiledModel
-
-    assert isinstance(model, CompiledModel)
+def _run(model: CompiledModel, inputs: NDArray[np.generic]) -> Embeddings:
     given, taken = model.create_input_buffers(0), model.create_output_buffers(0)
     (details,) = model.get_output_tensor_details(next(iter(model.get_signature_list()))).values()
     count = int(np.prod(details["shape"]))
