@@ -92,6 +92,8 @@ def test_two_benches_ask_for_one_device(build_artifact: Callable[..., Artifact],
         with bench("--wait", "60") as third:
             time.sleep(0.5)
             first.send_signal(signal.SIGINT)
-            first.communicate(timeout=30)
+            _, words = first.communicate(timeout=30)
             third.communicate(timeout=60)
-    assert (first.returncode, third.returncode) == (130, 0)
+    # Python ends by the signal itself where it comes while the interpreter unwinds; a shell shows 130 for both.
+    assert first.returncode in (130, -signal.SIGINT), words
+    assert third.returncode == 0

@@ -159,8 +159,13 @@ def test_interrupted_export_keeps_finished_artefacts_whole(tmp_path: Path) -> No
     process = subprocess.Popen(
         [*command, "--out", str(tmp_path)], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    deadline = time.monotonic() + 240
-    while not list(tmp_path.rglob("manifest.json")) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 600
+
+    def finished() -> list[Path]:
+        # A folder whose name starts with a dot is still being written.
+        return [file for file in tmp_path.rglob("manifest.json") if not file.parent.name.startswith(".")]
+
+    while not finished() and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
