@@ -10,6 +10,7 @@ OUT ?= artifacts
 STORE ?= sqlite:///results/pocketclip.sqlite
 SIZE ?= nano
 PICTURES ?= data/pictures
+LABELS ?= "cat,dog,tiger,ladybug,house,pear"
 # Each takes up to 8 GB.
 TEST_PROCESSES ?= 2
 # tests/conftest.py puts the longest files first.
@@ -25,13 +26,13 @@ INSTALLED = $(VENV)/.pins-$(PINS)-$(EXTRAS)
 .PHONY: help setup pins demo test check matrix perf perf-arm64 trials train fuzz study study-encoders clean
 
 help:
-	@echo "make demo    set up, export pocketclip_nano to four runtimes, check, bench, write report.html"
+	@echo "make demo    set up, export pocketclip_nano to four runtimes, check, bench, write report.html, classify"
 	@echo "make test    set up, run the whole test suite"
 	@echo "make check   linters, types, layers, then the tests"
 	@echo "make matrix  every target and precision of nano and S0, proven and timed: the table of docs/matrix.md (hours)"
 	@echo "make perf    our exports of S0, S2 and pocketclip_int8 against the converters' plain calls, timed in turn on this computer"
 	@echo "make perf-arm64  the same in instructions per inference on an emulated Cortex-A76 (Linux, root)"
-	@echo "make train   train pocketclip_nano again (about 15 minutes on 2 cores) and evaluate it"
+	@echo "make train   build the pictures, train pocketclip_nano again (two hours on 2 cores), evaluate it"
 	@echo "make trials  false verdicts, a planted slow-down and the agent's overhead on this computer (about 20 minutes)"
 	@echo "make fuzz    10,000 mutated inputs through every reader (hours); exit code 1 where one crashes, hangs or writes"
 	@echo "make study   reinforced against contrastive training, five seeds each: the table of docs/reinforcement.md"
@@ -57,6 +58,8 @@ demo: setup
 	$(BIN)/pocketclip eval --artifact $(OUT)/pocketclip_nano --store $(STORE)
 	$(BIN)/pocketclip bench --device host --artifact $(OUT)/pocketclip_nano --store $(STORE)
 	$(BIN)/pocketclip report --store $(STORE) --out report.html
+	pair=$$(ls -d $(OUT)/pocketclip_nano/*-fp* | tail -n 1); for picture in cat.jpg ladybug.png; do \
+	  $(BIN)/pocketclip classify docs/examples/$$picture --labels $(LABELS) --artifact $$pair || exit; done
 
 test: setup
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
@@ -88,15 +91,22 @@ trials: setup
 	$(BIN)/python -m pocketclip.benchmark.trials $(OUT)/pocketclip_nano/onnx-fp32/image --store sqlite:///results/trials.sqlite
 
 train: setup
-	$(BIN)/pocketclip train --model pocketclip_nano --out runs/pocketclip_nano
+	$(BIN)/pocketclip data build pictures --out $(PICTURES)
+	$(BIN)/pocketclip train --model pocketclip_nano --out runs/pocketclip_nano-first --steps 6000 --learning-rate 0.002 \
+	  --data "scenes:40000 + 3*webdataset:$(PICTURES)/train" --token-weight 1 --rand-augment --ema-decay 0.999
+	$(BIN)/pocketclip train --init-from runs/pocketclip_nano-first --out runs/pocketclip_nano --steps 3000 --learning-rate 0.001 \
+	  --data "scenes:40000 + 7*webdataset:$(PICTURES)/train" --crop-scale 0.7 1.0 --token-weight 1 --rand-augment \
+	  --ema-decay 0.999 --seed 1
 	$(BIN)/pocketclip eval --model runs/pocketclip_nano
+	$(BIN)/pocketclip eval --model runs/pocketclip_nano --dataset pictures-design --data-root $(dir $(PICTURES))
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz --tries 10000 --out results/fuzz.json
 
 # SIZE=s0 measures MobileCLIP-S0: latency and instructions only.
 study-encoders: setup
-	$(BIN)/python -m pocketclip.benchmark.encoder_study --size $(SIZE) --pictures $(PICTURES) --out runs/encoders-$(SIZE)
+	$(BIN)/python -m pocketclip.benchmark.encoder_study --size $(SIZE) --pictures $(PICTURES) --out runs/encoders-$(SIZE) \
+	  --records docs/records/encoders-$(SIZE)
 
 study: setup
 	$(BIN)/python -m pocketclip.models.training.reinforcement_study --out runs/reinforcement

@@ -26,7 +26,10 @@ app = command_line.new_app(
 
 @app.command()
 def study_command(
-    out: Annotated[Path, typer.Option("--out", help="Folder for runs, results and speeds.")] = Path("runs/encoders"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for runs and artefacts.")] = Path("runs/encoders"),
+    records: Annotated[
+        Path | None, typer.Option("--records", help="Folder for results of runs and for speeds (default: --out).")
+    ] = None,
     pictures: Annotated[
         Path, typer.Option("--pictures", help="The set that `pocketclip data build pictures` has built.")
     ] = Path("data/pictures"),
@@ -76,21 +79,23 @@ def study_command(
     starts = tuple(Start) if start == "both" else (command_line.parse_choice(Start, "--start", start),)
     variants = choose_variants(variant or (), chosen_size)
     targets = parse_targets(target)
-    with atomic.storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
+    kept = out if records is None else records
+    for folder in (out, kept):
+        with atomic.storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
     measured = None
     if speed:
         measured = measure_speed(
-            SpeedSettings(out, chosen_size, targets, launches, counts=counts), variants, command_line.note
+            SpeedSettings(out, kept, chosen_size, targets, launches, counts=counts), variants, command_line.note
         )
-    elif (out / SPEED_FILE).is_file():
-        measured = documents.read(StudySpeed, out / SPEED_FILE, error=RecordError)
+    elif (kept / SPEED_FILE).is_file():
+        measured = documents.read(StudySpeed, kept / SPEED_FILE, error=RecordError)
     runs: list[StudyRun] = []
     if chosen_size is Size.NANO:
         # A batch of four holds three pictures and a scene.
         fresh = TrainingBudget(steps, batch_size, learning_rate, scenes, 3, token_weight, rand_augment)
         budgets = {Start.FRESH: fresh, Start.INHERITED: replace(fresh, steps=inherited_steps)}
-        settings = StudySettings(out, pictures, budgets, device, None, samples)
+        settings = StudySettings(out, kept, pictures, budgets, device, None, samples)
         runs = _runs(settings, variants, range(1, seeds + 1), starts, processes, train=train)
     _write(out, variants, runs, measured, targets, page)
 

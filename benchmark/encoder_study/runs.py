@@ -30,9 +30,13 @@ _BATCH_SIZE = 256
 
 @dataclass(frozen=True)
 class StudySettings:
-    """Where pictures are, where runs go, how long each start trains, and how many samples of a split are judged."""
+    """Where pictures are, where runs go, how long each start trains, and how many samples of a split are judged.
+
+    `out` is for weights, logs and artefacts, `records` for the answers of finished runs.
+    """
 
     out: Path
+    records: Path
     pictures: Path
     budgets: Mapping[Start, TrainingBudget]
     device: str = "auto"
@@ -46,7 +50,7 @@ class StudySettings:
 
 def result_path(settings: StudySettings, key: RunKey) -> Path:
     """Where a finished run is kept."""
-    return settings.out / RESULTS / f"{key.name}.json"
+    return settings.records / RESULTS / f"{key.name}.json"
 
 
 def finished(settings: StudySettings, key: RunKey) -> StudyRun | None:

@@ -24,9 +24,13 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class SpeedSettings:
-    """What is measured: `launches` processes of each artefact in turn; without `counts`, no emulated phone."""
+    """What is measured: `launches` processes of each artefact in turn; without `counts`, no emulated phone.
+
+    `out` is for artefacts, `records` for what was measured.
+    """
 
     out: Path
+    records: Path
     size: Size
     targets: Sequence[TargetName]
     launches: int = 10
@@ -54,7 +58,7 @@ def measure_speed(settings: SpeedSettings, variants: Sequence[Variant], say: Say
         PocketClipError: an export failed, or the emulated phone does not work here.
         MeasurementError: an artefact could not be measured.
     """
-    path = settings.out / SPEED_FILE
+    path = settings.records / SPEED_FILE
     stored = documents.read(StudySpeed, path, error=RecordError) if path.is_file() else None
     wanted = {
         (variant.name, tower, str(target), precision)

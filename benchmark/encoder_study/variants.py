@@ -10,8 +10,8 @@ from pocketclip.benchmark.errors import OptionError
 from pocketclip.export.precision import Precision, Tower
 from pocketclip.models.errors import choices
 
-# Tokens that occur at least ten and at least fifty times in the captions of training.
-VOCABULARY, SMALL_VOCABULARY = "pictures", "pictures_frequent"
+# Tokens that occur at least fifty times in the captions of training; the base has those of ten times.
+SMALL_VOCABULARY = "pictures_frequent"
 
 
 class Size(StrEnum):
@@ -51,9 +51,7 @@ class Variant:
             OptionError: the modification does not exist for that base.
         """
         if size is Size.NANO:
-            # The shipped model has a vocabulary of scenes; pictures name more things.
-            own = any(change.startswith("tokenizer.vocabulary=") for change in self.nano)
-            return self.nano if own else (f"tokenizer.vocabulary={VOCABULARY}", *self.nano)
+            return self.nano
         if self.s0 is None:
             raise OptionError(f"the modification {self.name} does not exist for MobileCLIP-S0")
         return self.s0

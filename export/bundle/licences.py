@@ -57,7 +57,8 @@ def _weights(image: Artifact, stated: str | None) -> LicenceNote:
     if stated is not None:
         return LicenceNote(part, stated, None, "stated when the bundle was made")
     if _shipped(image):
-        return LicenceNote(part, _OURS, None, f"trained on generated scenes, shipped with {_PROJECT}")
+        source = f"trained on generated scenes and drawings, shipped with {_PROJECT}"
+        return LicenceNote(part, _OURS, _artists(), source)
     tag = _pretrained_tag(image)
     if tag in _TAGS:
         return LicenceNote(part, *_TAGS[tag])
@@ -78,6 +79,15 @@ def _shipped(image: Artifact) -> bool:
     if name not in MODELS or MODELS[name].weights_path is None:
         return False
     return weights_sha256(build_model(load_config(name))) == image.manifest.model.weights_sha256
+
+
+def _artists() -> str:
+    """Whose drawings the shipped weights learned from, with the licence of each."""
+    from pocketclip.models.pictures.sources import SOURCES, TRAINED
+
+    drawn = (source for source in SOURCES.values() if source.role in TRAINED)
+    named = dict.fromkeys(f"{source.attribution.split(';')[0]} ({source.licence})" for source in drawn)
+    return f"drawings: {'; '.join(named)}"
 
 
 def _pretrained_tag(image: Artifact) -> str | None:

@@ -117,7 +117,7 @@ def test_file_that_names_its_base(tmp_path: Path) -> None:
 def test_vocabulary_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pocketclip.models.text.vocabulary import load_vocabulary, save_vocabulary
 
-    save_vocabulary(load_vocabulary("scenes"), tmp_path / "words.json", description="A copy")
+    save_vocabulary(load_vocabulary("pictures"), tmp_path / "words.json", description="A copy")
     content = {"name": "mine", "description": "", "base": NANO, "changes": {"tokenizer.vocabulary": "words.json"}}
     (tmp_path / "mine.json").write_text(json.dumps(content))
     monkeypatch.chdir(tmp_path.parent)

@@ -32,12 +32,13 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 def test_a_study_is_kept_and_goes_on(tmp_path: Path, pictures: Path) -> None:
-    words = ["--out", str(tmp_path / "study"), "--pictures", str(pictures), "--variant", "base", "--start", "fresh"]
+    words = ["--out", str(tmp_path / "study"), "--records", str(tmp_path / "kept"), "--pictures", str(pictures)]
+    words += ["--variant", "base", "--start", "fresh"]
     words += ["--steps", "2", "--batch-size", "8", "--scenes", "16", "--samples", "8", "--no-speed", "--seeds", "1"]
     first = CliRunner().invoke(app, words, catch_exceptions=False)
     assert first.exit_code == 0, first.output
     assert "1 of 1: base-fresh-1: scenes " in first.output
-    results = (tmp_path / "study" / "results").glob("*.json")
+    results = (tmp_path / "kept" / "results").glob("*.json")
     runs = [documents.read(StudyRun, path, error=RecordError) for path in results]
     assert {run.key.name for run in runs} == {"base-fresh-1"}
     for run in runs:

@@ -23,7 +23,9 @@ from pocketclip.export.bundle.selftest import SelfTestReport, self_test
 from pocketclip.export.bundle.writing import BundleRequest, write_bundle
 from pocketclip.export.errors import ArtifactCorruptError, BundleError
 from pocketclip.export.precision import Precision, TargetName, Tower
-from pocketclip.models import documents, get_tokenizer, json_schema
+from pocketclip.models import documents, json_schema
+from pocketclip.models.text.tokenizer import Tokenizer
+from pocketclip.models.text.vocabulary import load_vocabulary
 
 from .conftest import Build
 from .tiny_artifacts import DIM, IDENTITY, LABELS, PARITY, PREPROCESS, SIZE, edit, embed_ids, embed_image, unit
@@ -108,8 +110,7 @@ def test_label_embeddings_are_means_over_templates(build: Build, tmp_path: Path)
     request = BundleRequest(build(Tower.IMAGE), build(Tower.TEXT), ("orange star",), str(templates))
     written = write_bundle(request, tmp_path / "clip.bundle")
     assert written.templates.texts == ("a photo of a {}", "there is {} here")
-    tokenizer = get_tokenizer("pocketclip_nano")
-    tokenizer.context_length = 24
+    tokenizer = Tokenizer(24, load_vocabulary("scenes"))
     prompts = embed_ids(tokenizer(["a photo of a orange star", "there is orange star here"]))
     assert written.labels is not None
     stored = read_bundle(tmp_path / "clip.bundle").tensor(written.labels.embeddings)

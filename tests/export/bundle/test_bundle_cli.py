@@ -119,9 +119,12 @@ def test_exported_towers_of_different_runtimes(nano_exports: Any, tmp_path: Path
             "--text", nano_exports[(*text, Tower.TEXT)].folder, "--out", out, "--labels", "red circle,orange star",
         )  # fmt: skip
         assert made.exit_code == 0, made.exception
-        assert "Apache-2.0 (trained on generated scenes" in made.stdout
+        assert "Apache-2.0 (trained on generated scenes and drawings" in made.stdout
         tested = invoke("selftest", out)
         assert tested.exit_code == 0, tested.stdout
         manifest = read_bundle(out).manifest
+        (weights,) = [note for note in manifest.licences if note.part == "model weights"]
+        assert weights.copyright is not None and "Twemoji by Twitter, Inc." in weights.copyright
+        assert "CC-BY-SA" not in weights.copyright and "GPL" not in weights.copyright
         scene = next(each for each in manifest.end_to_end.images if each.name == "scene")
         assert scene.ranking is not None and manifest.tokenizer.kept_ids is not None

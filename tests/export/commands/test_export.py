@@ -16,6 +16,8 @@ from PIL import Image
 
 from pocketclip.models.scenes import SceneDataset, Split, heldout_classes
 
+EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
+
 
 @pytest.mark.slow
 def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
@@ -236,3 +238,15 @@ def test_module_programs_answer_help() -> None:
         answer = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True)
         assert answer.returncode == 0
         assert "Usage" in answer.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("picture", "label"), [("cat.jpg", "cat"), ("ladybug.png", "ladybug")])
+def test_the_shipped_model_knows_the_pictures_of_the_readme(pocketclip, nano_exports, picture: str, label: str) -> None:
+    """A photograph and a drawing that training never saw."""
+    folder = nano_exports["onnx", "fp32", "image"].folder.parent
+    labels = "cat,dog,tiger,ladybug,house,pear"
+    result = pocketclip("classify", EXAMPLES / picture, "--labels", labels, "--artifact", folder, "--top", "1")
+    assert result.returncode == 0, result.stderr
+    name, percent = result.stdout.splitlines()[-1].split()
+    assert name == label and float(percent.removesuffix("%")) > 50
