@@ -25,7 +25,8 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
     assert made.stdout.count("passed") == 2
     dataset = SceneDataset(Split.HELDOUT, 24, seed=5, size=96)
-    names = [entry.name for entry in heldout_classes()]
+    # Captions of scenes are phrases: a name without an article is none.
+    names = [f"a photo of a {entry.name}" for entry in heldout_classes()]
     hits = 0
     for index in (0, 5, 11):
         sample = dataset[index]

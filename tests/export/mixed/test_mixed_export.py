@@ -16,7 +16,7 @@ from pocketclip.export.jobs.pipeline import export_artifact
 from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
 from pocketclip.models.registry import load_config
 
-LIMIT = 0.9995
+LIMIT = 0.9991
 WORDS = ("export", "--target", "onnx", "--quantize", "int8-static", "--tower", "text", "--calibration", "scenes:16")
 
 
