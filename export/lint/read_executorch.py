@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from executorch.exir._serialize._cord import Cord
 from executorch.exir._serialize._program import PTEFile, deserialize_pte_binary
 from executorch.exir.schema import (
     DelegateCall,
@@ -204,7 +205,7 @@ def _named(file: PTEFile) -> dict[str, bytes]:
     if file.named_data is None:
         return {}
     buffers = file.named_data.buffers
-    return {key: bytes(buffers[entry.buffer_index]) for key, entry in file.named_data.pte_data.items()}
+    return {key: bytes(Cord(buffers[entry.buffer_index])) for key, entry in file.named_data.pte_data.items()}
 
 
 def _is_stored(tensor: Any) -> bool:
