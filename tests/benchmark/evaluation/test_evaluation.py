@@ -216,8 +216,8 @@ def test_retrieval_of_an_artefact_against_pytorch(evaluate, onnx_folders: dict[s
     for recall, before in zip(int8.recalls, own.recalls, strict=True):
         assert recall.drop_points == pytest.approx(100 * (before.recall - recall.recall))
         assert recall.drop_low_points <= recall.drop_points <= recall.drop_high_points
-        # Where a table is narrow, the end of a cell is in the next line.
-        assert " ".join(str(recall.judgement).split()[:2]) in evaluate.output
+        # A narrow table has the end of a cell in the next line.
+        assert set(str(recall.judgement).split()) <= set(evaluate.output.split())
     assert "drop" in evaluate.output
 
 
