@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from coremltools.converters.mil.mil import Var
 from coremltools.models.model import MLModel
+from coremltools.optimize._utils import select_input_output_channel_axis
 from coremltools.optimize.coreml import (
     OpLinearQuantizerConfig,
     OpMagnitudePrunerConfig,
@@ -41,11 +42,14 @@ from pocketclip.models.quantization.schemes import BLOCK
 from pocketclip.models.quantization.trained import Side
 
 PACKAGE_NAME = "model.mlpackage"
-# Of channels that share a table of values. Fewer bits need narrower groups.
+# Of channels that share a table of values. Fewer bits need narrower groups; so do channels that are no multiple of it.
 GROUP = 16
+SMALLEST_GROUP = 8
 BYTES_PER_CHANNEL = OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8", granularity="per_channel")
 # Zeros beyond an eighth pay for the mask that tells them apart; without training again, more of them cost accuracy.
 SPARSITY = 0.3
+# What coremltools adds to the name of a weight that it pruned, for what is left of it.
+PRUNED = "_sparsified_nonzero_data_0"
 
 
 class CoreMLTarget:
@@ -194,25 +198,46 @@ def _bytes(model: MLModel, package: Path, request: LoweringRequest, *, joint: bo
 def _palettes(model: MLModel, package: Path, request: LoweringRequest, *, joint: bool) -> MLModel:
     bits = request.precision.traits.weight_bits
     grouped = deployment_target(request) >= coremltools.target.iOS18
-    tables = (
-        OpPalettizerConfig(mode="kmeans", nbits=bits, granularity="per_grouped_channel", group_size=GROUP)
-        if grouped
-        else OpPalettizerConfig(mode="kmeans", nbits=bits)
-    )
+    tables = _tables(bits, GROUP if grouped else None)
     configs: dict[str, OpPalettizerConfig | None] = {}
+    if grouped:
+        # coremltools leaves a weight in half floats whose channels make no whole groups.
+        channels = {op.name: _output_channels(op) for op, _ in _weights(package)}
+        configs.update({name: _tables(bits, _group_of(count)) for name, count in channels.items() if count % GROUP})
     if bits == 4:
         wide = OpPalettizerConfig(mode="kmeans", nbits=8)
         configs.update(dict.fromkeys(_sensitive_weights(package, request), wide))
     in_bytes = _planned_weights(package, request, KeptPrecision.INT8)
     configs.update(dict.fromkeys([*_float_weights(package, request), *in_bytes]))
+    if joint:
+        configs.update({f"{name}{PRUNED}": each for name, each in configs.items()})
+        in_bytes = [*in_bytes, *(f"{name}{PRUNED}" for name in in_bytes)]
     config = _config(tables, configs)
     palettized = palettize_weights(model, config, joint_compression=joint)
     assert isinstance(palettized, MLModel)
     if in_bytes:
         linear = _config(None, dict.fromkeys(in_bytes, BYTES_PER_CHANNEL))
-        palettized = linear_quantize_weights(palettized, linear)
+        palettized = linear_quantize_weights(palettized, linear, joint_compression=joint)
         assert isinstance(palettized, MLModel)
     return palettized
+
+
+def _tables(bits: int, group: int | None) -> OpPalettizerConfig:
+    """Tables of values, one for every `group` channels; None: one for the whole weight."""
+    if group is None:
+        return OpPalettizerConfig(mode="kmeans", nbits=bits)
+    return OpPalettizerConfig(mode="kmeans", nbits=bits, granularity="per_grouped_channel", group_size=group)
+
+
+def _output_channels(op: Any) -> int:
+    _, axis = select_input_output_channel_axis(op)
+    shape = op.outputs[0].shape
+    return shape[axis or 0] if shape else 1
+
+
+def _group_of(channels: int) -> int | None:
+    """The largest group that divides some channels; None where only small ones do, whose tables would cost more."""
+    return next((size for size in range(GROUP, SMALLEST_GROUP - 1, -1) if channels % size == 0), None)
 
 
 def _prune(model: MLModel, package: Path, request: LoweringRequest) -> MLModel:

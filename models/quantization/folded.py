@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import torch
+from torch import nn
+
 from pocketclip.models.blocks.mixers import MapAttention, scale_query_rows
-from pocketclip.models.blocks.transformer import SequenceAttention
+from pocketclip.models.blocks.transformer import SequenceAttention, TransformerLayer
 from pocketclip.models.towers.clip import ClipModel, reparameterize
 
 
@@ -22,3 +25,26 @@ def exported_form(model: ClipModel) -> ClipModel:
             scale_query_rows(module.qkv_proj, module.qkv_proj.in_features // module.heads)
             module.query_scaled = True
     return folded
+
+
+@torch.no_grad()
+def absorb_norms(model: ClipModel) -> None:
+    """Moves the scale and shift of every LayerNorm before a linear layer into that layer, and freezes the norm at 1, 0.
+
+    LiteRT's converter does so: a scale per input channel takes weights off the grid that was learned for them.
+    """
+    for layer in model.modules():
+        if isinstance(layer, TransformerLayer):
+            attention, feed_forward = layer.pre_norm_mha, layer.pre_norm_ffn
+            assert isinstance(attention[1], SequenceAttention)
+            _absorb(attention[0], attention[1].qkv_proj)
+            _absorb(feed_forward[0], feed_forward[1])
+
+
+def _absorb(norm: nn.Module, linear: nn.Module) -> None:
+    assert isinstance(norm, nn.LayerNorm) and isinstance(linear, nn.Linear)
+    linear.bias += linear.weight @ norm.bias
+    linear.weight *= norm.weight
+    norm.weight.fill_(1)
+    norm.bias.zero_()
+    norm.requires_grad_(False)

@@ -36,12 +36,14 @@ class SchemeTraits:
     `weight_bits` is the width of a weight in dense layers and embeddings; sensitive modules and spatial kernels keep 8
     (`eight_bit_modules`). `block` is how many weights share a scale, None for those of an output channel.
     `activations`: what goes into and comes out of dense convolutions and linear layers is rounded to 8 bits.
+    `norms_absorbed`: the scale of a LayerNorm is part of the weights behind it before they are rounded.
     """
 
     weight_bits: int
     block: int | None
     activations: bool
     meaning: str
+    norms_absorbed: bool = False
 
 
 SCHEMES: dict[QatScheme, SchemeTraits] = {
@@ -51,5 +53,7 @@ SCHEMES: dict[QatScheme, SchemeTraits] = {
     QatScheme.INT4_WEIGHTS: SchemeTraits(
         4, BLOCK, False, "4-bit weights in blocks of 32: int4-weights of ONNX and Core ML"
     ),
-    QatScheme.INT4_CHANNELS: SchemeTraits(4, None, False, "4-bit weights per channel: int4-weights of LiteRT"),
+    QatScheme.INT4_CHANNELS: SchemeTraits(
+        4, None, False, "4-bit weights per channel: int4-weights of LiteRT", norms_absorbed=True
+    ),
 }

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from pocketclip.models.quantization.folded import exported_form
+from pocketclip.models.quantization.folded import absorb_norms, exported_form
 from pocketclip.models.quantization.rounding import InRange, OnGrid
 from pocketclip.models.quantization.schemes import OUTLIER_PERCENT, QatScheme
 from pocketclip.models.quantization.sites import activation_sites, weight_sites
@@ -23,6 +23,8 @@ def quantized_form(model: ClipModel, scheme: QatScheme) -> ClipModel:
     """
     folded = exported_form(model).requires_grad_(True)
     traits = scheme.traits
+    if traits.norms_absorbed:
+        absorb_norms(folded)
     for site in list(weight_sites(folded, traits)):
         module = folded.get_submodule(site.module)
         grid = OnGrid(getattr(module, site.name), site.grid)

@@ -37,7 +37,7 @@ def test_shipped_weights_are_small_and_trained(tmp_path: Path) -> None:
 
     path = find_model("pocketclip_nano").weights_path
     assert path is not None
-    assert path.stat().st_size < 8 * 2**20
+    assert path.stat().st_size < 10 * 2**20
     assert create_model("pocketclip_nano").scale().item() > 14.3  # more than the start of 1 / 0.07
 
 

@@ -43,8 +43,9 @@ def trained(scheme: QatScheme) -> ClipModel:
     return plain_form(model, scheme)
 
 
-def test_before_rounding_the_form_computes_the_same() -> None:
-    model = quantized_form(nano(), QatScheme.INT8_STATIC).eval()
+@pytest.mark.parametrize("scheme", QatScheme)
+def test_before_rounding_the_form_computes_the_same(scheme: QatScheme) -> None:
+    model = quantized_form(nano(), scheme).eval()
     for _, module in model.named_modules():
         if hasattr(module, "log_scale"):
             # A scale of next to nothing rounds to everything.
