@@ -10,6 +10,8 @@ OUT ?= artifacts
 STORE ?= sqlite:///results/pocketclip.sqlite
 SIZE ?= nano
 PICTURES ?= data/pictures
+# Runs of a study at the same time, each on its share of the cores.
+PROCESSES ?= 2
 LABELS ?= "cat,dog,tiger,ladybug,house,pear"
 # Each takes up to 8 GB.
 TEST_PROCESSES ?= 2
@@ -36,7 +38,7 @@ help:
 	@echo "make trials  false verdicts, a planted slow-down and the agent's overhead on this computer (about 20 minutes)"
 	@echo "make fuzz    10,000 mutated inputs through every reader (hours); exit code 1 where one crashes, hangs or writes"
 	@echo "make study   reinforced against contrastive training, five seeds each: the table of docs/reinforcement.md"
-	@echo "make study-encoders  modifications of the encoders: trained, judged, timed, counted (days on 2 cores; resumable)"
+	@echo "make study-encoders  modifications of the encoders: trained, judged, timed, counted (nine hours on 2 cores; resumable)"
 
 setup: $(INSTALLED)
 	@test "$$(cat $(VENV)/.project 2>/dev/null)" = "$(CURDIR)" || { \
@@ -106,7 +108,7 @@ fuzz: setup
 # SIZE=s0 measures MobileCLIP-S0: latency and instructions only.
 study-encoders: setup
 	$(BIN)/python -m pocketclip.benchmark.encoder_study --size $(SIZE) --pictures $(PICTURES) --out runs/encoders-$(SIZE) \
-	  --records docs/records/encoders-$(SIZE)
+	  --records docs/records/encoders-$(SIZE) --processes $(PROCESSES)
 
 study: setup
 	$(BIN)/python -m pocketclip.models.training.reinforcement_study --out runs/reinforcement

@@ -39,10 +39,10 @@ def study_command(
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Runs of each modification and start.")] = 3,
     start: Annotated[str, typer.Option("--start", help="fresh, inherited or both.")] = "both",
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps from fresh weights.")] = 1500,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps from fresh weights.")] = 600,
     inherited_steps: Annotated[
         int, typer.Option("--inherited-steps", min=1, help="Training steps from the shipped model's weights.")
-    ] = 500,
+    ] = 300,
     batch_size: Annotated[int, typer.Option("--batch-size", min=2, help="Samples per step.")] = 128,
     learning_rate: Annotated[float, typer.Option("--learning-rate", min=1e-9, help="Peak learning rate.")] = 1.5e-3,
     scenes: Annotated[int, typer.Option("--scenes", min=1, help="Scenes to train on beside the pictures.")] = 20_000,

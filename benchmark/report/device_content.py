@@ -19,6 +19,7 @@ from pocketclip.benchmark.report.selection import ModelSelection, is_invalid
 from pocketclip.benchmark.report.sustained import describe_minute, draw_sustained, sustained_minutes, trend
 from pocketclip.benchmark.report.svg import both_widths
 from pocketclip.benchmark.report.table import Figure
+from pocketclip.export.precision import InstructionSet, Precision, host_instruction_set
 
 
 def device_section(
@@ -72,7 +73,17 @@ def _cautions(records: Sequence[BenchmarkRecord]) -> tuple[str, ...]:
         cautions.append(f"{restless} of {len(launches)} launches were not steady when warm-up reached its limit.")
     if records and records[0].device.kind == DeviceKind.EMULATED:
         cautions.append("This device is emulated: its latencies do not apply to a real one.")
+    if any(_is_half_on_x86(record) for record in records):
+        cautions.append(
+            "fp16 computes in float on x86: its latencies do not show what phones gain, whose processors compute "
+            "half floats at twice the rate."
+        )
     return tuple(cautions)
+
+
+def _is_half_on_x86(record: BenchmarkRecord) -> bool:
+    machine = host_instruction_set(record.device.machine)
+    return record.artifact.precision is Precision.FP16 and machine is InstructionSet.X86_64
 
 
 def _distributions(records: Sequence[BenchmarkRecord]) -> Figure | None:

@@ -21,6 +21,7 @@ class PassName(StrEnum):
     RESHAPE_SEQUENCES = "reshape-sequences"
     UNGROUP = "ungroup"
     SPLIT_DEPTHWISE = "split-depthwise"
+    HALF_GELU = "half-gelu"
     TANH_GELU = "tanh-gelu"
     SIGMOID_GELU = "sigmoid-gelu"
     FOLD_PREPROCESSING = "fold-preprocessing"

@@ -16,11 +16,16 @@ def rewrite_modules(tower: nn.Module, replace: Callable[[nn.Module], nn.Module |
 
     Modules inside a replaced one are not visited. What is shared by several parents is replaced for each of them.
     """
+    return rewrite_at_paths(tower, lambda path, module: replace(module))
+
+
+def rewrite_at_paths(tower: nn.Module, replace: Callable[[str, nn.Module], nn.Module | None]) -> Rewritten:
+    """As `rewrite_modules`, with the path of every module."""
     tower = copy.deepcopy(tower)
     sites: list[str] = []
     with torch.no_grad():
         for parent, name, child, path in _walk(tower, ""):
-            new = replace(child)
+            new = replace(path, child)
             if new is not None:
                 setattr(parent, name, new.train(child.training))
                 sites.append(path)

@@ -34,6 +34,12 @@ PASSES: dict[PassName, Pass] = {
         Pass(PassName.RESHAPE_SEQUENCES, "sequences made maps by views", delegated_forms.reshape_sequences),
         Pass(PassName.UNGROUP, "widening grouped convolutions as two depthwise ones", depthwise.ungroup),
         Pass(PassName.SPLIT_DEPTHWISE, "7x7 depthwise as a sum of at most 25 taps each", depthwise.split_depthwise),
+        Pass(
+            PassName.HALF_GELU,
+            "GELU by tanh, written with a sigmoid: off by at most 0.0005",
+            activations.half_gelu,
+            exact=False,
+        ),
         Pass(PassName.TANH_GELU, "GELU by tanh: off by at most 0.0005", activations.tanh_gelu, exact=False),
         Pass(PassName.SIGMOID_GELU, "GELU by a sigmoid: off by at most 0.02", activations.sigmoid_gelu, exact=False),
         Pass(PassName.BYTE_INPUT, "takes bytes, converted in the graph", inputs.byte_input),

@@ -27,7 +27,7 @@ class LoweringRequest:
     the same shape for precisions that need observed ranges, and is empty otherwise. `ios` is the oldest iOS that a
     Core ML model shall run on; None takes the oldest that the precision allows. `isa` is what the devices have. `plan`
     names modules that keep more than the precision; None spares none. `ranges` are trained ones, which go before
-    those of the calibration.
+    those of the calibration. `samples` are a few real inputs, for what a converter tries out.
     """
 
     module: nn.Module
@@ -40,6 +40,7 @@ class LoweringRequest:
     isa: InstructionSet = InstructionSet.ARM64
     plan: PrecisionPlan | None = None
     ranges: TrainedRanges = field(default_factory=TrainedRanges)
+    samples: Sequence[np.ndarray] = ()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import torch
 from pocketclip.export import runtimes
 from pocketclip.export.artifact.precision_plan import KeptPrecision, covers, kept_modules
 from pocketclip.export.passes.tower_module import NORM_SCOPE
-from pocketclip.export.precision import Precision, TargetName
+from pocketclip.export.precision import InstructionSet, Precision, TargetName
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.float_ops import OpKind, float_ops
 from pocketclip.export.targets.observed_ranges import RangeObserver
@@ -38,6 +38,9 @@ FILE_NAME = "model.onnx"
 EXACT_CONSTANTS = frozenset({"earlier"})
 # What a dense convolution or a linear layer becomes.
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
+# ONNX Runtime has half kernels for Arm of convolutions, products and GELU. These ops it computes one value at a time, in
+# some 40 instructions each; a conversion to float takes less than one.
+_SLOW_IN_HALF = ("Add", "Div", "LayerNormalization", "Mul", "Softmax", "Sub")
 _RESHAPES = ("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 # Where torch's exporter writes the list of module paths that lead to a node.
 SCOPES_KEY = "pkg.torch.onnx.name_scopes"
@@ -101,12 +104,29 @@ def _finish(path: Path) -> None:
 
 def _convert_to_half(source: Path, path: Path, request: LoweringRequest) -> None:
     from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
     model = onnx.load(source)
-    model = convert_float_to_float16(
-        model, keep_io_types=True, node_block_list=_nodes_in_float(model, request), disable_shape_infer=False
-    )
-    onnx.save(model, path)
+    in_float = _nodes_in_float(model, request)
+    if request.isa is not InstructionSet.X86_64:
+        in_float += _slow_in_half(model)
+    model = convert_float_to_float16(model, keep_io_types=True, node_block_list=in_float, disable_shape_infer=False)
+    # The converter puts its casts behind all other nodes, and keeps the types from before.
+    OnnxModel(model).topological_sort(is_deterministic=True)
+    del model.graph.value_info[:]
+    onnx.save(onnx.shape_inference.infer_shapes(model, strict_mode=True), path)
+
+
+def _slow_in_half(model: onnx.ModelProto) -> list[str]:
+    """Nodes of the ops in `_SLOW_IN_HALF`, but for biases: ONNX Runtime adds them within the product before."""
+    products = {node.output[0] for node in model.graph.node if node.op_type == "MatMul"}
+    weights = {entry.name for entry in model.graph.initializer}
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type in _SLOW_IN_HALF
+        and not (node.op_type == "Add" and products.intersection(node.input) and weights.intersection(node.input))
+    ]
 
 
 def _quantize_dynamic(source: Path, path: Path, request: LoweringRequest) -> None:

@@ -12,9 +12,10 @@ import numpy as np
 from pocketclip.export import runtimes
 from pocketclip.export.artifact.precision_plan import OWN, KeptPrecision, kept_modules
 from pocketclip.export.passes.tower_module import NORM_SCOPE
-from pocketclip.export.precision import Precision, TargetName
+from pocketclip.export.precision import InstructionSet, Precision, TargetName
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.float_ops import OpKind, float_ops
+from pocketclip.export.targets.litert_half import allow_half_arithmetic, check_half_range
 from pocketclip.export.targets.trained_quantization import Limits
 from pocketclip.models.quantization.eight_bit_modules import eight_bit_modules
 from pocketclip.models.quantization.schemes import OUTLIER_PERCENT
@@ -45,6 +46,9 @@ class TfliteTarget:
             converted.export(str(plain))
             _quantize(plain, path, request)
             plain.unlink()
+        if request.precision is Precision.FP16 and request.isa is not InstructionSet.X86_64:
+            check_half_range(request.module, request.samples)
+            allow_half_arithmetic(path)
         return FILE_NAME
 
     def open(self, model_path: Path, threads: int) -> runtimes.Session:

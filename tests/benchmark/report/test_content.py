@@ -39,6 +39,17 @@ def test_restless_and_emulated_launches_are_told(make: Any) -> None:
     assert "This device is emulated" in cautions
 
 
+@pytest.mark.parametrize(("machine", "told"), [("x86_64", True), ("AMD64", True), ("aarch64", False)])
+def test_half_floats_on_x86_are_no_figures_for_phones(make: Any, machine: str, told: bool) -> None:
+    record = make.benchmark()
+    device = replace(record.device, machine=machine)
+    for precision in (Precision.FP16, Precision.FP32):
+        artifact = replace(record.artifact, precision=precision)
+        report = build_report(Material([replace(record, artifact=artifact, device=device)]))
+        cautions = " ".join(report.models[0].devices[0].cautions)
+        assert ("fp16 computes in float on x86" in cautions) == (told and precision is Precision.FP16)
+
+
 def test_every_missed_budget_is_in_the_alarms_and_marked_in_the_table(make: Any) -> None:
     failures = ("cosine_min 0.8 is below 0.92", "snr_db 6 is below 13")
     report = build_report(Material([make.benchmark(parity=make.parity(failures=failures))]))

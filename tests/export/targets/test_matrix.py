@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 from pocketclip.export.artifact.reading import find_artifacts, load_artifact
@@ -143,3 +144,11 @@ def test_coreml_reference_executor_is_within_fp16_of_pytorch(nano_exports: Expor
         assert parity is not None
         assert parity.cosine_min >= 0.9999
         assert "coremltools" in parity.executed_by
+
+
+@pytest.mark.parametrize("precision", TARGETS[TargetName.ONNX].precisions)
+@pytest.mark.parametrize("tower", Tower)
+def test_onnx_files_follow_the_specification(precision: Precision, tower: Tower, nano_exports: Exports) -> None:
+    """ONNX Runtime itself also takes nodes that are out of order, and types that contradict each other."""
+    artifact = load_artifact(nano_exports[TargetName.ONNX, precision, tower].folder)
+    onnx.checker.check_model(onnx.load(artifact.model_path), full_check=True)
