@@ -29,9 +29,9 @@ kotlin {
 
 dependencies {
     api(project(":core"))
-    implementation(libs.tensorflow.lite)
-    implementation(libs.tensorflow.lite.gpu)
-    implementation(libs.tensorflow.lite.gpu.api)
+    implementation(libs.litert)
+    // Nothing but native code, which LiteRT looks for by name: without it there is no gpu.
+    implementation(libs.litert.gpu)
 
     testImplementation(libs.junit.jupiter)
 }

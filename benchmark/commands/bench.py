@@ -39,8 +39,8 @@ def bench_command(
         str | None,
         typer.Option(
             "--accelerator",
-            help="cpu; on Android also xnnpack, nnapi, gpu; on iPhones also all, cpu+ane, cpu+gpu (default: the usual "
-            "one for the runtime and device: xnnpack, all or cpu).",
+            help="cpu; on Android also xnnpack, nnapi, gpu, npu; on iPhones also all, cpu+ane, cpu+gpu (default: the "
+            "usual one for the runtime and device: xnnpack, all or cpu).",
         ),
     ] = None,
     load_mode: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pocketclip.export.runtimes import COMPUTE_UNITS
 
-ANDROID_ACCELERATORS = ("cpu", "xnnpack", "nnapi", "gpu")
+ANDROID_ACCELERATORS = ("cpu", "xnnpack", "nnapi", "gpu", "npu")
 
 
 CORE_ML_DEFAULT = "all"

@@ -36,7 +36,7 @@ class InputFile:
 class Job:
     """What shall be measured in one process.
 
-    `accelerator` is the one asked for: `cpu` everywhere; `xnnpack`, `nnapi`, `gpu` on Android; `all`, `cpu+ane`,
+    `accelerator` is the one asked for: `cpu` everywhere; `xnnpack`, `nnapi`, `gpu`, `npu` on Android; `all`, `cpu+ane`,
     `cpu+gpu` on iPhones. Paths of an app's job are relative to the app's own folder.
     """
 

@@ -46,7 +46,9 @@ class TfliteTarget:
             converted.export(str(plain))
             _quantize(plain, path, request)
             plain.unlink()
-        if request.precision is Precision.FP16 and request.isa is not InstructionSet.X86_64:
+        # What a plan keeps in single precision must be computed so as well.
+        half = request.precision is Precision.FP16 and not kept_modules(request.plan, KeptPrecision.FLOAT)
+        if half and request.isa is not InstructionSet.X86_64:
             check_half_range(request.module, request.samples)
             allow_half_arithmetic(path)
         return FILE_NAME

@@ -18,7 +18,7 @@ pytestmark = [
 # What each module must at least have run, so that tests which vanish are missed.
 TESTS = {
     "android/runtime-executorch": ("ExecuTorchTest",),
-    "android/runtime-litert": ("LiteRtTest",),
+    "android/runtime-litert": ("LiteRtFileTest", "LiteRtSessionTest", "LiteRtTest"),
     "android/bench": ("BenchActionTest", "BenchInstrumentationTest", "MeasuringServiceTest"),
     "android/app": (
         "BundleStoreTest",

@@ -16,7 +16,7 @@ import pytest
 from pocketclip.benchmark.errors import AppMissingError
 from pocketclip.benchmark.phone_app.building import find_android_tools
 
-from .maven_build import SOURCES, Build, has_resource_compiler
+from .maven_build import REPOSITORY, SOURCES, Build, has_resource_compiler
 
 CATALOGUE = tomllib.loads((SOURCES / "gradle" / "libs.versions.toml").read_text())
 SCRIPTS = sorted([*SOURCES.glob("*.gradle.kts"), *SOURCES.glob("*/build.gradle.kts")])
@@ -73,7 +73,6 @@ def _properties(pom: Path) -> dict[str, str]:
         ("robolectric", "proof/android/pom.xml", "robolectric.version"),
         ("serialization", "proof/pom.xml", "serialization.version"),
         ("targetSdk", "proof/android/pom.xml", "target.sdk"),
-        ("tensorflowLite", "proof/android/pom.xml", "tflite.version"),
     ],
 )
 def test_the_proof_is_of_the_same_versions(version: str, pom: str, name: str) -> None:
@@ -85,9 +84,17 @@ def test_the_application_is_of_the_proofs_version() -> None:
     assert version == CATALOGUE["versions"]["appVersion"]
 
 
-def test_executorchs_version_is_told_as_it_is_packaged() -> None:
-    source = next((SOURCES / "runtime-executorch").rglob("ExecuTorch.kt")).read_text()
-    assert f'PACKAGED_VERSION = "{CATALOGUE["versions"]["executorch"]}"' in source
+@pytest.mark.parametrize("runtime", ["ExecuTorch", "LiteRt"])
+def test_a_runtimes_version_is_told_as_it_is_packaged(runtime: str) -> None:
+    """These libraries do not tell it themselves."""
+    source = next((SOURCES / f"runtime-{runtime.lower()}").rglob(f"{runtime}.kt")).read_text()
+    assert f'PACKAGED_VERSION = "{CATALOGUE["versions"][runtime.lower()]}"' in source
+
+
+def test_litert_is_of_the_minor_version_that_artefacts_are_compared_with() -> None:
+    """The wheel that exports and parity use; a newer converter's files may need ops that an older runtime lacks."""
+    (wheel,) = re.findall(r"^ai-edge-litert==(\d+\.\d+)\.", (REPOSITORY / "constraints.txt").read_text(), re.MULTILINE)
+    assert CATALOGUE["versions"]["litert"].startswith(f"{wheel}.")
 
 
 def test_libraries_come_from_google_and_central_alone() -> None:

@@ -24,6 +24,7 @@ from tests.app_golden.captions import LEFT_OUT, captions
 from tests.app_golden.encoded import encoded_images
 from tests.app_golden.gallery_example import write_gallery
 from tests.app_golden.images import SPECS, images, orientation_files, resized, tensor_specs, tower_input
+from tests.app_golden.litert_models import litert_models
 from tests.app_golden.onnx_models import onnx_models
 from tests.app_golden.statistics_cases import statistics_cases
 
@@ -31,7 +32,7 @@ FOLDER = Path(__file__).parent
 REFERENCE = FOLDER.parent / "data" / "reference" / "tokenizer.golden.json"
 # The tower's input is kept of so many images, in every form.
 _INPUTS = 4
-_SUFFIXES = (".json", ".jsonl", ".f16", ".bin", ".rgb", ".rgba", ".onnx", ".png", ".jpg", ".webp", ".gif")
+_SUFFIXES = (".json", ".jsonl", ".f16", ".bin", ".rgb", ".rgba", ".onnx", ".tflite", ".png", ".jpg", ".webp", ".gif")
 
 
 def write_all(folder: Path) -> None:
@@ -44,6 +45,9 @@ def write_all(folder: Path) -> None:
     (folder / "onnx").mkdir(exist_ok=True)
     for name, model in onnx_models().items():
         (folder / "onnx" / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    (folder / "litert").mkdir(exist_ok=True)
+    for name, content in litert_models().items():
+        (folder / "litert" / f"{name}.tflite").write_bytes(content)
     write_gallery(folder / "gallery")
     for name, document in protocol_examples.examples().items():
         _write(folder / "protocol" / name, documents.to_json(document))

@@ -28,7 +28,7 @@ fi
 
 # The namespace is in the build files, as Gradle wants it; the merger wants it in the manifest.
 sed "s|<manifest |<manifest package=\"$namespace\" |" "$sources/AndroidManifest.xml" > "$target/main-manifest.xml"
-java -cp "$MERGER_CLASSPATH" com.android.manifmerger.Merger --main "$target/main-manifest.xml" \
+java -cp "$MERGER_CLASSPATH" com.android.manifmerger.Merger --remove-tools-declarations --main "$target/main-manifest.xml" \
   ${libraries:+--libs "$libraries"} \
   --property "MIN_SDK_VERSION=$MIN_SDK" --property "TARGET_SDK_VERSION=$TARGET_SDK" \
   --property "VERSION_CODE=$VERSION_CODE" --property "VERSION_NAME=$VERSION_NAME" \

@@ -87,7 +87,10 @@ def test_bad_requests_end_with_2_and_one_line(arguments: tuple[str, ...], messag
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--accelerator", "abacus"), "--accelerator 'abacus' is unknown; choose among: cpu, xnnpack, nnapi, gpu, all"),
+        (
+            ("--accelerator", "abacus"),
+            "--accelerator 'abacus' is unknown; choose among: cpu, xnnpack, nnapi, gpu, npu, all",
+        ),
         (("--accelerator", "nnapi"), "--accelerator 'nnapi' is only for phones that use the app; host takes only cpu"),
         (("--load-mode", "mmap"), "--load-mode 'mmap' is only for phones that use the app; host takes only file"),
         (("--load-mode", "tape"), "--load-mode 'tape' is unknown; choose among: file, mmap, memory"),

@@ -56,7 +56,7 @@ open class AppContainer(protected val context: Context) {
     open val measurer: Measurer by lazy { ProcessMeasurer(context) }
     open val folderMemory: FolderMemory by lazy { PreferencesFolderMemory(context) }
 
-    protected open val runtimes: List<InferenceRuntime> by lazy { runtimes() }
+    protected open val runtimes: List<InferenceRuntime> by lazy { runtimes(context) }
 
     val bundles by lazy { BundlePresenter(scope, io, bundleStore, documentBundles::preinstalled, ::load) }
     val classify by lazy { ClassifyPresenter(scope, bundles.state, photoReader) }
@@ -101,8 +101,12 @@ open class AppContainer(protected val context: Context) {
     companion object {
         private const val OLD_EMBEDDINGS = "embeddings.sqlite"
 
-        /** Every runtime that is packaged, or could be, the design's default first. Native code is loaded on demand. */
-        fun runtimes(): List<InferenceRuntime> = listOf(ExecuTorch(), OnnxRuntime(), LiteRt())
+        /**
+         * Every runtime that is packaged, or could be, the design's default first. Native code is loaded on demand; a vendor's
+         * for its neural processor lies where Android extracts libraries.
+         */
+        fun runtimes(context: Context): List<InferenceRuntime> =
+            listOf(ExecuTorch(), OnnxRuntime(), LiteRt(context.applicationInfo.nativeLibraryDir?.let(::File)))
     }
 }
 

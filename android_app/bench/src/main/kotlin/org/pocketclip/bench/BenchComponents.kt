@@ -16,8 +16,12 @@ import org.pocketclip.runtime.onnxruntime.OnnxRuntime
 
 /** Puts core's program together with what this application has. */
 object BenchComponents {
-    /** Every runtime that is packaged, or could be; those whose library is missing say so in the facts. */
-    fun runtimes(): List<InferenceRuntime> = listOf(ExecuTorch(), OnnxRuntime(), LiteRt())
+    /**
+     * Every runtime that is packaged, or could be; those whose library is missing say so in the facts. A vendor's libraries
+     * for its neural processor lie where Android extracts them.
+     */
+    fun runtimes(context: Context): List<InferenceRuntime> =
+        listOf(ExecuTorch(), OnnxRuntime(), LiteRt(context.applicationInfo.nativeLibraryDir?.let(::File)))
 
     /**
      * The folder that both this application and the shell may write to, made where it is missing; null where storage is not
@@ -46,7 +50,7 @@ object BenchComponents {
             external = sharedFolder(context)
                 ?: throw MachineException("external storage is not mounted: unlock the phone once after its start"),
             internal = context.filesDir,
-            runtimes = runtimes(),
+            runtimes = runtimes(context),
             machine = LinuxMachine(services),
             services = services,
             application = installedApplication(context),

@@ -62,7 +62,7 @@ class MeasureService : Service() {
     internal fun carryOut(request: String, answer: (code: Int, text: String) -> Unit) {
         try {
             val measurement = TowerMeasurement(
-                File(filesDir, FOLDER), AppContainer.runtimes(), LinuxMachine(AndroidServices(this)), androidDevice(this),
+                File(filesDir, FOLDER), AppContainer.runtimes(this), LinuxMachine(AndroidServices(this)), androidDevice(this),
                 installedApplication(this).version ?: "unknown",
             )
             val file = measurement.run(Documents.read(MeasureRequest.serializer(), request, "the request")) { words ->

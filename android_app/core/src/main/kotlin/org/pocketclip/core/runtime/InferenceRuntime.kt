@@ -22,6 +22,10 @@ enum class Accelerator {
     /** The graphics processor. */
     @SerialName("gpu")
     GPU,
+
+    /** The neural processor, by its vendor's libraries. */
+    @SerialName("npu")
+    NPU,
     ;
 
     /** As documents write it. */

@@ -259,7 +259,7 @@ class BenchProgramTest {
         }
         refused(FailureCode.PATH_OUTSIDE, "leaves the folder", good.copy(modelPath = "models/../../model.onnx"))
         refused(FailureCode.PATH_OUTSIDE, "absolute", good.copy(outputsPath = "/sdcard/outputs.bin"))
-        refused(FailureCode.ACCELERATOR_MISSING, "choose from cpu", good.copy(accelerator = "npu"))
+        refused(FailureCode.ACCELERATOR_MISSING, "choose from cpu", good.copy(accelerator = "abacus"))
         refused(FailureCode.ACCELERATOR_MISSING, "no gpu", good.copy(accelerator = "gpu"))
         refused(FailureCode.RUNTIME_MISSING, "litert", good.copy(runtime = "litert"))
     }

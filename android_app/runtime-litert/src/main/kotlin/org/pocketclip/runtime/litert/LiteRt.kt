@@ -1,13 +1,9 @@
 package org.pocketclip.runtime.litert
 
-import java.io.EOFException
-import java.io.IOException
-import java.io.RandomAccessFile
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
-import java.nio.channels.FileChannel
+import com.google.ai.edge.litert.Accelerator as LiteRtAccelerator
+import com.google.ai.edge.litert.LiteRtException
+import java.io.File
 import org.pocketclip.core.AcceleratorMissingException
-import org.pocketclip.core.InferenceException
 import org.pocketclip.core.LoadException
 import org.pocketclip.core.RuntimeMissingException
 import org.pocketclip.core.runtime.Accelerator
@@ -16,151 +12,156 @@ import org.pocketclip.core.runtime.LoadMode
 import org.pocketclip.core.runtime.LoadOptions
 import org.pocketclip.core.runtime.ModelFile
 import org.pocketclip.core.runtime.Session
-import org.pocketclip.core.runtime.Tensor
-import org.tensorflow.lite.DataType
-import org.tensorflow.lite.Delegate
-import org.tensorflow.lite.Interpreter
-import org.tensorflow.lite.TensorFlowLite
 
-/** LiteRT's interpreter (`org.tensorflow.lite`): built-in kernels, XNNPACK, and the GPU delegate where it is packaged. */
-class LiteRt : InferenceRuntime {
+/**
+ * LiteRT 2: models compiled for the processor (with XNNPACK's kernels), the graphics processor or a neural processor.
+ *
+ * A model is compiled for one of them alone. LiteRT then refuses a model of which that one does not take every op, so nothing
+ * falls back to the processor.
+ */
+class LiteRt internal constructor(
+    private val library: LiteRtLibrary,
+    private val npuLibraries: File?,
+) : InferenceRuntime {
+    /**
+     * LiteRT as the application packages it.
+     *
+     * @param npuLibraries folder of the libraries that a vendor has for its neural processor; without, there is no `npu`.
+     */
+    constructor(npuLibraries: File? = null) : this(PackagedLibrary, npuLibraries)
+
     override val name: String get() = NAME
 
-    override var version: String? = null
-        private set
+    /** The library does not tell its version: it is that which is packaged. */
+    override val version: String? get() = environment?.let { "$NAME $PACKAGED_VERSION" }
 
-    private var prepared = false
-
-    override var accelerators: Set<Accelerator> = setOf(Accelerator.CPU, Accelerator.XNNPACK)
+    override var accelerators: Set<Accelerator> = setOf(Accelerator.XNNPACK)
         private set
 
     override val defaultAccelerator: Accelerator get() = Accelerator.XNNPACK
 
-    override val loadModes: Set<LoadMode> = LoadMode.entries.toSet()
+    /** LiteRT opens the file by its path; its Kotlin takes no bytes. */
+    override val loadModes: Set<LoadMode> = setOf(LoadMode.FILE)
 
-    @Synchronized
+    /** Lives as long as the process: every session is made in it. */
+    private var environment: LiteRtEnvironment? = null
+
     override fun prepare() {
-        if (prepared) return
-        try {
-            TensorFlowLite.init()
-            version = "tensorflow-lite ${TensorFlowLite.runtimeVersion()}"
-        } catch (error: LinkageError) {
-            throw missing(error)
-        } catch (error: IllegalStateException) {
-            // What TensorFlowLite makes of an UnsatisfiedLinkError.
-            throw missing(error)
-        }
-        if (GpuDelegates.supported()) accelerators = accelerators + Accelerator.GPU
-        prepared = true
+        environment()
     }
 
     override fun load(model: ModelFile, options: LoadOptions): Session {
-        prepare()
+        val environment = environment()
         val accelerator = options.accelerator ?: defaultAccelerator
+        check(accelerator, options.loadMode)
+        val file = LiteRtFile.read(model.path)
+        return try {
+            val compiled = environment.compile(model.path.path, targets(accelerator), options.threads)
+            LiteRtSession.open(compiled, file, observed(accelerator))
+        } catch (error: LiteRtException) {
+            throw refusal(model.path, accelerator, error)
+        } catch (error: RuntimeException) {
+            throw refusal(model.path, accelerator, error)
+        }
+    }
+
+    @Synchronized
+    private fun environment(): LiteRtEnvironment = environment ?: try {
+        val npu = npuLibraries?.takeIf(::drivesNpu)
+        val opened = library.open(npu)
+        accelerators = offered(opened, npu != null)
+        opened.also { environment = it }
+    } catch (error: LinkageError) {
+        // UnsatisfiedLinkError: no .so for this processor; NoClassDefFoundError: the AAR is not packaged.
+        throw RuntimeMissingException(
+            "LiteRT's library is not in this application, or not for this processor (${error.message}); " +
+                "add $MODULE:$PACKAGED_VERSION and build it for this processor",
+            error,
+        )
+    } catch (error: LiteRtException) {
+        throw unusable(error)
+    } catch (error: RuntimeException) {
+        throw unusable(error)
+    }
+
+    private fun offered(opened: LiteRtEnvironment, npuDriven: Boolean): Set<Accelerator> {
+        val registered = try {
+            opened.accelerators
+        } catch (error: Exception) {
+            opened.close()
+            throw error
+        }
+        return buildSet {
+            add(Accelerator.XNNPACK)
+            if (LiteRtAccelerator.GPU in registered) add(Accelerator.GPU)
+            // LiteRT registers a neural processor even where nothing drives it.
+            if (npuDriven && LiteRtAccelerator.NPU in registered) add(Accelerator.NPU)
+        }
+    }
+
+    private fun check(accelerator: Accelerator, loadMode: LoadMode) {
         if (accelerator !in accelerators) {
             throw AcceleratorMissingException(
-                "litert has no ${accelerator.id} here, it has ${accelerators.joinToString { it.id }}",
+                "litert has no ${accelerator.id} here, it has ${accelerators.joinToString { it.id }}; ${remedy(accelerator)}",
             )
         }
-        if (!model.path.isFile) throw LoadException("there is no LiteRT model at ${model.path}")
-        val delegate = if (accelerator == Accelerator.GPU) GpuDelegates.create() else null
-        try {
-            val settings = Interpreter.Options().setNumThreads(options.threads)
-            settings.setUseXNNPACK(accelerator == Accelerator.XNNPACK)
-            // Where a delegate given by hand cannot be applied, the interpreter is not made: nothing falls back silently.
-            delegate?.let(settings::addDelegate)
-            val bytes = when (options.loadMode) {
-                LoadMode.FILE -> null
-                LoadMode.MMAP -> mapped(model)
-                LoadMode.MEMORY -> read(model)
-            }
-            val interpreter =
-                if (bytes == null) Interpreter(model.path, settings) else Interpreter(bytes, settings)
-            return LiteRtSession(interpreter, delegate, observed(accelerator))
-        } catch (error: RuntimeException) {
-            delegate?.close()
-            throw LoadException("litert refuses ${model.path.name}: ${error.message}", error)
-        } catch (error: IOException) {
-            delegate?.close()
-            throw LoadException("${model.path.name} cannot be read: ${error.message}", error)
+        if (loadMode !in loadModes) {
+            throw LoadException("litert cannot load by ${loadMode.id}; choose from ${loadModes.joinToString { it.id }}")
         }
     }
-
-    private fun mapped(model: ModelFile): ByteBuffer = RandomAccessFile(model.path, "r").use { file ->
-        file.channel.map(FileChannel.MapMode.READ_ONLY, 0, file.length())
-    }
-
-    private fun read(model: ModelFile): ByteBuffer = RandomAccessFile(model.path, "r").use { file ->
-        val bytes = ByteBuffer.allocateDirect(Math.toIntExact(file.length())).order(ByteOrder.nativeOrder())
-        while (bytes.hasRemaining()) {
-            if (file.channel.read(bytes) < 0) throw EOFException("it became shorter meanwhile")
-        }
-        bytes.rewind() as ByteBuffer
-    }
-
-    private fun missing(error: Throwable) = RuntimeMissingException(
-        "LiteRT's library is not in this application, or not for this processor (${error.message}); " +
-            "add org.tensorflow:tensorflow-lite and build it for this processor",
-        error,
-    )
 
     companion object {
         const val NAME = "litert"
 
+        /** Version of `com.google.ai.edge.litert:litert` in gradle/libs.versions.toml. */
+        const val PACKAGED_VERSION = "2.3.0"
+
+        private const val MODULE = "com.google.ai.edge.litert:litert"
+
+        /** How the library begins by which LiteRT reaches a vendor's neural processor. */
+        private const val NPU_LIBRARY = "libLiteRtDispatch_"
+
+        private fun drivesNpu(folder: File): Boolean = folder.list().orEmpty().any { it.startsWith(NPU_LIBRARY) }
+
+        /** What LiteRT compiles for. */
+        internal fun targets(asked: Accelerator): Set<LiteRtAccelerator> = when (asked) {
+            Accelerator.XNNPACK -> setOf(LiteRtAccelerator.CPU)
+            Accelerator.GPU -> setOf(LiteRtAccelerator.GPU)
+            // To a neural processor alone, LiteRT's Kotlin adds the processor, which then takes over unseen. NONE stands for
+            // nothing, and keeps it from doing so.
+            Accelerator.NPU -> setOf(LiteRtAccelerator.NPU, LiteRtAccelerator.NONE)
+            Accelerator.CPU, Accelerator.NNAPI -> throw AcceleratorMissingException("litert has no ${asked.id}")
+        }
+
         /**
-         * What the library says of what it was asked for: without a delegate it can only use its own kernels; that the GPU
-         * delegate was applied is certain, though not to how many of the ops. Whether XNNPACK was, it does not say.
+         * What is known of what was asked for: an accelerator for which a model was compiled alone executes all of it. Which
+         * ops XNNPACK takes on the processor, and which LiteRT's other kernels, LiteRT does not say.
          */
         internal fun observed(asked: Accelerator): String? = when (asked) {
-            Accelerator.CPU -> Accelerator.CPU.id
-            Accelerator.GPU -> Accelerator.GPU.id
-            Accelerator.XNNPACK, Accelerator.NNAPI -> null
+            Accelerator.GPU, Accelerator.NPU -> asked.id
+            Accelerator.CPU, Accelerator.XNNPACK, Accelerator.NNAPI -> null
         }
-    }
-}
 
-/** A loaded model of one input; buffers are reused, outputs copied out. */
-internal class LiteRtSession(
-    private val interpreter: Interpreter,
-    private val delegate: Delegate?,
-    override val acceleratorObserved: String?,
-) : Session {
-    private val output: ByteBuffer
-    private var open = true
-
-    init {
-        val type = interpreter.getOutputTensor(0).dataType()
-        if (type != DataType.FLOAT32) {
-            interpreter.close()
-            delegate?.close()
-            throw LoadException("the model's first output is $type, it must be FLOAT32")
+        private fun remedy(missing: Accelerator): String = when (missing) {
+            Accelerator.CPU -> "LiteRT 2 always runs the processor with XNNPACK: ask for ${Accelerator.XNNPACK.id}"
+            Accelerator.GPU -> "add $MODULE-gpu:$PACKAGED_VERSION; with it, this device has no driver that LiteRT can use"
+            Accelerator.NPU ->
+                "add the vendor's $MODULE-npu-runtime of $PACKAGED_VERSION, and let native libraries be extracted " +
+                    "(useLegacyPackaging = true)"
+            Accelerator.XNNPACK, Accelerator.NNAPI -> "ask for one of these"
         }
-        output = ByteBuffer.allocateDirect(interpreter.getOutputTensor(0).numBytes()).order(ByteOrder.nativeOrder())
-    }
 
-    override fun run(input: Tensor): FloatArray {
-        check(open) { "the session is closed" }
-        val expected = interpreter.getInputTensor(0)
-        if (!expected.shape().contentEquals(input.shape.toIntArray()) || expected.dataType().name != input.type.name) {
-            throw InferenceException(
-                "the model takes ${expected.dataType()} ${expected.shape().toList()}, " +
-                    "the input is ${input.type.id} ${input.shape}",
-            )
-        }
-        output.clear()
-        try {
-            interpreter.run(input.bytes(), output)
-        } catch (error: RuntimeException) {
-            throw InferenceException("litert failed: ${error.message}", error)
-        }
-        output.rewind()
-        return FloatArray(output.capacity() / Float.SIZE_BYTES).also { output.asFloatBuffer().get(it) }
-    }
+        private fun unusable(error: Exception) =
+            RuntimeMissingException("LiteRT cannot be set up on this device: ${told(error)}; take another runtime", error)
 
-    override fun close() {
-        if (!open) return
-        open = false
-        interpreter.close()
-        delegate?.close()
+        private fun refusal(path: File, accelerator: Accelerator, error: Exception): LoadException {
+            val remedy = if (accelerator == Accelerator.XNNPACK) {
+                "check the file with pocketclip lint"
+            } else {
+                "nothing falls back, so ${accelerator.id} must take the whole model: take another precision " +
+                    "(pocketclip lint --gpu tells which), or ask for ${Accelerator.XNNPACK.id}"
+            }
+            return LoadException("litert cannot load ${path.name} for ${accelerator.id}: ${told(error)}; $remedy", error)
+        }
     }
 }

@@ -104,7 +104,7 @@ class OnnxRuntime : InferenceRuntime {
                 }
                 // Without the flag NNAPI may take its own reference code for the processor, unasked.
                 Accelerator.NNAPI -> made.addNnapi(EnumSet.of(NNAPIFlags.CPU_DISABLED))
-                Accelerator.CPU, Accelerator.GPU -> Unit
+                Accelerator.CPU, Accelerator.GPU, Accelerator.NPU -> Unit
             }
             return made
         } catch (error: OrtException) {
