@@ -105,17 +105,24 @@ class GalleryIndex:
     def matrix(self) -> Rows:
         """`(rows, width)`, mapped from the file; rows of forgotten photographs are among them.
 
-        Raises:
-            GalleryError: a value of a photograph that is there is not finite.
+        A value may be NaN or infinite: whoever computes with rows asks `require_finite` about the result.
         """
         if not self._rows:
             return np.zeros((0, self.identity.width), np.float16)
-        found = np.memmap(self._rows_path, "<f2", "r", shape=(self._rows, self.identity.width))
-        places = np.fromiter((each.row for each in self.photos.values()), np.int64, len(self.photos))
-        for start in range(0, len(places), 65_536):
-            if not np.isfinite(found[places[start : start + 65_536]]).all():
-                raise GalleryError(f"{self.path} has a value that is NaN or infinite", fix="delete it and index again")
-        return found
+        return np.memmap(self._rows_path, "<f2", "r", shape=(self._rows, self.identity.width))
+
+    def rows_of_photos(self) -> NDArray[np.int64]:
+        """The row of every photograph, in the order of `photos`."""
+        return np.fromiter((each.row for each in self.photos.values()), np.int64, len(self.photos))
+
+    def require_finite(self, values: NDArray[np.float32]) -> None:
+        """Checks what was computed from rows of photographs that are there.
+
+        Raises:
+            GalleryError: a value is NaN or infinite, and so is one in such a row.
+        """
+        if not np.isfinite(values).all():
+            raise GalleryError(f"{self.path} has a value that is NaN or infinite", fix="delete it and index again")
 
     @property
     def _rows_path(self) -> Path:

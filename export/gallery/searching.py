@@ -43,20 +43,23 @@ def nearest(index: GalleryIndex, query: Embedding, most: int) -> list[SearchHit]
     """
     if not index.photos or most < 1:
         return []
-    names, matrix = _by_row(index), index.matrix()
-    rows = np.empty(0, np.int64)
+    photos, matrix = list(index.photos), index.matrix()
+    owners = np.full(len(matrix), -1)
+    owners[index.rows_of_photos()] = np.arange(len(photos))
+    found = np.empty(0, np.int64)
     cosines = np.empty(0, np.float32)
     for start in range(0, len(matrix), _PIECE):
-        piece = matrix[start : start + _PIECE].astype(np.float32) @ query
-        live = np.fromiter((names[start + place] is not None for place in range(len(piece))), bool, len(piece))
-        rows = np.concatenate([rows, start + np.flatnonzero(live)])
-        cosines = np.concatenate([cosines, piece[live]])
+        here = owners[start : start + _PIECE]
+        piece = (matrix[start : start + _PIECE].astype(np.float32) @ query)[here >= 0]
+        index.require_finite(piece)
+        found = np.concatenate([found, here[here >= 0]])
+        cosines = np.concatenate([cosines, piece])
         if len(cosines) > most:
             # Ties at the border stay in, so that paths decide about them in the end.
             border = np.partition(cosines, len(cosines) - most)[len(cosines) - most]
             kept = cosines >= border - 10.0**-_DIGITS
-            rows, cosines = rows[kept], cosines[kept]
-    hits = [SearchHit(str(names[row]), float(cosine)) for row, cosine in zip(rows, cosines, strict=True)]
+            found, cosines = found[kept], cosines[kept]
+    hits = [SearchHit(photos[place], float(cosine)) for place, cosine in zip(found, cosines, strict=True)]
     return sorted(hits, key=lambda hit: (-round(hit.cosine, _DIGITS), hit.photo))[:most]
 
 
@@ -76,7 +79,8 @@ def similar_groups(index: GalleryIndex, least_cosine: float) -> list[SimilarGrou
     if len(photos) < 2:
         return []
     matrix = index.matrix()
-    values = np.stack([matrix[index.photos[photo].row] for photo in photos]).astype(np.float32)
+    values = matrix[[index.photos[photo].row for photo in photos]].astype(np.float32)
+    index.require_finite(values)
     first: list[NDArray[np.int64]] = []
     second: list[NDArray[np.int64]] = []
     cosines: list[NDArray[np.float32]] = []
@@ -99,10 +103,3 @@ def similar_groups(index: GalleryIndex, least_cosine: float) -> list[SimilarGrou
         least[label] = min(least.get(label, 1.0), cosine)
     found = [SimilarGroup(tuple(members), least[label]) for label, members in groups.items() if len(members) > 1]
     return sorted(found, key=lambda group: (-group.cosine, group.photos))
-
-
-def _by_row(index: GalleryIndex) -> list[str | None]:
-    names: list[str | None] = [None] * index.row_count
-    for photo, entry in index.photos.items():
-        names[entry.row] = photo
-    return names
