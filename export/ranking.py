@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pocketclip.export.artifact.reading import Artifact
     from pocketclip.export.bundle.reading import OpenedBundle
+    from pocketclip.models.evaluation.prompts import Templates
 
 Sign = Callable[[object], None]
 
@@ -48,30 +49,56 @@ def rank_with_pair(
     text_artifact: Artifact,
     photograph: Image.Image | Path,
     labels: Sequence[str],
+    templates: Templates | None,
     *,
     sign: Sign,
 ) -> Ranking:
     """Ranks labels with an image and a text artefact.
 
+    Args:
+        image_artifact: of the image tower.
+        text_artifact: of the text tower.
+        photograph: what the labels are ranked for.
+        labels: the labels to rank.
+        templates: sentences to put each label into; None takes it as it is.
+        sign: called with each sentence that is embedded.
+
     Raises:
         ImageError: the file is no image.
-        ManifestError, ArtifactCorruptError, NonFiniteError: as `export.encoders.open_pair`.
+        ManifestError, ArtifactCorruptError: as `export.encoders.open_pair`.
+        NonFiniteError: an embedding is NaN or infinite, or a label's sentences cancel each other out.
     """
-    import numpy as np
-
     from pocketclip.export.encoders import open_pair
+    from pocketclip.models.evaluation.prompts import PromptSet, prompt_set
+    from pocketclip.models.evaluation.text_cache import class_embeddings
     from pocketclip.models.evaluation.zero_shot import rank_labels
     from pocketclip.models.pixels.preprocess import preprocess
 
     loaded = _opened(photograph)
     with open_pair(image_artifact, text_artifact) as encoders:
         embedding = encoders.encode_image(preprocess(loaded, encoders.preprocess)[None])
-        candidates = []
-        for label in labels:
-            candidates.append(encoders.encode_text(label))
-            sign(label)
-        ranked = rank_labels(embedding, np.concatenate(candidates), encoders.logit_scale)
+        as_given = PromptSet("none", tuple((label,) for label in labels))
+        prompts = as_given if templates is None else prompt_set(labels, templates)
+        candidates = class_embeddings(prompts, _Sentences(encoders.encode_text, sign))
+        ranked = rank_labels(embedding, candidates, encoders.logit_scale)
     return Ranking(tuple((labels[place], probability) for place, probability in ranked), _profile_note())
+
+
+@dataclass(frozen=True)
+class _Sentences:
+    """A text tower of batch 1 as an encoder of many sentences; `sign` is called with each."""
+
+    encode: Callable[[str], NDArray[np.float32]]
+    sign: Sign
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        import numpy as np
+
+        rows = []
+        for text in texts:
+            rows.append(self.encode(text))
+            self.sign(text)
+        return np.concatenate(rows)
 
 
 def embed_with_bundle(bundle: OpenedBundle, item: Image.Image | Path | str) -> NDArray[np.float32]:

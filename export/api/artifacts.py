@@ -176,23 +176,32 @@ def select_pair(artifacts: Sequence[Artifact]) -> tuple[Artifact, Artifact]:
 
 
 def classify(
-    image_file: Image.Image | str | Path, labels: Sequence[str], *, image: Artifact, text: Artifact
+    image_file: Image.Image | str | Path,
+    labels: Sequence[str],
+    *,
+    image: Artifact,
+    text: Artifact,
+    templates: str | Path | None = None,
 ) -> list[tuple[str, float]]:
     """Labels and their probabilities, the most likely first, from an image and a text artefact of one model.
 
     Args:
         image_file: a PIL image, upright, or the path of an image file.
-        labels: the labels to rank; each goes through the text tower unchanged.
+        labels: the labels to rank.
         image: the artefact of the image tower.
         text: the artefact of the text tower.
+        templates: sentences to put each label into, as for `evaluate`: `openai`, `simple`, `scenes`, `pictures` or a
+            file; a label's embedding is their mean. None: each label goes through the text tower unchanged.
 
     Raises:
+        PromptError: the file of templates cannot be read, or holds none.
         ImageError: the file is not a usable image.
         ModelRunError: a model crashes, hangs or takes too much memory.
     """
     from pocketclip.export import foreign
     from pocketclip.export.ranking import rank_with_pair
     from pocketclip.export.untrained import warn_of_artifacts
+    from pocketclip.models.evaluation.prompts import load_templates
     from pocketclip.models.reading_child import Child
 
     warn_of_artifacts([image.files, text.files])
@@ -205,6 +214,7 @@ def classify(
             text.files,
             photograph,
             list(labels),
+            None if templates is None else load_templates(str(templates)),
             about=f"{image.folder} or {text.folder}",
             files=[image.model_path, text.model_path],
             on_sign=silent,

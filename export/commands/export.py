@@ -183,14 +183,26 @@ def classify_command(
     ] = None,
     labels: Annotated[str | None, typer.Option("--labels", help='Labels, e.g. "a red circle,a blue square".')] = None,
     labels_file: Annotated[Path | None, typer.Option("--labels-file", help="File with one label per line.")] = None,
+    templates: Annotated[
+        str | None,
+        typer.Option(
+            "--templates",
+            help="Put each label into sentences: openai (80), simple (7), scenes, pictures, or a file of them, with {} "
+            "for the label (default: the label as it is).",
+        ),
+    ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Number of labels to show.")] = 5,
 ) -> None:
     """Ranks labels for an image with exported artefacts (zero-shot)."""
     from pocketclip.export.errors import ArtifactNotFoundError
+    from pocketclip.models.errors import PromptError
+    from pocketclip.models.evaluation.prompts import load_templates
     from pocketclip.models.evaluation.zero_shot import parse_labels
 
     if (bundle is None) == (not artifact):
         raise ArtifactNotFoundError("give either --artifact or --bundle")
+    if bundle is not None and templates is not None:
+        raise PromptError("--templates is for artefacts: a bundle holds its own", fix="leave --templates out")
     with_own = bundle is not None and labels is None and labels_file is None
     names = [] if with_own else parse_labels(labels, labels_file)
 
@@ -198,7 +210,9 @@ def classify_command(
 
     # Wrong names are reported before anything is loaded.
     check_image(image)
-    ranking, used = _rank(image, artifact or [], bundle, names)
+    if templates is not None:
+        load_templates(templates)
+    ranking, used = _rank(image, artifact or [], bundle, names, templates)
     command_line.console().print(ranking_table(image.name, used, ranking[:top]))
 
 
@@ -213,7 +227,7 @@ def ranking_table(image: str, used: str, labels: Sequence[tuple[str, float]]) ->
 
 
 def _rank(
-    photograph: Path, folders: list[Path], bundle: Path | None, names: list[str]
+    photograph: Path, folders: list[Path], bundle: Path | None, names: list[str], templates: str | None
 ) -> tuple[list[tuple[str, float]], str]:
     """Labels with their probabilities, and what ranked them."""
     from pocketclip.export import api
@@ -223,7 +237,7 @@ def _rank(
         return opened.classify(photograph, names), f"{opened.manifest.model.name} {bundle.name}"
     image, text = api.select_pair(api.find_artifacts(*folders))
     return api.classify(
-        photograph, names, image=image, text=text
+        photograph, names, image=image, text=text, templates=templates
     ), f"{image.manifest.model.name} {image.manifest.scheme}"
 
 

@@ -25,8 +25,8 @@ class HalfGelu(nn.Module):
     Where `x * x` leaves the range of a half float, the sigmoid is 0 or 1, and the product is right.
 
     Args:
-        channels: those of maps `(N, C, H, W)`, whose inner polynomial is then a depthwise 1x1 convolution: XNNPACK has a
-            kernel for it, and beside constants it would move maps to channels first. None for sequences.
+        channels: those of maps `(N, C, H, W)`, whose inner polynomial is then a depthwise 1x1 convolution: XNNPACK has
+            a kernel for it, and beside constants it would move maps to channels first. None for sequences.
     """
 
     def __init__(self, channels: int | None) -> None:
@@ -70,7 +70,7 @@ def half_gelu(tower: nn.Module, example: Tensor) -> Rewritten:
 
 
 def _map_channels(tower: nn.Module, example: Tensor) -> dict[str, int]:
-    """Channels of the maps that each GELU takes, by path; without those that take sequences, or maps of several sizes."""
+    """Channels of the maps that each GELU takes, by path; without GELUs of sequences, or of maps of several widths."""
     found: dict[nn.Module, set[int | None]] = {}
 
     def note(module: nn.Module, given: tuple[Tensor, ...]) -> None:

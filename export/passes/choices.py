@@ -62,7 +62,8 @@ _HALF = (
 )
 
 _UNGROUP_HALF = Choice(
-    PassName.UNGROUP, "so it does in half precision: a convolution from 32 to 64 channels takes 4 times as many as in fp32",
+    PassName.UNGROUP,
+    "so it does in half precision: a convolution from 32 to 64 channels takes 4 times as many as in fp32",
     only=Precision.FP16,
 )
 

@@ -38,8 +38,8 @@ FILE_NAME = "model.onnx"
 EXACT_CONSTANTS = frozenset({"earlier"})
 # What a dense convolution or a linear layer becomes.
 _PRODUCTS = ("Conv", "Gemm", "MatMul")
-# ONNX Runtime has half kernels for Arm of convolutions, products and GELU. These ops it computes one value at a time, in
-# some 40 instructions each; a conversion to float takes less than one.
+# ONNX Runtime has half kernels for Arm of convolutions, products and GELU. These ops it computes one value at a time,
+# in some 40 instructions each; a conversion to float takes less than one.
 _SLOW_IN_HALF = ("Add", "Div", "LayerNormalization", "Mul", "Softmax", "Sub")
 _RESHAPES = ("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 # Where torch's exporter writes the list of module paths that lead to a node.

@@ -32,8 +32,8 @@ _MATMUL_NBITS = "newer ONNX Runtime fuses matrix products and rounds their activ
 ONNX_SCHEMES: dict[Precision, Scheme] = {
     Precision.FP32: Scheme("as trained", "ONNX Runtime 1.17"),
     Precision.FP16: Scheme(
-        "convolutions, products, GELU and weights; on Arm the rest in float, which has the faster kernels; elsewhere all "
-        "but the L2 norm, and ONNX Runtime computes in float where a processor has no half kernels",
+        "convolutions, products, GELU and weights; on Arm the rest in float, which has the faster kernels; elsewhere "
+        "all but the L2 norm, and ONNX Runtime computes in float where a processor has no half kernels",
         "ONNX Runtime 1.17",
     ),
     Precision.INT8_DYNAMIC: Scheme("ConvInteger and MatMulInteger; embedding in bytes", "ONNX Runtime 1.17"),
@@ -85,7 +85,9 @@ EXECUTORCH_COREML_SCHEMES: dict[Precision, Scheme] = {
 
 TFLITE_SCHEMES: dict[Precision, Scheme] = {
     Precision.FP32: Scheme("as trained", "LiteRT 1.0"),
-    Precision.FP16: Scheme("weights in half precision; on Arm XNNPACK computes in half where the processor can", "LiteRT 1.0"),
+    Precision.FP16: Scheme(
+        "weights in half precision; on Arm XNNPACK computes in half where the processor can", "LiteRT 1.0"
+    ),
     Precision.INT8_DYNAMIC: Scheme("per channel", "LiteRT 1.0"),
     Precision.INT8_STATIC: Scheme("per channel, ranges of 96 % of samples; layer norms in float", "LiteRT 1.0"),
     Precision.INT8_WEIGHTS: Scheme("per channel, DEQUANTIZE in front of each reader", "LiteRT 1.0"),

@@ -25,8 +25,7 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
     assert made.stdout.count("passed") == 2
     dataset = SceneDataset(Split.HELDOUT, 24, seed=5, size=96)
-    # Captions of scenes are phrases: a name without an article is none.
-    names = [f"a photo of a {entry.name}" for entry in heldout_classes()]
+    names = [entry.name for entry in heldout_classes()]
     hits = 0
     for index in (0, 5, 11):
         sample = dataset[index]
@@ -38,6 +37,9 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
             ",".join(names),
             "--artifact",
             tmp_path / "artifacts",
+            # Captions of scenes are phrases: a name without an article is none.
+            "--templates",
+            "scenes",
         )
         assert ranked.returncode == 0, ranked.stderr
         best = next(line for line in ranked.stdout.splitlines() if "%" in line)
@@ -154,6 +156,19 @@ def test_bad_classify_requests(
     result = pocketclip("classify", tmp_path / picture, "--labels", labels, "--artifact", tmp_path / "nowhere")
     assert result.returncode == 2
     assert complaint in error_line(result)
+
+
+def test_templates_of_classify_are_checked(pocketclip, error_line, tmp_path: Path) -> None:
+    photo = EXAMPLES / "cat.jpg"
+    (tmp_path / "templates.txt").write_text("a photo\n")
+    request = ("classify", photo, "--labels", "cat,dog")
+    beside_bundle = pocketclip(*request, "--bundle", tmp_path, "--templates", "simple")
+    assert beside_bundle.returncode == 2
+    assert "a bundle holds its own" in error_line(beside_bundle)
+    for templates, complaint in (("templates.txt", "have no {} for the class"), ("missing.txt", "No such file")):
+        result = pocketclip(*request, "--artifact", tmp_path, "--templates", tmp_path / templates)
+        assert result.returncode == 2
+        assert complaint in error_line(result)
 
 
 @pytest.mark.slow
