@@ -1,4 +1,4 @@
-"""Reads an ExecuTorch file into the neutral graph, with the insides of the XNNPACK and Core ML delegates."""
+"""Reads an ExecuTorch file into the neutral graph, with the insides of the XNNPACK, Vulkan and Core ML delegates."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from pocketclip.export.lint.read_xnnpack import DelegateGraph, read_xnnpack
 
 _XNNPACK = "XnnpackBackend"
 _COREML = "CoreMLBackend"
+_VULKAN = "VulkanBackend"
 _EXTERNAL = TensorDataLocation.EXTERNAL
 _DTYPES = {"FLOAT": "float32", "DOUBLE": "float64", "HALF": "float16", "BFLOAT16": "bfloat16", "INT": "int32"}
 _DTYPES |= {"LONG": "int64", "CHAR": "int8", "BYTE": "uint8", "SHORT": "int16", "BOOL": "bool"}
@@ -173,6 +174,7 @@ class _Method:
 def _read_delegates(methods: list[_Method]) -> dict[int, DelegateGraph]:
     """What is inside each delegate call, by its `id`; calls of delegates that cannot be read are left out."""
     xnnpack: dict[int, bytes] = {}
+    vulkan: dict[int, bytes] = {}
     found: dict[int, DelegateGraph] = {}
     for method in methods:
         for call in method.calls:
@@ -182,11 +184,17 @@ def _read_delegates(methods: list[_Method]) -> dict[int, DelegateGraph]:
             payload = bytes(method.file.program.backend_delegate_data[delegate.processed.index].data)
             if delegate.id == _XNNPACK:
                 xnnpack[id(call)] = payload
+            elif delegate.id == _VULKAN:
+                vulkan[id(call)] = payload
             elif delegate.id == _COREML:
                 found[id(call)] = _read_coreml_delegate(payload, method.path)
+    named = _named(methods[0].file) if xnnpack or vulkan else {}
     if xnnpack:
-        named = _named(methods[0].file)
         found |= dict(zip(xnnpack, read_xnnpack(list(xnnpack.values()), named), strict=True))
+    if vulkan:
+        from pocketclip.export.lint.read_vulkan import read_vulkan
+
+        found |= {call: read_vulkan(payload, named, number) for number, (call, payload) in enumerate(vulkan.items())}
     return found
 
 

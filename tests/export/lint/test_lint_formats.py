@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pocketclip.export.artifact.lint_finding import Severity
 from pocketclip.export.artifact.reading import load_artifact
+from pocketclip.export.errors import ArtifactCorruptError
 from pocketclip.export.lint.graph import OpKind
 from pocketclip.export.lint.readers import read_graph
 from pocketclip.export.lint.run import lint, lint_artifact, lint_file
@@ -54,6 +55,47 @@ def test_executorch(tmp_path: Path) -> None:
     path = tmp_path / "plain.pte"
     path.write_bytes(to_edge_transform_and_lower(program).to_executorch().buffer)
     assert codes(path) >= {"PC003", "PC005", "PC007", "PC009"}
+
+
+def vulkan_program(path: Path) -> nn.Sequential:
+    """A small tower that Vulkan takes whole."""
+    from executorch.backends.vulkan.partitioner.vulkan_partitioner import VulkanPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)).eval()
+    program = torch.export.export(module, (torch.rand(1, 3, 8, 8),))
+    lowered = to_edge_transform_and_lower(program, partitioner=[VulkanPartitioner()])
+    path.write_bytes(lowered.to_executorch().buffer)
+    return module
+
+
+def test_executorch_with_vulkan(tmp_path: Path) -> None:
+    path = tmp_path / "vulkan.pte"
+    module = vulkan_program(path)
+    graph = read_graph(path)
+    assert (graph.opaque, graph.unseen) == ((), ())
+    assert all(op.delegated for op in graph.ops)
+    assert [op.kind for op in graph.ops if op.kind in (OpKind.CONV, OpKind.LINEAR)] == [OpKind.CONV, OpKind.LINEAR]
+    conv = next(op for op in graph.ops if op.kind is OpKind.CONV)
+    assert conv.inputs[0] == graph.inputs[0].name
+    assert graph.ops[-1].outputs == (graph.outputs[0].name,)
+    assert graph.values[conv.inputs[1]].shape == (8, 3, 3, 3)
+    lowest = {weight.name: weight.lowest for weight in graph.weights}
+    first = module[0]
+    assert isinstance(first, nn.Conv2d)
+    assert lowest[conv.inputs[1]] == pytest.approx(first.weight.min().item())
+    assert sum(weight.size_bytes for weight in graph.weights) == 4 * sum(each.numel() for each in module.parameters())
+
+
+def test_a_damaged_vulkan_delegate(tmp_path: Path) -> None:
+    path = tmp_path / "vulkan.pte"
+    vulkan_program(path)
+    content = path.read_bytes()
+    assert content.count(b"VH00") == 1
+    path.write_bytes(content.replace(b"VH00", b"XXXX"))
+    with pytest.raises(ArtifactCorruptError, match="cannot be read"):
+        lint_file(path)
 
 
 def test_executorch_with_xnnpack(tmp_path: Path) -> None:
