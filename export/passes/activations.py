@@ -22,7 +22,7 @@ class SigmoidGelu(nn.Module):
 class HalfGelu(nn.Module):
     """GELU by tanh, with `(1 + tanh(y)) / 2` as `sigmoid(2 y)`: ops that delegates compute in half precision.
 
-    Where `x * x` leaves the range of a half float, the sigmoid is 0 or 1, and the product is right.
+    Where the square leaves the range of a half float, the sigmoid is 0 or 1, and the product is right.
 
     Args:
         channels: those of maps `(N, C, H, W)`, whose inner polynomial is then a depthwise 1x1 convolution: XNNPACK has
@@ -36,7 +36,7 @@ class HalfGelu(nn.Module):
         self.polynomial = _Polynomial(cubic, slope) if channels is None else _map_polynomial(channels, cubic, slope)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(x * self.polynomial(x * x))
+        return x * torch.sigmoid(x * self.polynomial(torch.square(x)))
 
 
 class _Polynomial(nn.Module):

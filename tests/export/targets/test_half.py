@@ -59,7 +59,8 @@ def test_executorch_leaves_no_activation_and_no_norm_outside(nano_exports: Expor
     outside = Counter(op.name for op in graph.ops if not op.delegated)
     assert not [name for name in outside if "gelu" in name or "layer_norm" in name]
     # One conversion on the way in, one on the way out, and those of the text tower's end of text.
-    assert sum(count for name, count in outside.items() if "_to_dim_order_copy" in name) <= 7
+    assert sum(count for name, count in outside.items() if "_to_copy" in name) <= 7
+    assert not [name for name in outside if "dim_order" in name]
 
 
 def element_types(path: Path) -> dict[str, set[int]]:
