@@ -35,16 +35,16 @@ def absorb_norms(model: ClipModel) -> None:
     """
     for layer in model.modules():
         if isinstance(layer, TransformerLayer):
-            attention, feed_forward = layer.pre_norm_mha, layer.pre_norm_ffn
-            assert isinstance(attention[1], SequenceAttention)
-            _absorb(attention[0], attention[1].qkv_proj)
-            _absorb(feed_forward[0], feed_forward[1])
+            attention = layer.pre_norm_mha[1]
+            assert isinstance(attention, SequenceAttention)
+            _absorb(layer.pre_norm_mha[0], attention.qkv_proj)
+            _absorb(layer.pre_norm_ffn[0], layer.pre_norm_ffn[1])
 
 
 def _absorb(norm: nn.Module, linear: nn.Module) -> None:
     assert isinstance(norm, nn.LayerNorm) and isinstance(linear, nn.Linear)
-    linear.bias += linear.weight @ norm.bias
-    linear.weight *= norm.weight
+    linear.bias.add_(linear.weight @ norm.bias)
+    linear.weight.mul_(norm.weight)
     norm.weight.fill_(1)
     norm.bias.zero_()
     norm.requires_grad_(False)
