@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pocketclip.export.passes.base import Rewritten
-from pocketclip.export.passes.modules import rewrite_at_paths, rewrite_modules
+from pocketclip.export.passes.modules import rewrite_at_paths, rewrite_modules, run_once
 from pocketclip.models.loaded_classes import is_loaded_instance
 
 
@@ -79,12 +79,7 @@ def _map_channels(tower: nn.Module, example: Tensor) -> dict[str, int]:
 
     paths = [(path, module) for path, module in tower.named_modules(remove_duplicate=False) if _is_gelu(module)]
     hooks = [module.register_forward_pre_hook(note) for module in {module for _, module in paths}]
-    try:
-        with torch.inference_mode():
-            tower(example)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    run_once(tower, example, hooks)
     single = {module: next(iter(sizes)) for module, sizes in found.items() if len(sizes) == 1}
     return {path: size for path, module in paths if (size := single.get(module)) is not None}
 

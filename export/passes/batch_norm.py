@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pocketclip.export.passes.base import Rewritten
+from pocketclip.export.passes.modules import run_once
 
 Layer = nn.Conv2d | nn.Linear
 Norm = nn.BatchNorm2d | nn.BatchNorm1d
@@ -57,12 +58,7 @@ def _observed_pairs(tower: nn.Module, example: Tensor) -> list[tuple[Layer, Norm
     hooks += [
         module.register_forward_pre_hook(look_up(module)) for module in tower.modules() if isinstance(module, Norm)
     ]
-    try:
-        with torch.inference_mode():
-            tower(example)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    run_once(tower, example, hooks)
     return pairs
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pocketclip.export.passes.base import Rewritten
+from pocketclip.export.passes.modules import run_once
 from pocketclip.export.passes.tower_module import ImageTowerModule
 
 
@@ -77,12 +78,7 @@ def _first_convolution(tower: nn.Module, example: Tensor) -> tuple[str, nn.Conv2
 
     paths = {module: path for path, module in tower.named_modules()}
     hooks = [module.register_forward_pre_hook(hook) for module in paths if isinstance(module, nn.Conv2d)]
-    try:
-        with torch.inference_mode():
-            tower(example)
-    finally:
-        for handle in hooks:
-            handle.remove()
+    run_once(tower, example, hooks)
     takes_all = len(found) == 1 and found[0].groups == 1 and not isinstance(found[0].padding, str)
     return (paths[found[0]], found[0]) if takes_all else None
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from pocketclip.export.passes.base import Rewritten
 
@@ -30,6 +31,16 @@ def rewrite_at_paths(tower: nn.Module, replace: Callable[[str, nn.Module], nn.Mo
                 setattr(parent, name, new.train(child.training))
                 sites.append(path)
     return Rewritten(tower, tuple(sites))
+
+
+def run_once(tower: nn.Module, example: Tensor, hooks: Iterable[RemovableHandle]) -> None:
+    """Computes an example, so that hooks see it, and takes the hooks off again."""
+    try:
+        with torch.inference_mode():
+            tower(example)
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _walk(parent: nn.Module, prefix: str) -> Iterator[tuple[nn.Module, str, nn.Module, str]]:
