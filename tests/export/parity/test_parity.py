@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from pocketclip.export.parity.budgets import BUDGETS
+from pocketclip.export.ladder.budgets import budget_of
+from pocketclip.export.ladder.report import RungName
+from pocketclip.export.parity.budgets import APPROXIMATIONS, BUDGETS
+from pocketclip.export.parity.clip_budgets import clip_budget_for
 from pocketclip.export.parity.measures import Reference, compare, cosines, make_reference, top1_agreement
+from pocketclip.export.passes.registry import PASSES
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models import create_model
 from pocketclip.models.errors import NonFiniteError
@@ -72,3 +76,14 @@ def test_metrics_against_hand_values() -> None:
     first, second = np.eye(2, dtype=np.float32), np.array([[0.6, 0.8], [0, 2]], np.float32)
     np.testing.assert_allclose(cosines(first, second), [0.6, 1.0])
     assert top1_agreement(first, second, np.eye(2, dtype=np.float32)) == 0.5
+
+
+def test_every_pass_that_changes_values_has_a_budget() -> None:
+    """Without one, the ladder asks for the rounding of fp32 after a pass that is no mere rewriting."""
+    inexact = {name for name, entry in PASSES.items() if not entry.exact}
+    assert inexact == set(APPROXIMATIONS)
+    for name in inexact:
+        plain = budget_of(RungName.PASSES, TargetName.EXECUTORCH, Precision.FP16, ())
+        assert budget_of(RungName.PASSES, TargetName.EXECUTORCH, Precision.FP16, (name,)).snr_db < plain.snr_db
+        gates = clip_budget_for(TargetName.EXECUTORCH, Precision.FP32, (name,))
+        assert gates != clip_budget_for(TargetName.EXECUTORCH, Precision.FP32)
