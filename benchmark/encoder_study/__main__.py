@@ -128,10 +128,12 @@ def _train(settings: StudySettings, missing: Sequence[tuple[Variant, RunKey]], p
     """Each run as it ends."""
     import os
     from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
     from dataclasses import replace
     from multiprocessing import get_context
 
     from pocketclip.benchmark.encoder_study.runs import make_run
+    from pocketclip.models.errors import WorkerEndedError
     from pocketclip.models.processes import end_with_parent
 
     if processes == 1 or len(missing) < 2:
@@ -142,9 +144,19 @@ def _train(settings: StudySettings, missing: Sequence[tuple[Variant, RunKey]], p
             yield run
         return
     shared = replace(settings, threads=max(1, (os.cpu_count() or 1) // processes))
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
+    # A process for each run: converters and runtimes leave threads and memory behind.
+    pool = ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=end_with_parent, max_tasks_per_child=1
+    )
+    with pool:
         for ended in as_completed([pool.submit(make_run, shared, variant, key) for variant, key in missing]):
-            yield ended.result()
+            try:
+                yield ended.result()
+            except BrokenProcessPool as error:
+                raise WorkerEndedError(
+                    "a process that trained a run was ended from outside, or crashed",
+                    fix="run the same command again: it goes on with what is missing",
+                ) from error
 
 
 def _moved(bar: Progress, task: TaskID, step: int) -> None:
