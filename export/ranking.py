@@ -68,8 +68,9 @@ def rank_with_pair(
         ManifestError, ArtifactCorruptError: as `export.encoders.open_pair`.
         NonFiniteError: an embedding is NaN or infinite, or a label's sentences cancel each other out.
     """
+    from pocketclip.export.bundle.prompts import OneByOne
     from pocketclip.export.encoders import open_pair
-    from pocketclip.models.evaluation.prompts import PromptSet, prompt_set
+    from pocketclip.models.evaluation.prompts import TextTemplates, prompt_set
     from pocketclip.models.evaluation.text_cache import class_embeddings
     from pocketclip.models.evaluation.zero_shot import rank_labels
     from pocketclip.models.pixels.preprocess import preprocess
@@ -77,28 +78,15 @@ def rank_with_pair(
     loaded = _opened(photograph)
     with open_pair(image_artifact, text_artifact) as encoders:
         embedding = encoders.encode_image(preprocess(loaded, encoders.preprocess)[None])
-        as_given = PromptSet("none", tuple((label,) for label in labels))
-        prompts = as_given if templates is None else prompt_set(labels, templates)
-        candidates = class_embeddings(prompts, _Sentences(encoders.encode_text, sign))
+
+        def embedding_of(prompt: str) -> NDArray[np.float32]:
+            sign(prompt)
+            return encoders.encode_text(prompt)
+
+        prompts = prompt_set(labels, templates or TextTemplates("label", ("{}",)))
+        candidates = class_embeddings(prompts, OneByOne(embedding_of))
         ranked = rank_labels(embedding, candidates, encoders.logit_scale)
     return Ranking(tuple((labels[place], probability) for place, probability in ranked), _profile_note())
-
-
-@dataclass(frozen=True)
-class _Sentences:
-    """A text tower of batch 1 as an encoder of many sentences; `sign` is called with each."""
-
-    encode: Callable[[str], NDArray[np.float32]]
-    sign: Sign
-
-    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        import numpy as np
-
-        rows = []
-        for text in texts:
-            rows.append(self.encode(text))
-            self.sign(text)
-        return np.concatenate(rows)
 
 
 def embed_with_bundle(bundle: OpenedBundle, item: Image.Image | Path | str) -> NDArray[np.float32]:

@@ -7,6 +7,14 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pocketclip.models.errors import WorkerEndedError
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 _INTERVAL_S = 0.5
 
@@ -25,6 +33,41 @@ def end_with_parent(*_: object, grace_s: float = 0.0) -> None:
     if parent is None or parent.pid is None:
         raise RuntimeError("end_with_parent is for worker processes of multiprocessing")
     watch_parent(parent.pid, grace_s)
+
+
+@contextmanager
+def worker_pool(
+    workers: int,
+    *,
+    ended: str,
+    fix: str,
+    begin: Callable[[], object] = end_with_parent,
+    tasks_per_process: int | None = None,
+) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose processes end with this one; where the block ends early, what has not begun is dropped.
+
+    Args:
+        workers: how many processes work at the same time.
+        ended: the error's message where a process was ended; `fix` is what the user then does.
+        fix: see `ended`.
+        begin: what each process does first.
+        tasks_per_process: a process that has done so many makes room for a new one; None keeps it.
+
+    Raises:
+        WorkerEndedError: a process was ended, e.g. for lack of memory.
+    """
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    # A forked process would share locks of this one's threads.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, begin, max_tasks_per_child=tasks_per_process) as pool:
+        try:
+            yield pool
+        except BrokenProcessPool as error:
+            raise WorkerEndedError(ended, fix=fix) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def watch_parent(parent: int, grace_s: float = 0.0) -> None:

@@ -127,14 +127,11 @@ def _runs(
 def _train(settings: StudySettings, missing: Sequence[tuple[Variant, RunKey]], processes: int) -> Iterator[StudyRun]:
     """Each run as it ends."""
     import os
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from concurrent.futures.process import BrokenProcessPool
+    from concurrent.futures import as_completed
     from dataclasses import replace
-    from multiprocessing import get_context
 
     from pocketclip.benchmark.encoder_study.runs import make_run
-    from pocketclip.models.errors import WorkerEndedError
-    from pocketclip.models.processes import end_with_parent
+    from pocketclip.models.processes import worker_pool
 
     if processes == 1 or len(missing) < 2:
         for variant, key in missing:
@@ -144,19 +141,15 @@ def _train(settings: StudySettings, missing: Sequence[tuple[Variant, RunKey]], p
             yield run
         return
     shared = replace(settings, threads=max(1, (os.cpu_count() or 1) // processes))
-    # A process for each run: converters and runtimes leave threads and memory behind.
-    pool = ProcessPoolExecutor(
-        processes, mp_context=get_context("spawn"), initializer=end_with_parent, max_tasks_per_child=1
-    )
-    with pool:
+    with worker_pool(
+        processes,
+        ended="a process that trained a run was ended from outside, or crashed",
+        fix="run the same command again: it goes on with what is missing",
+        # Converters and runtimes leave threads and memory behind.
+        tasks_per_process=1,
+    ) as pool:
         for ended in as_completed([pool.submit(make_run, shared, variant, key) for variant, key in missing]):
-            try:
-                yield ended.result()
-            except BrokenProcessPool as error:
-                raise WorkerEndedError(
-                    "a process that trained a run was ended from outside, or crashed",
-                    fix="run the same command again: it goes on with what is missing",
-                ) from error
+            yield ended.result()
 
 
 def _moved(bar: Progress, task: TaskID, step: int) -> None:

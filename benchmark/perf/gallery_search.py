@@ -62,7 +62,7 @@ def gallery_search_command(
         from usearch.index import Index  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise MeasurementError(
-            "usearch is not installed", fix="run it by `uv run --with usearch`, or without the graph's rows"
+            "usearch is not installed", fix="put `uv run --with usearch` before the command"
         ) from None
     print(f"| photographs | way | build, s | extra memory, MB | median, ms | p90, ms | recall of {most} |")
     print("|---|---|---|---|---|---|---|")

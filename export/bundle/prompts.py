@@ -82,7 +82,7 @@ class StoredTemplates:
 
 
 @dataclass(frozen=True)
-class _OneByOne:
+class OneByOne:
     """A text tower of batch 1 as an encoder of many sentences."""
 
     encode: Callable[[str], Embeddings]
@@ -108,4 +108,4 @@ def embed_labels(
     Raises:
         NonFiniteError: as `models.evaluation.text_cache.class_embeddings`.
     """
-    return class_embeddings(prompt_set(labels, StoredTemplates(templates)), _OneByOne(encode), advance)
+    return class_embeddings(prompt_set(labels, StoredTemplates(templates)), OneByOne(encode), advance)

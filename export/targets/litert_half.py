@@ -72,7 +72,6 @@ class _LargestValue(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         for value in result if isinstance(result, list | tuple) else [result]:
             if isinstance(value, Tensor) and value.is_floating_point() and value.numel():
-                largest = value.abs().max().item()
-                if not largest <= self.largest:
-                    self.largest = largest
+                # Keeps a NaN.
+                self.largest = float(np.maximum(self.largest, value.abs().max().item()))
         return result

@@ -38,7 +38,7 @@ from pocketclip.models.pictures.reading import concepts_of
 from pocketclip.models.pictures.sources import LABELS, TRAINED, Reader, Role, Source
 from pocketclip.models.pictures.sources_page import sources_page
 from pocketclip.models.pictures.sprites import SpriteFile, renderer_versions
-from pocketclip.models.pictures.workers import worker_pool
+from pocketclip.models.pictures.workers import drawing_pool
 from pocketclip.models.progress import CountingWatch
 
 SOURCES_FILE = "SOURCES.md"
@@ -109,7 +109,7 @@ def _build(catalogue: Catalogue, settings: BuildSettings, folder: Path, watch: C
             del packages[name]
             lacking[name] = f"nothing names its pictures without {LABELS}"
     plans = whole_plan(lists, catalogue.sources, concepts, settings.compositions)
-    with worker_pool(settings.workers) as pool:
+    with drawing_pool(settings.workers) as pool:
         sprites = draw_all(catalogue, plans, packages, concepts, settings.cache / "drawn", pool, watch)
         subjects, mirrored = subjects_of(catalogue, concepts, sprites)
         there = [plan.only({name: drawn.keys for name, drawn in sprites.items()}) for plan in plans]
