@@ -31,6 +31,18 @@ class SqueezeExcite(nn.Module):
         return x * torch.sigmoid(expand(torch.relu(squeeze(pooled))))
 
 
+class PointwiseConv(nn.Conv2d):
+    """A strided 1x1 convolution that drops the pixels between its strides before it multiplies.
+
+    oneDNN's backward pass of such a convolution over few channels writes beyond its memory, in PyTorch 2.13 too: at 96
+    and 256 pixels the stem's ended the process (oneDNN issue #6035).
+    """
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        rows, columns = self.stride
+        return nn.functional.conv2d(input[:, :, ::rows, ::columns], weight, bias, groups=self.groups)
+
+
 class ConvNorm(nn.Module):
     """Convolution without bias and BatchNorm, with the state-dict names `conv` and `bn`."""
 
@@ -45,7 +57,8 @@ class ConvNorm(nn.Module):
     ) -> None:
         super().__init__()
         height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
-        self.conv = nn.Conv2d(
+        convolution = PointwiseConv if height == width == 1 and stride > 1 else nn.Conv2d
+        self.conv = convolution(
             in_channels,
             out_channels,
             (height, width),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -124,3 +127,45 @@ def test_attention_block_folds_norm_and_scales() -> None:
         folded = block.fold()
         torch.testing.assert_close(folded(x), block(x), atol=3e-5, rtol=1e-5)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+
+
+def test_a_strided_pointwise_convolution_learns_as_pytorchs_does() -> None:
+    torch.manual_seed(0)
+    ours, theirs = ConvNorm(8, 16, 1, stride=2).conv, nn.Conv2d(8, 16, 1, stride=2, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    images = torch.rand(1, 2, 8, 9, 11).repeat(2, 1, 1, 1, 1).requires_grad_()
+    for convolution, x in zip((ours, theirs), images, strict=True):
+        convolution(x).square().sum().backward()
+    assert images.grad is not None
+    assert ours.weight.grad is not None
+    torch.testing.assert_close(ours.weight.grad, theirs.weight.grad)
+    torch.testing.assert_close(*images.grad)
+
+
+# Of an image whose last byte is the last of a page that may be read.
+_STEP_AT_A_PAGES_END = """
+import ctypes, mmap, sys
+import numpy as np
+import torch
+from pocketclip.models.blocks.mobileone import MobileOneBlock
+
+torch.set_num_threads(1)
+images, size = 8, int(sys.argv[1])
+length = images * size * size * 3 * 4
+pages = -(-length // mmap.PAGESIZE)
+memory = mmap.mmap(-1, (pages + 1) * mmap.PAGESIZE)
+start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(start + pages * mmap.PAGESIZE), mmap.PAGESIZE, 0) == 0
+pixels = (ctypes.c_char * length).from_address(start + pages * mmap.PAGESIZE - length)
+image = torch.from_numpy(np.frombuffer(pixels, np.float32).reshape(images, size, size, 3)).permute(0, 3, 1, 2)
+stem = MobileOneBlock(3, 32, kernel=3, stride=2).to(memory_format=torch.channels_last)
+stem(image).square().mean().backward()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are closed by Linux's mprotect")
+@pytest.mark.parametrize("size", [96, 256])
+def test_a_step_of_the_stem_stays_within_its_memory(size: int) -> None:
+    """With PyTorch's own strided 1x1 convolution, the process ends by a signal."""
+    ended = subprocess.run([sys.executable, "-c", _STEP_AT_A_PAGES_END, str(size)], check=False, capture_output=True)
+    assert ended.returncode == 0, ended.stderr.decode()[-500:]
