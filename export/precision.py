@@ -13,6 +13,7 @@ class TargetName(StrEnum):
     COREML = "coreml"
     EXECUTORCH = "executorch"
     EXECUTORCH_COREML = "executorch-coreml"
+    EXECUTORCH_VULKAN = "executorch-vulkan"
     TFLITE = "tflite"
 
 

@@ -115,7 +115,7 @@ class AndroidAppDevice:
         return shell_facts.machine_state(self.transport)
 
     def untimed_reason(self, target: TargetName) -> str | None:
-        return untimed_on(target, "Android")
+        return untimed_on(target, "Android", vulkan=True)
 
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:

@@ -98,10 +98,12 @@ def require_accelerator(asked: RunSettings, offered: Sequence[str], whose: str) 
         )
 
 
-def untimed_on(target: TargetName, system: str, *, core_ml: bool = False) -> str | None:
+def untimed_on(target: TargetName, system: str, *, core_ml: bool = False, vulkan: bool = False) -> str | None:
     """Why a format is not timed on a system, in the words of records; else None."""
     if target is TargetName.EXECUTORCH_COREML:
         return f"ExecuTorch's Core ML delegate on {system}: parity only"
+    if target is TargetName.EXECUTORCH_VULKAN and not vulkan:
+        return f"ExecuTorch's Vulkan delegate on {system}: parity only"
     if target is TargetName.COREML and not core_ml:
         return f"Core ML on {system}: parity only"
     return None

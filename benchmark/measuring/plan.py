@@ -46,6 +46,7 @@ from pocketclip.benchmark.runners.agent_runner import AgentRun, CountedRun, Runn
 from pocketclip.benchmark.runners.golden_check import check_outputs
 from pocketclip.benchmark.statistics.summaries import REPEATABLE_SHARE, interval_share, launch_medians, summarize_counts
 from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.precision import TargetName
 from pocketclip.models.errors import PocketClipError
 from pocketclip.models.terminal.version import tool_version
 from pocketclip.models.untrusted.printable import printable
@@ -163,6 +164,9 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
 def _with_accelerator(settings: RunSettings, device: Device, artifact: Artifact) -> RunSettings:
     if settings.accelerator != DEVICE_DEFAULT:
         return settings
+    if artifact.manifest.target is TargetName.EXECUTORCH_VULKAN:
+        # What a program is lowered for is decided, whatever the runtime's default.
+        return replace(settings, accelerator="gpu")
     return replace(settings, accelerator=device.default_accelerator(_runtime_name(artifact)))
 
 

@@ -16,6 +16,11 @@ from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets import TARGETS
 
 PLAIN = "plain"
+_ABSENT = {
+    TargetName.COREML: "Core ML",
+    TargetName.EXECUTORCH_COREML: "Core ML",
+    TargetName.EXECUTORCH_VULKAN: "a GPU with Vulkan",
+}
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,9 @@ def candidate_of(artifact: Artifact) -> Candidate:
     """
     manifest = artifact.manifest
     runtime = TARGETS[manifest.target].runtime
-    if manifest.target in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
+    if needed := _ABSENT.get(manifest.target):
         raise TargetUnavailableError(
-            f"{artifact.label} needs Core ML, which emulated phones do not have",
+            f"{artifact.label} needs {needed}, which emulated phones do not have",
             fix="give folders of onnx, executorch or tflite artefacts",
         )
     golden = {manifest.golden.inputs.file, manifest.golden.reference.file, manifest.golden.outputs.file}

@@ -20,6 +20,7 @@ TARGET_NAMES: dict[TargetName, str] = {
     TargetName.COREML: "Core ML",
     TargetName.EXECUTORCH: "ExecuTorch",
     TargetName.EXECUTORCH_COREML: "ExecuTorch + Core ML",
+    TargetName.EXECUTORCH_VULKAN: "ExecuTorch + Vulkan",
     TargetName.TFLITE: "TFLite",
 }
 

@@ -19,6 +19,7 @@ class PassName(StrEnum):
     NORM_BY_PRODUCT = "norm-by-product"
     LAYER_NORM_BY_PRODUCT = "layer-norm-by-product"
     RESHAPE_SEQUENCES = "reshape-sequences"
+    END_BY_CLAMP = "end-by-clamp"
     UNGROUP = "ungroup"
     SPLIT_DEPTHWISE = "split-depthwise"
     HALF_GELU = "half-gelu"

@@ -22,7 +22,10 @@ app = command_line.new_app("export", "Exports a model's towers to mobile runtime
 def export_command(
     target: Annotated[
         str,
-        typer.Option("--target", help="onnx, coreml, executorch, executorch-coreml, tflite (comma-separated), or all."),
+        typer.Option(
+            "--target",
+            help="onnx, coreml, executorch, executorch-coreml, executorch-vulkan, tflite (comma-separated), or all.",
+        ),
     ] = "",
     model: command_line.ModelOption = "pocketclip_nano",
     changes: command_line.ChangesOption = None,
@@ -33,7 +36,10 @@ def export_command(
     ] = False,
     quantize: Annotated[
         str,
-        typer.Option("--quantize", help="Comma-separated precisions: base, int8, all, or names such as fp16."),
+        typer.Option(
+            "--quantize",
+            help="Comma-separated precisions: base, int8 (if there is one), all, or names such as fp16.",
+        ),
     ] = "base",
     tower: Annotated[str, typer.Option("--tower", help="image, text or both.")] = "both",
     out: Annotated[Path, typer.Option("--out", help="Folder for the artefacts.")] = Path("artifacts"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
@@ -11,7 +11,6 @@ from pocketclip.export.artifact.precision_plan import PrecisionPlan
 from pocketclip.export.jobs.memory import words
 from pocketclip.export.jobs.workers import Outcome
 from pocketclip.export.precision import Precision, TargetName
-from pocketclip.export.targets import probe
 from pocketclip.models.errors import PocketClipError
 from pocketclip.models.terminal import command_line
 from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column, word_column
@@ -55,7 +54,7 @@ def _lint_hints(findings: Sequence[LintFinding]) -> str:
     return f"; lint: {codes}" if codes else ""
 
 
-def print_outcomes(outcomes: Sequence[Outcome], skipped: Sequence[TargetName]) -> None:
+def print_outcomes(outcomes: Sequence[Outcome], skipped: Mapping[TargetName, str]) -> None:
     """The table of all artefacts, and the targets that are unavailable."""
     rows: list[tuple[str | Text, ...]] = []
     for job, result in outcomes:
@@ -98,8 +97,8 @@ def print_outcomes(outcomes: Sequence[Outcome], skipped: Sequence[TargetName]) -
         plan = None if isinstance(result, Exception) else result.manifest.plan
         for line in () if plan is None else cost_lines(job.label, plan):
             console.print(line, highlight=False, soft_wrap=True)
-    for name in skipped:
-        console.print(f"{name} is unavailable here: {probe(name).install}", soft_wrap=True)
+    for name, reason in skipped.items():
+        console.print(f"{name} is left out: {reason}", highlight=False, soft_wrap=True)
 
 
 def cost_lines(label: str, plan: PrecisionPlan) -> list[str]:

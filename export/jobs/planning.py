@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,7 @@ from pocketclip.export.job import ExportJob
 from pocketclip.export.own_samples import SampleRequest
 from pocketclip.export.passes.choices import CHOICES, check_choice
 from pocketclip.export.precision import InstructionSet, TargetName, Tower, default_instruction_set
-from pocketclip.export.targets import parse_precisions, parse_targets, probe, requirement
+from pocketclip.export.targets import TARGETS, parse_precisions, parse_targets, probe, requirement
 from pocketclip.models.errors import choices
 from pocketclip.models.registry import ChosenModel
 from pocketclip.models.terminal.command_line import parse_choice
@@ -22,10 +22,10 @@ from pocketclip.models.terminal.command_line import parse_choice
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs asked for, and the targets of `all` that are unavailable here."""
+    """The jobs asked for, and the targets of `all` that have none, each with the reason."""
 
     jobs: tuple[ExportJob, ...]
-    skipped: tuple[TargetName, ...]
+    skipped: Mapping[TargetName, str]
 
 
 def make_plan(
@@ -59,8 +59,11 @@ def make_plan(
     chosen = None if isa is None else parse_choice(InstructionSet, "--for", isa)
     left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
     jobs: list[ExportJob] = []
-    skipped: list[TargetName] = []
+    skipped: dict[TargetName, str] = {}
     for name in parse_targets(target):
+        if target == "all" and quantize == "int8" and TARGETS[name].int8 is None:
+            skipped[name] = "it has no precision of 8 bits"
+            continue
         precisions = parse_precisions(quantize, name)
         availability = probe(name)
         if not availability.available:
@@ -69,11 +72,11 @@ def make_plan(
                     f"target {name} is unavailable: {availability.reason}",
                     fix=f"install it with: {availability.install}",
                 )
-            skipped.append(name)
+            skipped[name] = f"it is unavailable here ({availability.reason}); install it with: {availability.install}"
             continue
         isa_here = chosen or default_instruction_set(name)
         if target == "all" and (name, isa_here) not in CHOICES:
-            skipped.append(name)
+            skipped[name] = f"it is not made for {isa_here}"
             continue
         check_choice(name, isa_here, tuple(passes))
         for precision in precisions:
@@ -102,7 +105,7 @@ def make_plan(
         raise TargetUnavailableError(
             "no target is available here", fix="`pocketclip export --list` shows what each one needs"
         )
-    return Plan(tuple(jobs), tuple(skipped))
+    return Plan(tuple(jobs), skipped)
 
 
 class Gelu(StrEnum):

@@ -65,6 +65,17 @@ def _trace_delegate(model_path: Path, probes: Sequence[np.ndarray]) -> list[Trac
         return _trace_coreml(unpack_delegate(model_path, Path(scratch)), probes)
 
 
+def _trace_vulkan(model_path: Path, probes: Sequence[np.ndarray]) -> list[Traced]:
+    """Every op's result in our reference executor of Vulkan's graphs."""
+    from pocketclip.export.vulkan_reference import VulkanExecutor, read_program
+
+    executor = VulkanExecutor(read_program(model_path))
+    names = {place: f"{op} {place}" for place, op in executor.results}
+    runs = [executor.run([probe], keep=names) for probe in probes]
+    floats = [place for place in names if runs[0][place].dtype.kind == "f"]
+    return _transposed([names[place] for place in floats], [[run[place] for place in floats] for run in runs])
+
+
 def _trace_tflite(model_path: Path, probes: Sequence[np.ndarray]) -> list[Traced]:
     """Every tensor of LiteRT's own kernels: the XNNPACK delegate keeps its values to itself."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -114,5 +125,6 @@ _TRACERS: dict[TargetName, Tracer] = {
     TargetName.ONNX: _trace_onnx,
     TargetName.COREML: _trace_coreml,
     TargetName.EXECUTORCH_COREML: _trace_delegate,
+    TargetName.EXECUTORCH_VULKAN: _trace_vulkan,
     TargetName.TFLITE: _trace_tflite,
 }

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from executorch.exir._serialize._cord import Cord
 from executorch.exir._serialize._program import PTEFile, deserialize_pte_binary
 from executorch.exir.schema import (
     DelegateCall,
@@ -24,6 +23,7 @@ from pocketclip.export.errors import ArtifactCorruptError
 from pocketclip.export.lint.graph import Format, Graph, Op, Value, Weight, in_part, typed, weight_of
 from pocketclip.export.lint.op_kinds import kind_of
 from pocketclip.export.lint.read_xnnpack import DelegateGraph, read_xnnpack
+from pocketclip.export.program_data import named_data
 
 _XNNPACK = "XnnpackBackend"
 _COREML = "CoreMLBackend"
@@ -188,7 +188,7 @@ def _read_delegates(methods: list[_Method]) -> dict[int, DelegateGraph]:
                 vulkan[id(call)] = payload
             elif delegate.id == _COREML:
                 found[id(call)] = _read_coreml_delegate(payload, method.path)
-    named = _named(methods[0].file) if xnnpack or vulkan else {}
+    named = named_data(methods[0].file) if xnnpack or vulkan else {}
     if xnnpack:
         found |= dict(zip(xnnpack, read_xnnpack(list(xnnpack.values()), named), strict=True))
     if vulkan:
@@ -206,14 +206,6 @@ def _read_coreml_delegate(payload: bytes, path: Path) -> DelegateGraph:
         graph = read_coreml(unpack_payload(payload, Path(scratch), path))
     public = [value.name for value in (*graph.inputs, *graph.outputs)]
     return DelegateGraph(graph.ops, graph.values, list(graph.weights), public)
-
-
-def _named(file: PTEFile) -> dict[str, bytes]:
-    """What the file stores for its delegates, by key."""
-    if file.named_data is None:
-        return {}
-    buffers = file.named_data.buffers
-    return {key: bytes(Cord(buffers[entry.buffer_index])) for key, entry in file.named_data.pte_data.items()}
 
 
 def _is_stored(tensor: Any) -> bool:

@@ -1,98 +1,69 @@
-"""Reads what ExecuTorch hands to Vulkan: the graph inside a delegate's payload, by ExecuTorch's own classes."""
+"""Reads what ExecuTorch hands to Vulkan into the neutral graph."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-import numpy as np
-from executorch.backends.vulkan.serialization.vulkan_graph_schema import (
-    OperatorCall,
-    ValueList,
-    VkBytes,
-    VkGraph,
-    VkTensor,
-)
-from executorch.backends.vulkan.serialization.vulkan_graph_serialize import (
-    VulkanDelegateHeader,
-    extract_vk_flatbuffer,
-    flatbuffer_to_vk_graph,
-)
-
-from pocketclip.export.lint.graph import Op, Value, Weight, typed, weight_of
+from pocketclip.export.lint.graph import Op, OpKind, Value, Weight, weight_of
 from pocketclip.export.lint.op_kinds import kind_of
 from pocketclip.export.lint.read_xnnpack import DelegateGraph
+from pocketclip.export.vulkan_reference.graph import Call, Constant, TensorValue, VulkanGraph, parse_graph
 
 # It copies a constant into the processor's own layout: what it gives is as constant as what it takes.
 _PREPACK = "et_vk.prepack.default"
+_CLAMP = "aten.clamp.default"
 
 
 def read_vulkan(payload: bytes, named: Mapping[str, bytes], number: int) -> DelegateGraph:
-    """The graph in a payload. Errors are ExecuTorch's own.
+    """The graph in a payload. Errors are `VulkanFault` and ExecuTorch's own.
 
     Args:
         payload: as the `.pte` stores it.
         named: constants that the `.pte` itself stores, by their keys.
         number: tells the values of several delegates apart.
     """
-    return _Reader(payload, named, f"delegate {number}").graph()
+    return _Reader(parse_graph(payload, named), f"delegate {number}").graph()
 
 
 class _Reader:
-    def __init__(self, payload: bytes, named: Mapping[str, bytes], prefix: str) -> None:
-        self._payload, self._named, self._prefix = payload, named, prefix
-        self._content: VkGraph = flatbuffer_to_vk_graph(extract_vk_flatbuffer(payload))
-        self._values: list[Any] = [entry.value for entry in self._content.values]
+    def __init__(self, content: VulkanGraph, prefix: str) -> None:
+        self._content, self._prefix = content, prefix
 
     def graph(self) -> DelegateGraph:
         content = self._content
         values: dict[str, Value] = {}
         weights: list[Weight] = []
         constant: set[int] = set()
-        for index, value in enumerate(self._values):
-            if isinstance(value, VkTensor):
-                name = self._name(index)
-                values[name] = Value(name, value.datatype.name.lower(), tuple(value.dims))
-                if value.constant_id >= 0:
-                    constant.add(index)
-                    weights.append(self._weight(values[name], content.constants[value.constant_id]))
-        ops = tuple(self._op(call, constant) for call in content.chain)
-        public = [self._name(index) for index in (*content.input_ids, *content.output_ids)]
+        for place, value in enumerate(content.values):
+            if isinstance(value, TensorValue):
+                name = self._name(place)
+                values[name] = Value(name, value.dtype.name, value.shape)
+                if value.data is not None:
+                    constant.add(place)
+                    weights.append(weight_of(name, value.data, dtype=value.dtype.name, place=value.place))
+        ops = tuple(self._op(call, constant) for call in content.calls)
+        public = [self._name(place) for place in (*content.inputs, *content.outputs)]
         return DelegateGraph(ops, values, weights, public)
 
-    def _op(self, call: OperatorCall, constant: set[int]) -> Op:
-        given = list(self._tensors(call.args[:-1]))
-        results = list(self._tensors(call.args[-1:]))
-        if call.name == _PREPACK and constant.issuperset(given):
+    def _op(self, call: Call, constant: set[int]) -> Op:
+        given = list(self._content.tensors(call.arguments))
+        results = list(self._content.tensors((call.result,)))
+        if call.op == _PREPACK and constant.issuperset(given):
             constant.update(results)
         # `namespace.op.overload`
-        _, _, name = call.name.partition(".")
-        kind = kind_of(name, constant_operand=any(index in constant for index in given[:2]))
-        inputs, outputs = (tuple(map(self._name, indices)) for indices in (given, results))
-        return Op(call.name, kind, f"{call.name} {outputs[0] if outputs else ''} (delegated)", inputs, outputs, True)
+        _, _, name = call.op.partition(".")
+        kind = kind_of(name, constant_operand=any(place in constant for place in given[:2]))
+        if call.op == _CLAMP and self._is_choice(call):
+            kind = OpKind.COMPARE
+        inputs, outputs = (tuple(map(self._name, places)) for places in (given, results))
+        return Op(call.op, kind, f"{call.op} {outputs[0] if outputs else ''} (delegated)", inputs, outputs, True)
 
-    def _tensors(self, indices: list[int]) -> Iterator[int]:
-        """The tensors among arguments, those in lists too."""
-        for index in indices:
-            value = self._values[index]
-            if isinstance(value, VkTensor):
-                yield index
-            elif isinstance(value, ValueList):
-                yield from self._tensors(value.items)
+    def _is_choice(self, call: Call) -> bool:
+        """Whether a clamp of whole numbers leaves two values: a comparison without truth values."""
+        bounds = [self._content.values[place] for place in call.arguments[1:]]
+        numbers = [value.value for value in bounds if isinstance(value, Constant)]
+        whole = self._content.tensor(call.arguments[0]).dtype.kind == "i"
+        return whole and numbers == [0, 1]
 
-    def _weight(self, value: Value, place: VkBytes) -> Weight:
-        if place.named_key:
-            stored, where = self._named[place.named_key], f"named {place.named_key}"
-        else:
-            start = _bytes_offset(self._payload) + place.offset
-            stored, where = self._payload[start : start + place.length], f"{value.name} inline"
-        return weight_of(
-            value.name, typed(np.frombuffer(stored, np.uint8), value.dtype), dtype=value.dtype, place=where
-        )
-
-    def _name(self, index: int) -> str:
-        return f"{self._prefix}.{index}"
-
-
-def _bytes_offset(payload: bytes) -> int:
-    return VulkanDelegateHeader.from_bytes(payload[: VulkanDelegateHeader.EXPECTED_LENGTH]).bytes_offset
+    def _name(self, place: int) -> str:
+        return f"{self._prefix}.{place}"

@@ -153,6 +153,8 @@ BUDGETS: dict[tuple[TargetName, Precision], Budget] = {
     (TargetName.EXECUTORCH_COREML, Precision.FP32): _FP32,
     (TargetName.EXECUTORCH_COREML, Precision.FP16): _FP16,
     (TargetName.EXECUTORCH_COREML, Precision.INT8_WEIGHTS): _INT8_WEIGHTS,
+    (TargetName.EXECUTORCH_VULKAN, Precision.FP32): _FP32,
+    (TargetName.EXECUTORCH_VULKAN, Precision.FP16): _FP16,
     (TargetName.TFLITE, Precision.FP32): _FP32,
     (TargetName.TFLITE, Precision.FP16): _FP16,
     (TargetName.TFLITE, Precision.INT8_DYNAMIC): _INT8_DYNAMIC,

@@ -67,6 +67,17 @@ _UNGROUP_HALF = Choice(
     only=Precision.FP16,
 )
 
+# Sources: ExecuTorch 1.5.1, backends/vulkan/runtime/graph/ops.
+_VULKAN = (
+    Choice(
+        PassName.HALF_GELU,
+        "the shader has the tanh form alone, and gives NaN below about -13 (ExecuTorch issue #22323), which the image "
+        "tower of the nano reaches",
+    ),
+    Choice(PassName.END_BY_CLAMP, "truth values need buffers of bytes, which not every GPU has"),
+    Choice(PassName.UNGROUP, "the depthwise shader takes one filter a channel; two go to the one for dense kernels"),
+)
+
 CHOICES: dict[tuple[TargetName, InstructionSet], tuple[Choice, ...]] = {
     (TargetName.ONNX, InstructionSet.ARM64): (*_EVERYWHERE, _UNGROUP_BYTES, _UNGROUP_HALF),
     (TargetName.ONNX, InstructionSet.APPLE): (*_EVERYWHERE, _UNGROUP_BYTES, _UNGROUP_HALF),
@@ -80,6 +91,7 @@ CHOICES: dict[tuple[TargetName, InstructionSet], tuple[Choice, ...]] = {
     (TargetName.EXECUTORCH, InstructionSet.ARM64): (*_EVERYWHERE, *_ONE_CALL, *_SPLIT, *_HALF),
     (TargetName.EXECUTORCH, InstructionSet.APPLE): (*_EVERYWHERE, *_ONE_CALL, *_SPLIT, *_HALF),
     (TargetName.EXECUTORCH, InstructionSet.X86_64): (*_EVERYWHERE, *_ONE_CALL, *_SPLIT, *_HALF),
+    (TargetName.EXECUTORCH_VULKAN, InstructionSet.ARM64): (*_EVERYWHERE, *_ONE_CALL, *_VULKAN),
     (TargetName.TFLITE, InstructionSet.ARM64): (*_EVERYWHERE, *_SPLIT),
     (TargetName.TFLITE, InstructionSet.APPLE): (*_EVERYWHERE, *_SPLIT),
     (TargetName.TFLITE, InstructionSet.X86_64): (*_EVERYWHERE, *_SPLIT),

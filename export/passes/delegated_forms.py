@@ -1,4 +1,4 @@
-"""Reductions, norms and reshapes in forms that XNNPACK's delegates take whole.
+"""Reductions, norms and reshapes in forms that XNNPACK's and Vulkan's delegates take whole.
 
 ExecuTorch's partitioner takes means over a map that keep its axes, views, and matrix products; it leaves means and sums
 over other axes, layer norms, squeezes and expansions to portable kernels, each of which ends a delegate call.
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pocketclip.export.passes.base import Rewritten
 from pocketclip.export.passes.modules import rewrite_modules
-from pocketclip.export.passes.tower_module import L2Norm
+from pocketclip.export.passes.tower_module import IsEnd, L2Norm
 from pocketclip.models.blocks.transformer import LayerNormFp32
 from pocketclip.models.towers.image_tower import PooledProjection
 from pocketclip.models.towers.text_tower import OnSequence
@@ -93,6 +93,23 @@ def _is_row_norm(module: nn.Module) -> TypeGuard[nn.LayerNorm]:
         and module.weight is not None
         and module.bias is not None
     )
+
+
+class ClampedEnd(nn.Module):
+    """1 at the end of text, by whole numbers: no other id is as large. Shape: `(N, T)` in and out."""
+
+    def __init__(self, end_of_text: int) -> None:
+        super().__init__()
+        self.before = end_of_text - 1
+
+    def forward(self, token_ids: Tensor) -> Tensor:
+        return torch.clamp(token_ids - self.before, 0, 1)
+
+
+def end_by_clamp(tower: nn.Module, example: Tensor) -> Rewritten:
+    """Finds the end of text without truth values."""
+    del example
+    return rewrite_modules(tower, lambda module: ClampedEnd(module.end_of_text) if isinstance(module, IsEnd) else None)
 
 
 class ViewedSequence(nn.Module):

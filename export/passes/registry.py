@@ -32,6 +32,7 @@ PASSES: dict[PassName, Pass] = {
             delegated_forms.layer_norm_by_product,
         ),
         Pass(PassName.RESHAPE_SEQUENCES, "sequences made maps by views", delegated_forms.reshape_sequences),
+        Pass(PassName.END_BY_CLAMP, "the end of text by whole numbers", delegated_forms.end_by_clamp),
         Pass(PassName.UNGROUP, "widening grouped convolutions as two depthwise ones", depthwise.ungroup),
         Pass(PassName.SPLIT_DEPTHWISE, "7x7 depthwise as a sum of at most 25 taps each", depthwise.split_depthwise),
         Pass(

@@ -47,6 +47,17 @@ class ImageTowerModule(nn.Module):
         return self.l2_norm(self.encoder(self.prepare(image)))
 
 
+class IsEnd(nn.Module):
+    """Where ids are that of the end of text, the largest of the vocabulary. Shape: `(N, T)` in and out."""
+
+    def __init__(self, end_of_text: int) -> None:
+        super().__init__()
+        self.end_of_text = end_of_text
+
+    def forward(self, token_ids: Tensor) -> Tensor:
+        return token_ids == self.end_of_text
+
+
 class TextTowerModule(nn.Module):
     """`token_ids` (1, T) int32 to `embedding` (1, D), L2-normalised.
 
@@ -59,14 +70,14 @@ class TextTowerModule(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.l2_norm: nn.Module = L2Norm()
-        self.end_of_text = encoder.vocabulary_size - 1
+        self.is_end: nn.Module = IsEnd(encoder.vocabulary_size - 1)
         length = encoder.context_length
         # Column t sums what stands before t.
         self.register_buffer("earlier", torch.ones(length, length).triu(1), persistent=False)
 
     def forward(self, token_ids: Tensor) -> Tensor:
         hidden = self.encoder.hidden_states(token_ids)
-        is_end = (token_ids == self.end_of_text).to(hidden.dtype)
+        is_end = self.is_end(token_ids).to(hidden.dtype)
         # Only the first end counts, as with argmax: later ones have an end before them.
         first_end = torch.relu(is_end - is_end @ self.earlier)
         pooled = torch.matmul(first_end.unsqueeze(1), hidden).squeeze(1)

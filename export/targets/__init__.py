@@ -37,8 +37,9 @@ class TargetEntry:
     """A row of the table.
 
     `schemes` has the precisions it offers, `lacking` says of all others why it does not. `base` is the floating-point
-    precision the target is meant for, `int8` its main integer scheme; `packages` are the distributions it needs, the
-    first one giving its version; `extra` is the pip extra that brings them; `runtime` the name in `export.runtimes`.
+    precision the target is meant for, `int8` its main integer scheme, None where it has none; `packages` are the
+    distributions it needs, the first one giving its version; `extra` is the pip extra that brings them; `runtime` the
+    name in `export.runtimes`.
     """
 
     module: str
@@ -46,7 +47,7 @@ class TargetEntry:
     schemes: dict[Precision, Scheme]
     lacking: dict[Precision, str]
     base: Precision
-    int8: Precision
+    int8: Precision | None
     packages: tuple[str, ...]
     extra: str
     runtime: str
@@ -105,6 +106,17 @@ TARGETS: dict[TargetName, TargetEntry] = {
         extra="executorch,coreml",
         runtime="executorch",
     ),
+    TargetName.EXECUTORCH_VULKAN: TargetEntry(
+        module="pocketclip.export.targets.executorch_vulkan",
+        class_name="ExecuTorchVulkanTarget",
+        schemes=schemes.EXECUTORCH_VULKAN_SCHEMES,
+        lacking=schemes.EXECUTORCH_VULKAN_LACKING,
+        base=Precision.FP16,
+        int8=None,
+        packages=("executorch",),
+        extra="executorch",
+        runtime="executorch",
+    ),
     TargetName.TFLITE: TargetEntry(
         module="pocketclip.export.targets.tflite",
         class_name="TfliteTarget",
@@ -135,29 +147,38 @@ def parse_targets(text: str) -> list[TargetName]:
 
 
 def parse_precisions(text: str, target: TargetName) -> list[Precision]:
-    """The precisions that `text` asks of a target: names, `base`, `int8` (its main scheme) or `all`, with commas.
+    """The precisions that `text` asks of a target: names, `base`, `int8` or `all`, with commas.
+
+    `int8` is the main scheme with 8 bits of a target that has one; beside other words, it asks nothing of the others.
 
     Raises:
         UnsupportedPrecisionError: the target does not offer one of them; the message lists what it does.
     """
     entry = TARGETS[target]
+    groups = {"base": [entry.base], "int8": [entry.int8] if entry.int8 else [], "all": entry.precisions}
     chosen: dict[Precision, None] = {}
-    for name in (part.strip() for part in text.split(",")):
-        if name == "all":
-            chosen.update(dict.fromkeys(entry.precisions))
-        elif name == "base":
-            chosen[entry.base] = None
-        elif name == "int8":
-            chosen[entry.int8] = None
+    names = [part.strip() for part in text.split(",")]
+    for name in names:
+        if name in groups:
+            chosen.update(dict.fromkeys(groups[name]))
         elif name in entry.precisions:
             chosen[Precision(name)] = None
         else:
-            reason = f" ({entry.lacking[Precision(name)]})" if name in entry.lacking else ""
-            raise UnsupportedPrecisionError(
-                f"target {target} does not offer {name!r}{reason}",
-                fix=f"choose among: {choices(entry.precisions)}, or base ({entry.base}), int8 ({entry.int8}), all",
-            )
+            raise _not_offered(target, name)
+    if not chosen:
+        raise _not_offered(target, names[0])
     return list(chosen)
+
+
+def _not_offered(target: TargetName, name: str) -> UnsupportedPrecisionError:
+    entry = TARGETS[target]
+    lacking = Precision.INT8_STATIC if name == "int8" else name
+    reason = f" ({entry.lacking[Precision(lacking)]})" if lacking in entry.lacking else ""
+    words = [f"base ({entry.base})", *([f"int8 ({entry.int8})"] if entry.int8 else []), "all"]
+    return UnsupportedPrecisionError(
+        f"target {target} does not offer {name!r}{reason}",
+        fix=f"choose among: {choices(entry.precisions)}, or {', '.join(words)}",
+    )
 
 
 def probe(target: TargetName) -> Availability:
@@ -197,7 +218,7 @@ def load_runner(target: TargetName) -> Runner:
     return _RuntimeRunner(runtime_name(target))
 
 
-# Core ML's need a reference executor, or a copy, which their modules have.
+# Core ML's and Vulkan's need a reference executor, or a copy, which their modules have.
 _RUN_AS_THEY_ARE = frozenset({TargetName.ONNX, TargetName.EXECUTORCH, TargetName.TFLITE})
 
 

@@ -19,6 +19,7 @@ from pocketclip.export.targets import delegate_payload
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.coreml import ReferenceSession
 from pocketclip.export.targets.schemes import EXECUTORCH_COREML_SCHEMES
+from pocketclip.export.targets.whole_delegate import outside_delegate
 from pocketclip.models.errors import first_line
 
 FILE_NAME = "model.pte"
@@ -46,7 +47,7 @@ class ExecuTorchCoreMLTarget:
         )
         program = torch.export.export(request.module, (request.example,))
         lowered = to_edge_transform_and_lower(program, partitioner=[CoreMLPartitioner(compile_specs=specs)])
-        outside = _outside_delegate(lowered.exported_program())
+        outside = outside_delegate(lowered.exported_program())
         if outside:
             # Its reference would no longer be the delegate's program alone.
             raise ConversionError(f"the Core ML delegate does not take these ops: {', '.join(outside)}")
@@ -110,14 +111,3 @@ def unpack_payload(payload: bytes, folder: Path, model_path: Path) -> Path:
         )
     delegate_payload.write_files(files, folder)
     return folder / packages.pop()
-
-
-def _outside_delegate(program: torch.export.ExportedProgram) -> list[str]:
-    calls = [node for node in program.graph.nodes if node.op == "call_function"]
-    return sorted(
-        {
-            str(node.target)
-            for node in calls
-            if "executorch_call_delegate" not in node.name and "getitem" not in node.name
-        }
-    )

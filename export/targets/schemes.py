@@ -83,6 +83,11 @@ EXECUTORCH_COREML_SCHEMES: dict[Precision, Scheme] = {
     Precision.INT8_WEIGHTS: _ios(16, "as fp16, with weights int8 per channel, but for the embedding"),
 }
 
+EXECUTORCH_VULKAN_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP32: Scheme("the whole graph in one Vulkan delegate call; GELU by tanh", "ExecuTorch 1.5"),
+    Precision.FP16: Scheme("as fp32, with all float values and weights in half precision", "ExecuTorch 1.5"),
+}
+
 TFLITE_SCHEMES: dict[Precision, Scheme] = {
     Precision.FP32: Scheme("as trained", "LiteRT 1.0"),
     Precision.FP16: Scheme(
@@ -134,6 +139,18 @@ EXECUTORCH_COREML_LACKING: dict[Precision, str] = {
     Precision.PALETTE4: _AS_PACKAGE,
     Precision.SPARSE_INT8: _AS_PACKAGE,
     Precision.SPARSE_PALETTE6: _AS_PACKAGE,
+}
+_LINEAR_ONLY = "of 8 and 4 bits, ExecuTorch's quantiser for Vulkan knows linear layers only"
+EXECUTORCH_VULKAN_LACKING: dict[Precision, str] = {
+    Precision.INT8_DYNAMIC: _LINEAR_ONLY,
+    Precision.INT8_STATIC: _LINEAR_ONLY,
+    Precision.INT8_WEIGHTS: _LINEAR_ONLY,
+    Precision.INT4_WEIGHTS: _LINEAR_ONLY,
+    Precision.INT4_DYNAMIC: _LINEAR_ONLY,
+    Precision.PALETTE6: _CORE_ML_ONLY,
+    Precision.PALETTE4: _CORE_ML_ONLY,
+    Precision.SPARSE_INT8: _CORE_ML_ONLY,
+    Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
 }
 TFLITE_LACKING: dict[Precision, str] = {
     Precision.PALETTE6: _CORE_ML_ONLY,

@@ -52,7 +52,10 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
     ("arguments", "complaint"),
     [
         (["--target", "onnx", "--model", "resnet"], "choose among: pocketclip_nano"),
-        (["--target", "ncnn"], "choose among: onnx, coreml, executorch, executorch-coreml, tflite, or all"),
+        (
+            ["--target", "ncnn"],
+            "choose among: onnx, coreml, executorch, executorch-coreml, executorch-vulkan, tflite, or all",
+        ),
         (["--target", "onnx", "--quantize", "int3"], "choose among: fp32, fp16, int8-dynamic"),
         (["--target", "onnx", "--quantize", "palette4"], "does not offer 'palette4' (tables of values and sparse"),
         (["--target", "coreml", "--quantize", "int8-dynamic"], "choose among: fp32, fp16, int8-weights, int8-static"),

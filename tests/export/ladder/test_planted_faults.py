@@ -121,7 +121,7 @@ def test_nan_in_one_layer(plant) -> None:
     assert rung.divergence.module == "encoder.transformer.1.pre_norm_ffn.1"
 
 
-@pytest.mark.parametrize("target", [TargetName.COREML, TargetName.TFLITE])
+@pytest.mark.parametrize("target", [TargetName.COREML, TargetName.TFLITE, TargetName.EXECUTORCH_VULKAN])
 def test_swapped_query_and_key_in_other_formats(plant, target: TargetName) -> None:
     report = plant(target=target, precision=Precision.FP16).lower(swap_query_and_key).verify()
     assert [rung.name for rung in report.rungs if rung.status is Status.PASSED][-1] is RungName.CONVERTED

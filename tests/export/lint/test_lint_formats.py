@@ -165,7 +165,7 @@ def test_our_exports_have_no_errors(nano_exports) -> None:
         assert findings == result.manifest.lint, (target, precision, tower)
 
 
-@pytest.mark.parametrize("target", ["onnx", "coreml", "executorch", "executorch-coreml", "tflite"])
+@pytest.mark.parametrize("target", ["onnx", "coreml", "executorch", "executorch-coreml", "executorch-vulkan", "tflite"])
 def test_raw_exports_are_told_from_normalised_ones(target: str, nano_exports) -> None:
     """The graph alone, without the golden outputs, shows that the norm is there."""
     precision = "fp16" if target.endswith("coreml") else "fp32"

@@ -17,10 +17,11 @@ import org.pytorch.executorch.ExecuTorchRuntime
 import org.pytorch.executorch.Module
 
 /**
- * ExecuTorch with the kernels and the XNNPACK delegate of its Android library.
+ * ExecuTorch with the kernels and the delegates of its Android library: XNNPACK for the processor, Vulkan for the GPU.
  *
- * What executes a program is written in the program: one lowered for XNNPACK runs there, and one without a delegate
- * runs on portable kernels. So [load] compares what was asked for with what the program has, and refuses the rest.
+ * What executes a program is written in the program: one lowered for XNNPACK or Vulkan runs there, and one without a
+ * delegate runs on portable kernels. So [load] compares what was asked for with what the program has, and refuses the
+ * rest.
  */
 class ExecuTorch : InferenceRuntime {
     override val name: String get() = NAME
@@ -34,7 +35,7 @@ class ExecuTorch : InferenceRuntime {
     override val accelerators: Set<Accelerator>
         get() = buildSet {
             add(Accelerator.CPU)
-            if (XNNPACK_BACKEND in backends) add(Accelerator.XNNPACK)
+            DELEGATES.forEach { (backend, accelerator) -> if (backend in backends) add(accelerator) }
         }
 
     override val defaultAccelerator: Accelerator get() = Accelerator.XNNPACK
@@ -88,17 +89,21 @@ class ExecuTorch : InferenceRuntime {
     companion object {
         const val NAME = "executorch"
 
-        /** Version of `org.pytorch:executorch-android` in gradle/libs.versions.toml. */
+        /** Version of `org.pytorch:executorch-android-vulkan` in gradle/libs.versions.toml. */
         const val PACKAGED_VERSION = "1.5.1"
 
         internal const val METHOD = "forward"
-        internal const val XNNPACK_BACKEND = "XnnpackBackend"
 
-        /** What a method's delegates amount to: `xnnpack`, `cpu` where it has none, else their names joined by `+`. */
-        internal fun observed(delegates: List<String>): String = when {
-            delegates.isEmpty() -> Accelerator.CPU.id
-            delegates.all { it == XNNPACK_BACKEND } -> Accelerator.XNNPACK.id
-            else -> delegates.distinct().joinToString("+")
+        private val DELEGATES = mapOf("XnnpackBackend" to Accelerator.XNNPACK, "VulkanBackend" to Accelerator.GPU)
+
+        /** What a method's delegates amount to: `xnnpack`, `gpu`, `cpu` where it has none, else names joined by `+`. */
+        internal fun observed(delegates: List<String>): String {
+            val distinct = delegates.distinct()
+            return when (distinct.size) {
+                0 -> Accelerator.CPU.id
+                1 -> DELEGATES[distinct.single()]?.id ?: distinct.single()
+                else -> distinct.joinToString("+")
+            }
         }
     }
 }
@@ -138,7 +143,7 @@ private inline fun <T> linked(call: () -> T): T = try {
     // UnsatisfiedLinkError: no .so for this processor; NoClassDefFoundError: the AAR is not packaged.
     throw RuntimeMissingException(
         "ExecuTorch's library is not in this application, or not for this processor (${error.message}); " +
-            "add org.pytorch:executorch-android:${ExecuTorch.PACKAGED_VERSION} and build it for this processor",
+            "add org.pytorch:executorch-android-vulkan:${ExecuTorch.PACKAGED_VERSION} and build it for this processor",
         error,
     )
 }

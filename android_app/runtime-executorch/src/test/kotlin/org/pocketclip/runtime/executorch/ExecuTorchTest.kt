@@ -14,7 +14,7 @@ class ExecuTorchTest {
     @Test
     fun `a missing library is an error in words, not a crash`() {
         val error = assertThrows(RuntimeMissingException::class.java) { ExecuTorch().prepare() }
-        assertTrue("org.pytorch:executorch-android:1.5.1" in error.message!!, error.message)
+        assertTrue("org.pytorch:executorch-android-vulkan:1.5.1" in error.message!!, error.message)
         assertThrows(RuntimeMissingException::class.java) {
             ExecuTorch().load(ModelFile(File("model.pte")), LoadOptions())
         }
@@ -24,6 +24,8 @@ class ExecuTorchTest {
     fun `the accelerator observed is what the program's delegates say`() {
         assertEquals("cpu", ExecuTorch.observed(emptyList()))
         assertEquals("xnnpack", ExecuTorch.observed(listOf("XnnpackBackend", "XnnpackBackend")))
+        assertEquals("gpu", ExecuTorch.observed(listOf("VulkanBackend")))
+        assertEquals("NeuropilotBackend", ExecuTorch.observed(listOf("NeuropilotBackend")))
         assertEquals("XnnpackBackend+VulkanBackend", ExecuTorch.observed(listOf("XnnpackBackend", "VulkanBackend")))
     }
 }
