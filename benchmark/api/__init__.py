@@ -25,6 +25,7 @@ from pocketclip.benchmark.api.record_files import (
 )
 from pocketclip.benchmark.api.reporting import report
 from pocketclip.benchmark.api.stores import RecordStore, log_left_out, open_store, read_store, shown_location
+from pocketclip.benchmark.api.throughput import bench_throughput
 
 __all__ = [
     "BenchOptions",
@@ -36,6 +37,7 @@ __all__ = [
     "RecordStore",
     "StoreCheck",
     "bench",
+    "bench_throughput",
     "build_app",
     "check_app",
     "check_device",

@@ -71,6 +71,18 @@ def bench_command(
         ),
     ] = 30.0,
     profile: Annotated[bool, typer.Option("--profile", help="Also measure time by op, in a separate pass.")] = False,
+    throughput: Annotated[
+        Path | None,
+        typer.Option(
+            "--throughput",
+            help="A folder of photographs: measure how many a second are decoded, resized and encoded instead. Takes "
+            "--threads, --decoders, --launches, --min-seconds (default: 5) and --json.",
+        ),
+    ] = None,
+    decoders: Annotated[
+        str, typer.Option("--decoders", help="With --throughput: threads that decode and resize, e.g. 1,2.")
+    ] = "1",
+    json_file: Annotated[Path | None, typer.Option("--json", help="With --throughput: a file for the records.")] = None,
     tag: Annotated[
         str | None, typer.Option("--tag", help="A name for these records, e.g. a release, to compare with later.")
     ] = None,
@@ -91,10 +103,31 @@ def bench_command(
 ) -> None:
     """Measures artefacts on a device: latency, load time, memory and parity. Keeps every sample."""
     from pocketclip.benchmark import api
-    from pocketclip.benchmark.errors import FailedArtifactsError
+    from pocketclip.benchmark.errors import FailedArtifactsError, OptionError
     from pocketclip.benchmark.records.benchmark import Status
     from pocketclip.benchmark.store.database import location_name
 
+    if throughput is not None:
+        others: dict[str, tuple[object, object]] = {
+            "--device": (device, "host"),
+            "--cores": (cores, None),
+            "--iterations": (iterations, 100),
+            "--accelerator": (accelerator, None),
+            "--load-mode": (load_mode, "file"),
+            "--until": (until, None),
+            "--sustained": (sustained, None),
+            "--profile": (profile, False),
+            "--tag": (tag, None),
+            "--app": (app, None),
+        }
+        if refused := [name for name, (given, default) in others.items() if given != default]:
+            raise OptionError(
+                f"--throughput does not take {', '.join(refused)}", fix="it measures on this computer; leave them out"
+            )
+        _throughput(throughput, artifact, threads, decoders, launches, min_seconds or 5.0, json_file)
+        return
+    if json_file is not None or decoders != "1":
+        raise OptionError("--json and --decoders are for --throughput", fix="give --throughput FOLDER")
     options = api.BenchOptions(
         threads=threads,
         cores=cores,
@@ -131,6 +164,32 @@ def bench_command(
             f"{len(failed)} of {len(finished)} artefacts failed; all records are in {place}",
             fix="see the reasons with `pocketclip results --status failed --format csv`",
         )
+
+
+def _throughput(
+    photos: Path,
+    artifacts: list[Path],
+    threads: str,
+    decoders: str,
+    launches: int,
+    seconds: float,
+    out: Path | None,
+) -> None:
+    from pocketclip.benchmark import api
+    from pocketclip.benchmark.commands.throughput_table import throughput_table
+
+    with command_line.progress() as bar:
+        records = api.bench_throughput(
+            photos,
+            artifacts,
+            threads=threads,
+            decoders=decoders,
+            launches=launches,
+            seconds=seconds,
+            out=out,
+            on_progress=command_line.shown_on(bar, "launching"),
+        )
+    command_line.console().print(throughput_table(records))
 
 
 def _print_finished(finished: Sequence[BenchmarkRecord]) -> None:

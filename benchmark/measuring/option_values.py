@@ -58,7 +58,9 @@ def parse_share(option: str, given: str | float) -> float:
     return share
 
 
-def parse_threads(given: str | int | Sequence[str | int], logical_cores: int) -> tuple[int, ...]:
+def parse_threads(
+    given: str | int | Sequence[str | int], logical_cores: int, option: str = "--threads"
+) -> tuple[int, ...]:
     """Numbers of threads in `1,2,all`, each once; `all` is one for each core. Also a number, or several.
 
     Raises:
@@ -68,10 +70,10 @@ def parse_threads(given: str | int | Sequence[str | int], logical_cores: int) ->
     for part in _parts(given):
         number = str(logical_cores) if part == "all" else part
         if not number.isdecimal() or int(number) < 1:
-            raise OptionError(f"--threads takes comma-separated positive numbers or `all`, got {_words(given)!r}")
+            raise OptionError(f"{option} takes comma-separated positive numbers or `all`, got {_words(given)!r}")
         found.append(int(number))
     if not found:
-        raise OptionError("--threads takes comma-separated positive numbers or `all`, got none")
+        raise OptionError(f"{option} takes comma-separated positive numbers or `all`, got none")
     return tuple(dict.fromkeys(found))
 
 

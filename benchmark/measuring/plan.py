@@ -23,11 +23,11 @@ from pocketclip.benchmark.errors import (
 )
 from pocketclip.benchmark.measuring.bundled_artifacts import BundledManifest
 from pocketclip.benchmark.measuring.cooldown import wait_until_fit
+from pocketclip.benchmark.measuring.identity import identity_of
 from pocketclip.benchmark.measuring.preparation import measure_preparation
 from pocketclip.benchmark.profiling.op_profile import profile_artifact
 from pocketclip.benchmark.records.benchmark import (
     DEVICE_DEFAULT,
-    ArtifactIdentity,
     BenchmarkRecord,
     DeviceFacts,
     DeviceKind,
@@ -355,17 +355,7 @@ class Measurement:
     ) -> BenchmarkRecord:
         manifest = self.artifact.manifest
         return BenchmarkRecord(
-            artifact=ArtifactIdentity(
-                model=manifest.model.name,
-                tower=manifest.tower,
-                target=manifest.target,
-                precision=manifest.precision,
-                sha256=manifest.sha256,
-                weights_sha256=manifest.model.weights_sha256,
-                model_size_bytes=manifest.model_size_bytes,
-                scheme=manifest.scheme,
-                trained=manifest.trained,
-            ),
+            artifact=identity_of(manifest),
             device=self.device,
             runtime=runtime,
             settings=self.settings,

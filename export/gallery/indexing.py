@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -107,7 +107,8 @@ def index_folder(
         unreadable: list[tuple[str, str]] = []
         session = open_session(image, threads)
         try:
-            for photo, pixels in _decoded(root, missing, spec, workers):
+            ahead = decoded_ahead((root / photo for photo in missing), spec, workers)
+            for photo, pixels in zip(missing, ahead, strict=True):
                 if isinstance(pixels, PocketClipError):
                     unreadable.append((photo, str(pixels)))
                 else:
@@ -170,27 +171,28 @@ def _version(path: Path) -> str | None:
     return f"{found.st_mtime_ns}-{found.st_size}"
 
 
-def _decoded(
-    root: Path, photos: list[str], spec: PreprocessSpec, workers: int
-) -> Iterator[tuple[str, np.ndarray | PocketClipError]]:
-    """Each photograph, in order, as the tower takes it, or why it cannot be read; some are decoded ahead."""
+def decoded_ahead(paths: Iterable[Path], spec: PreprocessSpec, workers: int) -> Iterator[np.ndarray | PocketClipError]:
+    """Each photograph, in order, as the tower takes it, `(3, H, W)`, or why it cannot be read; some are decoded ahead.
 
-    def load(photo: str) -> np.ndarray | PocketClipError:
+    Args:
+        paths: may be endless: it is read as far as is decoded.
+        spec: of the model.
+        workers: threads that decode and resize.
+    """
+
+    def load(path: Path) -> np.ndarray | PocketClipError:
         try:
-            return preprocess(load_image(root / photo), spec)
+            return preprocess(load_image(path), spec)
         except PocketClipError as error:
             return error
 
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[tuple[str, Future[np.ndarray | PocketClipError]]] = deque()
-        rest = iter(photos)
-        for photo in islice(rest, _AHEAD):
-            waiting.append((photo, pool.submit(load, photo)))
+        rest = iter(paths)
+        waiting = deque(pool.submit(load, path) for path in islice(rest, max(_AHEAD, workers)))
         while waiting:
-            photo, future = waiting.popleft()
-            for following in islice(rest, 1):
-                waiting.append((following, pool.submit(load, following)))
-            yield photo, future.result()
+            done = waiting.popleft()
+            waiting.extend(pool.submit(load, path) for path in islice(rest, 1))
+            yield done.result()
 
 
 def embed_query(artifact: Artifact, query: str | Image.Image | Path) -> np.ndarray:

@@ -25,7 +25,8 @@ from pocketclip.benchmark.records.benchmark import (
     Status,
     new_record_id,
 )
-from pocketclip.benchmark.records.launch import Launch
+from pocketclip.benchmark.records.launch import Launch, MachineState
+from pocketclip.benchmark.records.throughput import PhotoSet, ThroughputLaunch, ThroughputRecord
 from pocketclip.benchmark.runners.agent_archive import build_archive
 from pocketclip.export.artifact.manifest import (
     MANIFEST_NAME,
@@ -195,6 +196,25 @@ class RecordMaker:
             peak_bytes=baseline + int(20_000_000 * drift),
             end_bytes=baseline + 18_000_000,
             peak_reset=True,
+        )
+
+    def throughput(self, like: BenchmarkRecord, *, decoders: int = 1, launches: int = 5) -> ThroughputRecord:
+        """Of the same artefact and machine as a record."""
+        before = MachineState(like.created_at)
+        return ThroughputRecord(
+            artifact=like.artifact,
+            device=like.device,
+            runtime="onnxruntime 1.32.0",
+            photographs=PhotoSet(200, 3_000_000, 12_000_000, "b" * 64),
+            threads=1,
+            decoders=decoders,
+            launches=tuple(
+                ThroughputLaunch(1000, 5 * 10**9 + launch, 62 * 10**6, 3 * 10**6, 12_300_000, before)
+                for launch in range(launches)
+            ),
+            record_id=like.record_id,
+            created_at=like.created_at,
+            tool_version=like.tool_version,
         )
 
     def benchmark(

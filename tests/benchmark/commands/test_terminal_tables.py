@@ -15,6 +15,7 @@ from pocketclip.benchmark.commands import bench as cli
 from pocketclip.benchmark.commands.app import rules_table
 from pocketclip.benchmark.commands.compare import comparison_table
 from pocketclip.benchmark.commands.eval_table import accuracy_table, retrieval_table
+from pocketclip.benchmark.commands.throughput_table import throughput_table
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord
 from pocketclip.benchmark.results.table import results_table
 from pocketclip.benchmark.statistics.verdicts import compare_records
@@ -40,6 +41,12 @@ def benchmarks(make: Any) -> list[BenchmarkRecord]:
 
 def of_bench(make: Any) -> TerminalTable:
     return cli.results_table(benchmarks(make))
+
+
+def of_throughput(make: Any) -> TerminalTable:
+    return throughput_table(
+        [make.throughput(record, decoders=decoders) for record in benchmarks(make) for decoders in (1, 12)]
+    )
 
 
 def of_eval(make: Any) -> TerminalTable:
@@ -81,7 +88,9 @@ def tokens(*texts: str) -> set[str]:
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-@pytest.mark.parametrize("make_table", [of_bench, of_eval, of_retrieval, of_compare, of_results, of_app_rules])
+@pytest.mark.parametrize(
+    "make_table", [of_bench, of_throughput, of_eval, of_retrieval, of_compare, of_results, of_app_rules]
+)
 def test_tables_fit_and_break_no_name_within_a_word(
     make: Any, make_table: Callable[[Any], TerminalTable], width: int
 ) -> None:

@@ -265,6 +265,15 @@ def test_where_nobody_chooses_the_device_chooses_by_runtime(
     }
 
 
+def test_what_is_lowered_for_the_gpu_is_measured_there(
+    make: Any, build_artifact: BuildArtifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ScriptedDevice, "untimed_reason", lambda self, target: None)
+    plan = plan_of((build_artifact("a", target=TargetName.EXECUTORCH_VULKAN),), accelerator=DEVICE_DEFAULT)
+    (record,) = run_plan(plan, ScriptedDevice(lambda: make.launch(1.0)), append=lambda _: None, watch=Seen())
+    assert (record.settings.accelerator, record.runtime.accelerator_requested) == ("gpu", "gpu")
+
+
 def test_what_was_disturbed_is_kept_and_marked(make: Any, build_artifact: BuildArtifact) -> None:
     cores = HostDevice().facts().logical_cores
     device = ScriptedDevice(lambda: replace(make.launch(1.0), others_busy_cores=cores / 2, stolen_share=0.001))
