@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 def bench_command(
+    context: typer.Context,
     artifact: Annotated[
         list[Path],
         typer.Option("--artifact", help="An artefact's folder, a folder of artefacts, or a bundle. Repeatable."),
@@ -108,22 +109,7 @@ def bench_command(
     from pocketclip.benchmark.store.database import location_name
 
     if throughput is not None:
-        others: dict[str, tuple[object, object]] = {
-            "--device": (device, "host"),
-            "--cores": (cores, None),
-            "--iterations": (iterations, 100),
-            "--accelerator": (accelerator, None),
-            "--load-mode": (load_mode, "file"),
-            "--until": (until, None),
-            "--sustained": (sustained, None),
-            "--profile": (profile, False),
-            "--tag": (tag, None),
-            "--app": (app, None),
-        }
-        if refused := [name for name, (given, default) in others.items() if given != default]:
-            raise OptionError(
-                f"--throughput does not take {', '.join(refused)}", fix="it measures on this computer; leave them out"
-            )
+        _refuse_other_options(context)
         _throughput(throughput, artifact, threads, decoders, launches, min_seconds or 5.0, json_file)
         return
     if json_file is not None or decoders != "1":
@@ -166,6 +152,25 @@ def bench_command(
         )
 
 
+# Of other programs: from here on, threads that wait for each other wait for them too.
+_BUSY_CORES = 0.3
+# The parameters that a throughput knows.
+_OF_THROUGHPUT = frozenset({"artifact", "throughput", "decoders", "json_file", "threads", "launches", "min_seconds"})
+
+
+def _refuse_other_options(context: typer.Context) -> None:
+    from pocketclip.benchmark.errors import OptionError
+
+    # By the source's name: of click and of typer's own copy of it, the classes differ.
+    named = {parameter.name: parameter.opts[0] for parameter in context.command.params if parameter.name is not None}
+    sources = {name: context.get_parameter_source(name) for name in named.keys() - _OF_THROUGHPUT}
+    refused = [named[name] for name in named if (found := sources.get(name)) and found.name == "COMMANDLINE"]
+    if refused:
+        raise OptionError(
+            f"--throughput does not take {', '.join(refused)}", fix="it measures on this computer; leave them out"
+        )
+
+
 def _throughput(
     photos: Path,
     artifacts: list[Path],
@@ -190,6 +195,12 @@ def _throughput(
             on_progress=command_line.shown_on(bar, "launching"),
         )
     command_line.console().print(throughput_table(records))
+    busiest = max(launch.before.others_busy_cores or 0.0 for record in records for launch in record.launches)
+    if busiest >= _BUSY_CORES:
+        command_line.note(
+            f"warning: other programs kept {busiest:.1f} cores busy before a launch, which costs far more than their share "
+            "here: close them and measure again"
+        )
 
 
 def _print_finished(finished: Sequence[BenchmarkRecord]) -> None:
