@@ -198,8 +198,8 @@ def _throughput(
     busiest = max(launch.before.others_busy_cores or 0.0 for record in records for launch in record.launches)
     if busiest >= _BUSY_CORES:
         command_line.note(
-            f"warning: other programs kept {busiest:.1f} cores busy before a launch, which costs far more than their share "
-            "here: close them and measure again"
+            f"warning: other programs kept {busiest:.1f} cores busy before a launch, which costs far more than their "
+            "share here: close them and measure again"
         )
 
 
