@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -203,9 +205,17 @@ def test_interrupted_export_keeps_finished_artefacts_whole(tmp_path: Path) -> No
     assert find_artifacts([tmp_path])
 
 
-def test_terminated_export_ends_its_workers(tmp_path: Path) -> None:
-    import psutil
+def _spawned(parent: psutil.Process) -> list[psutil.Process]:
+    found: list[psutil.Process] = []
+    for child in parent.children():
+        # A child that has just ended has no command line any more.
+        with contextlib.suppress(psutil.Error):
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
+
+def test_terminated_export_ends_its_workers(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "pocketclip", "export", "--target", "onnx", "--out", str(tmp_path)],
         stderr=subprocess.PIPE,
@@ -215,7 +225,7 @@ def test_terminated_export_ends_its_workers(tmp_path: Path) -> None:
     deadline = time.monotonic() + 120
     workers: list[psutil.Process] = []
     while not workers and time.monotonic() < deadline:
-        workers = [child for child in parent.children() if "spawn_main" in " ".join(child.cmdline())]
+        workers = _spawned(parent)
         time.sleep(0.05)
     process.terminate()
     _, stderr = process.communicate(timeout=60)
@@ -227,8 +237,6 @@ def test_terminated_export_ends_its_workers(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_worker_costs_no_finished_work(tmp_path: Path) -> None:
-    import psutil
-
     command = [sys.executable, "-m", "pocketclip", "export", "--target", "onnx", "--jobs", "1"]
     process = subprocess.Popen(
         [*command, "--out", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -237,9 +245,8 @@ def test_killed_worker_costs_no_finished_work(tmp_path: Path) -> None:
     deadline = time.monotonic() + 240
     while not list(tmp_path.rglob("manifest.json")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    for child in parent.children():
-        if "spawn_main" in " ".join(child.cmdline()):
-            child.kill()
+    for child in _spawned(parent):
+        child.kill()
     stdout, stderr = process.communicate(timeout=240)
     assert process.returncode == 0, stderr
     assert stdout.count("passed") == 2
