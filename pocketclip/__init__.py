@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         EvaluateOptions,
         RecordStore,
         bench,
+        bench_throughput,
         build_app,
         check_app,
         check_device,

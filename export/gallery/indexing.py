@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -171,7 +171,7 @@ def _version(path: Path) -> str | None:
     return f"{found.st_mtime_ns}-{found.st_size}"
 
 
-def decoded_ahead(paths: Iterable[Path], spec: PreprocessSpec, workers: int) -> Iterator[np.ndarray | PocketClipError]:
+def decoded_ahead(paths: Iterable[Path], spec: PreprocessSpec, workers: int) -> Generator[np.ndarray | PocketClipError]:
     """Each photograph, in order, as the tower takes it, `(3, H, W)`, or why it cannot be read; some are decoded ahead.
 
     Args:
