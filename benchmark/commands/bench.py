@@ -152,8 +152,6 @@ def bench_command(
         )
 
 
-# Of other programs: from here on, threads that wait for each other wait for them too.
-_BUSY_CORES = 0.3
 # The parameters that a throughput knows.
 _OF_THROUGHPUT = frozenset({"artifact", "throughput", "decoders", "json_file", "threads", "launches", "min_seconds"})
 
@@ -162,9 +160,14 @@ def _refuse_other_options(context: typer.Context) -> None:
     from pocketclip.benchmark.errors import OptionError
 
     # By the source's name: of click and of typer's own copy of it, the classes differ.
-    named = {parameter.name: parameter.opts[0] for parameter in context.command.params if parameter.name is not None}
-    sources = {name: context.get_parameter_source(name) for name in named.keys() - _OF_THROUGHPUT}
-    refused = [named[name] for name in named if (found := sources.get(name)) and found.name == "COMMANDLINE"]
+    refused = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name is not None
+        and parameter.name not in _OF_THROUGHPUT
+        and (source := context.get_parameter_source(parameter.name)) is not None
+        and source.name == "COMMANDLINE"
+    ]
     if refused:
         raise OptionError(
             f"--throughput does not take {', '.join(refused)}", fix="it measures on this computer; leave them out"
@@ -182,6 +185,7 @@ def _throughput(
 ) -> None:
     from pocketclip.benchmark import api
     from pocketclip.benchmark.commands.throughput_table import throughput_table
+    from pocketclip.benchmark.records.validity import GATES
 
     with command_line.progress() as bar:
         records = api.bench_throughput(
@@ -196,7 +200,7 @@ def _throughput(
         )
     command_line.console().print(throughput_table(records))
     busiest = max(launch.before.others_busy_cores or 0.0 for record in records for launch in record.launches)
-    if busiest >= _BUSY_CORES:
+    if busiest > GATES.others_busy_cores:
         command_line.note(
             f"warning: other programs kept {busiest:.1f} cores busy before a launch, which costs far more than their "
             "share here: close them and measure again"
