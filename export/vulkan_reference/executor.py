@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pocketclip.export.errors import ArtifactError, InferenceInputError
 from pocketclip.export.vulkan_reference.graph import Constant, TensorList, TensorValue, VulkanGraph
-from pocketclip.export.vulkan_reference.ops import Function, check_known, function_of
+from pocketclip.export.vulkan_reference.ops import Function, functions_of
 from pocketclip.models.errors import first_line
 
 
@@ -37,7 +37,7 @@ class VulkanExecutor:
         Raises:
             UnsupportedOpError: the graph uses ops that are not known; names them all.
         """
-        check_known({call.op for call in graph.calls})
+        functions = functions_of({call.op for call in graph.calls})
         self._graph = graph
         self._constants = {
             place: torch.from_numpy(value.data.copy())
@@ -48,12 +48,10 @@ class VulkanExecutor:
         kept = {*graph.outputs, *self._constants}
         steps = []
         for number, call in enumerate(graph.calls):
-            function = function_of(call.op)
-            assert function is not None, "all ops are known"
             results = tuple(graph.tensors((call.result,)))
             used = {*graph.tensors(call.arguments), *results} - kept
             frees = tuple(place for place in used if last_use.get(place, number) == number)
-            steps.append(_Step(call.op, function, call.arguments, results, frees))
+            steps.append(_Step(call.op, functions[call.op], call.arguments, results, frees))
         self._steps = tuple(steps)
 
     @property

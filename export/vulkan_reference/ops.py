@@ -115,24 +115,20 @@ _ATEN = frozenset(
 )
 
 
-def function_of(op: str) -> Function | None:
-    """What computes an op: takes the arguments in the order of its schema. None where the op is not known."""
-    if op in _SHADERS:
-        return _SHADERS[op]
-    if op not in _ATEN:
-        return None
-    _, name, overload = op.split(".")
-    return _positional(getattr(getattr(torch.ops.aten, name), overload))
-
-
-def check_known(ops: set[str]) -> None:
-    """Refuses ops that are not known.
+def functions_of(ops: set[str]) -> dict[str, Function]:
+    """What computes each op: takes the arguments in the order of its schema.
 
     Raises:
-        UnsupportedOpError: names them all.
+        UnsupportedOpError: ops are not known; names them all.
     """
     if unknown := sorted(op for op in ops if op not in _SHADERS and op not in _ATEN):
         raise UnsupportedOpError(f"the reference executor of Vulkan does not know {', '.join(map(ascii, unknown))}")
+    return {op: _SHADERS.get(op) or _of_pytorch(op) for op in ops}
+
+
+def _of_pytorch(op: str) -> Function:
+    _, name, overload = op.split(".")
+    return _positional(getattr(getattr(torch.ops.aten, name), overload))
 
 
 def _positional(overload: torch._ops.OpOverload) -> Function:
