@@ -50,12 +50,12 @@ class ExecuTorchSession:
 
     def __init__(self, path: str, threads: int) -> None:
         import torch
-        from executorch.extension.pybindings import portable_lib
 
         self._torch = torch
+        binding = _executorch_binding()
         # Process-wide: the thread pool that XNNPACK takes its workers from.
-        portable_lib._unsafe_reset_threadpool(threads)
-        self._module = portable_lib._load_for_executorch(path)
+        binding._unsafe_reset_threadpool(threads)
+        self._module = binding._load_for_executorch(path)
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         # The runtime ignores strides: only contiguous arrays are read right.
@@ -111,6 +111,20 @@ class CoreMLSession:
         del self._model
 
 
+def _executorch_binding() -> Any:
+    """The runtime's own module. `portable_lib` around it imports ExecuTorch's exporter: 3 s that nothing here needs."""
+    import torch  # noqa: F401  its libraries must be loaded first
+
+    try:
+        from executorch.extension.pybindings import _C
+    except ImportError:
+        # Releases that name the module otherwise.
+        from executorch.extension.pybindings import portable_lib
+
+        return portable_lib
+    return _C
+
+
 def _litert_interpreter() -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
@@ -142,8 +156,7 @@ def warm_imports(runtime: str) -> None:
     if runtime == "onnxruntime":
         import onnxruntime  # noqa: F401
     elif runtime == "executorch":
-        import torch  # noqa: F401
-        from executorch.extension.pybindings import portable_lib  # noqa: F401
+        _executorch_binding()
     elif runtime == "litert":
         _litert_interpreter()
     elif runtime == "coreml":

@@ -12,7 +12,8 @@ from pocketclip.benchmark.arm64.phone import Phone
 from pocketclip.benchmark.devices.emulated_device import MOST_COUNTED, EmulatedDevice
 from pocketclip.benchmark.devices.table import DeviceEntry, TransportName
 from pocketclip.benchmark.errors import DeviceUnsupportedError, EmulatorError
-from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, counts_differ, run_plan
+from pocketclip.benchmark.measuring.measurement import counts_differ
+from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
 from pocketclip.benchmark.records.benchmark import DeviceKind, RunSettings, Status
 from pocketclip.benchmark.runners.agent_runner import CountedRun
 from pocketclip.benchmark.transport.adb import adb_devices

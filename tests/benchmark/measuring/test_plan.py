@@ -13,7 +13,7 @@ import pytest
 
 from pocketclip.benchmark.devices import HostDevice
 from pocketclip.benchmark.errors import AgentError, DeviceUnsupportedError
-from pocketclip.benchmark.measuring import cooldown
+from pocketclip.benchmark.measuring import cooldown, measurement
 from pocketclip.benchmark.measuring import plan as bench
 from pocketclip.benchmark.measuring.plan import BenchmarkPlan, run_plan
 from pocketclip.benchmark.records.benchmark import (
@@ -196,7 +196,7 @@ def test_a_budget_ends_what_never_narrows(
     make: Any, build_artifact: BuildArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = itertools.count(step=60)
-    monkeypatch.setattr(bench.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(measurement.time, "monotonic", lambda: next(clock))
     device = ScriptedDevice(steady(make, itertools.cycle([1000, 2000])))
     (record,) = run_plan(
         plan_of((build_artifact(),), until_share=0.01, budget_seconds=600.0),
@@ -294,7 +294,7 @@ def test_an_interruption_keeps_what_waits_for_more_passes(
     def interrupt(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bench, "profile_artifact", interrupt)
+    monkeypatch.setattr(measurement, "profile_artifact", interrupt)
     stored: list[BenchmarkRecord] = []
     plan = replace(plan_of((build_artifact("a"), build_artifact("b"))), profile=True)
     with pytest.raises(KeyboardInterrupt):
