@@ -12,6 +12,9 @@ SIZE ?= nano
 PICTURES ?= data/pictures
 # Runs of a study at the same time, each on its share of the cores.
 PROCESSES ?= 2
+# What the demo exports to: the four formats; of a light install, what it has.
+comma := ,
+TARGETS ?= $(if $(filter all,$(subst $(comma), ,$(EXTRAS))),onnx$(comma)coreml$(comma)executorch$(comma)tflite,all)
 LABELS ?= "cat,dog,tiger,ladybug,house,pear"
 # Each takes up to 8 GB.
 TEST_PROCESSES ?= 2
@@ -56,7 +59,7 @@ pins: setup
 	  --no-annotate --no-header --quiet $(UPGRADE) --output-file constraints.txt
 
 demo: setup
-	$(BIN)/pocketclip export --model pocketclip_nano --target all --quantize base,int8 --tower both --out $(OUT)
+	$(BIN)/pocketclip export --model pocketclip_nano --target $(TARGETS) --quantize base,int8 --tower both --out $(OUT)
 	$(BIN)/pocketclip eval --artifact $(OUT)/pocketclip_nano --store $(STORE)
 	$(BIN)/pocketclip bench --device host --artifact $(OUT)/pocketclip_nano --store $(STORE)
 	$(BIN)/pocketclip report --store $(STORE) --out report.html

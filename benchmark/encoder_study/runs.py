@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,8 +144,10 @@ def _answers(settings: StudySettings, folder: Path, precision: Precision, traine
         return [judge(encoder, settings, split, precision) for split in SPLITS]
 
 
-def _exported(settings: StudySettings, folder: Path, precision: Precision) -> AbstractContextManager[Encoder]:
+@contextmanager
+def _exported(settings: StudySettings, folder: Path, precision: Precision) -> Iterator[Encoder]:
     """The trained model's exported pair."""
+    from pocketclip.benchmark.evaluation.foreign_towers import TowerProcesses
     from pocketclip.benchmark.evaluation.pair_encoders import open_pair_encoder
     from pocketclip.export.api import ExportOptions, export_all
     from pocketclip.export.artifact.reading import find_artifacts, select_pair
@@ -159,7 +161,9 @@ def _exported(settings: StudySettings, folder: Path, precision: Precision) -> Ab
         if isinstance(result, Exception):
             raise result
     image, text = select_pair(find_artifacts([out]))
-    return open_pair_encoder(image, text, f"{folder.name} {INT8_TARGET}-{precision}")
+    # Runs of the study share the cores already.
+    with TowerProcesses(most=1) as processes:
+        yield open_pair_encoder(image, text, f"{folder.name} {INT8_TARGET}-{precision}", processes)
 
 
 def judge(encoder: Encoder, settings: StudySettings, split: str, precision: Precision) -> SplitAnswers:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from pocketclip.benchmark.errors import EvaluationError
+from pocketclip.benchmark.evaluation.foreign_towers import TowerProcesses
 from pocketclip.benchmark.evaluation.pair_encoders import open_pair_encoder
 from pocketclip.benchmark.records.accuracy import NOTHING_KNOWN, Side, WeightsFacts
 from pocketclip.export.artifact.manifest import CONFIG_NAME, ModelIdentity
@@ -27,10 +27,13 @@ OWN_PYTORCH = "pytorch"
 
 @dataclass(frozen=True)
 class Contestant:
-    """A side, how its encoder is opened, and what is known of its weights."""
+    """A side, how its encoder is opened, and what is known of its weights.
+
+    An exported one runs in the processes that `open` is given, until these open another.
+    """
 
     side: Side
-    open: Callable[[], AbstractContextManager[Encoder]]
+    open: Callable[[TowerProcesses], Encoder]
     facts: WeightsFacts = NOTHING_KNOWN
 
     @property
@@ -51,9 +54,9 @@ def torch_contestant(model: AnyModel, settings: TorchSettings, facts: WeightsFac
     """A model of ours or of OpenCLIP's in PyTorch, fp32."""
     weights = weights_sha256(model)
 
-    @contextmanager
-    def opened() -> Iterator[Encoder]:
-        yield TorchEncoder(model, weights, batch_size=settings.batch_size, device=settings.device)
+    def opened(processes: TowerProcesses) -> Encoder:
+        del processes  # An own model runs in this one.
+        return TorchEncoder(model, weights, batch_size=settings.batch_size, device=settings.device)
 
     return Contestant(Side(model.config.name, None, Precision.FP32, None, None, weights), opened, facts)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pocketclip.benchmark.errors import ContestantError
 from pocketclip.benchmark.evaluation.contestants import Contestant
+from pocketclip.benchmark.evaluation.foreign_towers import TowerProcesses
 from pocketclip.benchmark.evaluation.recording import accuracy_record, retrieval_record
 from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord, Side
 from pocketclip.benchmark.records.benchmark import new_record_id
@@ -93,6 +94,7 @@ class Evaluation:
         self._judged: dict[Side, _Judged] = {}
         self._recorded: set[Side] = set()
         self._failed: dict[Side, ContestantError] = {}
+        self._processes = TowerProcesses()
 
     @property
     def failures(self) -> tuple[ContestantError, ...]:
@@ -138,7 +140,8 @@ class Evaluation:
             judged.journal.remove()
 
     def close(self) -> None:
-        """Closes the journals and leaves them for `resume`."""
+        """Ends the processes that ran artefacts; closes the journals and leaves them for `resume`."""
+        self._processes.close()
         for judged in self._judged.values():
             judged.journal.close()
 
@@ -185,18 +188,16 @@ class Evaluation:
         known = self._judged.get(contestant.side)
         if known is not None:
             return known
-        with contestant.open() as encoder:
-            journal = open_journal(
-                self._settings.folder / "predictions",
-                self._header(contestant, encoder),
-                resume=self._settings.resume,
-            )
-            self._tell(contestant, journal)
-            try:
-                judged = _Judged(self._run_one(contestant, encoder, journal), encoder.identity.executed_by, journal)
-            except BaseException:
-                journal.close()
-                raise
+        encoder = contestant.open(self._processes)
+        journal = open_journal(
+            self._settings.folder / "predictions", self._header(contestant, encoder), resume=self._settings.resume
+        )
+        self._tell(contestant, journal)
+        try:
+            judged = _Judged(self._run_one(contestant, encoder, journal), encoder.identity.executed_by, journal)
+        except BaseException:
+            journal.close()
+            raise
         self._judged[contestant.side] = judged
         return judged
 

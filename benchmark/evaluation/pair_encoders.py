@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pocketclip.benchmark.errors import ContestantError
-from pocketclip.benchmark.evaluation.foreign_towers import ForeignTowers, ModelFile, open_towers
+from pocketclip.benchmark.evaluation.foreign_towers import ForeignTowers, ModelFile, TowerProcesses
 from pocketclip.export.artifact.feeding import image_input
 from pocketclip.export.artifact.manifest import TensorSpec
 from pocketclip.export.artifact.reading import Artifact
@@ -18,7 +17,6 @@ from pocketclip.export.bundle.tokenizer import BundleTokenizer
 from pocketclip.export.encoders import Embeddings, pair_inputs
 from pocketclip.export.errors import ManifestError
 from pocketclip.export.precision import Tower
-from pocketclip.export.targets import load_runner
 from pocketclip.models.evaluation.encoders import Encoder, EncoderIdentity, describe_inputs
 from pocketclip.models.pixels.preprocess import PreprocessSpec
 from pocketclip.models.text.tokenizer import load_tokenizer
@@ -27,9 +25,8 @@ from pocketclip.models.text.tokenizer import load_tokenizer
 PAIR_BATCH = 32
 
 
-@contextmanager
-def open_pair_encoder(image: Artifact, text: Artifact, label: str) -> Iterator[Encoder]:
-    """An exported image and text tower used together; `label` begins messages.
+def open_pair_encoder(image: Artifact, text: Artifact, label: str, processes: TowerProcesses) -> Encoder:
+    """An exported image and text tower used together, until `processes` open others; `label` begins messages.
 
     Raises:
         ContestantError: a manifest lacks what its tower needs, or the models cannot be opened; and, of the encoder's
@@ -42,39 +39,37 @@ def open_pair_encoder(image: Artifact, text: Artifact, label: str) -> Iterator[E
     files = {
         artifact.manifest.tower: ModelFile(artifact.manifest.target, artifact.model_path) for artifact in (image, text)
     }
+    towers = processes.open(files, label)
     identity = EncoderIdentity(
         image_sha256=image.manifest.sha256,
         text_sha256=text.manifest.sha256,
         inputs=describe_inputs(preprocess, tokenizer),
-        executed_by=load_runner(image.manifest.target).executed_by(),
+        executed_by=towers.executed_by[Tower.IMAGE],
     )
-    with open_towers(files, label) as towers:
-        loaded = load_tokenizer(tokenizer, text.folder)
-        yield _Encoder(towers, identity, preprocess, loaded, image.manifest.inputs[0])
+    return _Encoder(towers, identity, preprocess, load_tokenizer(tokenizer, text.folder), image.manifest.inputs[0])
 
 
-@contextmanager
-def open_bundle_encoder(bundle: OpenedBundle, label: str) -> Iterator[Encoder]:
-    """Both towers of a bundle, with its own preprocessing and tokenizer. Raises as `open_pair_encoder`."""
+def open_bundle_encoder(bundle: OpenedBundle, label: str, processes: TowerProcesses) -> Encoder:
+    """Both towers of a bundle, with its own preprocessing and tokenizer. As `open_pair_encoder`."""
     manifest = bundle.manifest
     files = {
         tower: ModelFile(stored.target, bundle.model_path(stored))
         for tower, stored in ((Tower.IMAGE, manifest.image), (Tower.TEXT, manifest.text))
     }
+    towers = processes.open(files, label)
     identity = EncoderIdentity(
         image_sha256=manifest.image.artifact_sha256,
         text_sha256=manifest.text.artifact_sha256,
         # Preprocessing and tokenizer are the bundle's own.
         inputs=f"bundle {manifest.sha256}",
-        executed_by=load_runner(manifest.image.target).executed_by(),
+        executed_by=towers.executed_by[Tower.IMAGE],
     )
-    with open_towers(files, label) as towers:
-        one = BundleTokenizer(manifest.tokenizer, bundle.folder)
+    one = BundleTokenizer(manifest.tokenizer, bundle.folder)
 
-        def tokenize(texts: Sequence[str]) -> NDArray[np.int32]:
-            return np.concatenate([one(text) for text in texts])
+    def tokenize(texts: Sequence[str]) -> NDArray[np.int32]:
+        return np.concatenate([one(text) for text in texts])
 
-        yield _BundleEncoder(towers, identity, manifest.preprocess, tokenize, manifest.image.input)
+    return _BundleEncoder(towers, identity, manifest.preprocess, tokenize, manifest.image.input)
 
 
 class _Encoder:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pocketclip.export.coreml_reference.executor import ReferenceExecutor
-from pocketclip.export.coreml_reference.program import Program, ValueSpec, load_program
+from pocketclip.export.lean_coremltools import import_coremltools
+
+import_coremltools()
+
+from pocketclip.export.coreml_reference.executor import ReferenceExecutor  # noqa: E402
+from pocketclip.export.coreml_reference.program import Program, ValueSpec, load_program  # noqa: E402
 
 __all__ = ["Program", "ReferenceExecutor", "ValueSpec", "load_program"]

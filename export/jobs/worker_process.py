@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from pocketclip.export.errors import ExportError
 from pocketclip.export.job import ExportJob, ExportResult
+from pocketclip.export.targets import TARGETS
 from pocketclip.models.errors import PocketClipError
 from pocketclip.models.processes import end_with_parent
 
@@ -20,10 +22,16 @@ Answer = ExportResult | PocketClipError
 
 # How long a worker may take to remove a half-written folder before it is ended for good.
 _GRACE_S = 10.0
+_OBJECTS_BEFORE_COLLECTION = 50_000
+
+
+def converters(job: ExportJob) -> set[str]:
+    """The distributions that a job imports."""
+    return set(TARGETS[job.target].packages)
 
 
 class Worker:
-    """The parent's side of a worker process."""
+    """The parent's side of a worker process; `imported` are the converters that its jobs needed so far."""
 
     def __init__(self, log: Path, threads: int) -> None:
         # Forking a process that holds threads of torch or a progress display may deadlock.
@@ -34,10 +42,12 @@ class Worker:
         theirs.close()
         self.job: ExportJob | None = None
         self.peak_bytes = 0
+        self.imported: set[str] = set()
 
     def start(self, job: ExportJob) -> None:
         """Hands the worker its next job; where the process has died meanwhile, `answer` is None."""
         self.job, self.peak_bytes = job, 0
+        self.imported |= converters(job)
         # A dead process shows where its answer is read, however far it had come.
         with suppress(OSError):
             self.connection.send(job)
@@ -71,9 +81,13 @@ class Worker:
             return f"was killed by {signal.Signals(-code).name}"
         return f"ended with exit code {code}"
 
-    def stop(self) -> None:
-        """Ends the process; it removes what it has half written."""
+    def ask_to_stop(self) -> None:
+        """Lets the process end by itself; it removes what it has half written."""
         self.process.terminate()
+
+    def stop(self) -> None:
+        """Ends the process, after it had time to end by itself."""
+        self.ask_to_stop()
         self.process.join(_GRACE_S)
         if self.process.is_alive():
             self.process.kill()
@@ -98,6 +112,8 @@ def _serve(connection: Connection, log: Path, threads: int) -> None:
     from pocketclip.export.jobs.pipeline import export_artifact
 
     torch.set_num_threads(threads)
+    # Graphs are many small objects that live: looking for garbage among them as often as by default finds none.
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION, 20, 20)
     while True:
         try:
             job = connection.recv()

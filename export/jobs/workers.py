@@ -16,7 +16,7 @@ from pathlib import Path
 from pocketclip.export.errors import MemoryLimitError, WorkerDiedError
 from pocketclip.export.job import ExportJob, ExportResult
 from pocketclip.export.jobs import memory
-from pocketclip.export.jobs.worker_process import Worker
+from pocketclip.export.jobs.worker_process import Worker, converters
 from pocketclip.models.errors import PocketClipError
 
 # Between two looks at how much memory the workers use.
@@ -94,6 +94,9 @@ class _Pool:
         yield from self._hold_limit()
 
     def close(self) -> None:
+        # All at once: each takes seconds to put its converters away.
+        for worker in self._workers:
+            worker.ask_to_stop()
         for worker in self._workers:
             worker.stop()
         self._workers.clear()
@@ -103,10 +106,10 @@ class _Pool:
 
     def _start(self) -> Iterator[Outcome]:
         while self._waiting and len(self._busy()) < self._most:
-            job = self._waiting[0]
+            job = self._suited()
             needed = self._need(job)
             if self._limit is not None and needed > self._limit:
-                self._waiting.popleft()
+                self._waiting.remove(job)
                 yield (
                     job,
                     MemoryLimitError(
@@ -117,10 +120,28 @@ class _Pool:
                 continue
             if not self._fits(needed):
                 return
-            self._waiting.popleft()
+            self._waiting.remove(job)
             self._worker().start(job)
         if self._alone and not self._waiting and not self._busy():
             self._worker().start(self._alone.popleft())
+
+    def _suited(self) -> ExportJob:
+        """The first job whose converter the next worker has imported, or else one that no other worker has.
+
+        Each import takes seconds.
+        """
+        idle = self._idle()
+        own = set[str]() if idle is None else idle.imported
+        elsewhere = set[str]().union(*(worker.imported for worker in self._workers if worker is not idle))
+
+        def imports(job: ExportJob) -> int:
+            needed = converters(job)
+            return 0 if needed <= own else 1 if not needed & elsewhere else 2
+
+        return min(self._waiting, key=imports)
+
+    def _idle(self) -> Worker | None:
+        return next((worker for worker in self._workers if worker.job is None), None)
 
     def _fits(self, needed: int) -> bool:
         if self._limit is None:
@@ -135,7 +156,7 @@ class _Pool:
         return True
 
     def _worker(self) -> Worker:
-        idle = next((worker for worker in self._workers if worker.job is None), None)
+        idle = self._idle()
         if idle is not None and idle.process.is_alive():
             return idle
         if idle is not None:

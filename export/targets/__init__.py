@@ -16,6 +16,7 @@ from pocketclip.export.errors import (
     UnknownTargetError,
     UnsupportedPrecisionError,
 )
+from pocketclip.export.lean_coremltools import import_coremltools
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets import schemes
 from pocketclip.export.targets.base import Availability, Runner, Target
@@ -203,6 +204,8 @@ def load_target(target: TargetName) -> Target:
     _require(target)
     entry = TARGETS[target]
     quiet_loggers()
+    if "coremltools" in entry.packages:
+        import_coremltools()
     return getattr(importlib.import_module(entry.module), entry.class_name)()
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pocketclip.export.precision import InstructionSet
-from pocketclip.export.targets.trained_quantization import TrainedRanges
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +16,14 @@ if TYPE_CHECKING:
     from pocketclip.export.artifact.precision_plan import PrecisionPlan
     from pocketclip.export.precision import Precision
     from pocketclip.export.runtimes import Session
+    from pocketclip.export.targets.trained_quantization import TrainedRanges
+
+
+def _untrained() -> TrainedRanges:
+    # Imported here: it brings PyTorch, which what only runs models does without.
+    from pocketclip.export.targets.trained_quantization import TrainedRanges
+
+    return TrainedRanges()
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class LoweringRequest:
     ios: int | None = None
     isa: InstructionSet = InstructionSet.ARM64
     plan: PrecisionPlan | None = None
-    ranges: TrainedRanges = field(default_factory=TrainedRanges)
+    ranges: TrainedRanges = field(default_factory=_untrained)
     samples: Sequence[np.ndarray] = ()
 
 
