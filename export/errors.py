@@ -21,6 +21,12 @@ class UnsupportedPrecisionError(ExportError):
     exit_code = 2
 
 
+class UnknownSocError(ExportError):
+    """No chip or phone of that name has an NPU that graphs can be prepared for."""
+
+    exit_code = 2
+
+
 class TargetUnavailableError(ExportError):
     """The packages that a target needs are not installed."""
 

@@ -25,7 +25,7 @@ class ExportJob:
     With a `plan`, or a `budget` that one is searched for, precisions are mixed: its folder says so. `labelled_sha256`
     is the identity of the budget's labelled folder, `cautions` what the file of the weights does not say. `parity_data`
     are the user's own samples for the proof; None takes the built-in ones; `labelled_max_skipped` is the share of
-    labelled samples that may be left out.
+    labelled samples that may be left out. `socs` are the chips that graphs for NPUs are prepared for.
     """
 
     config: AnyConfig
@@ -46,6 +46,7 @@ class ExportJob:
     cautions: tuple[str, ...] = ()
     parity_data: SampleRequest | None = None
     labelled_max_skipped: float = 0.0
+    socs: tuple[str, ...] = ()
 
     @property
     def isa(self) -> InstructionSet:

@@ -14,6 +14,7 @@ class TargetName(StrEnum):
     EXECUTORCH = "executorch"
     EXECUTORCH_COREML = "executorch-coreml"
     EXECUTORCH_VULKAN = "executorch-vulkan"
+    ONNX_QNN = "onnx-qnn"
     TFLITE = "tflite"
 
 
@@ -50,6 +51,7 @@ class Precision(StrEnum):
     FP16 = "fp16"
     INT8_DYNAMIC = "int8-dynamic"
     INT8_STATIC = "int8-static"
+    W8A16_STATIC = "w8a16-static"
     INT8_WEIGHTS = "int8-weights"
     INT4_WEIGHTS = "int4-weights"
     INT4_DYNAMIC = "8da4w"
@@ -96,6 +98,9 @@ TRAITS: dict[Precision, Traits] = {
     Precision.FP16: Traits(16, 16, "half precision; the L2 norm and token ids are not"),
     Precision.INT8_DYNAMIC: Traits(8, 8, "int8 weights; activations quantised at run time, by the range of each input"),
     Precision.INT8_STATIC: Traits(8, 8, "int8 weights and activations, ranges from calibration", calibrated=True),
+    Precision.W8A16_STATIC: Traits(
+        8, 16, "int8 weights and 16-bit integer activations, ranges from calibration", calibrated=True
+    ),
     Precision.INT8_WEIGHTS: Traits(8, 32, "int8 weights, floating-point arithmetic"),
     Precision.INT4_WEIGHTS: Traits(4, 32, "4-bit weights in matrix products, floating-point arithmetic"),
     Precision.INT4_DYNAMIC: Traits(4, 8, "4-bit weights in linear layers, activations quantised at run time"),

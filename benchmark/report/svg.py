@@ -95,6 +95,7 @@ def marker(target: TargetName, x: float, y: float, *, hollow: bool = False, size
         TargetName.EXECUTORCH: ((0, -1.1), (1.05, 0.8), (-1.05, 0.8)),
         TargetName.EXECUTORCH_COREML: ((0, 1.1), (1.05, -0.8), (-1.05, -0.8)),
         TargetName.EXECUTORCH_VULKAN: ((-1.1, 0), (0.8, -1.05), (0.8, 1.05)),
+        TargetName.ONNX_QNN: ((1.1, 0), (-0.8, -1.05), (-0.8, 1.05)),
         TargetName.TFLITE: ((0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)),
     }
     points = " ".join(f"{_number(x + dx * size)},{_number(y + dy * size)}" for dx, dy in corners[target])

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class ExportOptions:
     """How towers are converted. Each field is the `pocketclip export` option of the same name; `isa` is `--for`.
 
-    Enums may be given by their names. `max_drop` takes `{"cosine": 0.995}` or the command line's `cosine=0.995`;
-    `keep_float` takes one module or several.
+    Enums may be given by their names. `soc` takes one chip or phone, or several; `max_drop` takes `{"cosine": 0.995}`
+    or the command line's `cosine=0.995`; `keep_float` takes one module or several.
     """
 
     calibration: str | Path = "scenes"
@@ -38,6 +38,7 @@ class ExportOptions:
     raw: bool = False
     ios: int | None = None
     isa: InstructionSet | str | None = None
+    soc: str | Sequence[str] | None = None
     byte_input: bool = False
     channels_last: bool = False
     gelu: Gelu | str = "erf"
@@ -63,7 +64,7 @@ def export(
 
     Args:
         model: what `load_model` gave, or a name or path that it takes.
-        target: `onnx`, `coreml`, `executorch`, `executorch-coreml`, `executorch-vulkan` or `tflite`.
+        target: `onnx`, `coreml`, `executorch`, `executorch-coreml`, `executorch-vulkan`, `onnx-qnn` or `tflite`.
         precision: one precision of the target, e.g. `fp32` or `int8-static`; `base` is its floating-point one.
         tower: `image` or `text`.
         out: the artefact is written to `out/MODEL/TARGET-PRECISION/TOWER`.
@@ -163,6 +164,7 @@ def plan_export(
         raw=chosen.raw,
         ios=chosen.ios,
         isa=chosen.isa,
+        soc=None if chosen.soc is None else _with_commas(chosen.soc),
         passes=pass_options(byte_input=chosen.byte_input, channels_last=chosen.channels_last, gelu=chosen.gelu),
         without=chosen.without,
     )

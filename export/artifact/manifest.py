@@ -42,6 +42,9 @@ MANIFEST_NAME = "manifest.json"
 # The model's whole configuration: with the weights, all that is needed to build it in PyTorch again.
 CONFIG_NAME = "config.json"
 VOCABULARY_NAME = "vocabulary.json"
+# The graphs that were prepared for NPUs of single chips, and what is known of them.
+NPU_REPORT_NAME = "npu.json"
+NPU_CONTEXTS = "contexts"
 
 # What models take and give, and how the axes are named: every target's.
 ValueType = Annotated[str, Matching(r"uint8|int32|float32", 7, "uint8, int32 or float32")]
@@ -198,11 +201,14 @@ class Manifest:
 
     @property
     def model_files(self) -> tuple[FileEntry, ...]:
-        """The model alone, weights in files of their own included, without golden data and vocabulary."""
+        """The model alone, weights in files of their own included, without golden data, vocabulary, and what was
+        prepared from it for single chips."""
         golden = self.golden
         tensors = {golden.inputs.file, golden.reference.file, golden.outputs.file}
-        others = tensors | {CONFIG_NAME, VOCABULARY_NAME, PLAN_NAME}
-        return tuple(entry for entry in self.files if entry.path not in others)
+        others = tensors | {CONFIG_NAME, VOCABULARY_NAME, PLAN_NAME, NPU_REPORT_NAME}
+        return tuple(
+            entry for entry in self.files if entry.path not in others and not entry.path.startswith(f"{NPU_CONTEXTS}/")
+        )
 
     @property
     def model_size_bytes(self) -> int:

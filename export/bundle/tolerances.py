@@ -10,7 +10,7 @@ from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets import load_runner
 
 # Programs whose values between ops are half floats: there, a sum in another order shows.
-_HALF = (TargetName.COREML, TargetName.EXECUTORCH_COREML, TargetName.EXECUTORCH_VULKAN)
+_HALF = (TargetName.COREML, TargetName.EXECUTORCH_COREML, TargetName.EXECUTORCH_VULKAN, TargetName.ONNX_QNN)
 
 
 def execution_here(target: TargetName) -> Execution:

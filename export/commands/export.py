@@ -24,7 +24,10 @@ def export_command(
         str,
         typer.Option(
             "--target",
-            help="onnx, coreml, executorch, executorch-coreml, executorch-vulkan, tflite (comma-separated), or all.",
+            help=(
+                "onnx, onnx-qnn, coreml, executorch, executorch-coreml, executorch-vulkan, tflite (comma-separated), "
+                "or all."
+            ),
         ),
     ] = "",
     model: command_line.ModelOption = "pocketclip_nano",
@@ -77,6 +80,16 @@ def export_command(
         str | None,
         typer.Option(
             "--for", help="Processors to optimise for: arm64, x86_64 or apple (default: the target's phones)."
+        ),
+    ] = None,
+    soc: Annotated[
+        str | None,
+        typer.Option(
+            "--soc",
+            help=(
+                "Chips to prepare graphs for with onnx-qnn: names, or phones such as galaxy-s24 (default: SM8550, "
+                "SM8650, SM8750)."
+            ),
         ),
     ] = None,
     byte_input: Annotated[
@@ -150,6 +163,7 @@ def export_command(
         raw=raw,
         ios=ios,
         isa=isa,
+        soc=soc,
         byte_input=byte_input,
         channels_last=channels_last,
         gelu=gelu,

@@ -34,6 +34,7 @@ from pocketclip.export.lint.run import lint_export
 from pocketclip.export.mixed import lowering as mixed_lowering
 from pocketclip.export.own_samples import SampleRequest
 from pocketclip.export.parity.budgets import budget_for
+from pocketclip.export.parity.emulated import EMULATED, emulated_samples
 from pocketclip.export.parity.measures import Reference, compare, make_reference, run_session
 from pocketclip.export.passes.pipeline import Passed, apply_passes
 from pocketclip.export.passes.registry import passes_for
@@ -73,6 +74,8 @@ def export_artifact(job: ExportJob) -> ExportResult:
     target = load_target(job.target)
     model = _model(job.config, job.weights)
     reference = _reference(job.config, job.weights, job.tower, job.raw, job.parity_data)
+    if job.target in EMULATED:
+        reference = reference.some(emulated_samples(model, job.tower))
     passed = _rewritten(job, model, reference)
     calibration = None
     if job.precision.needs_calibration:
@@ -89,6 +92,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
         ranges=ranges_of(model, job.tower),
         # A scene and a photograph, or a caption of each.
         samples=tuple(passed.adapt(reference.inputs[place]) for place in (0, -1)),
+        socs=job.socs,
     )
     identity = _identity(model)
     record = None if calibration is None else calibration.record
@@ -163,8 +167,7 @@ def _reference(
 def _golden_reference(config: AnyConfig, weights: str | None, tower: Tower, raw: bool) -> Reference:
     """PyTorch's side of the golden samples alone."""
     whole = _reference(config, weights, tower, raw, None)
-    chosen = _golden_places(len(whole.inputs))
-    return replace(whole, inputs=whole.inputs[chosen], embeddings=whole.embeddings[chosen])
+    return whole.at(_golden_places(len(whole.inputs)))
 
 
 def _rewritten(job: ExportJob, model: AnyModel, reference: Reference) -> Passed:

@@ -8,9 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
-from pocketclip.export.errors import TargetUnavailableError, UnknownTargetError
+from pocketclip.export.errors import TargetUnavailableError, UnknownSocError, UnknownTargetError
 from pocketclip.export.inputs.calibration import CalibrationRequest
 from pocketclip.export.job import ExportJob
+from pocketclip.export.npu.socs import DEFAULT_SOCS, parse_socs
 from pocketclip.export.own_samples import SampleRequest
 from pocketclip.export.passes.choices import CHOICES, check_choice
 from pocketclip.export.precision import InstructionSet, TargetName, Tower, default_instruction_set
@@ -39,6 +40,7 @@ def make_plan(
     raw: bool = False,
     ios: int | None = None,
     isa: str | None = None,
+    soc: str | None = None,
     passes: Sequence[PassName] = (),
     without: Sequence[str] = (),
     parity_data: SampleRequest | None = None,
@@ -47,6 +49,7 @@ def make_plan(
 
     Raises:
         UnknownTargetError: no such target or tower, or none was named.
+        UnknownSocError: no such chip or phone, or no target prepares graphs for one.
         PassError: no such instruction set or pass, or a target is not made for that instruction set.
         UnsupportedPrecisionError: a target does not offer a precision, or not for that iOS.
         TargetUnavailableError: the packages of a target that was named are missing, or those of all.
@@ -57,6 +60,7 @@ def make_plan(
         raise UnknownTargetError(f"there is no tower {tower!r}", fix=f"choose among: {choices(Tower)}, both")
     towers = list(Tower) if tower == "both" else [Tower(tower)]
     chosen = None if isa is None else parse_choice(InstructionSet, "--for", isa)
+    socs = DEFAULT_SOCS if soc is None else parse_socs(soc)
     left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
     jobs: list[ExportJob] = []
     skipped: dict[TargetName, str] = {}
@@ -99,12 +103,15 @@ def make_plan(
                         left_out,
                         cautions=model.cautions,
                         parity_data=parity_data,
+                        socs=socs if name is TargetName.ONNX_QNN else (),
                     )
                 )
     if not jobs:
         raise TargetUnavailableError(
             "no target is available here", fix="`pocketclip export --list` shows what each one needs"
         )
+    if soc is not None and not any(job.socs for job in jobs):
+        raise UnknownSocError("--soc applies only to onnx-qnn", fix="leave it out, or add that target")
     return Plan(tuple(jobs), skipped)
 
 

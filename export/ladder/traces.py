@@ -38,6 +38,14 @@ def _trace_onnx(model_path: Path, probes: Sequence[np.ndarray]) -> list[Traced]:
     return _transposed(floats, [session.run(floats, {given: probe}) for probe in probes])
 
 
+def _trace_npu(model_path: Path, probes: Sequence[np.ndarray]) -> list[Traced]:
+    """Every node's result as an output of the graph that is prepared for the first chip, computed by the emulator."""
+    from pocketclip.export.npu.emulator import inner_values
+
+    names, runs = inner_values(model_path, probes)
+    return _transposed(names, runs)
+
+
 def _trace_coreml(model_path: Path, probes: Sequence[np.ndarray]) -> list[Traced]:
     """Every op's result in our reference executor, on macOS too: Core ML itself shows none."""
     from pocketclip.export.coreml_reference import ReferenceExecutor, load_program
@@ -126,5 +134,6 @@ _TRACERS: dict[TargetName, Tracer] = {
     TargetName.COREML: _trace_coreml,
     TargetName.EXECUTORCH_COREML: _trace_delegate,
     TargetName.EXECUTORCH_VULKAN: _trace_vulkan,
+    TargetName.ONNX_QNN: _trace_npu,
     TargetName.TFLITE: _trace_tflite,
 }

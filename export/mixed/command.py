@@ -50,6 +50,11 @@ def with_mixed(
             raise UnsupportedPrecisionError(
                 f"target {job.target} cannot mix precisions: {_ONE_SCHEME[job.target]} (--target coreml)"
             )
+        if max_drop is not None and job.target is TargetName.ONNX_QNN:
+            raise UnsupportedPrecisionError(
+                f"target {job.target} has no search for mixed precision: what an op costs on the NPU is not known here",
+                fix="give --keep-float or a --plan",
+            )
     if max_drop is None:
         return _replayed(jobs, files)
     from pocketclip.export.mixed.judge import labelled_sha256

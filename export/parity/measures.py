@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -42,6 +42,14 @@ class Reference:
     counterpart: Embeddings
     multibranch_cosine_min: float
     data: ParityData | None = None
+
+    def at(self, places: slice) -> Reference:
+        """The same of some of the samples."""
+        return replace(self, inputs=self.inputs[places], embeddings=self.embeddings[places])
+
+    def some(self, most: int) -> Reference:
+        """The same of at most so many samples, evenly over all of them."""
+        return self.at(slice(0, None, -(-len(self.inputs) // most)))
 
 
 def make_reference(model: AnyModel, tower: Tower, *, raw: bool = False, data: SampleRequest | None = None) -> Reference:

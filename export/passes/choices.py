@@ -92,6 +92,8 @@ CHOICES: dict[tuple[TargetName, InstructionSet], tuple[Choice, ...]] = {
     (TargetName.EXECUTORCH, InstructionSet.APPLE): (*_EVERYWHERE, *_ONE_CALL, *_SPLIT, *_HALF),
     (TargetName.EXECUTORCH, InstructionSet.X86_64): (*_EVERYWHERE, *_ONE_CALL, *_SPLIT, *_HALF),
     (TargetName.EXECUTORCH_VULKAN, InstructionSet.ARM64): (*_EVERYWHERE, *_ONE_CALL, *_VULKAN),
+    # The NPU takes every op that is left as one graph: GELU, softmax, norms, the choice of the end of text.
+    (TargetName.ONNX_QNN, InstructionSet.ARM64): _EVERYWHERE,
     (TargetName.TFLITE, InstructionSet.ARM64): (*_EVERYWHERE, *_SPLIT),
     (TargetName.TFLITE, InstructionSet.APPLE): (*_EVERYWHERE, *_SPLIT),
     (TargetName.TFLITE, InstructionSet.X86_64): (*_EVERYWHERE, *_SPLIT),

@@ -17,6 +17,7 @@ from pocketclip.export.errors import (
     UnsupportedPrecisionError,
 )
 from pocketclip.export.lean_coremltools import import_coremltools
+from pocketclip.export.npu.emulator import host_lacks
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets import schemes
 from pocketclip.export.targets.base import Availability, Runner, Target
@@ -118,6 +119,17 @@ TARGETS: dict[TargetName, TargetEntry] = {
         extra="executorch",
         runtime="executorch",
     ),
+    TargetName.ONNX_QNN: TargetEntry(
+        module="pocketclip.export.targets.onnx_qnn",
+        class_name="OnnxQnnTarget",
+        schemes=schemes.ONNX_QNN_SCHEMES,
+        lacking=schemes.ONNX_QNN_LACKING,
+        base=Precision.FP16,
+        int8=Precision.INT8_STATIC,
+        packages=("onnxruntime-qnn", "onnxruntime", "onnx", "onnxscript"),
+        extra="onnx,qnn",
+        runtime="onnxruntime",
+    ),
     TargetName.TFLITE: TargetEntry(
         module="pocketclip.export.targets.tflite",
         class_name="TfliteTarget",
@@ -185,6 +197,8 @@ def _not_offered(target: TargetName, name: str) -> UnsupportedPrecisionError:
 def probe(target: TargetName) -> Availability:
     """Whether the target's packages are installed, without importing them."""
     entry = TARGETS[target]
+    if target is TargetName.ONNX_QNN and (reason := host_lacks()) is not None:
+        return Availability(available=False, reason=reason, install="pocketclip on a computer that has them")
     missing = [name for name in entry.packages if _version(name) is None]
     if missing:
         return Availability(

@@ -34,7 +34,8 @@ class LoweringRequest:
     the same shape for precisions that need observed ranges, and is empty otherwise. `ios` is the oldest iOS that a
     Core ML model shall run on; None takes the oldest that the precision allows. `isa` is what the devices have. `plan`
     names modules that keep more than the precision; None spares none. `ranges` are trained ones, which go before
-    those of the calibration. `samples` are a few real inputs, for what a converter tries out.
+    those of the calibration. `samples` are a few real inputs, for what a converter tries out. `socs` names the
+    chips that graphs for NPUs are prepared for.
     """
 
     module: nn.Module
@@ -48,6 +49,7 @@ class LoweringRequest:
     plan: PrecisionPlan | None = None
     ranges: TrainedRanges = field(default_factory=_untrained)
     samples: Sequence[np.ndarray] = ()
+    socs: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

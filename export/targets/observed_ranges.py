@@ -26,12 +26,16 @@ class RangeObserver:
         self._lows[name].append(float(values.min()))
         self._highs[name].append(float(values.max()))
 
-    def ranges(self) -> dict[str, tuple[float, float]]:
-        """For each value, the range that all but the most extreme samples stay within."""
+    def ranges(self, outlier_percent: float = OUTLIER_PERCENT) -> dict[str, tuple[float, float]]:
+        """For each value, the range that all but the most extreme samples stay within.
+
+        Args:
+            outlier_percent: of the samples, those that a range leaves out at either end.
+        """
         return {
             name: (
-                float(np.percentile(self._lows[name], OUTLIER_PERCENT)),
-                float(np.percentile(self._highs[name], 100 - OUTLIER_PERCENT)),
+                float(np.percentile(self._lows[name], outlier_percent)),
+                float(np.percentile(self._highs[name], 100 - outlier_percent)),
             )
             for name in self._lows
         }

@@ -23,6 +23,7 @@ from pocketclip.export.targets.observed_ranges import RangeObserver
 from pocketclip.export.targets.onnx_weights import quantize_weights
 from pocketclip.export.targets.trained_quantization import Limits
 from pocketclip.models.quantization.eight_bit_modules import eight_bit_modules
+from pocketclip.models.quantization.schemes import OUTLIER_PERCENT
 from pocketclip.models.quantization.trained import Side
 
 if TYPE_CHECKING:
@@ -52,13 +53,13 @@ class OnnxTarget:
     def lower(self, request: LoweringRequest, folder: Path) -> str:
         path = folder / FILE_NAME
         if request.precision is Precision.FP32:
-            _export(request, path)
+            export_graph(request, path)
         else:
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 plain = Path(scratch) / FILE_NAME
-                _export(request, plain)
+                export_graph(request, plain)
                 _REDUCTIONS[request.precision](plain, path, request)
-        _finish(path)
+        finish(path)
         return FILE_NAME
 
     def open(self, model_path: Path, threads: int) -> runtimes.Session:
@@ -68,7 +69,8 @@ class OnnxTarget:
         return runtimes.runtime_version("onnxruntime")
 
 
-def _export(request: LoweringRequest, path: Path) -> None:
+def export_graph(request: LoweringRequest, path: Path) -> None:
+    """Writes the tower as torch's exporter converts it, with the request's names of input and output."""
     opset = INT4_OPSET if request.precision is Precision.INT4_WEIGHTS else OPSET
     program = torch.onnx.export(request.module, (request.example,), dynamo=True, opset_version=opset, verbose=False)
     assert program is not None
@@ -84,7 +86,7 @@ def _export(request: LoweringRequest, path: Path) -> None:
     onnx.save(program.model_proto, path)
 
 
-def _finish(path: Path) -> None:
+def finish(path: Path) -> None:
     """Drops what costs bytes or shuts out old runtimes and is of no use to any.
 
     The source lines that the exporter notes at every node are up to 30 % of a small model's file. Runtimes refuse
@@ -102,12 +104,13 @@ def _finish(path: Path) -> None:
     onnx.save(model, path)
 
 
-def _convert_to_half(source: Path, path: Path, request: LoweringRequest) -> None:
+def convert_to_half(source: Path, path: Path, request: LoweringRequest) -> None:
+    """Weights and ops in half floats, but for the L2 norm and, for Arm, what is slow in half there."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
     model = onnx.load(source)
-    in_float = _nodes_in_float(model, request)
+    in_float = nodes_in_float(model, request)
     if request.isa is not InstructionSet.X86_64:
         in_float += _slow_in_half(model)
     model = convert_float_to_float16(model, keep_io_types=True, node_block_list=in_float, disable_shape_infer=False)
@@ -132,13 +135,13 @@ def _slow_in_half(model: onnx.ModelProto) -> list[str]:
 def _quantize_dynamic(source: Path, path: Path, request: LoweringRequest) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    prepared = _prepare(source)
+    prepared = prepare(source)
     quantize_dynamic(
         prepared,
         path,
         per_channel=True,
         weight_type=QuantType.QInt8,
-        nodes_to_exclude=_after_fusion(_nodes_in_float(onnx.load(source), request), prepared),
+        nodes_to_exclude=after_fusion(nodes_in_float(onnx.load(source), request), prepared),
     )
 
 
@@ -158,11 +161,11 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.calibrate import save_tensors_data
 
-    prepared = _prepare(source)
+    prepared = prepare(source)
     # Ranges reach the quantiser by its cache. Its own percentiles hold every activation of every sample in memory
     # (5 GB for MobileCLIP-S0), and end with an error where an activation hardly varies.
     ranges = source.with_name("ranges.json")
-    save_tensors_data(_ranges(prepared, request, onnx.load(source)), ranges)
+    save_tensors_data(value_ranges(prepared, request, onnx.load(source)), ranges)
     quantize_static(
         str(prepared),
         str(path),
@@ -173,7 +176,7 @@ def _quantize_static(source: Path, path: Path, request: LoweringRequest) -> None
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         nodes_to_exclude=[
-            *_after_fusion(_nodes_in_float(onnx.load(source), request), prepared),
+            *after_fusion(nodes_in_float(onnx.load(source), request), prepared),
             *_first_convolution(onnx.load(prepared), request),
         ],
     )
@@ -186,11 +189,23 @@ def _first_convolution(model: onnx.ModelProto, request: LoweringRequest) -> list
     return [node.name for node in model.graph.node if node.op_type == "Conv"][:1]
 
 
-def _ranges(prepared: Path, request: LoweringRequest, source: onnx.ModelProto) -> TensorsData:
-    """Ranges of all float values: trained ones, and for all others those over the calibration inputs."""
+def value_ranges(
+    prepared: Path, request: LoweringRequest, source: onnx.ModelProto, *, outlier_percent: float = OUTLIER_PERCENT
+) -> TensorsData:
+    """Ranges of all float values: trained ones, and for all others those over the calibration inputs.
+
+    Args:
+        prepared: the graph whose values are observed.
+        request: with the trained ranges and the calibration inputs.
+        source: the graph before it was prepared, whose nodes name their modules.
+        outlier_percent: of the samples, those at either end whose extremes a range leaves out.
+    """
     from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 
-    ranges = {**_observed_ranges(prepared, request), **_trained_ranges(onnx.load(prepared), request, source)}
+    ranges = {
+        **_observed_ranges(prepared, request, outlier_percent),
+        **_trained_ranges(onnx.load(prepared), request, source),
+    }
     return TensorsData(
         CalibrationMethod.MinMax,
         {name: TensorData(lowest=np.float32(low), highest=np.float32(high)) for name, (low, high) in ranges.items()},
@@ -221,7 +236,7 @@ def _same_values(name: str, makers: Mapping[str, onnx.NodeProto]) -> Iterator[st
         yield name
 
 
-def _observed_ranges(prepared: Path, request: LoweringRequest) -> dict[str, Limits]:
+def _observed_ranges(prepared: Path, request: LoweringRequest, outlier_percent: float) -> dict[str, Limits]:
     """Ranges of all float values over the calibration inputs."""
     import onnxruntime
 
@@ -237,10 +252,10 @@ def _observed_ranges(prepared: Path, request: LoweringRequest) -> dict[str, Limi
             observer.observe(name, np.asarray(values))
         if request.input_name in observer.names:
             observer.observe(request.input_name, array)
-    return observer.ranges()
+    return observer.ranges(outlier_percent)
 
 
-def _prepare(source: Path) -> Path:
+def prepare(source: Path) -> Path:
     """A copy with shapes inferred and constants folded, as the quantisers want it."""
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -251,7 +266,7 @@ def _prepare(source: Path) -> Path:
     return prepared
 
 
-def _nodes_in_float(model: onnx.ModelProto, request: LoweringRequest) -> list[str]:
+def nodes_in_float(model: onnx.ModelProto, request: LoweringRequest) -> list[str]:
     """Names of the nodes that come from the L2 norm, or from modules that the plan keeps in floating point."""
     kept = (NORM_SCOPE, *kept_modules(request.plan, KeptPrecision.FLOAT))
     return [node.name for node in model.graph.node if _comes_from(kept, node)]
@@ -268,7 +283,7 @@ def _read_by(model: onnx.ModelProto, modules: Sequence[str]) -> frozenset[str]:
     return frozenset(name for node in model.graph.node if _comes_from(modules, node) for name in node.input)
 
 
-def _after_fusion(names: Sequence[str], prepared: Path) -> list[str]:
+def after_fusion(names: Sequence[str], prepared: Path) -> list[str]:
     """Names that the nodes have once they are prepared: one that was fused keeps its own and adds the fusion's."""
     wanted = set(names)
     found = [node.name for node in onnx.load(prepared).graph.node if node.name.partition("/")[0] in wanted]
@@ -283,7 +298,7 @@ def _module_path(node: onnx.NodeProto) -> list[str]:
 
 
 _REDUCTIONS: dict[Precision, Callable[[Path, Path, LoweringRequest], None]] = {
-    Precision.FP16: _convert_to_half,
+    Precision.FP16: convert_to_half,
     Precision.INT8_DYNAMIC: _quantize_dynamic,
     Precision.INT8_STATIC: _quantize_static,
     Precision.INT8_WEIGHTS: _quantize_weights,

@@ -65,6 +65,8 @@ COREML_SCHEMES: dict[Precision, Scheme] = {
     ),
 }
 
+_QNN = "ONNX Runtime with QNN 2.49, Hexagon v69"
+
 EXECUTORCH_SCHEMES: dict[Precision, Scheme] = {
     Precision.FP32: Scheme("XNNPACK", "ExecuTorch 1.0"),
     Precision.FP16: Scheme("XNNPACK, GELU by tanh; weights of convolutions in single precision", "ExecuTorch 1.0"),
@@ -106,11 +108,25 @@ TFLITE_SCHEMES: dict[Precision, Scheme] = {
     ),
 }
 
+ONNX_QNN_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP16: Scheme("the whole graph on the NPU in half floats, sums too", _QNN),
+    Precision.INT8_STATIC: Scheme(
+        "the whole graph on the NPU: QDQ, uint8, convolutions per channel; the L2 norm in half floats", _QNN
+    ),
+    Precision.W8A16_STATIC: Scheme(
+        "the whole graph on the NPU: as int8-static with 16-bit activations over their whole range", _QNN
+    ),
+}
+
 _CORE_ML_ONLY = "tables of values and sparse weights are Core ML's"
+_NO_WIDE_VALUES = "Core ML's integer values have 8 bits"
 _NO_RANGES_AT_RUN_TIME = "Core ML has no op that finds an activation's range at run time"
 _AS_PACKAGE = "target coreml has it, as .mlpackage"
 
+_NO_WIDE_KERNELS = "its kernels for processors have no 16-bit integer activations: target onnx-qnn"
+
 ONNX_LACKING: dict[Precision, str] = {
+    Precision.W8A16_STATIC: f"ONNX Runtime would compute it in float; {_NO_WIDE_KERNELS}",
     Precision.INT4_DYNAMIC: "ONNX Runtime itself decides how products with 4-bit weights are computed: int4-weights",
     Precision.PALETTE6: _CORE_ML_ONLY,
     Precision.PALETTE4: _CORE_ML_ONLY,
@@ -118,11 +134,13 @@ ONNX_LACKING: dict[Precision, str] = {
     Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
 }
 COREML_LACKING: dict[Precision, str] = {
+    Precision.W8A16_STATIC: _NO_WIDE_VALUES,
     Precision.INT8_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
     Precision.INT4_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
 }
 _ONLY_WITH_ACTIVATIONS = "ExecuTorch's XNNPACK partitioner takes integer weights only with quantised activations"
 EXECUTORCH_LACKING: dict[Precision, str] = {
+    Precision.W8A16_STATIC: f"XNNPACK: {_NO_WIDE_KERNELS}",
     Precision.INT8_WEIGHTS: f"{_ONLY_WITH_ACTIVATIONS}: int8-dynamic",
     Precision.INT4_WEIGHTS: f"{_ONLY_WITH_ACTIVATIONS}: 8da4w",
     Precision.PALETTE6: _CORE_ML_ONLY,
@@ -131,6 +149,7 @@ EXECUTORCH_LACKING: dict[Precision, str] = {
     Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
 }
 EXECUTORCH_COREML_LACKING: dict[Precision, str] = {
+    Precision.W8A16_STATIC: _NO_WIDE_VALUES,
     Precision.INT8_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
     Precision.INT8_STATIC: _AS_PACKAGE,
     Precision.INT4_WEIGHTS: _AS_PACKAGE,
@@ -142,6 +161,7 @@ EXECUTORCH_COREML_LACKING: dict[Precision, str] = {
 }
 _LINEAR_ONLY = "of 8 and 4 bits, ExecuTorch's quantiser for Vulkan knows linear layers only"
 EXECUTORCH_VULKAN_LACKING: dict[Precision, str] = {
+    Precision.W8A16_STATIC: _LINEAR_ONLY,
     Precision.INT8_DYNAMIC: _LINEAR_ONLY,
     Precision.INT8_STATIC: _LINEAR_ONLY,
     Precision.INT8_WEIGHTS: _LINEAR_ONLY,
@@ -153,6 +173,19 @@ EXECUTORCH_VULKAN_LACKING: dict[Precision, str] = {
     Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
 }
 TFLITE_LACKING: dict[Precision, str] = {
+    Precision.W8A16_STATIC: f"XNNPACK: {_NO_WIDE_KERNELS}",
+    Precision.PALETTE6: _CORE_ML_ONLY,
+    Precision.PALETTE4: _CORE_ML_ONLY,
+    Precision.SPARSE_INT8: _CORE_ML_ONLY,
+    Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
+}
+_NPU_IN_FLOAT = "Hexagon's fastest forms have integer activations: int8-static or w8a16-static"
+ONNX_QNN_LACKING: dict[Precision, str] = {
+    Precision.FP32: "the NPU computes in half floats at most: fp16",
+    Precision.INT8_DYNAMIC: "the NPU has no op that finds an activation's range at run time: int8-static",
+    Precision.INT8_WEIGHTS: _NPU_IN_FLOAT,
+    Precision.INT4_WEIGHTS: _NPU_IN_FLOAT,
+    Precision.INT4_DYNAMIC: _NPU_IN_FLOAT,
     Precision.PALETTE6: _CORE_ML_ONLY,
     Precision.PALETTE4: _CORE_ML_ONLY,
     Precision.SPARSE_INT8: _CORE_ML_ONLY,

@@ -1,0 +1,226 @@
+"""ONNX Runtime with Qualcomm's NPU provider on Linux: prepares graphs for chips, and emulates what they compute.
+
+`libQnnHtp.so` for x86-64 holds the compiler of every Hexagon version and an emulator of its arithmetic. The emulator
+gives the NPU's values, not its times.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pocketclip.export.artifact.manifest import NPU_CONTEXTS, NPU_REPORT_NAME
+from pocketclip.export.errors import ArtifactCorruptError, ConversionError
+from pocketclip.export.npu.npu_report import NpuContext, NpuReport, read_report
+from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS, Soc
+from pocketclip.models.errors import first_line
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+PACKAGE = "onnxruntime-qnn"
+_PROVIDER = "QNNExecutionProvider"
+_PREPARED = "EPContext"
+# The wheel is for manylinux_2_35.
+_OLDEST_GLIBC = (2, 35)
+_MOVED = {name: re.compile(rf"^{name}=(\d{{1,15}})$".encode(), re.MULTILINE) for name in ("spill_bytes", "fill_bytes")}
+_NAMED_AT_MOST = 5
+_MOST_PRINTED_BYTES = 16 << 20
+
+
+def host_lacks() -> str | None:
+    """Why Qualcomm's libraries cannot run on this computer; None where they can."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return f"Qualcomm's libraries are for Linux on x86-64, this is {sys.platform} on {platform.machine()}"
+    library, version = platform.libc_ver()
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if library != "glibc" or numbers < _OLDEST_GLIBC:
+        return f"Qualcomm's libraries need glibc 2.35 or later, this is {library or 'another C library'} {version}"
+    return None
+
+
+def prepare(model: Path, soc: Soc, folder: Path) -> tuple[NpuContext, str]:
+    """Prepares an ONNX file for a chip, into `folder/contexts`.
+
+    Returns:
+        What was written, its paths relative to `folder`, and the version of Qualcomm's libraries.
+
+    Raises:
+        ConversionError: the NPU does not take the whole graph as one; the message names what it leaves to the CPU.
+    """
+    import onnx
+
+    path = folder / NPU_CONTEXTS / f"{soc.name.lower()}.onnx"
+    path.parent.mkdir(exist_ok=True)
+    options = {
+        "ep.context_enable": "1",
+        "ep.context_embed_mode": "0",
+        "ep.context_file_path": str(path),
+    }
+    with _held_output() as held:
+        try:
+            _session(model, soc, options)
+        except Exception as error:
+            raise ConversionError(
+                f"the NPU of {soc.name} ({soc.title}) does not take it: {first_line(error)}"
+            ) from error
+        said = held()
+    nodes = onnx.load(path).graph.node
+    prepared = [node for node in nodes if node.op_type == _PREPARED]
+    left = [f"{node.op_type} {node.name}".strip() for node in nodes if node.op_type != _PREPARED]
+    if left or len(prepared) != 1:
+        named = ", ".join(left[:_NAMED_AT_MOST]) + (
+            f" and {len(left) - _NAMED_AT_MOST} more" if len(left) > _NAMED_AT_MOST else ""
+        )
+        raise ConversionError(
+            f"the NPU of {soc.name} takes {len(prepared)} pieces of it and leaves to the CPU: {named or 'nothing'}",
+            fix="export another precision, or change the modules that these nodes come from",
+        )
+    attributes = {entry.name: onnx.helper.get_attribute_value(entry) for entry in prepared[0].attribute}
+    binary = path.with_name(attributes["ep_cache_context"].decode())
+    moved = {name: int(found[-1]) for name, pattern in _MOVED.items() if (found := pattern.findall(said))}
+    context = NpuContext(
+        soc=soc.name,
+        file=path.relative_to(folder).as_posix(),
+        binary=binary.relative_to(folder).as_posix(),
+        size_bytes=path.stat().st_size + binary.stat().st_size,
+        graphs=len(prepared),
+        **moved,
+    )
+    return context, attributes["ep_sdk_version"].decode()
+
+
+class EmulatedSession:
+    """A prepared graph, run by the emulator: the NPU's values, no meaningful time."""
+
+    def __init__(self, folder: Path, soc: str | None = None) -> None:
+        """Opens the graph for a chip of the artefact; None takes its first one.
+
+        Raises:
+            ManifestError: the artefact's report is missing or damaged.
+            ArtifactCorruptError: it has no graph for the chip, or the library cannot load it.
+        """
+        report = read_report(folder)
+        context = next((each for each in report.contexts if soc in (None, each.soc)), None)
+        if context is None or context.soc not in SOCS:
+            known = ", ".join(each.soc for each in report.contexts)
+            raise ArtifactCorruptError(f"{folder / NPU_REPORT_NAME} has no graph for {soc}; it has {known}")
+        with _held_output():
+            try:
+                self._session = _session(
+                    folder / context.file, SOCS[context.soc], {"session.disable_cpu_ep_fallback": "1"}
+                )
+            except Exception as error:
+                raise ArtifactCorruptError(
+                    f"{folder / context.file} cannot be loaded: {first_line(error)}; "
+                    f"it was prepared by {report.package} (QNN {report.sdk}), this is {package_version()}"
+                ) from error
+        self._names = [given.name for given in self._session.get_inputs()]
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        given = dict(zip(self._names, inputs, strict=True))
+        return [np.asarray(output) for output in self._session.run(None, given)]
+
+    def close(self) -> None:
+        del self._session
+
+
+def inner_values(
+    model: Path, probes: Sequence[np.ndarray], soc: str | None = None
+) -> tuple[list[str], list[list[np.ndarray]]]:
+    """What the emulator computes on the way: the names of all floating values of a model, and their values by probe.
+
+    Args:
+        model: the portable ONNX file.
+        probes: inputs with batch 1.
+        soc: the chip; None takes the first default.
+
+    Raises:
+        ArtifactCorruptError: the library does not take the graph.
+    """
+    import onnx
+
+    graph = onnx.load(model)
+    public = {value.name for value in graph.graph.output}
+    inner = [name for node in graph.graph.node for name in node.output if name and name not in public]
+    graph.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in inner)
+    with tempfile.TemporaryDirectory(prefix="pocketclip-npu-") as folder, _held_output():
+        opened = Path(folder, model.name)
+        onnx.save(graph, opened)
+        try:
+            session = _session(opened, SOCS[soc or DEFAULT_SOCS[0]], {})
+        except Exception as error:
+            raise ArtifactCorruptError(f"{model} cannot be opened for the NPU: {first_line(error)}") from error
+        names = [value.name for value in session.get_outputs() if value.type in ("tensor(float)", "tensor(float16)")]
+        given = session.get_inputs()[0].name
+        return names, [[np.asarray(each) for each in session.run(names, {given: probe})] for probe in probes]
+
+
+def report_of(contexts: Sequence[NpuContext], sdk: str) -> NpuReport:
+    """The report on graphs that were prepared here."""
+    return NpuReport(1, sdk, package_version(), tuple(contexts))
+
+
+def package_version() -> str:
+    """Of the package that brings Qualcomm's libraries, e.g. `onnxruntime-qnn 2.5.0`."""
+    return f"{PACKAGE} {metadata.version(PACKAGE)}"
+
+
+def _session(model: Path, soc: Soc, entries: dict[str, str]) -> onnxruntime.InferenceSession:
+    import onnxruntime
+    import onnxruntime_qnn
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    for key, value in entries.items():
+        options.add_session_config_entry(key, value)
+    options.add_provider_for_devices(
+        _devices()[:1],
+        {
+            "backend_path": onnxruntime_qnn.get_qnn_htp_path(),
+            # Without it, the library takes an old core and runs out of its memory.
+            "soc_model": str(soc.soc_model),
+            "enable_htp_fp16_precision": "1",
+            # Inputs are quantised on the NPU, not before it.
+            "offload_graph_io_quantization": "0",
+        },
+    )
+    return onnxruntime.InferenceSession(str(model), options)
+
+
+@functools.cache
+def _devices() -> list[Any]:
+    """What the provider offers, registered once for the process."""
+    import onnxruntime
+    import onnxruntime_qnn
+
+    onnxruntime.register_execution_provider_library(_PROVIDER, onnxruntime_qnn.get_library_path())
+    return [device for device in onnxruntime.get_ep_devices() if device.ep_name == _PROVIDER]
+
+
+@contextmanager
+def _held_output() -> Iterator[Callable[[], bytes]]:
+    """Holds what the libraries print, on both streams; the function given tells within the block what it was so far."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
+    with tempfile.TemporaryFile() as file:
+        try:
+            for descriptor in kept:
+                os.dup2(file.fileno(), descriptor)
+            yield lambda: os.pread(file.fileno(), _MOST_PRINTED_BYTES, 0)
+        finally:
+            for descriptor, original in kept.items():
+                os.dup2(original, descriptor)
+                os.close(original)

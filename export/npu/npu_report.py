@@ -1,0 +1,61 @@
+"""What an artefact for NPUs holds beside its portable model: a prepared graph for each chip, and facts about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pocketclip.export.artifact.manifest import NPU_REPORT_NAME
+from pocketclip.export.errors import ManifestError
+from pocketclip.models import documents
+from pocketclip.models.documents import document
+from pocketclip.models.untrusted.names import Matching, RelativePath
+from pocketclip.models.untrusted.numbers import Count, FileSize
+
+SocName = Annotated[str, Matching(r"[A-Z]{2,3}[0-9]{3,5}[A-Z]{0,3}", 11, "a name of Qualcomm's such as SM8650")]
+SdkVersion = Annotated[str, Matching(r"v?[0-9][0-9.]{0,40}", 42, "numbers with points between them")]
+
+
+@document
+class NpuContext:
+    """A graph prepared for one chip: an ONNX file whose nodes hold it, and the binary that they refer to.
+
+    `graphs` counts the pieces on the NPU; one means that values never leave it. `spill_bytes` and `fill_bytes` are what
+    an inference moves out of and back into the NPU's own memory (VTCM) because it is too small; None where the library
+    says nothing.
+    """
+
+    soc: SocName
+    file: RelativePath
+    binary: RelativePath
+    size_bytes: FileSize
+    graphs: Count
+    spill_bytes: Count | None = None
+    fill_bytes: Count | None = None
+
+
+@document
+class NpuReport:
+    """The prepared graphs, the version of Qualcomm's libraries that made them, and of the package they came with."""
+
+    version: int
+    sdk: SdkVersion
+    package: str
+    contexts: tuple[NpuContext, ...]
+
+
+def read_report(folder: Path) -> NpuReport:
+    """That of an artefact's folder.
+
+    Raises:
+        ManifestError: it is missing or damaged, or names no graph.
+    """
+    report = documents.read(NpuReport, folder / NPU_REPORT_NAME, error=ManifestError)
+    if not report.contexts:
+        raise ManifestError(f"{folder / NPU_REPORT_NAME} names no prepared graph", fix="export it again")
+    return report
+
+
+def write_report(report: NpuReport, folder: Path) -> None:
+    """Into an artefact's folder."""
+    documents.write(report, folder / NPU_REPORT_NAME)

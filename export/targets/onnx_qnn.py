@@ -1,0 +1,102 @@
+"""Snapdragon's NPU by ONNX Runtime: one ONNX file, and a graph that is prepared for each chip, run by the emulator.
+
+QNN takes what ONNX Runtime's tools for it write: activations and weights unsigned, weights of convolutions by channel.
+Signed weights of a layer norm are refused (QNN 2.49, error 3110).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+
+from pocketclip.export import runtimes
+from pocketclip.export.npu.emulator import EmulatedSession, package_version, prepare, report_of
+from pocketclip.export.npu.npu_report import write_report
+from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS
+from pocketclip.export.precision import InstructionSet, Precision
+from pocketclip.export.targets import onnx as onnx_target
+from pocketclip.export.targets.base import LoweringRequest
+from pocketclip.models.quantization.schemes import OUTLIER_PERCENT
+
+FILE_NAME = "model.onnx"
+
+
+class OnnxQnnTarget:
+    """Writes `model.onnx`, which any phone's NPU provider can take, and a prepared graph for each chip."""
+
+    def lower(self, request: LoweringRequest, folder: Path) -> str:
+        path = folder / FILE_NAME
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            plain = Path(scratch) / FILE_NAME
+            onnx_target.export_graph(request, plain)
+            _REDUCTIONS[request.precision](plain, path, request)
+        onnx_target.finish(path)
+        contexts, sdk = [], ""
+        for name in request.socs or DEFAULT_SOCS:
+            context, sdk = prepare(path, SOCS[name], folder)
+            contexts.append(context)
+        write_report(report_of(contexts, sdk), folder)
+        return FILE_NAME
+
+    def open(self, model_path: Path, threads: int) -> runtimes.Session:
+        return EmulatedSession(model_path.parent)
+
+    def executed_by(self) -> str:
+        return f"emulated Hexagon NPU, {package_version()}, {runtimes.runtime_version('onnxruntime')}"
+
+
+def _convert_to_half(source: Path, path: Path, request: LoweringRequest) -> None:
+    # The NPU has no ops that are slow in half floats.
+    onnx_target.convert_to_half(source, path, replace(request, isa=InstructionSet.X86_64))
+
+
+def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.calibrate import CalibrationDataReader, save_tensors_data
+    from onnxruntime.quantization.execution_providers.qnn import get_qnn_qdq_config
+
+    class NoData(CalibrationDataReader):
+        """Ranges are known already."""
+
+        def get_next(self) -> dict | None:
+            return None
+
+    wide = request.precision is Precision.W8A16_STATIC
+    prepared = onnx_target.prepare(source)
+    plain = onnx.load(source)
+    ranges = source.with_name("ranges.json")
+    # 16 bits hold outliers too: leaving them out would lose more than the finer steps gain.
+    outliers = 0.0 if wide else OUTLIER_PERCENT
+    save_tensors_data(onnx_target.value_ranges(prepared, request, plain, outlier_percent=outliers), ranges)
+    kept = onnx_target.after_fusion(onnx_target.nodes_in_float(plain, request), prepared)
+    config = get_qnn_qdq_config(
+        onnx.load(prepared),
+        NoData(),
+        activation_type=QuantType.QUInt16 if wide else QuantType.QUInt8,
+        weight_type=QuantType.QUInt8,
+        per_channel=True,
+        nodes_to_exclude=kept,
+    )
+    quantize_static(
+        str(prepared),
+        str(path),
+        calibration_cache_path=ranges,
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=config.op_types_to_quantize,
+        per_channel=config.per_channel,
+        activation_type=config.activation_type,
+        weight_type=config.weight_type,
+        nodes_to_exclude=kept,
+        extra_options=config.extra_options,
+    )
+
+
+_REDUCTIONS: dict[Precision, Callable[[Path, Path, LoweringRequest], None]] = {
+    Precision.FP16: _convert_to_half,
+    Precision.INT8_STATIC: _quantize,
+    Precision.W8A16_STATIC: _quantize,
+}
