@@ -199,22 +199,6 @@ class _Ladder:
                 self._tower, self._program, probes, self._budget(RungName.PROGRAM).snr_db
             ),
         )
-        converted = _Form(
-            RungName.CONVERTED,
-            self._conversions.target.executed_by(),
-            self._budget(RungName.CONVERTED),
-            lambda: self._conversions.run(self._converted, self._subject.inputs, self._watch.advance),
-            lambda probes, *_: locate.in_conversion(
-                self._conversions,
-                self._tower,
-                self._program,
-                self._converted,
-                Precision.FP32,
-                probes,
-                self._budget(RungName.CONVERTED).snr_db,
-                self._watch.note,
-            ),
-        )
         artifact = _Form(
             RungName.ARTEFACT,
             self._conversions.target.executed_by(),
@@ -237,9 +221,27 @@ class _Ladder:
             reparameterised,
             *([passes] if self._rewrite is not None else []),
             program,
-            *([converted] if plain and offered else []),
+            *([self._converted_form()] if plain and offered else []),
             artifact,
         ]
+
+    def _converted_form(self) -> _Form:
+        return _Form(
+            RungName.CONVERTED,
+            self._conversions.target.executed_by(),
+            self._budget(RungName.CONVERTED),
+            lambda: self._conversions.run(self._converted, self._subject.inputs, self._watch.advance),
+            lambda probes, *_: locate.in_conversion(
+                self._conversions,
+                self._tower,
+                self._program,
+                self._converted,
+                Precision.FP32,
+                probes,
+                self._budget(RungName.CONVERTED).snr_db,
+                self._watch.note,
+            ),
+        )
 
     def _budget(self, name: RungName) -> Budget:
         return budget_of(name, self._manifest.target, self._manifest.precision, self._manifest.used_passes)

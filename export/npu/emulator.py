@@ -63,6 +63,8 @@ def prepare(model: Path, soc: Soc, folder: Path) -> tuple[NpuContext, str]:
 
     path = folder / NPU_CONTEXTS / f"{soc.name.lower()}.onnx"
     path.parent.mkdir(exist_ok=True)
+    # The library refuses to write over it.
+    path.unlink(missing_ok=True)
     options = {
         "ep.context_enable": "1",
         "ep.context_embed_mode": "0",

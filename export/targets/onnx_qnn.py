@@ -1,7 +1,7 @@
 """Snapdragon's NPU by ONNX Runtime: one ONNX file, and a graph that is prepared for each chip, run by the emulator.
 
-QNN takes what ONNX Runtime's tools for it write: activations and weights unsigned, weights of convolutions by channel.
-Signed weights of a layer norm are refused (QNN 2.49, error 3110).
+QNN takes what ONNX Runtime's tools for it write: unsigned activations, signed weights by channel. Of a layer norm it
+refuses signed weights (QNN 2.49, error 3110).
 """
 
 from __future__ import annotations
@@ -77,8 +77,9 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
         onnx.load(prepared),
         NoData(),
         activation_type=QuantType.QUInt16 if wide else QuantType.QUInt8,
-        weight_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
         per_channel=True,
+        init_overrides={name: [{"quant_type": QuantType.QUInt8}] for name in _norm_weights(onnx.load(prepared))},
         nodes_to_exclude=kept,
     )
     quantize_static(
@@ -93,6 +94,11 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
         nodes_to_exclude=kept,
         extra_options=config.extra_options,
     )
+
+
+def _norm_weights(model: onnx.ModelProto) -> list[str]:
+    """Names of what layer norms multiply by."""
+    return [node.input[1] for node in model.graph.node if node.op_type == "LayerNormalization"]
 
 
 _REDUCTIONS: dict[Precision, Callable[[Path, Path, LoweringRequest], None]] = {

@@ -5,16 +5,18 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from torch import nn
 
 from pocketclip.export.artifact.manifest import MANIFEST_NAME, list_files
 from pocketclip.export.artifact.precision_plan import SCHEMA_VERSION, KeptPrecision, PrecisionPlan, planned
 from pocketclip.export.artifact.reading import load_artifact
+from pocketclip.export.inputs.calibration import GENERATED_SCENES, load_calibration
 from pocketclip.export.job import ExportJob
 from pocketclip.export.jobs.pipeline import export_artifact
 from pocketclip.export.ladder.climb import climb
@@ -59,7 +61,7 @@ class Planted:
             input_name=INPUT_NAMES[manifest.tower],
             output_name=OUTPUT_NAME,
             precision=manifest.precision,
-            calibration=(),
+            calibration=_calibration(self.config, manifest.tower) if manifest.precision.needs_calibration else (),
             plan=manifest.plan,
         )
         entry = self.folder / manifest.entry_point
@@ -80,6 +82,10 @@ class Planted:
 
 
 Plant = Callable[..., Planted]
+
+
+def _calibration(config: AnyConfig, tower: Tower) -> Sequence[np.ndarray]:
+    return load_calibration(GENERATED_SCENES, config, tower).inputs
 
 
 @pytest.fixture(scope="session")

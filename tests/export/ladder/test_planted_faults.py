@@ -26,6 +26,7 @@ from pocketclip.models.blocks.mixers import RepMixer
 pytestmark = pytest.mark.slow
 
 ATTENTION = "encoder.transformer.1.pre_norm_mha.1"
+HALVED = "encoder.transformer.1.pre_norm_ffn.1"
 
 
 def failed(report: LadderReport, name: RungName) -> Rung:
@@ -53,6 +54,15 @@ def swap_query_and_key(tower: nn.Module) -> nn.Module:
         for values in (projection.weight, projection.bias):
             query, key, value = values.split(width)
             values.copy_(torch.cat([key, query, value]).clone())
+    return tower
+
+
+def halve_scales(tower: nn.Module) -> nn.Module:
+    """Of one layer, as a quantiser would halve them: half the scale is half of every weight."""
+    layer = tower.get_submodule(HALVED)
+    assert isinstance(layer, nn.Linear)
+    with torch.no_grad():
+        layer.weight.mul_(0.5)
     return tower
 
 
@@ -127,6 +137,14 @@ def test_swapped_query_and_key_in_other_formats(plant, target: TargetName) -> No
     assert [rung.name for rung in report.rungs if rung.status is Status.PASSED][-1] is RungName.CONVERTED
     divergence = failed(report, RungName.ARTEFACT).divergence
     assert divergence.module == f"{ATTENTION}.qkv_proj"
+
+
+def test_halved_scales_are_named_on_the_npu(plant) -> None:
+    report = plant(target=TargetName.ONNX_QNN, precision=Precision.W8A16_STATIC).lower(halve_scales).verify()
+    assert [rung.name for rung in report.rungs if rung.status is Status.PASSED][-1] is RungName.PROGRAM
+    divergence = failed(report, RungName.ARTEFACT).divergence
+    assert divergence.method is Method.VALUES
+    assert divergence.module == HALVED
 
 
 def test_wrong_mean_in_the_manifest(plant) -> None:

@@ -1,0 +1,43 @@
+"""Chips by their names, what they are sold as, and phones."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pocketclip.export.errors import UnknownSocError
+from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS, parse_socs
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("sm8650", ("SM8650",)),
+        ("Snapdragon 8 Elite", ("SM8750",)),
+        ("galaxy-s24, SM8550,galaxy-s24-ultra", ("SM8650", "SM8550")),
+    ],
+)
+def test_names_in_any_form_each_once(words: str, names: tuple[str, ...]) -> None:
+    assert parse_socs(words) == names
+
+
+def test_an_unknown_chip_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownSocError, match=r"no chip or phone 'sm8651'.*choose among those that are near: SM8650"):
+        parse_socs("sm8650,sm8651")
+    with pytest.raises(UnknownSocError, match=r"choose among: SM8450, .*SM8750"):
+        parse_socs("pixel8")
+
+
+def test_phones_are_those_of_the_device_table() -> None:
+    import pocketclip.benchmark
+
+    table = tomllib.loads(Path(str(pocketclip.benchmark.__file__)).with_name("devices.toml").read_text())
+    for soc in SOCS.values():
+        for phone in soc.phones:
+            assert table[phone]["soc"].removesuffix(" for Galaxy") == soc.title
+
+
+def test_defaults_are_in_the_table() -> None:
+    assert set(DEFAULT_SOCS) <= set(SOCS)
