@@ -88,7 +88,7 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
             append(record)
         records.append(record)
 
-    def measurement(artifact: Artifact, settings: RunSettings) -> Measurement:
+    def begun(artifact: Artifact, settings: RunSettings) -> Measurement:
         return Measurement(artifact, facts, settings, plan.timeout_seconds, plan.profile, plan.tag)
 
     timed: list[Measurement] = []
@@ -97,10 +97,10 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
             each_settings = [_with_accelerator(settings, device, artifact) for settings in plan.settings]
             reason = device.untimed_reason(artifact.manifest.target)
             if reason is None:
-                timed += [measurement(artifact, settings) for settings in each_settings]
+                timed += [begun(artifact, settings) for settings in each_settings]
                 continue
             if facts.kind is DeviceKind.HOST:
-                finish(measurement(artifact, each_settings[0]).parity_only(reason, child))
+                finish(begun(artifact, each_settings[0]).parity_only(reason, child))
             else:
                 watch.note(f"skipped, not run: {artifact.label}: {reason}")
             for _ in range(sum(each.launches for each in plan.settings)):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from pocketclip.benchmark.devices import HostDevice
 from pocketclip.benchmark.errors import MeasurementError
-from pocketclip.benchmark.measuring.plan import BenchmarkPlan, Measurement
+from pocketclip.benchmark.measuring.measurement import Measurement
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord, RunSettings
 from pocketclip.benchmark.runners.agent_archive import build_agent, build_slowed_agent
 from pocketclip.benchmark.runners.agent_runner import Runner
@@ -98,8 +98,7 @@ def _measure(
 
 def _measurement(artifact: Artifact, settings: TrialSettings) -> Measurement:
     run = RunSettings(iterations=settings.iterations, launches=settings.launches)
-    plan = BenchmarkPlan((artifact,), (run,), settings.timeout_seconds, tag="trial")
-    return Measurement(artifact, HostDevice().facts(), run, plan)
+    return Measurement(artifact, HostDevice().facts(), run, settings.timeout_seconds, tag="trial")
 
 
 def _judge(baseline: BenchmarkRecord, candidate: BenchmarkRecord) -> Comparison:

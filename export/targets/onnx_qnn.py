@@ -62,8 +62,8 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
     class NoData(CalibrationDataReader):
         """Ranges are known already."""
 
-        def get_next(self) -> dict | None:
-            return None
+        def get_next(self) -> dict:
+            raise StopIteration
 
     wide = request.precision is Precision.W8A16_STATIC
     prepared = onnx_target.prepare(source)
