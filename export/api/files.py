@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pocketclip.export.artifact import reading
     from pocketclip.export.coreml_reference.package_report import PackageReport
     from pocketclip.export.lint.run import Linted
+    from pocketclip.export.npu.npu_report import NpuReport
 
 
 @dataclass(frozen=True)
@@ -96,19 +97,24 @@ def lint_all(
     return _without(ignored, _lint_model(Model(choose_model(str(subject), changes, weights))))
 
 
-def inspect(path: str | Path) -> PackageReport:
+def inspect(path: str | Path) -> PackageReport | NpuReport:
     """The contents of a Core ML model: ops, precisions, sizes, and predicted problems on the Neural Engine.
+
+    Of an artefact for Snapdragon's NPU, the graphs that were prepared for each chip.
 
     Args:
         path: an `.mlpackage`, a `.pte` for Core ML, or an artefact's folder.
 
     Raises:
         ArtifactNotFoundError: there is no such path.
-        ArtifactError: it is not a Core ML model, or cannot be read.
+        ArtifactError: it is neither, or cannot be read.
     """
     from pocketclip.export import foreign
     from pocketclip.models.reading_child import Child
 
+    prepared = _prepared_graphs(Path(path))
+    if prepared is not None:
+        return prepared
     model, ours = _core_ml_model(Path(path))
     with Child() as child:
         return foreign.read(child, _report, model, ours, about=model, files=[model])
@@ -172,6 +178,18 @@ def _without(ignored: Collection[str], result: LintResult) -> LintResult:
     return replace(result, linted=tuple(kept))
 
 
+def _prepared_graphs(path: Path) -> NpuReport | None:
+    """The report of an artefact for NPUs; None where the path is something else."""
+    from pocketclip.export.artifact.manifest import MANIFEST_NAME, read_manifest
+    from pocketclip.export.artifact.reading import load_artifact
+    from pocketclip.export.npu.npu_report import read_report
+    from pocketclip.export.precision import TargetName
+
+    if not (path / MANIFEST_NAME).is_file() or read_manifest(path).target is not TargetName.ONNX_QNN:
+        return None
+    return read_report(load_artifact(path).folder)
+
+
 def _core_ml_model(path: Path) -> tuple[Path, bool]:
     """The package or `.pte` that is meant, and whether it is of an artefact of ours.
 
@@ -198,7 +216,8 @@ def _core_ml_model(path: Path) -> tuple[Path, bool]:
     artifact = load_artifact(path)
     if artifact.manifest.target not in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
         raise ArtifactError(
-            f"{path} is an artefact of target {artifact.manifest.target}; only Core ML packages can be inspected"
+            f"{path} is an artefact of target {artifact.manifest.target}; only those for Core ML and NPUs can be "
+            "inspected"
         )
     return artifact.model_path, True
 

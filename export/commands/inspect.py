@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pocketclip.export.coreml_reference.package_report import FunctionReport, Inspection, PackageReport
+    from pocketclip.export.npu.npu_report import NpuReport
     from pocketclip.models.terminal.table import TerminalTable
 
 # Of the specification a package is written in, the oldest system that reads it.
@@ -24,10 +25,52 @@ def inspect_command(
         Path, typer.Argument(help="An .mlpackage or a Core ML .pte of any origin, or an artefact's folder.")
     ],
 ) -> None:
-    """Shows a Core ML model's ops, precisions and sizes, and predicts problems on the Neural Engine."""
-    from pocketclip.export import api
+    """Shows a Core ML model's ops, precisions and sizes, and predicts problems on the Neural Engine.
 
-    _print(path, api.inspect(path))
+    Of an artefact for Snapdragon's NPU, it shows the graphs that were prepared for each chip.
+    """
+    from pocketclip.export import api
+    from pocketclip.export.npu.npu_report import NpuReport
+
+    report = api.inspect(path)
+    if isinstance(report, NpuReport):
+        _print_npu(path, report)
+    else:
+        _print(path, report)
+
+
+def _print_npu(path: Path, report: NpuReport) -> None:
+    from pocketclip.models.untrusted.printable import printable_path
+
+    console = command_line.console()
+    console.print(f"{printable_path(path)}: graphs for Snapdragon's NPU", soft_wrap=True)
+    _print_line(console, f"prepared by {report.package} (QNN {report.sdk})")
+    console.print(chips_table(report))
+
+
+def chips_table(report: NpuReport) -> TerminalTable:
+    """What was prepared for each chip."""
+    from pocketclip.export.npu.socs import SOCS
+    from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column, word_column
+
+    columns = (
+        name_column("chip"),
+        word_column("sold as", spare=1),
+        *figure_columns("graphs", "ops on\nthe CPU", "size,\nMB"),
+        *figure_columns("moved out of\nthe NPU, bytes", spare=1),
+    )
+    rows = [
+        (
+            context.soc,
+            SOCS[context.soc].title if context.soc in SOCS else "",
+            str(context.graphs),
+            str(context.on_cpu),
+            f"{context.size_bytes / 1e6:.2f}",
+            "" if context.spill_bytes is None else f"{context.spill_bytes:,}",
+        )
+        for context in report.contexts
+    ]
+    return TerminalTable(columns, rows)
 
 
 def _print(path: Path, report: PackageReport) -> None:

@@ -98,6 +98,7 @@ def prepare(model: Path, soc: Soc, folder: Path) -> tuple[NpuContext, str]:
         binary=binary.relative_to(folder).as_posix(),
         size_bytes=path.stat().st_size + binary.stat().st_size,
         graphs=len(prepared),
+        on_cpu=len(left),
         **moved,
     )
     return context, attributes["ep_sdk_version"].decode()

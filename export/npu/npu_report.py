@@ -20,9 +20,9 @@ SdkVersion = Annotated[str, Matching(r"v?[0-9][0-9.]{0,40}", 42, "numbers with p
 class NpuContext:
     """A graph prepared for one chip: an ONNX file whose nodes hold it, and the binary that they refer to.
 
-    `graphs` counts the pieces on the NPU; one means that values never leave it. `spill_bytes` and `fill_bytes` are what
-    an inference moves out of and back into the NPU's own memory (VTCM) because it is too small; None where the library
-    says nothing.
+    `graphs` counts the pieces on the NPU, `on_cpu` the ops that are left to the processor: with one and none, values
+    never leave the NPU. `spill_bytes` and `fill_bytes` are what an inference moves out of and back into the NPU's own
+    memory (VTCM) because it is too small; None where the library says nothing.
     """
 
     soc: SocName
@@ -30,6 +30,7 @@ class NpuContext:
     binary: RelativePath
     size_bytes: FileSize
     graphs: Count
+    on_cpu: Count
     spill_bytes: Count | None = None
     fill_bytes: Count | None = None
 

@@ -57,7 +57,7 @@ def test_artefacts(pocketclip, error_line, nano_exports) -> None:
         assert "the reference executor supports every op" in result.stdout
     refused = pocketclip("inspect", nano_exports["onnx", "fp32", "text"].folder)
     assert refused.returncode == 2
-    assert "only Core ML packages can be inspected" in error_line(refused)
+    assert "only those for Core ML and NPUs can be inspected" in error_line(refused)
 
 
 def test_sizes_are_those_of_the_weight_file(tmp_path: Path) -> None:

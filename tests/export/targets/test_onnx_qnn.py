@@ -47,7 +47,7 @@ def test_each_chip_has_the_whole_tower_as_one_graph(precision: Precision, tower:
     for context in report.contexts:
         (node,) = onnx.load(result.folder / context.file).graph.node
         assert node.op_type == "EPContext"
-        assert context.graphs == 1
+        assert (context.graphs, context.on_cpu) == (1, 0)
         sizes = [(result.folder / name).stat().st_size for name in (context.file, context.binary)]
         assert context.size_bytes == sum(sizes)
     parity = result.manifest.parity
@@ -55,6 +55,22 @@ def test_each_chip_has_the_whole_tower_as_one_graph(precision: Precision, tower:
     assert parity.passed
     assert parity.samples == 134
     assert parity.executed_by.startswith("emulated Hexagon NPU, onnxruntime-qnn 2.5.0, onnxruntime ")
+
+
+def test_inspect_shows_what_each_chip_has(pocketclip, nano_exports: Exports) -> None:
+    result = pocketclip("inspect", nano_exports[TargetName.ONNX_QNN, Precision.FP16, Tower.TEXT].folder)
+    assert result.returncode == 0, result.stderr
+    rows = [line.split() for line in result.stdout.splitlines() if line.startswith("SM")]
+    # The chip and what it is sold as; graphs, ops on the CPU, MB, bytes moved.
+    assert [row[0] for row in rows] == ["SM8550", "SM8650", "SM8750"]
+    assert all(row[-4:-2] == ["1", "0"] for row in rows)
+
+
+def test_bundles_have_no_provider_yet(pocketclip, error_line, nano_exports: Exports, tmp_path: Path) -> None:
+    image, text = (nano_exports[TargetName.ONNX_QNN, Precision.FP16, tower].folder for tower in Tower)
+    result = pocketclip("bundle", "--image", image, "--text", text, "--labels", "a cat", "--out", tmp_path / "b")
+    assert result.returncode == 2
+    assert "no provider for the NPU yet; bundle another target" in error_line(result)
 
 
 def test_the_size_is_that_of_the_portable_model(nano_exports: Exports) -> None:
