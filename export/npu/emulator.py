@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 PACKAGE = "onnxruntime-qnn"
 _PROVIDER = "QNNExecutionProvider"
 _PREPARED = "EPContext"
+# The attribute of a prepared node that names its binary.
+_BINARY = "ep_cache_context"
 # The wheel is for manylinux_2_35.
 _OLDEST_GLIBC = (2, 35)
 _MOVED = {name: re.compile(rf"^{name}=(\d{{1,15}})$".encode(), re.MULTILINE) for name in ("spill_bytes", "fill_bytes")}
@@ -90,7 +92,7 @@ def prepare(model: Path, soc: Soc, folder: Path) -> tuple[NpuContext, str]:
             fix="export another precision, or change the modules that these nodes come from",
         )
     attributes = {entry.name: onnx.helper.get_attribute_value(entry) for entry in prepared[0].attribute}
-    binary = path.with_name(attributes["ep_cache_context"].decode())
+    binary = path.with_name(attributes[_BINARY].decode())
     moved = {name: int(found[-1]) for name, pattern in _MOVED.items() if (found := pattern.findall(said))}
     context = NpuContext(
         soc=soc.name,
@@ -119,6 +121,7 @@ class EmulatedSession:
         if context is None or context.soc not in SOCS:
             known = ", ".join(each.soc for each in report.contexts)
             raise ArtifactCorruptError(f"{folder / NPU_REPORT_NAME} has no graph for {soc}; it has {known}")
+        _check_reference(folder, context)
         with _held_output():
             try:
                 self._session = _session(
@@ -137,6 +140,25 @@ class EmulatedSession:
 
     def close(self) -> None:
         del self._session
+
+
+def _check_reference(folder: Path, context: NpuContext) -> None:
+    """Refuses a graph that reads another file than the report names: the library would follow any path."""
+    import onnx
+
+    path = folder / context.file
+    try:
+        nodes = onnx.load(path, load_external_data=False).graph.node
+        read = [
+            onnx.helper.get_attribute_value(entry)
+            for node in nodes
+            for entry in node.attribute
+            if entry.name == _BINARY
+        ]
+    except Exception as error:
+        raise ArtifactCorruptError(f"{path} is no ONNX file: {first_line(error)}") from error
+    if read != [Path(context.binary).name.encode()] or Path(context.binary).parent != Path(context.file).parent:
+        raise ArtifactCorruptError(f"{path} does not read {context.binary}, which {NPU_REPORT_NAME} names")
 
 
 def inner_values(

@@ -103,6 +103,19 @@ def test_a_chip_without_a_graph_and_a_damaged_graph(nano_exports: Exports, tmp_p
         EmulatedSession(folder)
 
 
+def test_a_graph_that_reads_another_file(nano_exports: Exports, tmp_path: Path) -> None:
+    folder = tmp_path / "text"
+    shutil.copytree(nano_exports[TargetName.ONNX_QNN, Precision.INT8_STATIC, Tower.TEXT].folder, folder)
+    path = folder / "contexts" / "sm8550.onnx"
+    model = onnx.load(path)
+    for attribute in model.graph.node[0].attribute:
+        if attribute.name == "ep_cache_context":
+            attribute.s = b"../../../secret.bin"
+    onnx.save(model, path)
+    with pytest.raises(ArtifactCorruptError, match=r"does not read contexts/sm8550_qnn.bin, which npu.json names"):
+        EmulatedSession(folder)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
