@@ -114,7 +114,7 @@ ONNX_QNN_SCHEMES: dict[Precision, Scheme] = {
         "the whole graph on the NPU: QDQ, uint8, convolutions per channel; the L2 norm in half floats", _QNN
     ),
     Precision.W8A16_STATIC: Scheme(
-        "the whole graph on the NPU: as int8-static with 16-bit activations over their whole range", _QNN
+        "the whole graph on the NPU: as int8-static with 16-bit activations and embedding over their whole range", _QNN
     ),
 }
 

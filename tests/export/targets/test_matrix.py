@@ -24,6 +24,8 @@ CELLS = [
 LARGER = {
     # Convolutions and depthwise kernels stay in single precision.
     (TargetName.EXECUTORCH, Precision.INT4_DYNAMIC, Tower.IMAGE): 0.85,
+    # The embedding has 16 bits, as the base has.
+    (TargetName.ONNX_QNN, Precision.W8A16_STATIC, Tower.TEXT): 0.8,
 }
 
 pytestmark = pytest.mark.slow
