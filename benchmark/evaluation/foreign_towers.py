@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 # Each takes 1 to 2 GB once converters are imported.
 _MOST_PROCESSES = 4
-# Of embedding in one process; before, what more processes import takes longer than they save.
+# Of opening and embedding in one process; before, what more processes import takes longer than they save.
 _WORTH_MORE_S = 5.0
 
 

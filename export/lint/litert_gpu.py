@@ -84,7 +84,7 @@ def ask_gpu(path: Path, inputs: NDArray[np.generic] | None) -> GpuAnswer:
     Raises:
         NoGpuError: there is no Vulkan device, LiteRT has no GPU delegate for this system, or cannot load the file.
     """
-    from pocketclip.export.targets.converter_noise import captured_stderr
+    from pocketclip.export.captured_output import captured_output, read_captured
 
     _choose_device()
     try:
@@ -92,7 +92,7 @@ def ask_gpu(path: Path, inputs: NDArray[np.generic] | None) -> GpuAnswer:
     except ImportError as error:
         raise NoGpuError(f"this LiteRT cannot compile for a GPU ({error})") from error
     outputs = None
-    with captured_stderr() as held:
+    with captured_output(2) as held:
         try:
             model = CompiledModel.from_file(str(path), hardware_accel=HardwareAccelerator.GPU)
             if inputs is not None:
@@ -100,7 +100,7 @@ def ask_gpu(path: Path, inputs: NDArray[np.generic] | None) -> GpuAnswer:
             failure = ""
         except (RuntimeError, ValueError) as error:
             failure = str(error)
-        log = os.pread(held.fileno(), _MOST_LOG_BYTES, 0).decode(errors="replace")
+        log = read_captured(held, _MOST_LOG_BYTES).decode(errors="replace")
     return _answer(log, failure, outputs)
 
 

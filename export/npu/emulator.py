@@ -7,13 +7,11 @@ gives the NPU's values, not its times.
 from __future__ import annotations
 
 import functools
-import os
 import platform
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pocketclip.export.artifact.manifest import NPU_CONTEXTS, NPU_REPORT_NAME
+from pocketclip.export.captured_output import captured_output, read_captured
 from pocketclip.export.errors import ArtifactCorruptError, ConversionError
 from pocketclip.export.npu.npu_report import NpuContext, NpuReport, read_report
 from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS, Soc
@@ -72,14 +71,14 @@ def prepare(model: Path, soc: Soc, folder: Path) -> tuple[NpuContext, str]:
         "ep.context_embed_mode": "0",
         "ep.context_file_path": str(path),
     }
-    with _held_output() as held:
+    with captured_output(1, 2) as held:
         try:
             _session(model, soc, options)
         except Exception as error:
             raise ConversionError(
                 f"the NPU of {soc.name} ({soc.title}) does not take it: {first_line(error)}"
             ) from error
-        said = held()
+        said = read_captured(held, _MOST_PRINTED_BYTES)
     nodes = onnx.load(path).graph.node
     prepared = [node for node in nodes if node.op_type == _PREPARED]
     left = [f"{node.op_type} {node.name}".strip() for node in nodes if node.op_type != _PREPARED]
@@ -122,7 +121,7 @@ class EmulatedSession:
             known = ", ".join(each.soc for each in report.contexts)
             raise ArtifactCorruptError(f"{folder / NPU_REPORT_NAME} has no graph for {soc}; it has {known}")
         _check_reference(folder, context)
-        with _held_output():
+        with captured_output(1, 2):
             try:
                 self._session = _session(
                     folder / context.file, SOCS[context.soc], {"session.disable_cpu_ep_fallback": "1"}
@@ -180,7 +179,7 @@ def inner_values(
     public = {value.name for value in graph.graph.output}
     inner = [name for node in graph.graph.node for name in node.output if name and name not in public]
     graph.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in inner)
-    with tempfile.TemporaryDirectory(prefix="pocketclip-npu-") as folder, _held_output():
+    with tempfile.TemporaryDirectory(prefix="pocketclip-npu-") as folder, captured_output(1, 2):
         opened = Path(folder, model.name)
         onnx.save(graph, opened)
         try:
@@ -232,20 +231,3 @@ def _devices() -> list[Any]:
 
     onnxruntime.register_execution_provider_library(_PROVIDER, onnxruntime_qnn.get_library_path())
     return [device for device in onnxruntime.get_ep_devices() if device.ep_name == _PROVIDER]
-
-
-@contextmanager
-def _held_output() -> Iterator[Callable[[], bytes]]:
-    """Holds what the libraries print, on both streams; the function given tells within the block what it was so far."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
-    with tempfile.TemporaryFile() as file:
-        try:
-            for descriptor in kept:
-                os.dup2(file.fileno(), descriptor)
-            yield lambda: os.pread(file.fileno(), _MOST_PRINTED_BYTES, 0)
-        finally:
-            for descriptor, original in kept.items():
-                os.dup2(original, descriptor)
-                os.close(original)

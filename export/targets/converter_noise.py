@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+
+from pocketclip.export.captured_output import captured_output, read_captured
 
 # Loggers whose warnings name no fault of the user's: versions newer than those coremltools was tested with,
 # its native library that exists on macOS alone, and a deprecation between torch and torchao.
@@ -30,32 +29,13 @@ def held_stderr(*, shown_if_failed: bool = True) -> Iterator[None]:
     """
     written = b""
     try:
-        with captured_stderr() as held:
+        with captured_output(2) as held:
             try:
                 yield
             except BaseException:
-                written = os.pread(held.fileno(), os.fstat(held.fileno()).st_size, 0)
+                written = read_captured(held)
                 raise
     except BaseException:
         if shown_if_failed:
             os.write(2, written)
         raise
-
-
-@contextmanager
-def captured_stderr() -> Iterator[IO[bytes]]:
-    """A file that takes what is written to the process's stderr meanwhile; read it with `os.pread`."""
-    sys.stderr.flush()
-    original = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield held
-        finally:
-            _restore(original)
-
-
-def _restore(original: int) -> None:
-    sys.stderr.flush()
-    os.dup2(original, 2)
-    os.close(original)
