@@ -14,8 +14,13 @@ class TargetName(StrEnum):
     EXECUTORCH = "executorch"
     EXECUTORCH_COREML = "executorch-coreml"
     EXECUTORCH_VULKAN = "executorch-vulkan"
+    EXECUTORCH_QNN = "executorch-qnn"
     ONNX_QNN = "onnx-qnn"
     TFLITE = "tflite"
+
+
+# Those whose artefacts hold a prepared graph for each chip of Qualcomm's.
+QNN_TARGETS = (TargetName.EXECUTORCH_QNN, TargetName.ONNX_QNN)
 
 
 class InstructionSet(StrEnum):

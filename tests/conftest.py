@@ -145,14 +145,16 @@ def _export_nano(out: Path) -> dict[tuple[str, str, str], ExportResult]:
     from pocketclip.export.job import ExportJob
     from pocketclip.export.jobs.log import LOG_NAME
     from pocketclip.export.jobs.workers import run_jobs
-    from pocketclip.export.precision import Tower
+    from pocketclip.export.precision import TargetName, Tower
     from pocketclip.export.targets import TARGETS
     from pocketclip.models.registry import load_config
 
     # It stands where an earlier try failed.
     out.mkdir(exist_ok=True)
+    # ExecuTorch compiles the whole tower again for each chip; ONNX Runtime's artefacts have all of them.
+    socs = {TargetName.EXECUTORCH_QNN: ("SM8650",)}
     jobs = [
-        ExportJob(load_config("pocketclip_nano"), None, target, precision, tower, out)
+        ExportJob(load_config("pocketclip_nano"), None, target, precision, tower, out, socs=socs.get(target, ()))
         for target, entry in TARGETS.items()
         for precision in entry.precisions
         for tower in Tower

@@ -104,6 +104,8 @@ def untimed_on(target: TargetName, system: str, *, core_ml: bool = False, vulkan
         return f"ExecuTorch's Core ML delegate on {system}: parity only"
     if target is TargetName.EXECUTORCH_VULKAN and not vulkan:
         return f"ExecuTorch's Vulkan delegate on {system}: parity only"
+    if target is TargetName.EXECUTORCH_QNN:
+        return f"Snapdragon's NPU by ExecuTorch on {system}: parity only"
     if target is TargetName.ONNX_QNN:
         return f"Snapdragon's NPU by ONNX Runtime on {system}: parity only"
     if target is TargetName.COREML and not core_ml:

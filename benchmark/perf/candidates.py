@@ -20,6 +20,7 @@ _ABSENT = {
     TargetName.COREML: "Core ML",
     TargetName.EXECUTORCH_COREML: "Core ML",
     TargetName.EXECUTORCH_VULKAN: "a GPU with Vulkan",
+    TargetName.EXECUTORCH_QNN: "a Snapdragon NPU",
     TargetName.ONNX_QNN: "a Snapdragon NPU",
 }
 

@@ -21,6 +21,7 @@ TARGET_NAMES: dict[TargetName, str] = {
     TargetName.EXECUTORCH: "ExecuTorch",
     TargetName.EXECUTORCH_COREML: "ExecuTorch + Core ML",
     TargetName.EXECUTORCH_VULKAN: "ExecuTorch + Vulkan",
+    TargetName.EXECUTORCH_QNN: "ExecuTorch + Snapdragon NPU",
     TargetName.ONNX_QNN: "ONNX + Snapdragon NPU",
     TargetName.TFLITE: "TFLite",
 }

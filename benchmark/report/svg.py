@@ -95,6 +95,16 @@ def marker(target: TargetName, x: float, y: float, *, hollow: bool = False, size
         TargetName.EXECUTORCH: ((0, -1.1), (1.05, 0.8), (-1.05, 0.8)),
         TargetName.EXECUTORCH_COREML: ((0, 1.1), (1.05, -0.8), (-1.05, -0.8)),
         TargetName.EXECUTORCH_VULKAN: ((-1.1, 0), (0.8, -1.05), (0.8, 1.05)),
+        TargetName.EXECUTORCH_QNN: (
+            (0, -1),
+            (0.35, -0.35),
+            (1, 0),
+            (0.35, 0.35),
+            (0, 1),
+            (-0.35, 0.35),
+            (-1, 0),
+            (-0.35, -0.35),
+        ),
         TargetName.ONNX_QNN: ((1.1, 0), (-0.8, -1.05), (-0.8, 1.05)),
         TargetName.TFLITE: ((0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)),
     }

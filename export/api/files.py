@@ -183,9 +183,9 @@ def _prepared_graphs(path: Path) -> NpuReport | None:
     from pocketclip.export.artifact.manifest import MANIFEST_NAME, read_manifest
     from pocketclip.export.artifact.reading import load_artifact
     from pocketclip.export.npu.npu_report import read_report
-    from pocketclip.export.precision import TargetName
+    from pocketclip.export.precision import QNN_TARGETS
 
-    if not (path / MANIFEST_NAME).is_file() or read_manifest(path).target is not TargetName.ONNX_QNN:
+    if not (path / MANIFEST_NAME).is_file() or read_manifest(path).target not in QNN_TARGETS:
         return None
     return read_report(load_artifact(path).folder)
 

@@ -207,7 +207,10 @@ class Manifest:
         tensors = {golden.inputs.file, golden.reference.file, golden.outputs.file}
         others = tensors | {CONFIG_NAME, VOCABULARY_NAME, PLAN_NAME, NPU_REPORT_NAME}
         return tuple(
-            entry for entry in self.files if entry.path not in others and not entry.path.startswith(f"{NPU_CONTEXTS}/")
+            entry
+            for entry in self.files
+            if entry.path == self.entry_point
+            or (entry.path not in others and not entry.path.startswith(f"{NPU_CONTEXTS}/"))
         )
 
     @property

@@ -40,7 +40,7 @@ from pocketclip.export.bundle.tokenizer import write_tokenizer
 from pocketclip.export.bundle.tolerances import execution_here, tower_tolerances
 from pocketclip.export.encoders import embed
 from pocketclip.export.errors import ArtifactCorruptError, BundleError
-from pocketclip.export.precision import TargetName, Tower
+from pocketclip.export.precision import QNN_TARGETS, Tower
 from pocketclip.export.targets import open_session, runtime_name
 from pocketclip.models import atomic, documents
 from pocketclip.models.text.tokenizer import load_tokenizer
@@ -223,9 +223,9 @@ def check_pair(image: Artifact, text: Artifact, *, allow_failed: bool = False, a
 
 def _check_artifact(artifact: Artifact, *, allow_failed: bool) -> None:
     manifest = artifact.manifest
-    if manifest.target is TargetName.ONNX_QNN:
+    if manifest.target in QNN_TARGETS:
         raise BundleError(
-            f"{artifact.label} cannot be bundled: the apps' ONNX Runtime has no provider for the NPU yet",
+            f"{artifact.label} cannot be bundled: the apps' runtimes do not use the NPU yet",
             fix="bundle another target",
         )
     lacking = manifest.preprocess is None if manifest.tower is Tower.IMAGE else manifest.tokenizer is None

@@ -22,6 +22,7 @@ NEEDS: dict[TargetName, tuple[int, float]] = {
     TargetName.EXECUTORCH: (1500 * _MB, 11.0),
     TargetName.EXECUTORCH_COREML: (1600 * _MB, 9.0),
     TargetName.EXECUTORCH_VULKAN: (1600 * _MB, 9.0),
+    TargetName.EXECUTORCH_QNN: (1900 * _MB, 14.0),
     TargetName.ONNX_QNN: (1600 * _MB, 12.0),
     TargetName.TFLITE: (1900 * _MB, 5.0),
 }

@@ -14,7 +14,7 @@ from pocketclip.export.job import ExportJob
 from pocketclip.export.npu.socs import DEFAULT_SOCS, parse_socs
 from pocketclip.export.own_samples import SampleRequest
 from pocketclip.export.passes.choices import CHOICES, check_choice
-from pocketclip.export.precision import InstructionSet, TargetName, Tower, default_instruction_set
+from pocketclip.export.precision import QNN_TARGETS, InstructionSet, TargetName, Tower, default_instruction_set
 from pocketclip.export.targets import TARGETS, parse_precisions, parse_targets, probe, requirement
 from pocketclip.models.errors import choices
 from pocketclip.models.registry import ChosenModel
@@ -103,7 +103,7 @@ def make_plan(
                         left_out,
                         cautions=model.cautions,
                         parity_data=parity_data,
-                        socs=socs if name is TargetName.ONNX_QNN else (),
+                        socs=socs if name in QNN_TARGETS else (),
                     )
                 )
     if not jobs:
@@ -111,7 +111,9 @@ def make_plan(
             "no target is available here", fix="`pocketclip export --list` shows what each one needs"
         )
     if soc is not None and not any(job.socs for job in jobs):
-        raise UnknownSocError("--soc applies only to onnx-qnn", fix="leave it out, or add that target")
+        raise UnknownSocError(
+            f"--soc applies only to {choices(QNN_TARGETS)}", fix="leave it out, or add one of these targets"
+        )
     return Plan(tuple(jobs), skipped)
 
 

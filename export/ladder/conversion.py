@@ -14,8 +14,9 @@ from torch import nn
 from pocketclip.export.errors import ConversionError
 from pocketclip.export.inputs.calibration import GENERATED_SCENES, CalibrationSet, load_calibration
 from pocketclip.export.ladder.subject import Subject
+from pocketclip.export.npu.npu_report import read_report
 from pocketclip.export.passes.tower_module import INPUT_NAMES, OUTPUT_NAME
-from pocketclip.export.precision import Precision
+from pocketclip.export.precision import QNN_TARGETS, Precision
 from pocketclip.export.targets import load_target
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.converter_noise import held_stderr
@@ -54,6 +55,7 @@ class Conversions:
             calibration=self.calibration.inputs if precision.needs_calibration else (),
             isa=subject.artifact.manifest.isa,
             plan=subject.plan if precision is subject.artifact.manifest.precision else None,
+            socs=_first_chip(subject),
         )
         folder = self._new_folder()
         try:
@@ -98,3 +100,9 @@ class Conversions:
         folder = self._folder / f"conversion-{len(list(self._folder.iterdir()))}"
         folder.mkdir()
         return folder
+
+
+def _first_chip(subject: Subject) -> tuple[str, ...]:
+    """That whose graph is run, where the target prepares one for each chip."""
+    artifact = subject.artifact
+    return (read_report(artifact.folder).contexts[0].soc,) if artifact.manifest.target in QNN_TARGETS else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pocketclip.export.lint.op_kinds import kind_of
 # Of ONNX itself and of ONNX Runtime.
 _KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"})
 _INTEGER_OPS = frozenset({"ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"})
+_SIXTEEN_BITS = frozenset({onnx.TensorProto.UINT16, onnx.TensorProto.INT16})
 # Where a body's inputs begin to be those of its node: a loop counts and asks first.
 _BODY_INPUTS = {"Loop": 2, "Scan": 0}
 _CONSTANT_LISTS = ("value_float", "value_floats", "value_int", "value_ints")
@@ -85,7 +86,8 @@ class _Reader:
     ops: list[Op] = field(default_factory=list)
     # Stored weights pass through a `DequantizeLinear` of their own: what it gives is constant too.
     fixed: set[str] = field(default_factory=set)
-    dequantized: set[str] = field(default_factory=set)
+    # Other values that were integers, with their bits.
+    dequantized: dict[str, int] = field(default_factory=dict[str, int])
     stored: dict[str, Any] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
     inner: list[str] = field(default_factory=list)
@@ -151,8 +153,11 @@ class _Reader:
         outputs = tuple(self._define(name, names, part, typed) for name in node.output if name)
         kind = kind_of(node.op_type, constant_operand=any(name in self.fixed for name in inputs[:2]))
         if kind is OpKind.DEQUANTIZE and inputs:
-            (self.fixed if inputs[0] in self.fixed else self.dequantized).update(outputs)
-        narrow = node.op_type in _INTEGER_OPS or (bool(inputs) and inputs[0] in self.dequantized)
+            if inputs[0] in self.fixed:
+                self.fixed.update(outputs)
+            else:
+                self.dequantized.update(dict.fromkeys(outputs, self._integer_bits(inputs)))
+        bits = 8 if node.op_type in _INTEGER_OPS else self.dequantized.get(inputs[0]) if inputs else None
         self.read.update(inputs, inner)
         self.ops.append(
             Op(
@@ -162,9 +167,14 @@ class _Reader:
                 # What a branch or body ends with is what its node gives.
                 (*inputs, *inner),
                 outputs,
-                activation_bits=8 if narrow else None,
+                activation_bits=bits,
             )
         )
+
+    def _integer_bits(self, inputs: Sequence[str]) -> int:
+        """Of what a node dequantises, by the type of its zero point."""
+        zero = self.stored.get(inputs[2]) if len(inputs) > 2 else None
+        return 16 if zero is not None and zero.data_type in _SIXTEEN_BITS else 8
 
     def _feed(self, node: Any, graph: Any, names: Mapping[str, str], part: str, inside: str) -> None:
         """Ties the inputs of a loop's body to those of its node."""

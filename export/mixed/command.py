@@ -10,9 +10,12 @@ from pocketclip.export.artifact.drop_budget import parse_max_drop
 from pocketclip.export.artifact.precision_plan import PrecisionPlan, finer_than, read_plan, require_model, require_paths
 from pocketclip.export.errors import PlanError, UnsupportedPrecisionError
 from pocketclip.export.job import ExportJob
-from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.export.precision import QNN_TARGETS, Precision, TargetName, Tower
 
-_ONE_SCHEME = {TargetName.EXECUTORCH_COREML: "its delegate takes one scheme for the whole graph; target coreml mixes"}
+_ONE_SCHEME = {
+    TargetName.EXECUTORCH_COREML: "its delegate takes one scheme for the whole graph (--target coreml)",
+    TargetName.EXECUTORCH_QNN: "its delegate has no float ops between integers (--target onnx-qnn)",
+}
 
 Progress = Callable[[str, int, int], object]
 
@@ -47,10 +50,8 @@ def with_mixed(
     for job in jobs:
         finer_than(job.precision)
         if job.target in _ONE_SCHEME:
-            raise UnsupportedPrecisionError(
-                f"target {job.target} cannot mix precisions: {_ONE_SCHEME[job.target]} (--target coreml)"
-            )
-        if max_drop is not None and job.target is TargetName.ONNX_QNN:
+            raise UnsupportedPrecisionError(f"target {job.target} cannot mix precisions: {_ONE_SCHEME[job.target]}")
+        if max_drop is not None and job.target in QNN_TARGETS:
             raise UnsupportedPrecisionError(
                 f"target {job.target} has no search for mixed precision: what an op costs on the NPU is not known here",
                 fix="give --keep-float or a --plan",

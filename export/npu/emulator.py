@@ -1,18 +1,10 @@
-"""ONNX Runtime with Qualcomm's NPU provider on Linux: prepares graphs for chips, and emulates what they compute.
-
-`libQnnHtp.so` for x86-64 holds the compiler of every Hexagon version and an emulator of its arithmetic. The emulator
-gives the NPU's values, not its times.
-"""
+"""ONNX Runtime with Qualcomm's NPU provider on Linux: prepares graphs for chips, and emulates what they compute."""
 
 from __future__ import annotations
 
 import functools
-import platform
-import re
-import sys
 import tempfile
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,34 +13,20 @@ import numpy as np
 from pocketclip.export.artifact.manifest import NPU_CONTEXTS, NPU_REPORT_NAME
 from pocketclip.export.captured_output import captured_output, read_captured
 from pocketclip.export.errors import ArtifactCorruptError, ConversionError
-from pocketclip.export.npu.npu_report import NpuContext, NpuReport, read_report
+from pocketclip.export.npu.npu_report import NpuContext, read_report
+from pocketclip.export.npu.qualcomm import moved_bytes, package_version
 from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS, Soc
 from pocketclip.models.errors import first_line
 
 if TYPE_CHECKING:
     import onnxruntime
 
-PACKAGE = "onnxruntime-qnn"
 _PROVIDER = "QNNExecutionProvider"
 _PREPARED = "EPContext"
 # The attribute of a prepared node that names its binary.
 _BINARY = "ep_cache_context"
-# The wheel is for manylinux_2_35.
-_OLDEST_GLIBC = (2, 35)
-_MOVED = {name: re.compile(rf"^{name}=(\d{{1,15}})$".encode(), re.MULTILINE) for name in ("spill_bytes", "fill_bytes")}
 _NAMED_AT_MOST = 5
 _MOST_PRINTED_BYTES = 16 << 20
-
-
-def host_lacks() -> str | None:
-    """Why Qualcomm's libraries cannot run on this computer; None where they can."""
-    if sys.platform != "linux" or platform.machine() != "x86_64":
-        return f"Qualcomm's libraries are for Linux on x86-64, this is {sys.platform} on {platform.machine()}"
-    library, version = platform.libc_ver()
-    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-    if library != "glibc" or numbers < _OLDEST_GLIBC:
-        return f"Qualcomm's libraries need glibc 2.35 or later, this is {library or 'another C library'} {version}"
-    return None
 
 
 def prepare(model: Path, soc: Soc, folder: Path) -> tuple[NpuContext, str]:
@@ -92,7 +70,7 @@ def prepare(model: Path, soc: Soc, folder: Path) -> tuple[NpuContext, str]:
         )
     attributes = {entry.name: onnx.helper.get_attribute_value(entry) for entry in prepared[0].attribute}
     binary = path.with_name(attributes[_BINARY].decode())
-    moved = {name: int(found[-1]) for name, pattern in _MOVED.items() if (found := pattern.findall(said))}
+    spill_bytes, fill_bytes = moved_bytes(said)
     context = NpuContext(
         soc=soc.name,
         file=path.relative_to(folder).as_posix(),
@@ -100,7 +78,8 @@ def prepare(model: Path, soc: Soc, folder: Path) -> tuple[NpuContext, str]:
         size_bytes=path.stat().st_size + binary.stat().st_size,
         graphs=len(prepared),
         on_cpu=len(left),
-        **moved,
+        spill_bytes=spill_bytes,
+        fill_bytes=fill_bytes,
     )
     return context, attributes["ep_sdk_version"].decode()
 
@@ -156,8 +135,9 @@ def _check_reference(folder: Path, context: NpuContext) -> None:
         ]
     except Exception as error:
         raise ArtifactCorruptError(f"{path} is no ONNX file: {first_line(error)}") from error
-    if read != [Path(context.binary).name.encode()] or Path(context.binary).parent != Path(context.file).parent:
-        raise ArtifactCorruptError(f"{path} does not read {context.binary}, which {NPU_REPORT_NAME} names")
+    binary = None if context.binary is None else Path(context.binary)
+    if binary is None or read != [binary.name.encode()] or binary.parent != Path(context.file).parent:
+        raise ArtifactCorruptError(f"{path} does not read {binary or 'its binary'}, which {NPU_REPORT_NAME} names")
 
 
 def inner_values(
@@ -189,16 +169,6 @@ def inner_values(
         names = [value.name for value in session.get_outputs() if value.type in ("tensor(float)", "tensor(float16)")]
         given = session.get_inputs()[0].name
         return names, [[np.asarray(each) for each in session.run(names, {given: probe})] for probe in probes]
-
-
-def report_of(contexts: Sequence[NpuContext], sdk: str) -> NpuReport:
-    """The report on graphs that were prepared here."""
-    return NpuReport(1, sdk, package_version(), tuple(contexts))
-
-
-def package_version() -> str:
-    """Of the package that brings Qualcomm's libraries, e.g. `onnxruntime-qnn 2.5.0`."""
-    return f"{PACKAGE} {metadata.version(PACKAGE)}"
 
 
 def _session(model: Path, soc: Soc, entries: dict[str, str]) -> onnxruntime.InferenceSession:

@@ -18,7 +18,7 @@ SdkVersion = Annotated[str, Matching(r"v?[0-9][0-9.]{0,40}", 42, "numbers with p
 
 @document
 class NpuContext:
-    """A graph prepared for one chip: an ONNX file whose nodes hold it, and the binary that they refer to.
+    """A graph prepared for one chip: a program for ExecuTorch, or an ONNX file and the binary that its node refers to.
 
     `graphs` counts the pieces on the NPU, `on_cpu` the ops that are left to the processor: with one and none, values
     never leave the NPU. `spill_bytes` and `fill_bytes` are what an inference moves out of and back into the NPU's own
@@ -27,10 +27,10 @@ class NpuContext:
 
     soc: SocName
     file: RelativePath
-    binary: RelativePath
     size_bytes: FileSize
     graphs: Count
     on_cpu: Count
+    binary: RelativePath | None = None
     spill_bytes: Count | None = None
     fill_bytes: Count | None = None
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pocketclip.export.precision import TargetName, Tower
+from pocketclip.export.precision import QNN_TARGETS, Tower
 from pocketclip.models.towers.clip import AnyModel
 
-EMULATED = frozenset({TargetName.ONNX_QNN})
+EMULATED = frozenset(QNN_TARGETS)
 # An inference of the nano takes a tenth of a second to emulate, one of MobileCLIP-S0's image tower four seconds.
 _OF_SMALL_TOWERS, _OF_LARGE_TOWERS = 134, 24
 _SMALL_PARAMETERS = 5_000_000

@@ -78,6 +78,21 @@ _VULKAN = (
     Choice(PassName.UNGROUP, "the depthwise shader takes one filter a channel; two go to the one for dense kernels"),
 )
 
+# By Qualcomm's emulator, on the nano.
+_FINE_STEM = Choice(
+    PassName.SPLIT_WEIGHTS,
+    "MEASURE",
+    only=Precision.W8A16_STATIC,
+)
+_QNN_PROGRAM = (
+    Choice(
+        PassName.NORM_BY_RMS,
+        "the delegate has no float ops between integers: with squares, sum and root in 8 bits, embeddings of the image "
+        "tower come out with norms down to 0.79",
+    ),
+    Choice(PassName.END_BY_SELECT, "with 16-bit activations, the delegate leaves truth values made numbers to the CPU"),
+)
+
 CHOICES: dict[tuple[TargetName, InstructionSet], tuple[Choice, ...]] = {
     (TargetName.ONNX, InstructionSet.ARM64): (*_EVERYWHERE, _UNGROUP_BYTES, _UNGROUP_HALF),
     (TargetName.ONNX, InstructionSet.APPLE): (*_EVERYWHERE, _UNGROUP_BYTES, _UNGROUP_HALF),
@@ -93,7 +108,8 @@ CHOICES: dict[tuple[TargetName, InstructionSet], tuple[Choice, ...]] = {
     (TargetName.EXECUTORCH, InstructionSet.X86_64): (*_EVERYWHERE, *_ONE_CALL, *_SPLIT, *_HALF),
     (TargetName.EXECUTORCH_VULKAN, InstructionSet.ARM64): (*_EVERYWHERE, *_ONE_CALL, *_VULKAN),
     # The NPU takes every op that is left as one graph: GELU, softmax, norms, the choice of the end of text.
-    (TargetName.ONNX_QNN, InstructionSet.ARM64): _EVERYWHERE,
+    (TargetName.ONNX_QNN, InstructionSet.ARM64): (*_EVERYWHERE, _FINE_STEM),
+    (TargetName.EXECUTORCH_QNN, InstructionSet.ARM64): (*_EVERYWHERE, *_QNN_PROGRAM, _FINE_STEM),
     (TargetName.TFLITE, InstructionSet.ARM64): (*_EVERYWHERE, *_SPLIT),
     (TargetName.TFLITE, InstructionSet.APPLE): (*_EVERYWHERE, *_SPLIT),
     (TargetName.TFLITE, InstructionSet.X86_64): (*_EVERYWHERE, *_SPLIT),

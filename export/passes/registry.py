@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from functools import partial
 
 from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
-from pocketclip.export.passes import activations, attention, batch_norm, delegated_forms, depthwise, inputs, pooling
+from pocketclip.export.passes import (
+    activations,
+    attention,
+    batch_norm,
+    delegated_forms,
+    depthwise,
+    inputs,
+    npu_forms,
+    pooling,
+    weight_parts,
+)
 from pocketclip.export.passes.base import Pass
 from pocketclip.export.passes.choices import CHOICES, check_choice
 from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
@@ -26,6 +36,7 @@ PASSES: dict[PassName, Pass] = {
         Pass(PassName.POOL_BY_MEAN, "pools to one pixel as means that keep their axes", pooling.pool_by_mean),
         Pass(PassName.HEAD_AS_CONVOLUTION, "the pooled head as a 1x1 convolution", delegated_forms.head_as_convolution),
         Pass(PassName.NORM_BY_PRODUCT, "the L2 norm's sum as a product with ones", delegated_forms.norm_by_product),
+        Pass(PassName.NORM_BY_RMS, "the L2 norm as an RMS norm", npu_forms.norm_by_rms),
         Pass(
             PassName.LAYER_NORM_BY_PRODUCT,
             "means of layer norms as products",
@@ -33,6 +44,7 @@ PASSES: dict[PassName, Pass] = {
         ),
         Pass(PassName.RESHAPE_SEQUENCES, "sequences made maps by views", delegated_forms.reshape_sequences),
         Pass(PassName.END_BY_CLAMP, "the end of text by whole numbers", delegated_forms.end_by_clamp),
+        Pass(PassName.END_BY_SELECT, "the end of text by a choice between constants", npu_forms.end_by_select),
         Pass(PassName.UNGROUP, "widening grouped convolutions as two depthwise ones", depthwise.ungroup),
         Pass(PassName.SPLIT_DEPTHWISE, "7x7 depthwise as a sum of at most 25 taps each", depthwise.split_depthwise),
         Pass(
@@ -43,6 +55,11 @@ PASSES: dict[PassName, Pass] = {
         ),
         Pass(PassName.TANH_GELU, "GELU by tanh: off by at most 0.0005", activations.tanh_gelu, exact=False),
         Pass(PassName.SIGMOID_GELU, "GELU by a sigmoid: off by at most 0.02", activations.sigmoid_gelu, exact=False),
+        Pass(
+            PassName.SPLIT_WEIGHTS,
+            "stem and down-samplers as two convolutions with 8-bit weights",
+            weight_parts.split_weights,
+        ),
         Pass(PassName.BYTE_INPUT, "takes bytes, converted in the graph", inputs.byte_input),
         Pass(PassName.CHANNELS_LAST_INPUT, "takes the channels as the last axis", inputs.channels_last_input),
     )

@@ -17,7 +17,7 @@ from pocketclip.export.errors import (
     UnsupportedPrecisionError,
 )
 from pocketclip.export.lean_coremltools import import_coremltools
-from pocketclip.export.npu.emulator import host_lacks
+from pocketclip.export.npu import qualcomm
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets import schemes
 from pocketclip.export.targets.base import Availability, Runner, Target
@@ -26,7 +26,7 @@ from pocketclip.export.targets.schemes import Scheme
 from pocketclip.models.errors import PocketClipError, choices, extra_command, first_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
 
@@ -41,7 +41,7 @@ class TargetEntry:
     `schemes` has the precisions it offers, `lacking` says of all others why it does not. `base` is the floating-point
     precision the target is meant for, `int8` its main integer scheme, None where it has none; `packages` are the
     distributions it needs, the first one giving its version; `extra` is the pip extra that brings them; `runtime` the
-    name in `export.runtimes`.
+    name in `export.runtimes`; `host_lacks` says why this computer cannot use them, where not every one can.
     """
 
     module: str
@@ -53,6 +53,7 @@ class TargetEntry:
     packages: tuple[str, ...]
     extra: str
     runtime: str
+    host_lacks: Callable[[], str | None] | None = None
 
     @property
     def precisions(self) -> tuple[Precision, ...]:
@@ -119,16 +120,29 @@ TARGETS: dict[TargetName, TargetEntry] = {
         extra="executorch",
         runtime="executorch",
     ),
+    TargetName.EXECUTORCH_QNN: TargetEntry(
+        module="pocketclip.export.targets.executorch_qnn",
+        class_name="ExecuTorchQnnTarget",
+        schemes=schemes.EXECUTORCH_QNN_SCHEMES,
+        lacking=schemes.QNN_LACKING,
+        base=Precision.FP16,
+        int8=Precision.INT8_STATIC,
+        packages=("executorch", "torchao", "onnxruntime-qnn"),
+        extra="executorch,qnn",
+        runtime="executorch",
+        host_lacks=qualcomm.host_lacks,
+    ),
     TargetName.ONNX_QNN: TargetEntry(
         module="pocketclip.export.targets.onnx_qnn",
         class_name="OnnxQnnTarget",
         schemes=schemes.ONNX_QNN_SCHEMES,
-        lacking=schemes.ONNX_QNN_LACKING,
+        lacking=schemes.QNN_LACKING,
         base=Precision.FP16,
         int8=Precision.INT8_STATIC,
         packages=("onnxruntime-qnn", "onnxruntime", "onnx", "onnxscript"),
         extra="onnx,qnn",
         runtime="onnxruntime",
+        host_lacks=qualcomm.host_lacks,
     ),
     TargetName.TFLITE: TargetEntry(
         module="pocketclip.export.targets.tflite",
@@ -197,7 +211,7 @@ def _not_offered(target: TargetName, name: str) -> UnsupportedPrecisionError:
 def probe(target: TargetName) -> Availability:
     """Whether the target's packages are installed, without importing them."""
     entry = TARGETS[target]
-    if target is TargetName.ONNX_QNN and (reason := host_lacks()) is not None:
+    if entry.host_lacks is not None and (reason := entry.host_lacks()) is not None:
         return Availability(available=False, reason=reason, install="pocketclip on a computer that has them")
     missing = [name for name in entry.packages if _version(name) is None]
     if missing:
@@ -206,6 +220,8 @@ def probe(target: TargetName) -> Availability:
             reason=f"missing {', '.join(missing)}",
             install=extra_command(entry.extra),
         )
+    if qualcomm.PACKAGE in entry.packages and (reason := qualcomm.version_fault()) is not None:
+        return Availability(available=False, reason=reason, install=extra_command(entry.extra))
     return Availability(available=True, version=f"{entry.packages[0]} {_version(entry.packages[0])}")
 
 

@@ -13,10 +13,10 @@ from torch import nn
 from pocketclip.export import runtimes
 from pocketclip.export.errors import ConversionError
 from pocketclip.export.precision import Precision
+from pocketclip.export.root_logger import quiet_root_logger
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.whole_delegate import outside_delegate
 from pocketclip.export.vulkan_reference import VulkanExecutor, read_program
-from pocketclip.export.vulkan_reference.quiet import quiet_root_logger
 
 FILE_NAME = "model.pte"
 _LARGEST_HALF = torch.finfo(torch.float16).max

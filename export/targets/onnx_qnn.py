@@ -14,8 +14,9 @@ from pathlib import Path
 import onnx
 
 from pocketclip.export import runtimes
-from pocketclip.export.npu.emulator import EmulatedSession, package_version, prepare, report_of
+from pocketclip.export.npu.emulator import EmulatedSession, prepare
 from pocketclip.export.npu.npu_report import write_report
+from pocketclip.export.npu.qualcomm import package_version, report_of
 from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS
 from pocketclip.export.precision import InstructionSet, Precision
 from pocketclip.export.targets import onnx as onnx_target

@@ -108,6 +108,17 @@ TFLITE_SCHEMES: dict[Precision, Scheme] = {
     ),
 }
 
+_QNN_PROGRAM = "ExecuTorch 1.5 with QNN 2.49, Hexagon v69"
+EXECUTORCH_QNN_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP16: Scheme("the whole graph on the NPU in half floats, sums too", _QNN_PROGRAM),
+    Precision.INT8_STATIC: Scheme(
+        "the whole graph on the NPU: PT2E, uint8, weights per channel; the L2 norm is one op", _QNN_PROGRAM
+    ),
+    Precision.W8A16_STATIC: Scheme(
+        "the whole graph on the NPU: as int8-static with 16-bit activations over their whole range", _QNN_PROGRAM
+    ),
+}
+
 ONNX_QNN_SCHEMES: dict[Precision, Scheme] = {
     Precision.FP16: Scheme("the whole graph on the NPU in half floats, sums too", _QNN),
     Precision.INT8_STATIC: Scheme(
@@ -123,7 +134,7 @@ _NO_WIDE_VALUES = "Core ML's integer values have 8 bits"
 _NO_RANGES_AT_RUN_TIME = "Core ML has no op that finds an activation's range at run time"
 _AS_PACKAGE = "target coreml has it, as .mlpackage"
 
-_NO_WIDE_KERNELS = "its kernels for processors have no 16-bit integer activations: target onnx-qnn"
+_NO_WIDE_KERNELS = "its kernels for processors have no 16-bit integer activations: targets onnx-qnn and executorch-qnn"
 
 ONNX_LACKING: dict[Precision, str] = {
     Precision.W8A16_STATIC: f"ONNX Runtime would compute it in float; {_NO_WIDE_KERNELS}",
@@ -180,7 +191,7 @@ TFLITE_LACKING: dict[Precision, str] = {
     Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
 }
 _NPU_IN_FLOAT = "Hexagon's fastest forms have integer activations: int8-static or w8a16-static"
-ONNX_QNN_LACKING: dict[Precision, str] = {
+QNN_LACKING: dict[Precision, str] = {
     Precision.FP32: "the NPU computes in half floats at most: fp16",
     Precision.INT8_DYNAMIC: "the NPU has no op that finds an activation's range at run time: int8-static",
     Precision.INT8_WEIGHTS: _NPU_IN_FLOAT,

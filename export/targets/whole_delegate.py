@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import torch
 
+_CALL = "executorch_call_delegate"
+
 
 def outside_delegate(program: torch.export.ExportedProgram) -> list[str]:
-    """The ops of a lowered program that no delegate takes, each once, sorted."""
+    """The ops of a lowered program that no delegate takes and the modules they come from, each once, sorted."""
     calls = [node for node in program.graph.nodes if node.op == "call_function"]
-    return sorted(
-        {
-            str(node.target)
-            for node in calls
-            if "executorch_call_delegate" not in node.name and "getitem" not in node.name
-        }
-    )
+    return sorted({_words(node) for node in calls if _CALL not in node.name and "getitem" not in node.name})
+
+
+def delegate_calls(program: torch.export.ExportedProgram) -> int:
+    """How often a lowered program calls a delegate."""
+    return sum(node.op == "call_function" and _CALL in node.name for node in program.graph.nodes)
+
+
+def _words(node: torch.fx.Node) -> str:
+    # The name alone: ExecuTorch's own ops print their schema with it.
+    name = getattr(node.target, "name", lambda: str(node.target))()
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    module = str(stack[-1][0]) if stack else ""
+    return f"{name} of {module}" if module else name

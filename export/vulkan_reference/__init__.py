@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pocketclip.export.vulkan_reference.quiet import quiet_root_logger
+from pocketclip.export.root_logger import quiet_root_logger
 
 # The first import of ExecuTorch's Vulkan modules is the one that sets the level.
 with quiet_root_logger():

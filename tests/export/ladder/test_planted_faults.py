@@ -147,6 +147,14 @@ def test_halved_scales_are_named_on_the_npu(plant) -> None:
     assert divergence.module == HALVED
 
 
+def test_halved_scales_are_named_in_a_program_for_the_npu(plant) -> None:
+    """By bisection: programs show no values inside."""
+    report = plant(target=TargetName.EXECUTORCH_QNN, precision=Precision.FP16).lower(halve_scales).verify()
+    divergence = failed(report, RungName.ARTEFACT).divergence
+    assert divergence.method is Method.CUTS
+    assert divergence.module == HALVED
+
+
 def test_wrong_mean_in_the_manifest(plant) -> None:
     planted = plant(Tower.IMAGE)
     preprocess = load_artifact(planted.folder).manifest.preprocess

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pocketclip.export.vulkan_reference.quiet import quiet_root_logger
+from pocketclip.export.root_logger import quiet_root_logger
 
 Lower = Callable[..., Path]
 

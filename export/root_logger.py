@@ -1,4 +1,4 @@
-"""Keeps ExecuTorch's Vulkan modules from changing how a process logs."""
+"""Keeps ExecuTorch's modules from changing how a process logs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def quiet_root_logger() -> Iterator[None]:
     """Holds back what modules report through the root logger, below warnings, and leaves its level as it was.
 
-    ExecuTorch's Vulkan modules set that level when they are imported, and name each op there.
+    ExecuTorch's modules for Vulkan and Qualcomm set that level when they are imported, and name each op there.
     """
     root = logging.getLogger()
     level, disabled = root.level, root.manager.disable
