@@ -17,10 +17,11 @@ class TargetName(StrEnum):
     EXECUTORCH_QNN = "executorch-qnn"
     ONNX_QNN = "onnx-qnn"
     TFLITE = "tflite"
+    TFLITE_QNN = "tflite-qnn"
 
 
 # Those whose artefacts hold a prepared graph for each chip of Qualcomm's.
-QNN_TARGETS = (TargetName.EXECUTORCH_QNN, TargetName.ONNX_QNN)
+QNN_TARGETS = (TargetName.EXECUTORCH_QNN, TargetName.ONNX_QNN, TargetName.TFLITE_QNN)
 
 
 class InstructionSet(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class TfliteTarget:
         else:
             plain = folder / "plain.tflite"
             converted.export(str(plain))
-            _quantize(plain, path, request)
+            quantize(plain, path, request)
             plain.unlink()
         # What a plan keeps in single precision must be computed so as well.
         half = request.precision is Precision.FP16 and not kept_modules(request.plan, KeptPrecision.FLOAT)
@@ -60,7 +60,10 @@ class TfliteTarget:
         return runtimes.runtime_version("litert")
 
 
-def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
+def quantize(
+    source: Path, path: Path, request: LoweringRequest, target: Literal[TargetName.TFLITE, TargetName.TFLITE_QNN] = TargetName.TFLITE
+) -> None:
+    """Writes a file whose values have the precision of a request, from one in single precision."""
     from ai_edge_quantizer import algorithm_manager, qtyping, quantizer, recipe
 
     algorithms = algorithm_manager.AlgorithmName
@@ -84,6 +87,8 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
             chosen = recipe_of_four_bits(_patterns_of_bytes(request))
         case Precision.INT4_DYNAMIC:
             chosen = recipe_of_four_bit_layers(_patterns_of_bytes(request))
+        case Precision.W8A16_STATIC:
+            chosen = recipe.static_wi8_ai16()
         case _:
             chosen = recipe.static_wi8_ai8()
     worker = quantizer.Quantizer(str(source), chosen)
@@ -101,10 +106,11 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
     for edge in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
         worker.update_quantization_recipe(".*", edge, algorithm_key=algorithms.NO_QUANTIZE)
     worker.update_quantization_recipe(FLOAT_SCOPES, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
-    for kind in sorted(float_ops(TargetName.TFLITE, request.isa)):
+    for kind in sorted(float_ops(target, request.isa)):
         worker.update_quantization_recipe(".*", operations[kind], algorithm_key=algorithms.NO_QUANTIZE)
-    # The static recipe has nothing for the embedding, more than half of a text tower: int8 rows, read in float.
-    worker.update_quantization_recipe(".*", qtyping.TFLOperationName.EMBEDDING_LOOKUP, op_config=_bytes_read_in_float())
+    if target is TargetName.TFLITE:
+        # The static recipe has nothing for the embedding, more than half of a text tower: int8 rows, read in float.
+        worker.update_quantization_recipe(".*", names.EMBEDDING_LOOKUP, op_config=_bytes_read_in_float())
     for pattern in kept:
         worker.update_quantization_recipe(pattern, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
     ranges = _observed_ranges(source, request)
@@ -208,7 +214,9 @@ def _observed_ranges(source: Path, request: LoweringRequest) -> dict[str, Any]:
     run = observer.get_signature_runner("serving_default")
     for array in request.calibration:
         run(**{request.input_name: array})
-    return {name: _typical_range(observed) for name, observed in observer.get_calibration_results().items()}
+    # 16 bits hold outliers too: leaving them out would lose more than the finer steps gain.
+    outliers = 0.0 if request.precision is Precision.W8A16_STATIC else OUTLIER_PERCENT
+    return {name: _typical_range(observed, outliers) for name, observed in observer.get_calibration_results().items()}
 
 
 def _trained_ranges(source: Path, request: LoweringRequest) -> dict[str, Limits]:
@@ -250,12 +258,12 @@ def _keep_every_range(kept: Ranges, new: Ranges) -> Ranges:
     return {**kept, "lows": [*lows, new["min"]], "highs": [*highs, new["max"]]}
 
 
-def _typical_range(observed: Ranges) -> Ranges:
+def _typical_range(observed: Ranges, outlier_percent: float) -> Ranges:
     """The range of a tensor that all but the most extreme samples stay within."""
     if "lows" not in observed or np.asarray(observed["min"]).dtype.kind != "f":
         return {name: value for name, value in observed.items() if name not in ("lows", "highs")}
     lows, highs = np.stack(observed["lows"]), np.stack(observed["highs"])
     return {
-        "min": np.percentile(lows, OUTLIER_PERCENT, axis=0).astype(lows.dtype),
-        "max": np.percentile(highs, 100 - OUTLIER_PERCENT, axis=0).astype(highs.dtype),
+        "min": np.percentile(lows, outlier_percent, axis=0).astype(lows.dtype),
+        "max": np.percentile(highs, 100 - outlier_percent, axis=0).astype(highs.dtype),
     }
