@@ -106,6 +106,8 @@ def untimed_on(target: TargetName, system: str, *, core_ml: bool = False, vulkan
         return f"ExecuTorch's Vulkan delegate on {system}: parity only"
     if target is TargetName.EXECUTORCH_QNN:
         return f"Snapdragon's NPU by ExecuTorch on {system}: parity only"
+    if target is TargetName.TFLITE_QNN:
+        return f"Snapdragon's NPU by LiteRT on {system}: parity only"
     if target is TargetName.ONNX_QNN:
         return f"Snapdragon's NPU by ONNX Runtime on {system}: parity only"
     if target is TargetName.COREML and not core_ml:

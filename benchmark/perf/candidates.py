@@ -22,6 +22,7 @@ _ABSENT = {
     TargetName.EXECUTORCH_VULKAN: "a GPU with Vulkan",
     TargetName.EXECUTORCH_QNN: "a Snapdragon NPU",
     TargetName.ONNX_QNN: "a Snapdragon NPU",
+    TargetName.TFLITE_QNN: "a Snapdragon NPU",
 }
 
 

@@ -24,6 +24,7 @@ TARGET_NAMES: dict[TargetName, str] = {
     TargetName.EXECUTORCH_QNN: "ExecuTorch + Snapdragon NPU",
     TargetName.ONNX_QNN: "ONNX + Snapdragon NPU",
     TargetName.TFLITE: "TFLite",
+    TargetName.TFLITE_QNN: "TFLite + Snapdragon NPU",
 }
 
 

@@ -106,6 +106,20 @@ def marker(target: TargetName, x: float, y: float, *, hollow: bool = False, size
             (-0.35, -0.35),
         ),
         TargetName.ONNX_QNN: ((1.1, 0), (-0.8, -1.05), (-0.8, 1.05)),
+        TargetName.TFLITE_QNN: (
+            (-0.35, -1),
+            (0.35, -1),
+            (0.35, -0.35),
+            (1, -0.35),
+            (1, 0.35),
+            (0.35, 0.35),
+            (0.35, 1),
+            (-0.35, 1),
+            (-0.35, 0.35),
+            (-1, 0.35),
+            (-1, -0.35),
+            (-0.35, -0.35),
+        ),
         TargetName.TFLITE: ((0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)),
     }
     points = " ".join(f"{_number(x + dx * size)},{_number(y + dy * size)}" for dx, dy in corners[target])

@@ -25,8 +25,8 @@ def export_command(
         typer.Option(
             "--target",
             help=(
-                "onnx, onnx-qnn, coreml, executorch, executorch-coreml, executorch-qnn, executorch-vulkan, tflite "
-                "(comma-separated), or all."
+                "onnx, onnx-qnn, coreml, executorch, executorch-coreml, executorch-qnn, executorch-vulkan, tflite, "
+                "tflite-qnn (comma-separated), or all."
             ),
         ),
     ] = "",
@@ -87,7 +87,7 @@ def export_command(
         typer.Option(
             "--soc",
             help=(
-                "Chips to prepare graphs for with onnx-qnn and executorch-qnn: names, or phones such as galaxy-s24 "
+                "Chips to prepare graphs for with the qnn targets: names, or phones such as galaxy-s24 "
                 "(default: SM8550, SM8650, SM8750)."
             ),
         ),

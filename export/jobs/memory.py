@@ -25,6 +25,7 @@ NEEDS: dict[TargetName, tuple[int, float]] = {
     TargetName.EXECUTORCH_QNN: (1900 * _MB, 14.0),
     TargetName.ONNX_QNN: (1600 * _MB, 12.0),
     TargetName.TFLITE: (1900 * _MB, 5.0),
+    TargetName.TFLITE_QNN: (2000 * _MB, 8.0),
 }
 
 

@@ -136,4 +136,6 @@ _TRACERS: dict[TargetName, Tracer] = {
     TargetName.EXECUTORCH_VULKAN: _trace_vulkan,
     TargetName.ONNX_QNN: _trace_npu,
     TargetName.TFLITE: _trace_tflite,
+    # Of the portable file, which is what was compiled.
+    TargetName.TFLITE_QNN: _trace_tflite,
 }

@@ -140,7 +140,8 @@ def _too_new(graph: Graph, requires: str, runtime: tuple[int, ...]) -> Iterator[
         if newest is not None and int(stamped["specification"]) > newest:
             yield Spot("specification", f"version {stamped['specification']}, {requires} reads up to {newest}")
     elif graph.format is Format.TFLITE and "runtime" in stamped:
-        newest = TFLITE_OF_LITERT if runtime < (2,) else runtime
+        # TensorFlow Lite counts as TensorFlow does.
+        newest = TFLITE_OF_LITERT if requires.startswith("LiteRT") else runtime
         if _version(stamped["runtime"]) > newest:
             words = ".".join(map(str, newest))
             yield Spot("min_runtime_version", f"is {stamped['runtime']}; {requires} has the ops of TensorFlow {words}")

@@ -19,8 +19,8 @@ def unfolded_branches(subject: Subject) -> Iterator[Spot]:
         found = [f"{path} ({type(module).__name__})" for path, module in _foldable(subject.module)]
         if found:
             yield Spot(found[0].partition(" ")[0], f"{len(found)} blocks keep their training branches: {listed(found)}")
-    # Kernels that were cut in parts for their speed are no training branches.
-    if subject.graph is None or PassName.SPLIT_DEPTHWISE in subject.passes:
+    # Kernels that were cut in parts, for speed or accuracy, are no training branches.
+    if subject.graph is None or {PassName.SPLIT_DEPTHWISE, PassName.SPLIT_WEIGHTS} & subject.passes:
         return
     producers = subject.graph.producers
     for op in subject.graph.ops:

@@ -14,7 +14,7 @@ from pocketclip.export.precision import QNN_TARGETS, Precision, TargetName, Towe
 
 _ONE_SCHEME = {
     TargetName.EXECUTORCH_COREML: "its delegate takes one scheme for the whole graph (--target coreml)",
-    TargetName.EXECUTORCH_QNN: "its delegate has no float ops between integers (--target onnx-qnn)",
+    TargetName.EXECUTORCH_QNN: "its delegate has no float ops between integers (--target onnx-qnn or tflite-qnn)",
 }
 
 Progress = Callable[[str, int, int], object]

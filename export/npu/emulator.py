@@ -102,9 +102,7 @@ class EmulatedSession:
         _check_reference(folder, context)
         with captured_output(1, 2):
             try:
-                self._session = _session(
-                    folder / context.file, SOCS[context.soc], {"session.disable_cpu_ep_fallback": "1"}
-                )
+                self._session = open_prepared(folder / context.file, SOCS[context.soc])
             except Exception as error:
                 raise ArtifactCorruptError(
                     f"{folder / context.file} cannot be loaded: {first_line(error)}; "
@@ -169,6 +167,11 @@ def inner_values(
         names = [value.name for value in session.get_outputs() if value.type in ("tensor(float)", "tensor(float16)")]
         given = session.get_inputs()[0].name
         return names, [[np.asarray(each) for each in session.run(names, {given: probe})] for probe in probes]
+
+
+def open_prepared(path: Path, soc: Soc) -> onnxruntime.InferenceSession:
+    """A session for an ONNX file that refers to a prepared graph; nothing of it runs on the CPU. Errors are its own."""
+    return _session(path, soc, {"session.disable_cpu_ep_fallback": "1"})
 
 
 def _session(model: Path, soc: Soc, entries: dict[str, str]) -> onnxruntime.InferenceSession:

@@ -15,10 +15,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from pocketclip.export.npu.npu_report import NpuContext, NpuReport
+from pocketclip.models.errors import extra_command
 
 PACKAGE = "onnxruntime-qnn"
 # Later ones load under ONNX Runtime, and ExecuTorch 1.5.1 starts with none of them.
@@ -31,18 +33,25 @@ _HTP = "libQnnHtp.so"
 _LIBRARIES = ("libQnnSystem.so", _HTP)
 
 
-def host_lacks() -> str | None:
+@dataclass(frozen=True)
+class Lacking:
+    """Why something cannot be done here, and what would change that."""
+
+    reason: str
+    remedy: str
+
+
+def host_lacking() -> Lacking | None:
     """Why Qualcomm's libraries cannot run on this computer; None where they can."""
-    if sys.platform != "linux" or platform.machine() != "x86_64":
-        return f"Qualcomm's libraries are for Linux on x86-64, this is {sys.platform} on {platform.machine()}"
-    library, version = platform.libc_ver()
-    if library != "glibc" or _numbers(version) < _OLDEST_GLIBC:
-        return f"Qualcomm's libraries need glibc 2.35 or later, this is {library or 'another C library'} {version}"
-    return None
+    reason = _host_fault()
+    return None if reason is None else Lacking(reason, "pocketclip on a computer that has them")
 
 
-def version_fault() -> str | None:
-    """What is wrong with the installed version of the package; None where it fits, and where there is none."""
+def lacking() -> Lacking | None:
+    """The same, or what is wrong with the installed version of the package; None also where there is none."""
+    host = host_lacking()
+    if host is not None:
+        return host
     try:
         version = metadata.version(PACKAGE)
     except metadata.PackageNotFoundError:
@@ -50,7 +59,16 @@ def version_fault() -> str | None:
     if FIRST_VERSION <= _numbers(version) < BEFORE_VERSION:
         return None
     first, before = (".".join(map(str, each)) for each in (FIRST_VERSION, BEFORE_VERSION))
-    return f"{PACKAGE} {version} is installed, which does not fit: >={first},<{before}"
+    return Lacking(f"{PACKAGE} {version} is installed, which does not fit: >={first},<{before}", extra_command("qnn"))
+
+
+def _host_fault() -> str | None:
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return f"Qualcomm's libraries are for Linux on x86-64, this is {sys.platform} on {platform.machine()}"
+    library, version = platform.libc_ver()
+    if library != "glibc" or _numbers(version) < _OLDEST_GLIBC:
+        return f"Qualcomm's libraries need glibc 2.35 or later, this is {library or 'another C library'} {version}"
+    return None
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -62,9 +80,9 @@ def package_version() -> str:
     return f"{PACKAGE} {metadata.version(PACKAGE)}"
 
 
-def report_of(contexts: Sequence[NpuContext], sdk: str) -> NpuReport:
-    """The report on graphs that were prepared here."""
-    return NpuReport(1, sdk, package_version(), tuple(contexts))
+def report_of(contexts: Sequence[NpuContext], sdk: str, package: str | None = None) -> NpuReport:
+    """The report on graphs that were prepared here, by the package of that version; None is the installed one."""
+    return NpuReport(1, sdk, package or package_version(), tuple(contexts))
 
 
 def moved_bytes(said: bytes) -> tuple[int | None, int | None]:

@@ -17,7 +17,7 @@ from pocketclip.export.errors import (
     UnsupportedPrecisionError,
 )
 from pocketclip.export.lean_coremltools import import_coremltools
-from pocketclip.export.npu import qualcomm
+from pocketclip.export.npu import litert_libraries, qualcomm
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets import schemes
 from pocketclip.export.targets.base import Availability, Runner, Target
@@ -41,7 +41,7 @@ class TargetEntry:
     `schemes` has the precisions it offers, `lacking` says of all others why it does not. `base` is the floating-point
     precision the target is meant for, `int8` its main integer scheme, None where it has none; `packages` are the
     distributions it needs, the first one giving its version; `extra` is the pip extra that brings them; `runtime` the
-    name in `export.runtimes`; `host_lacks` says why this computer cannot use them, where not every one can.
+    name in `export.runtimes`; `lacking_here` says what else this computer lacks, where packages are not all.
     """
 
     module: str
@@ -53,7 +53,7 @@ class TargetEntry:
     packages: tuple[str, ...]
     extra: str
     runtime: str
-    host_lacks: Callable[[], str | None] | None = None
+    lacking_here: Callable[[], qualcomm.Lacking | None] | None = None
 
     @property
     def precisions(self) -> tuple[Precision, ...]:
@@ -130,7 +130,7 @@ TARGETS: dict[TargetName, TargetEntry] = {
         packages=("executorch", "torchao", "onnxruntime-qnn"),
         extra="executorch,qnn",
         runtime="executorch",
-        host_lacks=qualcomm.host_lacks,
+        lacking_here=qualcomm.lacking,
     ),
     TargetName.ONNX_QNN: TargetEntry(
         module="pocketclip.export.targets.onnx_qnn",
@@ -142,7 +142,7 @@ TARGETS: dict[TargetName, TargetEntry] = {
         packages=("onnxruntime-qnn", "onnxruntime", "onnx", "onnxscript"),
         extra="onnx,qnn",
         runtime="onnxruntime",
-        host_lacks=qualcomm.host_lacks,
+        lacking_here=qualcomm.lacking,
     ),
     TargetName.TFLITE: TargetEntry(
         module="pocketclip.export.targets.tflite",
@@ -154,6 +154,18 @@ TARGETS: dict[TargetName, TargetEntry] = {
         packages=("litert-torch", "ai-edge-litert", "ai-edge-quantizer"),
         extra="tflite",
         runtime="litert",
+    ),
+    TargetName.TFLITE_QNN: TargetEntry(
+        module="pocketclip.export.targets.tflite_qnn",
+        class_name="TfliteQnnTarget",
+        schemes=schemes.TFLITE_QNN_SCHEMES,
+        lacking=schemes.QNN_LACKING,
+        base=Precision.FP16,
+        int8=Precision.INT8_STATIC,
+        packages=("litert-torch", "ai-edge-litert", "ai-edge-quantizer", "onnxruntime", "onnx"),
+        extra="onnx,tflite",
+        runtime="litert",
+        lacking_here=litert_libraries.lacking,
     ),
 }
 
@@ -211,8 +223,9 @@ def _not_offered(target: TargetName, name: str) -> UnsupportedPrecisionError:
 def probe(target: TargetName) -> Availability:
     """Whether the target's packages are installed, without importing them."""
     entry = TARGETS[target]
-    if entry.host_lacks is not None and (reason := entry.host_lacks()) is not None:
-        return Availability(available=False, reason=reason, install="pocketclip on a computer that has them")
+    lacking = None if entry.lacking_here is None else entry.lacking_here()
+    if lacking is not None:
+        return Availability(available=False, reason=lacking.reason, install=lacking.remedy)
     missing = [name for name in entry.packages if _version(name) is None]
     if missing:
         return Availability(
@@ -220,8 +233,6 @@ def probe(target: TargetName) -> Availability:
             reason=f"missing {', '.join(missing)}",
             install=extra_command(entry.extra),
         )
-    if qualcomm.PACKAGE in entry.packages and (reason := qualcomm.version_fault()) is not None:
-        return Availability(available=False, reason=reason, install=extra_command(entry.extra))
     return Availability(available=True, version=f"{entry.packages[0]} {_version(entry.packages[0])}")
 
 

@@ -1,4 +1,4 @@
-"""Which ops stay in float in static int8, by target and instruction set: integers only where they are faster.
+"""Which ops stay in float in static precisions, by target and instruction set: integers only where they are faster.
 
 A literal table with its evidence. Ratios on x86 are times against the same tower in fp32 (MobileCLIP-S0, image tower,
 one thread) on a processor with AVX-512 VNNI and AMX: all ops in int8 first, then with the entry's ops in float. On Arm
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pocketclip.export.precision import InstructionSet, TargetName
+from pocketclip.export.precision import InstructionSet, Precision, TargetName
 
 
 class OpKind(StrEnum):
@@ -22,14 +22,16 @@ class OpKind(StrEnum):
     PRODUCT = "products of activations"
     SOFTMAX = "softmax"
     FIRST_CONVOLUTION = "the first convolution"
+    PAD = "padding"
 
 
 @dataclass(frozen=True)
 class FloatOps:
-    """The ops, and why."""
+    """The ops, and why, for one static precision."""
 
     kinds: frozenset[OpKind]
     evidence: str
+    only: Precision = Precision.INT8_STATIC
 
 
 _NONE = FloatOps(frozenset(), "no op is known to be faster in float")
@@ -44,6 +46,12 @@ _TFLITE = FloatOps(
     "0.55 becomes 0.35; on Arm 0.53 of the instructions of fp32 (nano)",
 )
 
+_TFLITE_QNN = FloatOps(
+    frozenset({OpKind.DEPTHWISE, OpKind.PAD}),
+    "with 16-bit activations, LiteRT 2.3.0's compiler leaves these to the CPU: 14 pieces instead of one (nano, image)",
+    only=Precision.W8A16_STATIC,
+)
+
 FLOAT_OPS: dict[tuple[TargetName, InstructionSet], FloatOps] = {
     (TargetName.ONNX, InstructionSet.X86_64): FloatOps(
         frozenset({OpKind.FIRST_CONVOLUTION}),
@@ -55,9 +63,13 @@ FLOAT_OPS: dict[tuple[TargetName, InstructionSet], FloatOps] = {
     (TargetName.TFLITE, InstructionSet.ARM64): _TFLITE,
     (TargetName.TFLITE, InstructionSet.APPLE): _TFLITE,
     (TargetName.TFLITE, InstructionSet.X86_64): _TFLITE,
+    (TargetName.TFLITE_QNN, InstructionSet.ARM64): _TFLITE_QNN,
 }
 
 
-def float_ops(target: TargetName, isa: InstructionSet) -> frozenset[OpKind]:
-    """The kinds of op that static int8 leaves in float."""
-    return FLOAT_OPS.get((target, isa), _NONE).kinds
+def float_ops(
+    target: TargetName, isa: InstructionSet, precision: Precision = Precision.INT8_STATIC
+) -> frozenset[OpKind]:
+    """The kinds of op that a static precision leaves in float."""
+    found = FLOAT_OPS.get((target, isa), _NONE)
+    return found.kinds if found.only is precision else frozenset()

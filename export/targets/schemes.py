@@ -129,6 +129,18 @@ ONNX_QNN_SCHEMES: dict[Precision, Scheme] = {
     ),
 }
 
+_QNN_FILE = "LiteRT 2.3 with QNN 2.50, Hexagon v69"
+TFLITE_QNN_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP16: Scheme("the whole graph on the NPU in half floats, sums too", _QNN_FILE),
+    Precision.INT8_STATIC: Scheme(
+        "the whole graph on the NPU: int8, weights per channel; norms and the embedding in half floats", _QNN_FILE
+    ),
+    Precision.W8A16_STATIC: Scheme(
+        "the whole graph on the NPU: as int8-static with 16-bit activations; depthwise convolutions in half floats too",
+        _QNN_FILE,
+    ),
+}
+
 _CORE_ML_ONLY = "tables of values and sparse weights are Core ML's"
 _NO_WIDE_VALUES = "Core ML's integer values have 8 bits"
 _NO_RANGES_AT_RUN_TIME = "Core ML has no op that finds an activation's range at run time"

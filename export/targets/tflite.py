@@ -29,23 +29,15 @@ FILE_NAME = "model.tflite"
 FLOAT_SCOPES = f".*({NORM_SCOPE}|LayerNorm|serving_default_output).*"
 
 Ranges = MutableMapping[str, Any]
+TfliteTargets = Literal[TargetName.TFLITE, TargetName.TFLITE_QNN]
 
 
 class TfliteTarget:
     """Writes `model.tflite`; its one signature is `serving_default`."""
 
     def lower(self, request: LoweringRequest, folder: Path) -> str:
-        import litert_torch
-
         path = folder / FILE_NAME
-        converted = litert_torch.convert(request.module, sample_kwargs={request.input_name: request.example})
-        if request.precision is Precision.FP32:
-            converted.export(str(path))
-        else:
-            plain = folder / "plain.tflite"
-            converted.export(str(plain))
-            quantize(plain, path, request)
-            plain.unlink()
+        convert(request, path)
         # What a plan keeps in single precision must be computed so as well.
         half = request.precision is Precision.FP16 and not kept_modules(request.plan, KeptPrecision.FLOAT)
         if half and request.isa is not InstructionSet.X86_64:
@@ -60,10 +52,21 @@ class TfliteTarget:
         return runtimes.runtime_version("litert")
 
 
-def quantize(
-    source: Path, path: Path, request: LoweringRequest, target: Literal[TargetName.TFLITE, TargetName.TFLITE_QNN] = TargetName.TFLITE
-) -> None:
-    """Writes a file whose values have the precision of a request, from one in single precision."""
+def convert(request: LoweringRequest, path: Path, target: TfliteTargets = TargetName.TFLITE) -> None:
+    """Writes the tower of a request at its precision."""
+    import litert_torch
+
+    converted = litert_torch.convert(request.module, sample_kwargs={request.input_name: request.example})
+    if request.precision is Precision.FP32:
+        converted.export(str(path))
+        return
+    plain = path.with_name("plain.tflite")
+    converted.export(str(plain))
+    _quantize(plain, path, request, target)
+    plain.unlink()
+
+
+def _quantize(source: Path, path: Path, request: LoweringRequest, target: TfliteTargets) -> None:
     from ai_edge_quantizer import algorithm_manager, qtyping, quantizer, recipe
 
     algorithms = algorithm_manager.AlgorithmName
@@ -75,6 +78,7 @@ def quantize(
         OpKind.GELU: names.GELU,
         OpKind.PRODUCT: names.BATCH_MATMUL,
         OpKind.SOFTMAX: names.SOFTMAX,
+        OpKind.PAD: names.PAD,
     }
     match request.precision:
         case Precision.FP16:
@@ -106,7 +110,7 @@ def quantize(
     for edge in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
         worker.update_quantization_recipe(".*", edge, algorithm_key=algorithms.NO_QUANTIZE)
     worker.update_quantization_recipe(FLOAT_SCOPES, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
-    for kind in sorted(float_ops(target, request.isa)):
+    for kind in sorted(float_ops(target, request.isa, request.precision)):
         worker.update_quantization_recipe(".*", operations[kind], algorithm_key=algorithms.NO_QUANTIZE)
     if target is TargetName.TFLITE:
         # The static recipe has nothing for the embedding, more than half of a text tower: int8 rows, read in float.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pocketclip.export.npu import qualcomm
-from pocketclip.export.precision import QNN_TARGETS
+from pocketclip.export.precision import TargetName
 from pocketclip.export.targets import probe
 
 
@@ -27,19 +27,19 @@ def test_hosts(host: tuple, words: str | None, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(qualcomm.sys, "platform", system)
     monkeypatch.setattr(qualcomm.platform, "machine", lambda: machine)
     monkeypatch.setattr(qualcomm.platform, "libc_ver", lambda: library)
-    lacking = qualcomm.host_lacks()
-    assert lacking == words if words is None else words in (lacking or "")
+    lacking = qualcomm.host_lacking()
+    assert (lacking is None) if words is None else (lacking is not None and words in lacking.reason)
 
 
 @pytest.mark.parametrize("version", ["2.4.9", "2.6.0", "2.7.0", "3.0"])
 def test_a_version_that_does_not_fit_is_named_with_the_bounds(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = qualcomm.metadata.version
     monkeypatch.setattr(qualcomm.metadata, "version", lambda name: version if name == qualcomm.PACKAGE else found(name))
-    monkeypatch.setattr(qualcomm, "host_lacks", lambda: None)
-    assert qualcomm.version_fault() == f"onnxruntime-qnn {version} is installed, which does not fit: >=2.5,<2.6"
-    for target in QNN_TARGETS:
+    monkeypatch.setattr(qualcomm, "host_lacking", lambda: None)
+    for target in (TargetName.EXECUTORCH_QNN, TargetName.ONNX_QNN):
         availability = probe(target)
         assert not availability.available
+        assert availability.reason == f"onnxruntime-qnn {version} is installed, which does not fit: >=2.5,<2.6"
         assert availability.install is not None and "qnn" in availability.install
 
 

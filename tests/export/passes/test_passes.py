@@ -40,6 +40,7 @@ SITES = {
     (PassName.END_BY_CLAMP, Tower.TEXT): 1,
     (PassName.END_BY_SELECT, Tower.TEXT): 1,
     (PassName.UNGROUP, Tower.IMAGE): 4,
+    (PassName.SPLIT_WEIGHTS, Tower.IMAGE): 13,
     (PassName.BYTE_INPUT, Tower.IMAGE): 1,
     (PassName.CHANNELS_LAST_INPUT, Tower.IMAGE): 1,
 }

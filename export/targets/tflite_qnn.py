@@ -1,0 +1,48 @@
+"""Snapdragon's NPU by LiteRT: a portable file, and one compiled for each chip, run by the emulator."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pocketclip.export import runtimes
+from pocketclip.export.artifact.manifest import NPU_CONTEXTS
+from pocketclip.export.npu import litert_libraries
+from pocketclip.export.npu.compiled_file import EmulatedFile, read_graph
+from pocketclip.export.npu.litert_compiler import compile_file
+from pocketclip.export.npu.npu_report import read_report, write_report
+from pocketclip.export.npu.qualcomm import report_of
+from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS
+from pocketclip.export.precision import TargetName
+from pocketclip.export.targets import tflite
+from pocketclip.export.targets.base import LoweringRequest
+
+# In the prepared graph, which has no other place for it.
+_SDK = re.compile(rb"v[0-9]{1,3}\.[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,20}")
+
+
+class TfliteQnnTarget:
+    """Writes `model.tflite`, which LiteRT can compile on a phone, and `contexts/NAME.tflite`, compiled for a chip."""
+
+    def lower(self, request: LoweringRequest, folder: Path) -> str:
+        portable = folder / tflite.FILE_NAME
+        tflite.convert(request, portable, TargetName.TFLITE_QNN)
+        (folder / NPU_CONTEXTS).mkdir(exist_ok=True)
+        contexts = [
+            compile_file(portable, SOCS[name], folder / NPU_CONTEXTS / f"{name.lower()}.tflite", folder)
+            for name in request.socs or DEFAULT_SOCS
+        ]
+        found = _SDK.search(read_graph(folder / contexts[0].file).content)
+        sdk = found[0].decode() if found else litert_libraries.VERSION
+        write_report(report_of(contexts, sdk, litert_libraries.package_version()), folder)
+        return tflite.FILE_NAME
+
+    def open(self, model_path: Path, threads: int) -> runtimes.Session:
+        first = read_report(model_path.parent).contexts[0]
+        return EmulatedFile(model_path.parent / first.file, first.soc)
+
+    def executed_by(self) -> str:
+        return (
+            f"emulated Hexagon NPU, {litert_libraries.package_version()}, {runtimes.runtime_version('onnxruntime')}, "
+            f"on what {runtimes.runtime_version('litert')} compiled"
+        )
