@@ -79,7 +79,11 @@ def export_command(
     isa: Annotated[
         str | None,
         typer.Option(
-            "--for", help="Processors to optimise for: arm64, x86_64 or apple (default: the target's phones)."
+            "--for",
+            help=(
+                "Processors to optimise for: arm64, x86_64 or apple (default: the target's phones), or with the qnn "
+                "targets a phone such as galaxy-s24."
+            ),
         ),
     ] = None,
     soc: Annotated[

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
-from pocketclip.export.errors import TargetUnavailableError, UnknownSocError, UnknownTargetError
+from pocketclip.export.errors import PassError, TargetUnavailableError, UnknownSocError, UnknownTargetError
 from pocketclip.export.inputs.calibration import CalibrationRequest
 from pocketclip.export.job import ExportJob
 from pocketclip.export.npu.socs import DEFAULT_SOCS, parse_socs
@@ -59,8 +59,8 @@ def make_plan(
     if tower not in (*Tower, "both"):
         raise UnknownTargetError(f"there is no tower {tower!r}", fix=f"choose among: {choices(Tower)}, both")
     towers = list(Tower) if tower == "both" else [Tower(tower)]
-    chosen = None if isa is None else parse_choice(InstructionSet, "--for", isa)
-    socs = DEFAULT_SOCS if soc is None else parse_socs(soc)
+    chosen, meant = _parse_for(isa)
+    socs = meant or DEFAULT_SOCS if soc is None else parse_socs(soc)
     left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
     jobs: list[ExportJob] = []
     skipped: dict[TargetName, str] = {}
@@ -110,11 +110,29 @@ def make_plan(
         raise TargetUnavailableError(
             "no target is available here", fix="`pocketclip export --list` shows what each one needs"
         )
-    if soc is not None and not any(job.socs for job in jobs):
+    if (soc is not None or meant) and not any(job.socs for job in jobs):
         raise UnknownSocError(
-            f"--soc applies only to {choices(QNN_TARGETS)}", fix="leave it out, or add one of these targets"
+            f"{'--soc' if meant is None else f'--for {isa}'} applies only to {choices(QNN_TARGETS)}",
+            fix="leave it out, or add one of these targets",
         )
     return Plan(tuple(jobs), skipped)
+
+
+def _parse_for(word: str | None) -> tuple[InstructionSet | None, tuple[str, ...] | None]:
+    """What `--for` means: an instruction set, or the chips of phones.
+
+    Raises:
+        PassError: neither.
+    """
+    if word is None or word in list(InstructionSet):
+        return (None if word is None else InstructionSet(word)), None
+    try:
+        return None, parse_socs(word)
+    except UnknownSocError:
+        raise PassError(
+            f"--for {word!r} is unknown",
+            fix=f"choose among: {choices(InstructionSet)}, or a phone with a Snapdragon such as galaxy-s24",
+        ) from None
 
 
 class Gelu(StrEnum):

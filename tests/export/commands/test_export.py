@@ -56,7 +56,8 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
         (["--target", "onnx", "--model", "resnet"], "choose among: pocketclip_nano"),
         (
             ["--target", "ncnn"],
-            "choose among: onnx, coreml, executorch, executorch-coreml, executorch-vulkan, onnx-qnn, tflite, or all",
+            "choose among: onnx, coreml, executorch, executorch-coreml, executorch-vulkan, executorch-qnn, onnx-qnn, "
+            "tflite, tflite-qnn, or all",
         ),
         (["--target", "onnx", "--quantize", "int3"], "choose among: fp32, fp16, int8-dynamic"),
         (["--target", "onnx", "--quantize", "palette4"], "does not offer 'palette4' (tables of values and sparse"),
@@ -68,6 +69,16 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
         (["--target", "onnx", "--calibration", "scenes:3"], "too few; use at least 8"),
         (["--target", "onnx", "--tower", "audio"], "choose among: image, text, both"),
         (["--target", "onnx", "--weights", "missing.pt"], "no checkpoint at missing.pt"),
+        (
+            ["--target", "onnx", "--for", "riscv"],
+            "--for 'riscv' is unknown; choose among: arm64, x86_64, apple, or a phone",
+        ),
+        (
+            ["--target", "onnx", "--for", "galaxy-s24"],
+            "--for galaxy-s24 applies only to executorch-qnn, onnx-qnn, tflite",
+        ),
+        (["--target", "onnx", "--soc", "sm8650"], "--soc applies only to executorch-qnn, onnx-qnn, tflite-qnn"),
+        (["--target", "onnx-qnn", "--soc", "sm8651"], "choose among those that are near: SM8650"),
         (["--model", "pocketclip_nano"], "give a --target"),
     ],
 )
