@@ -27,7 +27,7 @@ class ExportOptions:
     """How towers are converted. Each field is the `pocketclip export` option of the same name; `isa` is `--for`.
 
     Enums may be given by their names. `soc` takes one chip or phone, or several; `max_drop` takes `{"cosine": 0.995}`
-    or the command line's `cosine=0.995`; `keep_float` takes one module or several.
+    or the command line's `cosine=0.995`; `keep_float` and `keep_int16` take one module or several.
     """
 
     calibration: str | Path = "scenes"
@@ -47,6 +47,7 @@ class ExportOptions:
     labelled: str | Path | None = None
     plans: Sequence[str | Path] = ()
     keep_float: str | Sequence[str] | None = None
+    keep_int16: str | Sequence[str] | None = None
 
 
 def export(
@@ -146,6 +147,7 @@ def plan_export(
     options: ExportOptions | None = None,
 ) -> Plan:
     """The jobs that `export_all` would run, without running them; the arguments are the same."""
+    from pocketclip.export.artifact.precision_plan import KeptPrecision
     from pocketclip.export.inputs.calibration import parse_calibration
     from pocketclip.export.inputs.parity_data import parse_parity_data
     from pocketclip.export.jobs.planning import make_plan, pass_options
@@ -182,14 +184,17 @@ def plan_export(
                 chosen.max_skipped or 0.0,
             ),
         )
-    if chosen.keep_float is not None:
+    kept = {KeptPrecision.FLOAT: chosen.keep_float, KeptPrecision.INT16: chosen.keep_int16}
+    named = {kept_as: words for kept_as, words in kept.items() if words is not None}
+    if len(named) > 1 or (named and (chosen.max_drop is not None or chosen.plans)):
+        raise PlanError(
+            "--keep-float, --keep-int16, --max-drop and --plan each select modules for higher precision",
+            fix="give one of them",
+        )
+    for kept_as, words in named.items():
         from pocketclip.export.mixed.keep import with_kept
 
-        if chosen.max_drop is not None or chosen.plans:
-            raise PlanError(
-                "--keep-float, --max-drop and --plan each select modules for higher precision", fix="give one of them"
-            )
-        plan = replace(plan, jobs=with_kept(plan.jobs, _with_commas(chosen.keep_float)))
+        plan = replace(plan, jobs=with_kept(plan.jobs, _with_commas(words), kept_as))
     return plan
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pocketclip.export.artifact.drop_budget import Metric
 from pocketclip.export.errors import PlanError
-from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
+from pocketclip.export.precision import QNN_TARGETS, InstructionSet, Precision, TargetName, Tower
 from pocketclip.models import documents
 from pocketclip.models.documents import document
 from pocketclip.models.errors import choices
@@ -34,9 +34,13 @@ _MOST_NAMED = 5
 
 
 class KeptPrecision(StrEnum):
-    """What a module keeps: `float` is the floating-point type that the target has beside the base precision."""
+    """What a module keeps: `float` is the floating-point type that the target has beside the base precision.
+
+    `int16` is what `w8a16-static` computes: 8-bit weights and 16-bit activations.
+    """
 
     FLOAT = "float"
+    INT16 = "int16"
     INT8 = "int8"
 
 
@@ -47,7 +51,11 @@ class Granularity(StrEnum):
     PER_CHANNEL = "per_channel"
 
 
-_GRANULARITIES = {KeptPrecision.FLOAT: Granularity.NONE, KeptPrecision.INT8: Granularity.PER_CHANNEL}
+_GRANULARITIES = {
+    KeptPrecision.FLOAT: Granularity.NONE,
+    KeptPrecision.INT16: Granularity.PER_CHANNEL,
+    KeptPrecision.INT8: Granularity.PER_CHANNEL,
+}
 
 
 @document
@@ -150,8 +158,10 @@ def covers(paths: Iterable[str], module: str) -> bool:
     return any(path in ("", module, f"{module}{OWN}") or module.startswith(f"{path}.") for path in paths)
 
 
-def finer_than(base: Precision) -> KeptPrecision:
+def finer_than(base: Precision, target: TargetName | None = None) -> KeptPrecision:
     """What modules keep where the search spares them: 8 bits beside 4, floating point beside more.
+
+    On a target for NPUs, what lies between 8-bit activations and floating point: 16-bit ones.
 
     Raises:
         PlanError: the precision is floating point already.
@@ -161,6 +171,8 @@ def finer_than(base: Precision) -> KeptPrecision:
             f"{base} keeps every module in floating point; mixed precision needs a quantised base, such as "
             f"{Precision.INT8_STATIC}"
         )
+    if target in QNN_TARGETS and base is Precision.INT8_STATIC:
+        return KeptPrecision.INT16
     return KeptPrecision.INT8 if base.traits.weight_bits == 4 else KeptPrecision.FLOAT
 
 
@@ -200,6 +212,11 @@ def _check(plan: PrecisionPlan) -> None:
         if entry.precision is KeptPrecision.INT8 and plan.base.traits.weight_bits != 4:
             raise PlanError(
                 f"module {entry.path!r} keeps int8, which is not a higher precision than {plan.base}", fix="write float"
+            )
+        if entry.precision is KeptPrecision.INT16 and plan.base is not Precision.INT8_STATIC:
+            raise PlanError(
+                f"module {entry.path!r} keeps int16, which is for {Precision.INT8_STATIC} alone, not for {plan.base}",
+                fix="write float",
             )
         for other in seen:
             if covers([other], entry.path.removesuffix(OWN)) or covers([entry.path], other.removesuffix(OWN)):

@@ -126,6 +126,10 @@ def export_command(
         str | None,
         typer.Option("--keep-float", help="Comma-separated modules that stay in float: stem, projection or paths."),
     ] = None,
+    keep_int16: Annotated[
+        str | None,
+        typer.Option("--keep-int16", help="The same with 16-bit activations, for int8-static on Snapdragon's NPU."),
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Artefacts to convert at the same time.")] = min(
         2, os.cpu_count() or 1
     ),
@@ -176,6 +180,7 @@ def export_command(
         labelled=labelled,
         plans=precision_plans or [],
         keep_float=keep_float,
+        keep_int16=keep_int16,
     )
     plan = api.plan_export(chosen, target=target, precision=quantize, tower=tower, out=out, options=options)
     if fresh_weights:

@@ -10,11 +10,11 @@ from pocketclip.export.artifact.drop_budget import parse_max_drop
 from pocketclip.export.artifact.precision_plan import PrecisionPlan, finer_than, read_plan, require_model, require_paths
 from pocketclip.export.errors import PlanError, UnsupportedPrecisionError
 from pocketclip.export.job import ExportJob
-from pocketclip.export.precision import QNN_TARGETS, Precision, TargetName, Tower
+from pocketclip.export.mixed.offers import require_offer
+from pocketclip.export.precision import Precision, TargetName, Tower
 
 _ONE_SCHEME = {
     TargetName.EXECUTORCH_COREML: "its delegate takes one scheme for the whole graph (--target coreml)",
-    TargetName.EXECUTORCH_QNN: "its delegate has no float ops between integers (--target onnx-qnn or tflite-qnn)",
 }
 
 Progress = Callable[[str, int, int], object]
@@ -51,11 +51,6 @@ def with_mixed(
         finer_than(job.precision)
         if job.target in _ONE_SCHEME:
             raise UnsupportedPrecisionError(f"target {job.target} cannot mix precisions: {_ONE_SCHEME[job.target]}")
-        if max_drop is not None and job.target in QNN_TARGETS:
-            raise UnsupportedPrecisionError(
-                f"target {job.target} has no search for mixed precision: what an op costs on the NPU is not known here",
-                fix="give --keep-float or a --plan",
-            )
     if max_drop is None:
         return _replayed(jobs, files)
     from pocketclip.export.mixed.judge import labelled_sha256
@@ -93,6 +88,9 @@ def _replayed(jobs: Sequence[ExportJob], files: Sequence[Path]) -> tuple[ExportJ
             f"there is no plan for the {lacking.tower} tower at {lacking.precision}",
             fix="give another --plan, or exclude it with --tower and --quantize",
         )
+    for job in jobs:
+        for kept_as in dict.fromkeys(module.precision for module in plans[job.tower, job.precision].modules):
+            require_offer(job, kept_as)
     _require_modules(jobs[0], list(plans.values()))
     return tuple(replace(job, plan=plans[job.tower, job.precision]) for job in jobs)
 

@@ -1,4 +1,4 @@
-"""`--keep-float`: modules that a user wants in floating point, by path or by the part of the tower that they are."""
+"""`--keep-float` and `--keep-int16`: modules that a user wants finer, by path or by the part that they are."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pocketclip.export.artifact.precision_plan import (
 )
 from pocketclip.export.errors import PlanError
 from pocketclip.export.job import ExportJob
+from pocketclip.export.mixed.offers import require_offer
 from pocketclip.export.mixed.units import units
 from pocketclip.export.passes.tower_module import tower_module
 from pocketclip.export.precision import Tower
@@ -42,35 +43,40 @@ class Part(StrEnum):
     PROJECTION = "projection"
 
 
-def with_kept(jobs: Sequence[ExportJob], words: str) -> tuple[ExportJob, ...]:
-    """The jobs with a plan that keeps modules in floating point; jobs of a tower that has none of them as they are.
+def with_kept(
+    jobs: Sequence[ExportJob], words: str, kept_as: KeptPrecision = KeptPrecision.FLOAT
+) -> tuple[ExportJob, ...]:
+    """The jobs with a plan that keeps modules finer; jobs of a tower that has none of them as they are.
 
     Args:
         jobs: of one model.
         words: with commas: `stem`, `projection`, or paths of modules (`encoder.` at their beginning may be left out).
+        kept_as: what they keep.
 
     Raises:
-        PlanError: a name fits no exported tower (the message has the nearest), or a precision is floating point.
+        PlanError: a name fits no exported tower (the message has the nearest), or a precision is floating point or
+            has nothing between it and floating point.
+        UnsupportedPrecisionError: a target does not compute that beside the precision.
     """
+    option = f"--keep-{kept_as}"
     names = list(dict.fromkeys(name.strip() for name in words.split(",") if name.strip()))
     if not names:
-        raise PlanError(
-            "--keep-float names no module", fix=f"give {choices(Part)} or module paths, separated by commas"
-        )
+        raise PlanError(f"{option} names no module", fix=f"give {choices(Part)} or module paths, separated by commas")
     for job in jobs:
         finer_than(job.precision)
+        require_offer(job, kept_as)
     model = build_model(jobs[0].config, jobs[0].weights)
     towers = {tower: tower_module(model, tower) for tower in dict.fromkeys(job.tower for job in jobs)}
     paths = {tower: [_paths(module, tower, name) for name in names] for tower, module in towers.items()}
     for place, name in enumerate(names):
         if not any(found[place] for found in paths.values()):
-            raise PlanError(_unknown(name, list(towers.values()), list(towers)))
+            raise PlanError(_unknown(option, name, list(towers.values()), list(towers)))
     kept = {tower: _without_covered([path for each in found for path in each]) for tower, found in paths.items()}
-    return tuple(replace(job, plan=_plan(job, kept[job.tower])) if kept[job.tower] else job for job in jobs)
+    return tuple(replace(job, plan=_plan(job, kept[job.tower], kept_as)) if kept[job.tower] else job for job in jobs)
 
 
-def _plan(job: ExportJob, paths: Sequence[str]) -> PrecisionPlan:
-    modules = planned(paths, KeptPrecision.FLOAT)
+def _plan(job: ExportJob, paths: Sequence[str], kept_as: KeptPrecision) -> PrecisionPlan:
+    modules = planned(paths, kept_as)
     return PrecisionPlan(SCHEMA_VERSION, job.config.name, job.tower, job.precision, modules)
 
 
@@ -96,10 +102,10 @@ def _without_covered(paths: Sequence[str]) -> list[str]:
     ]
 
 
-def _unknown(name: str, modules: Sequence[nn.Module], towers: Sequence[Tower]) -> str:
+def _unknown(option: str, name: str, modules: Sequence[nn.Module], towers: Sequence[Tower]) -> str:
     known = sorted({path for module in modules for path, _ in module.named_modules() if path} | set(Part))
     near = difflib.get_close_matches(name, known, n=_MOST_NAMED, cutoff=0.4)
     where = " and ".join(towers)
     if name == Part.STEM:
-        return f"--keep-float {name}: the {where} tower has none, only image towers do; omit it, or use --tower image"
-    return f"--keep-float: the {where} tower has no module {name!r}; similar names: {choices(near or list(Part))}"
+        return f"{option} {name}: the {where} tower has none, only image towers do; omit it, or use --tower image"
+    return f"{option}: the {where} tower has no module {name!r}; similar names: {choices(near or list(Part))}"

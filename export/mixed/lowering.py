@@ -32,6 +32,11 @@ from pocketclip.models.checkpoints.checkpoint import weights_sha256
 from pocketclip.models.towers.clip import AnyModel
 
 _ATTEMPT = "attempt"
+_INSTEAD = {
+    plans.KeptPrecision.INT8: "a precision with 8 bits",
+    plans.KeptPrecision.INT16: "w8a16-static or fp16",
+    plans.KeptPrecision.FLOAT: "fp16 or fp32",
+}
 
 
 def sensitivities(
@@ -157,7 +162,7 @@ class _Attempts:
             self.job.config.name,
             self.job.tower,
             self.job.precision,
-            planned(paths, finer_than(self.job.precision)),
+            planned(paths, finer_than(self.job.precision, self.job.target)),
         )
 
     def convert(self, kept: Kept) -> Measured:
@@ -224,8 +229,8 @@ def _recorded(
 def _unreachable(found: Found, job: ExportJob, budget: DropBudget) -> str:
     finest = found.attempts[-1].measured
     reached = f"cosine {finest.safe:.6g}" if budget.metric is Metric.COSINE else f"{finest.lost:.3g} points lost"
-    kept = finer_than(job.precision)
-    instead = "a precision with 8 bits" if kept is plans.KeptPrecision.INT8 else "fp16 or fp32"
+    kept = finer_than(job.precision, job.target)
+    instead = _INSTEAD[kept]
     return (
         f"{job.label} cannot meet --max-drop {budget}: with every module at {kept} it reaches {reached}; "
         f"ask for less, or export {instead}"

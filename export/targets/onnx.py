@@ -268,8 +268,12 @@ def prepare(source: Path) -> Path:
 
 def nodes_in_float(model: onnx.ModelProto, request: LoweringRequest) -> list[str]:
     """Names of the nodes that come from the L2 norm, or from modules that the plan keeps in floating point."""
-    kept = (NORM_SCOPE, *kept_modules(request.plan, KeptPrecision.FLOAT))
-    return [node.name for node in model.graph.node if _comes_from(kept, node)]
+    return nodes_of(model, (NORM_SCOPE, *kept_modules(request.plan, KeptPrecision.FLOAT)))
+
+
+def nodes_of(model: onnx.ModelProto, modules: Sequence[str]) -> list[str]:
+    """Names of the nodes that come from these modules."""
+    return [node.name for node in model.graph.node if _comes_from(modules, node)]
 
 
 def _comes_from(modules: Sequence[str], node: onnx.NodeProto) -> bool:

@@ -7,13 +7,14 @@ refuses signed weights (QNN 2.49, error 3110).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import onnx
 
 from pocketclip.export import runtimes
+from pocketclip.export.artifact.precision_plan import KeptPrecision, kept_modules
 from pocketclip.export.npu.emulator import EmulatedSession, prepare
 from pocketclip.export.npu.npu_report import write_report
 from pocketclip.export.npu.qualcomm import package_version, report_of
@@ -74,13 +75,19 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
     outliers = 0.0 if wide else OUTLIER_PERCENT
     save_tensors_data(onnx_target.value_ranges(prepared, request, plain, outlier_percent=outliers), ranges)
     kept = onnx_target.after_fusion(onnx_target.nodes_in_float(plain, request), prepared)
+    fine = onnx_target.after_fusion(
+        onnx_target.nodes_of(plain, kept_modules(request.plan, KeptPrecision.INT16)), prepared
+    )
     config = get_qnn_qdq_config(
         onnx.load(prepared),
         NoData(),
         activation_type=QuantType.QUInt16 if wide else QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         per_channel=True,
-        init_overrides={name: [{"quant_type": QuantType.QUInt8}] for name in _norm_weights(onnx.load(prepared))},
+        init_overrides={
+            **{name: [{"quant_type": QuantType.QUInt8}] for name in _norm_weights(onnx.load(prepared))},
+            **{name: [{"quant_type": QuantType.QUInt16}] for name in _given_by(onnx.load(prepared), fine)},
+        },
         nodes_to_exclude=kept,
     )
     quantize_static(
@@ -95,6 +102,12 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
         nodes_to_exclude=kept,
         extra_options=config.extra_options,
     )
+
+
+def _given_by(model: onnx.ModelProto, nodes: Sequence[str]) -> list[str]:
+    """Names of the values that nodes give."""
+    wanted = set(nodes)
+    return [name for node in model.graph.node if node.name in wanted for name in node.output if name]
 
 
 def _norm_weights(model: onnx.ModelProto) -> list[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from executorch.backends.qualcomm.quantizer.quantizer import QnnQuantizer, QuantDtype
+from executorch.backends.qualcomm.quantizer.quantizer import ModuleQConfig, QnnQuantizer, QuantDtype
 from executorch.backends.qualcomm.serialization.qc_schema import QcomChipset
 from torch import Tensor, nn
 from torchao.quantization.pt2e.observer import UniformQuantizationObserverBase
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
+from pocketclip.export.artifact.precision_plan import KeptPrecision, covers, kept_modules
 from pocketclip.export.npu.socs import Soc
 from pocketclip.export.precision import Precision
 from pocketclip.export.targets.base import LoweringRequest
@@ -60,6 +62,12 @@ def quantize(request: LoweringRequest, soc: Soc) -> nn.Module:
         is_linear_per_channel=True,
         act_observer=WholeRanges if wide else SampleRanges,
     )
+    kept = kept_modules(request.plan, KeptPrecision.INT16)
+    if kept:
+        finer = ModuleQConfig(
+            QuantDtype.use_16a8w, is_conv_per_channel=True, is_linear_per_channel=True, act_observer=WholeRanges
+        )
+        quantizer.set_submodule_qconfig_list([(lambda node: _is_in(node, kept), finer)])
     captured = torch.export.export(request.module, (request.example,), strict=True).module()
     prepared = prepare_pt2e(captured, quantizer)
     _bound_scales(prepared)
@@ -67,6 +75,12 @@ def quantize(request: LoweringRequest, soc: Soc) -> nn.Module:
         for inputs in request.calibration or [request.example.numpy()]:
             prepared(torch.from_numpy(inputs))
     return convert_pt2e(prepared)
+
+
+def _is_in(node: torch.fx.Node, modules: Sequence[str]) -> bool:
+    # The stack maps each enclosing module's path to its path again and its class, the innermost last.
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    return bool(stack) and covers(modules, str(stack[-1][0]))
 
 
 def _bound_scales(prepared: torch.fx.GraphModule) -> None:

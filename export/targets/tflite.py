@@ -115,6 +115,11 @@ def _quantize(source: Path, path: Path, request: LoweringRequest, target: Tflite
     if target is TargetName.TFLITE:
         # The static recipe has nothing for the embedding, more than half of a text tower: int8 rows, read in float.
         worker.update_quantization_recipe(".*", names.EMBEDDING_LOOKUP, op_config=_bytes_read_in_float())
+    for module in kept_modules(request.plan, KeptPrecision.INT16):
+        for pattern in scope_patterns(request.module, module):
+            worker.update_quantization_recipe(pattern, everywhere, op_config=_wide_activations())
+            for kind in sorted(float_ops(target, request.isa, Precision.W8A16_STATIC)):
+                worker.update_quantization_recipe(pattern, operations[kind], algorithm_key=algorithms.NO_QUANTIZE)
     for pattern in kept:
         worker.update_quantization_recipe(pattern, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
     ranges = _observed_ranges(source, request)
@@ -126,6 +131,18 @@ def _bytes_read_in_float() -> Any:
     from ai_edge_quantizer import qtyping
 
     return qtyping.OpQuantizationConfig(
+        weight_tensor_config=qtyping.TensorQuantizationConfig(
+            num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
+        ),
+        compute_precision=qtyping.ComputePrecision.INTEGER,
+    )
+
+
+def _wide_activations() -> Any:
+    from ai_edge_quantizer import qtyping
+
+    return qtyping.OpQuantizationConfig(
+        activation_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, symmetric=True),
         weight_tensor_config=qtyping.TensorQuantizationConfig(
             num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
         ),

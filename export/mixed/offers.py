@@ -1,0 +1,27 @@
+"""What modules may keep on which target."""
+
+from __future__ import annotations
+
+from pocketclip.export.artifact.precision_plan import KeptPrecision, finer_than
+from pocketclip.export.errors import UnsupportedPrecisionError
+from pocketclip.export.job import ExportJob
+from pocketclip.export.precision import QNN_TARGETS, Precision, TargetName
+from pocketclip.models.errors import choices
+
+
+def require_offer(job: ExportJob, kept_as: KeptPrecision) -> None:
+    """Refuses what the job's target does not compute beside its precision.
+
+    Raises:
+        UnsupportedPrecisionError: it does not.
+    """
+    if kept_as is KeptPrecision.INT16 and finer_than(job.precision, job.target) is not KeptPrecision.INT16:
+        raise UnsupportedPrecisionError(
+            f"modules in int16 are for {Precision.INT8_STATIC} on {choices(QNN_TARGETS)}, not for {job.label}",
+            fix="keep them in float (--keep-float)",
+        )
+    if kept_as is KeptPrecision.FLOAT and job.target is TargetName.EXECUTORCH_QNN:
+        raise UnsupportedPrecisionError(
+            f"target {job.target} cannot keep modules in float: its delegate has no float ops between integers",
+            fix="keep them in int16 (--keep-int16), or choose another target for the NPU",
+        )
