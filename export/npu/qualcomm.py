@@ -30,6 +30,7 @@ _OLDEST_GLIBC = (2, 35)
 _SPILLED, _FILLED = (re.compile(rb"^%s_bytes=(\d{1,15})$" % name, re.MULTILINE) for name in (b"spill", b"fill"))
 _HTP = "libQnnHtp.so"
 # The first is what the second asks for.
+_SYSTEM_LIBRARIES = ("libgcc_s.so.1", "libstdc++.so.6")
 _LIBRARIES = ("libQnnSystem.so", _HTP)
 
 
@@ -98,9 +99,10 @@ def load_libraries() -> Path:
     ExecuTorch asks the system's loader for `libQnnHtp.so`, which would need an environment variable that is set before
     the process starts. A library that is loaded already is found by its name.
     """
-    # Loaded before PyTorch, their runtime for C++ makes exceptions of PyTorch's fail.
-    import torch  # noqa: F401
-
+    # ExecuTorch makes the libraries' symbols those of the process, their runtime for C++ among them: whatever is loaded
+    # later would take its exceptions for its own, and abort. What comes first is found first.
+    for name in _SYSTEM_LIBRARIES:
+        ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
     folder = _folder()
     for name in _LIBRARIES:
         # Symbols stay the library's own: as global ones they would replace those of other libraries.
