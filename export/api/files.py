@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +28,16 @@ class LintResult:
     faults: tuple[tuple[str, ArtifactError], ...]
 
 
-def lint(subject: Model | Artifact | str | Path, *, ignore: Collection[str] = (), gpu: bool = False) -> list[Linted]:
+def lint(
+    subject: Model | Artifact | str | Path, *, ignore: Collection[str] = (), gpu: bool = False, npu: bool = False
+) -> list[Linted]:
     """Checks a model, an artefact or a model file against rules with codes (docs/lint.md).
 
     Args:
         subject: a model, an artefact, a folder of artefacts, or a .onnx, .tflite, .pte or .mlpackage from anywhere.
         ignore: codes of rules to ignore, e.g. `PC011`.
         gpu: ask LiteRT's GPU delegate about LiteRT files too.
+        npu: ask whether files suit Snapdragon's NPU too.
 
     Returns:
         The findings for each checked graph, empty if nothing was found.
@@ -42,7 +46,7 @@ def lint(subject: Model | Artifact | str | Path, *, ignore: Collection[str] = ()
         LintRuleError: a rule code does not exist, or no subject was given.
         ArtifactError: a file cannot be read.
     """
-    found = lint_all(subject, ignore=ignore, gpu=gpu)
+    found = lint_all(subject, ignore=ignore, gpu=gpu, npu=npu)
     if found.faults:
         raise found.faults[0][1]
     return list(found.linted)
@@ -55,6 +59,7 @@ def lint_all(
     weights: str | None = None,
     ignore: Collection[str] = (),
     gpu: bool = False,
+    npu: bool = False,
 ) -> LintResult:
     """Like `lint`, but an unreadable file does not affect the findings for others.
 
@@ -64,9 +69,11 @@ def lint_all(
         weights: the checkpoint of the named model.
         ignore: codes of rules to ignore.
         gpu: ask LiteRT's GPU delegate about LiteRT files too.
+        npu: ask whether files suit Snapdragon's NPU too.
 
     Raises:
-        LintRuleError: no subject was given, changes or weights were given without a model, or a model with `gpu`.
+        LintRuleError: no subject was given, changes or weights were given without a model, or a model with `gpu` or
+            `npu`.
         UnknownModelError, ConfigError, CheckpointError: the model cannot be built.
         ArtifactNotFoundError: there is no such artefact or file.
     """
@@ -76,11 +83,12 @@ def lint_all(
     from pocketclip.models.run_folder import is_run_folder
 
     ignored = parse_codes(ignore)
+    of_artifact, of_file = partial(summary_of_artifact, npu=npu), partial(summary_of_file, npu=npu)
     if isinstance(subject, Model):
-        _require_no_gpu(gpu)
+        _require_neither(gpu, npu)
         return _without(ignored, _lint_model(subject))
     if isinstance(subject, Artifact):
-        return _without(ignored, _lint_files(summary_of_artifact, [_named(subject.files)], gpu))
+        return _without(ignored, _lint_files(of_artifact, [_named(subject.files)], gpu))
     if not str(subject):
         raise LintRuleError("give a model, an artefact or a model file; --list shows the rules")
     path = Path(subject)
@@ -89,11 +97,11 @@ def lint_all(
     if on_disk and (changes or weights):
         raise LintRuleError(f"--set and --weights are for models; {subject} is a file or folder")
     if is_model_file(path):
-        return _without(ignored, _lint_files(summary_of_file, [(str(path), path, path)], gpu))
+        return _without(ignored, _lint_files(of_file, [(str(path), path, path)], gpu))
     if on_disk:
         artifacts = [_named(each) for each in find_artifacts([path])]
-        return _without(ignored, _lint_files(summary_of_artifact, artifacts, gpu))
-    _require_no_gpu(gpu)
+        return _without(ignored, _lint_files(of_artifact, artifacts, gpu))
+    _require_neither(gpu, npu)
     return _without(ignored, _lint_model(Model(choose_model(str(subject), changes, weights))))
 
 
@@ -133,9 +141,13 @@ def _lint_model(model: Model) -> LintResult:
     return LintResult(tuple(summary(*each) for each in lint_model(choice.config, choice.weights, choice.cautions)), ())
 
 
-def _require_no_gpu(gpu: bool) -> None:
+def _require_neither(gpu: bool, npu: bool) -> None:
     if gpu:
         raise LintRuleError("--gpu is for LiteRT files, not for models", fix="export the model first (--target tflite)")
+    if npu:
+        raise LintRuleError(
+            "--npu is for model files, not for models", fix="export the model first (--target onnx-qnn)"
+        )
 
 
 def _lint_files(

@@ -34,6 +34,7 @@ def lint_command(
         list[str] | None, typer.Option("--ignore", help="Code of a rule to ignore, e.g. PC011. Repeatable.")
     ] = None,
     gpu: Annotated[bool, typer.Option("--gpu", help="Ask LiteRT's GPU delegate about .tflite files too.")] = False,
+    npu: Annotated[bool, typer.Option("--npu", help="Check whether files suit Snapdragon's NPU too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print findings as JSON.")] = False,
     list_rules: Annotated[bool, typer.Option("--list", help="List all rules with reasons and fixes.")] = False,
 ) -> None:
@@ -45,7 +46,7 @@ def lint_command(
     from pocketclip.export import api
     from pocketclip.export.artifact.lint_finding import Severity
 
-    result = api.lint_all(subject, changes=changes or [], weights=weights, ignore=ignore or [], gpu=gpu)
+    result = api.lint_all(subject, changes=changes or [], weights=weights, ignore=ignore or [], gpu=gpu, npu=npu)
     linted, faults = result.linted, result.faults
     if linted or len(faults) > 1:
         (_print_json if as_json else _print_findings)(linted, faults)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pocketclip.export.artifact.lint_finding import Severity
-from pocketclip.export.lint import artifact_rules, graph_rules, module_rules
+from pocketclip.export.lint import artifact_rules, graph_rules, module_rules, npu_rules
 from pocketclip.export.lint.subject import Checker
 
 UNREADABLE = "PC000"
@@ -190,6 +190,31 @@ RULES: tuple[Rule, ...] = (
         "with --gpu: the artefact's golden inputs give other embeddings there than PyTorch's",
         "leave the tower on the CPU, or export another precision",
         None,
+    ),
+    Rule(
+        "PC020",
+        Severity.ERROR,
+        "op that Snapdragon's NPU refuses",
+        "with --npu, or made for the NPU: the graph falls into pieces there, between which values go to the processor "
+        "and back",
+        "write the op in the form that the message names",
+        npu_rules.refused_op,
+    ),
+    Rule(
+        "PC021",
+        Severity.ERROR,
+        "too many axes for Snapdragon's NPU",
+        "with --npu, or made for the NPU: its ops take values of at most five axes",
+        "merge axes that stand beside each other",
+        npu_rules.many_axes,
+    ),
+    Rule(
+        "PC022",
+        Severity.WARNING,
+        "norm or softmax in 8 bits",
+        "with --npu, or made for the NPU: their values have wide ranges, and 16-bit ones cost the NPU little",
+        "export w8a16-static, or int8-static with --keep-int16 and these modules",
+        npu_rules.narrow_norm,
     ),
 )
 

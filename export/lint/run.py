@@ -62,14 +62,14 @@ def summary(subject: Subject, findings: tuple[LintFinding, ...]) -> Linted:
     return Linted(subject.label, findings, (*graph.parts, *graph.inner), graph.unseen)
 
 
-def summary_of_file(path: Path) -> Linted:
+def summary_of_file(path: Path, *, npu: bool = False) -> Linted:
     """`lint_file` in short."""
-    return summary(*lint_file(path))
+    return summary(*lint_file(path, npu=npu))
 
 
-def summary_of_artifact(artifact: Artifact) -> Linted:
+def summary_of_artifact(artifact: Artifact, *, npu: bool = False) -> Linted:
     """`lint_artifact` in short."""
-    return summary(*lint_artifact(artifact))
+    return summary(*lint_artifact(artifact, npu=npu))
 
 
 def lint(subject: Subject) -> tuple[LintFinding, ...]:
@@ -135,8 +135,8 @@ def module_subject(module: nn.Module, config: AnyConfig, tower: Tower, example: 
     )
 
 
-def lint_artifact(artifact: Artifact) -> tuple[Subject, tuple[LintFinding, ...]]:
-    """An artefact on disk: its manifest, golden outputs and model file.
+def lint_artifact(artifact: Artifact, *, npu: bool = False) -> tuple[Subject, tuple[LintFinding, ...]]:
+    """An artefact on disk: its manifest, golden outputs and model file; `npu` asks about Snapdragon's NPU too.
 
     Raises:
         ArtifactCorruptError: the model file cannot be read.
@@ -148,11 +148,15 @@ def lint_artifact(artifact: Artifact) -> tuple[Subject, tuple[LintFinding, ...]]
         graph = read_graph(artifact.model_path)
     except ArtifactCorruptError as error:
         raise ArtifactCorruptError(f"{error}", fix="export it again") from error
-    return _linted(replace(subject, graph=graph))
+    return _linted(replace(subject, graph=graph, npu=npu))
 
 
-def lint_file(path: Path) -> tuple[Subject, tuple[LintFinding, ...]]:
+def lint_file(path: Path, *, npu: bool = False) -> tuple[Subject, tuple[LintFinding, ...]]:
     """A model file that need not be ours. It is held against the oldest runtime that we export for.
+
+    Args:
+        path: the file or package.
+        npu: ask about Snapdragon's NPU too.
 
     Raises:
         ArtifactError: it is missing, of a kind that no reader takes, or cannot be read.
@@ -171,6 +175,7 @@ def lint_file(path: Path) -> tuple[Subject, tuple[LintFinding, ...]]:
             target=target,
             requires=requirement(target, TARGETS[target].base),
             size_bytes=sum(each.stat().st_size for each in files),
+            npu=npu,
         )
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from pocketclip.export.artifact.lint_finding import Severity
-from pocketclip.export.precision import TargetName, Tower
+from pocketclip.export.precision import QNN_TARGETS, TargetName, Tower
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ class Subject:
 
     `requires` is the oldest runtime or system that shall read the file, `outputs` embeddings that the artefact gave,
     `preprocess` what the model's images go through, `size_bytes` the model's size on disk, `cautions` what the file of
-    the weights did not say.
+    the weights did not say; `npu` asks about Snapdragon's NPU whatever the target.
     """
 
     label: str
@@ -41,6 +41,12 @@ class Subject:
     normalized: bool | None = None
     size_bytes: int | None = None
     cautions: tuple[str, ...] = ()
+    npu: bool = False
+
+    @property
+    def for_npu(self) -> bool:
+        """Whether Snapdragon's NPU shall run it: it is exported for it, or was asked about."""
+        return self.npu or self.target in QNN_TARGETS
 
     @property
     def passes(self) -> frozenset[PassName]:

@@ -57,6 +57,11 @@ def prepare(model: Path, soc: Soc, folder: Path) -> tuple[NpuContext, str]:
                 f"the NPU of {soc.name} ({soc.title}) does not take it: {first_line(error)}"
             ) from error
         said = read_captured(held, _MOST_PRINTED_BYTES)
+    if not path.is_file():
+        raise ConversionError(
+            f"the NPU of {soc.name} takes nothing of it",
+            fix="give every input a fixed size; `pocketclip lint --npu` names ops that the NPU refuses",
+        )
     nodes = onnx.load(path).graph.node
     prepared = [node for node in nodes if node.op_type == _PREPARED]
     left = [f"{node.op_type} {node.name}".strip() for node in nodes if node.op_type != _PREPARED]
