@@ -6,6 +6,7 @@ ONNX Runtime loads the same bytes from a file of its own that refers to them.
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import numpy as np
 from pocketclip.export.errors import ArtifactCorruptError
 from pocketclip.export.npu import litert_libraries
 from pocketclip.export.npu.array_pipe import receive_array, send_array
+from pocketclip.export.npu.socs import SOCS
 from pocketclip.models.errors import first_line
 
 BINARY_NAME, WRAPPER_NAME = "graph.bin", "graph.onnx"
@@ -44,8 +46,10 @@ class EmulatedFile:
         """Starts the process; files that it refuses show when they run.
 
         Raises:
-            ArtifactCorruptError: it is no compiled file.
+            ArtifactCorruptError: it is no compiled file, or for a chip that is not known.
         """
+        if soc not in SOCS:
+            raise ArtifactCorruptError(f"{path} is for {soc}, which is not known here")
         graph = read_graph(path)
         self._path = path
         self._folder = tempfile.TemporaryDirectory(prefix="pocketclip-npu-")
@@ -81,7 +85,9 @@ class EmulatedFile:
 
     def close(self) -> None:
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            # Of a process that has ended, what was not sent yet.
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()

@@ -29,8 +29,8 @@ FIRST_VERSION, BEFORE_VERSION = (2, 5), (2, 6)
 _OLDEST_GLIBC = (2, 35)
 _SPILLED, _FILLED = (re.compile(rb"^%s_bytes=(\d{1,15})$" % name, re.MULTILINE) for name in (b"spill", b"fill"))
 _HTP = "libQnnHtp.so"
-# The first is what the second asks for.
 _SYSTEM_LIBRARIES = ("libgcc_s.so.1", "libstdc++.so.6")
+# The first is what the second asks for.
 _LIBRARIES = ("libQnnSystem.so", _HTP)
 
 
