@@ -122,12 +122,14 @@ class Child:
 
     def close(self) -> None:
         """Ends the process."""
-        if self._process is not None:
-            _kill_group(self._process)
-            self._process.join()
-            assert self._connection is not None
-            self._connection.close()
-            self._process = self._connection = None
+        # Taken out first: a signal may call this again before it is through.
+        process, connection = self._process, self._connection
+        self._process = self._connection = None
+        if process is not None:
+            _kill_group(process)
+            process.join()
+        if connection is not None:
+            connection.close()
         if self._scratch is not None:
             self._scratch.cleanup()
             self._scratch = None
