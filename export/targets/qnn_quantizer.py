@@ -14,6 +14,7 @@ from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 from pocketclip.export.artifact.precision_plan import KeptPrecision, covers, kept_modules
 from pocketclip.export.npu.socs import Soc
+from pocketclip.export.passes.tower_module import NORM_SCOPE
 from pocketclip.export.precision import Precision
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.observed_ranges import RangeObserver
@@ -62,8 +63,9 @@ def quantize(request: LoweringRequest, soc: Soc) -> nn.Module:
         is_linear_per_channel=True,
         act_observer=WholeRanges if wide else SampleRanges,
     )
-    kept = kept_modules(request.plan, KeptPrecision.INT16)
-    if kept:
+    # The embedding itself has 16 bits: its steps in 8 are a hundredth of most of its components.
+    kept = (NORM_SCOPE, *kept_modules(request.plan, KeptPrecision.INT16))
+    if not wide:
         finer = ModuleQConfig(
             QuantDtype.use_16a8w, is_conv_per_channel=True, is_linear_per_channel=True, act_observer=WholeRanges
         )

@@ -115,6 +115,11 @@ def _quantize(source: Path, path: Path, request: LoweringRequest, target: Tflite
     if target is TargetName.TFLITE:
         # The static recipe has nothing for the embedding, more than half of a text tower: int8 rows, read in float.
         worker.update_quantization_recipe(".*", names.EMBEDDING_LOOKUP, op_config=_bytes_read_in_float())
+    else:
+        # The NPU's compiler takes no such rows.
+        worker.update_quantization_recipe(
+            ".*", names.EMBEDDING_LOOKUP, op_config=_half_weights(), algorithm_key=algorithms.FLOAT_CASTING
+        )
     for module in kept_modules(request.plan, KeptPrecision.INT16):
         for pattern in scope_patterns(request.module, module):
             worker.update_quantization_recipe(pattern, everywhere, op_config=_wide_activations())
@@ -135,6 +140,16 @@ def _bytes_read_in_float() -> Any:
             num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
         ),
         compute_precision=qtyping.ComputePrecision.INTEGER,
+    )
+
+
+def _half_weights() -> Any:
+    from ai_edge_quantizer import qtyping
+
+    return qtyping.OpQuantizationConfig(
+        weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
+        compute_precision=qtyping.ComputePrecision.FLOAT,
+        explicit_dequantize=True,
     )
 
 
