@@ -67,7 +67,11 @@ def quantize(request: LoweringRequest, soc: Soc) -> nn.Module:
     kept = (NORM_SCOPE, *kept_modules(request.plan, KeptPrecision.INT16))
     if not wide:
         finer = ModuleQConfig(
-            QuantDtype.use_16a8w, is_conv_per_channel=True, is_linear_per_channel=True, act_observer=WholeRanges
+            QuantDtype.use_16a8w,
+            is_conv_per_channel=True,
+            is_linear_per_channel=True,
+            # A class, as its default is, whatever its annotation says.
+            act_observer=WholeRanges,  # pyright: ignore[reportArgumentType]
         )
         quantizer.set_submodule_qconfig_list([(lambda node: _is_in(node, kept), finer)])
     captured = torch.export.export(request.module, (request.example,), strict=True).module()
