@@ -98,18 +98,21 @@ def require_accelerator(asked: RunSettings, offered: Sequence[str], whose: str) 
         )
 
 
+_NPU_RUNTIMES = {
+    TargetName.EXECUTORCH_QNN: "ExecuTorch",
+    TargetName.ONNX_QNN: "ONNX Runtime",
+    TargetName.TFLITE_QNN: "LiteRT",
+}
+
+
 def untimed_on(target: TargetName, system: str, *, core_ml: bool = False, vulkan: bool = False) -> str | None:
     """Why a format is not timed on a system, in the words of records; else None."""
     if target is TargetName.EXECUTORCH_COREML:
         return f"ExecuTorch's Core ML delegate on {system}: parity only"
     if target is TargetName.EXECUTORCH_VULKAN and not vulkan:
         return f"ExecuTorch's Vulkan delegate on {system}: parity only"
-    if target is TargetName.EXECUTORCH_QNN:
-        return f"Snapdragon's NPU by ExecuTorch on {system}: parity only"
-    if target is TargetName.TFLITE_QNN:
-        return f"Snapdragon's NPU by LiteRT on {system}: parity only"
-    if target is TargetName.ONNX_QNN:
-        return f"Snapdragon's NPU by ONNX Runtime on {system}: parity only"
+    if target in _NPU_RUNTIMES:
+        return f"Snapdragon's NPU by {_NPU_RUNTIMES[target]} on {system}: parity only"
     if target is TargetName.COREML and not core_ml:
         return f"Core ML on {system}: parity only"
     return None

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pocketclip.export.targets.module_stack import innermost_module
+
 
 class Work(StrEnum):
     """Kinds of work. Amounts are multiply-accumulates of the first five, elements computed of the others.
@@ -106,7 +108,7 @@ def work_of(module: nn.Module, example: Tensor) -> tuple[Op, ...]:
         sources = tuple(dict.fromkeys(made_by[each] for each in read))
         made_by[node] = len(ops)
         filters = shape[1] if work is Work.DEPTHWISE else 0
-        ops.append(Op(_module(node), work, amount, math.prod(shape), sources, filters))
+        ops.append(Op(innermost_module(node), work, amount, math.prod(shape), sources, filters))
     return tuple(ops)
 
 
@@ -145,9 +147,3 @@ def _name(node: torch.fx.Node) -> str:
 def _shape(value: object) -> tuple[int, ...] | None:
     found = value.meta.get("val") if isinstance(value, torch.fx.Node) else None
     return tuple(int(size) for size in found.shape) if isinstance(found, Tensor) else None
-
-
-def _module(node: torch.fx.Node) -> str:
-    # Each enclosing module's path with its class, the innermost last.
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    return str(stack[-1][0]) if stack else ""

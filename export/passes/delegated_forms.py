@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from pocketclip.export.passes.base import Rewritten
-from pocketclip.export.passes.modules import rewrite_modules
-from pocketclip.export.passes.tower_module import IsEnd, L2Norm
+from pocketclip.export.passes.modules import rewrite_modules, rewrite_norm
+from pocketclip.export.passes.tower_module import IsEnd
 from pocketclip.models.blocks.transformer import LayerNormFp32
 from pocketclip.models.towers.image_tower import PooledProjection
 from pocketclip.models.towers.text_tower import OnSequence
@@ -55,9 +55,7 @@ class ProductL2Norm(nn.Module):
 
 def norm_by_product(tower: nn.Module, example: Tensor) -> Rewritten:
     """Sums squares of the embedding by a matrix product."""
-    with torch.inference_mode():
-        width = tower(example).shape[1]
-    return rewrite_modules(tower, lambda module: ProductL2Norm(width) if isinstance(module, L2Norm) else None)
+    return rewrite_norm(tower, example, ProductL2Norm)
 
 
 class ProductLayerNorm(nn.Module):

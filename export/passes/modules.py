@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from pocketclip.export.passes.base import Rewritten
+from pocketclip.export.passes.tower_module import L2Norm
 
 
 def rewrite_modules(tower: nn.Module, replace: Callable[[nn.Module], nn.Module | None]) -> Rewritten:
@@ -31,6 +32,13 @@ def rewrite_at_paths(tower: nn.Module, replace: Callable[[str, nn.Module], nn.Mo
                 setattr(parent, name, new.train(child.training))
                 sites.append(path)
     return Rewritten(tower, tuple(sites))
+
+
+def rewrite_norm(tower: nn.Module, example: Tensor, form: Callable[[int], nn.Module]) -> Rewritten:
+    """A copy of a tower whose L2 norm has another form, made for the width of the embedding."""
+    with torch.inference_mode():
+        width = tower(example).shape[1]
+    return rewrite_modules(tower, lambda module: form(width) if isinstance(module, L2Norm) else None)
 
 
 def run_once(tower: nn.Module, example: Tensor, hooks: Iterable[RemovableHandle]) -> None:

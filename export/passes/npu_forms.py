@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from pocketclip.export.passes.base import Rewritten
-from pocketclip.export.passes.modules import rewrite_modules
-from pocketclip.export.passes.tower_module import IsEnd, L2Norm
+from pocketclip.export.passes.modules import rewrite_modules, rewrite_norm
+from pocketclip.export.passes.tower_module import IsEnd
 
 # Far below the mean square of any embedding, and still a normal number in single precision.
 _EPS = 1e-12
@@ -27,9 +27,7 @@ class RmsL2Norm(nn.Module):
 
 def norm_by_rms(tower: nn.Module, example: Tensor) -> Rewritten:
     """Normalises the embedding by one op."""
-    with torch.inference_mode():
-        width = tower(example).shape[1]
-    return rewrite_modules(tower, lambda module: RmsL2Norm(width) if isinstance(module, L2Norm) else None)
+    return rewrite_norm(tower, example, RmsL2Norm)
 
 
 class SelectedEnd(nn.Module):

@@ -16,6 +16,7 @@ from coremltools.converters.mil.mil import Var
 
 from pocketclip.export.artifact.precision_plan import covers
 from pocketclip.export.coreml_reference import Program
+from pocketclip.export.targets.module_stack import comes_from
 
 _CASTS = re.compile(r"(_cast_(u?int|fp)\d+)+$")
 
@@ -36,7 +37,7 @@ def names_within(modules: Sequence[str], source: torch.export.ExportedProgram, p
         source: what the program was converted from.
         program: its names are the answer.
     """
-    nodes = {node.name for node in source.graph.nodes if node.op == "call_function" and _comes_from(modules, node)}
+    nodes = {node.name for node in source.graph.nodes if node.op == "call_function" and comes_from(modules, node)}
     signature = source.graph_signature
     stored = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
     parameters = {name for name, path in stored.items() if covers(modules, path)}
@@ -52,11 +53,6 @@ def names_within(modules: Sequence[str], source: torch.export.ExportedProgram, p
         if _CASTS.sub("", op.name) in nodes or _parameter(read) in parameters or "" in modules:
             ops.add(op.name)
     return Names(frozenset(ops), frozenset(constants))
-
-
-def _comes_from(modules: Sequence[str], node: torch.fx.Node) -> bool:
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    return bool(stack) and covers(modules, stack[-1][0])
 
 
 def _parameter(constant: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -39,7 +39,7 @@ class ExecuTorchQnnTarget:
     def lower(self, request: LoweringRequest, folder: Path) -> str:
         socs = [SOCS[name] for name in request.socs or DEFAULT_SOCS]
         (folder / NPU_CONTEXTS).mkdir(exist_ok=True)
-        with _kept_processor_settings(), sdk_folder(), quiet_root_logger(), captured_output(1, 2):
+        with _qualcomms_package():
             module = _reduced(request, socs[0])
         contexts = [_prepare(module, request, soc, folder) for soc in socs]
         write_report(report_of(contexts, sdk_version()), folder)
@@ -62,7 +62,7 @@ def _reduced(request: LoweringRequest, soc: Soc) -> nn.Module:
 
 
 def _prepare(module: nn.Module, request: LoweringRequest, soc: Soc, folder: Path) -> NpuContext:
-    with _kept_processor_settings(), sdk_folder(), quiet_root_logger(), captured_output(1, 2) as held:
+    with _qualcomms_package() as held:
         try:
             lowered = _lower(module, request, soc)
             program = lowered.exported_program()
@@ -103,10 +103,14 @@ def _lower(module: nn.Module, request: LoweringRequest, soc: Soc) -> EdgeProgram
 
 
 @contextmanager
-def _kept_processor_settings() -> Iterator[None]:
-    """Qualcomm's package turns off PyTorch's fast kernels on AMD's processors, for the whole process."""
+def _qualcomms_package() -> Iterator[IO[bytes]]:
+    """Meanwhile, Qualcomm's part of ExecuTorch may run; gives the file that takes what it prints.
+
+    It turns off PyTorch's fast kernels on AMD's processors, for the whole process.
+    """
     enabled = torch.backends.mkldnn.enabled
     try:
-        yield
+        with sdk_folder(), quiet_root_logger(), captured_output(1, 2) as held:
+            yield held
     finally:
         torch.backends.mkldnn.enabled = enabled

@@ -6,7 +6,16 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from pocketclip.export.precision import Precision
 from pocketclip.models.quantization.schemes import OUTLIER_PERCENT
+
+
+def outlier_percent(precision: Precision) -> float:
+    """Of the samples, those whose extremes a range leaves out at either end.
+
+    16 bits hold outliers too: leaving them out would lose more than the finer steps gain.
+    """
+    return 0.0 if precision.traits.activation_bits == 16 else OUTLIER_PERCENT
 
 
 class RangeObserver:

@@ -22,7 +22,7 @@ from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS
 from pocketclip.export.precision import InstructionSet, Precision
 from pocketclip.export.targets import onnx as onnx_target
 from pocketclip.export.targets.base import LoweringRequest
-from pocketclip.models.quantization.schemes import OUTLIER_PERCENT
+from pocketclip.export.targets.observed_ranges import outlier_percent
 
 FILE_NAME = "model.onnx"
 
@@ -71,23 +71,24 @@ def _quantize(source: Path, path: Path, request: LoweringRequest) -> None:
     prepared = onnx_target.prepare(source)
     plain = onnx.load(source)
     ranges = source.with_name("ranges.json")
-    # 16 bits hold outliers too: leaving them out would lose more than the finer steps gain.
-    outliers = 0.0 if wide else OUTLIER_PERCENT
+    outliers = outlier_percent(request.precision)
     save_tensors_data(onnx_target.value_ranges(prepared, request, plain, outlier_percent=outliers), ranges)
     kept = onnx_target.after_fusion(onnx_target.nodes_in_float(plain, request), prepared)
     fine = onnx_target.after_fusion(
         onnx_target.nodes_of(plain, kept_modules(request.plan, KeptPrecision.INT16)), prepared
     )
+    graph = onnx.load(prepared)
+    overrides = {
+        **{name: [{"quant_type": QuantType.QUInt8}] for name in _norm_weights(graph)},
+        **{name: [{"quant_type": QuantType.QUInt16}] for name in _given_by(graph, fine)},
+    }
     config = get_qnn_qdq_config(
-        onnx.load(prepared),
+        graph,
         NoData(),
         activation_type=QuantType.QUInt16 if wide else QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         per_channel=True,
-        init_overrides={
-            **{name: [{"quant_type": QuantType.QUInt8}] for name in _norm_weights(onnx.load(prepared))},
-            **{name: [{"quant_type": QuantType.QUInt16}] for name in _given_by(onnx.load(prepared), fine)},
-        },
+        init_overrides=overrides,
         nodes_to_exclude=kept,
     )
     quantize_static(

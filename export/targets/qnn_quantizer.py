@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -12,11 +11,12 @@ from torch import Tensor, nn
 from torchao.quantization.pt2e.observer import UniformQuantizationObserverBase
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-from pocketclip.export.artifact.precision_plan import KeptPrecision, covers, kept_modules
+from pocketclip.export.artifact.precision_plan import KeptPrecision, kept_modules
 from pocketclip.export.npu.socs import Soc
 from pocketclip.export.passes.tower_module import NORM_SCOPE
 from pocketclip.export.precision import Precision
 from pocketclip.export.targets.base import LoweringRequest
+from pocketclip.export.targets.module_stack import comes_from
 from pocketclip.export.targets.observed_ranges import RangeObserver
 from pocketclip.models.quantization.schemes import OUTLIER_PERCENT
 
@@ -73,7 +73,7 @@ def quantize(request: LoweringRequest, soc: Soc) -> nn.Module:
             # A class, as its default is, whatever its annotation says.
             act_observer=WholeRanges,  # pyright: ignore[reportArgumentType]
         )
-        quantizer.set_submodule_qconfig_list([(lambda node: _is_in(node, kept), finer)])
+        quantizer.set_submodule_qconfig_list([(lambda node: comes_from(kept, node), finer)])
     captured = torch.export.export(request.module, (request.example,), strict=True).module()
     prepared = prepare_pt2e(captured, quantizer)
     _bound_scales(prepared)
@@ -81,12 +81,6 @@ def quantize(request: LoweringRequest, soc: Soc) -> nn.Module:
         for inputs in request.calibration or [request.example.numpy()]:
             prepared(torch.from_numpy(inputs))
     return convert_pt2e(prepared)
-
-
-def _is_in(node: torch.fx.Node, modules: Sequence[str]) -> bool:
-    # The stack maps each enclosing module's path to its path again and its class, the innermost last.
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    return bool(stack) and covers(modules, str(stack[-1][0]))
 
 
 def _bound_scales(prepared: torch.fx.GraphModule) -> None:

@@ -146,7 +146,9 @@ _NO_WIDE_VALUES = "Core ML's integer values have 8 bits"
 _NO_RANGES_AT_RUN_TIME = "Core ML has no op that finds an activation's range at run time"
 _AS_PACKAGE = "target coreml has it, as .mlpackage"
 
-_NO_WIDE_KERNELS = "its kernels for processors have no 16-bit integer activations: targets onnx-qnn and executorch-qnn"
+_NO_WIDE_KERNELS = (
+    "its kernels for processors have no 16-bit integer activations: targets onnx-qnn, executorch-qnn, tflite-qnn"
+)
 
 ONNX_LACKING: dict[Precision, str] = {
     Precision.W8A16_STATIC: f"ONNX Runtime would compute it in float; {_NO_WIDE_KERNELS}",

@@ -16,9 +16,9 @@ from pocketclip.export.precision import InstructionSet, Precision, TargetName
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.float_ops import OpKind, float_ops
 from pocketclip.export.targets.litert_half import allow_half_arithmetic, check_half_range
+from pocketclip.export.targets.observed_ranges import outlier_percent
 from pocketclip.export.targets.trained_quantization import Limits
 from pocketclip.models.quantization.eight_bit_modules import eight_bit_modules
-from pocketclip.models.quantization.schemes import OUTLIER_PERCENT
 from pocketclip.models.quantization.trained import Side
 
 if TYPE_CHECKING:
@@ -136,10 +136,15 @@ def _bytes_read_in_float() -> Any:
     from ai_edge_quantizer import qtyping
 
     return qtyping.OpQuantizationConfig(
-        weight_tensor_config=qtyping.TensorQuantizationConfig(
-            num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
-        ),
-        compute_precision=qtyping.ComputePrecision.INTEGER,
+        weight_tensor_config=_bytes_by_channel(), compute_precision=qtyping.ComputePrecision.INTEGER
+    )
+
+
+def _bytes_by_channel() -> Any:
+    from ai_edge_quantizer import qtyping
+
+    return qtyping.TensorQuantizationConfig(
+        num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
     )
 
 
@@ -158,9 +163,7 @@ def _wide_activations() -> Any:
 
     return qtyping.OpQuantizationConfig(
         activation_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, symmetric=True),
-        weight_tensor_config=qtyping.TensorQuantizationConfig(
-            num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
-        ),
+        weight_tensor_config=_bytes_by_channel(),
         compute_precision=qtyping.ComputePrecision.INTEGER,
     )
 
@@ -250,8 +253,7 @@ def _observed_ranges(source: Path, request: LoweringRequest) -> dict[str, Any]:
     run = observer.get_signature_runner("serving_default")
     for array in request.calibration:
         run(**{request.input_name: array})
-    # 16 bits hold outliers too: leaving them out would lose more than the finer steps gain.
-    outliers = 0.0 if request.precision is Precision.W8A16_STATIC else OUTLIER_PERCENT
+    outliers = outlier_percent(request.precision)
     return {name: _typical_range(observed, outliers) for name, observed in observer.get_calibration_results().items()}
 
 
@@ -294,12 +296,12 @@ def _keep_every_range(kept: Ranges, new: Ranges) -> Ranges:
     return {**kept, "lows": [*lows, new["min"]], "highs": [*highs, new["max"]]}
 
 
-def _typical_range(observed: Ranges, outlier_percent: float) -> Ranges:
+def _typical_range(observed: Ranges, outliers: float) -> Ranges:
     """The range of a tensor that all but the most extreme samples stay within."""
     if "lows" not in observed or np.asarray(observed["min"]).dtype.kind != "f":
         return {name: value for name, value in observed.items() if name not in ("lows", "highs")}
     lows, highs = np.stack(observed["lows"]), np.stack(observed["highs"])
     return {
-        "min": np.percentile(lows, outlier_percent, axis=0).astype(lows.dtype),
-        "max": np.percentile(highs, 100 - outlier_percent, axis=0).astype(highs.dtype),
+        "min": np.percentile(lows, outliers, axis=0).astype(lows.dtype),
+        "max": np.percentile(highs, 100 - outliers, axis=0).astype(highs.dtype),
     }

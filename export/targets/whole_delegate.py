@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from pocketclip.export.targets.module_stack import innermost_module
+
 _CALL = "executorch_call_delegate"
 
 
@@ -21,6 +23,5 @@ def delegate_calls(program: torch.export.ExportedProgram) -> int:
 def _words(node: torch.fx.Node) -> str:
     # The name alone: ExecuTorch's own ops print their schema with it.
     name = getattr(node.target, "name", lambda: str(node.target))()
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    module = str(stack[-1][0]) if stack else ""
+    module = innermost_module(node)
     return f"{name} of {module}" if module else name
