@@ -34,7 +34,7 @@ class EncoderPair:
     text_session: Session
 
     def encode_image(self, image: np.ndarray) -> Embeddings:
-        """`(1, 3, S, S)` float32, as `preprocess` gives it, to a normalised `(1, D)`."""
+        """`(N, 3, S, S)` float32, as `preprocess` gives it, to a normalised `(N, D)`; N is at most the batch."""
         return embed(self.image_session, image_input(image, self.image_spec))
 
     def encode_text(self, text: str) -> Embeddings:
@@ -81,16 +81,17 @@ def pair_inputs(image: Artifact, text: Artifact) -> tuple[PreprocessSpec, Tokeni
 
 
 def embed(session: Session, inputs: np.ndarray) -> Embeddings:
-    """The session's embedding of one input, normalised: `(1, D)`.
+    """The session's embeddings of an input's rows, normalised: `(N, D)`.
 
     Raises:
-        ArtifactCorruptError: the model gives no array of one row.
+        ArtifactCorruptError: the model gives no array of a row for each.
         NonFiniteError: the model gives NaN or infinity, or zeros alone, which have no direction.
     """
     embedding = np.asarray(session.run([inputs])[0], np.float32)
-    if embedding.ndim != 2 or len(embedding) != 1:
+    if embedding.ndim != 2 or len(embedding) != len(inputs):
+        wanted = f"embeddings, [{len(inputs)}, D]"
         raise ArtifactCorruptError(
-            f"the exported model gave an array of shape {list(embedding.shape)} instead of one embedding, [1, D]",
+            f"the exported model gave an array of shape {list(embedding.shape)} instead of {wanted}",
             fix="export it again",
         )
     if not np.isfinite(embedding).all():

@@ -95,6 +95,12 @@ class ConversionError(ExportError):
     """A converter rejected the model."""
 
 
+class BatchError(ExportError):
+    """A target, a tower or a command takes one photograph at once, or not so many."""
+
+    exit_code = 2
+
+
 class PassError(ExportError):
     """A graph pass does not exist for a target, or does not compute what the tower computed before it."""
 

@@ -25,7 +25,8 @@ class ExportJob:
     With a `plan`, or a `budget` that one is searched for, precisions are mixed: its folder says so. `labelled_sha256`
     is the identity of the budget's labelled folder, `cautions` what the file of the weights does not say. `parity_data`
     are the user's own samples for the proof; None takes the built-in ones; `labelled_max_skipped` is the share of
-    labelled samples that may be left out. `socs` are the chips that graphs for NPUs are prepared for.
+    labelled samples that may be left out. `socs` are the chips that graphs for NPUs are prepared for. `batch` is
+    how many photographs the image tower takes at once.
     """
 
     config: AnyConfig
@@ -47,6 +48,7 @@ class ExportJob:
     parity_data: SampleRequest | None = None
     labelled_max_skipped: float = 0.0
     socs: tuple[str, ...] = ()
+    batch: int = 1
 
     @property
     def isa(self) -> InstructionSet:
@@ -57,7 +59,7 @@ class ExportJob:
     def scheme(self) -> str:
         """Target, precision and what differs from the usual form in one word, as the manifest has it."""
         mixed = self.plan is not None or self.budget is not None
-        return scheme_name(self.target, self.precision, mixed=mixed, isa=self.isa, passes=self.passes)
+        return scheme_name(self.target, self.precision, mixed=mixed, isa=self.isa, passes=self.passes, batch=self.batch)
 
     @property
     def folder(self) -> Path:

@@ -24,6 +24,11 @@ class TargetName(StrEnum):
 QNN_TARGETS = (TargetName.EXECUTORCH_QNN, TargetName.ONNX_QNN, TargetName.TFLITE_QNN)
 
 
+# Those whose image towers may take several photographs at once: the runtimes of processors gain from it.
+BATCHED_TARGETS = (TargetName.ONNX, TargetName.EXECUTORCH, TargetName.TFLITE)
+MOST_IN_BATCH = 64
+
+
 class InstructionSet(StrEnum):
     """What the processors that an artefact is meant for have; fast forms differ between them."""
 

@@ -29,7 +29,7 @@ from pocketclip.export import runtimes
 # A file descriptor that no program has open: closing it does nothing, and the counter sees it.
 MARK = 0x504B4350
 
-_FIELDS = ("runtime", "model_path", "inputs", "threads", "inferences", "every_sample", "outputs_path")
+_FIELDS = ("runtime", "model_path", "inputs", "rows", "threads", "inferences", "every_sample", "outputs_path")
 
 
 def count(job: dict) -> dict:
@@ -39,7 +39,7 @@ def count(job: dict) -> dict:
         JobFailure: as `benchmark.agent.measurement.measure`.
     """
     check_job(job, _FIELDS)
-    samples = read_samples(job["inputs"])
+    samples = read_samples(job["inputs"], job["rows"])
     import_runtime(job["runtime"])
     session = load(job["runtime"], job["model_path"], job["threads"])
     outputs = []

@@ -228,8 +228,8 @@ def _check_way(job: dict) -> None:
         raise JobFailure("bad-job", f"this agent supports only load mode {LOAD_MODE}, got {job['load_mode']!r}")
 
 
-def read_samples(files: list) -> list:
-    """Raw little-endian files to a list of samples, each a list of batch-1 arrays in model order."""
+def read_samples(files: list, rows: int = 1) -> list:
+    """Raw little-endian files to a list of samples, each a list of arrays of so many rows in model order."""
     arrays = []
     for entry in files:
         try:
@@ -241,7 +241,10 @@ def read_samples(files: list) -> list:
     counts = {len(array) for array in arrays}
     if len(counts) != 1 or 0 in counts:
         raise JobFailure("bad-job", f"every input needs the same number of samples, at least 1; got {sorted(counts)}")
-    return [[np.ascontiguousarray(array[index : index + 1]) for array in arrays] for index in range(counts.pop())]
+    (count,) = counts
+    if rows < 1 or count % rows:
+        raise JobFailure("bad-job", f"{count} rows cannot be divided into samples of {rows}")
+    return [[np.ascontiguousarray(array[index : index + rows]) for array in arrays] for index in range(0, count, rows)]
 
 
 def import_runtime(runtime: str) -> None:

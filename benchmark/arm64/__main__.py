@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pocketclip.benchmark.perf.batching import (
+    BatchOption,
+    ModelOption,
+    OutOption,
+    PrecisionOption,
+    TargetOption,
+    parse_batches,
+    table_head,
+)
 from pocketclip.models.terminal import command_line
 
 if TYPE_CHECKING:
@@ -111,6 +120,45 @@ def perf_command(
         candidates += made
         failures += failed
     _count(candidates, CountSettings(warmup, counted, processes, timeout), json, failures)
+
+
+@app.command("batches", no_args_is_help=True)
+def batches_command(
+    model: ModelOption,
+    weights: command_line.WeightsOption = None,
+    target: TargetOption = "onnx,executorch,tflite",
+    precision: PrecisionOption = "fp32",
+    batch: BatchOption = "1,2,4,8",
+    out: OutOption = Path("artifacts"),
+    warmup: WarmupOption = 1,
+    counted: CountedOption = 2,
+    timeout: TimeoutOption = 1800.0,
+) -> None:
+    """Prints a Markdown table of the instructions for a photograph, of towers that take several at once."""
+    from pocketclip.benchmark.arm64.counting import CountSettings, count_candidate
+    from pocketclip.benchmark.arm64.root import ensure_root
+    from pocketclip.benchmark.errors import CountingError
+    from pocketclip.benchmark.perf.batching import BatchedTower, groups_of, make_candidates, table_row
+    from pocketclip.export.precision import InstructionSet
+
+    batches = parse_batches(batch)
+    emulator = ensure_root(command_line.note)
+    settings = CountSettings(warmup, counted, processes=1, timeout_seconds=timeout)
+    print(table_head())
+    for name in model:
+        tower = BatchedTower(name, weights, target, precision, batches, InstructionSet.ARM64)
+        for group in groups_of(make_candidates(tower, out, command_line.note)):
+            alone: float | None = None
+            for each in group:
+                command_line.note(f"counting {each.name}")
+                record = count_candidate(each, emulator, settings)
+                if record.misses or record.instructions is None:
+                    missed = ", ".join(record.misses)
+                    raise CountingError(f"{each.name} computes something else there: {missed}", fix="report it")
+                cost = record.instructions / each.batch
+                against = "" if alone is None else f"{cost / alone:.3f}"
+                alone = cost if alone is None else alone
+                print(table_row(name, each, f"{cost / 1e6:.2f} million instructions", against), flush=True)
 
 
 def _count(

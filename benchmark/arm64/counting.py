@@ -77,6 +77,7 @@ class _CountJob:
     runtime: str
     model_path: str
     inputs: tuple[InputFile, ...]
+    rows: int
     threads: int
     inferences: int
     every_sample: bool
@@ -146,7 +147,7 @@ def _processes(candidate: Candidate, emulator: Emulator, settings: CountSettings
 def run_process(candidate: Candidate, counter: Counter, settings: CountSettings) -> ProcessCount:
     """One process of a phone; see `count_candidate`."""
     inferences = settings.warmup + settings.counted
-    samples = np.ascontiguousarray(candidate.inputs[: None if settings.every_sample else inferences])
+    samples = np.ascontiguousarray(candidate.inputs[: None if settings.every_sample else inferences * candidate.batch])
     with counter.workspace() as folder, scratch_folder("pocketclip-count-") as scratch:
         here = _Parcels(counter, folder, Path(scratch))
         here.send("counting.pyz", build_counting_agent())
@@ -158,6 +159,7 @@ def run_process(candidate: Candidate, counter: Counter, settings: CountSettings)
             runtime=candidate.runtime,
             model_path=below(f"{folder}/model", candidate.files[0].name),
             inputs=(InputFile(f"{folder}/inputs.bin", samples.dtype.name, samples.shape),),
+            rows=candidate.batch,
             threads=1,
             inferences=inferences,
             every_sample=settings.every_sample,
@@ -178,6 +180,8 @@ def run_process(candidate: Candidate, counter: Counter, settings: CountSettings)
         if result.outputs is None or counts is None:
             raise AgentError(f"the counting agent reports success without outputs or counts: {execution.describe()}")
         outputs = parse_outputs(here.fetch("outputs.bin", execution), result.outputs)
+        # An inference gives the embeddings of all its samples, one after the other.
+        outputs = outputs.reshape(len(outputs) * candidate.batch, -1)
     return ProcessCount(instructions(counts, inferences), outputs, result.runtime_version)
 
 

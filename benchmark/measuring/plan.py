@@ -95,7 +95,7 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
     with Child() as child:
         for artifact in plan.artifacts:
             each_settings = [_with_accelerator(settings, device, artifact) for settings in plan.settings]
-            reason = device.untimed_reason(artifact.manifest.target)
+            reason = device.untimed_reason(artifact.manifest.target) or _batched(artifact)
             if reason is None:
                 timed += [begun(artifact, settings) for settings in each_settings]
                 continue
@@ -130,6 +130,12 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
                 finish(measurement.record(runner))
             raise
     return records
+
+
+def _batched(artifact: Artifact) -> str | None:
+    """Why the latency of an artefact is not measured that takes several photographs at once."""
+    batch = artifact.manifest.batch
+    return None if batch == 1 else f"it takes {batch} photographs at once, which --throughput measures"
 
 
 def _with_accelerator(settings: RunSettings, device: Device, artifact: Artifact) -> RunSettings:

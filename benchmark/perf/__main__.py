@@ -61,7 +61,7 @@ def perf_command(
                     flops = (counted.image if chosen is Tower.IMAGE else counted.text).flops
                     files = {each.label.removesuffix(f"-{isa}"): each.files[0] for each in mine}
                     sample = mine[0].inputs[:1]
-                    groups.append(TimedGroup(counted.name, chosen, runtime, flops, files, sample))
+                    groups.append(TimedGroup(counted.name, chosen, runtime, flops, files, dict.fromkeys(files, sample)))
     settings = TimingSettings(processes=processes, rounds=rounds)
     records: list[PerfRecord] = []
     with command_line.progress() as progress:

@@ -32,7 +32,8 @@ class Candidate:
 
     `subject` says whose file it is, e.g. `pocketclip_nano image`; of one subject and runtime, candidates are told
     apart by `label` and compared. `files` are pushed side by side, the model first. `inputs` and `reference` have
-    samples first: `(samples, ...)` and `(samples, values)`, the reference being PyTorch's in fp32.
+    samples first: `(samples, ...)` and `(samples, values)`, the reference being PyTorch's in fp32. The model takes
+    `batch` samples at once.
     """
 
     subject: str
@@ -42,6 +43,7 @@ class Candidate:
     inputs: npt.NDArray[np.generic]
     reference: npt.NDArray[np.generic]
     budget: Budget
+    batch: int = 1
 
     @property
     def name(self) -> str:
@@ -72,6 +74,7 @@ def candidate_of(artifact: Artifact) -> Candidate:
         inputs=artifact.golden(manifest.golden.inputs),
         reference=artifact.golden(manifest.golden.reference),
         budget=budget_for(manifest.target, manifest.precision, manifest.used_passes),
+        batch=manifest.batch,
     )
 
 

@@ -29,14 +29,14 @@ class TimingSettings:
 
 @dataclass(frozen=True)
 class TimedGroup:
-    """Files of one runtime and tower, by label, and one input of them."""
+    """Files of one runtime and tower, by label, and an input of each."""
 
     model: str
     tower: str
     runtime: str
     flops: int
     files: dict[str, Path]
-    sample: np.ndarray
+    inputs: dict[str, np.ndarray]
 
 
 def time_group(group: TimedGroup, settings: TimingSettings) -> PerfRecord:
@@ -48,19 +48,20 @@ def time_group(group: TimedGroup, settings: TimingSettings) -> PerfRecord:
     samples: list[tuple[tuple[int, ...], ...]] = []
     rates: list[float] = []
     with tempfile.TemporaryDirectory(prefix="pocketclip-perf-") as scratch:
-        inputs = Path(scratch) / "input.npy"
-        np.save(inputs, group.sample)
+        inputs = [str(Path(scratch) / f"input-{place}.npy") for place in range(len(group.files))]
+        for path, label in zip(inputs, group.files, strict=True):
+            np.save(path, group.inputs[label])
         paths = [str(path) for path in group.files.values()]
         job = {
             "runtime": group.runtime,
-            "inputs": str(inputs),
             "warmup": settings.warmup,
             "rounds": settings.rounds,
         }
         # Each process has the files in another order: where one lies in memory, and which one runs before it (wide
         # integer products lower the clock), must not decide.
         for order in itertools.islice(itertools.cycle(itertools.permutations(range(len(paths)))), settings.processes):
-            result = _run_process({**job, "files": [paths[place] for place in order]}, group, settings.timeout_seconds)
+            ordered = {"files": [paths[place] for place in order], "inputs": [inputs[place] for place in order]}
+            result = _run_process({**job, **ordered}, group, settings.timeout_seconds)
             rows = dict(zip(order, result["samples_ns"], strict=True))
             samples.append(tuple(tuple(rows[place]) for place in range(len(paths))))
             rates.append(result["gemm_flops_per_second"])

@@ -16,17 +16,17 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     """Samples of each file of a job, in nanoseconds, and the rate of the processor's matrix products.
 
     Args:
-        job: `runtime`, `files`, `inputs` (a `.npy` file with one input), `warmup` and `rounds`. In every other round
-            the files run in the opposite order.
+        job: `runtime`, `files`, `inputs` (a `.npy` file with one input for each of them), `warmup` and `rounds`. In
+            every other round the files run in the opposite order.
     """
-    sample = np.load(job["inputs"])
+    inputs = [[np.load(path)] for path in job["inputs"]]
     sessions = [runtimes.open_session(job["runtime"], path, threads=1) for path in job["files"]]
     samples: list[list[int]] = [[] for _ in sessions]
     places = range(len(sessions))
     for current in range(job["warmup"] + job["rounds"]):
         for place in places if current % 2 == 0 else reversed(places):
             started = time.perf_counter_ns()
-            sessions[place].run([sample])
+            sessions[place].run(inputs[place])
             elapsed = time.perf_counter_ns() - started
             if current >= job["warmup"]:
                 samples[place].append(elapsed)

@@ -172,7 +172,7 @@ def timed_files(file: Path, work: Path, settings: TimingSettings) -> Iterator[st
             continue
         subject = make_subject(model, tower, target, Precision.INT8_STATIC)
         sample = subject.passed.example.numpy()
-        group = TimedGroup(model, tower, TARGETS[target].runtime, 0, present, sample)
+        group = TimedGroup(model, tower, TARGETS[target].runtime, 0, present, dict.fromkeys(present, sample))
         record = time_group(group, settings)
         found = {
             # The least of each process, and the middle of those: other work on the machine only ever adds.

@@ -48,6 +48,7 @@ class ExportOptions:
     plans: Sequence[str | Path] = ()
     keep_float: str | Sequence[str] | None = None
     keep_int16: str | Sequence[str] | None = None
+    batch: int = 1
 
 
 def export(
@@ -170,6 +171,7 @@ def plan_export(
         soc=None if chosen.soc is None else _with_commas(chosen.soc),
         passes=pass_options(byte_input=chosen.byte_input, channels_last=chosen.channels_last, gelu=chosen.gelu),
         without=chosen.without,
+        batch=chosen.batch,
     )
     if chosen.max_drop is not None or chosen.labelled is not None or chosen.plans:
         from pocketclip.export.mixed.command import with_mixed

@@ -43,7 +43,8 @@ def _faults(manifest: Manifest) -> list[str]:
         faults.append("the model has no input")
     for name, tensor in (("reference", golden.reference), ("outputs", golden.outputs)):
         faults += _tensor_faults(manifest, tensor, name, (*samples, width), "float32")
-    if not any(spec.shape == (1, width) for spec in manifest.outputs[:1]):
+    batch = manifest.inputs[0].shape[:1] if manifest.inputs else ()
+    if not any(spec.shape == (*batch, width) for spec in manifest.outputs[:1]):
         shapes = [list(spec.shape) for spec in manifest.outputs]
         faults.append(f"the model's output is not its embedding of {width} values (got {shapes})")
     vocabulary = None if manifest.tokenizer is None else manifest.tokenizer.vocabulary

@@ -65,7 +65,7 @@ class TensorSpec:
 
 @document
 class GoldenTensor:
-    """A stored tensor: raw little-endian values in C order, `shape[0]` samples of the model's batch 1."""
+    """A stored tensor: raw little-endian values in C order, `shape[0]` samples, each one row of the model's."""
 
     file: RelativePath
     shape: Shape
@@ -182,6 +182,11 @@ class Manifest:
     parity_data: ParityData | None = None
 
     @property
+    def batch(self) -> int:
+        """How many samples the model takes at once."""
+        return self.inputs[0].shape[0]
+
+    @property
     def isa(self) -> InstructionSet:
         """The instruction set that it is made for."""
         return self.instruction_set or default_instruction_set(self.target)
@@ -196,7 +201,12 @@ class Manifest:
         """Target and precision in one word, e.g. `onnx-int8-static`; `onnx-int8-static-mixed` with a plan."""
         names = (report.name for report in self.passes if report.name in self.used_passes)
         return scheme_name(
-            self.target, self.precision, mixed=self.plan is not None, isa=self.instruction_set, passes=names
+            self.target,
+            self.precision,
+            mixed=self.plan is not None,
+            isa=self.instruction_set,
+            passes=names,
+            batch=self.batch,
         )
 
     @property
@@ -239,12 +249,12 @@ def scheme_name(
     mixed: bool = False,
     isa: InstructionSet | None = None,
     passes: Iterable[PassName] = (),
+    batch: int = 1,
 ) -> str:
     """Target and precision in one word; artefacts that differ from the usual form do not stand for it."""
     own = [] if isa in (None, default_instruction_set(target)) else [isa]
-    return "-".join(
-        [target, precision, *(["mixed"] if mixed else []), *own, *(name for name in passes if name in OPTIONS)]
-    )
+    words = [target, precision, *(["mixed"] if mixed else []), *own, *(name for name in passes if name in OPTIONS)]
+    return "-".join([*words, *([f"batch{batch}"] if batch > 1 else [])])
 
 
 def list_files(folder: Path) -> tuple[FileEntry, ...]:

@@ -228,6 +228,11 @@ def _check_artifact(artifact: Artifact, *, allow_failed: bool) -> None:
             f"{artifact.label} cannot be bundled: the apps' runtimes do not use the NPU yet",
             fix="bundle another target",
         )
+    if manifest.batch > 1:
+        raise BundleError(
+            f"{artifact.label} takes {manifest.batch} photographs at once, apps give it one",
+            fix="export it without --batch",
+        )
     lacking = manifest.preprocess is None if manifest.tower is Tower.IMAGE else manifest.tokenizer is None
     if lacking or len(manifest.inputs) != 1 or len(manifest.outputs) != 1:
         raise BundleError(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -33,6 +34,8 @@ _FLUSH_EVERY = 64
 # Decoded photographs that wait for the tower.
 _AHEAD = 8
 _MOST_NAMED = 20
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -107,16 +110,19 @@ def index_folder(
         unreadable: list[tuple[str, str]] = []
         session = open_session(image, threads)
         try:
-            ahead = decoded_ahead((root / photo for photo in missing), spec, workers)
-            for photo, pixels in zip(missing, ahead, strict=True):
-                if isinstance(pixels, PocketClipError):
-                    unreadable.append((photo, str(pixels)))
-                else:
-                    row = embed(session, image_input(pixels[None], image.manifest.inputs[0]))
-                    writer.add(photo, versions[photo], row[0])
-                done += 1
-                if done % _FLUSH_EVERY == 0:
+            ahead = decoded_ahead((root / photo for photo in missing), spec, workers, image.manifest.batch)
+            waiting = 0
+            for group in in_groups(zip(missing, ahead, strict=True), image.manifest.batch):
+                readable = {photo: pixels for photo, pixels in group if isinstance(pixels, np.ndarray)}
+                unreadable += [(photo, str(found)) for photo, found in group if photo not in readable]
+                if readable:
+                    rows = embed(session, image_input(np.stack(list(readable.values())), image.manifest.inputs[0]))
+                    for photo, row in zip(readable, rows, strict=True):
+                        writer.add(photo, versions[photo], row)
+                done, waiting = done + len(group), waiting + len(group)
+                if waiting >= _FLUSH_EVERY:
                     writer.flush()
+                    waiting = 0
                     sign(Progress("indexing photographs", done, len(versions)))
         finally:
             session.close()
@@ -171,13 +177,23 @@ def _version(path: Path) -> str | None:
     return f"{found.st_mtime_ns}-{found.st_size}"
 
 
-def decoded_ahead(paths: Iterable[Path], spec: PreprocessSpec, workers: int) -> Generator[np.ndarray | PocketClipError]:
+def in_groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Items in lists of `size`; the last may be shorter."""
+    rest = iter(items)
+    while group := list(islice(rest, size)):
+        yield group
+
+
+def decoded_ahead(
+    paths: Iterable[Path], spec: PreprocessSpec, workers: int, batch: int
+) -> Generator[np.ndarray | PocketClipError]:
     """Each photograph, in order, as the tower takes it, `(3, H, W)`, or why it cannot be read; some are decoded ahead.
 
     Args:
         paths: may be endless: it is read as far as is decoded.
         spec: of the model.
         workers: threads that decode and resize.
+        batch: photographs that the tower takes at once.
     """
 
     def load(path: Path) -> np.ndarray | PocketClipError:
@@ -188,7 +204,7 @@ def decoded_ahead(paths: Iterable[Path], spec: PreprocessSpec, workers: int) -> 
 
     with ThreadPoolExecutor(workers) as pool:
         rest = iter(paths)
-        waiting = deque(pool.submit(load, path) for path in islice(rest, max(_AHEAD, workers)))
+        waiting = deque(pool.submit(load, path) for path in islice(rest, max(_AHEAD, workers, 2 * batch)))
         while waiting:
             done = waiting.popleft()
             waiting.extend(pool.submit(load, path) for path in islice(rest, 1))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pocketclip.export.artifact.batches import FilledSession
 from pocketclip.export.artifact.manifest import (
     CONFIG_NAME,
     MANIFEST_NAME,
@@ -86,12 +87,14 @@ def export_artifact(job: ExportJob) -> ExportResult:
         input_name=INPUT_NAMES[job.tower],
         output_name=OUTPUT_NAME,
         precision=job.precision,
-        calibration=() if calibration is None else tuple(passed.adapt(array) for array in calibration.inputs),
+        # Each sample fills the batch alone: ranges are of single samples.
+        calibration=()
+        if calibration is None
+        else tuple(passed.adapt(np.repeat(array, job.batch, axis=0)) for array in calibration.inputs),
         ios=job.ios,
         isa=job.isa,
         ranges=ranges_of(model, job.tower),
-        # A scene and a photograph, or a caption of each.
-        samples=tuple(passed.adapt(reference.inputs[place]) for place in (0, -1)),
+        samples=[passed.adapt(rows) for rows in _examples(reference, job.batch)],
         socs=job.socs,
     )
     identity = _identity(model)
@@ -103,13 +106,13 @@ def export_artifact(job: ExportJob) -> ExportResult:
             raise
         except Exception as error:
             raise ConversionError(f"{job.target} cannot convert {job.label}: {explain(error, request)}") from error
-        session = target.open(folder / entry_point, threads=1)
+        session = FilledSession(target.open(folder / entry_point, threads=1), job.batch)
         inputs = [passed.adapt(array) for array in reference.inputs]
-        outputs = run_session(session, inputs)
+        outputs = run_session(session, inputs, job.batch)
         # What is shipped for self-tests are built-in samples: nobody's own photographs leave the machine by it.
         shipped = _golden_reference(job.config, job.weights, job.tower, job.raw) if job.parity_data else reference
         fed = [passed.adapt(array) for array in shipped.inputs] if job.parity_data else inputs
-        given = run_session(session, fed) if job.parity_data else outputs
+        given = run_session(session, fed, job.batch) if job.parity_data else outputs
         session.close()
         compared = compare(
             reference, outputs, budget_for(job.target, job.precision, passed.names), target.executed_by()
@@ -127,7 +130,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
             precision=job.precision,
             entry_point=entry_point,
             inputs=(_input_spec(model, job.tower, passed),),
-            outputs=(_output_spec(model.config, reference),),
+            outputs=(_output_spec(model.config, reference, job.batch),),
             normalized=not job.raw,
             preprocess=_preprocess(model, passed) if job.tower is Tower.IMAGE else None,
             tokenizer=tokenizer,
@@ -175,11 +178,16 @@ def _rewritten(job: ExportJob, model: AnyModel, reference: Reference) -> Passed:
     passes = passes_for(
         job.target, job.isa, job.tower, job.precision, options=job.passes, without=job.without, preprocess=spec
     )
-    # A scene and a photograph, or a caption of each.
     # numpy gives an axis that was added a stride of 0, which ExecuTorch refuses in an example: a plain copy has none.
-    samples = (torch.from_numpy(reference.inputs[place]) for place in (0, -1))
+    samples = map(torch.from_numpy, _examples(reference, job.batch))
     proof = [sample.clone(memory_format=torch.contiguous_format) for sample in samples]
     return apply_passes(tower_module(model, job.tower, raw=job.raw), passes, proof)
+
+
+def _examples(reference: Reference, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two inputs of the tower: scenes and photographs, or captions of them."""
+    first, last = reference.inputs[:batch], reference.inputs[-batch:]
+    return np.concatenate(list(first)), np.concatenate(list(last))
 
 
 @functools.lru_cache(maxsize=2)
@@ -221,10 +229,10 @@ def _input_spec(model: AnyModel, tower: Tower, passed: Passed) -> TensorSpec:
     return TensorSpec(INPUT_NAMES[tower], shape, "float32", layout, low, high)
 
 
-def _output_spec(config: AnyConfig, reference: Reference) -> TensorSpec:
+def _output_spec(config: AnyConfig, reference: Reference, batch: int) -> TensorSpec:
     # Raw embeddings have no bound of their own: the next whole number beyond those that were seen.
     bound = float(np.ceil(np.abs(reference.embeddings).max()))
-    return TensorSpec(OUTPUT_NAME, (1, config.embedding_dim), "float32", "ND", -bound, bound)
+    return TensorSpec(OUTPUT_NAME, (batch, config.embedding_dim), "float32", "ND", -bound, bound)
 
 
 def _write_golden(folder: Path, inputs: Sequence[np.ndarray], reference: Reference, outputs: np.ndarray) -> Golden:

@@ -8,13 +8,21 @@ from enum import StrEnum
 from pathlib import Path
 
 from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
-from pocketclip.export.errors import PassError, TargetUnavailableError, UnknownSocError, UnknownTargetError
+from pocketclip.export.errors import BatchError, PassError, TargetUnavailableError, UnknownSocError, UnknownTargetError
 from pocketclip.export.inputs.calibration import CalibrationRequest
 from pocketclip.export.job import ExportJob
 from pocketclip.export.npu.socs import DEFAULT_SOCS, parse_socs
 from pocketclip.export.own_samples import SampleRequest
 from pocketclip.export.passes.choices import CHOICES, check_choice
-from pocketclip.export.precision import QNN_TARGETS, InstructionSet, TargetName, Tower, default_instruction_set
+from pocketclip.export.precision import (
+    BATCHED_TARGETS,
+    MOST_IN_BATCH,
+    QNN_TARGETS,
+    InstructionSet,
+    TargetName,
+    Tower,
+    default_instruction_set,
+)
 from pocketclip.export.targets import TARGETS, parse_precisions, parse_targets, probe, requirement
 from pocketclip.models.errors import choices
 from pocketclip.models.registry import ChosenModel
@@ -44,6 +52,7 @@ def make_plan(
     passes: Sequence[PassName] = (),
     without: Sequence[str] = (),
     parity_data: SampleRequest | None = None,
+    batch: int = 1,
 ) -> Plan:
     """The jobs for what a user names; see `pocketclip export --help` for the words.
 
@@ -51,6 +60,7 @@ def make_plan(
         UnknownTargetError: no such target or tower, or none was named.
         UnknownSocError: no such chip or phone, or no target prepares graphs for one.
         PassError: no such instruction set or pass, or a target is not made for that instruction set.
+        BatchError: no batch of that size, or no target of it.
         UnsupportedPrecisionError: a target does not offer a precision, or not for that iOS.
         TargetUnavailableError: the packages of a target that was named are missing, or those of all.
     """
@@ -62,11 +72,20 @@ def make_plan(
     chosen, meant = _parse_for(isa)
     socs = meant or DEFAULT_SOCS if soc is None else parse_socs(soc)
     left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
+    _check_batch(batch, towers)
     jobs: list[ExportJob] = []
     skipped: dict[TargetName, str] = {}
     for name in parse_targets(target):
         if target == "all" and quantize == "int8" and TARGETS[name].int8 is None:
             skipped[name] = "it has no precision of 8 bits"
+            continue
+        if batch > 1 and name not in BATCHED_TARGETS:
+            if target != "all":
+                raise BatchError(
+                    f"target {name} takes one photograph at once, got --batch {batch}",
+                    fix=f"choose among: {choices(BATCHED_TARGETS)}",
+                )
+            skipped[name] = "it takes one photograph at once"
             continue
         precisions = parse_precisions(quantize, name)
         availability = probe(name)
@@ -104,6 +123,7 @@ def make_plan(
                         cautions=model.cautions,
                         parity_data=parity_data,
                         socs=socs if name in QNN_TARGETS else (),
+                        batch=batch if each is Tower.IMAGE else 1,
                     )
                 )
     if not jobs:
@@ -116,6 +136,15 @@ def make_plan(
             fix="leave it out, or add one of these targets",
         )
     return Plan(tuple(jobs), skipped)
+
+
+def _check_batch(batch: int, towers: Sequence[Tower]) -> None:
+    if not 1 <= batch <= MOST_IN_BATCH:
+        raise BatchError(f"--batch {batch} is not allowed", fix=f"give a number from 1 to {MOST_IN_BATCH}")
+    if batch > 1 and Tower.IMAGE not in towers:
+        raise BatchError(
+            f"--batch {batch} is for image towers: a text tower takes one text at once", fix="leave --batch out"
+        )
 
 
 def _parse_for(word: str | None) -> tuple[InstructionSet | None, tuple[str, ...] | None]:

@@ -55,7 +55,7 @@ def _expected_preprocess(artifact: Artifact, config: AnyConfig) -> PreprocessSpe
 def _interface(subject: Subject) -> Iterator[str]:
     declared = subject.artifact.manifest.inputs
     given = artifact_input(subject.inputs[0], subject.model.config.preprocess, subject.artifact.manifest)
-    if len(declared) != 1 or declared[0].shape != given.shape or declared[0].dtype != given.dtype.name:
+    if len(declared) != 1 or declared[0].shape[1:] != given.shape[1:] or declared[0].dtype != given.dtype.name:
         worded = ", ".join(f"{spec.name}: {spec.dtype} {spec.shape}" for spec in declared)
         yield f"the artefact takes {worded}, the model {INPUT_NAMES[subject.tower]}: {given.dtype} {given.shape}"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pocketclip.export.artifact.drop_budget import parse_max_drop
 from pocketclip.export.artifact.precision_plan import PrecisionPlan, finer_than, read_plan, require_model, require_paths
-from pocketclip.export.errors import PlanError, UnsupportedPrecisionError
+from pocketclip.export.errors import BatchError, PlanError, UnsupportedPrecisionError
 from pocketclip.export.job import ExportJob
 from pocketclip.export.mixed.offers import require_offer
 from pocketclip.export.precision import Precision, TargetName, Tower
@@ -39,6 +39,7 @@ def with_mixed(
     Raises:
         PlanError: a budget or a plan is malformed, or is not for what is exported.
         UnsupportedPrecisionError: a target cannot mix precisions.
+        BatchError: a search was asked for with several photographs at once.
         DatasetError: the labelled folder cannot be read.
     """
     if max_drop is None and not files:
@@ -53,6 +54,12 @@ def with_mixed(
             raise UnsupportedPrecisionError(f"target {job.target} cannot mix precisions: {_ONE_SCHEME[job.target]}")
     if max_drop is None:
         return _replayed(jobs, files)
+    for job in jobs:
+        if job.batch > 1:
+            raise BatchError(
+                f"--max-drop searches with one photograph at once, got --batch {job.batch}",
+                fix="leave --batch out, then replay the plan that it finds with --plan and --batch",
+            )
     from pocketclip.export.mixed.judge import labelled_sha256
 
     budget = parse_max_drop(max_drop, labelled)

@@ -79,9 +79,10 @@ def make_reference(model: AnyModel, tower: Tower, *, raw: bool = False, data: Sa
     return Reference(inputs, embeddings, counterpart, float(cosines(embeddings[::_FOLDED_EVERY], folded).min()), record)
 
 
-def run_session(session: Session, inputs: Sequence[np.ndarray]) -> Embeddings:
-    """The session's first output for each input, stacked: (N, D)."""
-    return np.concatenate([np.asarray(session.run([array])[0], np.float32) for array in inputs])
+def run_session(session: Session, inputs: Sequence[np.ndarray], batch: int = 1) -> Embeddings:
+    """The session's first output for each input, stacked: (N, D). `batch` inputs are given at once."""
+    groups = (np.concatenate(list(inputs[start : start + batch])) for start in range(0, len(inputs), batch))
+    return np.concatenate([np.asarray(session.run([rows])[0], np.float32) for rows in groups])
 
 
 def compare(reference: Reference, outputs: Embeddings, budget: Budget, executed_by: str) -> ParityReport:

@@ -102,7 +102,7 @@ def _with_scaled_query(module: nn.Module) -> nn.Module | None:
 
 
 class ConvolutionAttention(nn.Module):
-    """Attention over a map `(1, C, H, W)` whose channels stay first: 1x1 convolutions, and no transposed copies."""
+    """Attention over a map `(N, C, H, W)` whose channels stay first: 1x1 convolutions, and no transposed copies."""
 
     def __init__(self, qkv: nn.Linear, proj: nn.Linear, heads: int, *, scaled: bool) -> None:
         super().__init__()
@@ -111,13 +111,24 @@ class ConvolutionAttention(nn.Module):
         self.qkv, self.proj = _pointwise(qkv), _pointwise(proj)
 
     def forward(self, x: Tensor) -> Tensor:
-        _, channels, height, width = x.shape
-        stacked = self.qkv(x).reshape(3 * self.heads, self.head_dim, height * width)
-        query, key, value = (stacked[start : start + self.heads] for start in range(0, 3 * self.heads, self.heads))
+        batch, channels, height, width = x.shape
+        query, key, value = self._by_head(self.qkv(x), height * width)
         if not self.scaled:
             query = query * self.head_dim**-0.5
         weights = torch.softmax(torch.bmm(query.transpose(1, 2), key), dim=-1)
-        return self.proj(torch.bmm(value, weights.transpose(1, 2)).reshape(1, channels, height, width))
+        return self.proj(torch.bmm(value, weights.transpose(1, 2)).reshape(batch, channels, height, width))
+
+    def _by_head(self, fused: Tensor, positions: int) -> tuple[Tensor, ...]:
+        """Queries, keys and values, each `(N * heads, head_dim, positions)`."""
+        heads, channels = self.heads, self.heads * self.head_dim
+        if len(fused) == 1:
+            # One reshape in the place of three.
+            stacked = fused.reshape(3 * heads, self.head_dim, positions)
+            return tuple(stacked[start : start + heads] for start in range(0, 3 * heads, heads))
+        return tuple(
+            fused[:, start : start + channels].reshape(len(fused) * heads, self.head_dim, positions)
+            for start in range(0, 3 * channels, channels)
+        )
 
 
 def attention_as_convolutions(tower: nn.Module, example: Tensor) -> Rewritten:

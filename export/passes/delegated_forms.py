@@ -20,7 +20,7 @@ from pocketclip.models.towers.text_tower import OnSequence
 
 
 class PooledConvolution(nn.Module):
-    """The head as a mean that keeps its axes and a 1x1 convolution. Shape: `(1, C, H, W)` to `(1, D)`."""
+    """The head as a mean that keeps its axes and a 1x1 convolution. Shape: `(N, C, H, W)` to `(N, D)`."""
 
     def __init__(self, head: PooledProjection) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class PooledConvolution(nn.Module):
         self.proj.weight.copy_(head.proj.T[:, :, None, None])
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.proj(x.mean((2, 3), keepdim=True)).reshape(1, -1)
+        return self.proj(x.mean((2, 3), keepdim=True)).reshape(len(x), -1)
 
 
 def head_as_convolution(tower: nn.Module, example: Tensor) -> Rewritten:
@@ -41,7 +41,7 @@ def head_as_convolution(tower: nn.Module, example: Tensor) -> Rewritten:
 
 
 class ProductL2Norm(nn.Module):
-    """The L2 norm with its sum as a product with ones. Shape: `(1, D)` in and out."""
+    """The L2 norm with its sum as a product with ones. Shape: `(N, D)` in and out."""
 
     ones: Tensor
 

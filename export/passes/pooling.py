@@ -10,7 +10,7 @@ from pocketclip.models.loaded_classes import is_loaded_instance
 
 
 class MeanPool(nn.Module):
-    """The mean of each channel. Shape: `(1, C, H, W)` to `(1, C, 1, 1)`, or `(1, C)` with `flatten`."""
+    """The mean of each channel. Shape: `(N, C, H, W)` to `(N, C, 1, 1)`, or `(N, C)` with `flatten`."""
 
     def __init__(self, *, flatten: bool) -> None:
         super().__init__()
@@ -18,7 +18,7 @@ class MeanPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = x.mean((2, 3), keepdim=True)
-        return pooled.reshape(1, -1) if self.flatten else pooled
+        return pooled.reshape(len(x), -1) if self.flatten else pooled
 
 
 def pool_by_mean(tower: nn.Module, example: Tensor) -> Rewritten:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketclip.export import runtimes
+from pocketclip.export.artifact.batches import FilledSession
 from pocketclip.export.errors import (
     ArtifactCorruptError,
     ModelRunError,
@@ -310,13 +311,15 @@ def runtime_name(target: TargetName) -> str:
 
 
 def open_session(artifact: Artifact, threads: int = 1) -> Session:
-    """Loads an artefact for execution on this computer.
+    """Loads an artefact for execution on this computer. One for several samples takes fewer too.
 
     Raises:
         TargetUnavailableError: the runtime is not installed.
         ArtifactCorruptError: the runtime refuses the file.
     """
-    return open_model(artifact.manifest.target, artifact.model_path, threads)
+    session = open_model(artifact.manifest.target, artifact.model_path, threads)
+    batch = artifact.manifest.batch
+    return session if batch == 1 else FilledSession(session, batch)
 
 
 def open_model(target_name: TargetName, path: Path, threads: int = 1) -> Session:

@@ -30,7 +30,8 @@ def test_files_are_timed_in_turn(build_artifact: Callable[..., Artifact]) -> Non
     files = {each.folder.name: each.folder / "model.onnx" for each in artifacts}
     sample = artifacts[0].golden(artifacts[0].manifest.golden.inputs)[:1]
     timed = time_group(
-        TimedGroup("tiny", "image", "onnxruntime", 1000, files, sample), TimingSettings(processes=2, warmup=1, rounds=3)
+        TimedGroup("tiny", "image", "onnxruntime", 1000, files, dict.fromkeys(files, sample)),
+        TimingSettings(processes=2, warmup=1, rounds=3),
     )
     assert timed.labels == ("one", "two")
     assert np.asarray(timed.samples_ns).shape == (2, 2, 3)
@@ -50,7 +51,7 @@ def test_every_process_has_another_order_and_samples_keep_their_labels(
 
     monkeypatch.setattr(measuring, "_run_process", run_process)
     files = {label: tmp_path / f"{place}.onnx" for place, label in enumerate(LABELS)}
-    group = TimedGroup("tiny", "image", "onnxruntime", 1000, files, np.zeros((1, 3)))
+    group = TimedGroup("tiny", "image", "onnxruntime", 1000, files, dict.fromkeys(files, np.zeros((1, 3))))
     timed = time_group(group, TimingSettings(processes=7))
     assert len({tuple(order) for order in orders}) == 6 and orders[6] == orders[0]
     assert timed.samples_ns == (((0,), (1,), (2,)),) * 7
@@ -58,9 +59,8 @@ def test_every_process_has_another_order_and_samples_keep_their_labels(
 
 def test_a_file_that_does_not_load_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"nothing")
-    group = TimedGroup(
-        "tiny", "image", "onnxruntime", 1000, {"plain": tmp_path / "broken.onnx"}, np.zeros((1, 3), np.float32)
-    )
+    files, inputs = {"plain": tmp_path / "broken.onnx"}, {"plain": np.zeros((1, 3), np.float32)}
+    group = TimedGroup("tiny", "image", "onnxruntime", 1000, files, inputs)
     with pytest.raises(MeasurementError, match="timing tiny image with onnxruntime ended with code 1"):
         time_group(group, TimingSettings(processes=1))
 
