@@ -1,6 +1,7 @@
 """`python -m pocketclip.benchmark.perf.batching`: does an image tower that takes several photographs at once pay?
 
-The same tower is exported for several batches, and its files are timed in turn. What a photograph costs is the time of an inference by its batch. `python -m pocketclip.benchmark.arm64 batches` counts the same files.
+The same tower is exported for several batches, and its files are timed in turn. What a photograph costs is the time of
+an inference by its batch. `python -m pocketclip.benchmark.arm64 batches` counts instructions of the same towers.
 """
 
 from __future__ import annotations
