@@ -14,7 +14,7 @@ from typing import Callable
 
 from pocketclip.benchmark.agent.measurement import JobFailure, measure
 
-RESULT_VERSION = 4
+RESULT_VERSION = 5
 RESULT_LINE = "POCKETCLIP-RESULT"
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from pocketclip.benchmark.agent import machine, memory
 from pocketclip.export import runtimes
 
-JOB_VERSION = 3
+JOB_VERSION = 4
 # What the runtimes' Python packages are opened with here.
 ACCELERATOR, LOAD_MODE = "cpu", "file"
 _MINUTE_NS = 60 * 10**9

@@ -79,7 +79,7 @@ def bench(
         database = None if store is None else held.enter_context(open_database(str(store)))
         opened.check()
         plan = make_plan(found, opened, chosen)
-        watch = _Watch(on_progress, len(plan.artifacts) * len(plan.settings) * chosen.launches)
+        watch = LaunchWatch(on_progress, len(plan.artifacts) * len(plan.settings) * chosen.launches)
 
         def keep(record: BenchmarkRecord) -> None:
             try:
@@ -108,10 +108,10 @@ def bench(
     return finished
 
 
-class _Watch:
+class LaunchWatch:
     """A `measuring.plan.Watch` that calls `on_progress` for each launch."""
 
-    def __init__(self, on_progress: OnProgress, total: int) -> None:
+    def __init__(self, on_progress: OnProgress, total: int = 0) -> None:
         self._on_progress = on_progress
         self._done = 0
         self._total = total

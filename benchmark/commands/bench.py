@@ -6,7 +6,7 @@ Heavy imports live inside the functions: `--help` must not wait for numpy or SQL
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+    from pocketclip.benchmark.records.throughput import ThroughputRecord
 
 
 def bench_command(
@@ -76,8 +77,8 @@ def bench_command(
         Path | None,
         typer.Option(
             "--throughput",
-            help="A folder of photographs: measure how many a second are decoded, resized and encoded instead. Takes "
-            "--threads, --decoders, --launches, --min-seconds (default: 5) and --json.",
+            help="A folder of photographs: measure how many a second are decoded, resized and encoded instead, on this "
+            "computer or a phone. --min-seconds (default: 5) is how long each launch encodes.",
         ),
     ] = None,
     decoders: Annotated[
@@ -110,7 +111,22 @@ def bench_command(
 
     if throughput is not None:
         _refuse_other_options(context)
-        _throughput(throughput, artifact, threads, decoders, launches, min_seconds or 5.0, json_file)
+        _throughput(
+            throughput,
+            artifact,
+            device=device,
+            threads=threads,
+            decoders=decoders,
+            launches=launches,
+            seconds=min_seconds or 5.0,
+            accelerator=accelerator,
+            cooldown=cooldown,
+            timeout=timeout,
+            wait=wait,
+            app=app,
+            devices=devices,
+            out=json_file,
+        )
         return
     if json_file is not None or decoders != "1":
         raise OptionError("--json and --decoders are for --throughput", fix="give --throughput FOLDER")
@@ -153,7 +169,10 @@ def bench_command(
 
 
 # The parameters that a throughput knows.
-_OF_THROUGHPUT = frozenset({"artifact", "throughput", "decoders", "json_file", "threads", "launches", "min_seconds"})
+_OF_THROUGHPUT = frozenset(
+    {"artifact", "throughput", "decoders", "json_file", "threads", "launches", "min_seconds", "device", "accelerator"}
+    | {"cooldown", "timeout", "wait", "app", "devices"}
+)
 
 
 def _refuse_other_options(context: typer.Context) -> None:
@@ -169,41 +188,40 @@ def _refuse_other_options(context: typer.Context) -> None:
         and source.name == "COMMANDLINE"
     ]
     if refused:
-        raise OptionError(
-            f"--throughput does not take {', '.join(refused)}", fix="it measures on this computer; leave them out"
-        )
+        raise OptionError(f"--throughput does not take {', '.join(refused)}", fix="leave them out")
 
 
-def _throughput(
-    photos: Path,
-    artifacts: list[Path],
-    threads: str,
-    decoders: str,
-    launches: int,
-    seconds: float,
-    out: Path | None,
-) -> None:
+def _throughput(photos: Path, artifacts: list[Path], **options: Any) -> None:
     from pocketclip.benchmark import api
     from pocketclip.benchmark.commands.throughput_table import throughput_table
-    from pocketclip.benchmark.records.validity import GATES
+    from pocketclip.benchmark.errors import FailedArtifactsError
 
     with command_line.progress() as bar:
         records = api.bench_throughput(
-            photos,
-            artifacts,
-            threads=threads,
-            decoders=decoders,
-            launches=launches,
-            seconds=seconds,
-            out=out,
-            on_progress=command_line.shown_on(bar, "launching"),
+            photos, artifacts, on_progress=command_line.shown_on(bar, "launching"), **options
         )
     command_line.console().print(throughput_table(records))
-    busiest = max(launch.before.others_busy_cores or 0.0 for record in records for launch in record.launches)
-    if busiest > GATES.others_busy_cores:
+    _print_invalid(records)
+    for words in dict.fromkeys(
+        f"{launch.unreadable} photographs could not be decoded on {record.device.name} (first: "
+        f"{launch.first_unreadable[0].name}: {launch.first_unreadable[0].reason})"
+        for record in records
+        for launch in record.launches[:1]
+        if launch.first_unreadable
+    ):
+        command_line.note(f"left out: {words}")
+    failed = [record for record in records if record.reason is not None]
+    for record in failed:
+        command_line.note(f"failed: {_label(record)}, {record.threads} + {record.decoders} threads: {record.reason}")
+    if failed:
+        raise FailedArtifactsError(f"{len(failed)} of {len(records)} throughputs failed; their reasons are above")
+
+
+def _print_invalid(records: Sequence[BenchmarkRecord | ThroughputRecord]) -> None:
+    for code in dict.fromkeys(reason.code for record in records for reason in record.invalid):
+        first, *others = [reason for record in records for reason in record.invalid if reason.code is code]
         command_line.note(
-            f"warning: other programs kept {busiest:.1f} cores busy before a launch, which costs far more than their "
-            "share here: close them and measure again"
+            f"not ranked: {1 + len(others)} of {len(records)} records: {code}: {first.reason}; {first.fix}"
         )
 
 
@@ -213,17 +231,13 @@ def _print_finished(finished: Sequence[BenchmarkRecord]) -> None:
     if not finished:
         return
     command_line.console().print(results_table(finished))
-    for code in dict.fromkeys(reason.code for record in finished for reason in record.invalid):
-        first, *others = [reason for record in finished for reason in record.invalid if reason.code is code]
-        command_line.note(
-            f"not ranked: {1 + len(others)} of {len(finished)} records: {code}: {first.reason}; {first.fix}"
-        )
+    _print_invalid(finished)
     for record in finished:
         if record.status is Status.FAILED:
             command_line.note(f"failed: {_label(record)}: {record.reason}")
 
 
-def _label(record: BenchmarkRecord) -> str:
+def _label(record: BenchmarkRecord | ThroughputRecord) -> str:
     identity = record.artifact
     return f"{identity.model} {identity.target}-{identity.precision} {identity.tower}"
 

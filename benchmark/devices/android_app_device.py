@@ -14,6 +14,7 @@ from pocketclip.benchmark.errors import DeviceUnsupportedError
 from pocketclip.benchmark.phone_app.android_app import AndroidApp, ask_facts, clear_leftovers, shared_folder, stop
 from pocketclip.benchmark.phone_app.apk import Apk, find_apk
 from pocketclip.benchmark.phone_app.app_runner import AppRunner
+from pocketclip.benchmark.phone_app.app_throughput import AppThroughput
 from pocketclip.benchmark.phone_app.installing import WORKSPACES, check_fits, ensure_installed
 from pocketclip.benchmark.phone_app.steady import check_unlocked, put_back_leftovers, steady
 from pocketclip.benchmark.platforms.android.properties import AndroidFacts, android_facts, parse_properties
@@ -21,8 +22,14 @@ from pocketclip.benchmark.records.accelerators import ANDROID_ACCELERATORS
 from pocketclip.benchmark.records.benchmark import CPU, DeviceFacts, RunSettings
 from pocketclip.benchmark.records.launch import MachineState
 from pocketclip.benchmark.runners.agent_runner import Runner
-from pocketclip.benchmark.runners.resuming_runner import RECONNECT_SECONDS, ResumingRunner
+from pocketclip.benchmark.runners.resuming_runner import (
+    RECONNECT_SECONDS,
+    Resuming,
+    ResumingRunner,
+    ResumingThroughput,
+)
 from pocketclip.benchmark.runners.scratch import scratch_folder
+from pocketclip.benchmark.runners.throughput_runner import ThroughputRunner
 from pocketclip.benchmark.transport.shell import ShellTransport
 from pocketclip.export.precision import TargetName
 
@@ -120,6 +127,29 @@ class AndroidAppDevice:
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:
         """The app, installed and ready; at the end its folder is removed and every setting is as it was."""
+        with self._opened() as app:
+            yield ResumingRunner(
+                AppRunner(app),
+                self.transport,
+                say=self._say,
+                on_return=app.forget_sent,
+                wait_seconds=self._reconnect_seconds,
+            )
+
+    def check_throughput(self) -> None:
+        pass
+
+    @contextmanager
+    def open_throughput(self) -> Iterator[ThroughputRunner]:
+        """As `open_runner`; photographs lie in the app's folder, too."""
+        with self._opened() as app:
+            resuming = Resuming(
+                self.transport, say=self._say, on_return=app.forget_sent, wait_seconds=self._reconnect_seconds
+            )
+            yield ResumingThroughput(AppThroughput(app), resuming)
+
+    @contextmanager
+    def _opened(self) -> Iterator[AndroidApp]:
         with scratch_folder() as scratch, steady(self.transport, self._identity, self.android.api_level, self._say):
             ensure_installed(self.transport, self.apk, say=self._say)
             shared = shared_folder(self.android.api_level)
@@ -130,12 +160,6 @@ class AndroidAppDevice:
             with self.transport.workspace(shared) as folder:
                 app = AndroidApp(self.transport, self.apk, told, shared=shared, folder=folder, scratch=scratch)
                 try:
-                    yield ResumingRunner(
-                        AppRunner(app),
-                        self.transport,
-                        say=self._say,
-                        on_return=app.forget_sent,
-                        wait_seconds=self._reconnect_seconds,
-                    )
+                    yield app
                 finally:
                     stop(self.transport)

@@ -10,6 +10,7 @@ from pocketclip.benchmark.errors import DeviceUnsupportedError
 from pocketclip.benchmark.records.benchmark import CPU, DEVICE_DEFAULT, DeviceFacts, LoadMode, RunSettings
 from pocketclip.benchmark.records.launch import MachineState
 from pocketclip.benchmark.runners.agent_runner import Runner
+from pocketclip.benchmark.runners.throughput_runner import ThroughputRunner
 from pocketclip.export.precision import TargetName
 from pocketclip.models.errors import choices
 
@@ -56,6 +57,22 @@ class Device(Protocol):
 
     def open_runner(self) -> AbstractContextManager[Runner]:
         """A runner with a workspace of its own, which is removed at the end."""
+        ...
+
+    def check_throughput(self) -> None:
+        """Whether a throughput can be measured there at all; asks nothing of the device.
+
+        Raises:
+            DeviceUnsupportedError: it cannot; the message says where it can.
+        """
+        ...
+
+    def open_throughput(self) -> AbstractContextManager[ThroughputRunner]:
+        """As `open_runner`, for throughputs.
+
+        Raises:
+            DeviceUnsupportedError: as `check_throughput`.
+        """
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from pocketclip.benchmark.arm64.counting_runner import CountingRunner, ShellCounter
@@ -18,6 +18,7 @@ from pocketclip.benchmark.records.benchmark import CPU, DeviceFacts, DeviceKind,
 from pocketclip.benchmark.records.launch import MachineState
 from pocketclip.benchmark.runners.agent_runner import Runner
 from pocketclip.benchmark.runners.resuming_runner import RECONNECT_SECONDS, ResumingRunner
+from pocketclip.benchmark.runners.throughput_runner import ThroughputRunner
 from pocketclip.export.precision import TargetName
 
 # Every inference takes the same instructions: more of them only take longer.
@@ -127,3 +128,15 @@ class EmulatedDevice:
         finally:
             if started:
                 self.phone.stop()
+
+    def check_throughput(self) -> None:
+        raise self._no_throughput()
+
+    def open_throughput(self) -> AbstractContextManager[ThroughputRunner]:
+        raise self._no_throughput()
+
+    def _no_throughput(self) -> DeviceUnsupportedError:
+        return DeviceUnsupportedError(
+            f"{self.entry.name} counts instructions, and photographs a second on it mean nothing",
+            fix="use --device host, or a phone that the app measures on",
+        )

@@ -16,6 +16,7 @@ from pocketclip.benchmark.records.launch import MachineState
 from pocketclip.benchmark.runners.agent_archive import build_agent
 from pocketclip.benchmark.runners.agent_runner import AgentRunner, Runner
 from pocketclip.benchmark.runners.scratch import scratch_folder
+from pocketclip.benchmark.runners.throughput_runner import ThroughputRunner
 from pocketclip.benchmark.transport.local import LocalTransport
 from pocketclip.export.precision import TargetName
 from pocketclip.models import documents
@@ -72,3 +73,13 @@ class HostDevice:
                 python=self._python,
                 agent=build_agent() if self._agent is None else self._agent,
             )
+
+    def check_throughput(self) -> None:
+        pass
+
+    @contextmanager
+    def open_throughput(self) -> Iterator[ThroughputRunner]:
+        # Imported here: it brings what reads artefacts and pictures, which other commands do without.
+        from pocketclip.benchmark.runners.host_throughput import HostThroughput
+
+        yield HostThroughput(self._name, self.state, self.default_accelerator)

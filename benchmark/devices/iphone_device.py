@@ -21,6 +21,7 @@ from pocketclip.benchmark.errors import (
 )
 from pocketclip.benchmark.phone_app.app_protocol import AppFacts
 from pocketclip.benchmark.phone_app.app_runner import AppRunner
+from pocketclip.benchmark.phone_app.app_throughput import AppThroughput
 from pocketclip.benchmark.phone_app.iphone_app import IPhoneApp
 from pocketclip.benchmark.phone_app.iphone_installing import ensure_installed
 from pocketclip.benchmark.phone_app.iphone_package import IPhonePackage, find_package
@@ -32,8 +33,14 @@ from pocketclip.benchmark.records.accelerators import CORE_ML_ACCELERATORS, CORE
 from pocketclip.benchmark.records.benchmark import DeviceFacts, DeviceKind, LoadMode, RunSettings, utc_now
 from pocketclip.benchmark.records.launch import MachineState
 from pocketclip.benchmark.runners.agent_runner import Runner
-from pocketclip.benchmark.runners.resuming_runner import RECONNECT_SECONDS, ResumingRunner
+from pocketclip.benchmark.runners.resuming_runner import (
+    RECONNECT_SECONDS,
+    Resuming,
+    ResumingRunner,
+    ResumingThroughput,
+)
 from pocketclip.benchmark.runners.scratch import scratch_folder
+from pocketclip.benchmark.runners.throughput_runner import ThroughputRunner
 from pocketclip.export.precision import TargetName
 
 # Every iPhone since the X (2017) has two fast cores and four slow ones.
@@ -145,19 +152,30 @@ class IPhoneDevice:
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:
         """The app, installed and ready; at the end its Documents are as they were."""
+        with self._opened() as app:
+            yield ResumingRunner(
+                AppRunner(app), self, say=self._say, on_return=app.forget_sent, wait_seconds=self._reconnect_seconds
+            )
+
+    def check_throughput(self) -> None:
+        pass
+
+    @contextmanager
+    def open_throughput(self) -> Iterator[ThroughputRunner]:
+        """As `open_runner`; photographs lie in the app's Documents, too."""
+        with self._opened() as app:
+            resuming = Resuming(self, say=self._say, on_return=app.forget_sent, wait_seconds=self._reconnect_seconds)
+            yield ResumingThroughput(AppThroughput(app), resuming)
+
+    @contextmanager
+    def _opened(self) -> Iterator[IPhoneApp]:
         with scratch_folder() as scratch:
             ensure_installed(self.phone, self.package, say=self._say)
             app = IPhoneApp(self.phone, self.package, scratch, compile_model=self._way.compile_model)
             try:
                 # First of all: whether it starts, and speaks our version.
                 self._check_real(app.facts())
-                yield ResumingRunner(
-                    AppRunner(app),
-                    self,
-                    say=self._say,
-                    on_return=app.forget_sent,
-                    wait_seconds=self._reconnect_seconds,
-                )
+                yield app
             finally:
                 try:
                     app.clean()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from pocketclip.benchmark.devices import shell_facts
 from pocketclip.benchmark.devices.device import require_python_agent, untimed_on
@@ -17,6 +17,7 @@ from pocketclip.benchmark.runners.agent_archive import build_agent
 from pocketclip.benchmark.runners.agent_runner import AgentRunner, Runner
 from pocketclip.benchmark.runners.resuming_runner import RECONNECT_SECONDS, ResumingRunner
 from pocketclip.benchmark.runners.scratch import scratch_folder
+from pocketclip.benchmark.runners.throughput_runner import ThroughputRunner
 from pocketclip.benchmark.transport.shell import ShellTransport
 from pocketclip.export.precision import TargetName
 
@@ -108,3 +109,18 @@ class ShellDevice:
                 on_return=runner.forget_pushed,
                 wait_seconds=self._reconnect_seconds,
             )
+
+    def check_throughput(self) -> None:
+        raise self._no_throughput()
+
+    def open_throughput(self) -> AbstractContextManager[ThroughputRunner]:
+        raise self._no_throughput()
+
+    def _no_throughput(self) -> DeviceUnsupportedError:
+        if self.entry.transport is TransportName.ADB:
+            fix = 'let the app measure (runner = "app" in your device table), or use --device host'
+        else:
+            fix = "run it on the board itself with --device host, or choose a phone that the app measures on"
+        return DeviceUnsupportedError(
+            f"{self.entry.name} is measured by the Python agent, which decodes no photographs", fix=fix
+        )

@@ -168,7 +168,7 @@ class Measurement:
             self.checks.append(check_outputs(self.artifact, run.outputs))
             return run
         except (AgentError, CountingError, DeviceUnsupportedError, MeasurementError, TransportError) as error:
-            self.failed = _reason(error)
+            self.failed = failure_reason(error)
             return None
 
     def parity_only(self, reason: str, child: Child) -> BenchmarkRecord:
@@ -260,15 +260,16 @@ def refused(record: BenchmarkRecord, error: RecordError) -> BenchmarkRecord:
     )
 
 
+def failure_reason(error: PocketClipError) -> str:
+    """Why something was not measured, as a record may hold it; what devices report begins with a code of its own."""
+    coded = isinstance(error, BenchmarkError) and error.recorded
+    return _storable(f"{error.code}: {error}" if coded else str(error))
+
+
 def _storable(reason: str) -> str:
     """A reason as a record may hold it: devices' words may be of any length and hold anything."""
     shown = printable(reason)
     return shown if len(shown) <= LONGEST_REASON else f"{shown[:LONGEST_REASON]} ..."
-
-
-def _reason(error: BenchmarkError) -> str:
-    # What the agent reports begins with a code of its own.
-    return f"{error.code}: {error}" if error.recorded else str(error)
 
 
 def _runtime_facts(runtime: str, settings: RunSettings, run: AgentRun) -> RuntimeFacts:

@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pocketclip.benchmark.devices import Device
-from pocketclip.benchmark.errors import BenchmarkError, DeviceUnsupportedError, RecordError
-from pocketclip.benchmark.measuring.cooldown import wait_until_fit
+from pocketclip.benchmark.errors import DeviceUnsupportedError, RecordError
+from pocketclip.benchmark.measuring.cooldown import Patience
 from pocketclip.benchmark.measuring.measurement import Measurement, refused, runtime_name
-from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, BenchmarkRecord, DeviceKind, RunSettings, utc_now
-from pocketclip.benchmark.records.launch import MachineState
-from pocketclip.benchmark.records.validity import Gates, Invalidity, InvalidityCode, gates_for
+from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, BenchmarkRecord, DeviceKind, RunSettings
 from pocketclip.benchmark.runners.agent_runner import Runner
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.precision import TargetName
@@ -94,7 +92,7 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
     timed: list[Measurement] = []
     with Child() as child:
         for artifact in plan.artifacts:
-            each_settings = [_with_accelerator(settings, device, artifact) for settings in plan.settings]
+            each_settings = [with_accelerator(settings, device, artifact) for settings in plan.settings]
             reason = device.untimed_reason(artifact.manifest.target) or _batched(artifact)
             if reason is None:
                 timed += [begun(artifact, settings) for settings in each_settings]
@@ -115,8 +113,7 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
     deferred: list[Measurement] = []
     with device.open_runner() as runner:
         try:
-            gates = gates_for(facts.logical_cores)
-            for measurement in _launches_in_turns(timed, runner, device, gates, plan, watch):
+            for measurement in _launches_in_turns(timed, runner, device, plan, watch):
                 if measurement.needs_more_passes:
                     deferred.append(measurement)
                 else:
@@ -138,7 +135,8 @@ def _batched(artifact: Artifact) -> str | None:
     return None if batch == 1 else f"it takes {batch} photographs at once, which --throughput measures"
 
 
-def _with_accelerator(settings: RunSettings, device: Device, artifact: Artifact) -> RunSettings:
+def with_accelerator(settings: RunSettings, device: Device, artifact: Artifact) -> RunSettings:
+    """The settings with what an artefact is executed with on a device, where nobody chose it."""
     if settings.accelerator != DEVICE_DEFAULT:
         return settings
     if artifact.manifest.target is TargetName.EXECUTORCH_VULKAN:
@@ -151,29 +149,18 @@ def _launches_in_turns(
     measurements: Sequence[Measurement],
     runner: Runner,
     device: Device,
-    gates: Gates,
     plan: BenchmarkPlan,
     watch: Watch,
 ) -> Iterator[Measurement]:
     """Launches each in turn, every other turn in the opposite order; yields a measurement once it is done."""
     waiting, forward = list(measurements), True
-    patience, told = plan.cooldown_seconds, set[InvalidityCode]()
-
-    def tell(found: Invalidity) -> None:
-        if found.code not in told:
-            told.add(found.code)
-            watch.note(f"waiting for the device, up to {plan.cooldown_seconds:g} s: {found.reason}; {found.fix}")
-
+    patience = Patience(device, plan.cooldown_seconds, watch.note)
     while waiting:
         for measurement in list(waiting if forward else reversed(waiting)):
             label = measurement.artifact.label
             if measurement.finished >= measurement.settings.launches:
                 watch.more(1)
-            # Looking takes a moment of its own, in vain where nothing is waited for.
-            if plan.cooldown_seconds:
-                unfit = wait_until_fit(lambda: _state(device), patience, gates=gates, on_wait=tell)
-                # What did not become fit once is not waited for before every launch.
-                patience = 0.0 if unfit else plan.cooldown_seconds
+            patience.wait()
             measurement.launch(runner)
             watch.advance(label)
             differ = measurement.throw_differing_counts_away()
@@ -188,11 +175,3 @@ def _launches_in_turns(
             waiting.remove(measurement)
             yield measurement
         forward = not forward
-
-
-def _state(device: Device) -> MachineState:
-    try:
-        return device.state()
-    except BenchmarkError:
-        # A device that went away is the launch's business, which waits for it and says what became of it.
-        return MachineState(utc_now())

@@ -1,132 +1,178 @@
-"""Throughputs of several artefacts and numbers of threads on this computer, their launches in turn."""
+"""Throughputs of several artefacts and numbers of threads on one device, their launches in turn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from pocketclip.benchmark.devices.host_device import HostDevice
-from pocketclip.benchmark.errors import MeasurementError, OptionError
-from pocketclip.benchmark.measuring import throughput_launch
+from pocketclip.benchmark.devices import Device
+from pocketclip.benchmark.errors import OptionError
+from pocketclip.benchmark.measuring.cooldown import Patience
 from pocketclip.benchmark.measuring.identity import identity_of
-from pocketclip.benchmark.measuring.photo_folder import PhotoFolder
-from pocketclip.benchmark.measuring.throughput_launch import Asked
-from pocketclip.benchmark.records.benchmark import new_record_id, utc_now
-from pocketclip.benchmark.records.throughput import PhotoSet, ThroughputLaunch, ThroughputRecord
+from pocketclip.benchmark.measuring.measurement import failure_reason, runtime_name
+from pocketclip.benchmark.measuring.plan import Watch, with_accelerator
+from pocketclip.benchmark.records.benchmark import (
+    DeviceFacts,
+    DeviceKind,
+    RunSettings,
+    RuntimeFacts,
+    new_record_id,
+    utc_now,
+)
+from pocketclip.benchmark.records.throughput import ThroughputLaunch, ThroughputRecord
+from pocketclip.benchmark.records.validity import gates_for, judge_throughput
+from pocketclip.benchmark.runners.photo_folder import PhotoFolder
+from pocketclip.benchmark.runners.throughput_runner import ThroughputRunner, ThroughputSettings
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.precision import Tower
-from pocketclip.export.targets import load_runner
-from pocketclip.models.processes import worker_pool
-from pocketclip.models.progress import OnProgress, Progress
+from pocketclip.models.errors import PocketClipError
 from pocketclip.models.terminal.version import tool_version
 
 
 @dataclass(frozen=True)
 class ThroughputPlan:
-    """What is measured: each artefact at each number of threads, in `launches` processes of `seconds` each."""
+    """What is measured: each artefact with each of `settings`, in `launches` processes of `seconds` each.
+
+    `settings` hold threads and accelerator, and `decoders` how many threads decode beside them. Before each launch, the
+    device has up to `cooldown_seconds` to become fit; a launch may take `timeout_seconds` beyond what it encodes for.
+    """
 
     artifacts: Sequence[Artifact]
     photos: PhotoFolder
-    threads: Sequence[int]
+    settings: Sequence[RunSettings]
     decoders: Sequence[int]
     launches: int
     seconds: float
+    timeout_seconds: float = 300.0
+    cooldown_seconds: float = 30.0
 
 
-@dataclass
-class _Setting:
-    artifact: Artifact
-    threads: int
-    decoders: int
-    launches: list[ThroughputLaunch] = field(default_factory=list)
-
-
-def image_artifacts(found: Sequence[Artifact]) -> list[Artifact]:
-    """The image towers among artefacts that this computer times.
+def image_artifacts(found: Sequence[Artifact], device: Device, watch: Watch) -> list[Artifact]:
+    """The image towers among artefacts that a device times; the others are told.
 
     Raises:
         OptionError: there is none; the message says why.
     """
-    host = HostDevice()
     images = [artifact for artifact in found if artifact.manifest.tower is Tower.IMAGE]
-    untimed = {artifact.label: host.untimed_reason(artifact.manifest.target) for artifact in images}
-    timed = [artifact for artifact in images if untimed[artifact.label] is None]
-    if not timed:
-        reasons = "; ".join(f"{label}: {reason}" for label, reason in untimed.items()) or "no image tower is among them"
-        raise OptionError(f"nothing to measure the throughput of: {reasons}", fix="give the artefact of an image tower")
-    return timed
+    reasons = {artifact.label: _untimed(artifact, device) for artifact in images}
+    untimed = {label: reason for label, reason in reasons.items() if reason is not None}
+    if len(untimed) == len(images):
+        words = "; ".join(f"{label}: {reason}" for label, reason in untimed.items()) or "no image tower is among them"
+        raise OptionError(f"nothing to measure the throughput of: {words}", fix="give the artefact of an image tower")
+    for label, reason in untimed.items():
+        watch.note(f"skipped, not run: {label}: {reason}")
+    return [artifact for artifact in images if artifact.label not in untimed]
+
+
+def _untimed(artifact: Artifact, device: Device) -> str | None:
+    batch = artifact.manifest.batch
+    if batch > 1 and device.facts().kind is not DeviceKind.HOST:
+        return f"it takes {batch} photographs at once, and the apps give it one: export it without --batch"
+    return device.untimed_reason(artifact.manifest.target)
 
 
 def measure(
     plan: ThroughputPlan,
+    device: Device,
     *,
-    on_progress: OnProgress,
+    watch: Watch,
     on_records: Callable[[list[ThroughputRecord]], object],
 ) -> list[ThroughputRecord]:
-    """A record for each artefact and setting.
+    """A record for each artefact and setting. What fails becomes a record that says why, and the others go on.
 
     Args:
         plan: what to measure.
-        on_progress: told each launch.
+        device: where.
+        watch: told each launch.
         on_records: given all records as far as they are, after every launch.
 
     Raises:
-        MeasurementError: a photograph cannot be read any more.
-        ArtifactError: an artefact cannot be used.
-        WorkerEndedError: a launch's process was ended.
+        PocketClipError: the device cannot be made ready.
     """
-    settings = [
-        _Setting(artifact, threads, decoders)
+    facts = device.facts()
+    measured = [
+        _Setting(artifact, with_accelerator(settings, device, artifact), decoders, plan, facts)
         for artifact in plan.artifacts
-        for threads in plan.threads
+        for settings in plan.settings
         for decoders in plan.decoders
     ]
-    host = HostDevice()
-    stubs = [_record(setting, plan, host) for setting in settings]
+    patience = Patience(device, plan.cooldown_seconds, watch.note)
     records: list[ThroughputRecord] = []
-    total = plan.launches * len(settings)
-    for launch in range(plan.launches):
-        for place, setting in enumerate(settings):
-            done = launch * len(settings) + place
-            on_progress(Progress(f"{setting.artifact.label}, {_words(setting)}", done, total))
-            setting.launches.append(_launch(setting, plan, host))
-            records = [
-                replace(stub, launches=tuple(each.launches))
-                for stub, each in zip(stubs, settings, strict=True)
-                if each.launches
-            ]
-            on_records(records)
-    on_progress(Progress("measured", total, total))
+    with device.open_throughput() as runner:
+        for _ in range(plan.launches):
+            for setting in measured:
+                if setting.failed is None:
+                    patience.wait()
+                    setting.launch(runner)
+                    records = [each.record() for each in measured if each.begun]
+                    on_records(records)
+                watch.advance(setting.words)
     return records
 
 
-def _words(setting: _Setting) -> str:
-    return f"{setting.threads} + {setting.decoders} threads"
+@dataclass
+class _Setting:
+    """One artefact at one setting on its way to a record."""
 
+    artifact: Artifact
+    settings: RunSettings
+    decoders: int
+    plan: ThroughputPlan
+    device: DeviceFacts
+    launches: list[ThroughputLaunch] = field(default_factory=list[ThroughputLaunch])
+    failed: str | None = None
+    runtime_version: str | None = None
+    accelerator_observed: str | None = None
+    record_id: str = field(default_factory=new_record_id)
+    created_at: str = field(default_factory=utc_now)
 
-def _record(setting: _Setting, plan: ThroughputPlan, host: HostDevice) -> ThroughputRecord:
-    photos, manifest = plan.photos, setting.artifact.manifest
-    return ThroughputRecord(
-        artifact=identity_of(manifest),
-        device=host.facts(),
-        runtime=load_runner(manifest.target).executed_by(),
-        photographs=PhotoSet(len(photos.paths), photos.mean_bytes, photos.mean_pixels, photos.sha256),
-        threads=setting.threads,
-        decoders=setting.decoders,
-        launches=(),
-        record_id=new_record_id(),
-        created_at=utc_now(),
-        tool_version=tool_version(),
-    )
+    @property
+    def words(self) -> str:
+        return f"{self.artifact.label}, {self.settings.threads} + {self.decoders} threads"
 
+    @property
+    def begun(self) -> bool:
+        return bool(self.launches) or self.failed is not None
 
-def _launch(setting: _Setting, plan: ThroughputPlan, host: HostDevice) -> ThroughputLaunch:
-    asked = Asked(Path(setting.artifact.folder), plan.photos.paths, setting.threads, setting.decoders, plan.seconds)
-    before = host.state()
-    ended = f"the process that measured {setting.artifact.label} was ended from outside, or crashed"
-    with worker_pool(1, ended=ended, fix="close other programs, and run it again") as pool:
-        timed = pool.submit(throughput_launch.run, asked).result()
-    if not timed.photos or not timed.elapsed_ns:
-        raise MeasurementError(f"{setting.artifact.label} encoded no photograph within {plan.seconds:g} s")
-    return ThroughputLaunch(before=before, **asdict(timed))
+    def launch(self, runner: ThroughputRunner) -> None:
+        """One launch; where it fails, `failed` says why."""
+        asked = ThroughputSettings(self.settings.threads, self.decoders, self.plan.seconds, self.settings.accelerator)
+        try:
+            run = runner.run(
+                self.artifact,
+                runtime_name(self.artifact),
+                self.plan.photos,
+                asked,
+                timeout_seconds=self.plan.timeout_seconds,
+            )
+        except PocketClipError as error:
+            self.failed = failure_reason(error)
+            return
+        self.launches.append(run.launch)
+        self.runtime_version, self.accelerator_observed = run.runtime_version, run.accelerator_observed
+
+    def record(self) -> ThroughputRecord:
+        """What was measured so far."""
+        device = self.device
+        return ThroughputRecord(
+            artifact=identity_of(self.artifact.manifest),
+            device=device,
+            runtime=RuntimeFacts(
+                runtime_name(self.artifact),
+                self.runtime_version,
+                self.settings.accelerator,
+                self.accelerator_observed,
+            ),
+            photographs=self.plan.photos.content,
+            threads=self.settings.threads,
+            decoders=self.decoders,
+            launches=tuple(self.launches),
+            record_id=self.record_id,
+            created_at=self.created_at,
+            tool_version=tool_version(),
+            reason=self.failed,
+            # Of an emulated device nothing is ranked anyway.
+            invalid=()
+            if device.kind is DeviceKind.EMULATED
+            else judge_throughput(self.launches, gates_for(device.logical_cores)),
+        )

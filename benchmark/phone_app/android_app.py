@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -31,15 +32,18 @@ from pocketclip.benchmark.phone_app.app_protocol import (
     StageAnswer,
     StageRequest,
     check_versions,
+    sent_photos,
 )
 from pocketclip.benchmark.phone_app.app_runner import failure_error
 from pocketclip.benchmark.phone_app.installing import SPARE_BYTES
 from pocketclip.benchmark.phone_app.room import require_room
 from pocketclip.benchmark.phone_app.steady import wake
+from pocketclip.benchmark.phone_app.throughput_protocol import ThroughputJob
 from pocketclip.benchmark.platforms.android.exit_info import Ending, parse_exits
 from pocketclip.benchmark.platforms.android.instrumentation import RESULT_OK, Instrumented, parse_instrumentation
 from pocketclip.benchmark.runners.agent_archive import digest
 from pocketclip.benchmark.runners.agent_runner import ResultError, check_arrived, check_identity, check_request
+from pocketclip.benchmark.runners.photo_folder import PhotoFile
 from pocketclip.benchmark.runners.protocol import AgentResult, Failure, Job
 from pocketclip.benchmark.transport.device_paths import below, leftovers_line, removal_line, short_hash
 from pocketclip.benchmark.transport.shell import ShellTransport
@@ -123,6 +127,20 @@ class AndroidApp:
             self._sent.add(path)
         return path
 
+    def put_photos(self, photos: Sequence[PhotoFile]) -> tuple[SentFile, ...]:
+        # In the shared folder, which is removed at the end: nobody's photographs stay on the phone.
+        sent = sent_photos(photos, f"{self._relative}/photos")
+        missing = [each for each in zip(sent, photos, strict=True) if each[0].path not in self._sent]
+        if missing:
+            # For each launch the app takes copies into its own storage.
+            need = 2 * sum(each.size_bytes for each in sent) + SPARE_BYTES
+            require_room(self.label, "the photographs", need, self.facts().free_bytes)
+        for file, photo in missing:
+            photo.check_unchanged()
+            self._transport.push(photo.path, f"{self._shared}/{file.path}")
+            self._sent.add(file.path)
+        return sent
+
     def new_folder(self) -> str:
         return f"{self._relative}/launch-{next(self._numbers)}"
 
@@ -132,14 +150,11 @@ class AndroidApp:
         Raises:
             ScreenLockedError: someone locked the phone since it was looked at last.
         """
-        wake(self._transport)
-        request = _request(job)
-        content = self._ask("measure", folder, request, timeout_seconds)
-        check_versions(content, self.label)
-        result = documents.parse(AgentResult, content, source="the app's result", error=ResultError)
-        check_identity(result.result_version, result.job_id, job.job_id)
-        check_request(result, digest(request))
-        return result
+        return self._launch("measure", job, folder, timeout_seconds)
+
+    def throughput(self, job: ThroughputJob, folder: str, *, timeout_seconds: float) -> AgentResult:
+        """As `measure`."""
+        return self._launch("throughput", job, folder, timeout_seconds)
 
     def fetch(self, path: str) -> bytes:
         return fetch(self._transport, f"{self._shared}/{path}", self._scratch)
@@ -150,6 +165,16 @@ class AndroidApp:
         self._transport.shell(f"mkdir -p {shlex.quote(self._folder)}")
         self._facts = None
         self._sent.clear()
+
+    def _launch(self, action: str, job: Job | ThroughputJob, folder: str, timeout_seconds: float) -> AgentResult:
+        wake(self._transport)
+        request = _request(job)
+        content = self._ask(action, folder, request, timeout_seconds)
+        check_versions(content, self.label)
+        result = documents.parse(AgentResult, content, source="the app's result", error=ResultError)
+        check_identity(result.result_version, result.job_id, job.job_id)
+        check_request(result, digest(request))
+        return result
 
     @property
     def _relative(self) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from pocketclip.benchmark.phone_app.app_protocol import AppFacts
+from pocketclip.benchmark.phone_app.app_protocol import AppFacts, SentFile
+from pocketclip.benchmark.phone_app.throughput_protocol import ThroughputJob
+from pocketclip.benchmark.runners.photo_folder import PhotoFile
 from pocketclip.benchmark.runners.protocol import AgentResult, Job
 from pocketclip.export.artifact.reading import Artifact
 
@@ -43,6 +46,16 @@ class PhoneApp(Protocol):
         """
         ...
 
+    def put_photos(self, photos: Sequence[PhotoFile]) -> tuple[SentFile, ...]:
+        """Sends photographs where the phone lacks them; what of them lies there, in their order.
+
+        Raises:
+            MeasurementError: one changed here since it was read.
+            DeviceFullError: there is no room for them.
+            TransportError: they do not arrive whole.
+        """
+        ...
+
     def new_folder(self) -> str:
         """An empty folder for one launch's files."""
         ...
@@ -54,6 +67,10 @@ class PhoneApp(Protocol):
             AgentError: the app crashed, was killed, hung, or left nothing that can be trusted.
             TransportError: the phone went away.
         """
+        ...
+
+    def throughput(self, job: ThroughputJob, folder: str, *, timeout_seconds: float) -> AgentResult:
+        """As `measure`, for a throughput."""
         ...
 
     def fetch(self, path: str) -> bytes:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pocketclip.benchmark.errors import AppOutdatedError
 from pocketclip.benchmark.records.fields import LongText, Name, Text
+from pocketclip.benchmark.runners.photo_folder import PhotoFile
 from pocketclip.benchmark.runners.protocol import JOB_VERSION, RESULT_VERSION, Failure
 from pocketclip.models.documents import document
 from pocketclip.models.untrusted import json_text
@@ -37,6 +40,14 @@ class SentFile:
     path: RelativePath
     size_bytes: FileSize
     sha256: Sha256
+
+
+def sent_photos(photos: Sequence[PhotoFile], folder: str) -> tuple[SentFile, ...]:
+    """Where photographs are sent to: numbered, each with its suffix, so that no name of this computer travels."""
+    return tuple(
+        SentFile(f"{folder}/{place:04}{photo.path.suffix.lower()}", photo.size_bytes, photo.sha256)
+        for place, photo in enumerate(photos)
+    )
 
 
 @document

@@ -21,6 +21,7 @@ _FIXES: dict[str, str] = {
     "runtime-missing": "measure another target, or build the app with this runtime (iPhones have only Core ML)",
     "accelerator-missing": "choose another --accelerator",
     "model-altered": "try another cable or port, and run it again",
+    "photos-unreadable": "give photographs that this phone can decode, such as JPEG or PNG",
     "load-failed": "check that the app's runtime version can read this file",
 }
 

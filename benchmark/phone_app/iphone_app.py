@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,7 +21,7 @@ from pocketclip.benchmark.errors import (
     DeviceOfflineError,
     TransportError,
 )
-from pocketclip.benchmark.phone_app.app_protocol import AppFacts, SentFile, check_versions
+from pocketclip.benchmark.phone_app.app_protocol import AppFacts, SentFile, check_versions, sent_photos
 from pocketclip.benchmark.phone_app.app_runner import failure_error
 from pocketclip.benchmark.phone_app.iphone_package import IPhonePackage
 from pocketclip.benchmark.phone_app.iphone_requests import (
@@ -32,11 +32,14 @@ from pocketclip.benchmark.phone_app.iphone_requests import (
     arrange_request,
     facts_request,
     measure_request,
+    throughput_request,
 )
 from pocketclip.benchmark.phone_app.room import require_room
+from pocketclip.benchmark.phone_app.throughput_protocol import ThroughputJob
 from pocketclip.benchmark.platforms.apple.announced import read_console
 from pocketclip.benchmark.platforms.apple.phone import ApplePhone
 from pocketclip.benchmark.runners.agent_runner import ResultError, check_arrived, check_identity, check_request
+from pocketclip.benchmark.runners.photo_folder import PhotoFile
 from pocketclip.benchmark.runners.protocol import AgentResult, Job
 from pocketclip.benchmark.transport.base import Execution
 from pocketclip.benchmark.transport.device_paths import below, short_hash
@@ -51,6 +54,7 @@ SPARE_BYTES = 64_000_000
 
 _SHORT_SECONDS = 60.0
 _INPUTS = f"{FOLDER}/inputs"
+_PHOTOS = f"{FOLDER}/photos"
 _EMPTY = ["0", hashlib.sha256(b"").hexdigest()]
 
 CompileModel = Callable[[Path, Path], Path]
@@ -101,7 +105,7 @@ class IPhoneApp:
                     artifact.folder, (entry.path for entry in artifact.manifest.files), error=ArtifactCorruptError
                 )
             files = {f"{path}{below}": file for below, file in _tree(source)}
-            self._make_room(sum(file.stat().st_size for file in files.values()))
+            self._make_room("the model", sum(file.stat().st_size for file in files.values()))
             self._files[path] = self._push(files)
         return path
 
@@ -113,16 +117,25 @@ class IPhoneApp:
             self._files[path] = self._push({path: source})
         return path
 
+    def put_photos(self, photos: Sequence[PhotoFile]) -> tuple[SentFile, ...]:
+        sent = sent_photos(photos, _PHOTOS)
+        missing = {file.path: photo for file, photo in zip(sent, photos, strict=True) if file.path not in self._files}
+        if missing:
+            self._make_room("the photographs", sum(photo.size_bytes for photo in missing.values()))
+        for path, photo in missing.items():
+            photo.check_unchanged()
+            self._files[path] = self._push({path: photo.path})
+        return sent
+
     def new_folder(self) -> str:
         return f"{FOLDER}/launch-{next(self._numbers)}"
 
     def measure(self, job: Job, folder: str, *, timeout_seconds: float) -> AgentResult:
         files = [*self._files[job.model_path], *(file for each in job.inputs for file in self._files[each.path])]
-        request = measure_request(job, files)
-        content = self._ask(request, timeout_seconds)
-        result = self._result(content, job.job_id)
-        check_request(result, hashlib.sha256(_text(request)).hexdigest())
-        return result
+        return self._launch(measure_request(job, files), job.job_id, timeout_seconds)
+
+    def throughput(self, job: ThroughputJob, folder: str, *, timeout_seconds: float) -> AgentResult:
+        return self._launch(throughput_request(job, self._files[job.model_path]), job.job_id, timeout_seconds)
 
     def fetch(self, path: str) -> bytes:
         local = self._scratch / "incoming"
@@ -170,9 +183,15 @@ class IPhoneApp:
         folder.mkdir()
         return self._compile_model(package, folder)
 
-    def _make_room(self, size_bytes: int) -> None:
-        # The app keeps a compiled form besides.
-        require_room(self.label, "the model", 2 * size_bytes + SPARE_BYTES, self.facts().free_bytes)
+    def _make_room(self, what: str, size_bytes: int) -> None:
+        # The app keeps a compiled form of a model besides.
+        require_room(self.label, what, 2 * size_bytes + SPARE_BYTES, self.facts().free_bytes)
+
+    def _launch(self, request: dict[str, Any], job_id: str, timeout_seconds: float) -> AgentResult:
+        content = self._ask(request, timeout_seconds)
+        result = self._result(content, job_id)
+        check_request(result, hashlib.sha256(_text(request)).hexdigest())
+        return result
 
     def _arrange(self, request: dict[str, Any]) -> None:
         content = self._ask(request, _SHORT_SECONDS)

@@ -1,7 +1,7 @@
 """What an iPhone's app is asked by the file `job.json` in its Documents, one start of the app for each.
 
-`facts` and `measure` are as for Android. `arrange` makes folders and removes what lies in Documents: what the app made
-itself it may write to and remove, and devicectl has no means to. Paths are below Documents.
+`facts`, `measure` and `throughput` are as for Android. `arrange` makes folders and removes what lies in Documents: what
+the app made itself it may write to and remove, and devicectl has no means to. Paths are below Documents.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pocketclip.benchmark.phone_app.app_protocol import SentFile
+from pocketclip.benchmark.phone_app.throughput_protocol import ThroughputJob
 from pocketclip.benchmark.runners.protocol import JOB_VERSION, Job
 from pocketclip.benchmark.transport.device_paths import DevicePathError, below
 from pocketclip.models import documents
@@ -30,6 +31,15 @@ def facts_request() -> dict[str, Any]:
 def measure_request(job: Job, files: Sequence[SentFile]) -> dict[str, Any]:
     """Asks to measure; the app compares `files`, all of the model's and the inputs, with their hashes first."""
     return {"action": "measure", **documents.to_builtin(job), "files": [documents.to_builtin(each) for each in files]}
+
+
+def throughput_request(job: ThroughputJob, files: Sequence[SentFile]) -> dict[str, Any]:
+    """Asks for a throughput; the app compares `files`, all of the model's, and the photographs with their hashes."""
+    return {
+        "action": "throughput",
+        **documents.to_builtin(job),
+        "files": [documents.to_builtin(each) for each in files],
+    }
 
 
 def arrange_request(*, remove: Sequence[str] = (), folders: Sequence[str] = ()) -> dict[str, Any]:

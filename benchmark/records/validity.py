@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from pocketclip.benchmark.records.fields import Text
 from pocketclip.benchmark.records.launch import Launch, MachineState
@@ -111,8 +112,24 @@ def judge_state(state: MachineState, gates: Gates = GATES) -> list[Invalidity]:
     return found
 
 
-def judge_launch(launch: Launch, gates: Gates = GATES) -> list[Invalidity]:
-    """What forbids to rank a launch."""
+class Conditions(Protocol):
+    """What every kind of launch tells of the machine that it ran on."""
+
+    @property
+    def before(self) -> MachineState | None: ...
+
+    @property
+    def after(self) -> MachineState | None: ...
+
+    @property
+    def others_busy_cores(self) -> float | None: ...
+
+    @property
+    def stolen_share(self) -> float | None: ...
+
+
+def judge_conditions(launch: Conditions, gates: Gates = GATES) -> list[Invalidity]:
+    """What of the machine forbids to rank a launch, whatever it measured."""
     found = [each for state in (launch.before, launch.after) if state for each in judge_state(state, gates)]
     if launch.others_busy_cores is not None and launch.others_busy_cores > gates.others_busy_cores:
         found.append(_busy(launch.others_busy_cores, gates))
@@ -133,6 +150,12 @@ def judge_launch(launch: Launch, gates: Gates = GATES) -> list[Invalidity]:
                     f"the clock was at {share:.0%} of its limit, at least {gates.clock_share:.0%} wanted",
                 )
             )
+    return found
+
+
+def judge_launch(launch: Launch, gates: Gates = GATES) -> list[Invalidity]:
+    """What forbids to rank a launch of single inferences."""
+    found = judge_conditions(launch, gates)
     if not launch.warmup_stationary:
         found.append(invalidity(InvalidityCode.NOT_STATIONARY, "latency had not settled when the warm-up ended"))
     if launch.clock_jump_ns is not None and abs(launch.clock_jump_ns) > gates.clock_jump_ns:
@@ -154,12 +177,21 @@ def judge_launches(launches: Sequence[Launch], gates: Gates = GATES) -> tuple[In
 
     A median over launches bears a few that were disturbed.
     """
+    return _in_half([judge_launch(launch, gates) for launch in launches])
+
+
+def judge_throughput(launches: Sequence[Conditions], gates: Gates = GATES) -> tuple[Invalidity, ...]:
+    """As `judge_launches`, of launches that encoded photographs."""
+    return _in_half([judge_conditions(launch, gates) for launch in launches])
+
+
+def _in_half(found: Sequence[list[Invalidity]]) -> tuple[Invalidity, ...]:
     by_code: dict[InvalidityCode, list[Invalidity]] = {}
-    for launch in launches:
-        for each in {each.code: each for each in judge_launch(launch, gates)}.values():
+    for launch in found:
+        for each in {each.code: each for each in launch}.values():
             by_code.setdefault(each.code, []).append(each)
     return tuple(
-        Invalidity(each[0].code, f"{each[0].reason} (in {len(each)} of {len(launches)} launches)", each[0].fix)
+        Invalidity(each[0].code, f"{each[0].reason} (in {len(each)} of {len(found)} launches)", each[0].fix)
         for each in by_code.values()
-        if 2 * len(each) >= len(launches)
+        if 2 * len(each) >= len(found)
     )

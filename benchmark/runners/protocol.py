@@ -5,6 +5,7 @@ Version history:
   job 2, result 2: job_id, by which a result is known to be that of the job; cores, sustained_seconds.
   job 3, result 3: accelerator, load_mode; python_version became platform, and app_version came with the apps.
   result 4: request_sha256, by which a job is found that was changed between harness and device.
+  job 4, result 5: apps also measure throughputs (`phone_app.throughput_protocol`); throughput.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import Literal
 from pocketclip.benchmark.records.benchmark import LoadMode, RunSettings, WarmupRule
 from pocketclip.benchmark.records.fields import LongText, Name, Text
 from pocketclip.benchmark.records.launch import Launch
+from pocketclip.benchmark.records.throughput import ThroughputLaunch
 from pocketclip.models.documents import document
 from pocketclip.models.untrusted.names import Sha256
 from pocketclip.models.untrusted.numbers import Dimension
 
-JOB_VERSION = 3
-RESULT_VERSION = 4
+JOB_VERSION = 4
+RESULT_VERSION = 5
 
 
 @document
@@ -91,7 +93,7 @@ class Failure:
 
     Codes: `bad-job`, `runtime-missing`, `accelerator-missing`, `load-failed`, `inference-failed`,
     `non-finite-output`; of apps also `low-battery`, `power-saver`, `thermal`, `debuggable`, `model-altered`,
-    `path-outside`, `no-space`.
+    `path-outside`, `no-space`, `photos-unreadable`.
     """
 
     code: Name
@@ -100,7 +102,7 @@ class Failure:
 
 @document
 class AgentResult:
-    """What was found: a failure, or a launch and the outputs that came of it.
+    """What was found: a failure, or a launch and the outputs that came of it; of an app also a throughput.
 
     `platform` is what the program runs on, e.g. `Python 3.11.7`, `Android 15 (API 35)`; `app_version` is an app's own.
     """
@@ -115,3 +117,4 @@ class AgentResult:
     launch: Launch | None = None
     outputs: OutputFile | None = None
     request_sha256: Sha256 | None = None
+    throughput: ThroughputLaunch | None = None

@@ -7,6 +7,7 @@ code, other records kept, the rest measured, our folder on the phone gone, every
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -18,10 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from pocketclip.benchmark.arm64.rooted_phone import ADDRESS
+from pocketclip.benchmark.commands.throughput_table import throughput_table
 from pocketclip.benchmark.devices.android_app_device import AndroidAppDevice
 from pocketclip.benchmark.devices.doctor import examine
 from pocketclip.benchmark.devices.table import DeviceEntry, load_table
@@ -38,15 +42,20 @@ from pocketclip.benchmark.errors import (
     ScreenLockedError,
 )
 from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
+from pocketclip.benchmark.measuring.throughput import ThroughputPlan
+from pocketclip.benchmark.measuring.throughput import measure as measure_throughput
 from pocketclip.benchmark.phone_app.android_app import instrument, shared_folder
 from pocketclip.benchmark.phone_app.steady import undo_file
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceKind, RunSettings, Status
+from pocketclip.benchmark.records.throughput import ThroughputRecord
+from pocketclip.benchmark.runners.photo_folder import ON_PHONES, read_photos
 from pocketclip.benchmark.store import open_store
 from pocketclip.benchmark.transport.adb import run_adb
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.bundle.writing import BundleRequest, write_bundle
 from pocketclip.export.job import ExportResult
 from pocketclip.export.precision import TargetName, Tower
+from pocketclip.models import documents
 from tests.android_app.test_phone.apk import rewrite_apk, write_apk
 from tests.android_app.test_phone.bench_core import ensure_core
 from tests.android_app.test_phone.phone import TestPhone, device_table, running_phone
@@ -164,13 +173,15 @@ def codes(records: list[BenchmarkRecord]) -> list[str]:
 
 
 @contextlib.contextmanager
-def once_measuring(phone: TestPhone, action: Callable[[psutil.Process], object]) -> Iterator[None]:
+def once_measuring(
+    phone: TestPhone, action: Callable[[psutil.Process], object], what: str = "measure"
+) -> Iterator[None]:
     """Does something the moment that the app measures for the first time in the block."""
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(0.02):
-            found = [each for each in phone.processes(" measure ") if "java" in each.name()]
+            found = [each for each in phone.processes(f" {what} ") if "java" in each.name()]
             if found:
                 # It is past its start, and in the midst of its inferences.
                 time.sleep(0.8)
@@ -419,12 +430,12 @@ def test_answers_that_cannot_be_trusted(phone: TestPhone, measure: Measure, arti
     phone.alter(answer_faults=[{"action": "measure", **fault} for fault in faults])
     records = measure(*artifacts)
     assert codes(records) == ["result-truncated", "result-altered", "app-outdated", "result-foreign"]
-    assert "(version 0.0.9) has result_version 2, this PocketCLIP has 4" in (records[2].reason or "")
+    assert "(version 0.0.9) has result_version 2, this PocketCLIP has 5" in (records[2].reason or "")
     assert codes(measure(artifacts[0])) == ["measured"]
     assert_clean(phone)
     # An older app is found at the first question.
     phone.alter(answer_faults=[{"action": "facts", "kind": "values", "values": {"job_version": 2}}])
-    with pytest.raises(BenchmarkError, match="has job_version 2, this PocketCLIP has 3: build both from") as outdated:
+    with pytest.raises(BenchmarkError, match="has job_version 2, this PocketCLIP has 4: build both from") as outdated:
         measure(artifacts[0])
     assert outdated.value.exit_code == 27
     assert_clean(phone)
@@ -581,3 +592,156 @@ def test_doctor(phone: TestPhone, apk: Path, monkeypatch: pytest.MonkeyPatch) ->
     fixes.pop("busy", None)
     assert set(fixes) == {"app", "unlocked", "power-saver"}
     assert "pocketclip app build android" in (fixes["app"] or "")
+
+
+Throughput = Callable[..., list[ThroughputRecord]]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A large photograph, one that is turned, a transparent one, one that Java cannot decode, and a damaged one."""
+    folder, random = tmp_path / "photos", np.random.default_rng(5)
+    folder.mkdir()
+    large = Image.fromarray(random.integers(0, 256, (60, 80, 3), np.uint8)).resize((2800, 2100))
+    large.save(folder / "large.jpg")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    large.resize((64, 48)).save(folder / "turned.jpg", exif=exif)
+    Image.new("RGBA", (30, 20), (200, 30, 30, 128)).save(folder / "half.png")
+    large.resize((40, 30)).save(folder / "new.webp")
+    (folder / "damaged.jpg").write_bytes((folder / "large.jpg").read_bytes()[:3000])
+    return folder
+
+
+@pytest.fixture
+def throughput(phone: TestPhone, apk: Path, photos: Path, said: list[str]) -> Throughput:
+    """Measures throughputs on the phone through the app."""
+
+    def run(
+        *artifacts: Artifact,
+        launches: int = 1,
+        seconds: float = 0.2,
+        timeout: float = 60,
+        on_launch: Callable[[], object] = lambda: None,
+    ) -> list[ThroughputRecord]:
+        device = AndroidAppDevice(
+            entry_of(phone), phone.transport("test-phone"), ADDRESS, say=said.append, app=apk, reconnect_seconds=20
+        )
+        device.check()
+        plan = ThroughputPlan(
+            artifacts, read_photos(photos, ON_PHONES), [RunSettings()], [2], launches, seconds, timeout, 0
+        )
+        return measure_throughput(plan, device, watch=SilentWatch(), on_records=lambda _: on_launch())
+
+    return run
+
+
+def reasons(records: list[ThroughputRecord]) -> list[str]:
+    return [(record.reason or "measured").partition(":")[0] for record in records]
+
+
+def test_photographs_a_second(
+    phone: TestPhone, apk: Path, photos: Path, tmp_path: Path, nano_exports: dict[tuple[str, str, str], ExportResult]
+) -> None:
+    """By the program that a user runs: decoded by Java, encoded by ONNX Runtime, every photograph named by the user."""
+    table, out = tmp_path / "devices.toml", tmp_path / "throughput.json"
+    table.write_text(device_table(phone))
+    ran = pocketclip(
+        *("bench", "--device", "test-phone", "--devices", table, "--app", apk, "--throughput", photos),
+        *("--artifact", nano_exports[TargetName.ONNX, "fp32", "image"].folder, "--decoders", "1,2", "--launches", "2"),
+        *("--min-seconds", "0.3", "--cooldown", "0", "--json", out),
+    )
+    assert ran.returncode == 0, ran.stderr
+    words = " ".join(ran.stderr.split())
+    assert "1 photographs that cannot be read (first: damaged.jpg: " in words
+    assert "left out: 1 photographs could not be decoded on test-phone (first: new.webp: the file is no image" in words
+    assert "Photographs a second" in ran.stdout
+    for heading, shown in (("battery", "88"), ("°C", "38"), ("status", "0")):
+        assert heading in ran.stdout and shown in ran.stdout
+    records = [
+        documents.parse(ThroughputRecord, json.dumps(each), source="a record", error=BenchmarkError)
+        for each in json.loads(out.read_text())
+    ]
+    assert [(record.threads, record.decoders, len(record.launches)) for record in records] == [(1, 1, 2), (1, 2, 2)]
+    for record in records:
+        assert (record.device.name, record.device.kind, record.reason) == ("test-phone", DeviceKind.EMULATED, None)
+        assert (record.runtime.name, record.runtime.accelerator_observed) == ("onnxruntime", "cpu")
+        assert (record.runtime.version or "").startswith("onnxruntime 1.")
+        assert record.photographs.count == 4
+        for launch in record.launches:
+            assert launch.elapsed_ns >= 0.3e9 and launch.photos >= 1
+            assert min(launch.decode_ns, launch.resize_ns, launch.inference_ns) > 0
+            assert launch.after is not None
+            for state in (launch.before, launch.after):
+                assert (state.battery_percent, state.temperature_celsius, state.thermal_status) == (88, 38.5, 0)
+            assert (launch.unreadable, [each.name for each in launch.first_unreadable]) == (1, ["new.webp"])
+    # Nobody's photographs stay on the phone.
+    assert phone.transport().shell("find /data -name '*.jpg' -o -name photos").stdout.strip() == ""
+    assert_clean(phone)
+
+
+def test_battery_and_heat_of_a_throughput(
+    phone: TestPhone, throughput: Throughput, artifacts: tuple[Artifact, ...]
+) -> None:
+    def drain() -> None:
+        phone.alter_services(battery_percent=86, temperature_celsius=44.5, thermal_status=1, charging=False)
+
+    (record,) = throughput(artifacts[0], launches=2, on_launch=drain)
+    assert (record.reason, len(record.launches)) == (None, 2)
+    rows = list(throughput_table([record]).rows)
+    assert [str(cell) for cell in rows[0][-3:]] == ["88 to 86", "38 to 44", "0 to 1"]
+    states = [state for launch in record.launches for state in (launch.before, launch.after) if state is not None]
+    assert [state.battery_percent for state in states] == [88, 88, 86, 86]
+    assert [state.charging for state in states] == [True, True, False, False]
+    assert_clean(phone)
+
+
+def test_throughputs_that_fail(
+    phone: TestPhone, throughput: Throughput, artifacts: tuple[Artifact, ...], photos: Path
+) -> None:
+    """Each time: the reason with a code, the others measured, nothing left on the phone."""
+    good = {"battery_percent": 88, "charging": True, "power_saver": False, "thermal_status": 0}
+    unfit = iter([{"power_saver": True}, {"thermal_status": 3}, {}])
+    phone.alter_services(battery_percent=12, charging=False)
+    refused = throughput(*artifacts, on_launch=lambda: phone.alter_services(**(good | next(unfit, {}))))
+    assert reasons(refused) == ["low-battery", "power-saver", "thermal", "measured"]
+    assert "charge the device to 20 % or more" in (refused[0].reason or "")
+    assert_clean(phone)
+    for path in photos.iterdir():
+        if path.suffix != ".webp":
+            path.unlink()
+    (none,) = throughput(artifacts[0])
+    assert (none.reason or "").startswith("photos-unreadable: none of the 1 photographs can be decoded (first: ")
+    assert "give photographs that this phone can decode" in (none.reason or "")
+    assert_clean(phone)
+
+
+def test_the_app_is_killed_in_mid_throughput(
+    phone: TestPhone, throughput: Throughput, artifacts: tuple[Artifact, ...]
+) -> None:
+    with once_measuring(phone, lambda process: process.kill(), "throughput"):
+        records = throughput(*artifacts[:2], seconds=2.5)
+    assert reasons(records) == ["app-killed", "measured"]
+    # What the killed one had copied is gone with the next start of the app.
+    assert phone.transport().shell("find /data -name photos").stdout.strip() == ""
+    assert_clean(phone)
+
+
+def test_adbd_killed_in_mid_throughput(
+    phone: TestPhone, throughput: Throughput, artifacts: tuple[Artifact, ...], said: list[str]
+) -> None:
+    with once_measuring(phone, lambda _: phone.kill_adbd(), "throughput"):
+        (record,) = throughput(artifacts[0], seconds=2.5)
+    assert (record.reason, len(record.launches)) == (None, 1)
+    assert "the device is back; repeating the launch" in said
+    assert_clean(phone)
+
+
+def test_throughputs_that_cannot_be_trusted(
+    phone: TestPhone, throughput: Throughput, artifacts: tuple[Artifact, ...]
+) -> None:
+    faults = [{"kind": "truncate"}, {"kind": "values", "values": {"throughput": None}}, {"kind": "flip"}]
+    phone.alter(answer_faults=[{"action": "throughput", **fault} for fault in faults])
+    records = throughput(*artifacts)
+    assert reasons(records) == ["result-truncated", "result-invalid", "result-altered", "measured"]
+    assert_clean(phone)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pocketclip.benchmark.phone_app.app_protocol import SentFile
+from pocketclip.benchmark.phone_app.throughput_protocol import ThroughputJob
 from pocketclip.benchmark.records.benchmark import (
     ArtifactIdentity,
     BenchmarkRecord,
@@ -17,6 +19,7 @@ from pocketclip.benchmark.records.benchmark import (
     WarmupRule,
 )
 from pocketclip.benchmark.records.launch import Launch, MachineState, Minute
+from pocketclip.benchmark.records.throughput import ThroughputLaunch, UnreadablePhoto
 from pocketclip.benchmark.runners.protocol import (
     JOB_VERSION,
     RESULT_VERSION,
@@ -26,7 +29,9 @@ from pocketclip.benchmark.runners.protocol import (
     Job,
     OutputFile,
 )
+from pocketclip.export.artifact.manifest import TensorSpec
 from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models.pixels.preprocess import Interpolation, PreprocessSpec
 
 _IDENTITY = "0123456789abcdef" * 4
 
@@ -140,4 +145,51 @@ def examples() -> dict[str, Any]:
         record_id="6f9619ff-8b86-4011-b42d-00c04fc964ff",
         created_at="2026-03-01T10:01:00.000000+00:00",
     )
-    return {"job.json": job, "result.json": result, "failed_result.json": failed, "record.json": record}
+    throughput_job = ThroughputJob(
+        job_id=job.job_id,
+        runtime="onnxruntime",
+        model_path=job.model_path,
+        photos=(
+            SentFile("job-1/photos/0000.jpg", 3_000_000, _IDENTITY),
+            SentFile("job-1/photos/0001", 40_000, _IDENTITY),
+        ),
+        preprocess=PreprocessSpec(256, interpolation=Interpolation.BICUBIC, mean=(0.5, 0.25, 0.5)),
+        input=TensorSpec("image", (1, 3, 256, 256), "float32", "NCHW", -0.5, 0.75),
+        threads=2,
+        decoders=3,
+        seconds=5.0,
+        warmup_photos=4,
+        step_photos=32,
+        accelerator="xnnpack",
+    )
+    throughput_result = AgentResult(
+        result_version=RESULT_VERSION,
+        job_id=job.job_id,
+        platform="Android 15 (API 35)",
+        app_version="0.1.0",
+        failure=None,
+        runtime_version="onnxruntime 1.23.2",
+        accelerator_observed="xnnpack",
+        request_sha256=_IDENTITY,
+        throughput=ThroughputLaunch(
+            photos=212,
+            elapsed_ns=5_012_000_000,
+            decode_ns=41_000_000,
+            resize_ns=9_000_000,
+            inference_ns=12_000_000,
+            before=state(charging=False),
+            after=state(charging=False, battery_percent=80, thermal_status=1),
+            others_busy_cores=0.2,
+            stolen_share=0.0,
+            unreadable=1,
+            first_unreadable=(UnreadablePhoto("job-1/photos/0001", "the file is no image that this phone can read"),),
+        ),
+    )
+    return {
+        "job.json": job,
+        "result.json": result,
+        "failed_result.json": failed,
+        "record.json": record,
+        "throughput_job.json": throughput_job,
+        "throughput_result.json": throughput_result,
+    }

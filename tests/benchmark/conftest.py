@@ -204,7 +204,7 @@ class RecordMaker:
         return ThroughputRecord(
             artifact=like.artifact,
             device=like.device,
-            runtime="onnxruntime 1.32.0",
+            runtime=RuntimeFacts("onnxruntime", "onnxruntime 1.32.0", "cpu", None),
             photographs=PhotoSet(200, 3_000_000, 12_000_000, "b" * 64),
             threads=1,
             decoders=decoders,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pocketclip.benchmark.devices.doctor import examine
 from pocketclip.benchmark.devices.host_device import HostDevice
@@ -20,7 +22,10 @@ from pocketclip.benchmark.devices.opening import open_device
 from pocketclip.benchmark.devices.table import find_entry, load_table
 from pocketclip.benchmark.errors import BenchmarkError, DeviceUnsupportedError, MissingProgramError
 from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
+from pocketclip.benchmark.measuring.throughput import ThroughputPlan
+from pocketclip.benchmark.measuring.throughput import measure as measure_throughput
 from pocketclip.benchmark.records.benchmark import (
+    DEVICE_DEFAULT,
     BenchmarkRecord,
     DeviceKind,
     LoadMode,
@@ -28,11 +33,14 @@ from pocketclip.benchmark.records.benchmark import (
     Status,
     WarmupRule,
 )
+from pocketclip.benchmark.records.throughput import ThroughputRecord
+from pocketclip.benchmark.runners.photo_folder import ON_PHONES, read_photos
 from pocketclip.benchmark.statistics.summaries import median_first_load_ns, median_load_ns
 from pocketclip.benchmark.store import open_store
 from pocketclip.export.artifact.reading import Artifact, load_artifact
 from pocketclip.export.bundle.writing import BundleRequest, write_bundle
 from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.models import documents
 from tests.ios_app import test_phone
 from tests.ios_app.swift_package import SwiftBuild
 from tests.ios_app.test_phone import TestIPhone
@@ -303,6 +311,122 @@ def test_where_nobody_chooses_core_ml_may_take_all_units(
     with open_store(store) as records:
         (record,) = records.benchmarks()
     assert (record.settings.accelerator, record.runtime.accelerator_requested) == ("all", "all")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three photographs of the kind that the Linux build decodes, and one that it does not."""
+    folder, random = tmp_path / "photos", np.random.default_rng(3)
+    folder.mkdir()
+    for name, size in (("a.bmp", (37, 50)), ("b.BMP", (120, 90)), ("c.bmp", (64, 64))):
+        pixels = random.integers(0, 256, (size[1], size[0], 3), np.uint8)
+        Image.fromarray(pixels).save(folder / name, format="BMP")
+    Image.new("RGB", (30, 30), "green").save(folder / "d.jpg")
+    return folder
+
+
+def bench_photos(
+    iphone: TestIPhone, photos: Path, *artifacts: Artifact, launches: int = 1, timeout_seconds: float = 60.0
+) -> list[ThroughputRecord]:
+    device = open_iphone(iphone, Notes())
+    device.check()
+    plan = ThroughputPlan(
+        artifacts,
+        read_photos(photos, ON_PHONES),
+        [device.settings(RunSettings(accelerator=DEVICE_DEFAULT))],
+        [2],
+        launches,
+        0.1,
+        timeout_seconds,
+        0.0,
+    )
+    return measure_throughput(plan, device, watch=Notes(), on_records=lambda _: None)
+
+
+def test_photographs_a_second(
+    iphone: TestIPhone, tiny: Artifact, photos: Path, tmp_path: Path, pocketclip: Run
+) -> None:
+    """The app has an embedding only for the very pixels that Python makes of each photograph."""
+    iphone.teach_photos(tiny, sorted(photos.glob("*.[bB]*")))
+    out = tmp_path / "throughput.json"
+    ran = pocketclip(
+        *("bench", "--device", NAME, "--devices", iphone.table, "--throughput", photos, "--artifact", tiny.folder),
+        *("--decoders", "1,2", "--launches", "2", "--min-seconds", "0.2", "--cooldown", "0", "--json", out),
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "1 photographs could not be decoded on test-iphone (first: d.jpg: cannot decode" in " ".join(
+        ran.stderr.split()
+    )
+    assert "Photographs a second" in ran.stdout
+    records = [
+        documents.parse(ThroughputRecord, json.dumps(each), source="a record", error=BenchmarkError)
+        for each in json.loads(out.read_text())
+    ]
+    assert [(record.decoders, len(record.launches), record.reason) for record in records] == [
+        (1, 2, None),
+        (2, 2, None),
+    ]
+    for record in records:
+        assert (record.device.name, record.device.kind) == (NAME, DeviceKind.EMULATED)
+        assert (record.runtime.accelerator_requested, record.runtime.version) == (
+            "all",
+            "replay of the reference executor",
+        )
+        assert record.photographs.count == 4
+        for launch in record.launches:
+            assert launch.elapsed_ns >= 0.2e9 and launch.photos >= 1
+            assert launch.after is not None
+            assert (launch.before.battery_percent, launch.after.thermal_status) == (88, 0)
+            assert (launch.unreadable, [each.name for each in launch.first_unreadable]) == (1, ["d.jpg"])
+    assert iphone.left() == [], "photographs stay on the phone"
+
+
+def test_other_pixels_than_pythons_are_found(make_phone: MakePhone, tiny: Artifact, photos: Path) -> None:
+    iphone = make_phone("pymobiledevice3")
+    iphone.teach_photos(tiny, [photos / "a.bmp", photos / "c.bmp"])
+    (record,) = bench_photos(iphone, photos, tiny)
+    assert (record.reason or "").startswith("inference-failed: "), record.reason
+    assert "nothing was recorded for this input" in (record.reason or "")
+    assert iphone.left() == []
+
+
+@pytest.mark.parametrize("code", CONDITIONS)
+def test_the_app_refuses_a_throughput_under_the_same_conditions(
+    make_phone: MakePhone, tiny: Artifact, photos: Path, code: str
+) -> None:
+    services, fix = CONDITIONS[code]
+    iphone = make_phone("pymobiledevice3")
+    iphone.phone.set_services(**services)
+    (record,) = bench_photos(iphone, photos, tiny)
+    assert (record.launches, (record.reason or "").partition(":")[0]) == ((), code), record.reason
+    assert fix in (record.reason or "")
+    assert iphone.left() == []
+
+
+@pytest.mark.parametrize("fault", ["killed", "truncated", "foreign", "older"])
+def test_a_throughput_that_goes_wrong(used_iphone: TestIPhone, tiny: Artifact, photos: Path, fault: str) -> None:
+    iphone = used_iphone
+    beginning, words = RUN_FAULTS[fault]
+    iphone.teach_photos(tiny, sorted(photos.glob("*.[bB]*")))
+    # Before the first that measures: facts, and the folders of the model and of the photographs.
+    iphone.phone.change(run_fault=fault, run_fault_after=BEFORE_MEASURING + 1)
+    failed, *others = bench_photos(iphone, photos, tiny, tiny)
+    assert failed.reason is not None and failed.reason.startswith(beginning) and words in failed.reason, failed.reason
+    assert [record.reason for record in others] == [None]
+    assert iphone.left() == []
+
+
+def test_no_photograph_that_the_phone_decodes(make_phone: MakePhone, tiny: Artifact, photos: Path) -> None:
+    iphone = make_phone("devicectl")
+    for path in photos.glob("*.[bB]*"):
+        path.unlink()
+    iphone.teach(tiny)
+    (record,) = bench_photos(iphone, photos, tiny)
+    assert (record.reason or "").startswith("photos-unreadable: none of the 1 photographs can be decoded"), (
+        record.reason
+    )
+    assert "give photographs that this phone can decode" in (record.reason or "")
+    assert iphone.left() == []
 
 
 def test_one_is_made_by_hand_as_the_docs_say(

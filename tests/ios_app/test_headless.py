@@ -149,11 +149,11 @@ def test_facts(phone: Phone) -> None:
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
-        ({"job_version": 2}, "bad-job", "version 3, got 2"),
+        ({"job_version": 2}, "bad-job", "version 4, got 2"),
         ({"surprise": 1}, "bad-job", "surprise"),
         ({"iterations": 0}, "bad-job", "at least one iteration"),
         ({"cores": [0]}, "bad-job", "no cores"),
-        ({"action": "stage"}, "bad-job", '"facts", "measure" or "arrange"'),
+        ({"action": "stage"}, "bad-job", '"facts", "measure", "throughput" or "arrange"'),
         ({"inputs": []}, "bad-job", "one input"),
         ({"runtime": "litert"}, "runtime-missing", "choose from coreml"),
         ({"accelerator": "nnapi"}, "accelerator-missing", "cpu+ane"),
@@ -240,7 +240,7 @@ def test_damaged_files(phone: Phone, damage: Callable[[Phone], None], code: str)
 
 
 def test_texts_that_are_no_job(phone: Phone) -> None:
-    for text in ("", "{", "[]", '{"job_version": 3}', '{"job_version": "3"}'):
+    for text in ("", "{", "[]", '{"job_version": 4}', '{"job_version": "4"}'):
         result = documents.parse(AgentResult, phone.start(text), source="result", error=ResultError)
         assert result.failure is not None and result.failure.code == "bad-job"
 

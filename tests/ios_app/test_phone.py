@@ -13,15 +13,18 @@ import os
 import plistlib
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pocketclip.benchmark.measuring.bundled_artifacts import measurable_artifacts
+from pocketclip.export.artifact.feeding import image_input
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.precision import TargetName
 from pocketclip.models.errors import PocketClipError
+from pocketclip.models.pixels.preprocess import load_image, preprocess
 from pocketclip.models.user_cache import user_cache
 from tests.ios_app.stand_ins.phone_state import GOOD, SERVICES, VARIABLE, Phone
 from tests.ios_app.swift_package import build_package
@@ -88,6 +91,18 @@ class TestIPhone:
         (self.package / "_CodeSignature" / "CodeResources").write_text("files")
         info = {"CFBundleIdentifier": BUNDLE, "CFBundleVersion": version}
         (self.package / "Info.plist").write_bytes(plistlib.dumps(info))
+
+    def teach_photos(self, artifact: Artifact, photos: Sequence[Path]) -> None:
+        """Lets the app replay an embedding for each photograph as Python prepares it, and for no other pixels."""
+        spec = artifact.manifest.preprocess
+        assert spec is not None, "photographs are for image towers"
+        inputs = [
+            image_input(preprocess(load_image(photo), spec)[None], artifact.manifest.inputs[0]) for photo in photos
+        ]
+        hashes = [hashlib.sha256(each.tobytes()).hexdigest() for each in inputs]
+        rows = np.ones((len(inputs), artifact.manifest.model.embedding_dim), "<f4")
+        package = artifact.folder / artifact.manifest.entry_point
+        self.phone.register(package, hashes, rows.tobytes(), list(rows.shape))
 
     def teach(self, artifact: Artifact, outputs: np.ndarray | None = None) -> None:
         """Lets the app replay an artefact's outputs, by default those that our reference executor gave at export."""

@@ -169,6 +169,7 @@ public enum FailureCode: String, Sendable, CaseIterable {
     case modelAltered = "model-altered"
     case pathOutside = "path-outside"
     case noSpace = "no-space"
+    case photosUnreadable = "photos-unreadable"
 }
 
 /// A file of the app's own cannot be read or written.

@@ -13,8 +13,8 @@ import PocketClipCore
 ///
 /// It reads `FOLDER/job.json` and writes `FOLDER/result.json`, prints what a bundle's self-test found as JSON, or says
 /// how long a search among so many photographs takes. On Apple's systems Core ML runs the models; elsewhere outputs are
-/// replayed (see `ReplayRuntime`), and the state's file says what iOS's services would: the way to a phone can be tried
-/// without one.
+/// replayed (see `ReplayRuntime`), photographs are BMP files (see `BitmapFileDecoder`), and the state's file says what
+/// iOS's services would: the way to a phone can be tried without one.
 @main
 struct BenchMain {
     static func main() async {
@@ -23,9 +23,11 @@ struct BenchMain {
             #if canImport(CoreML)
                 let runtimes: [any ModelRuntime] = [CoreMLRuntime()]
                 let machine = AppleMachine()
+                let decoder = ApplePhotoDecoder()
             #else
                 let runtimes: [any ModelRuntime] = [ReplayRuntime(folder: options.replays)]
                 let machine = try StandInMachine(stateFile: options.state, appVersion: options.appVersion)
+                let decoder = BitmapFileDecoder()
             #endif
             if let bundle = options.selfTest {
                 let report = try await SelfTest(ClipBundle(opening: bundle), runtimes: runtimes).run()
@@ -38,7 +40,9 @@ struct BenchMain {
                     findsDuplicates: options.findsDuplicates, machine: machine)
                 return try await search.run()
             }
-            let bench = HeadlessBench(documents: options.documents, runtimes: runtimes, machine: machine) { line in
+            let bench = HeadlessBench(
+                documents: options.documents, runtimes: runtimes, machine: machine, decoder: decoder
+            ) { line in
                 FileHandle.standardOutput.write(Data((line + "\n").utf8))
             }
             try await bench.run()

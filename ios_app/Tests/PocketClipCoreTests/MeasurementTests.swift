@@ -110,9 +110,10 @@ final class MeasurementTests: XCTestCase {
         XCTAssertEqual(job.files.count, 1)
         XCTAssertEqual(job.warmup, WarmupRule())
         for (key, value, words) in [
-            ("job_version", JSONValue.integer(2), "version 3, got 2"), ("iterations", 0, "at least one iteration"),
+            ("job_version", JSONValue.integer(2), "version 4, got 2"), ("iterations", 0, "at least one iteration"),
             ("cores", [0], "no cores"), ("surprise", 1, "surprise"), ("threads", "1", "a whole number wanted"),
-            ("action", "stage", "\"facts\", \"measure\" or \"arrange\""), ("load_mode", "magic", "one of file"),
+            ("action", "stage", "\"facts\", \"measure\", \"throughput\" or \"arrange\""),
+            ("load_mode", "magic", "one of file"),
         ] {
             var odd = fields
             odd[key] = value
@@ -122,36 +123,17 @@ final class MeasurementTests: XCTestCase {
             XCTAssertTrue(failure.message.contains(words), "\(key): \(failure.message)")
         }
     }
-}
-
-private struct Echo: BoundInput {
-    let input: Tensor
-    func run() throws -> Tensor { input }
-}
-
-/// Each inference takes twice as long as the one before.
-private final class Growing: BoundInput {
-    private let input: Tensor
-    private var microseconds: UInt32 = 1
-
-    init(input: Tensor) {
-        self.input = input
-    }
-
-    func run() throws -> Tensor {
-        usleep(microseconds)
-        microseconds = min(microseconds * 2, 20_000)
-        return input
-    }
 
     func testArranging() async throws {
         let folder = try TemporaryFolder()
         let place = { (name: String) in folder.url.appendingPathComponent(name) }
         let exists = { (name: String) in FileManager.default.fileExists(atPath: place(name).path) }
-        let bench = HeadlessBench(documents: folder.url, runtimes: [FakeRuntime()], machine: FakeMachine()) { _ in }
+        let bench = HeadlessBench(
+            documents: folder.url, runtimes: [FakeRuntime()], machine: FakeMachine(), decoder: FakePhotoDecoder()
+        ) { _ in }
         func arrange(remove: [String], folders: [String] = []) async throws {
             let job: JSONValue = [
-                "job_version": 3, "action": "arrange", "job_id": "a", "remove": remove.json, "folders": folders.json,
+                "job_version": 4, "action": "arrange", "job_id": "a", "remove": remove.json, "folders": folders.json,
             ]
             try AtomicFile.write(job.text(), to: place("job.json"))
             try await bench.run()
@@ -174,5 +156,26 @@ private final class Growing: BoundInput {
             case .object(let failure)? = fields["failure"], case .string(let code)? = failure["code"]
         else { return nil }
         return code
+    }
+}
+
+private struct Echo: BoundInput {
+    let input: Tensor
+    func run() throws -> Tensor { input }
+}
+
+/// Each inference takes twice as long as the one before.
+private final class Growing: BoundInput {
+    private let input: Tensor
+    private var microseconds: UInt32 = 1
+
+    init(input: Tensor) {
+        self.input = input
+    }
+
+    func run() throws -> Tensor {
+        usleep(microseconds)
+        microseconds = min(microseconds * 2, 20_000)
+        return input
     }
 }

@@ -36,6 +36,9 @@ class Pins:
     packages: tuple[str, ...] = (
         "adbd",
         "busybox",
+        # Java's decoders of photographs refer to both.
+        "libjpeg62-turbo",
+        "liblcms2-2",
         "libpython3.13-stdlib",
         "libstdc++6",
         "python3-minimal",

@@ -46,7 +46,7 @@ launch = {
     "end_bytes": None, "peak_reset": False, "clock_jump_ns": 5000000000 if fault == "clock-jump" else 0,
 }
 result = {
-    "result_version": 4, "request_sha256": hashlib.sha256(open(job_path, "rb").read()).hexdigest(),
+    "result_version": 5, "request_sha256": hashlib.sha256(open(job_path, "rb").read()).hexdigest(),
     "job_id": "another" if fault == "foreign" else job["job_id"],
     "platform": "Python 3", "app_version": None, "failure": None,
     "runtime_version": "scripted 1", "accelerator_observed": None,

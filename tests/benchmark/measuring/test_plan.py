@@ -7,14 +7,13 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from pocketclip.benchmark.devices import HostDevice
 from pocketclip.benchmark.errors import AgentError, DeviceUnsupportedError
 from pocketclip.benchmark.measuring import cooldown, measurement
-from pocketclip.benchmark.measuring import plan as bench
 from pocketclip.benchmark.measuring.plan import BenchmarkPlan, run_plan
 from pocketclip.benchmark.records.benchmark import (
     DEVICE_DEFAULT,
@@ -72,6 +71,12 @@ class ScriptedDevice:
 
     def untimed_reason(self, target: TargetName) -> str | None:
         return HostDevice(platform="linux").untimed_reason(target)
+
+    def check_throughput(self) -> None:
+        raise DeviceUnsupportedError("it is for single inferences")
+
+    def open_throughput(self) -> NoReturn:
+        raise DeviceUnsupportedError("it is for single inferences")
 
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:
@@ -235,7 +240,7 @@ def test_a_device_that_never_becomes_fit_is_waited_for_once(
     make: Any, build_artifact: BuildArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(bench, "wait_until_fit", functools.partial(cooldown.wait_until_fit, sleep=slept.append))
+    monkeypatch.setattr(cooldown, "wait_until_fit", functools.partial(cooldown.wait_until_fit, sleep=slept.append))
     monkeypatch.setattr(cooldown, "_PAUSE_S", 0.01)
     device, seen = ScriptedDevice(lambda: make.launch(1.0)), Seen()
     device.states = itertools.repeat(replace(QUIET, power_saver=True))

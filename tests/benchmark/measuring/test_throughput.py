@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pocketclip.benchmark.devices.host_device import HostDevice
 from pocketclip.benchmark.errors import MeasurementError, OptionError
-from pocketclip.benchmark.measuring.photo_folder import MOST_PHOTOS, read_photos
 from pocketclip.benchmark.records.throughput import ThroughputRecord
+from pocketclip.benchmark.runners.photo_folder import HERE, ON_PHONES, PhotoLimits, read_photos
+from pocketclip.benchmark.runners.throughput_runner import ThroughputSettings
+from pocketclip.export.artifact.reading import load_artifact
 from pocketclip.export.job import ExportResult
 from pocketclip.models import documents
+from pocketclip.models.errors import WorkerEndedError
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +45,7 @@ def test_photographs_a_second(photos: Path, nano_exports: Exports, tmp_path: Pat
     out = tmp_path / "throughput.json"
     done = pocketclip(
         *("bench", "--throughput", photos, "--artifact", onnx, "--artifact", tflite.parent, "--decoders", "1,2"),
-        *("--launches", "2", "--min-seconds", "0.2", "--json", out),
+        *("--launches", "2", "--min-seconds", "0.2", "--cooldown", "0", "--json", out),
     )
     assert done.returncode == 0, done.stderr
     assert "Photographs a second" in done.stdout
@@ -61,6 +68,12 @@ def test_photographs_a_second(photos: Path, nano_exports: Exports, tmp_path: Pat
             assert launch.elapsed_ns >= 0.2e9
             assert launch.photos_per_second == pytest.approx(launch.photos / launch.elapsed_ns * 1e9)
             assert min(launch.decode_ns, launch.resize_ns, launch.inference_ns) > 0
+            assert launch.after is not None
+            assert launch.before.at < launch.after.at
+            assert (launch.unreadable, launch.first_unreadable) == (0, ())
+        assert record.runtime.accelerator_requested == "cpu"
+        assert (record.runtime.version or "").split()[0] in ("onnxruntime", "ai-edge-litert", "litert")
+        assert (record.kind, record.schema_version, record.reason) == ("throughput", 2, None)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +83,11 @@ def test_photographs_a_second(photos: Path, nano_exports: Exports, tmp_path: Pat
         (("coreml", "fp16", "image"), (), "Core ML on Linux: parity only"),
         (("executorch-vulkan", "fp16", "image"), (), "ExecuTorch's Vulkan delegate on Linux: parity only"),
         (("onnx", "fp32", "image"), ("--decoders", "none"), "--decoders takes comma-separated positive numbers"),
-        (("onnx", "fp32", "image"), ("--device", "pixel7", "--profile"), "does not take --device, --profile"),
+        (("onnx", "fp32", "image"), ("--tag", "x", "--profile"), "does not take --profile, --tag"),
+        (("onnx", "fp32", "image"), ("--device", "no-such"), "there is no device 'no-such'"),
+        (("onnx", "fp32", "image"), ("--device", "emulator-arm64"), "use --device host, or a phone that the app"),
+        (("onnx", "fp32", "image"), ("--min-seconds", "4000"), "seconds above zero up to 3600, got 5 and 4000"),
+        (("onnx", "fp32", "image"), ("--accelerator", "gpu"), "--accelerator 'gpu' is only for phones"),
     ],
 )
 def test_what_cannot_be_measured(
@@ -105,14 +122,83 @@ def test_folders_without_photographs(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="there is no folder"):
         read_photos(tmp_path / "absent")
     (tmp_path / "notes.txt").write_text("not a photograph")
-    with pytest.raises(OptionError, match="holds no photograph that can be read; give JPEG"):
+    with pytest.raises(OptionError, match=r"holds no photograph that can be read \(left out: 1 files .*\); give JPEG"):
         read_photos(tmp_path)
 
 
-def test_of_many_photographs_the_first_are_used(tmp_path: Path) -> None:
-    for place in range(MOST_PHOTOS + 2):
+@pytest.mark.parametrize("limits", [HERE, ON_PHONES])
+def test_of_many_photographs_the_first_are_used(limits: PhotoLimits, tmp_path: Path) -> None:
+    for place in range(limits.photos + 2):
         Image.new("RGB", (4, 4)).save(tmp_path / f"{place:04}.png")
-    found = read_photos(tmp_path)
-    assert len(found.paths) == MOST_PHOTOS
-    assert found.paths[-1].name == f"{MOST_PHOTOS - 1:04}.png"
-    assert found.left_out == "left out: 2 photographs beyond the first 256 (first: 0256.png)"
+    found = read_photos(tmp_path, limits)
+    assert found.content.count == len(found.photos) == limits.photos
+    assert found.photos[-1].name == f"{limits.photos - 1:04}.png"
+    assert found.left_out == (
+        f"left out: 2 photographs beyond the first {limits.photos} (first: {limits.photos:04}.png)"
+    )
+
+
+def test_large_photographs_are_left_out(photos: Path) -> None:
+    sizes = {path.name: path.stat().st_size for path in photos.rglob("*.*")}
+    assert sizes["b.png"] > sizes["a.jpg"]
+    found = read_photos(photos, PhotoLimits(9, sizes["b.png"] - 1, 10**9))
+    assert [photo.name for photo in found.photos] == ["a.jpg", "more/c.jpg"]
+    assert "1 photographs of more than 0 MB (first: b.png)" in (found.left_out or "")
+    found = read_photos(photos, PhotoLimits(9, 10**9, sizes["a.jpg"] + sizes["b.png"]))
+    assert [photo.name for photo in found.photos] == ["a.jpg", "b.png"]
+    assert "2 photographs beyond 0 MB together (first: damaged.jpg)" in (found.left_out or "")
+
+
+def test_photographs_that_vanish_are_named_and_counted(photos: Path, nano_exports: Exports) -> None:
+    """Between the reading of the folder and a launch, one is gone and one damaged; then all are gone."""
+    artifact = load_artifact(nano_exports["onnx", "fp32", "image"].folder)
+    found, host = read_photos(photos), HostDevice()
+    (photos / "a.jpg").unlink()
+    (photos / "b.png").write_bytes(b"no picture")
+    settings = ThroughputSettings(threads=1, decoders=2, seconds=0.1, accelerator="cpu")
+    with host.open_throughput() as runner:
+        launch = runner.run(artifact, "onnxruntime", found, settings, timeout_seconds=60).launch
+        assert launch.photos > 1
+        assert launch.unreadable == 2
+        assert [each.name for each in launch.first_unreadable] == ["a.jpg", "b.png"]
+        assert "there is no file" in launch.first_unreadable[0].reason
+        with pytest.raises(MeasurementError, match=r"the photograph a\.jpg can no longer be read"):
+            found.photos[0].check_unchanged()
+        with pytest.raises(MeasurementError, match=r"the photograph b\.png changed"):
+            found.photos[1].check_unchanged()
+        found.photos[2].check_unchanged()
+        (photos / "more" / "c.jpg").unlink()
+        with pytest.raises(MeasurementError, match=r"none of the 3 photographs can be read any more \(first: a\.jpg"):
+            runner.run(artifact, "onnxruntime", found, settings, timeout_seconds=60)
+
+
+def test_a_launch_that_takes_too_long_is_ended(photos: Path, nano_exports: Exports) -> None:
+    artifact = load_artifact(nano_exports["onnx", "fp32", "image"].folder)
+    settings = ThroughputSettings(threads=1, decoders=1, seconds=60, accelerator="cpu")
+    started = time.monotonic()
+    with HostDevice().open_throughput() as runner, pytest.raises(WorkerEndedError, match=r"took over 1 s; .*--timeout"):
+        runner.run(artifact, "onnxruntime", read_photos(photos), settings, timeout_seconds=-59)
+    assert time.monotonic() - started < 30
+
+
+def test_one_failure_leaves_the_others(photos: Path, nano_exports: Exports, tmp_path: Path, pocketclip: Any) -> None:
+    """A damaged artefact of two: the other one is measured, and the file has both."""
+    damaged = shutil.copytree(nano_exports["tflite", "fp32", "image"].folder, tmp_path / "tflite-fp32" / "image")
+    out = tmp_path / "throughput.json"
+    model = next(damaged.glob("*.tflite"))
+    model.write_bytes(b"x" * model.stat().st_size)
+    manifest = json.loads((damaged / "manifest.json").read_text())
+    for entry in manifest["files"]:
+        if entry["path"] == model.name:
+            entry["sha256"] = hashlib.sha256(model.read_bytes()).hexdigest()
+    (damaged / "manifest.json").write_text(json.dumps(manifest))
+    done = pocketclip(
+        *("bench", "--throughput", photos, "--artifact", nano_exports["onnx", "fp32", "image"].folder),
+        *("--artifact", damaged, "--launches", "2", "--min-seconds", "0.1", "--cooldown", "0", "--json", out),
+    )
+    assert done.returncode == 1, done.stderr
+    assert "1 of 2 throughputs failed" in done.stderr
+    assert "failed: pocketclip_nano tflite-fp32 image, 1 + 1 threads: " in " ".join(done.stderr.split())
+    onnx, tflite = json.loads(out.read_text())
+    assert (len(onnx["launches"]), onnx["reason"]) == (2, None)
+    assert (tflite["launches"], bool(tflite["reason"])) == ([], True)

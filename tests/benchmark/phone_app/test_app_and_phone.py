@@ -27,7 +27,7 @@ from pocketclip.benchmark.phone_app.app_runner import check_offer, failure_error
 from pocketclip.benchmark.phone_app.installing import check_fits, install_error
 from pocketclip.benchmark.platforms.android.packages import parse_install
 from pocketclip.benchmark.runners.agent_runner import check_arrived
-from pocketclip.benchmark.runners.protocol import RESULT_VERSION, Failure
+from pocketclip.benchmark.runners.protocol import JOB_VERSION, RESULT_VERSION, Failure
 
 MakeApk = Callable[..., Path]
 
@@ -120,7 +120,7 @@ FACTS = AppFacts(
     app_version="0.1.0",
     platform="Android 14 (API 34)",
     result_version=RESULT_VERSION,
-    job_version=3,
+    job_version=JOB_VERSION,
     runtimes={"executorch": "1.1.0", "onnxruntime": "1.23.2", "litert": None},
     accelerators={"executorch": ("xnnpack",), "onnxruntime": ("cpu", "nnapi", "xnnpack")},
     models=(),
@@ -151,8 +151,8 @@ def test_failures_that_the_app_reports() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"result_version": 2, "python_version": "3"}', r"\(version unknown\) has result_version 2, this .* has 4"),
-        (b'{"job_version": 4, "app_version": "9.0"}', r"\(version 9.0\) has job_version 4, this PocketCLIP has 3"),
+        (b'{"result_version": 2, "python_version": "3"}', r"\(version unknown\) has result_version 2, this .* has 5"),
+        (b'{"job_version": 9, "app_version": "9.0"}', r"\(version 9.0\) has job_version 9, this PocketCLIP has 4"),
     ],
 )
 def test_answers_of_other_versions(content: bytes, message: str) -> None:

@@ -36,7 +36,7 @@ def result(files: Files, **changes: Any) -> bytes:
         "peak_before_load_bytes": None, "peak_bytes": None, "end_bytes": None, "peak_reset": False,
     }  # fmt: skip
     content = {
-        "result_version": 4, "request_sha256": hashlib.sha256(request).hexdigest(), "job_id": job["job_id"],
+        "result_version": 5, "request_sha256": hashlib.sha256(request).hexdigest(), "job_id": job["job_id"],
         "platform": "Python 3", "app_version": None, "failure": None,
         "launch": launch,
         "outputs": {

@@ -288,7 +288,7 @@ class Phone:
     def _place_replay(self) -> None:
         """Puts outputs beside the model that the job names, as the replaying runtime wants them."""
         job = json.loads((self.documents / "job.json").read_text())
-        if job.get("action") != "measure":
+        if job.get("action") not in ("measure", "throughput"):
             return
         import shutil
 

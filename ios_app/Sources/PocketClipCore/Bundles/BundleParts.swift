@@ -90,7 +90,8 @@ enum BundleParts {
         }
     }
 
-    private static func imageInputFault(_ preprocess: PreprocessSpec, _ input: TensorSpec) -> String? {
+    /// What is wrong with an image tower's input, in words; nil where its preprocessing makes it.
+    static func imageInputFault(_ preprocess: PreprocessSpec, _ input: TensorSpec) -> String? {
         let size = preprocess.imageSize
         guard size >= 1, preprocess.mean.count == 3, preprocess.std.count == 3, preprocess.std.allSatisfy({ $0 > 0 })
         else {

@@ -16,20 +16,23 @@ public struct HeadlessBench: Sendable {
     private let documents: URL
     private let runtimes: [any ModelRuntime]
     private let machine: any Machine
+    private let decoder: any PhotoDecoder
     private let say: @Sendable (String) -> Void
 
     /// - Parameters:
     ///   - documents: the folder that jobs and paths are below.
     ///   - runtimes: what the program has.
     ///   - machine: what it runs on.
+    ///   - decoder: of photographs, the same that the app indexes with.
     ///   - say: called with lines for standard output.
     public init(
-        documents: URL, runtimes: [any ModelRuntime], machine: any Machine,
+        documents: URL, runtimes: [any ModelRuntime], machine: any Machine, decoder: any PhotoDecoder,
         say: @escaping @Sendable (String) -> Void
     ) {
         self.documents = documents
         self.runtimes = runtimes
         self.machine = machine
+        self.decoder = decoder
         self.say = say
     }
 
@@ -57,6 +60,7 @@ public struct HeadlessBench: Sendable {
             switch try HeadlessAction(parsing: content) {
             case .facts: return (facts().json, true)
             case .measure(let job): try await measure(job, into: &result)
+            case .throughput(let job): try await measure(job, into: &result)
             case .arrange(let arrangement):
                 try arrangement.carryOut(in: documents)
                 return (result.json, !arrangement.remove.contains(Self.resultName))
@@ -65,6 +69,7 @@ public struct HeadlessBench: Sendable {
             result.failure = JobFailure(error)
             result.launch = nil
             result.outputs = nil
+            result.throughput = nil
         }
         return (result.json, true)
     }
@@ -97,13 +102,7 @@ public struct HeadlessBench: Sendable {
     private func measure(_ job: Job, into result: inout AgentResult) async throws {
         let request = try request(for: job)
         try await checkConditions()
-        guard let runtime = runtimes.first(where: { $0.name == job.runtime }) else {
-            throw PocketClipError.job(
-                JobFailure(
-                    .runtimeMissing,
-                    "this app has no runtime \"\(job.runtime)\"; choose from \(runtimes.map(\.name).joined(separator: ", "))"
-                ))
-        }
+        let runtime = try runtime(named: job.runtime)
         let measured = try await Measurement(runtime: runtime, machine: machine, progress: say).run(request)
         result.outputs = try OutputFile.write(
             measured.outputs, to: SafePath.resolve(job.outputsPath, in: documents), named: job.outputsPath)
@@ -112,36 +111,73 @@ public struct HeadlessBench: Sendable {
         result.acceleratorObserved = measured.acceleratorObserved
     }
 
+    private func measure(_ job: ThroughputJob, into result: inout AgentResult) async throws {
+        let load = try loadRequest(
+            modelPath: job.modelPath, files: job.files, accelerator: job.accelerator, loadMode: .file)
+        try ListedFiles.check(job.photos, in: documents)
+        let photos = try job.photos.map {
+            PhotoFile(name: $0.path, url: try SafePath.resolve($0.path, in: documents))
+        }
+        try await checkConditions()
+        let throughput = Throughput(
+            runtime: try runtime(named: job.runtime), machine: machine, decoder: decoder, progress: say)
+        let measured = try await throughput.run(
+            ThroughputRequest(
+                load: load, photos: photos, preprocessor: ImagePreprocessor(job.preprocess, input: job.input),
+                decoders: job.decoders, seconds: job.seconds, warmupPhotos: job.warmupPhotos,
+                stepPhotos: job.stepPhotos))
+        result.throughput = measured.launch
+        result.runtimeVersion = measured.runtimeVersion
+        result.acceleratorObserved = measured.acceleratorObserved
+    }
+
+    private func runtime(named name: String) throws -> any ModelRuntime {
+        guard let runtime = runtimes.first(where: { $0.name == name }) else {
+            throw PocketClipError.job(
+                JobFailure(
+                    .runtimeMissing,
+                    "this app has no runtime \"\(name)\"; choose from \(runtimes.map(\.name).joined(separator: ", "))"
+                ))
+        }
+        return runtime
+    }
+
     private func request(for job: Job) throws -> MeasurementRequest {
-        let model = try SafePath.resolve(job.modelPath, in: documents)
         _ = try SafePath.resolve(job.outputsPath, in: documents)
         guard let input = job.inputs.first else {
             throw PocketClipError.job(JobFailure(.badJob, "the job has no input"))
         }
         let inputURL = try SafePath.resolve(input.path, in: documents)
-        try ListedFiles.check(job.files, in: documents)
-        let own = job.files.filter { $0.path == job.modelPath || $0.path.hasPrefix(job.modelPath + "/") }
+        let load = try loadRequest(
+            modelPath: job.modelPath, files: job.files, accelerator: job.accelerator, loadMode: job.loadMode)
+        return MeasurementRequest(
+            load: load, samples: try samples(of: input, at: inputURL), warmup: job.warmup, iterations: job.iterations,
+            minimumSeconds: job.minimumSeconds, sustainedSeconds: job.sustainedSeconds)
+    }
+
+    /// A job's model, of which every file is as the job lists it, and nothing else lies there.
+    private func loadRequest(
+        modelPath: String, files: [FileEntry], accelerator name: String, loadMode: LoadMode
+    ) throws -> LoadRequest {
+        let model = try SafePath.resolve(modelPath, in: documents)
+        try ListedFiles.check(files, in: documents)
+        let own = files.filter { $0.path == modelPath || $0.path.hasPrefix(modelPath + "/") }
         guard !own.isEmpty else {
             throw PocketClipError.job(
-                JobFailure(.modelAltered, "the job lists no file of \"\(job.modelPath)\", so that none can be checked"))
+                JobFailure(.modelAltered, "the job lists no file of \"\(modelPath)\", so that none can be checked"))
         }
-        if own.first?.path != job.modelPath {
+        if own.first?.path != modelPath {
             let inside = own.map {
                 FileEntry(
-                    path: String($0.path.dropFirst(job.modelPath.count + 1)), sizeBytes: $0.sizeBytes, sha256: $0.sha256
-                )
+                    path: String($0.path.dropFirst(modelPath.count + 1)), sizeBytes: $0.sizeBytes, sha256: $0.sha256)
             }
             try ListedFiles.checkNothingElse(inside, besides: [], in: model)
         }
-        guard let accelerator = Accelerator(rawValue: job.accelerator) else {
-            throw PocketClipError.model(
-                .accelerator(asked: job.accelerator, available: Accelerator.allCases.map(\.rawValue)))
+        guard let accelerator = Accelerator(rawValue: name) else {
+            throw PocketClipError.model(.accelerator(asked: name, available: Accelerator.allCases.map(\.rawValue)))
         }
-        return MeasurementRequest(
-            load: LoadRequest(
-                model: model, modelSha256: FileEntry.hash(of: own), accelerator: accelerator, loadMode: job.loadMode),
-            samples: try samples(of: input, at: inputURL), warmup: job.warmup, iterations: job.iterations,
-            minimumSeconds: job.minimumSeconds, sustainedSeconds: job.sustainedSeconds)
+        return LoadRequest(
+            model: model, modelSha256: FileEntry.hash(of: own), accelerator: accelerator, loadMode: loadMode)
     }
 
     private func samples(of input: InputFile, at url: URL) throws -> [Tensor] {

@@ -2,14 +2,15 @@ import Foundation
 
 /// The protocol's versions (`benchmark/runners/protocol.py`).
 public enum ProtocolVersion {
-    public static let job = 3
-    public static let result = 4
+    public static let job = 4
+    public static let result = 5
 }
 
 /// What the harness wants of an app that was started headless.
 public enum HeadlessAction: Equatable, Sendable {
     case facts
     case measure(Job)
+    case throughput(ThroughputJob)
     case arrange(Arrangement)
 
     /// Reads `job.json`.
@@ -30,9 +31,12 @@ public enum HeadlessAction: Equatable, Sendable {
             switch fields["action"] {
             case .string("facts"): self = .facts
             case .string("measure"): self = .measure(try Job(json: json, at: "job.json"))
+            case .string("throughput"): self = .throughput(try ThroughputJob(json: json, at: "job.json"))
             case .string("arrange"): self = .arrange(try Arrangement(json: json, at: "job.json"))
             default:
-                throw misfit("job.json.action", fields["action"] ?? .null, "\"facts\", \"measure\" or \"arrange\"")
+                throw misfit(
+                    "job.json.action", fields["action"] ?? .null,
+                    "\"facts\", \"measure\", \"throughput\" or \"arrange\"")
             }
         } catch PocketClipError.document(let error) {
             throw PocketClipError.job(JobFailure(.badJob, error.message))

@@ -20,7 +20,7 @@ public struct OutputFile: Equatable, Sendable {
     }
 }
 
-/// What was found: a failure, or a launch and the outputs that came of it (result version 4).
+/// What was found: a failure, or a launch and the outputs that came of it, or a throughput (result version 5).
 public struct AgentResult: Equatable, Sendable {
     public var jobId: String?
     public var platform: String
@@ -30,6 +30,7 @@ public struct AgentResult: Equatable, Sendable {
     public var acceleratorObserved: String?
     public var launch: Launch?
     public var outputs: OutputFile?
+    public var throughput: ThroughputLaunch?
     /// Of the job as it was read.
     public var requestSha256: String?
 
@@ -92,7 +93,7 @@ extension AgentResult: JSONWritable {
             "result_version": ProtocolVersion.result.json, "job_id": jobId.json, "platform": platform.json,
             "app_version": appVersion.json, "failure": failure.json, "runtime_version": runtimeVersion.json,
             "accelerator_observed": acceleratorObserved.json, "launch": launch.json, "outputs": outputs.json,
-            "request_sha256": requestSha256.json,
+            "request_sha256": requestSha256.json, "throughput": throughput.json,
         ])
     }
 }

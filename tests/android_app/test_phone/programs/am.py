@@ -47,7 +47,8 @@ def instrument(arguments: list[str]) -> None:
     shared = _shared()
     os.makedirs(shared, exist_ok=True)
     app = os.path.dirname(installed["path"])
-    command = [JAVA, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Donnxruntime.native.path={app}/lib/x86_64"]
+    command = [JAVA, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"]
+    command += [f"-Donnxruntime.native.path={app}/lib/x86_64"]
     command += ["-cp", f"{app}/classes/*", "org.pocketclip.bench.cli.MainKt"]
     command += ["--external", shared, "--internal", INTERNAL, "--state", f"{FOLDER}/services.json", extras["action"]]
     command += [extras[name] for name in ("request", "request_sha256") if name in extras]

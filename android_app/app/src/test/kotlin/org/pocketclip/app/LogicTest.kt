@@ -13,7 +13,6 @@ import org.junit.rules.TemporaryFolder
 import org.pocketclip.app.classify.FrameGate
 import org.pocketclip.app.classify.LabelText
 import org.pocketclip.app.photos.CameraPhotos
-import org.pocketclip.app.photos.ContentPhotoReader
 
 class LogicTest {
     @get:Rule
@@ -77,13 +76,5 @@ class LogicTest {
         assertNotEquals(first, second)
         photos.keepOnly(second)
         assertEquals(listOf(second), folder.listFiles()!!.toList())
-    }
-
-    @Test
-    fun `large photos are read smaller, but never below what models resize from`() {
-        assertEquals(1, ContentPhotoReader.sampleSize(1024, 1024))
-        assertEquals(2, ContentPhotoReader.sampleSize(4000, 3000))
-        assertEquals(4, ContentPhotoReader.sampleSize(8000, 6000))
-        assertEquals(1, ContentPhotoReader.sampleSize(20_000, 900))
     }
 }

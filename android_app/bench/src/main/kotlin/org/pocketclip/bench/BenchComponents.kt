@@ -9,6 +9,7 @@ import org.pocketclip.core.bench.BenchProgram
 import org.pocketclip.core.machine.LinuxMachine
 import org.pocketclip.core.runtime.InferenceRuntime
 import org.pocketclip.machine.AndroidServices
+import org.pocketclip.machine.BitmapPhotos
 import org.pocketclip.machine.installedApplication
 import org.pocketclip.runtime.executorch.ExecuTorch
 import org.pocketclip.runtime.litert.LiteRt
@@ -51,6 +52,7 @@ object BenchComponents {
                 ?: throw MachineException("external storage is not mounted: unlock the phone once after its start"),
             internal = context.filesDir,
             runtimes = runtimes(context),
+            decoder = BitmapPhotos,
             machine = LinuxMachine(services),
             services = services,
             application = installedApplication(context),

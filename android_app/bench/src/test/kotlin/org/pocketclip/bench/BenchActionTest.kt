@@ -125,6 +125,19 @@ class BenchActionTest {
         assertNull("fit again", failure(staged, "fit"))
     }
 
+    @Test
+    fun `a throughput is measured in the foreground, and only of photographs that were pushed`() {
+        val staged = NanoTower.stage(external)
+        carryOut("stage", staged.stageRequest)
+        said.clear()
+        carryOut("throughput", staged.throughputJob("fast"))
+        val result = result("fast")
+        assertEquals(FailureCode.MODEL_ALTERED, result.failure?.code)
+        assertTrue("${result.failure}", "fast/0.jpg was not pushed" in result.failure!!.message)
+        assertTrue("$said", said.single().startsWith("the foreground service is not up"))
+        assertFalse(File(context.filesDir, "photos").exists())
+    }
+
     private fun failure(staged: NanoTower, name: String): FailureCode? {
         carryOut("measure", staged.job(name))
         return result(name).failure?.code

@@ -4,10 +4,12 @@ import java.io.File
 import org.junit.Assume.assumeTrue
 import org.pocketclip.core.Documents
 import org.pocketclip.core.bundle.Bundle
+import org.pocketclip.core.records.FileEntry
 import org.pocketclip.core.records.ForgetRequest
 import org.pocketclip.core.records.InputFile
 import org.pocketclip.core.records.Job
 import org.pocketclip.core.records.StageRequest
+import org.pocketclip.core.records.ThroughputJob
 import org.pocketclip.core.records.WarmupRule
 import org.pocketclip.core.runtime.LoadMode
 
@@ -37,6 +39,17 @@ class NanoTower private constructor(private val external: File, private val bund
             accelerator = "cpu", loadMode = LoadMode.FILE,
         )
         write("$name/job.json", Documents.write(Job.serializer(), job))
+        return "$name/job.json"
+    }
+
+    /** Writes the job of a throughput whose only photograph was not pushed, and returns its path. */
+    fun throughputJob(name: String): String {
+        val job = ThroughputJob(
+            name, tower.runtime, "models/$identity/${tower.entryPoint}", listOf(FileEntry("$name/0.jpg", 3, "0".repeat(64))),
+            bundle.manifest.preprocess, bundle.manifest.image.input, threads = 1, decoders = 1, seconds = 0.1,
+            warmupPhotos = 1, stepPhotos = 1, accelerator = "cpu",
+        )
+        write("$name/job.json", Documents.write(ThroughputJob.serializer(), job))
         return "$name/job.json"
     }
 

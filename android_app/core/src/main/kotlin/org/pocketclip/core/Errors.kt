@@ -46,6 +46,9 @@ class NonFiniteException(message: String) : ExecutionException(message)
 /** What was given to a function that people feed: an image, labels or a file of theirs. */
 class InputException(message: String, cause: Throwable? = null) : PocketClipException(message, cause)
 
+/** None of several photographs can be decoded. */
+class PhotosUnreadableException(message: String) : PocketClipException(message)
+
 /** An index of photos cannot be used. */
 sealed class GalleryException(message: String, cause: Throwable? = null) : PocketClipException(message, cause)
 

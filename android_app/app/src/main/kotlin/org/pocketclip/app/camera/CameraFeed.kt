@@ -16,9 +16,9 @@ import android.os.Looper
 import android.util.Size
 import android.view.Surface
 import android.view.TextureView
-import org.pocketclip.app.photos.rgb
 import org.pocketclip.core.image.Orientation
 import org.pocketclip.core.image.RgbImage
+import org.pocketclip.machine.rgb
 
 /**
  * Shows the back camera in a [TextureView], by Camera2 alone. On the main thread; the camera's own work is not.

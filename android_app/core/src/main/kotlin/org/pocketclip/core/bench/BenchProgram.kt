@@ -9,6 +9,7 @@ import org.pocketclip.core.ExecutionException
 import org.pocketclip.core.Hashing
 import org.pocketclip.core.InputException
 import org.pocketclip.core.MachineException
+import org.pocketclip.core.image.PhotoDecoder
 import org.pocketclip.core.machine.Machine
 import org.pocketclip.core.machine.SystemServices
 import org.pocketclip.core.records.AgentResult
@@ -61,6 +62,7 @@ data class Answer(val file: File, val bytes: Long, val sha256: String) {
  * @param external the folder that is shared with the harness; requests, inputs and answers lie there.
  * @param internal the application's own folder; models are stored and measured there.
  * @param runtimes that the application has.
+ * @param decoder of photographs, the same that the application indexes with.
  * @param machine that it runs on.
  * @param services what the system says before a measurement: charge, power saver, temperature.
  * @param application what it is.
@@ -71,6 +73,7 @@ class BenchProgram(
     private val external: File,
     private val internal: File,
     private val runtimes: List<InferenceRuntime>,
+    private val decoder: PhotoDecoder,
     private val machine: Machine,
     private val services: SystemServices,
     private val application: Application,
@@ -80,7 +83,7 @@ class BenchProgram(
     /**
      * Carries out an action of the protocol and writes its answer, also where it failed.
      *
-     * @param action `facts`, `stage`, `forget` or `measure`.
+     * @param action `facts`, `stage`, `forget`, `measure` or `throughput`.
      * @param request the request's path below the external folder; null for `facts`.
      * @param requestSha256 of the request as it was sent; null where nobody tells.
      * @throws org.pocketclip.core.MachineException the answer cannot be written.
@@ -90,13 +93,15 @@ class BenchProgram(
     fun run(action: String, request: String?, requestSha256: String? = null): Answer {
         val kind = Action.entries.firstOrNull { it.id == action }
             ?: throw InputException("no action is called '$action'; choose from ${Action.entries.joinToString { it.id }}")
+        copies.clear()
         if (kind == Action.FACTS) return answer(File(external, Action.FACTS.id), write(AppFacts.serializer(), facts()))
         val file = requestFile(kind, request)
         val read = Request.read(file, requestSha256)
         val content = when (kind) {
             Action.STAGE -> write(StageAnswer.serializer(), stage(read))
             Action.FORGET -> write(ForgetAnswer.serializer(), forget(read))
-            else -> write(AgentResult.serializer(), measure(read))
+            Action.THROUGHPUT -> write(AgentResult.serializer(), ThroughputAction(ground(), copies, decoder).run(read))
+            else -> write(AgentResult.serializer(), MeasureAction(ground()).run(read))
         }
         return answer(checkNotNull(file.parentFile), content)
     }
@@ -106,6 +111,7 @@ class BenchProgram(
         STAGE,
         FORGET,
         MEASURE,
+        THROUGHPUT,
         ;
 
         val id: String get() = name.lowercase(Locale.ROOT)
@@ -113,6 +119,7 @@ class BenchProgram(
 
     private val shared = Folder(external)
     private val store = ModelStore(internal)
+    private val copies = PhotoCopies(shared, internal)
 
     private fun facts(): AppFacts {
         val versions = runtimes.associate { it.name to version(it) }
@@ -146,9 +153,8 @@ class BenchProgram(
         ForgetAnswer(emptyList(), failureOf(error))
     }
 
-    private fun measure(request: Request): AgentResult =
-        MeasureAction(shared, Folder(internal), store, runtimes, machine, services, application, debuggableAllowed, progress)
-            .run(request)
+    private fun ground() =
+        JobGround(shared, Folder(internal), store, runtimes, machine, services, application, debuggableAllowed, progress)
 
     private fun requestFile(action: Action, request: String?): File {
         if (request == null) throw InputException("${action.id} needs a request: a path below the external folder")

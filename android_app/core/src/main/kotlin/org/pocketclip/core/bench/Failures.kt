@@ -5,6 +5,7 @@ import org.pocketclip.core.AcceleratorMissingException
 import org.pocketclip.core.InferenceException
 import org.pocketclip.core.LoadException
 import org.pocketclip.core.NonFiniteException
+import org.pocketclip.core.PhotosUnreadableException
 import org.pocketclip.core.PocketClipException
 import org.pocketclip.core.RuntimeMissingException
 import org.pocketclip.core.records.Failure
@@ -24,6 +25,7 @@ internal fun failureOf(error: Throwable): Failure = when (error) {
     is LoadException -> Failure(FailureCode.LOAD_FAILED, error.message.orEmpty())
     is InferenceException -> Failure(FailureCode.INFERENCE_FAILED, error.message.orEmpty())
     is NonFiniteException -> Failure(FailureCode.NON_FINITE_OUTPUT, error.message.orEmpty())
+    is PhotosUnreadableException -> Failure(FailureCode.PHOTOS_UNREADABLE, error.message.orEmpty())
     is OutOfMemoryError -> Failure(FailureCode.LOAD_FAILED, "the application's memory is used up: ${worded(error)}")
     is IOException -> Failure(
         if (spaceIsOut(error)) FailureCode.NO_SPACE else FailureCode.BAD_JOB,

@@ -34,7 +34,7 @@ internal class Staging(private val external: Folder, private val store: ModelSto
                     )
                 }
                 store.remove(identity)
-                request.files.forEach { copy(request.folder, it, File(partial, it.path)) }
+                request.files.forEach { copy(external, "${request.folder}/${it.path}", it, File(partial, it.path)) }
                 if (!partial.renameTo(store.folder(identity))) {
                     throw RequestFailure(FailureCode.BAD_JOB, "cannot rename $partial; is the storage writable?")
                 }
@@ -64,24 +64,29 @@ internal class Staging(private val external: Folder, private val store: ModelSto
         return listed.toSet() == request.files.toSet() && fault(store, request.artifactSha256) == null
     }
 
-    private fun copy(folder: String, entry: FileEntry, target: File) {
-        val source = external.file("$folder/${entry.path}")
-        if (!source.isFile) throw RequestFailure(FailureCode.MODEL_ALTERED, "$folder/${entry.path} was not pushed")
-        target.parentFile?.mkdirs()
-        val found = FileInputStream(source).use { Hashing.copy(it, target, entry.sizeBytes) }
-        if (found == null || found.sizeBytes != entry.sizeBytes || found.sha256 != entry.sha256) {
-            val size = found?.sizeBytes ?: source.length()
-            throw RequestFailure(
-                FailureCode.MODEL_ALTERED,
-                "$folder/${entry.path} has $size bytes and hash ${found?.sha256?.take(SHORT) ?: "unknown"}, announced were " +
-                    "${entry.sizeBytes} and ${entry.sha256.take(SHORT)}; push it again",
-            )
-        }
-    }
-
     companion object {
         private val FILES = ListSerializer(FileEntry.serializer())
         private const val SHORT = 12
+
+        /**
+         * Copies what was pushed to a path, if it is what was announced.
+         *
+         * @throws RequestFailure `path-outside` or `model-altered`.
+         */
+        fun copy(external: Folder, path: String, announced: FileEntry, target: File) {
+            val source = external.file(path)
+            if (!source.isFile) throw RequestFailure(FailureCode.MODEL_ALTERED, "$path was not pushed")
+            target.parentFile?.mkdirs()
+            val found = FileInputStream(source).use { Hashing.copy(it, target, announced.sizeBytes) }
+            if (found == null || found.sizeBytes != announced.sizeBytes || found.sha256 != announced.sha256) {
+                val size = found?.sizeBytes ?: source.length()
+                throw RequestFailure(
+                    FailureCode.MODEL_ALTERED,
+                    "$path has $size bytes and hash ${found?.sha256?.take(SHORT) ?: "unknown"}, announced were " +
+                        "${announced.sizeBytes} and ${announced.sha256.take(SHORT)}; push it again",
+                )
+            }
+        }
 
         /** The files of a stored artefact; null where it is not stored. */
         fun files(store: ModelStore, identity: String): List<FileEntry>? {

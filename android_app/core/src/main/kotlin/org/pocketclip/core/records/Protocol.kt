@@ -7,10 +7,10 @@ import org.pocketclip.core.runtime.ElementType
 import org.pocketclip.core.runtime.LoadMode
 
 /** The version of jobs that this program takes; as Python's `benchmark.runners.protocol.JOB_VERSION`. */
-const val JOB_VERSION = 3
+const val JOB_VERSION = 4
 
 /** The version of the results that it gives. */
-const val RESULT_VERSION = 4
+const val RESULT_VERSION = 5
 
 /**
  * When a model is warm: [stableWindows] successive windows of [windowIterations] have medians within [tolerance].
@@ -117,13 +117,17 @@ enum class FailureCode {
     /** The storage is full. */
     @SerialName("no-space")
     NO_SPACE,
+
+    /** None of the photographs can be decoded. */
+    @SerialName("photos-unreadable")
+    PHOTOS_UNREADABLE,
     ;
 
     /** As documents write it. */
     val id: String get() = name.lowercase(java.util.Locale.ROOT).replace('_', '-')
 }
 
-/** What was found: a failure, or a launch and the outputs that came of it. */
+/** What was found: a failure, or a launch and the outputs that came of it, or a throughput. */
 @Serializable
 data class AgentResult(
     @SerialName("result_version") val resultVersion: Int,
@@ -137,4 +141,5 @@ data class AgentResult(
     @SerialName("app_version") val appVersion: String? = null,
     /** Of the job as it was read, by which the harness finds that another application changed it. */
     @SerialName("request_sha256") val requestSha256: String? = null,
+    val throughput: ThroughputLaunch? = null,
 )

@@ -29,6 +29,8 @@ import org.pocketclip.core.records.InputFile
 import org.pocketclip.core.records.Job
 import org.pocketclip.core.records.StageAnswer
 import org.pocketclip.core.records.StageRequest
+import org.pocketclip.core.records.ThroughputJob
+import org.pocketclip.core.records.UnreadablePhoto
 import org.pocketclip.core.records.WarmupRule
 import org.pocketclip.core.runtime.ElementType
 import org.pocketclip.core.runtime.LoadMode
@@ -36,6 +38,7 @@ import org.pocketclip.core.runtime.Tensor
 import org.pocketclip.core.testing.FakeMachine
 import org.pocketclip.core.testing.FakeRuntime
 import org.pocketclip.core.testing.Launches
+import org.pocketclip.core.testing.Photos
 
 class BenchProgramTest {
     @TempDir
@@ -52,7 +55,7 @@ class BenchProgramTest {
         machine: FakeMachine = FakeMachine(),
         allowed: Boolean = false,
     ) = BenchProgram(
-        external, internal, listOf(runtime, FakeRuntime("litert", missing = true)), machine, SystemServices { conditions },
+        external, internal, listOf(runtime, FakeRuntime("litert", missing = true)), Photos, machine, SystemServices { conditions },
         Application("1.2", "Android 15 (API 35)", debuggable), allowed,
     )
 
@@ -122,7 +125,7 @@ class BenchProgramTest {
         assertEquals(mapOf("onnxruntime" to listOf("cpu", "xnnpack")), facts.accelerators)
         assertEquals(listOf(identity), facts.models)
         assertTrue(checkNotNull(facts.freeBytes) > 0)
-        assertEquals(listOf(3, 4), listOf(facts.jobVersion, facts.resultVersion))
+        assertEquals(listOf(4, 5), listOf(facts.jobVersion, facts.resultVersion))
     }
 
     @Test
@@ -266,10 +269,10 @@ class BenchProgramTest {
 
     @Test
     fun `jobs of another version, malformed and missing ones`() {
-        val old = Documents.write(Job.serializer(), job()).replace("\"job_version\":3", "\"job_version\":2")
+        val old = Documents.write(Job.serializer(), job()).replace("\"job_version\":4", "\"job_version\":2")
         val answer = request("measure", old, AgentResult.serializer())
         assertEquals(FailureCode.BAD_JOB, answer.failure?.code)
-        assertTrue("version 3, got 2" in answer.failure?.message.orEmpty(), answer.failure?.message)
+        assertTrue("version 4, got 2" in answer.failure?.message.orEmpty(), answer.failure?.message)
         assertEquals("job-7", answer.jobId)
         val extra = Documents.write(Job.serializer(), job()).replace("{\"job_id\"", "{\"extra\":1,\"job_id\"")
         assertTrue("extra" in request("measure", extra, AgentResult.serializer()).failure?.message.orEmpty())
@@ -315,6 +318,97 @@ class BenchProgramTest {
         put("run/request.json", " ".repeat(5 shl 20))
         val large = assertThrows(InputException::class.java) { program().run("measure", "run/request.json", null) }
         assertTrue("at most" in large.message.orEmpty(), large.message)
+    }
+
+    private fun throughputJob(vararg photos: Pair<String, String>) = ThroughputJob(
+        jobId = "job-8",
+        runtime = "onnxruntime",
+        modelPath = "models/$identity/model.onnx",
+        photos = photos.map { (path, content) -> entry(path, content) },
+        preprocess = Photos.PREPROCESS,
+        input = Photos.INPUT,
+        threads = 2,
+        decoders = 2,
+        seconds = 0.05,
+        warmupPhotos = 1,
+        stepPhotos = 3,
+        accelerator = "xnnpack",
+    )
+
+    private fun throughput(job: ThroughputJob, program: BenchProgram = program()): AgentResult =
+        request("throughput", Documents.write(ThroughputJob.serializer(), job), AgentResult.serializer(), program)
+
+    private fun noThroughput(code: FailureCode, word: String, job: ThroughputJob, program: BenchProgram = program()) {
+        val result = throughput(job, program)
+        assertEquals(code, result.failure?.code, result.failure?.message)
+        assertTrue(word in result.failure?.message.orEmpty(), "'$word' in: ${result.failure?.message}")
+        assertNull(result.throughput)
+        assertFalse(File(internal, "photos").exists(), "photographs stay")
+    }
+
+    @Test
+    fun `photographs become embeddings, and none stays`() {
+        stage()
+        val photos = arrayOf("run/photos/0000.jpg" to "red", "run/photos/0001.jpg" to "damaged", "run/photos/0002" to "blue")
+        photos.forEach { (path, content) -> put(path, content) }
+        val runtime = FakeRuntime()
+        val result = throughput(throughputJob(*photos), program(runtime))
+        assertNull(result.failure, result.failure?.message)
+        assertEquals("onnxruntime 9.9", result.runtimeVersion)
+        assertEquals("fake", result.acceleratorObserved)
+        assertEquals(listOf("job-8", null), listOf(result.jobId, result.launch))
+        assertEquals(listOf(2, 0), listOf(runtime.lastOptions?.threads, runtime.open))
+        val launch = checkNotNull(result.throughput)
+        assertTrue(launch.photos >= 1 && launch.elapsedNs >= 50_000_000, "$launch")
+        assertEquals(4 + launch.photos, runtime.inferences)
+        assertEquals(listOf(UnreadablePhoto("run/photos/0001.jpg", "it is damaged")), launch.firstUnreadable)
+        assertFalse(File(internal, "photos").exists())
+        // What a launch that was killed left is gone with whatever comes next.
+        File(internal, "photos").mkdirs()
+        File(internal, "photos/0").writeText("red")
+        program().run("facts", null)
+        assertFalse(File(internal, "photos").exists())
+    }
+
+    @Test
+    fun `throughputs that cannot be measured`() {
+        stage()
+        put("run/0.jpg", "red")
+        put("run/1.jpg", "damaged")
+        val good = throughputJob("run/0.jpg" to "red")
+        for ((word, wrong) in listOf(
+            "threads" to good.copy(threads = 0),
+            "decoders must be 1 to 64, got 0" to good.copy(decoders = 0),
+            "decoders must be 1 to 64, got 65" to good.copy(decoders = 65),
+            "at most 3600" to good.copy(seconds = 1e9),
+            "above 0" to good.copy(seconds = 0.0),
+            "1 to 1000" to good.copy(stepPhotos = 0),
+            "at most as many" to good.copy(warmupPhotos = 1001),
+            "1 to 1024 photographs, the job gives 0" to good.copy(photos = emptyList()),
+            "are decoded" to good.copy(photos = listOf(good.photos[0].copy(sizeBytes = 1L shl 40))),
+            "choose from onnxruntime, litert" to good.copy(runtime = "abacus"),
+            "is not stored" to good.copy(modelPath = "models/$identity/other.onnx"),
+            "its preprocessing makes" to good.copy(preprocess = Photos.PREPROCESS.copy(imageSize = 5)),
+        )) {
+            noThroughput(FailureCode.BAD_JOB, word, wrong)
+        }
+        noThroughput(FailureCode.PATH_OUTSIDE, "leaves", good.copy(photos = listOf(good.photos[0].copy(path = "../0.jpg"))))
+        noThroughput(FailureCode.PATH_OUTSIDE, "the same", good.copy(photos = good.photos + good.photos))
+        noThroughput(FailureCode.MODEL_ALTERED, "was not pushed", good.copy(photos = listOf(good.photos[0].copy(path = "run/2.jpg"))))
+        noThroughput(FailureCode.MODEL_ALTERED, "push it again", throughputJob("run/0.jpg" to "RED"))
+        noThroughput(FailureCode.ACCELERATOR_MISSING, "no gpu", good.copy(accelerator = "gpu"))
+        noThroughput(FailureCode.PHOTOS_UNREADABLE, "none of the 1 photographs", throughputJob("run/1.jpg" to "damaged"))
+        val failing = program(FakeRuntime(beforeRun = FakeRuntime.failing(2)))
+        noThroughput(FailureCode.INFERENCE_FAILED, "it broke", good, failing)
+        val spoilt = program(FakeRuntime(alter = { values, _ -> values.also { it[0] = Float.NaN } }))
+        noThroughput(FailureCode.NON_FINITE_OUTPUT, "NaN", good, spoilt)
+        conditions = Conditions(19, false, false, 0)
+        noThroughput(FailureCode.LOW_BATTERY, "19 %", good)
+        conditions = Conditions(80, true, false, 2)
+        noThroughput(FailureCode.THERMAL, "cool down", good)
+        conditions = Conditions(80, true, false, 0)
+        File(internal, "models/$identity/model.onnx").writeText("a model, altered")
+        noThroughput(FailureCode.MODEL_ALTERED, "stage it again", good)
     }
 
     @Test

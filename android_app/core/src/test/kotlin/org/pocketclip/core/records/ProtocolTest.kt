@@ -40,6 +40,9 @@ class ProtocolTest {
         assertEquals(RESULT_VERSION, result.resultVersion)
         assertEquals(2, result.launch?.during?.size)
         assertEquals(FailureCode.LOW_BATTERY, roundTrip("failed_result.json", AgentResult.serializer()).failure?.code)
+        assertEquals(JOB_VERSION, roundTrip("throughput_job.json", ThroughputJob.serializer()).jobVersion)
+        val throughput = checkNotNull(roundTrip("throughput_result.json", AgentResult.serializer()).throughput)
+        assertEquals(listOf(212, 1), listOf(throughput.photos, throughput.firstUnreadable.size))
         assertEquals(RECORD_SCHEMA_VERSION, roundTrip("record.json", BenchmarkRecord.serializer()).schemaVersion)
     }
 

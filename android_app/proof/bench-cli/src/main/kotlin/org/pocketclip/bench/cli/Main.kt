@@ -34,6 +34,7 @@ private fun run(options: Options): Boolean {
             external = options.external,
             internal = options.internal,
             runtimes = listOf(OnnxRuntime()),
+            decoder = ImageIoPhotos,
             machine = LinuxMachine(services),
             services = services,
             application = Application(VERSION, "OpenJDK ${System.getProperty("java.version")}", state.debuggable),
