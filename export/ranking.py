@@ -23,11 +23,12 @@ Sign = Callable[[object], None]
 class Ranking:
     """Labels and their probabilities, the likeliest first.
 
-    `note` says whose colour profile could not be used: what the process that ranks knows, and the user must.
+    `notes` say whose colour profile could not be used, and which variants of a bundle ran: what the process that ranks
+    knows, and the user must.
     """
 
     labels: tuple[tuple[str, float], ...]
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def rank_with_bundle(
@@ -40,8 +41,14 @@ def rank_with_bundle(
         BundleError, ArtifactCorruptError, NonFiniteError: as `export.bundle.classifying.classify`.
     """
     from pocketclip.export.bundle.classifying import classify
+    from pocketclip.export.bundle.variants import choose_model
+    from pocketclip.export.precision import Tower
 
-    return Ranking(tuple(classify(bundle, _opened(photograph), labels, sign=sign)), _profile_note())
+    ranked = tuple(classify(bundle, _opened(photograph), labels, sign=sign))
+    # The bundle's own labels need no text tower.
+    used = Tower if labels else (Tower.IMAGE,)
+    told = (choose_model(bundle, tower).told for tower in used)
+    return Ranking(ranked, (*filter(None, told), *_profile_notes()))
 
 
 def rank_with_pair(
@@ -86,7 +93,7 @@ def rank_with_pair(
         prompts = prompt_set(labels, templates or TextTemplates("label", ("{}",)))
         candidates = class_embeddings(prompts, OneByOne(embedding_of))
         ranked = rank_labels(embedding, candidates, encoders.logit_scale)
-    return Ranking(tuple((labels[place], probability) for place, probability in ranked), _profile_note())
+    return Ranking(tuple((labels[place], probability) for place, probability in ranked), _profile_notes())
 
 
 def embed_with_bundle(bundle: OpenedBundle, item: Image.Image | Path | str) -> NDArray[np.float32]:
@@ -100,22 +107,25 @@ def embed_with_bundle(bundle: OpenedBundle, item: Image.Image | Path | str) -> N
 
     from pocketclip.export.bundle.image_input import image_input
     from pocketclip.export.bundle.tokenizer import BundleTokenizer
+    from pocketclip.export.bundle.variants import choose_model, open_bundled
     from pocketclip.export.encoders import embed
-    from pocketclip.export.targets import open_model
+    from pocketclip.export.precision import Tower
 
     manifest = bundle.manifest
     if isinstance(item, str):
-        tower, inputs = manifest.text, BundleTokenizer(manifest.tokenizer, bundle.folder)(item)
+        tower = choose_model(bundle, Tower.TEXT).model
+        inputs = BundleTokenizer(manifest.tokenizer, bundle.folder)(item)
     else:
-        tower, inputs = manifest.image, image_input(_opened(item), manifest.preprocess, manifest.image.input)
-    with closing(open_model(tower.target, bundle.model_path(tower))) as session:
+        tower = choose_model(bundle, Tower.IMAGE).model
+        inputs = image_input(_opened(item), manifest.preprocess, tower.input)
+    with closing(open_bundled(bundle, tower)) as session:
         return embed(session, inputs)[0]
 
 
-def _profile_note() -> str | None:
+def _profile_notes() -> tuple[str, ...]:
     from pocketclip.models.pixels.colour_profiles import IGNORED
 
-    return str(IGNORED) if IGNORED.count else None
+    return (str(IGNORED),) if IGNORED.count else ()
 
 
 def _opened(photograph: Image.Image | Path) -> Image.Image:

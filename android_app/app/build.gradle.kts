@@ -4,6 +4,11 @@ plugins {
     alias(libs.plugins.kotlin.compose)
 }
 
+// `-Pnpu=onnxruntime`, `executorch` or `litert`: packages what that runtime needs for Snapdragon's NPU, with Qualcomm's
+// libraries of the version `-Pqnn`. One version of them fits into an application (README.md).
+val npu: String? = providers.gradleProperty("npu").orNull
+val qnn: String? = providers.gradleProperty("qnn").orNull
+
 android {
     namespace = "org.pocketclip.app"
     compileSdk = libs.versions.compileSdk.get().toInt()
@@ -15,7 +20,8 @@ android {
         versionCode = libs.versions.appVersionCode.get().toInt()
         versionName = libs.versions.appVersion.get()
         ndk {
-            abiFilters += listOf("arm64-v8a", "x86_64")
+            // Qualcomm's libraries are for phones alone.
+            abiFilters += if (npu == null) listOf("arm64-v8a", "x86_64") else listOf("arm64-v8a")
         }
     }
     signingConfigs {
@@ -51,8 +57,8 @@ android {
         noCompress += "zip"
     }
     packaging {
-        // Models and native libraries are mapped from the APK as they are.
-        jniLibs.useLegacyPackaging = false
+        // Models and native libraries are mapped from the APK as they are; the Hexagon processor takes only files.
+        jniLibs.useLegacyPackaging = npu != null
         resources.excludes += setOf("META-INF/AL2.0", "META-INF/LGPL2.1", "META-INF/versions/9/OSGI-INF/MANIFEST.MF")
     }
     testOptions {
@@ -70,6 +76,7 @@ kotlin {
 // The desktop library has the same classes with natives of a PC: unit tests run models with it.
 configurations.matching { it.name.endsWith("UnitTestRuntimeClasspath") }.configureEach {
     exclude(group = "com.microsoft.onnxruntime", module = "onnxruntime-android")
+    exclude(group = "com.microsoft.onnxruntime", module = "onnxruntime-android-qnn")
 }
 
 dependencies {
@@ -78,7 +85,12 @@ dependencies {
     implementation(project(":runtime-executorch"))
     implementation(project(":runtime-onnxruntime"))
     implementation(project(":runtime-litert"))
-    implementation(libs.onnxruntime.android)
+    if (npu == "onnxruntime") implementation(libs.onnxruntime.android.qnn) else implementation(libs.onnxruntime.android)
+    if (npu == "litert") implementation(libs.litert.npu.qualcomm)
+    if (npu != null) {
+        val version = requireNotNull(qnn) { "-Pnpu needs -Pqnn, the version of com.qualcomm.qti:qnn-runtime to package" }
+        implementation("com.qualcomm.qti:qnn-runtime:$version")
+    }
     implementation(libs.androidx.activity.compose)
     implementation(libs.androidx.compose.foundation)
     implementation(libs.androidx.compose.material.icons.core)

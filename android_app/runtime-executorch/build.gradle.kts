@@ -3,6 +3,9 @@ plugins {
     alias(libs.plugins.kotlin.android)
 }
 
+// As in the applications.
+val npu: String? = providers.gradleProperty("npu").orNull
+
 android {
     namespace = "org.pocketclip.runtime.executorch"
     compileSdk = libs.versions.compileSdk.get().toInt()
@@ -29,7 +32,7 @@ kotlin {
 
 dependencies {
     api(project(":core"))
-    implementation(libs.executorch.android)
+    if (npu == "executorch") implementation(libs.executorch.android.qnn) else implementation(libs.executorch.android)
 
     testImplementation(libs.junit.jupiter)
 }

@@ -3,6 +3,9 @@ plugins {
     alias(libs.plugins.kotlin.android)
 }
 
+// As in the applications.
+val npu: String? = providers.gradleProperty("npu").orNull
+
 android {
     namespace = "org.pocketclip.runtime.onnxruntime"
     compileSdk = libs.versions.compileSdk.get().toInt()
@@ -33,11 +36,12 @@ kotlin {
 // The desktop library has the same classes with natives of a PC: unit tests run models with it.
 configurations.matching { it.name.endsWith("UnitTestRuntimeClasspath") }.configureEach {
     exclude(group = "com.microsoft.onnxruntime", module = "onnxruntime-android")
+    exclude(group = "com.microsoft.onnxruntime", module = "onnxruntime-android-qnn")
 }
 
 dependencies {
     api(project(":core"))
-    implementation(libs.onnxruntime.android)
+    if (npu == "onnxruntime") implementation(libs.onnxruntime.android.qnn) else implementation(libs.onnxruntime.android)
 
     testImplementation(libs.junit.jupiter)
     testRuntimeOnly(libs.onnxruntime.jvm)

@@ -26,6 +26,7 @@ HEADINGS = (
     "cosine, min",
     "top-1",
     "parity",
+    "on NPU",
     "p50, ms",
     "ops outside",
     "time outside",
@@ -40,6 +41,8 @@ codes. Core ML's values are proven by the reference executor, which has no meani
 
 - **cosine, top-1**: against PyTorch in fp32 on 267 inputs: 256 rendered scenes and 11 photographs for the image tower,
   their captions for the text tower. Cosines are cut after five decimals ([verify.md](verify.md#what-passed-means)).
+- **on NPU**: of the ops of an artefact for Snapdragon's NPU, those that the graph for a chip holds. The sizes of these
+  artefacts are of that graph. They have no times: a computer emulates the NPU's values alone ([npu.md](npu.md)).
 - **ops outside**: calls per inference that XNNPACK does not take; only for formats that run on XNNPACK.
 - **time outside**: the share of these calls in the measured time of all ops, with the most expensive ops. It comes from
   a separate pass ([method.md](method.md)).
@@ -101,11 +104,15 @@ def table(artifacts: Sequence[Artifact], records: dict[str, BenchmarkRecord]) ->
 
 
 def _rows(artifacts: Sequence[Artifact], records: dict[str, BenchmarkRecord]) -> Iterator[tuple[str, ...]]:
+    from pocketclip.benchmark.report.npu_table import coverage
+    from pocketclip.benchmark.runners.chip_artifacts import placement_of
     from pocketclip.benchmark.statistics import formatting
 
     for each in artifacts:
         manifest, parity = each.manifest, each.manifest.parity
-        size = formatting.without_unit(formatting.megabytes(manifest.model_size_bytes))
+        placement = placement_of(each)
+        bytes_ = manifest.model_size_bytes if placement is None else placement.size_bytes
+        size = formatting.without_unit(formatting.megabytes(bytes_))
         agreement = ("", "", "", "unproved")
         if parity is not None:
             top1 = formatting.percent(parity.top1_agreement)
@@ -114,7 +121,8 @@ def _rows(artifacts: Sequence[Artifact], records: dict[str, BenchmarkRecord]) ->
         codes = " ".join(dict.fromkeys(finding.code for finding in manifest.lint))
         scheme = manifest.scheme.removeprefix(f"{manifest.target}-")
         record = records.get(manifest.sha256)
-        measured = (_p50(record), *_outside(record))
+        on_npu = "" if placement is None else coverage(placement)
+        measured = (on_npu, _p50(record), *_outside(record))
         yield (manifest.target, scheme, manifest.tower, size, *agreement, *measured, codes)
 
 

@@ -31,6 +31,7 @@ from pocketclip.benchmark.runners.resuming_runner import (
 from pocketclip.benchmark.runners.scratch import scratch_folder
 from pocketclip.benchmark.runners.throughput_runner import ThroughputRunner
 from pocketclip.benchmark.transport.shell import ShellTransport
+from pocketclip.export.npu.socs import chip_name
 from pocketclip.export.precision import TargetName
 
 Say = Callable[[str], object]
@@ -122,7 +123,11 @@ class AndroidAppDevice:
         return shell_facts.machine_state(self.transport)
 
     def untimed_reason(self, target: TargetName) -> str | None:
-        return untimed_on(target, "Android", vulkan=True)
+        return untimed_on(target, "Android", vulkan=True, npu=True)
+
+    @property
+    def chip(self) -> str | None:
+        return chip_name(self.android.soc, self.entry.name)
 
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:

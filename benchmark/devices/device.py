@@ -51,6 +51,11 @@ class Device(Protocol):
         """What may disturb a measurement right now; it may take a second."""
         ...
 
+    @property
+    def chip(self) -> str | None:
+        """Its chip, as artefacts for NPUs name it; None where it is not known, or has no such NPU."""
+        ...
+
     def untimed_reason(self, target: TargetName) -> str | None:
         """Why the device cannot run a format's own runtime, so that nothing may be timed; else None."""
         ...
@@ -122,13 +127,15 @@ _NPU_RUNTIMES = {
 }
 
 
-def untimed_on(target: TargetName, system: str, *, core_ml: bool = False, vulkan: bool = False) -> str | None:
+def untimed_on(
+    target: TargetName, system: str, *, core_ml: bool = False, vulkan: bool = False, npu: bool = False
+) -> str | None:
     """Why a format is not timed on a system, in the words of records; else None."""
     if target is TargetName.EXECUTORCH_COREML:
         return f"ExecuTorch's Core ML delegate on {system}: parity only"
     if target is TargetName.EXECUTORCH_VULKAN and not vulkan:
         return f"ExecuTorch's Vulkan delegate on {system}: parity only"
-    if target in _NPU_RUNTIMES:
+    if target in _NPU_RUNTIMES and not npu:
         return f"Snapdragon's NPU by {_NPU_RUNTIMES[target]} on {system}: parity only"
     if target is TargetName.COREML and not core_ml:
         return f"Core ML on {system}: parity only"

@@ -99,6 +99,11 @@ class EmulatedDevice:
         # A busy computer makes it slow and changes no count.
         return MachineState(utc_now())
 
+    @property
+    def chip(self) -> str | None:
+        """None: nothing here reaches an NPU."""
+        return None
+
     def untimed_reason(self, target: TargetName) -> str | None:
         return untimed_on(target, "the emulated phone")
 

@@ -59,6 +59,11 @@ class HostDevice:
         told = machine.state() | {"others_busy_cores": machine.others_busy_cores()}
         return documents.parse(MachineState, json.dumps(told), source="this machine's state", error=MeasurementError)
 
+    @property
+    def chip(self) -> str | None:
+        """None: nothing here reaches an NPU."""
+        return None
+
     def untimed_reason(self, target: TargetName) -> str | None:
         system = {"linux": "Linux", "win32": "Windows"}.get(self._platform, self._platform)
         return untimed_on(target, system, core_ml=self._platform == "darwin")

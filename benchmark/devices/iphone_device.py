@@ -146,6 +146,11 @@ class IPhoneDevice:
         found = self.phone.state()
         return MachineState(utc_now(), battery_percent=found.battery_percent, charging=found.charging)
 
+    @property
+    def chip(self) -> str | None:
+        """None: nothing here reaches an NPU."""
+        return None
+
     def untimed_reason(self, target: TargetName) -> str | None:
         return None if target is TargetName.COREML else "the app on iPhones runs only Core ML packages"
 

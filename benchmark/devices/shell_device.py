@@ -89,6 +89,11 @@ class ShellDevice:
     def state(self) -> MachineState:
         return shell_facts.machine_state(self.transport)
 
+    @property
+    def chip(self) -> str | None:
+        """None: nothing here reaches an NPU."""
+        return None
+
     def untimed_reason(self, target: TargetName) -> str | None:
         return untimed_on(target, "Android" if self.entry.transport is TransportName.ADB else "Linux")
 

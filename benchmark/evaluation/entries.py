@@ -74,6 +74,11 @@ def artifact_entries(
     _tell_alone(pairing.alone, nothing_else=not pairing.pairs and not bundles)
     for bundle in bundles:
         warn_of_bundle(bundle)
+        if len(bundle.manifest.models) > len(Tower):
+            _LOG.info(
+                f"note: of {bundle.folder}, the towers for the CPU are evaluated; give the artefacts of its "
+                "variants for NPUs to evaluate those"
+            )
         image, text = bundle.manifest.image, bundle.manifest.text
         if (image.target, image.precision) != (text.target, text.precision):
             _LOG.info(

@@ -8,40 +8,29 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pocketclip.benchmark.records.benchmark import BundledParity
+from pocketclip.benchmark.runners.bundled_manifest import BundledManifest
 from pocketclip.benchmark.runners.scratch import scratch_folder
-from pocketclip.export.artifact.manifest import SCHEMA_VERSION, FileEntry, Golden, GoldenTensor, Manifest
+from pocketclip.export.artifact.manifest import (
+    NPU_REPORT_NAME,
+    SCHEMA_VERSION,
+    FileEntry,
+    Golden,
+    GoldenTensor,
+    hash_file,
+)
 from pocketclip.export.artifact.names import BUNDLE_NAME
 from pocketclip.export.artifact.reading import Artifact, find_artifacts
 from pocketclip.export.bundle.licences import is_untrained
-from pocketclip.export.bundle.manifest import BundledTower, StoredTensor
+from pocketclip.export.bundle.manifest import BundledModel, BundledTower, NpuVariant, StoredTensor
 from pocketclip.export.bundle.reading import OpenedBundle, read_bundle
+from pocketclip.export.npu.npu_report import NpuContext, NpuReport, write_report
 from pocketclip.export.precision import Tower
-from pocketclip.models.documents import document
-
-
-@document
-class BundledManifest(Manifest):
-    """The manifest of a tower that was taken from a bundle, with the identity and the scheme that it had before."""
-
-    artifact_sha256: str = ""
-    artifact_scheme: str = ""
-    bundled_parity: BundledParity | None = None
-
-    @property
-    def sha256(self) -> str:
-        """The identity of the artefact that was bundled."""
-        return self.artifact_sha256
-
-    @property
-    def scheme(self) -> str:
-        """The scheme of the artefact that was bundled; bundles of before it was kept tell target and precision."""
-        return self.artifact_scheme or f"{self.target}-{self.precision}"
 
 
 @contextmanager
@@ -68,21 +57,63 @@ def measurable_artifacts(paths: Iterable[Path]) -> Iterator[tuple[Artifact, ...]
 
 
 def bundled_towers(bundle: OpenedBundle, folder: Path) -> list[Artifact]:
-    """Both towers as artefacts, image first, in subfolders of an empty folder."""
+    """Both towers as artefacts, image first, then those for NPUs, in subfolders of an empty folder."""
     manifest = bundle.manifest
-    return [
+    found = [
         _artifact(bundle, tower, kind, folder / kind)
         for kind, tower in ((Tower.IMAGE, manifest.image), (Tower.TEXT, manifest.text))
     ]
+    for kind in Tower:
+        by_source: dict[str, list[NpuVariant]] = {}
+        for variant in manifest.variants_of(kind):
+            by_source.setdefault(variant.artifact_sha256, []).append(variant)
+        found += [
+            _npu_artifact(bundle, variants, kind, folder / f"{kind}-npu-{place}")
+            for place, variants in enumerate(by_source.values())
+        ]
+    return found
 
 
-def _artifact(bundle: OpenedBundle, tower: BundledTower, kind: Tower, folder: Path) -> Artifact:
-    # The tower's own folder holds its model file or package, and weights in files of their own.
-    place = PurePosixPath(tower.entry_point).parts[0]
-    listed = [entry for entry in bundle.manifest.files if PurePosixPath(entry.path).parts[0] == place]
-    files = [replace(entry, path=PurePosixPath(entry.path).relative_to(place).as_posix()) for entry in listed]
+def _npu_artifact(bundle: OpenedBundle, variants: Sequence[NpuVariant], kind: Tower, folder: Path) -> Artifact:
+    """The variants of one artefact for several chips, as that artefact without its portable file."""
+    artifact = _artifact(bundle, variants[0], kind, folder)
+    files = {entry.path: entry for entry in artifact.manifest.files}
+    contexts: list[NpuContext] = []
+    for variant in variants:
+        theirs = _link_files(bundle, variant, folder)
+        files |= {entry.path: entry for entry in theirs}
+        file = PurePosixPath(variant.entry_point).relative_to(variant.place).as_posix()
+        others = [entry.path for entry in theirs if entry.path != file]
+        contexts.append(
+            NpuContext(
+                soc=variant.soc,
+                file=file,
+                size_bytes=sum(entry.size_bytes for entry in theirs),
+                graphs=variant.graphs,
+                on_cpu=variant.on_cpu,
+                binary=others[0] if others else None,
+            )
+        )
+    write_report(NpuReport(1, variants[0].sdk, variants[0].executed_by.runtime, tuple(contexts)), folder)
+    report = folder / NPU_REPORT_NAME
+    files[NPU_REPORT_NAME] = FileEntry(NPU_REPORT_NAME, report.stat().st_size, hash_file(report))
+    listed = tuple(sorted(files.values(), key=lambda entry: entry.path))
+    return Artifact(folder, replace(artifact.manifest, files=listed))
+
+
+def _link_files(bundle: OpenedBundle, model: BundledModel, folder: Path) -> list[FileEntry]:
+    """Links the files of a model, all that its own folder holds; as an artefact lists them."""
+    listed = [entry for entry in bundle.manifest.files if PurePosixPath(entry.path).parts[0] == model.place]
+    files = [replace(entry, path=PurePosixPath(entry.path).relative_to(model.place).as_posix()) for entry in listed]
     for entry, source in zip(files, listed, strict=True):
-        _link(bundle.folder / source.path, folder / entry.path)
+        if not (folder / entry.path).exists():
+            _link(bundle.folder / source.path, folder / entry.path)
+    return files
+
+
+def _artifact(bundle: OpenedBundle, tower: BundledTower | NpuVariant, kind: Tower, folder: Path) -> Artifact:
+    place = tower.place
+    files = _link_files(bundle, tower, folder)
     by_path = {entry.path: entry for entry in bundle.manifest.files}
     golden: list[GoldenTensor] = []
     stored = tower.golden

@@ -19,7 +19,6 @@ from pocketclip.benchmark.errors import (
     RecordError,
     TransportError,
 )
-from pocketclip.benchmark.measuring.bundled_artifacts import BundledManifest
 from pocketclip.benchmark.measuring.identity import identity_of
 from pocketclip.benchmark.measuring.preparation import measure_preparation
 from pocketclip.benchmark.profiling.op_profile import profile_artifact
@@ -39,6 +38,8 @@ from pocketclip.benchmark.records.launch import Launch
 from pocketclip.benchmark.records.profile import InstructionCounts, OpProfile
 from pocketclip.benchmark.records.validity import gates_for, judge_launches
 from pocketclip.benchmark.runners.agent_runner import AgentRun, CountedRun, Runner
+from pocketclip.benchmark.runners.bundled_manifest import BundledManifest
+from pocketclip.benchmark.runners.chip_artifacts import placement_of
 from pocketclip.benchmark.runners.golden_check import check_outputs
 from pocketclip.benchmark.statistics.summaries import REPEATABLE_SHARE, interval_share, launch_medians, summarize_counts
 from pocketclip.export.artifact.reading import Artifact
@@ -193,21 +194,25 @@ class Measurement:
         self, status: Status, reason: str | None, runtime: RuntimeFacts, agent_sha256: str | None
     ) -> BenchmarkRecord:
         manifest = self.artifact.manifest
+        placement = placement_of(self.artifact)
+        identity = identity_of(manifest)
         return BenchmarkRecord(
-            artifact=identity_of(manifest),
+            # What a phone gets, not the portable file beside it.
+            artifact=identity if placement is None else replace(identity, model_size_bytes=placement.size_bytes),
             device=self.device,
             runtime=runtime,
             settings=self.settings,
             status=status,
             reason=None if reason is None else _storable(reason),
             launches=tuple(self.launches) if status is not Status.PARITY_ONLY else (),
-            parity=manifest.bundled_parity if isinstance(manifest, BundledManifest) else manifest.parity,
+            parity=manifest.parity or (manifest.bundled_parity if isinstance(manifest, BundledManifest) else None),
             golden_check=_worst(self.checks) if self.checks else None,
             agent_sha256=agent_sha256,
             tool_version=tool_version(),
             record_id=new_record_id(),
             created_at=utc_now(),
             tag=self.tag,
+            npu=placement,
             instructions=_instruction_counts(self.counted) if status is Status.COUNTED else None,
         )
 

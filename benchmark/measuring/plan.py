@@ -10,10 +10,13 @@ from pocketclip.benchmark.devices import Device
 from pocketclip.benchmark.errors import DeviceUnsupportedError, RecordError
 from pocketclip.benchmark.measuring.cooldown import Patience
 from pocketclip.benchmark.measuring.measurement import Measurement, refused, runtime_name
+from pocketclip.benchmark.records.accelerators import NPU
 from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, BenchmarkRecord, DeviceKind, RunSettings
 from pocketclip.benchmark.runners.agent_runner import Runner
+from pocketclip.benchmark.runners.chip_artifacts import for_chip
 from pocketclip.export.artifact.reading import Artifact
-from pocketclip.export.precision import TargetName
+from pocketclip.export.errors import ManifestError
+from pocketclip.export.precision import QNN_TARGETS, TargetName
 from pocketclip.models.reading_child import Child
 
 Append = Callable[[BenchmarkRecord], None]
@@ -90,22 +93,25 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
         return Measurement(artifact, facts, settings, plan.timeout_seconds, plan.profile, plan.tag)
 
     timed: list[Measurement] = []
+    for_npus = any(artifact.manifest.target in QNN_TARGETS for artifact in plan.artifacts)
+    first_reason = ""
     with Child() as child:
         for artifact in plan.artifacts:
             each_settings = [with_accelerator(settings, device, artifact) for settings in plan.settings]
-            reason = device.untimed_reason(artifact.manifest.target) or _batched(artifact)
+            fitting, reason = _on_device(artifact, device, plan.settings, facts.name, for_npus=for_npus)
             if reason is None:
-                timed += [begun(artifact, settings) for settings in each_settings]
+                timed += [begun(fitting, settings) for settings in each_settings]
                 continue
             if facts.kind is DeviceKind.HOST:
                 finish(begun(artifact, each_settings[0]).parity_only(reason, child))
             else:
                 watch.note(f"skipped, not run: {artifact.label}: {reason}")
+            first_reason = first_reason or reason
             for _ in range(sum(each.launches for each in plan.settings)):
                 watch.advance(artifact.label)
     if not timed and facts.kind is not DeviceKind.HOST:
         raise DeviceUnsupportedError(
-            f"{facts.name} cannot run any of the {len(plan.artifacts)} artefacts",
+            f"{facts.name} cannot run any of the {len(plan.artifacts)} artefacts ({first_reason})",
             fix="choose other artefacts or another --device",
         )
 
@@ -139,10 +145,39 @@ def with_accelerator(settings: RunSettings, device: Device, artifact: Artifact) 
     """The settings with what an artefact is executed with on a device, where nobody chose it."""
     if settings.accelerator != DEVICE_DEFAULT:
         return settings
+    # What a program is lowered for is decided, whatever the runtime's default.
     if artifact.manifest.target is TargetName.EXECUTORCH_VULKAN:
-        # What a program is lowered for is decided, whatever the runtime's default.
         return replace(settings, accelerator="gpu")
+    if artifact.manifest.target in QNN_TARGETS:
+        return replace(settings, accelerator=NPU)
     return replace(settings, accelerator=device.default_accelerator(runtime_name(artifact)))
+
+
+def _other_accelerator(artifact: Artifact, asked: Sequence[RunSettings], *, for_npus: bool) -> str | None:
+    """Why an artefact is none for the accelerators asked for; None where it is."""
+    accelerators = {settings.accelerator for settings in asked}
+    if artifact.manifest.target in QNN_TARGETS and not accelerators <= {NPU, DEVICE_DEFAULT}:
+        return f"it runs on the NPU alone, and --accelerator is {', '.join(sorted(accelerators))}"
+    if artifact.manifest.target not in QNN_TARGETS and for_npus and NPU in accelerators:
+        return "--accelerator npu measures the artefacts that are for NPUs"
+    return None
+
+
+def _on_device(
+    artifact: Artifact, device: Device, asked: Sequence[RunSettings], name: str, *, for_npus: bool
+) -> tuple[Artifact, str | None]:
+    """The artefact as the device takes it (of one for NPUs, the graph for its chip), and why it is not timed there."""
+    reason = (
+        device.untimed_reason(artifact.manifest.target)
+        or _batched(artifact)
+        or _other_accelerator(artifact, asked, for_npus=for_npus)
+    )
+    if reason is not None or artifact.manifest.target not in QNN_TARGETS:
+        return artifact, reason
+    try:
+        return for_chip(artifact, device.chip, name), None
+    except (DeviceUnsupportedError, ManifestError) as error:
+        return artifact, str(error)
 
 
 def _launches_in_turns(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pocketclip.benchmark.devices import Device
-from pocketclip.benchmark.errors import OptionError
+from pocketclip.benchmark.errors import DeviceUnsupportedError, OptionError
 from pocketclip.benchmark.measuring.cooldown import Patience
 from pocketclip.benchmark.measuring.identity import identity_of
 from pocketclip.benchmark.measuring.measurement import failure_reason, runtime_name
@@ -21,10 +21,12 @@ from pocketclip.benchmark.records.benchmark import (
 )
 from pocketclip.benchmark.records.throughput import ThroughputLaunch, ThroughputRecord
 from pocketclip.benchmark.records.validity import gates_for, judge_throughput
+from pocketclip.benchmark.runners.chip_artifacts import for_chip
 from pocketclip.benchmark.runners.photo_folder import PhotoFolder
 from pocketclip.benchmark.runners.throughput_runner import ThroughputRunner, ThroughputSettings
 from pocketclip.export.artifact.reading import Artifact
-from pocketclip.export.precision import Tower
+from pocketclip.export.errors import ManifestError
+from pocketclip.export.precision import QNN_TARGETS, Tower
 from pocketclip.models.errors import PocketClipError
 from pocketclip.models.terminal.version import tool_version
 
@@ -54,14 +56,30 @@ def image_artifacts(found: Sequence[Artifact], device: Device, watch: Watch) -> 
         OptionError: there is none; the message says why.
     """
     images = [artifact for artifact in found if artifact.manifest.tower is Tower.IMAGE]
-    reasons = {artifact.label: _untimed(artifact, device) for artifact in images}
-    untimed = {label: reason for label, reason in reasons.items() if reason is not None}
+    fitting: list[Artifact] = []
+    untimed: dict[str, str] = {}
+    for artifact in images:
+        reason = _untimed(artifact, device)
+        if reason is None:
+            try:
+                fitting.append(_on_device(artifact, device))
+            except (DeviceUnsupportedError, ManifestError) as error:
+                reason = str(error)
+        if reason is not None:
+            untimed[artifact.label] = reason
     if len(untimed) == len(images):
         words = "; ".join(f"{label}: {reason}" for label, reason in untimed.items()) or "no image tower is among them"
         raise OptionError(f"nothing to measure the throughput of: {words}", fix="give the artefact of an image tower")
     for label, reason in untimed.items():
         watch.note(f"skipped, not run: {label}: {reason}")
-    return [artifact for artifact in images if artifact.label not in untimed]
+    return fitting
+
+
+def _on_device(artifact: Artifact, device: Device) -> Artifact:
+    """The artefact as the device takes it: of one for NPUs, the graph for its chip; raises as `for_chip`."""
+    if artifact.manifest.target not in QNN_TARGETS:
+        return artifact
+    return for_chip(artifact, device.chip, device.facts().name)
 
 
 def _untimed(artifact: Artifact, device: Device) -> str | None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from pocketclip.benchmark.errors import AgentError, DeviceFullError, MeasurementError
 from pocketclip.benchmark.phone_app.app import PhoneApp
 from pocketclip.benchmark.phone_app.app_protocol import AppFacts
+from pocketclip.benchmark.records.accelerators import NPU
 from pocketclip.benchmark.records.benchmark import CPU, RunSettings
+from pocketclip.benchmark.records.placement import NpuPlacement
 from pocketclip.benchmark.records.validity import FIXES, InvalidityCode
 from pocketclip.benchmark.runners.agent_runner import AgentRun, parse_outputs
+from pocketclip.benchmark.runners.chip_artifacts import placement_of
 from pocketclip.benchmark.runners.protocol import Failure, InputFile, new_job
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.models.errors import choices
@@ -20,10 +25,16 @@ _FIXES: dict[str, str] = {
     "debuggable": "install a release build: `pocketclip app build`",
     "runtime-missing": "measure another target, or build the app with this runtime (iPhones have only Core ML)",
     "accelerator-missing": "choose another --accelerator",
+    "accelerator-fallback": "see docs/npu.md for what the app needs; no time of the CPU is taken for one of the NPU",
+    "npu-version": "package Qualcomm's libraries of that version or later in the app, or export with an earlier one",
     "model-altered": "try another cable or port, and run it again",
     "photos-unreadable": "give photographs that this phone can decode, such as JPEG or PNG",
     "load-failed": "check that the app's runtime version can read this file",
 }
+
+# The three numbers of a version of Qualcomm's libraries, behind that of the runtime or by themselves.
+_NUMBERS = r"v?([0-9]{1,6}\.[0-9]{1,6}(?:\.[0-9]{1,6})?)"
+_QNN, _QNN_NUMBERS = re.compile(rf"\bQNN {_NUMBERS}"), re.compile(rf"^{_NUMBERS}")
 
 
 class AppRunner:
@@ -44,6 +55,7 @@ class AppRunner:
             AgentError, TransportError: as `PhoneApp.measure`.
         """
         check_offer(self._app.facts(), runtime, settings.accelerator, self._app.label)
+        check_npu_libraries(self._app.facts(), runtime, placement_of(artifact), self._app.label)
         model_path = self._app.put_model(artifact)
         golden = artifact.manifest.golden.inputs
         inputs = InputFile(self._app.put_inputs(artifact), golden.dtype, golden.shape)
@@ -64,6 +76,7 @@ class AppRunner:
             raise AgentError(
                 f"the outputs should be in {result.outputs.path}, wanted {job.outputs_path}", "result-foreign"
             )
+        check_executed(settings.accelerator, result.accelerator_observed, self._app.label)
         outputs = parse_outputs(self._app.fetch(job.outputs_path), result.outputs)
         return AgentRun(result.launch, outputs, result.runtime_version, result.accelerator_observed)
 
@@ -81,6 +94,40 @@ def check_offer(facts: AppFacts, runtime: str, accelerator: str, label: str) -> 
     if accelerator not in (CPU, *offered):
         words = f"the app's {runtime} has no {accelerator} on this phone, but {choices(offered)}"
         raise failure_error(Failure("accelerator-missing", words), label)
+
+
+def check_executed(asked: str, observed: str | None, label: str) -> None:
+    """Whether what executed a model is the NPU that was asked for; of other accelerators, all counts.
+
+    The app says so itself; what it does not say is no proof.
+
+    Raises:
+        MeasurementError: something else was, or the runtime does not tell what.
+    """
+    if asked == NPU and observed != NPU:
+        ran = observed or "something that the runtime does not tell"
+        raise failure_error(Failure("accelerator-fallback", f"npu was asked for, and {ran} executed it"), label)
+
+
+def check_npu_libraries(facts: AppFacts, runtime: str, placement: NpuPlacement | None, label: str) -> None:
+    """Whether the app's libraries for the NPU are new enough for a graph. Where it does not tell, loading shows.
+
+    Raises:
+        MeasurementError: they are older than those that prepared it.
+    """
+    if placement is None:
+        return
+    found = _QNN.search(facts.runtimes.get(runtime) or "")
+    prepared = _QNN_NUMBERS.search(placement.sdk)
+    if found is None or prepared is None:
+        return
+    theirs, ours = (tuple(int(part) for part in match[1].split(".")[:3]) for match in (found, prepared))
+    if theirs < ours[: len(theirs)]:
+        words = (
+            f"the graph for {placement.soc} was prepared by QNN {prepared[1]}, the app on {label} has the older "
+            f"QNN {found[1]}"
+        )
+        raise failure_error(Failure("npu-version", words), label)
 
 
 def failure_error(failure: Failure, label: str) -> MeasurementError | DeviceFullError:

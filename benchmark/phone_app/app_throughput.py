@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from pocketclip.benchmark.errors import AgentError, MeasurementError
 from pocketclip.benchmark.phone_app.app import PhoneApp
-from pocketclip.benchmark.phone_app.app_runner import check_offer, failure_error
+from pocketclip.benchmark.phone_app.app_runner import check_executed, check_npu_libraries, check_offer, failure_error
 from pocketclip.benchmark.phone_app.throughput_protocol import ThroughputJob
 from pocketclip.benchmark.records.throughput import ThroughputLaunch
+from pocketclip.benchmark.runners.chip_artifacts import placement_of
 from pocketclip.benchmark.runners.photo_folder import PhotoFolder
 from pocketclip.benchmark.runners.throughput_runner import (
     STEP_PHOTOS,
@@ -42,6 +43,7 @@ class AppThroughput:
             AgentError, TransportError: as `PhoneApp.throughput`.
         """
         check_offer(self._app.facts(), runtime, settings.accelerator, self._app.label)
+        check_npu_libraries(self._app.facts(), runtime, placement_of(artifact), self._app.label)
         manifest = artifact.manifest
         if manifest.preprocess is None:
             raise MeasurementError(f"the manifest of {artifact.label} has no preprocessing", fix="export it again")
@@ -66,6 +68,7 @@ class AppThroughput:
             raise failure_error(result.failure, self._app.label)
         if result.throughput is None:
             raise AgentError("the app reports success without a throughput", "result-invalid")
+        check_executed(settings.accelerator, result.accelerator_observed, self._app.label)
         names = {each.path: photo.name for each, photo in zip(sent, photos.photos, strict=True)}
         launch = checked(result.throughput, names, settings.seconds)
         return ThroughputRun(launch, result.runtime_version, result.accelerator_observed)

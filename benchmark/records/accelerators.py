@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pocketclip.export.runtimes import COMPUTE_UNITS
 
-ANDROID_ACCELERATORS = ("cpu", "xnnpack", "nnapi", "gpu", "npu")
+NPU = "npu"
+
+ANDROID_ACCELERATORS = ("cpu", "xnnpack", "nnapi", "gpu", NPU)
 
 
 CORE_ML_DEFAULT = "all"

@@ -11,6 +11,7 @@ Schema history:
     machine's state, a summary for parity where a bundle's tower was measured.
   benchmark 4: artifact.trained; bounds of numbers, lengths of texts, forms of ids, times and hashes, which all records
     that PocketCLIP wrote keep.
+  benchmark 5: npu, where the ops of an artefact for NPUs are.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from pocketclip.benchmark.records.fields import (
     Text,
 )
 from pocketclip.benchmark.records.launch import Launch
+from pocketclip.benchmark.records.placement import NpuPlacement
 from pocketclip.benchmark.records.profile import InstructionCounts, OpProfile, Preparation
 from pocketclip.benchmark.records.validity import Invalidity
 from pocketclip.export.artifact.parity_report import ParityReport
@@ -48,7 +50,7 @@ from pocketclip.models.documents import document
 from pocketclip.models.untrusted.names import Sha256
 from pocketclip.models.untrusted.numbers import Count, NotNegative, Share
 
-BENCHMARK_SCHEMA_VERSION = 4
+BENCHMARK_SCHEMA_VERSION = 5
 
 _CLOCKS_DIFFER = timedelta(minutes=10)
 
@@ -218,7 +220,8 @@ class BenchmarkRecord:
     """One artefact on one device.
 
     A record with entries in `invalid` was measured under conditions that forbid to rank it; `sustained` is the
-    launch of a long run, apart from `launches`. `tag` is the user's name for a set of records, e.g. a release.
+    launch of a long run, apart from `launches`. `tag` is the user's name for a set of records, e.g. a release. `npu` is
+    of artefacts for NPUs alone: the graph that ran, or on a computer the first one.
 
     Raises:
         RecordError: status, launches and reason do not fit each other.
@@ -243,8 +246,9 @@ class BenchmarkRecord:
     instructions: InstructionCounts | None = None
     invalid: tuple[Invalidity, ...] = ()
     tag: Tag | None = None
+    npu: NpuPlacement | None = None
     kind: Literal["benchmark"] = "benchmark"
-    schema_version: Literal[4] = BENCHMARK_SCHEMA_VERSION
+    schema_version: Literal[5] = BENCHMARK_SCHEMA_VERSION
 
     @property
     def timed(self) -> bool:
@@ -323,3 +327,8 @@ def upgrade_benchmark_v2(content: Mapping[str, Any]) -> dict[str, Any]:
 def upgrade_benchmark_v3(content: Mapping[str, Any]) -> dict[str, Any]:
     """A record of schema 3 in the form of schema 4: whether the weights were trained is unknown."""
     return {**content, "schema_version": 4}
+
+
+def upgrade_benchmark_v4(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of schema 4 in the form of schema 5: none was of an NPU."""
+    return {**content, "schema_version": 5}

@@ -12,6 +12,7 @@ from pocketclip.benchmark.report.distributions import draw_distributions
 from pocketclip.benchmark.report.history import history_figure
 from pocketclip.benchmark.report.material import Material
 from pocketclip.benchmark.report.names import artifact_name, threads_name
+from pocketclip.benchmark.report.npu_table import npu_table
 from pocketclip.benchmark.report.page import DeviceSection
 from pocketclip.benchmark.report.pairs import rank
 from pocketclip.benchmark.report.profile_tables import profile_table
@@ -46,6 +47,7 @@ def device_section(
         profiles=tuple(table for record in profiled if (table := profile_table(record))),
         parity=device_tables.parity_table(records, caption),
         counts=device_tables.counts_table(records, caption),
+        npu=npu_table(selection, records, caption),
         preparation=device_tables.preparation_table(
             selection.latest_with(device, lambda record: record.preparation), caption
         ),

@@ -54,6 +54,7 @@ class DeviceSection:
     profiles: tuple[Table, ...]
     parity: Table | None
     counts: Table | None
+    npu: Table | None
     preparation: Table | None
     invalid: Table | None
 
@@ -66,6 +67,7 @@ class DeviceSection:
             self.pairs,
             *self.profiles,
             self.counts,
+            self.npu,
             self.preparation,
             self.invalid,
             self.parity,

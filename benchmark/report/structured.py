@@ -244,6 +244,7 @@ def _artifact(record: BenchmarkRecord) -> Json:
         "parity": None if record.parity is None else {**content["parity"], "passed": record.parity.passed},
         "golden_check": content["golden_check"],
         "instructions": counts,
+        "npu": None if record.npu is None else {**content["npu"], "coverage": record.npu.coverage},
         "invalid": content["invalid"],
     }
 

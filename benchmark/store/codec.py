@@ -22,6 +22,7 @@ from pocketclip.benchmark.records.benchmark import (
     upgrade_benchmark_v1,
     upgrade_benchmark_v2,
     upgrade_benchmark_v3,
+    upgrade_benchmark_v4,
 )
 from pocketclip.models import documents
 from pocketclip.models.untrusted import json_text
@@ -43,6 +44,7 @@ _UPGRADES: dict[tuple[str, int], Callable[[Mapping[str, Any]], dict[str, Any]]] 
     ("benchmark", 1): upgrade_benchmark_v1,
     ("benchmark", 2): upgrade_benchmark_v2,
     ("benchmark", 3): upgrade_benchmark_v3,
+    ("benchmark", 4): upgrade_benchmark_v4,
 }
 
 

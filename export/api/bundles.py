@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pocketclip.export.api.artifacts import Artifact, load_artifact
+from pocketclip.export.api.artifacts import Artifact, find_artifacts, load_artifact
 from pocketclip.export.bundle.reading import OpenedBundle, read_bundle
 from pocketclip.export.untrained import warn_of_artifacts, warn_of_bundle
 from pocketclip.models.progress import CountingWatch, OnProgress, silent
@@ -61,8 +61,8 @@ class Bundle:
 
         photograph = Path(image) if isinstance(image, str | Path) else image
         ranking = self._run(rank_with_bundle, self.opened, photograph, list(labels), on_sign=silent)
-        if ranking.note is not None:
-            _LOG.info("note: %s", ranking.note)
+        for note in ranking.notes:
+            _LOG.info("note: %s", note)
         return list(ranking.labels)
 
     def embed(self, item: Image.Image | Path | str) -> NDArray[np.float32]:
@@ -89,7 +89,7 @@ class Bundle:
         from pocketclip.export import foreign
         from pocketclip.models.reading_child import Child
 
-        files = [self.opened.model_path(tower) for tower in (self.manifest.image, self.manifest.text)]
+        files = [self.opened.model_path(model) for model in self.manifest.models]
         with Child() as child:
             return foreign.run(child, function, *arguments, about=str(self.folder), files=files, **options)
 
@@ -110,6 +110,7 @@ def write_bundle(
     image: Artifact | str | Path,
     text: Artifact | str | Path,
     *,
+    npu: Sequence[Artifact | str | Path] = (),
     out: str | Path = "clip.bundle",
     labels: Sequence[str] = (),
     templates: str | None = None,
@@ -123,6 +124,8 @@ def write_bundle(
     Args:
         image: the artefact of the image tower, or its folder.
         text: the artefact of the text tower, of any target and precision, with the same weights.
+        npu: artefacts of either tower for Snapdragon's NPU (or folders of them), the preferred ones first; on phones
+            with their chips, apps run them in the place of `image` or `text`, which must then be for the CPU.
         out: the bundle's folder; an existing bundle is replaced.
         labels: labels to embed and store.
         templates: `openai`, `simple`, `scenes`, `pictures`, or a file; None uses what fits the model.
@@ -141,9 +144,19 @@ def write_bundle(
     from pocketclip.models.reading_child import Child
 
     pair = [each if isinstance(each, Artifact) else load_artifact(each) for each in (image, text)]
-    warn_of_artifacts([each.files for each in pair])
+    variants: list[Artifact] = []
+    for each in npu:
+        variants += [each] if isinstance(each, Artifact) else find_artifacts(each)
+    warn_of_artifacts([each.files for each in (*pair, *variants)])
     request = BundleRequest(
-        pair[0].files, pair[1].files, tuple(labels), templates, weights_licence, allow_failed, allow_untrained
+        pair[0].files,
+        pair[1].files,
+        tuple(labels),
+        templates,
+        weights_licence,
+        allow_failed,
+        allow_untrained,
+        tuple(each.files for each in variants),
     )
     watch = CountingWatch(on_progress)
     watch.begin("prompts embedded", None)

@@ -1,4 +1,4 @@
-"""Zero-shot classification with a bundle alone, as an application does it."""
+"""Zero-shot classification with a bundle alone, as an application does it: with variants for a chip where they run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pocketclip.export.bundle.image_input import image_input
 from pocketclip.export.bundle.prompts import Embeddings, embed_labels
 from pocketclip.export.bundle.reading import OpenedBundle
 from pocketclip.export.bundle.tokenizer import BundleTokenizer
+from pocketclip.export.bundle.variants import choose_model, open_bundled
 from pocketclip.export.encoders import embed
 from pocketclip.export.errors import BundleError
-from pocketclip.export.targets import open_model
+from pocketclip.export.precision import Tower
 from pocketclip.models.evaluation.zero_shot import rank_labels
 
 
@@ -38,12 +39,13 @@ def classify(
         NonFiniteError: a tower gives NaN or infinity.
     """
     manifest = bundle.manifest
+    tower = choose_model(bundle, Tower.IMAGE).model
     names = tuple(labels) or (() if manifest.labels is None else manifest.labels.names)
     if not names:
         raise BundleError(f"{bundle.folder} has no labels", fix="give labels with --labels")
     candidates = _embed_given(bundle, labels, sign) if labels else _stored(bundle)
-    with closing(open_model(manifest.image.target, bundle.model_path(manifest.image))) as session:
-        embedding = embed(session, image_input(image, manifest.preprocess, manifest.image.input))
+    with closing(open_bundled(bundle, tower)) as session:
+        embedding = embed(session, image_input(image, manifest.preprocess, tower.input))
     ranked = rank_labels(embedding, candidates, manifest.model.logit_scale)
     return [(names[place], probability) for place, probability in ranked]
 
@@ -56,7 +58,7 @@ def _stored(bundle: OpenedBundle) -> Embeddings:
 def _embed_given(bundle: OpenedBundle, labels: Sequence[str], sign: Callable[[object], None] | None) -> Embeddings:
     manifest = bundle.manifest
     tokenizer = BundleTokenizer(manifest.tokenizer, bundle.folder)
-    with closing(open_model(manifest.text.target, bundle.model_path(manifest.text))) as session:
+    with closing(open_bundled(bundle, choose_model(bundle, Tower.TEXT).model)) as session:
 
         def embedding_of(prompt: str) -> Embeddings:
             if sign is not None:

@@ -6,6 +6,7 @@ an application needs a JSON parser and nothing else. `docs/bundles.md` explains 
 
 Schema history:
   1: first version.
+  2: `variants`: what runs in a tower's place on phones with a chip. Only bundles that have some are of version 2.
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from pocketclip.export.artifact.manifest import FileEntry, ModelIdentity, TensorSpec, hash_files
-from pocketclip.export.precision import Precision, TargetName
+from pocketclip.export.npu.npu_report import SdkVersion, SocName
+from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models.documents import document
 from pocketclip.models.pixels.preprocess import PreprocessSpec
 from pocketclip.models.text.vocabulary import FULL_VOCABULARY_SIZE
 from pocketclip.models.untrusted.names import Matching, RelativePath, Sha256
 from pocketclip.models.untrusted.numbers import MOST_DIMENSION, Cosine, Count, Shape, Share
 
-BUNDLE_SCHEMA_VERSION = 1
+PLAIN_SCHEMA_VERSION = 1
+BUNDLE_SCHEMA_VERSION = 2
+# Far more than there are chips, towers and runtimes.
+MOST_VARIANTS = 256
 
 # Alternatives of characters, classes and categories, of which the last may repeat: such a pattern has no groups, always
 # finds something, never goes back over text, and means the same in Python, Java and ICU.
@@ -129,13 +134,12 @@ class TowerGolden:
 
 
 @document
-class BundledTower:
-    """One tower: its model file (or package folder), what runs it, what it takes and gives.
+class BundledModel:
+    """A tower's model file (or package folder), what runs it, what it takes and gives.
 
     `runtime` is `onnxruntime`, `coreml`, `executorch` or `litert`; `requires` words its oldest version or the oldest
     system, `minimum_ios` is that system's number where it is iOS. `normalized` says whether embeddings come out with
-    length 1; otherwise the host divides by it. `artifact_sha256` is the identity of the artefact it was taken from,
-    `scheme` its target and precision with what differs from the usual form, as in records.
+    length 1; otherwise the host divides by it. `artifact_sha256` is the identity of the artefact it was taken from.
     """
 
     target: TargetName
@@ -153,7 +157,34 @@ class BundledTower:
     executed_by: Execution
     tolerances: TowerTolerances
     golden: TowerGolden
+
+    @property
+    def place(self) -> str:
+        """The folder in the bundle that holds its files alone."""
+        return self.entry_point.partition("/")[0]
+
+
+@document
+class BundledTower(BundledModel):
+    """One tower; `scheme` is its target and precision with what differs from the usual form, as in records."""
+
     scheme: str = ""
+
+
+@document
+class NpuVariant(BundledModel):
+    """What runs in a tower's place on phones with one chip: a graph prepared for the chip's NPU.
+
+    `soc` is the chip's name, as phones say it; `sdk` the version of Qualcomm's libraries that prepared the graph: older
+    ones on a phone refuse it. `graphs` counts the pieces on the NPU, `on_cpu` the ops left to the processor.
+    """
+
+    scheme: str
+    tower: Tower
+    soc: SocName
+    sdk: SdkVersion
+    graphs: Count
+    on_cpu: Count
 
 
 @document
@@ -253,7 +284,7 @@ class LicenceNote:
 
 @document
 class Bundle:
-    """Everything an application must know about a bundle (schema 1)."""
+    """Everything an application must know about a bundle (schema 1): both towers run on every phone."""
 
     schema_version: int
     created_at: str
@@ -274,15 +305,35 @@ class Bundle:
         """One hash over all files, the bundle's identity in reports."""
         return hash_files(self.files)
 
+    def variants_of(self, tower: Tower) -> tuple[NpuVariant, ...]:
+        """What runs in a tower's place on phones with certain chips, the preferred ones first."""
+        return ()
+
+    @property
+    def models(self) -> tuple[BundledModel, ...]:
+        """Everything that can run: both towers, then their variants."""
+        return (self.image, self.text, *self.variants_of(Tower.IMAGE), *self.variants_of(Tower.TEXT))
+
     @property
     def tensors(self) -> tuple[StoredTensor, ...]:
-        """Every stored tensor, in the order of the manifest."""
+        """Every stored tensor; chips share those of their variants."""
         found: list[StoredTensor | None] = []
-        for tower in (self.image, self.text):
-            found += [tower.golden.inputs, tower.golden.reference, tower.golden.outputs]
+        for model in self.models:
+            found += [model.golden.inputs, model.golden.reference, model.golden.outputs]
         found += [self.tokenizer.merges, self.tokenizer.kept_ids]
         found.append(None if self.labels is None else self.labels.embeddings)
         found += [image.pixels for image in self.end_to_end.images]
         end = self.end_to_end
         found += [end.preprocessed, end.image_embeddings, end.token_ids, end.sentence_embeddings]
-        return tuple(tensor for tensor in found if tensor is not None)
+        return tuple(dict.fromkeys(tensor for tensor in found if tensor is not None))
+
+
+@document
+class NpuBundle(Bundle):
+    """A bundle whose towers have variants for the NPUs of chips (schema 2); on all other phones the towers run."""
+
+    variants: Annotated[tuple[NpuVariant, ...], MinLen(1), MaxLen(MOST_VARIANTS)]
+
+    def variants_of(self, tower: Tower) -> tuple[NpuVariant, ...]:
+        """Those of a tower, in their order."""
+        return tuple(variant for variant in self.variants if variant.tower is tower)

@@ -12,10 +12,21 @@ from pocketclip.export.artifact.listed_files import MOST_MANIFEST_BYTES, check_f
 from pocketclip.export.artifact.names import BUNDLE_NAME
 from pocketclip.export.artifact.stored_tensors import MOST_BUNDLED_BYTES, size_fault
 from pocketclip.export.bundle.image_input import check_image_input
-from pocketclip.export.bundle.manifest import BUNDLE_SCHEMA_VERSION, Bundle, BundledTower, ElementType, StoredTensor
+from pocketclip.export.bundle.manifest import (
+    BUNDLE_SCHEMA_VERSION,
+    PLAIN_SCHEMA_VERSION,
+    Bundle,
+    BundledModel,
+    ElementType,
+    NpuBundle,
+    NpuVariant,
+    StoredTensor,
+)
 from pocketclip.export.bundle.tensors import read_tensor
 from pocketclip.export.bundle.tokenizer import BYTES, BundleTokenizer
 from pocketclip.export.errors import BundleCorruptError, BundleError
+from pocketclip.export.precision import QNN_TARGETS, Tower
+from pocketclip.export.targets import runtime_name
 from pocketclip.models import documents
 from pocketclip.models.text.vocabulary import BYTE_TOKENS, FULL_VOCABULARY_SIZE
 
@@ -30,9 +41,13 @@ class OpenedBundle:
     folder: Path
     manifest: Bundle
 
-    def model_path(self, tower: BundledTower) -> Path:
-        """The tower's model file, or the package folder of formats that are folders."""
-        return self.folder / tower.entry_point
+    def model_path(self, model: BundledModel) -> Path:
+        """A tower's model file or that of a variant, or the package folder of formats that are folders."""
+        return self.folder / model.entry_point
+
+    def model_size_bytes(self, model: BundledModel) -> int:
+        """Bytes of its files: all that lie in its folder."""
+        return sum(entry.size_bytes for entry in self.manifest.files if entry.path.startswith(f"{model.place}/"))
 
     def tensor(self, stored: StoredTensor) -> np.ndarray:
         """The values of a stored tensor; raises as `read_tensor`."""
@@ -57,7 +72,8 @@ def read_bundle(folder: Path) -> OpenedBundle:
             f"{path} has schema version {version}; this version reads up to {BUNDLE_SCHEMA_VERSION}: "
             "update PocketCLIP or create the bundle again"
         )
-    manifest = documents.read(Bundle, path, error=BundleCorruptError, most_bytes=MOST_MANIFEST_BYTES)
+    kind = Bundle if version == PLAIN_SCHEMA_VERSION else NpuBundle
+    manifest = documents.read(kind, path, error=BundleCorruptError, most_bytes=MOST_MANIFEST_BYTES)
     _check_files(folder, manifest)
     _check_tensors(folder, manifest)
     _check_parts(path, manifest)
@@ -67,8 +83,8 @@ def read_bundle(folder: Path) -> OpenedBundle:
 def _check_files(folder: Path, manifest: Bundle) -> None:
     path = folder / BUNDLE_NAME
     listed = {entry.path: entry for entry in manifest.files}
-    for tower in (manifest.image, manifest.text):
-        check_model(tower.entry_point, manifest.files, path, error=BundleCorruptError)
+    for model in manifest.models:
+        check_model(model.entry_point, manifest.files, path, error=BundleCorruptError)
     for tensor in manifest.tensors:
         entry = listed.get(tensor.file)
         if entry is None:
@@ -99,12 +115,12 @@ def _check_tensors(folder: Path, manifest: Bundle) -> None:
         *((image.pixels, (*image.pixels.shape[:2], 3), ElementType.UINT8) for image in end.images),
         (manifest.tokenizer.merges, (FULL_VOCABULARY_SIZE - BYTE_TOKENS - 2, 2), ElementType.UINT16),
     ]
-    for tower in (manifest.image, manifest.text):
-        samples = tower.golden.inputs.shape[:1]
+    for model in manifest.models:
+        samples = model.golden.inputs.shape[:1]
         expected += [
-            (tower.golden.inputs, (*samples, *tower.input.shape[1:]), tower.input.dtype),
-            (tower.golden.reference, (*samples, width), ElementType.FLOAT32),
-            (tower.golden.outputs, (*samples, width), ElementType.FLOAT32),
+            (model.golden.inputs, (*samples, *model.input.shape[1:]), model.input.dtype),
+            (model.golden.reference, (*samples, width), ElementType.FLOAT32),
+            (model.golden.outputs, (*samples, width), ElementType.FLOAT32),
         ]
     if manifest.labels is not None:
         expected.append((manifest.labels.embeddings, (len(manifest.labels.names), width), ElementType.FLOAT32))
@@ -126,14 +142,23 @@ def _check_tensors(folder: Path, manifest: Bundle) -> None:
 def _check_parts(path: Path, manifest: Bundle) -> None:
     """What the schema cannot say: that both towers, the tokenizer and the labels are about one model."""
     tokenizer, labels = manifest.tokenizer, manifest.labels
+    images: tuple[BundledModel, ...] = (manifest.image, *manifest.variants_of(Tower.IMAGE))
+    texts: tuple[BundledModel, ...] = (manifest.text, *manifest.variants_of(Tower.TEXT))
     faults = [
-        (manifest.image.normalized != manifest.text.normalized, "only one tower gives raw embeddings"),
-        (manifest.text.input.shape != (1, tokenizer.context_length), "the text tower takes a different context length"),
+        (len({model.normalized for model in manifest.models}) > 1, "only one tower gives raw embeddings"),
         (
-            any(tower.output.shape != (1, manifest.model.embedding_dim) for tower in (manifest.image, manifest.text)),
+            any(model.input.shape != (1, tokenizer.context_length) for model in texts),
+            "the text tower takes a different context length",
+        ),
+        (
+            any(model.output.shape != (1, manifest.model.embedding_dim) for model in manifest.models),
             "a tower's output is not the model's embedding",
         ),
-        (manifest.text.input.dtype != ElementType.INT32, "the text tower does not take int32 ids"),
+        (
+            any(model.input.dtype != ElementType.INT32 for model in texts),
+            "the text tower does not take int32 ids",
+        ),
+        *_variant_faults(manifest),
         (sorted(tokenizer.byte_order) != list(range(BYTES)), "byte_order is not a permutation of the 256 bytes"),
         (
             (tokenizer.start_id, tokenizer.end_id) != (tokenizer.vocabulary_size - 2, tokenizer.vocabulary_size - 1),
@@ -168,8 +193,31 @@ def _check_parts(path: Path, manifest: Bundle) -> None:
         if wrong:
             raise BundleCorruptError(f"{path}: {words}", fix="create the bundle again")
     try:
-        check_image_input(manifest.preprocess, manifest.image.input)
+        for model in images:
+            check_image_input(manifest.preprocess, model.input)
         # What it is made of may be wrong as well: ids, and the pattern.
         BundleTokenizer(tokenizer, path.parent)
     except BundleError as error:
         raise BundleCorruptError(f"{path}: {error}") from error
+
+
+def _variant_faults(manifest: Bundle) -> list[tuple[bool, str]]:
+    variants: list[NpuVariant] = [*manifest.variants_of(Tower.IMAGE), *manifest.variants_of(Tower.TEXT)]
+    places = [model.place for model in manifest.models]
+    return [
+        (
+            any(each.target not in QNN_TARGETS or each.runtime != runtime_name(each.target) for each in variants),
+            "a variant for a chip is of a target that prepares no graphs for chips",
+        ),
+        (
+            bool(variants) and any(tower.target in QNN_TARGETS for tower in (manifest.image, manifest.text)),
+            "a tower runs on single chips alone",
+        ),
+        (
+            len({(each.tower, each.soc, each.target) for each in variants}) != len(variants),
+            "two variants are for the same chip and runtime",
+        ),
+        # The files in it are what is sent to a phone.
+        (bool(variants) and len(set(places)) != len(places), "two models lie in one folder"),
+        (any(each.on_cpu or each.graphs != 1 for each in variants), "a variant leaves a part of its tower to the CPU"),
+    ]

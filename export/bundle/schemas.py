@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pocketclip.export.bundle.manifest import BUNDLE_SCHEMA_VERSION, Bundle
+from pocketclip.export.bundle.manifest import BUNDLE_SCHEMA_VERSION, PLAIN_SCHEMA_VERSION, Bundle, NpuBundle
 from pocketclip.export.bundle.selftest import SELFTEST_SCHEMA_VERSION, SelfTestReport
 from pocketclip.models import atomic, json_schema
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 
 SCHEMAS: dict[str, type] = {
-    f"bundle-v{BUNDLE_SCHEMA_VERSION}.schema.json": Bundle,
+    f"bundle-v{PLAIN_SCHEMA_VERSION}.schema.json": Bundle,
+    f"bundle-v{BUNDLE_SCHEMA_VERSION}.schema.json": NpuBundle,
     f"bundle-selftest-v{SELFTEST_SCHEMA_VERSION}.schema.json": SelfTestReport,
 }
 

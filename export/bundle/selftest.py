@@ -11,20 +11,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pocketclip.export.bundle.image_input import image_input, step_sizes
-from pocketclip.export.bundle.manifest import BundledTower, Execution, GoldenRanking, Tolerance
+from pocketclip.export.bundle.manifest import BundledModel, Execution, GoldenRanking, NpuVariant, Tolerance
 from pocketclip.export.bundle.prompts import embed_labels
 from pocketclip.export.bundle.reading import OpenedBundle
 from pocketclip.export.bundle.tokenizer import BundleTokenizer
-from pocketclip.export.bundle.tolerances import execution_here
+from pocketclip.export.bundle.tolerances import EMULATED, execution_here
+from pocketclip.export.bundle.variants import open_bundled, tower_of, why_not_here
 from pocketclip.export.encoders import Embeddings, embed
+from pocketclip.export.npu.npu_report import SocName
 from pocketclip.export.parity.measures import cosines
+from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.export.runtimes import Session
-from pocketclip.export.targets import open_model
+from pocketclip.export.targets import load_target
 from pocketclip.models.documents import document
 from pocketclip.models.errors import NonFiniteError
 from pocketclip.models.evaluation.zero_shot import rank_labels
 
-SELFTEST_SCHEMA_VERSION = 1
+SELFTEST_SCHEMA_VERSION = 2
 # So many labels are embedded again, each through all templates.
 LABELS_REPEATED = 2
 
@@ -61,9 +64,25 @@ class Check:
 
 
 @document
+class VariantRun:
+    """How a variant for a chip was tested: by `runtime`, which is or is not what made its golden outputs (`same`).
+
+    `not_run` says why nothing here runs it; then there are no checks of it.
+    """
+
+    tower: Tower
+    soc: SocName
+    target: TargetName
+    precision: Precision
+    runtime: str | None
+    same: bool
+    not_run: str | None
+
+
+@document
 class SelfTestReport:
-    """What a self-test found (schema 1). `image_same` and `text_same`: whether runtime and processor are the golden
-    data's, so that the narrow tolerances apply."""
+    """What a self-test found (schema 2). `image_same` and `text_same`: whether runtime and processor are the golden
+    data's, so that the narrow tolerances apply. Checks of a variant name its chip and target in their part."""
 
     schema_version: int
     bundle_sha256: str
@@ -74,6 +93,7 @@ class SelfTestReport:
     text_same: bool
     checks: tuple[Check, ...]
     failures: int
+    variants: tuple[VariantRun, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -82,7 +102,8 @@ class SelfTestReport:
 
 
 def self_test(bundle: OpenedBundle) -> SelfTestReport:
-    """Runs preprocessing, tokenizer, both towers and label ranking on the golden data.
+    """Runs preprocessing, tokenizer, both towers and label ranking on the golden data; where the emulator is here, also
+    every variant for a chip.
 
     Raises:
         TargetUnavailableError: a tower's runtime is not installed.
@@ -91,9 +112,17 @@ def self_test(bundle: OpenedBundle) -> SelfTestReport:
     """
     manifest = bundle.manifest
     image, text = execution_here(manifest.image.target), execution_here(manifest.text.target)
+    variants = [variant for tower in Tower for variant in manifest.variants_of(tower)]
+    runs = [_variant_run(variant) for variant in variants]
     checks = (
         *_image_checks(bundle, same=image == manifest.image.executed_by),
         *_text_checks(bundle, same=text == manifest.text.executed_by),
+        *(
+            check
+            for variant, run in zip(variants, runs, strict=True)
+            if run.not_run is None
+            for check in _variant_checks(bundle, variant, same=run.same)
+        ),
     )
     return SelfTestReport(
         schema_version=SELFTEST_SCHEMA_VERSION,
@@ -105,6 +134,51 @@ def self_test(bundle: OpenedBundle) -> SelfTestReport:
         text_same=text == manifest.text.executed_by,
         checks=checks,
         failures=sum(not check.passed for check in checks),
+        variants=tuple(runs),
+    )
+
+
+def _variant_run(variant: NpuVariant) -> VariantRun:
+    reason = why_not_here(variant)
+    runtime = None if reason is not None else load_target(variant.target).executed_by()
+    same = variant.executed_by.machine == EMULATED and variant.executed_by.runtime == runtime
+    return VariantRun(variant.tower, variant.soc, variant.target, variant.precision, runtime, same, reason)
+
+
+def _variant_checks(bundle: OpenedBundle, variant: NpuVariant, *, same: bool) -> Iterator[Check]:
+    """What a variant gives for its own golden data, and for that of the whole way, which the tower for the CPU made."""
+    end = bundle.manifest.end_to_end
+    part = f"{variant.tower} {variant.soc} {variant.target}"
+    with closing(open_bundled(bundle, variant)) as session:
+        yield from _tower_checks(bundle, part, variant, session, same=same)
+        # Both are within twice their own budget's angle of each other, so within twice the wider one's.
+        tolerance = wider_tolerance(variant, tower_of(bundle, variant.tower))
+        basis = "another precision: twice the wider budget"
+        if variant.tower is Tower.TEXT:
+            ids = bundle.tensor(end.token_ids)
+            wanted = bundle.tensor(end.sentence_embeddings)
+            found = _embedded(session, list(ids[:, None]))
+            yield from _embedding_checks(part, "sentences", found, wanted, tolerance, basis)
+            return
+        inputs = _golden_inputs(bundle, variant)
+        wanted = bundle.tensor(end.image_embeddings)
+        embedded = _embedded(session, list(inputs[:, None]))
+        yield from _embedding_checks(part, "photographs", embedded, wanted, tolerance, basis)
+
+
+def wider_tolerance(first: BundledModel, second: BundledModel) -> Tolerance:
+    """How far apart what two models of one tower give may be: the wider of their tolerances from what others give."""
+    one, other = first.tolerances.other, second.tolerances.other
+    return Tolerance(min(one.cosine_min, other.cosine_min), max(one.max_abs, other.max_abs))
+
+
+def _golden_inputs(bundle: OpenedBundle, model: BundledModel) -> np.ndarray:
+    manifest = bundle.manifest
+    return np.concatenate(
+        [
+            image_input(Image.fromarray(bundle.tensor(each.pixels)), manifest.preprocess, model.input)
+            for each in manifest.end_to_end.images
+        ]
     )
 
 
@@ -112,12 +186,7 @@ def _image_checks(bundle: OpenedBundle, *, same: bool) -> Iterator[Check]:
     manifest = bundle.manifest
     end = manifest.end_to_end
     golden = bundle.tensor(end.preprocessed)
-    inputs = np.concatenate(
-        [
-            image_input(Image.fromarray(bundle.tensor(each.pixels)), manifest.preprocess, manifest.image.input)
-            for each in end.images
-        ]
-    )
+    inputs = _golden_inputs(bundle, manifest.image)
     error = np.abs(inputs.astype(np.float64) - golden) / step_sizes(manifest.preprocess, manifest.image.input)
     yield Check(
         "image",
@@ -129,7 +198,7 @@ def _image_checks(bundle: OpenedBundle, *, same: bool) -> Iterator[Check]:
         end.pixel_tolerance,
         "the rounding of a resampling filter",
     )
-    with closing(open_model(manifest.image.target, bundle.model_path(manifest.image))) as session:
+    with closing(open_bundled(bundle, manifest.image)) as session:
         yield from _tower_checks(bundle, "image", manifest.image, session, same=same)
         wanted = bundle.tensor(end.image_embeddings)
         tolerance, basis = _tolerance(manifest.image, same=same)
@@ -161,7 +230,7 @@ def _text_checks(bundle: OpenedBundle, *, same: bool) -> Iterator[Check]:
         f"first: {end.sentences[wrong[0]]!r}" if len(wrong) else None,
     )
     tolerance, basis = _tolerance(manifest.text, same=same)
-    with closing(open_model(manifest.text.target, bundle.model_path(manifest.text))) as session:
+    with closing(open_bundled(bundle, manifest.text)) as session:
         yield from _tower_checks(bundle, "text", manifest.text, session, same=same)
         wanted = bundle.tensor(end.sentence_embeddings)
         yield from _embedding_checks(
@@ -178,7 +247,7 @@ def _text_checks(bundle: OpenedBundle, *, same: bool) -> Iterator[Check]:
 
 
 def _tower_checks(
-    bundle: OpenedBundle, part: str, tower: BundledTower, session: Session, *, same: bool
+    bundle: OpenedBundle, part: str, tower: BundledModel, session: Session, *, same: bool
 ) -> Iterator[Check]:
     found = _embedded(session, list(bundle.tensor(tower.golden.inputs)[:, None]))
     tolerance, basis = _tolerance(tower, same=same)
@@ -191,7 +260,7 @@ def _tower_checks(
         )
 
 
-def _tolerance(tower: BundledTower, *, same: bool) -> tuple[Tolerance, str]:
+def _tolerance(tower: BundledModel, *, same: bool) -> tuple[Tolerance, str]:
     if same:
         return tower.tolerances.same, "same runtime and processor"
     return tower.tolerances.other, f"other runtime or processor: twice the budget of {tower.precision}"

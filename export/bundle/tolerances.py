@@ -12,6 +12,9 @@ from pocketclip.export.targets import load_runner
 # Programs whose values between ops are half floats: there, a sum in another order shows.
 _HALF = (TargetName.COREML, TargetName.EXECUTORCH_COREML, TargetName.EXECUTORCH_VULKAN, *QNN_TARGETS)
 
+# The machine of what an emulator computed: its values do not depend on the computer.
+EMULATED = "emulated"
+
 
 def execution_here(target: TargetName) -> Execution:
     """What runs the target's files on this computer.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-import re
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,39 +13,41 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pocketclip.export.artifact.manifest import GoldenTensor, list_files
+from pocketclip.export.artifact.manifest import list_files
 from pocketclip.export.artifact.names import BUNDLE_NAME
-from pocketclip.export.artifact.paths import check_no_links
 from pocketclip.export.artifact.reading import Artifact
-from pocketclip.export.bundle.golden import SENTENCES, golden_images, golden_ranking, spread
+from pocketclip.export.bundle.golden import SENTENCES, golden_images, golden_ranking
 from pocketclip.export.bundle.image_input import check_image_input, image_input
 from pocketclip.export.bundle.licences import licence_notes
 from pocketclip.export.bundle.manifest import (
     BUNDLE_SCHEMA_VERSION,
+    PLAIN_SCHEMA_VERSION,
     Bundle,
-    BundledTower,
     EndToEnd,
     GoldenImage,
     LabelSet,
-    ParitySummary,
+    NpuBundle,
+    NpuVariant,
     PromptTemplates,
     StoredTensor,
-    TowerGolden,
 )
 from pocketclip.export.bundle.prompts import StoredTemplates, choose_templates, embed_labels, store_templates
 from pocketclip.export.bundle.reading import read_bundle
+from pocketclip.export.bundle.storing import store_tower, store_variants
 from pocketclip.export.bundle.tensors import write_tensor
 from pocketclip.export.bundle.tokenizer import write_tokenizer
-from pocketclip.export.bundle.tolerances import execution_here, tower_tolerances
 from pocketclip.export.encoders import embed
-from pocketclip.export.errors import ArtifactCorruptError, BundleError
-from pocketclip.export.precision import QNN_TARGETS, Tower
-from pocketclip.export.targets import open_session, runtime_name
+from pocketclip.export.errors import BundleError
+from pocketclip.export.npu.npu_report import read_report
+from pocketclip.export.precision import QNN_TARGETS, TargetName, Tower
+from pocketclip.export.targets import open_session
 from pocketclip.models import atomic, documents
 from pocketclip.models.text.tokenizer import load_tokenizer
 
 # A difference of rounding in a resampling filter; preprocessing that is wrong is off by far more.
 PIXEL_TOLERANCE = 1.0
+# What runs on every Android phone's processor.
+_FALLBACKS = (TargetName.ONNX, TargetName.EXECUTORCH, TargetName.TFLITE)
 _LAYOUTS = {Tower.IMAGE: ("NCHW", "NHWC"), Tower.TEXT: ("NT",)}
 
 
@@ -56,7 +57,8 @@ class BundleRequest:
 
     `templates` as `choose_templates` takes them; `weights_licence` is what the user states for the model's weights;
     `allow_failed` takes artefacts that missed their parity budget, or were never compared; `allow_untrained` those of
-    fresh random weights, which the bundle's licence notes name.
+    fresh random weights, which the bundle's licence notes name. `npu` are artefacts of either tower for NPUs, the
+    preferred ones first: they run in the place of `image` or `text` on phones with their chips.
     """
 
     image: Artifact
@@ -66,6 +68,7 @@ class BundleRequest:
     weights_licence: str | None = None
     allow_failed: bool = False
     allow_untrained: bool = False
+    npu: Sequence[Artifact] = ()
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ def write_bundle(request: BundleRequest, out: Path, run: Run = run_towers) -> Bu
         StorageError: the folder cannot be written.
     """
     check_pair(request.image, request.text, allow_failed=request.allow_failed, allow_untrained=request.allow_untrained)
+    _check_variants(request)
     _check_place(out)
     image, text = request.image.manifest, request.text.manifest
     assert image.preprocess is not None and text.tokenizer is not None
@@ -146,9 +150,10 @@ def write_bundle(request: BundleRequest, out: Path, run: Run = run_towers) -> Bu
             None if labels is None else golden_ranking(row[None], labels, image.model.logit_scale)
             for row in answers.seen
         ]
-        towers = {artifact.manifest.tower: _store_tower(artifact, folder) for artifact in (request.image, request.text)}
+        towers = {artifact.manifest.tower: store_tower(artifact, folder) for artifact in (request.image, request.text)}
+        variants = [variant for artifact in request.npu for variant in store_variants(artifact, folder)]
         bundle = Bundle(
-            schema_version=BUNDLE_SCHEMA_VERSION,
+            schema_version=PLAIN_SCHEMA_VERSION,
             created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             generator=f"pocketclip {metadata.version('pocketclip')}",
             model=image.model,
@@ -175,6 +180,8 @@ def write_bundle(request: BundleRequest, out: Path, run: Run = run_towers) -> Bu
             licences=licence_notes(request.image, request.weights_licence),
             files=list_files(folder),
         )
+        if variants:
+            bundle = _with_variants(bundle, variants)
         documents.write(bundle, folder / BUNDLE_NAME)
         # What a reader would refuse is not handed out.
         read_bundle(folder)
@@ -193,41 +200,78 @@ def check_pair(image: Artifact, text: Artifact, *, allow_failed: bool = False, a
                 f"{artifact.folder} holds the {artifact.manifest.tower} tower, not the {wanted} tower",
                 fix="give the image artefact to --image and the text artefact to --text",
             )
-        _check_artifact(artifact, allow_failed=allow_failed)
-        if artifact.manifest.trained is False and not allow_untrained:
+        if artifact.manifest.target in QNN_TARGETS:
             raise BundleError(
-                f"{artifact.label} has untrained random weights, so its results are meaningless",
-                fix=(
-                    "export a trained model "
-                    "(--weights, or a run's folder as --model), or give --allow-untrained to measure only latency"
-                ),
+                f"{artifact.label} runs on some Snapdragon chips alone, and a bundle's towers on every phone",
+                fix=f"give it to --npu, and to --{wanted} an artefact for the CPU, e.g. of target onnx",
             )
-    first, second = image.manifest, text.manifest
-    for what, left, right in (
+        _check_artifact(artifact, allow_failed=allow_failed)
+        _check_trained(artifact, allow_untrained=allow_untrained)
+    _check_one_model(image, text)
+
+
+def _check_variants(request: BundleRequest) -> None:
+    """Refuses artefacts for NPUs that cannot run in the place of the towers; raises as `check_pair`."""
+    towers = {Tower.IMAGE: request.image, Tower.TEXT: request.text}
+    taken: dict[tuple[Tower, TargetName, str], Artifact] = {}
+    for artifact in request.npu:
+        manifest = artifact.manifest
+        plain = towers[manifest.tower]
+        if manifest.target not in QNN_TARGETS:
+            raise BundleError(
+                f"{artifact.label} is not for an NPU",
+                fix=f"give it to --{manifest.tower}; --npu takes the targets {', '.join(QNN_TARGETS)}",
+            )
+        for each in towers.values():
+            if each.manifest.target not in _FALLBACKS:
+                raise BundleError(
+                    f"{each.label} cannot stand in for {artifact.label} on Android phones with another chip",
+                    fix=f"bundle an artefact for the CPU, of target {', '.join(_FALLBACKS)}",
+                )
+        _check_artifact(artifact, allow_failed=request.allow_failed)
+        _check_trained(artifact, allow_untrained=request.allow_untrained)
+        _check_one_model(plain, artifact)
+        for context in read_report(artifact.folder).contexts:
+            other = taken.setdefault((manifest.tower, manifest.target, context.soc), artifact)
+            if other is not artifact:
+                raise BundleError(
+                    f"{other.label} and {artifact.label} are both for {context.soc}", fix="give one of them to --npu"
+                )
+
+
+def _check_trained(artifact: Artifact, *, allow_untrained: bool) -> None:
+    if artifact.manifest.trained is False and not allow_untrained:
+        raise BundleError(
+            f"{artifact.label} has untrained random weights, so its results are meaningless",
+            fix=(
+                "export a trained model "
+                "(--weights, or a run's folder as --model), or give --allow-untrained to measure only latency"
+            ),
+        )
+
+
+def _check_one_model(left: Artifact, right: Artifact) -> None:
+    first, second = left.manifest, right.manifest
+    for what, one, other in (
         ("weights", first.model.weights_sha256, second.model.weights_sha256),
         ("configurations", first.model.config_sha256, second.model.config_sha256),
         ("embedding dimensions", first.model.embedding_dim, second.model.embedding_dim),
         ("logit scales", first.model.logit_scale, second.model.logit_scale),
     ):
-        if left != right:
+        if one != other:
             raise BundleError(
-                f"{image.label} and {text.label} have different {what} ({str(left)[:12]} and {str(right)[:12]})",
-                fix="export both towers of one model",
+                f"{left.label} and {right.label} have different {what} ({str(one)[:12]} and {str(other)[:12]})",
+                fix="export both from one model" if first.tower is second.tower else "export both towers of one model",
             )
     if first.normalized != second.normalized:
         raise BundleError(
-            f"{image.label} and {text.label}: one gives normalised embeddings, the other raw ones",
+            f"{left.label} and {right.label}: one gives normalised embeddings, the other raw ones",
             fix="export both with --raw or both without",
         )
 
 
 def _check_artifact(artifact: Artifact, *, allow_failed: bool) -> None:
     manifest = artifact.manifest
-    if manifest.target in QNN_TARGETS:
-        raise BundleError(
-            f"{artifact.label} cannot be bundled: the apps' runtimes do not use the NPU yet",
-            fix="bundle another target",
-        )
     if manifest.batch > 1:
         raise BundleError(
             f"{artifact.label} takes {manifest.batch} photographs at once, apps give it one",
@@ -272,51 +316,10 @@ def _check_place(out: Path) -> None:
     raise BundleError(f"{out} exists and is not a bundle", fix="choose another folder with --out")
 
 
-def _store_tower(artifact: Artifact, folder: Path) -> BundledTower:
-    manifest = artifact.manifest
-    place = folder / manifest.tower
-    check_no_links(artifact.folder, (entry.path for entry in manifest.model_files), error=ArtifactCorruptError)
-    for entry in manifest.model_files:
-        copy = place / entry.path
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(artifact.folder / entry.path, copy)
-    parity = manifest.parity
-    return BundledTower(
-        target=manifest.target,
-        precision=manifest.precision,
-        runtime=runtime_name(manifest.target),
-        requires=manifest.requires,
-        minimum_ios=_ios(manifest.requires),
-        entry_point=f"{manifest.tower}/{manifest.entry_point}",
-        input=manifest.inputs[0],
-        output=manifest.outputs[0],
-        normalized=manifest.normalized,
-        versions=manifest.versions,
-        artifact_sha256=manifest.sha256,
-        parity=None
-        if parity is None
-        else ParitySummary(
-            parity.samples, parity.cosine_mean, parity.cosine_min, parity.top1_agreement, parity.failures
-        ),
-        executed_by=execution_here(manifest.target),
-        tolerances=tower_tolerances(manifest.target, manifest.precision, passed=parity is not None and parity.passed),
-        golden=TowerGolden(
-            inputs=_store_golden(artifact, manifest.golden.inputs, folder, "inputs"),
-            reference=_store_golden(artifact, manifest.golden.reference, folder, "reference"),
-            outputs=_store_golden(artifact, manifest.golden.outputs, folder, "outputs"),
-        ),
-        scheme=manifest.scheme,
-    )
-
-
-def _store_golden(artifact: Artifact, tensor: GoldenTensor, folder: Path, name: str) -> StoredTensor:
-    return write_tensor(folder, f"golden/{artifact.manifest.tower}_{name}.bin", spread(artifact.golden(tensor)))
+def _with_variants(bundle: Bundle, variants: Iterable[NpuVariant]) -> NpuBundle:
+    fields = {each.name: getattr(bundle, each.name) for each in dataclasses.fields(bundle)}
+    return NpuBundle(**{**fields, "schema_version": BUNDLE_SCHEMA_VERSION}, variants=tuple(variants))
 
 
 def _store_pixels(folder: Path, name: str, image: Image.Image) -> StoredTensor:
     return write_tensor(folder, f"golden/{name}.rgb", np.asarray(image))
-
-
-def _ios(requires: str | None) -> int | None:
-    matched = re.fullmatch(r"iOS (\d+)", requires or "")
-    return None if matched is None else int(matched[1])

@@ -10,8 +10,10 @@ import typer
 from pocketclip.models.terminal import command_line
 
 if TYPE_CHECKING:
-    from pocketclip.export.bundle.manifest import Bundle
-    from pocketclip.export.bundle.selftest import SelfTestReport
+    from collections.abc import Sequence
+
+    from pocketclip.export.bundle.manifest import Bundle, BundledModel
+    from pocketclip.export.bundle.selftest import SelfTestReport, VariantRun
     from pocketclip.models.terminal.table import TerminalTable
 
 
@@ -21,6 +23,14 @@ def bundle_command(
         Path,
         typer.Option("--text", help="Folder of the text tower's artefact, of any target and precision; same weights."),
     ],
+    npu: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--npu",
+            help="Artefact for Snapdragon's NPU, of either tower, or a folder of them: phones with its chips run it "
+            "in the place of --image or --text, which must be for the CPU. Repeatable, the preferred one first.",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for the bundle.")] = Path("clip.bundle"),
     labels: Annotated[
         str | None, typer.Option("--labels", help='Labels to embed, e.g. "a red circle,a blue square".')
@@ -53,6 +63,7 @@ def bundle_command(
         bundle = api.write_bundle(
             image,
             text,
+            npu=npu or (),
             out=out,
             labels=names,
             templates=templates,
@@ -111,22 +122,45 @@ def _print_report(path: Path, report: SelfTestReport) -> None:
     for name, here, same in (("image", report.image, report.image_same), ("text", report.text, report.text_same)):
         told = "same as for the golden outputs" if same else "the golden outputs come from another runtime or processor"
         console.print(f"{name}: {here.runtime} on {here.machine}: {told}", highlight=False, soft_wrap=True)
+    for told in dict.fromkeys(_variant_words(run, report.variants) for run in report.variants):
+        console.print(told, highlight=False, soft_wrap=True)
+
+
+def _variant_words(run: VariantRun, runs: Sequence[VariantRun]) -> str:
+    """How the variants of one artefact were tested, or why they were not."""
+
+    def alike(other: VariantRun) -> bool:
+        return (other.tower, other.target, other.precision, other.not_run) == (
+            run.tower,
+            run.target,
+            run.precision,
+            run.not_run,
+        )
+
+    chips = ", ".join(other.soc for other in runs if alike(other))
+    how = f"not tested here: {run.not_run}" if run.not_run is not None else f"{run.runtime}"
+    return f"{run.tower} on the NPU of {chips} ({run.target} {run.precision}): {how}"
 
 
 def towers_table(out: Path, bundle: Bundle) -> TerminalTable:
-    """Both towers of a bundle."""
+    """Both towers of a bundle, then what runs in their place on certain chips."""
+    from pocketclip.export.precision import Tower
     from pocketclip.models.terminal.table import TerminalTable, figure_columns, label_column, name_column, word_column
     from pocketclip.models.untrusted.printable import printable_path
 
+    models: list[tuple[str, BundledModel]] = [("image", bundle.image), ("text", bundle.text)]
+    models += [
+        (f"{tower}, {each.soc}", each) for tower in ("image", "text") for each in bundle.variants_of(Tower(tower))
+    ]
     rows = [
         (
             name,
-            tower.target,
-            tower.precision,
-            tower.requires or "unknown",
-            f"{sum(each.size_bytes for each in bundle.files if each.path.startswith(f'{name}/')) / 1e6:.2f}",
+            model.target,
+            model.precision,
+            model.requires or "unknown",
+            f"{sum(each.size_bytes for each in bundle.files if each.path.startswith(f'{model.place}/')) / 1e6:.2f}",
         )
-        for name, tower in (("image", bundle.image), ("text", bundle.text))
+        for name, model in models
     ]
     columns = (
         label_column("tower"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,33 +85,32 @@ def prepare(model: Path, soc: Soc, folder: Path) -> tuple[NpuContext, str]:
         on_cpu=len(left),
         spill_bytes=spill_bytes,
         fill_bytes=fill_bytes,
+        ops=len(onnx.load(model, load_external_data=False).graph.node),
     )
     return context, attributes["ep_sdk_version"].decode()
 
 
-class EmulatedSession:
+class EmulatedContext:
     """A prepared graph, run by the emulator: the NPU's values, no meaningful time."""
 
-    def __init__(self, folder: Path, soc: str | None = None) -> None:
-        """Opens the graph for a chip of the artefact; None takes its first one.
+    def __init__(self, path: Path, soc: str, prepared_by: str = "another version") -> None:
+        """Opens an ONNX file that refers to a graph beside it; `prepared_by` is for messages.
 
         Raises:
-            ManifestError: the artefact's report is missing or damaged.
-            ArtifactCorruptError: it has no graph for the chip, or the library cannot load it.
+            ArtifactCorruptError: it refers to a file that is not beside it, is for a chip that is not known, or the
+                library cannot load it.
         """
-        report = read_report(folder)
-        context = next((each for each in report.contexts if soc in (None, each.soc)), None)
-        if context is None or context.soc not in SOCS:
-            known = ", ".join(each.soc for each in report.contexts)
-            raise ArtifactCorruptError(f"{folder / NPU_REPORT_NAME} has no graph for {soc}; it has {known}")
-        _check_reference(folder, context)
+        if soc not in SOCS:
+            raise ArtifactCorruptError(f"{path} is for {soc}, which is not known here")
+        if not (path.parent / binary_name(path)).is_file():
+            raise ArtifactCorruptError(f"{path} reads {binary_name(path)}, which is not beside it")
         with captured_output(1, 2):
             try:
-                self._session = open_prepared(folder / context.file, SOCS[context.soc])
+                self._session = open_prepared(path, SOCS[soc])
             except Exception as error:
                 raise ArtifactCorruptError(
-                    f"{folder / context.file} cannot be loaded: {first_line(error)}; "
-                    f"it was prepared by {report.package} (QNN {report.sdk}), this is {package_version()}"
+                    f"{path} cannot be loaded: {first_line(error)}; it was prepared by {prepared_by}, "
+                    f"this is {package_version()}"
                 ) from error
         self._names = [given.name for given in self._session.get_inputs()]
 
@@ -123,11 +122,44 @@ class EmulatedSession:
         del self._session
 
 
-def _check_reference(folder: Path, context: NpuContext) -> None:
-    """Refuses a graph that reads another file than the report names: the library would follow any path."""
+class EmulatedSession(EmulatedContext):
+    """The prepared graph of an artefact for one of its chips."""
+
+    def __init__(self, folder: Path, soc: str | None = None) -> None:
+        """Opens the graph for a chip of the artefact; None takes its first one.
+
+        Raises:
+            ManifestError: the artefact's report is missing or damaged.
+            ArtifactCorruptError: it has no graph for the chip, or as `EmulatedContext`.
+        """
+        report = read_report(folder)
+        context = next((each for each in report.contexts if soc in (None, each.soc)), None)
+        if context is None or context.soc not in SOCS:
+            known = ", ".join(each.soc for each in report.contexts)
+            raise ArtifactCorruptError(f"{folder / NPU_REPORT_NAME} has no graph for {soc}; it has {known}")
+        path = folder / context.file
+        binary = None if context.binary is None else folder / context.binary
+        if binary != path.parent / binary_name(path):
+            raise ArtifactCorruptError(
+                f"{path} does not read {context.binary or 'its binary'}, which {NPU_REPORT_NAME} names"
+            )
+        super().__init__(path, context.soc, f"{report.package} (QNN {report.sdk})")
+
+
+def artifact_folder(model_path: Path) -> Path:
+    """That of an artefact whose entry point may be a portable file, or a prepared graph in a folder of its own."""
+    folder = model_path.parent
+    return folder.parent if folder.name == NPU_CONTEXTS else folder
+
+
+def binary_name(path: Path) -> str:
+    """The name of the one file beside a prepared ONNX file that it refers to.
+
+    Raises:
+        ArtifactCorruptError: it is no such file, or refers to a file elsewhere: the library would follow any path.
+    """
     import onnx
 
-    path = folder / context.file
     try:
         nodes = onnx.load(path, load_external_data=False).graph.node
         read = [
@@ -138,9 +170,10 @@ def _check_reference(folder: Path, context: NpuContext) -> None:
         ]
     except Exception as error:
         raise ArtifactCorruptError(f"{path} is no ONNX file: {first_line(error)}") from error
-    binary = None if context.binary is None else Path(context.binary)
-    if binary is None or read != [binary.name.encode()] or binary.parent != Path(context.file).parent:
-        raise ArtifactCorruptError(f"{path} does not read {binary or 'its binary'}, which {NPU_REPORT_NAME} names")
+    names = [value.decode(errors="replace") for value in read if isinstance(value, bytes)]
+    if len(read) != 1 or len(names) != 1 or PurePath(names[0]).name != names[0]:
+        raise ArtifactCorruptError(f"{path} does not read one file beside it, as a prepared graph must")
+    return names[0]
 
 
 def inner_values(

@@ -81,6 +81,7 @@ def compile_file(source: Path, soc: Soc, path: Path, folder: Path) -> NpuContext
         on_cpu=total - taken,
         spill_bytes=spill_bytes,
         fill_bytes=fill_bytes,
+        ops=total,
     )
 
 

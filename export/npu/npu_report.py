@@ -22,7 +22,8 @@ class NpuContext:
 
     `graphs` counts the pieces on the NPU, `on_cpu` the ops that are left to the processor: with one and none, values
     never leave the NPU. `spill_bytes` and `fill_bytes` are what an inference moves out of and back into the NPU's own
-    memory (VTCM) because it is too small; None where the library says nothing.
+    memory (VTCM) because it is too small; None where the library says nothing. `ops` counts the ops of the file or the
+    program that the graph was prepared from, those on the CPU too; None in reports of before it was counted.
     """
 
     soc: SocName
@@ -33,6 +34,12 @@ class NpuContext:
     binary: RelativePath | None = None
     spill_bytes: Count | None = None
     fill_bytes: Count | None = None
+    ops: Count | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files that a phone with the chip needs."""
+        return (self.file,) if self.binary is None else (self.file, self.binary)
 
 
 @document

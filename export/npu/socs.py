@@ -7,6 +7,7 @@ Numbers: Qualcomm's `soc_model`, as ExecuTorch 1.5.1 has them in its table of ch
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 
 from pocketclip.export.errors import UnknownSocError
@@ -45,6 +46,18 @@ SOCS: dict[str, Soc] = {
 }
 # Those of Android's fastest phones of three years.
 DEFAULT_SOCS = ("SM8550", "SM8650", "SM8750")
+
+
+# Of one chip there are bins, which Qualcomm tells apart behind the name: SM8650-AC.
+_TOLD = re.compile(r"([A-Z]{2,3}[0-9]{3,5}[A-Z]{0,3})(?:-[A-Z0-9]{1,4})?")
+
+
+def chip_name(told: str | None, phone: str | None = None) -> str | None:
+    """A phone's chip as artefacts name it, from what its system tells, else by the phone's name among our devices."""
+    found = None if told is None else _TOLD.fullmatch(told.strip())
+    if found is not None:
+        return found[1]
+    return next((soc.name for soc in SOCS.values() if phone in soc.phones), None)
 
 
 def parse_socs(text: str) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from pocketclip.export.lean_coremltools import import_coremltools
 from pocketclip.export.npu import litert_libraries, qualcomm
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets import schemes
-from pocketclip.export.targets.base import Availability, Runner, Target
+from pocketclip.export.targets.base import Availability, NpuTarget, Runner, Target
 from pocketclip.export.targets.converter_noise import held_stderr, quiet_loggers
 from pocketclip.export.targets.schemes import Scheme
 from pocketclip.models.errors import PocketClipError, choices, extra_command, first_line
@@ -325,9 +325,20 @@ def open_session(artifact: Artifact, threads: int = 1) -> Session:
 def open_model(target_name: TargetName, path: Path, threads: int = 1) -> Session:
     """`open_session` for a model file or package of a target's, wherever it lies."""
     target = load_runner(target_name)
+    return _opened(target, path, lambda: target.open(path, threads))
+
+
+def open_prepared(target_name: TargetName, path: Path, soc: str) -> Session:
+    """The graph that a target prepared for the NPU of a chip, run by the emulator; raises as `open_session`."""
+    target = load_target(target_name)
+    assert isinstance(target, NpuTarget), f"{target_name} prepares no graphs for chips"
+    return _opened(target, path, lambda: target.open_prepared(path, soc))
+
+
+def _opened(target: Runner, path: Path, load: Callable[[], Session]) -> Session:
     try:
         with held_stderr():
-            session = target.open(path, threads)
+            session = load()
     except ArtifactCorruptError as error:
         raise ArtifactCorruptError(f"{error}", fix="export it again") from error
     except PocketClipError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pocketclip.export.precision import InstructionSet
 
@@ -79,4 +79,13 @@ class Target(Runner, Protocol):
 
     def lower(self, request: LoweringRequest, folder: Path) -> str:
         """Converts and writes into `folder`; returns the model's name there. Errors are the converter's own."""
+        ...
+
+
+@runtime_checkable
+class NpuTarget(Target, Protocol):
+    """A target that prepares a graph for each chip."""
+
+    def open_prepared(self, path: Path, soc: str) -> Session:
+        """Loads one chip's graph, which may lie anywhere, with the files beside it that it refers to."""
         ...

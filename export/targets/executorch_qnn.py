@@ -24,7 +24,7 @@ from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS, Soc
 from pocketclip.export.precision import Precision
 from pocketclip.export.root_logger import quiet_root_logger
 from pocketclip.export.targets.base import LoweringRequest
-from pocketclip.export.targets.whole_delegate import delegate_calls, outside_delegate
+from pocketclip.export.targets.whole_delegate import delegate_calls, delegated_ops, outside_delegate
 from pocketclip.models.errors import first_line
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ class ExecuTorchQnnTarget:
     def open(self, model_path: Path, threads: int) -> runtimes.Session:
         return EmulatedProgram(model_path)
 
+    def open_prepared(self, path: Path, soc: str) -> runtimes.Session:
+        return EmulatedProgram(path)
+
     def executed_by(self) -> str:
         return f"emulated Hexagon NPU, {package_version()}, {runtimes.runtime_version('executorch')}"
 
@@ -66,7 +69,7 @@ def _prepare(module: nn.Module, request: LoweringRequest, soc: Soc, folder: Path
         try:
             lowered = _lower(module, request, soc)
             program = lowered.exported_program()
-            outside, calls = outside_delegate(program), delegate_calls(program)
+            outside, calls, ops = outside_delegate(program), delegate_calls(program), delegated_ops(program)
             buffer = lowered.to_executorch().buffer
         except Exception as error:
             raise ConversionError(
@@ -90,6 +93,7 @@ def _prepare(module: nn.Module, request: LoweringRequest, soc: Soc, folder: Path
         on_cpu=len(outside),
         spill_bytes=spill_bytes,
         fill_bytes=fill_bytes,
+        ops=ops + len(outside),
     )
 
 

@@ -15,7 +15,7 @@ import onnx
 
 from pocketclip.export import runtimes
 from pocketclip.export.artifact.precision_plan import KeptPrecision, kept_modules
-from pocketclip.export.npu.emulator import EmulatedSession, prepare
+from pocketclip.export.npu.emulator import EmulatedContext, EmulatedSession, artifact_folder, prepare
 from pocketclip.export.npu.npu_report import write_report
 from pocketclip.export.npu.qualcomm import package_version, report_of
 from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS
@@ -45,7 +45,10 @@ class OnnxQnnTarget:
         return FILE_NAME
 
     def open(self, model_path: Path, threads: int) -> runtimes.Session:
-        return EmulatedSession(model_path.parent)
+        return EmulatedSession(artifact_folder(model_path))
+
+    def open_prepared(self, path: Path, soc: str) -> runtimes.Session:
+        return EmulatedContext(path, soc)
 
     def executed_by(self) -> str:
         return f"emulated Hexagon NPU, {package_version()}, {runtimes.runtime_version('onnxruntime')}"

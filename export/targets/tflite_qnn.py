@@ -9,6 +9,7 @@ from pocketclip.export import runtimes
 from pocketclip.export.artifact.manifest import NPU_CONTEXTS
 from pocketclip.export.npu import litert_libraries
 from pocketclip.export.npu.compiled_file import EmulatedFile, read_graph
+from pocketclip.export.npu.emulator import artifact_folder
 from pocketclip.export.npu.litert_compiler import compile_file
 from pocketclip.export.npu.npu_report import read_report, write_report
 from pocketclip.export.npu.qualcomm import report_of
@@ -38,8 +39,12 @@ class TfliteQnnTarget:
         return tflite.FILE_NAME
 
     def open(self, model_path: Path, threads: int) -> runtimes.Session:
-        first = read_report(model_path.parent).contexts[0]
-        return EmulatedFile(model_path.parent / first.file, first.soc)
+        folder = artifact_folder(model_path)
+        first = read_report(folder).contexts[0]
+        return EmulatedFile(folder / first.file, first.soc)
+
+    def open_prepared(self, path: Path, soc: str) -> runtimes.Session:
+        return EmulatedFile(path, soc)
 
     def executed_by(self) -> str:
         return (

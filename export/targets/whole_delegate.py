@@ -20,6 +20,14 @@ def delegate_calls(program: torch.export.ExportedProgram) -> int:
     return sum(node.op == "call_function" and _CALL in node.name for node in program.graph.nodes)
 
 
+def delegated_ops(program: torch.export.ExportedProgram) -> int:
+    """How many ops a lowered program hands to delegates."""
+    from executorch.exir.lowered_backend_module import get_lowered_submodules
+
+    graphs = [lowered.original_module.graph for _, lowered, _ in get_lowered_submodules(program.graph_module)]
+    return sum(node.op == "call_function" and "getitem" not in node.name for graph in graphs for node in graph.nodes)
+
+
 def _words(node: torch.fx.Node) -> str:
     # The name alone: ExecuTorch's own ops print their schema with it.
     name = getattr(node.target, "name", lambda: str(node.target))()

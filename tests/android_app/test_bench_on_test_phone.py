@@ -28,7 +28,6 @@ from pocketclip.benchmark.arm64.rooted_phone import ADDRESS
 from pocketclip.benchmark.commands.throughput_table import throughput_table
 from pocketclip.benchmark.devices.android_app_device import AndroidAppDevice
 from pocketclip.benchmark.devices.doctor import examine
-from pocketclip.benchmark.devices.table import DeviceEntry, load_table
 from pocketclip.benchmark.errors import (
     AbiMismatchError,
     AgentError,
@@ -37,11 +36,10 @@ from pocketclip.benchmark.errors import (
     AppSignatureError,
     BenchmarkError,
     DeviceFullError,
-    EmulatorError,
     InstrumentationMissingError,
     ScreenLockedError,
 )
-from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
+from pocketclip.benchmark.measuring.plan import SilentWatch
 from pocketclip.benchmark.measuring.throughput import ThroughputPlan
 from pocketclip.benchmark.measuring.throughput import measure as measure_throughput
 from pocketclip.benchmark.phone_app.android_app import instrument, shared_folder
@@ -57,53 +55,15 @@ from pocketclip.export.job import ExportResult
 from pocketclip.export.precision import TargetName, Tower
 from pocketclip.models import documents
 from tests.android_app.test_phone.apk import rewrite_apk, write_apk
-from tests.android_app.test_phone.bench_core import ensure_core
-from tests.android_app.test_phone.phone import TestPhone, device_table, running_phone
-from tests.android_app.test_phone.root import ensure_root
+from tests.android_app.test_phone.phone import TestPhone, device_table
 from tests.export.bundle.tiny_artifacts import build_artifact
+
+from .conftest import QUICK, Measure, entry_of
 
 pytestmark = pytest.mark.slow
 
-CACHE = Path(os.environ["POCKETCLIP_USER_CACHE"])
-QUICK = RunSettings(iterations=3, launches=1)
 # Long enough to be caught in the middle.
 LONG = RunSettings(iterations=3, minimum_seconds=1.5, launches=1)
-
-
-@pytest.fixture(scope="module")
-def core() -> Path:
-    """The app's bench core for the JVM; kept by a hash of its sources."""
-    try:
-        return ensure_core(cache=CACHE)
-    except EmulatorError as error:
-        if "needs Maven" in str(error):
-            pytest.skip(str(error))
-        raise
-
-
-@pytest.fixture(scope="module")
-def started(core: Path) -> Iterator[TestPhone]:
-    """The test phone, running; its state folder has a short name, for its socket's sake."""
-    try:
-        root = ensure_root(cache=CACHE)
-        with running_phone(root, Path(os.environ["POCKETCLIP_CACHE"]) / "test-phone") as phone:
-            yield phone
-    except EmulatorError as error:
-        pytest.skip(f"no test phone can be had here: {error}")
-
-
-@pytest.fixture
-def phone(started: TestPhone) -> TestPhone:
-    """The test phone in good order."""
-    started.start()
-    started.reset()
-    return started
-
-
-@pytest.fixture(scope="module")
-def apk(core: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The app."""
-    return write_apk(tmp_path_factory.mktemp("apk") / "bench.apk", core)
 
 
 @pytest.fixture(scope="module")
@@ -111,48 +71,6 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, ...]:
     """Four tiny artefacts of unlike weights."""
     folder = tmp_path_factory.mktemp("tiny")
     return tuple(build_artifact(folder, Tower.IMAGE, name=f"tiny-{n}", scale=1.0 + n) for n in range(4))
-
-
-def entry_of(phone: TestPhone) -> DeviceEntry:
-    table = phone.state / "devices.toml"
-    table.write_text(device_table(phone))
-    return load_table(table)["test-phone"]
-
-
-Measure = Callable[..., list[BenchmarkRecord]]
-
-
-@pytest.fixture
-def said() -> list[str]:
-    """What the user is told."""
-    return []
-
-
-@pytest.fixture
-def measure(phone: TestPhone, apk: Path, said: list[str]) -> Measure:
-    """Runs a plan on the phone through the app."""
-
-    def run(
-        *artifacts: Artifact,
-        settings: RunSettings = QUICK,
-        app: Path = apk,
-        timeout: float = 60,
-        reconnect_seconds: float = 20,
-        append: Callable[[BenchmarkRecord], object] = lambda record: None,
-    ) -> list[BenchmarkRecord]:
-        device = AndroidAppDevice(
-            entry_of(phone),
-            phone.transport("test-phone"),
-            ADDRESS,
-            say=said.append,
-            app=app,
-            reconnect_seconds=reconnect_seconds,
-        )
-        device.check()
-        plan = BenchmarkPlan(artifacts, (device.settings(settings),), timeout, cooldown_seconds=0)
-        return run_plan(plan, device, append=append, watch=SilentWatch())
-
-    return run
 
 
 def assert_clean(phone: TestPhone) -> None:

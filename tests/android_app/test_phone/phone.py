@@ -32,6 +32,9 @@ SERVICES: Mapping[str, Any] = {
     "thermal_headroom": 0.4,
     "temperature_celsius": 38.5,
     "debuggable": False,
+    # What the stand-in for an NPU says has executed a model, and the version of its libraries.
+    "npu": None,
+    "qnn": None,
 }
 PHONE: Mapping[str, Any] = {
     "properties": {

@@ -15,6 +15,7 @@ from pocketclip.benchmark.records.profile import OpProfile, OpTime
 from pocketclip.benchmark.store import open_store
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.precision import Precision, Tower
+from tests.android_app.test_phone.npu import stand_in
 
 BuildArtifact = Callable[..., Artifact]
 
@@ -65,6 +66,19 @@ def test_a_row_for_every_artefact(build_artifact: BuildArtifact, make: Any, stor
     assert measured["parity"] == "passed"
     assert cells["int8-static", "text"]["p50, ms"] == "\N{EN DASH}"
     assert cells["int8-static", "text"]["ops outside"] == ""
+
+
+def test_artefacts_for_npus_tell_what_is_on_the_npu(build_artifact: BuildArtifact, store: str, make: Any) -> None:
+    with open_store(store) as records:
+        records.append(make.benchmark())
+    folder = build_artifact("plain").folder.parent
+    npu = stand_in(build_artifact("tower", tower=Tower.TEXT), folder / "npu", ("SM8650",))
+    cells = written(folder, store)
+    assert cells["fp32", "image"]["on NPU"] == ""
+    prepared = cells["fp16", "text"]
+    assert (prepared["on NPU"], prepared["p50, ms"]) == ("4 of 4 (100.0\N{NO-BREAK SPACE}%)", "\N{EN DASH}")
+    size = (npu.folder / "contexts" / "sm8650.onnx").stat().st_size
+    assert float(prepared["size, MB"]) == pytest.approx(size / 1e6, abs=0.005)
 
 
 def test_an_empty_folder_is_named(tmp_path: Path, store: str, make: Any) -> None:

@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 
 from pocketclip.benchmark.devices import HostDevice
+from pocketclip.benchmark.errors import DeviceUnsupportedError
 from pocketclip.benchmark.measuring.bundled_artifacts import measurable_artifacts
 from pocketclip.benchmark.measuring.plan import BenchmarkPlan, SilentWatch, run_plan
-from pocketclip.benchmark.records.benchmark import BundledParity, RunSettings, Status
+from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, BundledParity, RunSettings, Status
+from pocketclip.benchmark.runners.chip_artifacts import for_chip, placement_of
 from pocketclip.benchmark.store.codec import decode, encode
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.bundle.writing import BundleRequest, write_bundle
 from pocketclip.export.errors import ArtifactNotFoundError, BundleCorruptError
-from pocketclip.export.precision import InstructionSet, Tower
+from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
+from pocketclip.export.targets import probe
+from tests.android_app.test_phone.npu import stand_in
 from tests.export.bundle.tiny_artifacts import LABELS, build_artifact
 
 
@@ -102,3 +106,52 @@ def test_a_proof_that_failed_stays_failed(tmp_path: Path, towers: list[Artifact]
     with measurable_artifacts([tmp_path / "failed.bundle"]) as found:
         parity = found[0].manifest.bundled_parity  # type: ignore[attr-defined]
         assert not parity.passed and parity.failures == ("cosine 0.90, at least 0.99 wanted",)
+
+
+_HERE = probe(TargetName.ONNX_QNN)
+
+
+@pytest.mark.skipif(not _HERE.available, reason=f"onnx-qnn is unavailable: {_HERE.reason}")
+def test_variants_for_npus_are_artefacts_too(towers: list[Artifact], tmp_path: Path) -> None:
+    """Measured as the artefact they come from: on a computer by the emulator, for a phone with its chip's graph."""
+    npu = build_artifact(tmp_path / "npu", Tower.IMAGE, TargetName.ONNX_QNN, Precision.FP16, socs=("SM8550", "SM8650"))
+    write_bundle(BundleRequest(towers[0], towers[1], npu=(npu,)), tmp_path / "npu.bundle")
+    with measurable_artifacts([tmp_path / "npu.bundle"]) as found:
+        assert [each.manifest.target for each in found] == [TargetName.ONNX, TargetName.ONNX, TargetName.ONNX_QNN]
+        ours = found[2]
+        assert (ours.label, ours.manifest.sha256) == (npu.label, npu.manifest.sha256)
+        chosen = for_chip(ours, "SM8650", "a phone").manifest
+        assert [entry.path for entry in chosen.model_files] == [
+            entry.path for entry in for_chip(npu, "SM8650", "a phone").manifest.model_files
+        ]
+        assert chosen.sha256 == npu.manifest.sha256
+        assert (chosen.entry_point, len(chosen.model_files)) == ("contexts/sm8650.onnx", 2)
+        plan = BenchmarkPlan((ours, npu), (RunSettings(launches=1, accelerator=DEVICE_DEFAULT),), cooldown_seconds=0)
+        bundled, whole = run_plan(plan, HostDevice(), append=lambda record: None, watch=SilentWatch())
+    for record in (bundled, whole):
+        assert (record.status, record.reason) == (
+            Status.PARITY_ONLY,
+            "Snapdragon's NPU by ONNX Runtime on Linux: parity only",
+        )
+        assert record.runtime.accelerator_requested == "npu"
+        assert record.npu is not None
+        assert (record.npu.soc, record.npu.coverage) == ("SM8550", 1.0)
+        assert record.artifact.model_size_bytes == record.npu.size_bytes
+        assert decode(encode(record)) == record
+    assert whole.npu is not None and whole.npu.ops == 3
+    assert isinstance(bundled.parity, BundledParity)
+
+
+@pytest.mark.parametrize(
+    ("chip", "words"),
+    [
+        ("SM8450", r"has no graph for SM8450 of a phone, it has SM8550, SM8650; export it again with --soc SM8450"),
+        ("SM7325", r"graphs cannot be prepared for this chip"),
+        (None, r"a phone does not tell its chip"),
+    ],
+)
+def test_a_chip_without_a_graph(towers: list[Artifact], tmp_path: Path, chip: str | None, words: str) -> None:
+    prepared = stand_in(towers[0], tmp_path / "prepared")
+    with pytest.raises(DeviceUnsupportedError, match=words):
+        for_chip(prepared, chip, "a phone")
+    assert placement_of(towers[0]) is None

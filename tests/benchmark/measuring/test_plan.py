@@ -324,7 +324,10 @@ def test_what_a_phone_cannot_run_is_not_claimed_of_it(make: Any, build_artifact:
     assert (record.artifact.target, record.status) == (TargetName.ONNX, Status.MEASURED)
     (note,) = seen.notes
     assert note.startswith("skipped, not run: ") and "Core ML" in note
-    with pytest.raises(DeviceUnsupportedError, match="other cannot run any of the 1 artefacts; choose other"):
+    with pytest.raises(
+        DeviceUnsupportedError,
+        match=r"other cannot run any of the 1 artefacts \(Core ML on Linux: parity only\); choose other",
+    ):
         run_plan(plan_of(artifacts[1:]), device, append=lambda _: None, watch=seen)
 
 

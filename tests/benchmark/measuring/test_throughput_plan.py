@@ -20,7 +20,7 @@ from pocketclip.benchmark.errors import AgentError, DeviceUnsupportedError, Opti
 from pocketclip.benchmark.measuring.plan import SilentWatch
 from pocketclip.benchmark.measuring.throughput import ThroughputPlan, image_artifacts, measure
 from pocketclip.benchmark.phone_app.app_throughput import checked
-from pocketclip.benchmark.records.benchmark import DeviceFacts, DeviceKind, RunSettings
+from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, DeviceFacts, DeviceKind, RunSettings
 from pocketclip.benchmark.records.launch import MachineState
 from pocketclip.benchmark.records.throughput import (
     MOST_NAMED,
@@ -34,7 +34,8 @@ from pocketclip.benchmark.runners.photo_folder import PhotoFolder
 from pocketclip.benchmark.runners.throughput_runner import ThroughputRun, ThroughputRunner, ThroughputSettings
 from pocketclip.benchmark.transport.ssh import SshTransport
 from pocketclip.export.artifact.reading import Artifact
-from pocketclip.export.precision import Tower
+from pocketclip.export.precision import TargetName, Tower
+from tests.android_app.test_phone.npu import stand_in
 
 QUIET = MachineState("2026-03-01T00:00:00+00:00", thermal_status=0, battery_percent=88, temperature_celsius=38.0)
 LAUNCH = ThroughputLaunch(100, 5 * 10**9, 62 * 10**6, 3 * 10**6, 12_300_000, QUIET, QUIET)
@@ -229,3 +230,36 @@ def test_launches_that_no_record_holds() -> None:
         unreadable("run/0.jpg", count=0)
     with pytest.raises(RecordError, match=f"{MOST_NAMED + 1} photographs are named .* at most {MOST_NAMED} may be"):
         unreadable(*(str(place) for place in range(MOST_NAMED + 1)))
+
+
+class Snapdragon(ScriptedDevice):
+    """A phone that runs artefacts for its chip's NPU."""
+
+    def untimed_reason(self, target: TargetName) -> str | None:
+        return None
+
+    @property
+    def chip(self) -> str | None:
+        return "SM8650"
+
+
+def test_an_artefact_for_npus_is_measured_by_the_graph_for_the_phones_chip(
+    build_artifact: BuildArtifact, tmp_path: Path
+) -> None:
+    notes: list[str] = []
+
+    class Watch(SilentWatch):
+        def note(self, message: str) -> None:
+            notes.append(message)
+
+    plain = build_artifact("plain")
+    fits = stand_in(plain, tmp_path / "fits")
+    other = stand_in(build_artifact("other", weights_scale=2.0), tmp_path / "unfit", ("SM8550",))
+    (chosen,) = image_artifacts([fits], Snapdragon(), Watch())
+    assert (chosen.manifest.entry_point, chosen.manifest.sha256) == ("contexts/sm8650.onnx", fits.manifest.sha256)
+    with pytest.raises(OptionError, match="has no graph for SM8650 of pixel7, it has SM8550"):
+        image_artifacts([other], Snapdragon(), Watch())
+    device = Snapdragon()
+    plan = ThroughputPlan([chosen], PHOTOS, [RunSettings(accelerator=DEVICE_DEFAULT)], [1], 1, 1.0, cooldown_seconds=0)
+    measure(plan, device, watch=SilentWatch(), on_records=lambda _: None)
+    assert [asked.accelerator for _, asked in device.asked] == ["npu"]

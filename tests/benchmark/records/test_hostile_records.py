@@ -29,7 +29,7 @@ from pocketclip.export.artifact.reading import Artifact
 from pocketclip.models import documents
 
 BuildArtifact = Callable[..., Artifact]
-SCHEMA: Any = jsonschema.Draft202012Validator(json.loads((FOLDER / "benchmark-record-v4.schema.json").read_text()))
+SCHEMA: Any = jsonschema.Draft202012Validator(json.loads((FOLDER / "benchmark-record-v5.schema.json").read_text()))
 ID = "6f1f7dd6-1a11-4f2a-9a57-0000000000a0"
 
 

@@ -14,13 +14,16 @@ from pocketclip.benchmark.records.benchmark import (
     upgrade_benchmark_v1,
     upgrade_benchmark_v2,
     upgrade_benchmark_v3,
+    upgrade_benchmark_v4,
 )
+from pocketclip.benchmark.records.placement import NpuPlacement
 from pocketclip.benchmark.records.validity import InvalidityCode
 from pocketclip.benchmark.report.content import build_report
 from pocketclip.benchmark.report.material import Material
 from pocketclip.benchmark.report.page import DeviceSection
 from pocketclip.benchmark.report.render import render
 from pocketclip.benchmark.report.table import Table
+from pocketclip.benchmark.statistics import formatting
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models import documents
 
@@ -40,6 +43,40 @@ def instead(section: DeviceSection) -> list[str | None]:
     """What stands in the place of each artefact's times."""
     assert section.artifacts is not None
     return [None if row.instead is None else row.instead.text for row in section.artifacts.rows]
+
+
+def parity_cosine(record: BenchmarkRecord) -> str:
+    assert record.parity is not None
+    return formatting.cosine(record.parity.cosine_min)
+
+
+def test_artefacts_for_npus_show_all_but_their_time(make: Any) -> None:
+    placement = NpuPlacement("SM8650", "v2.49.40", graphs=1, ops=214, on_cpu=0, size_bytes=1_860_000)
+    reason = "Snapdragon's NPU by ONNX Runtime on Linux: parity only"
+    records = [
+        replace(
+            make.benchmark(TargetName.ONNX_QNN, Precision.INT8_STATIC, tower, status=Status.PARITY_ONLY, reason=reason),
+            npu=placed,
+        )
+        for tower, placed in (
+            (Tower.IMAGE, placement),
+            (Tower.TEXT, replace(placement, graphs=2, on_cpu=2, ops=200)),
+        )
+    ]
+    judged = make.accuracy(TargetName.ONNX_QNN, Precision.INT8_STATIC, correct=1900)
+    (model,) = build_report(Material((*records, make.benchmark()), (judged,))).models
+    (section,) = model.devices
+    image, text = texts(section.npu)
+    assert image == [
+        "ONNX + Snapdragon NPU int8-static image", "SM8650", "214 of 214 (100.0 %)", "1", "1.86 MB", "pass",
+        parity_cosine(records[0]), "100.0 %", "95.0 %", f"not timed: {reason}",
+    ]  # fmt: skip
+    assert text[2:4] == ["198 of 200 (99.0 %)", "2"]
+    assert section.npu is not None and section.npu in section.tables
+
+
+def test_a_device_without_npu_artefacts_has_no_such_table(make: Any) -> None:
+    assert device(make.benchmark()).npu is None
 
 
 def test_counted_records_show_instructions_and_no_time(make: Any, parts: Any) -> None:
@@ -168,7 +205,7 @@ def test_records_of_schema_1_are_shown(make: Any) -> None:
         del content["device"][name]
     del content["artifact"]["scheme"], content["settings"]["accelerator"]
     content["schema_version"] = 1
-    newest = upgrade_benchmark_v3(upgrade_benchmark_v2(upgrade_benchmark_v1(content)))
+    newest = upgrade_benchmark_v4(upgrade_benchmark_v3(upgrade_benchmark_v2(upgrade_benchmark_v1(content))))
     upgraded = documents.parse(BenchmarkRecord, json.dumps(newest), source="an old record", error=ValueError)
     section = device(upgraded)
     assert instead(section) == [None]

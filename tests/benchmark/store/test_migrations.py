@@ -66,7 +66,7 @@ def test_first_version_is_read_as_today(first_version: str, make: Any, execute: 
     assert isinstance(benchmark, BenchmarkRecord) and isinstance(failed, BenchmarkRecord)
     assert isinstance(accuracy, AccuracyRecord) and isinstance(torch, AccuracyRecord)
     assert [record.record_id for record in (benchmark, accuracy, failed, torch)] == IDS
-    assert (benchmark.schema_version, benchmark.artifact.scheme, benchmark.invalid) == (4, "tflite-int8-static", ())
+    assert (benchmark.schema_version, benchmark.artifact.scheme, benchmark.invalid) == (5, "tflite-int8-static", ())
     assert benchmark.settings.accelerator == "cpu"
     assert [len(launch.steady_ns) for launch in benchmark.launches] == [8, 8]
     assert accuracy.comparison is not None and torch.comparison is None
@@ -84,7 +84,7 @@ def test_second_version_is_read_as_today(second_version: str, make: Any, execute
         assert len(store.records(RecordFilter(accelerator="nnapi"))) == 1
         assert store.records(RecordFilter(tag="v1"))[0] == phone
     assert isinstance(phone, BenchmarkRecord) and isinstance(retrieval, RetrievalRecord)
-    assert (phone.schema_version, phone.settings.accelerator, phone.device.soc) == (4, "cpu", "Google Tensor G2")
+    assert (phone.schema_version, phone.settings.accelerator, phone.device.soc) == (5, "cpu", "Google Tensor G2")
     assert [launch.during for launch in phone.launches] == [(), ()]
     assert phone.launches[0].before is not None and phone.launches[0].before.thermal_headroom is None
     after = execute("SELECT record_id, document FROM records ORDER BY sequence")

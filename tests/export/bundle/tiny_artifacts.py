@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,50 @@ def _onnx(path: Path, tower: Tower, scale: float) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
 
 
+def _onnx_qnn(path: Path, tower: Tower, scale: float, socs: Sequence[str]) -> None:
+    """The same as ops that the NPU takes, prepared for chips."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    from pocketclip.export.npu.emulator import prepare
+    from pocketclip.export.npu.npu_report import write_report
+    from pocketclip.export.npu.qualcomm import report_of
+    from pocketclip.export.npu.socs import SOCS
+
+    image = tower is Tower.IMAGE
+    weights = numpy_helper.from_array((image_weights() if image else text_table()) * np.float32(scale), "weights")
+    body = (
+        [
+            helper.make_node("Reshape", ["image", "row"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "weights"], ["raw"]),
+        ]
+        if image
+        else [
+            helper.make_node("Gather", ["weights", "token_ids"], ["rows"]),
+            helper.make_node("ReduceSum", ["rows", "one"], ["raw"], keepdims=0),
+        ]
+    )
+    given = (
+        helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIZE, SIZE])
+        if image
+        else helper.make_tensor_value_info("token_ids", TensorProto.INT32, [1, LENGTH])
+    )
+    axes = {"row": [1, 3 * SIZE * SIZE], "one": [1]}
+    graph = helper.make_graph(
+        [*body, helper.make_node("LpNormalization", ["raw"], ["embedding"], axis=-1, p=2)],
+        "tiny",
+        [given],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, DIM])],
+        [weights, *(numpy_helper.from_array(np.array(value, np.int64), name) for name, value in axes.items())],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    contexts, sdk = [], ""
+    for soc in socs:
+        context, sdk = prepare(path, SOCS[soc], path.parent)
+        contexts.append(context)
+    write_report(report_of(contexts, sdk), path.parent)
+
+
 def _coreml(path: Path, tower: Tower, precision: Precision) -> None:
     import coremltools as ct
     from coremltools.converters.mil import Builder as mb
@@ -147,6 +191,7 @@ ENTRY_POINTS = {
     TargetName.ONNX: "model.onnx",
     TargetName.COREML: "model.mlpackage",
     TargetName.TFLITE: "model.tflite",
+    TargetName.ONNX_QNN: "model.onnx",
 }
 
 
@@ -159,14 +204,17 @@ def build_artifact(
     name: str = "",
     scale: float = 1.0,
     nan_golden: bool = False,
+    socs: Sequence[str] = ("SM8650",),
     **changes: Any,
 ) -> Artifact:
-    """A whole, valid artefact of one tower; `changes` are made to its manifest."""
+    """A whole, valid artefact of one tower, for `socs` where it is for NPUs; `changes` are made to its manifest."""
     folder = root / (name or f"{target}-{precision}-{tower}")
     folder.mkdir(parents=True)
     model = folder / ENTRY_POINTS[target]
     if target is TargetName.ONNX:
         _onnx(model, tower, scale)
+    elif target is TargetName.ONNX_QNN:
+        _onnx_qnn(model, tower, scale, socs)
     elif target is TargetName.COREML:
         _coreml(model, tower, precision)
     else:
@@ -210,7 +258,7 @@ def build_artifact(
             GoldenTensor("golden_reference.bin", reference.shape, "float32"),
             GoldenTensor("golden_outputs.bin", outputs.shape, "float32"),
         ),
-        parity=PARITY,
+        parity=replace(PARITY, executed_by=load_target(target).executed_by()),
         requires="iOS 16" if target is TargetName.COREML else None,
     )
     documents.write(replace(manifest, **changes), folder / MANIFEST_NAME)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pocketclip.export.errors import UnknownSocError
-from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS, parse_socs
+from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS, chip_name, parse_socs
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,19 @@ def test_phones_are_those_of_the_device_table() -> None:
 
 def test_defaults_are_in_the_table() -> None:
     assert set(DEFAULT_SOCS) <= set(SOCS)
+
+
+@pytest.mark.parametrize(
+    ("told", "phone", "name"),
+    [
+        ("SM8650", None, "SM8650"),
+        (" SM8650-AC\n", "galaxy-s25", "SM8650"),
+        ("SM8750P", None, "SM8750P"),
+        ("s5e9945", "pixel7", None),
+        (None, "galaxy-s24", "SM8650"),
+        ("kalama; rm -rf /", "galaxy-s23", "SM8550"),
+        ("this computer", None, None),
+    ],
+)
+def test_a_phones_chip_from_what_it_tells(told: str | None, phone: str | None, name: str | None) -> None:
+    assert chip_name(told, phone) == name

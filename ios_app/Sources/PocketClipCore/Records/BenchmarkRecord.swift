@@ -114,7 +114,7 @@ public struct Preparation: Equatable, Sendable {
 
 /// One artefact on one device, as `benchmark/records/benchmark.py` has it (schema 4).
 public struct BenchmarkRecord: Equatable, Sendable {
-    public static let schemaVersion = 4
+    public static let schemaVersion = 5
 
     public let artifact: ArtifactIdentity
     public let device: DeviceFacts

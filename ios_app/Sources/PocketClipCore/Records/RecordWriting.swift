@@ -54,7 +54,7 @@ extension BenchmarkRecord: JSONWritable {
             "golden_check": goldenCheck.json, "agent_sha256": .null, "tool_version": toolVersion.json,
             "record_id": recordId.json, "created_at": createdAt.json, "sustained": sustained.json,
             "preparation": preparation.json, "profile": .null, "instructions": .null, "invalid": invalid.json,
-            "tag": .null, "kind": "benchmark".json, "schema_version": Self.schemaVersion.json,
+            "tag": .null, "npu": .null, "kind": "benchmark".json, "schema_version": Self.schemaVersion.json,
         ])
     }
 }

@@ -33,6 +33,7 @@ import org.pocketclip.core.ExecutionException
 import org.pocketclip.core.bundle.Bundle
 import org.pocketclip.core.runtime.Accelerator
 import org.pocketclip.core.runtime.InferenceRuntime
+import org.pocketclip.machine.AndroidNpu
 import org.pocketclip.runtime.executorch.ExecuTorch
 import org.pocketclip.runtime.litert.LiteRt
 import org.pocketclip.runtime.onnxruntime.OnnxRuntime
@@ -86,7 +87,7 @@ open class AppContainer(protected val context: Context) {
     private val debugBuild: Boolean
         get() = context.applicationInfo.flags and ApplicationInfo.FLAG_DEBUGGABLE != 0
 
-    protected open fun load(bundle: Bundle): Engine = BundleEngine.open(bundle, runtimes, compute)
+    protected open fun load(bundle: Bundle): Engine = BundleEngine.open(bundle, runtimes, compute, soc = AndroidNpu.chip())
 
     /** What a runtime offers here, its default first; nothing where it cannot be loaded. */
     private fun accelerators(runtime: String): List<Accelerator> = try {
@@ -105,8 +106,10 @@ open class AppContainer(protected val context: Context) {
          * Every runtime that is packaged, or could be, the design's default first. Native code is loaded on demand; a vendor's
          * for its neural processor lies where Android extracts libraries.
          */
-        fun runtimes(context: Context): List<InferenceRuntime> =
-            listOf(ExecuTorch(), OnnxRuntime(), LiteRt(context.applicationInfo.nativeLibraryDir?.let(::File)))
+        fun runtimes(context: Context): List<InferenceRuntime> {
+            val qnn = AndroidNpu.libraries(context)
+            return listOf(ExecuTorch(qnn), OnnxRuntime(qnn), LiteRt(context.applicationInfo.nativeLibraryDir?.let(::File)))
+        }
     }
 }
 

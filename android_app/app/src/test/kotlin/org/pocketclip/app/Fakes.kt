@@ -27,7 +27,7 @@ import org.pocketclip.core.ranking.Ranking
  * @property gate where it is set, a classification waits for it.
  */
 class FakeEngine(labels: List<String> = listOf("red", "green", "blue"), sha256: String = "a".repeat(64)) : Engine {
-    override val summary = BundleSummary(
+    override var summary = BundleSummary(
         sha256, "fake", "e".repeat(64), sha256, 3, TowerSummary("onnxruntime", "fp32", 1), TowerSummary("onnxruntime", "int8", 1), labels, 10.0,
     )
     var gate: CompletableDeferred<Unit>? = null

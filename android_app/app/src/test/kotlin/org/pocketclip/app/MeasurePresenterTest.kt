@@ -14,6 +14,7 @@ import org.junit.Rule
 import org.junit.Test
 import org.junit.rules.TemporaryFolder
 import org.pocketclip.app.bundles.BundleState
+import org.pocketclip.app.bundles.NpuSummary
 import org.pocketclip.app.measure.MeasurePresenter
 import org.pocketclip.app.measure.RunState
 import org.pocketclip.core.records.ArtifactIdentity
@@ -106,6 +107,25 @@ class MeasurePresenterTest {
         offered = { listOf(Accelerator.CPU) }
         bundle.value = BundleState.Ready(FakeEngine(sha256 = "c".repeat(64)))
         assertNull("what is not offered any more is not asked for", presenter.state.value.accelerator)
+    }
+
+    @Test
+    fun `the NPU is offered where the bundle has something for it, and nowhere else`() = presenting { presenter ->
+        offered = { listOf(Accelerator.CPU, Accelerator.NPU) }
+        val engine = FakeEngine(sha256 = "d".repeat(64))
+        val fake = engine.summary
+        engine.summary = fake.copy(
+            image = fake.image.copy(npu = NpuSummary("SM8650", "litert", "w8a16-static", 2)),
+            text = fake.text.copy(whyNotNpu = "its values are wrong on this phone"),
+        )
+        bundle.value = BundleState.Ready(engine)
+        val (image, text) = presenter.state.value.choices
+        assertEquals(listOf(Accelerator.NPU, Accelerator.CPU), image.accelerators)
+        assertEquals("litert" to "w8a16-static", image.measured(null))
+        assertEquals("onnxruntime" to "fp32", image.measured(Accelerator.CPU))
+        assertEquals(listOf(Accelerator.CPU), text.accelerators)
+        presenter.run()
+        assertEquals("npu", measurer.requests.single().settings.accelerator)
     }
 
     @Test

@@ -27,6 +27,7 @@ import org.junit.Test
 import org.junit.rules.TemporaryFolder
 import org.junit.runner.RunWith
 import org.pocketclip.app.bundles.BundleSource
+import org.pocketclip.app.bundles.NpuSummary
 import org.pocketclip.app.search.FolderPhoto
 import org.pocketclip.core.records.Invalidity
 import org.pocketclip.core.records.Tower
@@ -106,6 +107,23 @@ class ScreensTest {
         compose.onNode(hasText("no zip with a bundle", substring = true)).assertIsDisplayed()
         compose.onNodeWithText("Back").performClick()
         compose.onNodeWithText("PocketCLIP · fake").assertIsDisplayed()
+    }
+
+    @Test
+    fun `where the towers run is said on every screen`() {
+        val fake = container.engine.summary
+        container.engine.summary = fake.copy(
+            image = fake.image.copy(npu = NpuSummary("SM8650", "onnxruntime", "w8a16-static", 2)),
+            text = fake.text.copy(whyNotNpu = "no variant for SM8450; the bundle has variants for SM8650"),
+        )
+        ready()
+        for (screen in listOf("Try", "Search", "Measure")) {
+            tab(screen).performClick()
+            compose.onNodeWithText("Image tower: on the NPU of SM8650, w8a16-static").assertIsDisplayed()
+            compose.onNodeWithText("Text tower: on the CPU, not on the NPU: no variant for SM8450; the bundle has variants for SM8650")
+                .assertIsDisplayed()
+        }
+        compose.onNodeWithText("Image tower, onnxruntime w8a16-static").assertExists()
     }
 
     @Test

@@ -8,6 +8,7 @@ import org.pocketclip.core.MachineException
 import org.pocketclip.core.bench.BenchProgram
 import org.pocketclip.core.machine.LinuxMachine
 import org.pocketclip.core.runtime.InferenceRuntime
+import org.pocketclip.machine.AndroidNpu
 import org.pocketclip.machine.AndroidServices
 import org.pocketclip.machine.BitmapPhotos
 import org.pocketclip.machine.installedApplication
@@ -21,8 +22,10 @@ object BenchComponents {
      * Every runtime that is packaged, or could be; those whose library is missing say so in the facts. A vendor's libraries
      * for its neural processor lie where Android extracts them.
      */
-    fun runtimes(context: Context): List<InferenceRuntime> =
-        listOf(ExecuTorch(), OnnxRuntime(), LiteRt(context.applicationInfo.nativeLibraryDir?.let(::File)))
+    fun runtimes(context: Context): List<InferenceRuntime> {
+        val qnn = AndroidNpu.libraries(context)
+        return listOf(ExecuTorch(qnn), OnnxRuntime(qnn), LiteRt(context.applicationInfo.nativeLibraryDir?.let(::File)))
+    }
 
     /**
      * The folder that both this application and the shell may write to, made where it is missing; null where storage is not

@@ -5,9 +5,11 @@ import kotlinx.coroutines.withContext
 import org.pocketclip.core.InferenceException
 import org.pocketclip.core.bundle.Bundle
 import org.pocketclip.core.bundle.BundledTower
+import org.pocketclip.core.bundle.NpuVariant
 import org.pocketclip.core.image.RgbImage
 import org.pocketclip.core.inference.Classifier
 import org.pocketclip.core.inference.ImageEncoder
+import org.pocketclip.core.inference.RunningTower
 import org.pocketclip.core.inference.TextEncoder
 import org.pocketclip.core.runtime.InferenceRuntime
 import org.pocketclip.core.runtime.LoadOptions
@@ -23,7 +25,7 @@ class BundleEngine private constructor(
     private val known: MutableSet<String> = bundle.manifest.labels?.names.orEmpty().toMutableSet()
     private var closed = false
 
-    override val summary = summary(bundle)
+    override val summary = summary(bundle, images.running, texts.running)
 
     override suspend fun classify(image: RgbImage, labels: List<String>): Classified = onModels {
         val started = System.nanoTime()
@@ -56,7 +58,7 @@ class BundleEngine private constructor(
 
     companion object {
         /**
-         * Loads both towers.
+         * Loads both towers, or their variants for the chip [soc].
          *
          * @throws org.pocketclip.core.ExecutionException a runtime or an accelerator is missing, or refuses a model.
          */
@@ -65,27 +67,33 @@ class BundleEngine private constructor(
             runtimes: List<InferenceRuntime>,
             compute: CoroutineDispatcher,
             options: LoadOptions = LoadOptions(),
+            soc: String? = null,
         ): BundleEngine {
-            val images = ImageEncoder.open(bundle, runtimes, options)
+            val images = ImageEncoder.open(bundle, runtimes, options, soc)
             try {
-                return BundleEngine(bundle, images, TextEncoder.open(bundle, runtimes, options), compute)
+                return BundleEngine(bundle, images, TextEncoder.open(bundle, runtimes, options, soc), compute)
             } catch (error: Throwable) {
                 images.close()
                 throw error
             }
         }
 
-        private fun summary(bundle: Bundle): BundleSummary {
+        private fun summary(bundle: Bundle, images: RunningTower, texts: RunningTower): BundleSummary {
             val manifest = bundle.manifest
-            fun tower(tower: BundledTower) = TowerSummary(tower.runtime, tower.precision, bundle.modelSizeBytes(tower))
+            fun tower(plain: BundledTower, running: RunningTower): TowerSummary {
+                val npu = (running.model as? NpuVariant)?.let {
+                    NpuSummary(it.soc, it.runtime, it.precision, bundle.modelSizeBytes(it))
+                }
+                return TowerSummary(plain.runtime, plain.precision, bundle.modelSizeBytes(plain), npu, running.whyNotNpu)
+            }
             return BundleSummary(
                 sha256 = bundle.sha256,
                 model = manifest.model.name,
                 weightsSha256 = manifest.model.weightsSha256,
-                imageSha256 = manifest.image.artifactSha256,
+                imageSha256 = images.model.artifactSha256,
                 width = manifest.model.embeddingDim,
-                image = tower(manifest.image),
-                text = tower(manifest.text),
+                image = tower(manifest.image, images),
+                text = tower(manifest.text, texts),
                 labels = manifest.labels?.names.orEmpty(),
                 logitScale = manifest.model.logitScale,
             )

@@ -17,7 +17,7 @@ data class Classified(val labels: List<RankedLabel>, val preparationNs: Long, va
  *
  * @property sha256 its identity.
  * @property weightsSha256 of the trained model.
- * @property imageSha256 of the image tower, to which stored embeddings belong.
+ * @property imageSha256 of what runs as the image tower, to which stored embeddings belong.
  * @property width values of an embedding.
  * @property labels that it brings with embeddings; empty where it has none.
  */
@@ -33,8 +33,22 @@ data class BundleSummary(
     val logitScale: Double,
 )
 
-/** A tower's runtime and precision, and the size of its model. */
-data class TowerSummary(val runtime: String, val precision: String, val sizeBytes: Long)
+/**
+ * A tower's runtime and precision, and the size of its model, as it runs on every phone.
+ *
+ * @property npu what runs in its place on this phone's NPU; null where nothing does.
+ * @property whyNotNpu why nothing does although the bundle has variants for NPUs; null where it has none.
+ */
+data class TowerSummary(
+    val runtime: String,
+    val precision: String,
+    val sizeBytes: Long,
+    val npu: NpuSummary? = null,
+    val whyNotNpu: String? = null,
+)
+
+/** A variant of a tower that runs on the NPU of the chip [soc]. */
+data class NpuSummary(val soc: String, val runtime: String, val precision: String, val sizeBytes: Long)
 
 /** A bundle with both towers loaded. Suspending functions may be called from anywhere: one runs at a time. */
 interface Engine : AutoCloseable {

@@ -137,7 +137,16 @@ class MeasurePresenter(
     }
 
     private fun choices(summary: BundleSummary): List<Choice> {
-        fun choice(tower: Tower, of: TowerSummary) = Choice(tower, of.runtime, of.precision, accelerators(of.runtime))
+        fun choice(tower: Tower, of: TowerSummary): Choice {
+            val own = accelerators(of.runtime)
+            // The NPU runs the variant where there is one, and nothing where none fits.
+            val offered = when {
+                of.npu != null -> listOf(Accelerator.NPU) + (own - Accelerator.NPU)
+                of.whyNotNpu != null -> own - Accelerator.NPU
+                else -> own
+            }
+            return Choice(tower, of.runtime, of.precision, offered, of.npu)
+        }
         return listOf(choice(Tower.IMAGE, summary.image), choice(Tower.TEXT, summary.text))
     }
 

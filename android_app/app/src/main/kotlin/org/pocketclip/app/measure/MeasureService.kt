@@ -18,6 +18,7 @@ import org.pocketclip.core.Documents
 import org.pocketclip.core.PocketClipException
 import org.pocketclip.core.machine.LinuxMachine
 import org.pocketclip.core.worded
+import org.pocketclip.machine.AndroidNpu
 import org.pocketclip.machine.AndroidServices
 import org.pocketclip.machine.androidDevice
 import org.pocketclip.machine.installedApplication
@@ -63,7 +64,7 @@ class MeasureService : Service() {
         try {
             val measurement = TowerMeasurement(
                 File(filesDir, FOLDER), AppContainer.runtimes(this), LinuxMachine(AndroidServices(this)), androidDevice(this),
-                installedApplication(this).version ?: "unknown",
+                installedApplication(this).version ?: "unknown", AndroidNpu.chip(),
             )
             val file = measurement.run(Documents.read(MeasureRequest.serializer(), request, "the request")) { words ->
                 answer(PROGRESS, words)

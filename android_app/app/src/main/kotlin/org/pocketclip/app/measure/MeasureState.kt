@@ -1,5 +1,6 @@
 package org.pocketclip.app.measure
 
+import org.pocketclip.app.bundles.NpuSummary
 import org.pocketclip.core.records.Invalidity
 import org.pocketclip.core.records.Tower
 import org.pocketclip.core.runtime.Accelerator
@@ -8,8 +9,21 @@ import org.pocketclip.core.runtime.Accelerator
  * A tower that can be measured.
  *
  * @property accelerators of its runtime, that which it is meant to be used with first.
+ * @property npu what is measured in its place where the NPU is asked for; null where the bundle has nothing for this phone.
  */
-data class Choice(val tower: Tower, val runtime: String, val precision: String, val accelerators: List<Accelerator>)
+data class Choice(
+    val tower: Tower,
+    val runtime: String,
+    val precision: String,
+    val accelerators: List<Accelerator>,
+    val npu: NpuSummary? = null,
+) {
+    /** Runtime and precision of what is measured with an accelerator; null is the usual one. */
+    fun measured(accelerator: Accelerator?): Pair<String, String> {
+        val used = accelerator ?: accelerators.firstOrNull()
+        return if (npu != null && used == Accelerator.NPU) npu.runtime to npu.precision else runtime to precision
+    }
+}
 
 /**
  * One line of the table: what was asked for and what was found.

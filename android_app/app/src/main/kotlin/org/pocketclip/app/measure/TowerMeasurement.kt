@@ -20,6 +20,7 @@ data class MeasureRequest(val bundleFolder: String, val tower: Tower, val settin
  * be taken into its store and compared.
  *
  * @param folder of the application's own; records are kept in it until the user removes the application's data.
+ * @param soc the phone's chip; null where it is not known.
  */
 class TowerMeasurement(
     private val folder: File,
@@ -27,6 +28,7 @@ class TowerMeasurement(
     private val machine: Machine,
     private val device: DeviceFacts,
     private val toolVersion: String,
+    private val soc: String? = null,
 ) {
     /**
      * Blocks until it is done.
@@ -36,7 +38,8 @@ class TowerMeasurement(
      */
     fun run(request: MeasureRequest, progress: (String) -> Unit): File {
         val bundle = Bundle.open(File(request.bundleFolder))
-        val record = TowerBenchmark(bundle, runtimes, machine, device, toolVersion).run(request.tower, request.settings, progress)
+        val benchmark = TowerBenchmark(bundle, runtimes, machine, device, toolVersion, soc)
+        val record = benchmark.run(request.tower, request.settings, progress)
         val file = File(folder, "$RESULTS/${record.recordId}.json")
         Hashing.writeWhole(file, record.toJson().toByteArray())
         return file

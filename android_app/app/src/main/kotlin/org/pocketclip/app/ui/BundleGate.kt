@@ -5,6 +5,7 @@ import androidx.activity.compose.rememberLauncherForActivityResult
 import androidx.activity.result.contract.ActivityResultContracts.OpenDocument
 import androidx.activity.result.contract.ActivityResultContracts.OpenDocumentTree
 import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Box
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.padding
@@ -36,12 +37,16 @@ import androidx.compose.ui.unit.dp
 import org.pocketclip.app.AppContainer
 import org.pocketclip.app.R
 import org.pocketclip.app.bundles.BundleState
+import org.pocketclip.app.bundles.BundleSummary
 
 /** Shows [content] where there is a bundle, and elsewhere what is missing and how to come by it. */
 @Composable
 fun BundleGate(container: AppContainer, bundle: BundleState, content: @Composable () -> Unit) {
     when (bundle) {
-        is BundleState.Ready -> content()
+        is BundleState.Ready -> Column(Modifier.fillMaxSize()) {
+            WhereTowersRun(bundle.engine.summary)
+            Box(Modifier.weight(1f)) { content() }
+        }
         BundleState.Loading -> Notice(
             stringResource(R.string.bundle_loading_title),
             stringResource(R.string.bundle_loading_text),
@@ -55,6 +60,19 @@ fun BundleGate(container: AppContainer, bundle: BundleState, content: @Composabl
             ImportButtons(container)
             OutlinedButton(onClick = container.bundles::dismiss) { Text(stringResource(R.string.go_back)) }
         }
+    }
+}
+
+/** Of bundles with variants for NPUs: what runs there, and what does not and why. It is never left unsaid. */
+@Composable
+private fun WhereTowersRun(summary: BundleSummary) {
+    for ((name, tower) in listOf(R.string.tower_image to summary.image, R.string.tower_text to summary.text)) {
+        val words = when {
+            tower.npu != null -> stringResource(R.string.bundle_on_npu, stringResource(name), tower.npu.soc, tower.npu.precision)
+            tower.whyNotNpu != null -> stringResource(R.string.bundle_not_on_npu, stringResource(name), tower.whyNotNpu)
+            else -> continue
+        }
+        Text(words, Modifier.padding(horizontal = 16.dp, vertical = 4.dp), style = MaterialTheme.typography.bodySmall)
     }
 }
 

@@ -46,6 +46,7 @@ import org.pocketclip.app.measure.MeasureState
 import org.pocketclip.app.measure.MeasuredRow
 import org.pocketclip.app.measure.RunState
 import org.pocketclip.core.records.Tower
+import org.pocketclip.core.runtime.Accelerator
 
 /** Latency, load and memory of the bundle's towers on this phone. */
 @Composable
@@ -81,7 +82,7 @@ private fun Choices(presenter: MeasurePresenter, state: MeasureState, enabled: B
             horizontalArrangement = Arrangement.spacedBy(8.dp),
         ) {
             Checkbox(chosen, onCheckedChange = null, enabled = enabled)
-            Text(towerName(choice))
+            Text(towerName(choice, state.accelerator))
         }
     }
     FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
@@ -135,7 +136,11 @@ private fun Measured(row: MeasuredRow) {
     Card(Modifier.fillMaxWidth()) {
         // One stop for TalkBack: the figures are read together.
         Column(Modifier.padding(12.dp).semantics(mergeDescendants = true) {}, verticalArrangement = Arrangement.spacedBy(4.dp)) {
-            Text(towerName(row.choice), style = MaterialTheme.typography.titleMedium, modifier = Modifier.semantics { heading() })
+            Text(
+                towerName(row.choice, row.accelerator),
+                style = MaterialTheme.typography.titleMedium,
+                modifier = Modifier.semantics { heading() },
+            )
             Text(
                 stringResource(
                     R.string.measure_accelerator, row.accelerator.id,
@@ -166,12 +171,11 @@ private fun thermal(status: Int?): String =
     status?.let { stringArrayResource(R.array.thermal_states).getOrNull(it) } ?: stringResource(R.string.not_told)
 
 @Composable
-private fun towerName(choice: Choice): String = stringResource(
-    R.string.measure_tower,
-    stringResource(if (choice.tower == Tower.IMAGE) R.string.tower_image else R.string.tower_text),
-    choice.runtime,
-    choice.precision,
-)
+private fun towerName(choice: Choice, accelerator: Accelerator?): String {
+    val (runtime, precision) = choice.measured(accelerator)
+    val tower = stringResource(if (choice.tower == Tower.IMAGE) R.string.tower_image else R.string.tower_text)
+    return stringResource(R.string.measure_tower, tower, runtime, precision)
+}
 
 /** Gives the results to an application that the user chooses, and to no other. */
 private fun share(context: Context, rows: List<MeasuredRow>) {

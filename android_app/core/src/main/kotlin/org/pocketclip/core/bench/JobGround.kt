@@ -5,6 +5,7 @@ import org.pocketclip.core.Documents
 import org.pocketclip.core.bundle.SafePaths
 import org.pocketclip.core.machine.Machine
 import org.pocketclip.core.machine.SystemServices
+import org.pocketclip.core.measuring.Fallbacks
 import org.pocketclip.core.records.AgentResult
 import org.pocketclip.core.records.FailureCode
 import org.pocketclip.core.records.JOB_VERSION
@@ -71,6 +72,11 @@ internal class JobGround(
             bad("${runtime.name} cannot load by ${loadMode.id}; choose from ${runtime.loadModes.joinToString { it.id }}")
         }
         return LoadOptions(threads, loadMode, found)
+    }
+
+    /** Refuses what something else executed than the NPU that was asked for; see [Fallbacks.reason]. */
+    fun checkExecuted(asked: String, observed: String?) {
+        Fallbacks.reason(asked, observed)?.let { throw RequestFailure(FailureCode.ACCELERATOR_FALLBACK, it) }
     }
 
     /** The model of a job's path, if it is stored. */

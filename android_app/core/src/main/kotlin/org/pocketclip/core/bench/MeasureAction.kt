@@ -39,6 +39,7 @@ internal class MeasureAction(private val ground: JobGround) {
         )
         val measurement = Measurement(runtime, ground.machine, Clocks.System, ground.progress, Preconditions::checkHeat)
         val measured = ground.unaltered(model) { measurement.run(plan) }
+        ground.checkExecuted(job.accelerator, measured.acceleratorObserved)
         return empty.copy(
             runtimeVersion = measured.runtimeVersion,
             acceleratorObserved = measured.acceleratorObserved,

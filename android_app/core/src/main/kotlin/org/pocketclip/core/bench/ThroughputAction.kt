@@ -33,6 +33,7 @@ internal class ThroughputAction(
             copies.during(job.photos) { photos ->
                 val plan = ThroughputPlan(photos, job.decoders, job.seconds, job.warmupPhotos, job.stepPhotos)
                 val (launch, observed) = launch(runtime, model, options, input, plan)
+                ground.checkExecuted(job.accelerator, observed)
                 empty.copy(runtimeVersion = runtime.version, acceleratorObserved = observed, throughput = launch)
             }
         }

@@ -15,14 +15,12 @@ class Bundle internal constructor(val folder: File, val manifest: Manifest) {
     /** One hash over paths and contents of all files: the bundle's identity. */
     val sha256: String get() = Hashing.sha256(manifest.files)
 
-    /** A tower's model file, or the package folder of formats that are folders. */
-    fun modelFile(tower: BundledTower): ModelFile = ModelFile(File(folder, tower.entryPoint))
+    /** The model file of a tower or of a variant, or the package folder of formats that are folders. */
+    fun modelFile(model: BundledModel): ModelFile = ModelFile(File(folder, model.entryPoint))
 
-    /** Bytes of a tower's model files, weights beside them included. */
-    fun modelSizeBytes(tower: BundledTower): Long {
-        val place = tower.entryPoint.substringBefore('/') + "/"
-        return manifest.files.filter { it.path.startsWith(place) }.sumOf { it.sizeBytes }
-    }
+    /** Bytes of a model's files, weights beside them included. */
+    fun modelSizeBytes(model: BundledModel): Long =
+        manifest.files.filter { it.path.startsWith("${model.place}/") }.sumOf { it.sizeBytes }
 
     /**
      * The values of a stored tensor.

@@ -2,6 +2,7 @@ package org.pocketclip.core.bundle
 
 import org.pocketclip.core.BundleMalformedException
 import org.pocketclip.core.image.ImageInput
+import org.pocketclip.core.records.Tower
 import org.pocketclip.core.runtime.ElementType
 
 /** What the manifest's form cannot say: that its parts are about one model, and that shapes follow from each other. */
@@ -17,7 +18,7 @@ internal class BundleConsistency(private val path: String, private val manifest:
             throw BundleMalformedException("$path: $words; make the bundle again")
         }
         try {
-            ImageInput(manifest.preprocess, manifest.image.input)
+            (listOf(manifest.image) + manifest.variantsOf(Tower.IMAGE)).forEach { ImageInput(manifest.preprocess, it.input) }
         } catch (error: BundleMalformedException) {
             throw BundleMalformedException("$path: ${error.message}", error)
         }
@@ -38,11 +39,11 @@ internal class BundleConsistency(private val path: String, private val manifest:
         add(Expected(end.sentenceEmbeddings, listOf(end.sentences.size, width), floats))
         end.images.forEach { add(Expected(it.pixels, it.pixels.shape.take(2) + 3, ElementType.UINT8.id)) }
         add(Expected(manifest.tokenizer.merges, listOf(MERGES, 2), ElementType.UINT16.id))
-        for (tower in listOf(manifest.image, manifest.text)) {
-            val samples = tower.golden.inputs.shape.take(1)
-            add(Expected(tower.golden.inputs, samples + tower.input.shape.drop(1), tower.input.dtype))
-            add(Expected(tower.golden.reference, samples + width, floats))
-            add(Expected(tower.golden.outputs, samples + width, floats))
+        for (model in manifest.models) {
+            val samples = model.golden.inputs.shape.take(1)
+            add(Expected(model.golden.inputs, samples + model.input.shape.drop(1), model.input.dtype))
+            add(Expected(model.golden.reference, samples + width, floats))
+            add(Expected(model.golden.outputs, samples + width, floats))
         }
         manifest.labels?.let { add(Expected(it.embeddings, listOf(it.names.size, width), floats)) }
         manifest.tokenizer.keptIds?.let {
@@ -53,15 +54,15 @@ internal class BundleConsistency(private val path: String, private val manifest:
     private fun faults(): List<Pair<Boolean, String>> {
         val tokenizer = manifest.tokenizer
         val labels = manifest.labels
-        val towers = listOf(manifest.image, manifest.text)
+        val texts = listOf(manifest.text) + manifest.variantsOf(Tower.TEXT)
         val ids = 0 until tokenizer.vocabularySize
         val rankings = manifest.endToEnd.images.mapNotNull { it.ranking }
         return listOf(
-            (manifest.image.normalized != manifest.text.normalized) to "one tower gives raw embeddings, the other not",
-            (manifest.text.input.shape != listOf(1, tokenizer.contextLength)) to "the text tower takes another context length",
-            (manifest.text.input.dtype != ElementType.INT32.id) to "the text tower takes other ids than int32",
+            (manifest.models.map { it.normalized }.distinct().size > 1) to "one tower gives raw embeddings, the other not",
+            texts.any { it.input.shape != listOf(1, tokenizer.contextLength) } to "the text tower takes another context length",
+            texts.any { it.input.dtype != ElementType.INT32.id } to "the text tower takes other ids than int32",
             (tokenizer.contextLength < MINIMUM_CONTEXT) to "context_length has no room for start, a token and end",
-            towers.any { it.output.shape != listOf(1, manifest.model.embeddingDim) } to
+            manifest.models.any { it.output.shape != listOf(1, manifest.model.embeddingDim) } to
                 "a tower's output is not the model's embedding",
             (tokenizer.byteOrder.sorted() != (0 until BYTES).toList()) to "byte_order is not the 256 bytes in some order",
             (tokenizer.startId != tokenizer.vocabularySize - 2 || tokenizer.endId != tokenizer.vocabularySize - 1) to
@@ -80,6 +81,23 @@ internal class BundleConsistency(private val path: String, private val manifest:
             rankings.any { it.places.size != it.cosines.size || it.places.size != it.probabilities.size } to
                 "a golden ranking has other numbers of places, cosines and probabilities",
             (manifest.model.logitScale <= 0) to "logit_scale is not positive",
+        ) + variantFaults()
+    }
+
+    private fun variantFaults(): List<Pair<Boolean, String>> {
+        val variants = manifest.variants
+        return listOf(
+            (variants.isEmpty() != (manifest.schemaVersion == PLAIN_SCHEMA_VERSION)) to
+                "variants belong to schema version $BUNDLE_SCHEMA_VERSION, and to no other",
+            variants.any { it.target !in QNN_TARGETS || RUNTIMES[it.target] != it.runtime } to
+                "a variant for a chip is of a target that prepares no graphs for chips",
+            (variants.isNotEmpty() && listOf(manifest.image, manifest.text).any { it.target in QNN_TARGETS }) to
+                "a tower runs on single chips alone",
+            (variants.distinctBy { Triple(it.tower, it.soc, it.target) }.size != variants.size) to
+                "two variants are for the same chip and runtime",
+            (variants.isNotEmpty() && manifest.models.distinctBy { it.place }.size != manifest.models.size) to
+                "two models lie in one folder",
+            variants.any { it.graphs != 1 || it.onCpu != 0 } to "a variant leaves a part of its tower to the CPU",
         )
     }
 
@@ -88,5 +106,7 @@ internal class BundleConsistency(private val path: String, private val manifest:
         const val FULL_VOCABULARY = BundleRanges.FULL_VOCABULARY
         const val MERGES = FULL_VOCABULARY - 2 * BYTES - 2
         const val MINIMUM_CONTEXT = 3
+        val RUNTIMES = mapOf("onnx-qnn" to "onnxruntime", "executorch-qnn" to "executorch", "tflite-qnn" to "litert")
+        val QNN_TARGETS = RUNTIMES.keys
     }
 }

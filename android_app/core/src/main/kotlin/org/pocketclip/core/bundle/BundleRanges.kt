@@ -40,25 +40,27 @@ internal class BundleRanges(private val source: String, private val manifest: Ma
         if (total > most) throw BundleHostileException("$source lists $total bytes, at most $most are read; do not use this bundle")
     }
 
-    private val towers = listOf("image" to manifest.image, "text" to manifest.text)
+    private val models: List<Pair<String, BundledModel>> =
+        listOf("image" to manifest.image, "text" to manifest.text) +
+            manifest.variants.mapIndexed { place, variant -> "variants[$place]" to variant }
 
     private fun hashes(): List<Pair<String, String>> = listOf(
         "model.config_sha256" to manifest.model.configSha256,
         "model.weights_sha256" to manifest.model.weightsSha256,
-    ) + towers.map { (name, tower) -> "$name.artifact_sha256" to tower.artifactSha256 } +
+    ) + models.map { (name, model) -> "$name.artifact_sha256" to model.artifactSha256 } +
         manifest.files.map { "the hash of ${SafePaths.quoted(it.path)}" to it.sha256 }
 
     private fun paths(): List<Pair<String, String>> =
-        towers.map { (name, tower) -> "$name.entry_point" to tower.entryPoint } + manifest.tensors.map { "a tensor's file" to it.file }
+        models.map { (name, model) -> "$name.entry_point" to model.entryPoint } + manifest.tensors.map { "a tensor's file" to it.file }
 
     private fun faults(): List<Pair<Boolean, String>> {
         val model = manifest.model
         val tokenizer = manifest.tokenizer
-        val specs = towers.flatMap { (_, tower) -> listOf(tower.input, tower.output) }
-        val tolerances = towers.flatMap { (_, tower) ->
-            listOfNotNull(tower.tolerances.same, tower.tolerances.other, tower.tolerances.reference)
+        val specs = models.flatMap { (_, each) -> listOf(each.input, each.output) }
+        val tolerances = models.flatMap { (_, each) ->
+            listOfNotNull(each.tolerances.same, each.tolerances.other, each.tolerances.reference)
         }
-        val parities = towers.mapNotNull { (_, tower) -> tower.parity }
+        val parities = models.mapNotNull { (_, each) -> each.parity }
         val rankings = manifest.endToEnd.images.mapNotNull { it.ranking }
         val ids = listOf(tokenizer.startId, tokenizer.endId, tokenizer.padId) + tokenizer.specialTexts.map { it.id }
         return listOf(
@@ -70,8 +72,12 @@ internal class BundleRanges(private val source: String, private val manifest: Ma
                 "a tensor has a shape of no or more than $MOST_SIDES sides, or a side that is not from 1 to ${SIDES.last}",
             specs.any { it.dtype !in TYPES || !LAYOUT.matches(it.layout) } to
                 "a tower has a type other than $TYPES or a layout that is not a capital letter for each axis",
-            towers.any { (_, tower) -> tower.minimumIos?.let { it !in 1..MOST_SYSTEM } ?: false } to
+            models.any { (_, each) -> each.minimumIos?.let { it !in 1..MOST_SYSTEM } ?: false } to
                 "minimum_ios must be from 1 to $MOST_SYSTEM",
+            (manifest.variants.size > MOST_VARIANTS) to "there are more than $MOST_VARIANTS variants",
+            manifest.variants.any { !CHIP.matches(it.soc) || !SDK.matches(it.sdk) } to
+                "a variant has no name of a chip such as SM8650, or no version of Qualcomm's libraries",
+            manifest.variants.any { it.graphs < 0 || it.onCpu < 0 } to "a variant has a negative count",
             tolerances.any { it.cosineMin !in 0.0..1.0 || !(it.maxAbs > 0 && it.maxAbs <= 2) } to
                 "a tolerance must have a cosine_min from 0 to 1 and a max_abs above 0 and at most 2",
             parities.any { it.samples < 0 || it.cosineMean !in COSINES || it.cosineMin !in COSINES } to
@@ -129,6 +135,9 @@ internal class BundleRanges(private val source: String, private val manifest: Ma
         private val TYPES = listOf("uint8", "int32", "float32")
         private val LAYOUT = Regex("[A-Z]{1,8}")
         private const val MOST_SYSTEM = 1000
+        private const val MOST_VARIANTS = 256
+        private val CHIP = Regex("[A-Z]{2,3}[0-9]{3,5}[A-Z]{0,3}")
+        private val SDK = Regex("v?[0-9][0-9.]{0,40}")
         private const val MOST_STEP = 255.0
         private const val LEAST_CONTEXT = 3
         private const val MOST_SPECIALS = 64

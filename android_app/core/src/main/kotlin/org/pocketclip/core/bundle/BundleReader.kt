@@ -104,11 +104,11 @@ internal class BundleReader(private val folder: File) {
             if (listed.any { it.equals(BUNDLE_NAME, ignoreCase = true) }) {
                 throw BundleHostileException("$source lists itself; do not use this bundle")
             }
-            for (tower in listOf(manifest.image, manifest.text)) {
-                val there = listed.any { it == tower.entryPoint || it.startsWith("${tower.entryPoint}/") }
-                if (SafePaths.fault(tower.entryPoint) != null || !there) {
+            for (model in manifest.models) {
+                val there = listed.any { it == model.entryPoint || it.startsWith("${model.entryPoint}/") }
+                if (SafePaths.fault(model.entryPoint) != null || !there) {
                     throw BundleMalformedException(
-                        "$source: the model ${SafePaths.quoted(tower.entryPoint)} is not among the files it lists",
+                        "$source: the model ${SafePaths.quoted(model.entryPoint)} is not among the files it lists",
                     )
                 }
             }

@@ -1,12 +1,18 @@
 package org.pocketclip.core.bundle
 
+import kotlinx.serialization.EncodeDefault
+import kotlinx.serialization.ExperimentalSerializationApi
 import kotlinx.serialization.SerialName
 import kotlinx.serialization.Serializable
 import org.pocketclip.core.records.FileEntry
+import org.pocketclip.core.records.Tower
 import org.pocketclip.core.runtime.ElementType
 
 /** The newest schema that this version reads. */
-const val BUNDLE_SCHEMA_VERSION = 1
+const val BUNDLE_SCHEMA_VERSION = 2
+
+/** The schema of bundles without variants for chips. */
+const val PLAIN_SCHEMA_VERSION = 1
 
 /** The manifest's file name. */
 const val BUNDLE_NAME = "bundle.json"
@@ -67,29 +73,82 @@ data class ParitySummary(
 data class TowerGolden(val inputs: StoredTensor, val reference: StoredTensor, val outputs: StoredTensor)
 
 /**
- * One tower: its model file or package folder, what runs it, what it takes and gives.
+ * A tower's model file or package folder, what runs it, what it takes and gives.
  *
  * @property scheme target and precision with what differs from the usual form; empty in the oldest bundles.
  */
+sealed interface BundledModel {
+    val target: String
+    val precision: String
+    val runtime: String
+    val minimumIos: Int?
+    val entryPoint: String
+    val input: TensorSpec
+    val output: TensorSpec
+    val normalized: Boolean
+    val artifactSha256: String
+    val parity: ParitySummary?
+    val tolerances: TowerTolerances
+    val golden: TowerGolden
+    val scheme: String
+
+    /** The folder in the bundle that holds its files alone. */
+    val place: String get() = entryPoint.substringBefore('/')
+}
+
+/** One tower, which runs on every phone. */
 @Serializable
 data class BundledTower(
-    val target: String,
-    val precision: String,
-    val runtime: String,
+    override val target: String,
+    override val precision: String,
+    override val runtime: String,
     val requires: String?,
-    @SerialName("minimum_ios") val minimumIos: Int?,
-    @SerialName("entry_point") val entryPoint: String,
-    val input: TensorSpec,
-    val output: TensorSpec,
-    val normalized: Boolean,
+    @SerialName("minimum_ios") override val minimumIos: Int?,
+    @SerialName("entry_point") override val entryPoint: String,
+    override val input: TensorSpec,
+    override val output: TensorSpec,
+    override val normalized: Boolean,
     val versions: Map<String, String>,
-    @SerialName("artifact_sha256") val artifactSha256: String,
-    val parity: ParitySummary?,
+    @SerialName("artifact_sha256") override val artifactSha256: String,
+    override val parity: ParitySummary?,
     @SerialName("executed_by") val executedBy: Execution,
-    val tolerances: TowerTolerances,
-    val golden: TowerGolden,
-    val scheme: String = "",
-)
+    override val tolerances: TowerTolerances,
+    override val golden: TowerGolden,
+    override val scheme: String = "",
+) : BundledModel
+
+/**
+ * What runs in a tower's place on phones with one chip: a graph prepared for the chip's NPU.
+ *
+ * @property soc the chip's name, as phones say it.
+ * @property sdk the version of Qualcomm's libraries that prepared the graph: older ones refuse it.
+ * @property graphs pieces on the NPU.
+ * @property onCpu ops that are left to the processor.
+ */
+@Serializable
+data class NpuVariant(
+    override val target: String,
+    override val precision: String,
+    override val runtime: String,
+    val requires: String?,
+    @SerialName("minimum_ios") override val minimumIos: Int?,
+    @SerialName("entry_point") override val entryPoint: String,
+    override val input: TensorSpec,
+    override val output: TensorSpec,
+    override val normalized: Boolean,
+    val versions: Map<String, String>,
+    @SerialName("artifact_sha256") override val artifactSha256: String,
+    override val parity: ParitySummary?,
+    @SerialName("executed_by") val executedBy: Execution,
+    override val tolerances: TowerTolerances,
+    override val golden: TowerGolden,
+    override val scheme: String,
+    val tower: Tower,
+    val soc: String,
+    val sdk: String,
+    val graphs: Int,
+    @SerialName("on_cpu") val onCpu: Int,
+) : BundledModel
 
 /** How an image that is no square becomes one: its centre, or the whole of it squeezed. */
 @Serializable
@@ -203,7 +262,13 @@ data class EndToEnd(
 @Serializable
 data class LicenceNote(val part: String, val licence: String, val copyright: String?, val source: String)
 
-/** Everything that an application must know about a bundle (schema 1). */
+/**
+ * Everything that an application must know about a bundle (schemas 1 and 2).
+ *
+ * @property variants what runs in the towers' places on phones with certain chips, the preferred ones first; schema 1 has
+ * none.
+ */
+@OptIn(ExperimentalSerializationApi::class)
 @Serializable
 data class Manifest(
     @SerialName("schema_version") val schemaVersion: Int,
@@ -219,7 +284,17 @@ data class Manifest(
     @SerialName("end_to_end") val endToEnd: EndToEnd,
     val licences: List<LicenceNote>,
     val files: List<FileEntry>,
+    @EncodeDefault(EncodeDefault.Mode.NEVER) val variants: List<NpuVariant> = emptyList(),
 ) {
+    /** A tower as it runs on every phone. */
+    fun tower(tower: Tower): BundledTower = if (tower == Tower.IMAGE) image else text
+
+    /** What runs in a tower's place on phones with certain chips, the preferred ones first. */
+    fun variantsOf(tower: Tower): List<NpuVariant> = variants.filter { it.tower == tower }
+
+    /** Everything that can run: both towers, then their variants. */
+    val models: List<BundledModel> get() = listOf(image, text) + variants
+
     /** Whether the weights are random ones, whose answers mean nothing: the licence note of the weights says so. */
     val untrained: Boolean
         get() = licences.any { it.part == "model weights" && it.source.startsWith("untrained") }
@@ -227,8 +302,7 @@ data class Manifest(
     /** Every stored tensor, in the order of the manifest. */
     val tensors: List<StoredTensor>
         get() = listOfNotNull(
-            *listOf(image, text).flatMap { listOf(it.golden.inputs, it.golden.reference, it.golden.outputs) }
-                .toTypedArray(),
+            *models.flatMap { listOf(it.golden.inputs, it.golden.reference, it.golden.outputs) }.distinct().toTypedArray(),
             tokenizer.merges,
             tokenizer.keptIds,
             labels?.embeddings,

@@ -1,12 +1,11 @@
 package org.pocketclip.core.inference
 
-import org.pocketclip.core.RuntimeMissingException
 import org.pocketclip.core.bundle.Bundle
-import org.pocketclip.core.bundle.BundledTower
 import org.pocketclip.core.image.ImageInput
 import org.pocketclip.core.image.RgbImage
 import org.pocketclip.core.ranking.Prompts
 import org.pocketclip.core.ranking.Ranking
+import org.pocketclip.core.records.Tower
 import org.pocketclip.core.runtime.InferenceRuntime
 import org.pocketclip.core.runtime.LoadOptions
 import org.pocketclip.core.runtime.Session
@@ -23,9 +22,9 @@ import org.pocketclip.core.tokenizer.BundleTokenizer
 class Embedding(val values: FloatArray, val preparationNs: Long, val inferenceNs: Long)
 
 /** A bundle's image tower with what feeds it. Used by one thread at a time. */
-class ImageEncoder private constructor(private val input: ImageInput, private val session: Session) : AutoCloseable {
+class ImageEncoder private constructor(private val input: ImageInput, val running: RunningTower) : AutoCloseable {
     /** What the runtime says has executed the tower. */
-    val acceleratorObserved: String? get() = session.acceleratorObserved
+    val acceleratorObserved: String? get() = running.session.acceleratorObserved
 
     /**
      * Embeds an upright image.
@@ -33,19 +32,24 @@ class ImageEncoder private constructor(private val input: ImageInput, private va
      * @throws org.pocketclip.core.InferenceException the runtime failed.
      * @throws org.pocketclip.core.NonFiniteException the tower gave NaN or infinity.
      */
-    fun encode(image: RgbImage): Embedding = embed(session) { input.of(image) }
+    fun encode(image: RgbImage): Embedding = embed(running.session) { input.of(image) }
 
-    override fun close() = session.close()
+    override fun close() = running.session.close()
 
     companion object {
         /**
-         * Loads the tower with that of the [runtimes] which the bundle names.
+         * Loads the tower with that of the [runtimes] which the bundle names, or its variant for the chip [soc].
          *
-         * @throws org.pocketclip.core.ExecutionException as [InferenceRuntime.load], or none of them is the bundle's.
+         * @throws org.pocketclip.core.ExecutionException as [RunningTower.open].
          */
-        fun open(bundle: Bundle, runtimes: List<InferenceRuntime>, options: LoadOptions = LoadOptions()): ImageEncoder {
-            val tower = bundle.manifest.image
-            return ImageEncoder(ImageInput(bundle.manifest.preprocess, tower.input), load(bundle, tower, runtimes, options))
+        fun open(
+            bundle: Bundle,
+            runtimes: List<InferenceRuntime>,
+            options: LoadOptions = LoadOptions(),
+            soc: String? = null,
+        ): ImageEncoder {
+            val running = RunningTower.open(bundle, Tower.IMAGE, runtimes, options, soc)
+            return ImageEncoder(ImageInput(bundle.manifest.preprocess, running.model.input), running)
         }
     }
 }
@@ -54,13 +58,13 @@ class ImageEncoder private constructor(private val input: ImageInput, private va
 class TextEncoder private constructor(
     private val tokenizer: BundleTokenizer,
     private val prompts: Prompts,
-    private val session: Session,
+    val running: RunningTower,
 ) : AutoCloseable {
     /** What the runtime says has executed the tower. */
-    val acceleratorObserved: String? get() = session.acceleratorObserved
+    val acceleratorObserved: String? get() = running.session.acceleratorObserved
 
     /** Embeds a sentence as it is; throws as [ImageEncoder.encode]. */
-    fun encode(sentence: String): Embedding = embed(session) { tokenizer.input(sentence) }
+    fun encode(sentence: String): Embedding = embed(running.session) { tokenizer.input(sentence) }
 
     /**
      * Embeds a label: the normalised mean over its prompts; throws as [encode].
@@ -70,7 +74,7 @@ class TextEncoder private constructor(
     fun encodeLabel(label: String, templates: Int = Int.MAX_VALUE): FloatArray =
         Prompts.mean(prompts.of(label, templates).map { encode(it).values })
 
-    override fun close() = session.close()
+    override fun close() = running.session.close()
 
     companion object {
         /**
@@ -78,13 +82,15 @@ class TextEncoder private constructor(
          *
          * @throws org.pocketclip.core.BundleException the tokenizer's data does not fit together.
          */
-        fun open(bundle: Bundle, runtimes: List<InferenceRuntime>, options: LoadOptions = LoadOptions()): TextEncoder {
+        fun open(
+            bundle: Bundle,
+            runtimes: List<InferenceRuntime>,
+            options: LoadOptions = LoadOptions(),
+            soc: String? = null,
+        ): TextEncoder {
             val tokenizer = tokenizer(bundle)
-            return TextEncoder(
-                tokenizer,
-                Prompts(bundle.manifest.templates),
-                load(bundle, bundle.manifest.text, runtimes, options),
-            )
+            val running = RunningTower.open(bundle, Tower.TEXT, runtimes, options, soc)
+            return TextEncoder(tokenizer, Prompts(bundle.manifest.templates), running)
         }
 
         /** A bundle's tokenizer alone; throws as [open]. */
@@ -93,20 +99,6 @@ class TextEncoder private constructor(
             return BundleTokenizer(spec, bundle.integers(spec.merges), spec.keptIds?.let(bundle::integers))
         }
     }
-}
-
-/** Opens a tower of a bundle; throws as [ImageEncoder.open]. */
-internal fun load(
-    bundle: Bundle,
-    tower: BundledTower,
-    runtimes: List<InferenceRuntime>,
-    options: LoadOptions,
-): Session {
-    val runtime = runtimes.firstOrNull { it.name == tower.runtime } ?: throw RuntimeMissingException(
-        "the bundle needs ${tower.runtime}, this application has " +
-            "${runtimes.joinToString { it.name }.ifEmpty { "no runtime" }}; make the bundle for one of these",
-    )
-    return runtime.load(bundle.modelFile(tower), options)
 }
 
 private inline fun embed(session: Session, prepare: () -> Tensor): Embedding {

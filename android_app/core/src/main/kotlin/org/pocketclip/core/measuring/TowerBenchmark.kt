@@ -7,19 +7,25 @@ import java.util.Locale
 import java.util.UUID
 import kotlin.math.abs
 import kotlin.math.sqrt
+import org.pocketclip.core.AcceleratorMissingException
 import org.pocketclip.core.ExecutionException
+import org.pocketclip.core.LoadException
 import org.pocketclip.core.MachineException
 import org.pocketclip.core.RuntimeMissingException
 import org.pocketclip.core.bundle.Bundle
-import org.pocketclip.core.bundle.BundledTower
+import org.pocketclip.core.bundle.BundledModel
+import org.pocketclip.core.bundle.NpuVariant
 import org.pocketclip.core.image.ImageInput
 import org.pocketclip.core.image.RgbImage
+import org.pocketclip.core.inference.RunningTower
 import org.pocketclip.core.inference.TextEncoder
 import org.pocketclip.core.machine.Machine
 import org.pocketclip.core.records.ArtifactIdentity
 import org.pocketclip.core.records.BenchmarkRecord
 import org.pocketclip.core.records.DeviceFacts
+import org.pocketclip.core.records.FailureCode
 import org.pocketclip.core.records.GoldenCheck
+import org.pocketclip.core.records.NpuPlacement
 import org.pocketclip.core.records.Preparation
 import org.pocketclip.core.records.PreparationStep
 import org.pocketclip.core.records.RunSettings
@@ -29,6 +35,7 @@ import org.pocketclip.core.records.Tower
 import org.pocketclip.core.runtime.Accelerator
 import org.pocketclip.core.runtime.InferenceRuntime
 import org.pocketclip.core.runtime.LoadOptions
+import org.pocketclip.core.runtime.QnnLibraries
 
 /**
  * Measures a tower of a bundle in this process and makes the record that the harness would file: one launch, and one more
@@ -36,6 +43,7 @@ import org.pocketclip.core.runtime.LoadOptions
  *
  * @param device this one's facts.
  * @param toolVersion of the application.
+ * @param soc the phone's chip, for which bundles may have variants; null where it is not known.
  */
 class TowerBenchmark(
     private val bundle: Bundle,
@@ -43,6 +51,7 @@ class TowerBenchmark(
     private val machine: Machine,
     private val device: DeviceFacts,
     private val toolVersion: String,
+    private val soc: String? = null,
 ) {
     /**
      * Measures on the bundle's golden inputs; takes as long as `settings` says.
@@ -58,13 +67,19 @@ class TowerBenchmark(
         progress: (String) -> Unit = {},
         cancelled: () -> Boolean = { false },
     ): BenchmarkRecord {
-        val bundled = if (tower == Tower.IMAGE) bundle.manifest.image else bundle.manifest.text
+        val bundled = model(tower, settings)
         val runtime = runtimes.firstOrNull { it.name == bundled.runtime }
         return try {
+            if (asksForVariants(tower, settings) && bundled !is NpuVariant) {
+                throw AcceleratorMissingException(RunningTower.noVariant(soc, bundle.manifest.variantsOf(tower)))
+            }
             if (runtime == null) {
                 throw RuntimeMissingException(
                     "the application has no ${bundled.runtime}; it has ${runtimes.joinToString { it.name }}",
                 )
+            }
+            if (bundled is NpuVariant) {
+                QnnLibraries.refusal(bundled.sdk, runtime.qnnVersion)?.let { throw LoadException(it) }
             }
             val measurement = Measurement(runtime, machine, progress = progress, cancelled = cancelled)
             val measured = measurement.run(plan(bundled, settings, sustainedSeconds = null))
@@ -79,7 +94,26 @@ class TowerBenchmark(
         }
     }
 
-    private fun plan(tower: BundledTower, settings: RunSettings, sustainedSeconds: Double?): MeasuringPlan {
+    private fun asksForVariants(tower: Tower, settings: RunSettings): Boolean =
+        settings.accelerator == Accelerator.NPU.id && bundle.manifest.variantsOf(tower).isNotEmpty()
+
+    /** The first variant for the phone's chip whose runtime has an NPU here, where the NPU is asked for; else the tower. */
+    private fun model(tower: Tower, settings: RunSettings): BundledModel {
+        val plain = bundle.manifest.tower(tower)
+        if (!asksForVariants(tower, settings)) return plain
+        val fitting = bundle.manifest.variantsOf(tower).filter { it.soc == soc }
+        return fitting.firstOrNull { each -> runtimes.any { it.name == each.runtime && offersNpu(it) } }
+            ?: fitting.firstOrNull() ?: plain
+    }
+
+    private fun offersNpu(runtime: InferenceRuntime): Boolean = try {
+        runtime.prepare()
+        Accelerator.NPU in runtime.accelerators
+    } catch (_: ExecutionException) {
+        false
+    }
+
+    private fun plan(tower: BundledModel, settings: RunSettings, sustainedSeconds: Double?): MeasuringPlan {
         val accelerator = Accelerator.entries.firstOrNull { it.id == settings.accelerator }
         requireNotNull(accelerator) { "no accelerator is called ${settings.accelerator}" }
         return MeasuringPlan(
@@ -96,12 +130,15 @@ class TowerBenchmark(
 
     private fun record(
         tower: Tower,
-        bundled: BundledTower,
+        bundled: BundledModel,
         settings: RunSettings,
         measured: Measured,
         golden: GoldenCheck,
     ): BenchmarkRecord {
-        val wrong = if (golden.exportedCosineMin < SAME_OUTPUTS_COSINE) {
+        val fellBack = Fallbacks.reason(settings.accelerator, measured.acceleratorObserved)
+        val wrong = if (fellBack != null) {
+            "${FailureCode.ACCELERATOR_FALLBACK.id}: $fellBack"
+        } else if (golden.exportedCosineMin < SAME_OUTPUTS_COSINE) {
             "golden-mismatch: outputs differ from those at export (cosine " +
                 "${"%.4f".format(Locale.ROOT, golden.exportedCosineMin)}, at least $SAME_OUTPUTS_COSINE wanted): this device or runtime version computes something else"
         } else {
@@ -110,7 +147,7 @@ class TowerBenchmark(
         return empty(tower, bundled, settings, measured.runtimeVersion, measured.acceleratorObserved, wrong).copy(
             launches = if (wrong == null) listOf(measured.launch) else emptyList(),
             goldenCheck = golden,
-            preparation = preparation(tower),
+            preparation = preparation(tower, bundled),
             invalid = Validity(device.logicalCores).judge(measured.launch)
                 .map { it.copy(reason = "${it.reason} (in 1 of 1 launches)") },
             status = if (wrong == null) Status.MEASURED else Status.FAILED,
@@ -120,7 +157,7 @@ class TowerBenchmark(
 
     private fun failed(
         tower: Tower,
-        bundled: BundledTower,
+        bundled: BundledModel,
         settings: RunSettings,
         runtime: InferenceRuntime?,
         error: Exception,
@@ -132,7 +169,7 @@ class TowerBenchmark(
     /** A record of nothing measured yet. */
     private fun empty(
         tower: Tower,
-        bundled: BundledTower,
+        bundled: BundledModel,
         settings: RunSettings,
         version: String?,
         observed: String?,
@@ -158,12 +195,15 @@ class TowerBenchmark(
         parity = null,
         goldenCheck = null,
         agentSha256 = null,
+        npu = (bundled as? NpuVariant)?.let {
+            NpuPlacement(it.soc, it.sdk, it.graphs, ops = null, it.onCpu, bundle.modelSizeBytes(it))
+        },
         toolVersion = toolVersion,
         recordId = UUID.randomUUID().toString(),
         createdAt = OffsetDateTime.now(ZoneOffset.UTC).format(MOMENT),
     )
 
-    private fun golden(tower: BundledTower, measured: Measured): GoldenCheck {
+    private fun golden(tower: BundledModel, measured: Measured): GoldenCheck {
         val reference = bundle.rows(tower.golden.reference)
         val exported = bundle.rows(tower.golden.outputs)
         return GoldenCheck(
@@ -190,11 +230,11 @@ class TowerBenchmark(
         return if (lengths > 0) product / lengths else 0.0
     }
 
-    private fun preparation(tower: Tower): Preparation {
+    private fun preparation(tower: Tower, bundled: BundledModel): Preparation {
         val end = bundle.manifest.endToEnd
         val prepare: (Int) -> Unit
         if (tower == Tower.IMAGE) {
-            val input = ImageInput(bundle.manifest.preprocess, bundle.manifest.image.input)
+            val input = ImageInput(bundle.manifest.preprocess, bundled.input)
             val images = end.images.map { image ->
                 val pixels = bundle.tensor(image.pixels)
                 RgbImage(image.pixels.shape[1], image.pixels.shape[0], ByteArray(pixels.size).also { pixels.bytes().get(it) })

@@ -7,8 +7,8 @@ import org.pocketclip.core.Documents
 import org.pocketclip.core.runtime.Accelerator
 import org.pocketclip.core.runtime.LoadMode
 
-/** The schema of the records that this program writes: `benchmark/schemas/benchmark-record-v4.schema.json`. */
-const val RECORD_SCHEMA_VERSION = 4
+/** The schema of the records that this program writes: `benchmark/schemas/benchmark-record-v5.schema.json`. */
+const val RECORD_SCHEMA_VERSION = 5
 
 /** How far a benchmark came; an application measures or fails. */
 @Serializable
@@ -138,11 +138,30 @@ data class Preparation(
 data class Invalidity(val code: String, val reason: String, val fix: String)
 
 /**
+ * The graph of an artefact for one chip.
+ *
+ * @property sdk the version of Qualcomm's libraries that prepared it.
+ * @property graphs pieces on the NPU.
+ * @property ops of what it was prepared from; null where they were not counted.
+ * @property onCpu those of them that are left to the processor.
+ */
+@Serializable
+data class NpuPlacement(
+    val soc: String,
+    val sdk: String,
+    val graphs: Int,
+    val ops: Int?,
+    @SerialName("on_cpu") val onCpu: Int,
+    @SerialName("size_bytes") val sizeBytes: Long,
+)
+
+/**
  * One artefact on one device, equal in form to the harness's own records.
  *
  * @property reason why it was not measured; null where it was.
  * @property parity what the export found; an application has none, nor a [profile] nor [instructions].
  * @property invalid conditions that forbid to rank it.
+ * @property npu of variants for NPUs alone: the graph that ran.
  */
 @Serializable
 data class BenchmarkRecord(
@@ -165,6 +184,7 @@ data class BenchmarkRecord(
     val instructions: JsonObject? = null,
     val invalid: List<Invalidity> = emptyList(),
     val tag: String? = null,
+    val npu: NpuPlacement? = null,
     val kind: String = "benchmark",
     @SerialName("schema_version") val schemaVersion: Int = RECORD_SCHEMA_VERSION,
 ) {

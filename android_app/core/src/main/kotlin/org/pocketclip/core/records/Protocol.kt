@@ -106,6 +106,10 @@ enum class FailureCode {
     @SerialName("accelerator-missing")
     ACCELERATOR_MISSING,
 
+    /** Something else than the NPU that was asked for executed the model. */
+    @SerialName("accelerator-fallback")
+    ACCELERATOR_FALLBACK,
+
     /** A file's size or hash is not what was announced. */
     @SerialName("model-altered")
     MODEL_ALTERED,

@@ -91,6 +91,9 @@ interface InferenceRuntime {
     /** What this build has on this device. Needs [prepare]. */
     val accelerators: Set<Accelerator>
 
+    /** The version of Qualcomm's libraries that it reaches the NPU by; null where there are none, or it is not known. */
+    val qnnVersion: String? get() = null
+
     /** What the runtime is meant to be used with on a phone. */
     val defaultAccelerator: Accelerator
 

@@ -26,8 +26,17 @@ data class Check(
         get() = value != null && if (limit == Limit.AT_LEAST) value >= bound else value <= bound
 }
 
-/** What a self-test found. */
-data class SelfTestReport(val bundleSha256: String, val model: String, val checks: List<Check>) {
+/**
+ * What a self-test found.
+ *
+ * @property notes why towers do not run on the NPU, of which the bundle has variants; they are no failures.
+ */
+data class SelfTestReport(
+    val bundleSha256: String,
+    val model: String,
+    val checks: List<Check>,
+    val notes: List<String> = emptyList(),
+) {
     /** Whether every check passed. */
     val passed: Boolean get() = checks.all { it.passed }
 }

@@ -300,6 +300,17 @@ class BenchProgramTest {
     }
 
     @Test
+    fun `a runtime that falls back from the NPU silently fails the job`() {
+        stage()
+        val asked = job().copy(accelerator = "npu")
+        for ((observed, words) in listOf("cpu" to "cpu executed the model", null to "does not tell", "npu+cpu" to "npu+cpu executed")) {
+            refused(FailureCode.ACCELERATOR_FALLBACK, words, asked, program(FakeRuntime.withNpu(observed = { observed })))
+        }
+        val result = measure(asked, program(FakeRuntime.withNpu()))
+        assertEquals(null to "npu", result.failure to result.acceleratorObserved)
+    }
+
+    @Test
     fun `a request that was changed on its way is not carried out`() {
         stage()
         val content = Documents.write(Job.serializer(), job())
@@ -397,6 +408,8 @@ class BenchProgramTest {
         noThroughput(FailureCode.MODEL_ALTERED, "was not pushed", good.copy(photos = listOf(good.photos[0].copy(path = "run/2.jpg"))))
         noThroughput(FailureCode.MODEL_ALTERED, "push it again", throughputJob("run/0.jpg" to "RED"))
         noThroughput(FailureCode.ACCELERATOR_MISSING, "no gpu", good.copy(accelerator = "gpu"))
+        val fallingBack = program(FakeRuntime.withNpu(observed = { "cpu" }))
+        noThroughput(FailureCode.ACCELERATOR_FALLBACK, "and cpu executed", good.copy(accelerator = "npu"), fallingBack)
         noThroughput(FailureCode.PHOTOS_UNREADABLE, "none of the 1 photographs", throughputJob("run/1.jpg" to "damaged"))
         val failing = program(FakeRuntime(beforeRun = FakeRuntime.failing(2)))
         noThroughput(FailureCode.INFERENCE_FAILED, "it broke", good, failing)

@@ -60,9 +60,9 @@ class BundleTest {
     @Test
     fun `newer schemas are told from malformed manifests`() {
         made
-        change("\"schema_version\":1", "\"schema_version\":2,\"new_field\":0")
-        refused<BundleTooNewException>("schema version 2", "update")
-        change("\"schema_version\":2,\"new_field\":0", "\"schema_version\":\"1\"")
+        change("\"schema_version\":1", "\"schema_version\":3,\"new_field\":0")
+        refused<BundleTooNewException>("schema version 3", "update")
+        change("\"schema_version\":3,\"new_field\":0", "\"schema_version\":\"1\"")
         refused<BundleMalformedException>("schema_version")
         change("\"schema_version\":\"1\"", "\"schema_version\":0")
         refused<BundleMalformedException>("schema_version")

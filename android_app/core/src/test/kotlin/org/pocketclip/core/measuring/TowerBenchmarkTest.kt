@@ -77,6 +77,38 @@ class TowerBenchmarkTest {
     }
 
     @Test
+    fun `the NPU is measured by the variant for the phone's chip, and what was asked for and what ran are kept apart`() {
+        val variants = Bundle.open(TestBundle(temporary.resolve("npu").toFile()).write().withVariants("SM8650").folder)
+        val npu = settings.copy(accelerator = "npu")
+
+        fun measured(runtime: FakeRuntime, soc: String?) =
+            TowerBenchmark(variants, listOf(runtime), FakeMachine(), device, "0.1.0", soc).run(Tower.IMAGE, npu)
+        val record = measured(FakeRuntime.withNpu(), "SM8650")
+        assertEquals(Status.MEASURED, record.status, record.reason)
+        assertEquals("onnx-qnn-w8a16-static", record.artifact.scheme)
+        assertEquals("npu" to "npu", record.runtime.acceleratorRequested to record.runtime.acceleratorObserved)
+        assertEquals(listOf("SM8650", "1", "0"), checkNotNull(record.npu).let { listOf(it.soc, "${it.graphs}", "${it.onCpu}") })
+        assertEquals(record, Documents.read(BenchmarkRecord.serializer(), record.toJson(), "record"))
+        val fallen = measured(FakeRuntime.withNpu(observed = { "cpu" }), "SM8650")
+        assertEquals(Status.FAILED, fallen.status)
+        assertEquals("accelerator-fallback: npu was asked for, and cpu executed the model", fallen.reason)
+        assertEquals("npu" to "cpu", fallen.runtime.acceleratorRequested to fallen.runtime.acceleratorObserved)
+        assertTrue(fallen.launches.isEmpty())
+        assertTrue("does not tell" in measured(FakeRuntime.withNpu(observed = { null }), "SM8650").reason.orEmpty())
+        assertTrue("no variant for SM8450" in measured(FakeRuntime.withNpu(), "SM8450").reason.orEmpty())
+        assertTrue("the older QNN 2.40.0" in measured(FakeRuntime.withNpu(qnnVersion = "v2.40.0.1"), "SM8650").reason.orEmpty())
+        val several = Bundle.open(
+            TestBundle(temporary.resolve("two").toFile()).write().withVariants("SM8650")
+                .withVariants("SM8650", target = "executorch-qnn", runtime = "executorch").folder,
+        )
+        val runtimes = listOf(FakeRuntime(), FakeRuntime.withNpu("executorch"))
+        val other = TowerBenchmark(several, runtimes, FakeMachine(), device, "0.1.0", "SM8650").run(Tower.IMAGE, npu)
+        assertEquals("executorch-qnn" to Status.MEASURED, other.artifact.target to other.status)
+        val onCpu = TowerBenchmark(variants, listOf(FakeRuntime.withNpu()), FakeMachine(), device, "0.1.0", "SM8650").run(Tower.TEXT, settings)
+        assertEquals("onnx-fp32", onCpu.artifact.scheme)
+    }
+
+    @Test
     fun `one can stop it`() {
         var asked = 0
         assertThrows(MeasurementCancelledException::class.java) {

@@ -22,12 +22,16 @@ import org.pocketclip.core.runtime.Tensor
  * @param missing it cannot be loaded.
  * @param alter changes what the formula gives; gets the number of the inference.
  * @param beforeRun called before each inference.
+ * @param observed what a session says has executed the model, by what was asked for.
  */
 class FakeRuntime(
     override val name: String = "onnxruntime",
     private val missing: Boolean = false,
     private val alter: (FloatArray, Int) -> FloatArray = { values, _ -> values },
     private val beforeRun: (Int) -> Unit = {},
+    override val accelerators: Set<Accelerator> = setOf(Accelerator.CPU, Accelerator.XNNPACK),
+    override val qnnVersion: String? = null,
+    private val observed: (Accelerator) -> String? = { "fake" },
 ) : InferenceRuntime {
     var loads = 0
         private set
@@ -39,7 +43,6 @@ class FakeRuntime(
         private set
 
     override val version: String get() = "$name 9.9"
-    override val accelerators: Set<Accelerator> = setOf(Accelerator.CPU, Accelerator.XNNPACK)
     override val defaultAccelerator: Accelerator = Accelerator.CPU
     override val loadModes: Set<LoadMode> = setOf(LoadMode.FILE)
 
@@ -56,15 +59,17 @@ class FakeRuntime(
         loads++
         open++
         lastOptions = options
-        return FakeSession()
+        return FakeSession(accelerator)
     }
 
-    private inner class FakeSession : Session {
-        override val acceleratorObserved: String = "fake"
+    private inner class FakeSession(private val asked: Accelerator) : Session {
+        override val acceleratorObserved: String? = observed(asked)
 
         override fun run(input: Tensor): FloatArray {
             beforeRun(inferences)
-            return alter(formula(input), inferences++)
+            // The NPU's values alone are altered where both run.
+            val altered = asked == Accelerator.NPU || Accelerator.NPU !in accelerators
+            return if (altered) alter(formula(input), inferences++) else formula(input).also { inferences++ }
         }
 
         override fun close() {
@@ -73,6 +78,16 @@ class FakeRuntime(
     }
 
     companion object {
+        /** One with an NPU that works, or does what [alter] and [observed] say. */
+        fun withNpu(
+            name: String = "onnxruntime",
+            qnnVersion: String? = "v2.49.40.1",
+            observed: (Accelerator) -> String? = { it.id },
+            alter: (FloatArray, Int) -> FloatArray = { values, _ -> values },
+        ) = FakeRuntime(
+            name, alter = alter, accelerators = setOf(Accelerator.CPU, Accelerator.NPU), qnnVersion = qnnVersion, observed = observed,
+        )
+
         const val DIMENSION = 8
         const val CONTENT = "a model"
 

@@ -17,6 +17,7 @@ import org.pocketclip.core.bundle.LabelSet
 import org.pocketclip.core.bundle.LicenceNote
 import org.pocketclip.core.bundle.Manifest
 import org.pocketclip.core.bundle.ModelIdentity
+import org.pocketclip.core.bundle.NpuVariant
 import org.pocketclip.core.bundle.ParitySummary
 import org.pocketclip.core.bundle.PreprocessSpec
 import org.pocketclip.core.bundle.PromptTemplates
@@ -31,6 +32,7 @@ import org.pocketclip.core.image.RgbImage
 import org.pocketclip.core.ranking.Prompts
 import org.pocketclip.core.ranking.Ranking
 import org.pocketclip.core.records.FileEntry
+import org.pocketclip.core.records.Tower
 import org.pocketclip.core.runtime.ElementType
 import org.pocketclip.core.runtime.Tensor
 
@@ -87,6 +89,25 @@ class TestBundle(val folder: File, private val bytesInput: Boolean = false) {
         )
         writeManifest(manifest)
         return this
+    }
+
+    /** Adds variants of both towers for chips, with other files and the towers' golden tensors. */
+    fun withVariants(vararg socs: String, target: String = "onnx-qnn", runtime: String = "onnxruntime"): TestBundle {
+        val manifest = Documents.read(Manifest.serializer(), File(folder, BUNDLE_NAME).readText(), BUNDLE_NAME)
+        val variants = Tower.entries.flatMap { tower -> socs.map { variant(manifest.tower(tower), tower, it, target, runtime) } }
+        variants.forEach { FakeRuntime.writeModel(File(folder, it.entryPoint)) }
+        writeManifest(manifest) { it.copy(schemaVersion = 2, variants = it.variants + variants) }
+        return this
+    }
+
+    private fun variant(plain: BundledTower, tower: Tower, soc: String, target: String, runtime: String): NpuVariant {
+        val chip = soc.lowercase()
+        return NpuVariant(
+            target, "w8a16-static", runtime, "QNN 2.49", null,
+            "${if (tower == Tower.IMAGE) "image" else "text"}-$target-$chip/contexts/$chip.onnx", plain.input, plain.output,
+            plain.normalized, emptyMap(), "e".repeat(64), plain.parity, Execution("emulator", "emulated", emptyList()),
+            tolerance, plain.golden, "$target-w8a16-static", tower, soc, "v2.49.40.260810104044", graphs = 1, onCpu = 0,
+        )
     }
 
     /** Writes a manifest that lists what is in the folder now, with changes. */

@@ -10,6 +10,7 @@ import org.pocketclip.core.runtime.InferenceRuntime
 import org.pocketclip.core.runtime.LoadMode
 import org.pocketclip.core.runtime.LoadOptions
 import org.pocketclip.core.runtime.ModelFile
+import org.pocketclip.core.runtime.QnnLibraries
 import org.pocketclip.core.runtime.Session
 import org.pocketclip.core.runtime.Tensor
 import org.pytorch.executorch.EValue
@@ -17,17 +18,23 @@ import org.pytorch.executorch.ExecuTorchRuntime
 import org.pytorch.executorch.Module
 
 /**
- * ExecuTorch with the kernels and the delegates of its Android library: XNNPACK for the processor, Vulkan for the GPU.
+ * ExecuTorch with the kernels and the delegates of its Android library: XNNPACK for the processor, Vulkan for the GPU,
+ * Qualcomm's for its NPU.
  *
- * What executes a program is written in the program: one lowered for XNNPACK or Vulkan runs there, and one without a
+ * What executes a program is written in the program: one lowered for XNNPACK, Vulkan or the NPU runs there, and one without a
  * delegate runs on portable kernels. So [load] compares what was asked for with what the program has, and refuses the
  * rest.
+ *
+ * @param qnn Qualcomm's libraries; without, there is no `npu`.
  */
-class ExecuTorch : InferenceRuntime {
+class ExecuTorch(private val qnn: QnnLibraries? = null) : InferenceRuntime {
     override val name: String get() = NAME
 
     /** The library does not tell its version: it is that which is packaged. */
-    override val version: String get() = "$NAME $PACKAGED_VERSION"
+    override val version: String
+        get() = listOfNotNull("$NAME $PACKAGED_VERSION", qnnVersion?.let { "QNN $it" }).joinToString()
+
+    override val qnnVersion: String? get() = if (Accelerator.NPU in accelerators) qnn?.version else null
 
     private var backends: Set<String> = emptySet()
     private var prepared = false
@@ -36,6 +43,8 @@ class ExecuTorch : InferenceRuntime {
         get() = buildSet {
             add(Accelerator.CPU)
             DELEGATES.forEach { (backend, accelerator) -> if (backend in backends) add(accelerator) }
+            // The delegate is of no use without Qualcomm's libraries.
+            if (qnn == null) remove(Accelerator.NPU)
         }
 
     override val defaultAccelerator: Accelerator get() = Accelerator.XNNPACK
@@ -94,9 +103,13 @@ class ExecuTorch : InferenceRuntime {
 
         internal const val METHOD = "forward"
 
-        private val DELEGATES = mapOf("XnnpackBackend" to Accelerator.XNNPACK, "VulkanBackend" to Accelerator.GPU)
+        private val DELEGATES = mapOf(
+            "XnnpackBackend" to Accelerator.XNNPACK,
+            "VulkanBackend" to Accelerator.GPU,
+            "QnnBackend" to Accelerator.NPU,
+        )
 
-        /** What a method's delegates amount to: `xnnpack`, `gpu`, `cpu` where it has none, else names joined by `+`. */
+        /** What a method's delegates amount to: `xnnpack`, `gpu`, `npu`, `cpu` where it has none, else names joined by `+`. */
         internal fun observed(delegates: List<String>): String {
             val distinct = delegates.distinct()
             return when (distinct.size) {

@@ -25,6 +25,8 @@ class ExecuTorchTest {
         assertEquals("cpu", ExecuTorch.observed(emptyList()))
         assertEquals("xnnpack", ExecuTorch.observed(listOf("XnnpackBackend", "XnnpackBackend")))
         assertEquals("gpu", ExecuTorch.observed(listOf("VulkanBackend")))
+        assertEquals("npu", ExecuTorch.observed(listOf("QnnBackend")))
+        assertEquals("QnnBackend+XnnpackBackend", ExecuTorch.observed(listOf("QnnBackend", "XnnpackBackend")))
         assertEquals("NeuropilotBackend", ExecuTorch.observed(listOf("NeuropilotBackend")))
         assertEquals("XnnpackBackend+VulkanBackend", ExecuTorch.observed(listOf("XnnpackBackend", "VulkanBackend")))
     }

@@ -11,6 +11,7 @@ import org.pocketclip.core.runtime.InferenceRuntime
 import org.pocketclip.core.runtime.LoadMode
 import org.pocketclip.core.runtime.LoadOptions
 import org.pocketclip.core.runtime.ModelFile
+import org.pocketclip.core.runtime.QnnLibraries
 import org.pocketclip.core.runtime.Session
 
 /**
@@ -33,7 +34,11 @@ class LiteRt internal constructor(
     override val name: String get() = NAME
 
     /** The library does not tell its version: it is that which is packaged. */
-    override val version: String? get() = environment?.let { "$NAME $PACKAGED_VERSION" }
+    override val version: String?
+        get() = environment?.let { listOfNotNull("$NAME $PACKAGED_VERSION", qnnVersion?.let { "QNN $it" }).joinToString() }
+
+    /** Of Qualcomm's libraries; those of other vendors have no version that matters to prepared graphs. */
+    override val qnnVersion: String? by lazy { QnnLibraries.find(npuLibraries)?.version }
 
     override var accelerators: Set<Accelerator> = setOf(Accelerator.XNNPACK)
         private set

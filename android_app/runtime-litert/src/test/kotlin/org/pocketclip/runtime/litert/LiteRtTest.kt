@@ -53,6 +53,15 @@ class LiteRtTest {
     }
 
     @Test
+    fun `Qualcomm's libraries add their version`(@TempDir folder: Path) {
+        File(driver(folder), "libQnnHtp.so").writeText("v2.50.40.260831140417 ")
+        val runtime = runtime(FakeLibrary({ everything }), folder.toFile())
+        runtime.prepare()
+        assertEquals("v2.50.40.260831140417", runtime.qnnVersion)
+        assertEquals("litert 2.3.0, QNN v2.50.40.260831140417", runtime.version)
+    }
+
+    @Test
     fun `an environment that does not tell its accelerators is closed`() {
         for (fault in listOf(LiteRtException(Status.ErrorRuntimeFailure, "why"), IllegalArgumentException("why"))) {
             val library = FakeLibrary(registered = { throw fault })

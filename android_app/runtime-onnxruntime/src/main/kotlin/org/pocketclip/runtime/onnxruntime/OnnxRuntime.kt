@@ -17,20 +17,28 @@ import org.pocketclip.core.runtime.InferenceRuntime
 import org.pocketclip.core.runtime.LoadMode
 import org.pocketclip.core.runtime.LoadOptions
 import org.pocketclip.core.runtime.ModelFile
+import org.pocketclip.core.runtime.QnnLibraries
 import org.pocketclip.core.runtime.Session
 import org.pocketclip.core.worded
 
-/** ONNX Runtime with its own kernels, XNNPACK's and NNAPI: what of these the library was built with. */
-class OnnxRuntime : InferenceRuntime {
+/**
+ * ONNX Runtime with its own kernels, XNNPACK's, NNAPI and Qualcomm's NPU: what of these the library was built with.
+ *
+ * @param qnn Qualcomm's libraries; without, there is no `npu`.
+ */
+class OnnxRuntime(private val qnn: QnnLibraries? = null) : InferenceRuntime {
     override val name: String = "onnxruntime"
 
-    override val version: String? get() = "$name ${environment().version}"
+    override val version: String?
+        get() = listOfNotNull("$name ${environment().version}", qnnVersion?.let { "QNN $it" }).joinToString()
+
+    override val qnnVersion: String? get() = if (Accelerator.NPU in accelerators) qnn?.version else null
 
     override val accelerators: Set<Accelerator>
         get() {
             environment()
             val built = OrtEnvironment.getAvailableProviders()
-            return PROVIDERS.filterValues { it in built }.keys
+            return PROVIDERS.filterValues { it in built }.keys.filterTo(mutableSetOf()) { it != Accelerator.NPU || qnn != null }
         }
 
     override val defaultAccelerator: Accelerator get() = Accelerator.CPU
@@ -104,7 +112,12 @@ class OnnxRuntime : InferenceRuntime {
                 }
                 // Without the flag NNAPI may take its own reference code for the processor, unasked.
                 Accelerator.NNAPI -> made.addNnapi(EnumSet.of(NNAPIFlags.CPU_DISABLED))
-                Accelerator.CPU, Accelerator.GPU, Accelerator.NPU -> Unit
+                Accelerator.NPU -> {
+                    // Without it, ops that the NPU does not take run on the processor, unasked.
+                    made.addConfigEntry("session.disable_cpu_ep_fallback", "1")
+                    made.addQnn(mapOf("backend_path" to checkNotNull(qnn).backend.path, "htp_performance_mode" to "burst"))
+                }
+                Accelerator.CPU, Accelerator.GPU -> Unit
             }
             return made
         } catch (error: OrtException) {
@@ -119,8 +132,11 @@ class OnnxRuntime : InferenceRuntime {
         if (accelerator == Accelerator.CPU) {
             Accelerator.CPU.id
         } else {
-            sessionOptions(accelerator, threads).use { ProviderProbe(environment).observed(path, it) }
+            sessionOptions(accelerator, threads).use { ProviderProbe(environment).observed(path, it) }?.let(::named)
         }
+
+    // A provider that ran all of it; several stay as they are.
+    private fun named(providers: String): String = if (providers == QNN) Accelerator.NPU.id else providers
 
     private fun environment(): OrtEnvironment = try {
         OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR, "pocketclip")
@@ -139,6 +155,8 @@ class OnnxRuntime : InferenceRuntime {
             Accelerator.CPU to OrtProvider.CPU,
             Accelerator.XNNPACK to OrtProvider.XNNPACK,
             Accelerator.NNAPI to OrtProvider.NNAPI,
+            Accelerator.NPU to OrtProvider.QNN,
         )
+        const val QNN = "qnn"
     }
 }

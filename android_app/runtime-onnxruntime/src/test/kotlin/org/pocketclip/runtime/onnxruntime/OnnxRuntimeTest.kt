@@ -18,6 +18,7 @@ import org.pocketclip.core.runtime.Accelerator
 import org.pocketclip.core.runtime.LoadMode
 import org.pocketclip.core.runtime.LoadOptions
 import org.pocketclip.core.runtime.ModelFile
+import org.pocketclip.core.runtime.QnnLibraries
 import org.pocketclip.core.runtime.Tensor
 
 class OnnxRuntimeTest {
@@ -55,6 +56,18 @@ class OnnxRuntimeTest {
                     assertArrayEquals(wanted, first, 1e-5f)
                 }
             }
+        }
+    }
+
+    @Test
+    fun `Qualcomm's libraries alone make no NPU where the library was built without its provider`(@TempDir folder: Path) {
+        folder.resolve("libQnnHtp.so").toFile().writeText("v2.49.40.260810104044 ")
+        val withLibraries = OnnxRuntime(QnnLibraries.find(folder.toFile()))
+        assertEquals(runtime.accelerators, withLibraries.accelerators)
+        assertNull(withLibraries.qnnVersion)
+        assertEquals(runtime.version, withLibraries.version)
+        assertThrows(AcceleratorMissingException::class.java) {
+            withLibraries.load(model("float32"), LoadOptions(accelerator = Accelerator.NPU))
         }
     }
 

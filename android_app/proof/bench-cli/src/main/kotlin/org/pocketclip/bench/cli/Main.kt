@@ -33,7 +33,7 @@ private fun run(options: Options): Boolean {
         val program = BenchProgram(
             external = options.external,
             internal = options.internal,
-            runtimes = listOf(OnnxRuntime()),
+            runtimes = listOf(state.npu?.let { StandInNpu(OnnxRuntime(), it, state.qnn) } ?: OnnxRuntime()),
             decoder = ImageIoPhotos,
             machine = LinuxMachine(services),
             services = services,

@@ -19,6 +19,10 @@ internal data class PhoneState(
     @SerialName("thermal_headroom") val thermalHeadroom: Double? = null,
     @SerialName("temperature_celsius") val temperatureCelsius: Double? = null,
     val debuggable: Boolean? = null,
+    /** What the stand-in for an NPU says has executed a model; null where the phone has no NPU. */
+    val npu: String? = null,
+    /** The version of Qualcomm's libraries that it pretends to have. */
+    val qnn: String? = null,
 ) {
     companion object {
         fun read(file: File): PhoneState {
