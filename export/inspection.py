@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from pocketclip.export.coreml_reference.inspection import inspect
 from pocketclip.export.coreml_reference.neural_engine import predict
 from pocketclip.export.coreml_reference.package import open_package
-from pocketclip.export.coreml_reference.package_report import FunctionReport, PackageReport
 from pocketclip.export.coreml_reference.program import load_functions
+from pocketclip.export.package_report import FunctionReport, PackageReport
 
 
 def report_on_package(package: Path) -> PackageReport:

@@ -11,6 +11,7 @@ class TargetName(StrEnum):
 
     ONNX = "onnx"
     COREML = "coreml"
+    COREAI = "coreai"
     EXECUTORCH = "executorch"
     EXECUTORCH_COREML = "executorch-coreml"
     EXECUTORCH_VULKAN = "executorch-vulkan"
@@ -22,6 +23,8 @@ class TargetName(StrEnum):
 
 # Those whose artefacts hold a prepared graph for each chip of Qualcomm's.
 QNN_TARGETS = (TargetName.EXECUTORCH_QNN, TargetName.ONNX_QNN, TargetName.TFLITE_QNN)
+# Those for Apple's systems alone.
+APPLE_TARGETS = (TargetName.COREML, TargetName.COREAI, TargetName.EXECUTORCH_COREML)
 
 
 # Those whose image towers may take several photographs at once: the runtimes of processors gain from it.
@@ -46,8 +49,7 @@ class Tower(StrEnum):
 
 def default_instruction_set(target: TargetName) -> InstructionSet:
     """What the phones of a target have."""
-    core_ml = target in (TargetName.COREML, TargetName.EXECUTORCH_COREML)
-    return InstructionSet.APPLE if core_ml else InstructionSet.ARM64
+    return InstructionSet.APPLE if target in APPLE_TARGETS else InstructionSet.ARM64
 
 
 def host_instruction_set(machine: str) -> InstructionSet:

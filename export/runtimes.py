@@ -111,6 +111,44 @@ class CoreMLSession:
         del self._model
 
 
+class CoreAISession:
+    """Core AI: the system's runtime on macOS 27, on Linux the reference executor of Apple's package."""
+
+    def __init__(self, path: str, threads: int) -> None:
+        import asyncio
+
+        # In this order: the runtime alone does not find the types of the other.
+        import coreai.authoring
+        import coreai.runtime
+
+        del threads  # Core AI schedules its own.
+        self._array = coreai.runtime.NDArray
+        self._loop = asyncio.new_event_loop()
+        self._asset = coreai.authoring.AIModelAsset.load(path).executable()
+        model = self._loop.run_until_complete(self._asset.__aenter__())
+        self._function = model.load_function(_function_name(model.function_names))
+        self._inputs = self._function.desc.input_names
+        self._outputs = self._function.desc.output_names
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        given: Any = {name: self._array(np.ascontiguousarray(array)) for name, array in zip(self._inputs, inputs)}
+        results: Any = self._loop.run_until_complete(self._function(given))
+        return [np.array(results[name].numpy()) for name in self._outputs]
+
+    def close(self) -> None:
+        del self._function
+        self._loop.run_until_complete(self._asset.__aexit__(None, None, None))
+        self._loop.close()
+
+
+def _function_name(names: Sequence[str]) -> str:
+    """The function that runs by default: `main`, or the only one."""
+    if "main" in names or len(names) == 1:
+        return "main" if "main" in names else names[0]
+    listed = ", ".join(sorted(names)) or "none"
+    raise ValueError(f"it has {len(names)} functions and none is called main: {listed}")
+
+
 def _executorch_binding() -> Any:
     """The runtime's own module. `portable_lib` around it imports ExecuTorch's exporter: 3 s that nothing here needs."""
     import torch  # noqa: F401  its libraries must be loaded first
@@ -139,6 +177,7 @@ RUNTIMES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "executorch": (ExecuTorchSession, ("executorch",)),
     "litert": (LiteRtSession, ("ai-edge-litert", "tflite-runtime")),
     "coreml": (CoreMLSession, ("coremltools",)),
+    "coreai": (CoreAISession, ("coreai-core",)),
 }
 
 
@@ -161,6 +200,9 @@ def warm_imports(runtime: str) -> None:
         _litert_interpreter()
     elif runtime == "coreml":
         import coremltools  # noqa: F401
+    elif runtime == "coreai":
+        import coreai.authoring
+        import coreai.runtime  # noqa: F401
 
 
 def runtime_version(runtime: str) -> str:

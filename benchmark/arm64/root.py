@@ -31,7 +31,7 @@ _HOST_LIBRARIES = "x86_64-linux-gnu"
 _PACKAGES_TO_INSTALL = "apt-get install mmdebstrap debian-archive-keyring gcc libc6-dev"
 _IMPORT_TIMEOUT_S = 600.0
 
-EMULATED_RUNTIMES: tuple[str, ...] = tuple(name for name in RUNTIMES if name != "coreml")
+EMULATED_RUNTIMES: tuple[str, ...] = tuple(name for name in RUNTIMES if name not in ("coreml", "coreai"))
 
 Say = Callable[[str], object]
 

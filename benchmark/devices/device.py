@@ -137,6 +137,8 @@ def untimed_on(
         return f"ExecuTorch's Vulkan delegate on {system}: parity only"
     if target in _NPU_RUNTIMES and not npu:
         return f"Snapdragon's NPU by {_NPU_RUNTIMES[target]} on {system}: parity only"
+    if target is TargetName.COREAI:
+        return f"Core AI on {system}: parity only"
     if target is TargetName.COREML and not core_ml:
         return f"Core ML on {system}: parity only"
     return None

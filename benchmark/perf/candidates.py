@@ -18,6 +18,7 @@ from pocketclip.export.targets import TARGETS
 PLAIN = "plain"
 _ABSENT = {
     TargetName.COREML: "Core ML",
+    TargetName.COREAI: "Core AI",
     TargetName.EXECUTORCH_COREML: "Core ML",
     TargetName.EXECUTORCH_VULKAN: "a GPU with Vulkan",
     TargetName.EXECUTORCH_QNN: "a Snapdragon NPU",

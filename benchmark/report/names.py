@@ -18,6 +18,7 @@ from pocketclip.export.precision import TargetName
 TARGET_NAMES: dict[TargetName, str] = {
     TargetName.ONNX: "ONNX",
     TargetName.COREML: "Core ML",
+    TargetName.COREAI: "Core AI",
     TargetName.EXECUTORCH: "ExecuTorch",
     TargetName.EXECUTORCH_COREML: "ExecuTorch + Core ML",
     TargetName.EXECUTORCH_VULKAN: "ExecuTorch + Vulkan",

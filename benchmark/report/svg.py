@@ -92,6 +92,7 @@ def marker(target: TargetName, x: float, y: float, *, hollow: bool = False, size
         return element("circle", cx=x, cy=y, r=size * 0.92, class_=class_)
     corners: dict[TargetName, Sequence[tuple[float, float]]] = {
         TargetName.COREML: ((-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)),
+        TargetName.COREAI: ((0, -1.1), (1.05, -0.34), (0.65, 0.9), (-0.65, 0.9), (-1.05, -0.34)),
         TargetName.EXECUTORCH: ((0, -1.1), (1.05, 0.8), (-1.05, 0.8)),
         TargetName.EXECUTORCH_COREML: ((0, 1.1), (1.05, -0.8), (-1.05, -0.8)),
         TargetName.EXECUTORCH_VULKAN: ((-1.1, 0), (0.8, -1.05), (0.8, 1.05)),

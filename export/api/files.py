@@ -15,9 +15,10 @@ from pocketclip.models.errors import choices
 
 if TYPE_CHECKING:
     from pocketclip.export.artifact import reading
-    from pocketclip.export.coreml_reference.package_report import PackageReport
+    from pocketclip.export.coreai.asset_report import AssetReport
     from pocketclip.export.lint.run import Linted
     from pocketclip.export.npu.npu_report import NpuReport
+    from pocketclip.export.package_report import PackageReport
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,13 @@ def lint_all(
     return _without(ignored, _lint_model(Model(choose_model(str(subject), changes, weights))))
 
 
-def inspect(path: str | Path) -> PackageReport | NpuReport:
-    """The contents of a Core ML model: ops, precisions, sizes, and predicted problems on the Neural Engine.
+def inspect(path: str | Path) -> PackageReport | AssetReport | NpuReport:
+    """The contents of a Core ML or Core AI model: ops, precisions, sizes, and likely problems on the Neural Engine.
 
     Of an artefact for Snapdragon's NPU, the graphs that were prepared for each chip.
 
     Args:
-        path: an `.mlpackage`, a `.pte` for Core ML, or an artefact's folder.
+        path: an `.mlpackage`, an `.aimodel`, a `.pte` for Core ML, or an artefact's folder.
 
     Raises:
         ArtifactNotFoundError: there is no such path.
@@ -123,7 +124,7 @@ def inspect(path: str | Path) -> PackageReport | NpuReport:
     prepared = _prepared_graphs(Path(path))
     if prepared is not None:
         return prepared
-    model, ours = _core_ml_model(Path(path))
+    model, ours = _apple_model(Path(path))
     with Child() as child:
         return foreign.read(child, _report, model, ours, about=model, files=[model])
 
@@ -202,8 +203,8 @@ def _prepared_graphs(path: Path) -> NpuReport | None:
     return read_report(load_artifact(path).folder)
 
 
-def _core_ml_model(path: Path) -> tuple[Path, bool]:
-    """The package or `.pte` that is meant, and whether it is of an artefact of ours.
+def _apple_model(path: Path) -> tuple[Path, bool]:
+    """The package, asset or `.pte` that is meant, and whether it is of an artefact of ours.
 
     Raises:
         ArtifactNotFoundError: there is no such path.
@@ -213,36 +214,43 @@ def _core_ml_model(path: Path) -> tuple[Path, bool]:
     from pocketclip.export.artifact.reading import load_artifact
     from pocketclip.export.errors import ArtifactError, ArtifactNotFoundError
     from pocketclip.export.lint.readers import READERS
-    from pocketclip.export.precision import TargetName
+    from pocketclip.export.precision import APPLE_TARGETS
 
     if not path.exists():
-        raise ArtifactNotFoundError(f"{path} does not exist", fix="give an .mlpackage or an artefact's folder")
-    if path.suffix == ".mlpackage" or (path.suffix == ".pte" and path.is_file()):
+        raise ArtifactNotFoundError(
+            f"{path} does not exist", fix="give an .mlpackage, an .aimodel or an artefact's folder"
+        )
+    if path.suffix in (".mlpackage", ".aimodel") or (path.suffix == ".pte" and path.is_file()):
         return path, False
     if path.suffix in READERS:
         raise ArtifactError(
-            f"{path} is not a Core ML package; only Core ML can be inspected", fix="try `pocketclip lint`"
+            f"{path} is no Core ML package and no Core AI asset; only these can be inspected",
+            fix="try `pocketclip lint`",
         )
     if not (path / MANIFEST_NAME).is_file():
-        raise ArtifactError(f"{path} is not an .mlpackage folder and holds no artefact", fix="give one of them")
+        raise ArtifactError(f"{path} is no .mlpackage or .aimodel folder and holds no artefact", fix="give one of them")
     artifact = load_artifact(path)
-    if artifact.manifest.target not in (TargetName.COREML, TargetName.EXECUTORCH_COREML):
+    if artifact.manifest.target not in APPLE_TARGETS:
         raise ArtifactError(
-            f"{path} is an artefact of target {artifact.manifest.target}; only those for Core ML and NPUs can be "
-            "inspected"
+            f"{path} is an artefact of target {artifact.manifest.target}; only those for Core ML, Core AI and NPUs can "
+            "be inspected"
         )
     return artifact.model_path, True
 
 
-def _report(model: Path, ours: bool) -> PackageReport:
+def _report(model: Path, ours: bool) -> PackageReport | AssetReport:
     """Reads the file, in the child process."""
     from pocketclip.export.errors import ArtifactCorruptError
     from pocketclip.export.targets.converter_noise import quiet_loggers
 
     quiet_loggers()
-    from pocketclip.export.inspection import report_on_delegate, report_on_package
-
     try:
+        if model.suffix == ".aimodel":
+            from pocketclip.export.asset_inspection import report_on_asset
+
+            return report_on_asset(model)
+        from pocketclip.export.inspection import report_on_delegate, report_on_package
+
         return report_on_delegate(model) if model.suffix == ".pte" else report_on_package(model)
     except ArtifactCorruptError as error:
         if not ours:
@@ -253,6 +261,7 @@ def _report(model: Path, ours: bool) -> PackageReport:
 # Files and folders of models that no reader takes, and what to do.
 _NOT_READ = {
     ".mlmodelc": "it is compiled; give the .mlpackage that it was compiled from",
+    ".aimodelc": "it is compiled; give the .aimodel that it was compiled from",
     ".mlmodel": "convert it to an .mlpackage with coremltools",
     ".ort": "give the .onnx that it was made from",
 }

@@ -137,9 +137,9 @@ class TowerGolden:
 class BundledModel:
     """A tower's model file (or package folder), what runs it, what it takes and gives.
 
-    `runtime` is `onnxruntime`, `coreml`, `executorch` or `litert`; `requires` words its oldest version or the oldest
-    system, `minimum_ios` is that system's number where it is iOS. `normalized` says whether embeddings come out with
-    length 1; otherwise the host divides by it. `artifact_sha256` is the identity of the artefact it was taken from.
+    `runtime` is `onnxruntime`, `coreml`, `coreai`, `executorch` or `litert`; `requires` words its oldest version or the
+    oldest system, `minimum_ios` is that system's number where it is iOS. `normalized` says whether embeddings come out
+    with length 1; otherwise the host divides by it. `artifact_sha256` is the identity of the artefact it comes from.
     """
 
     target: TargetName

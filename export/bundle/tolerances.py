@@ -6,11 +6,11 @@ import platform
 
 from pocketclip.export.bundle.manifest import Execution, Tolerance, TowerTolerances
 from pocketclip.export.parity.budgets import BUDGETS, Budget
-from pocketclip.export.precision import QNN_TARGETS, Precision, TargetName
+from pocketclip.export.precision import APPLE_TARGETS, QNN_TARGETS, Precision, TargetName
 from pocketclip.export.targets import load_runner
 
 # Programs whose values between ops are half floats: there, a sum in another order shows.
-_HALF = (TargetName.COREML, TargetName.EXECUTORCH_COREML, TargetName.EXECUTORCH_VULKAN, *QNN_TARGETS)
+_HALF = (*APPLE_TARGETS, TargetName.EXECUTORCH_VULKAN, *QNN_TARGETS)
 
 # The machine of what an emulator computed: its values do not depend on the computer.
 EMULATED = "emulated"

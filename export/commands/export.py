@@ -25,8 +25,8 @@ def export_command(
         typer.Option(
             "--target",
             help=(
-                "onnx, onnx-qnn, coreml, executorch, executorch-coreml, executorch-qnn, executorch-vulkan, tflite, "
-                "tflite-qnn (comma-separated), or all."
+                "onnx, onnx-qnn, coreml, coreai, executorch, executorch-coreml, executorch-qnn, executorch-vulkan, "
+                "tflite, tflite-qnn (comma-separated), or all."
             ),
         ),
     ] = "",

@@ -1,4 +1,4 @@
-"""The `inspect` command: shows the contents of a Core ML package."""
+"""The `inspect` command: shows the contents of a Core ML package or a Core AI asset."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pocketclip.models.terminal import command_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pocketclip.export.coreml_reference.package_report import FunctionReport, Inspection, PackageReport
+    from pocketclip.export.coreai.asset_report import AssetReport
     from pocketclip.export.npu.npu_report import NpuReport
+    from pocketclip.export.package_report import FunctionReport, Inspection, PackageReport
     from pocketclip.models.terminal.table import TerminalTable
 
 # Of the specification a package is written in, the oldest system that reads it.
@@ -22,19 +23,23 @@ _SYSTEMS = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18", 10: "iOS 26"}
 
 def inspect_command(
     path: Annotated[
-        Path, typer.Argument(help="An .mlpackage or a Core ML .pte of any origin, or an artefact's folder.")
+        Path,
+        typer.Argument(help="An .mlpackage, an .aimodel or a Core ML .pte of any origin, or an artefact's folder."),
     ],
 ) -> None:
-    """Shows a Core ML model's ops, precisions and sizes, and predicts problems on the Neural Engine.
+    """Shows a Core ML or Core AI model's ops, precisions and sizes, and predicts problems on the Neural Engine.
 
     Of an artefact for Snapdragon's NPU, it shows the graphs that were prepared for each chip.
     """
     from pocketclip.export import api
+    from pocketclip.export.coreai.asset_report import AssetReport
     from pocketclip.export.npu.npu_report import NpuReport
 
     report = api.inspect(path)
     if isinstance(report, NpuReport):
         _print_npu(path, report)
+    elif isinstance(report, AssetReport):
+        _print_asset(path, report)
     else:
         _print(path, report)
 
@@ -84,21 +89,48 @@ def _print(path: Path, report: PackageReport) -> None:
     for place, function in enumerate(report.functions):
         if len(report.functions) > 1:
             _print_line(console, f"function {function.name}" + (" (runs by default)" if place == 0 else ""))
-        _print_function(console, function)
+        _print_contents(console, function)
+        _print_support(console, function.inspection)
+        _print_predictions(console, function, "by documented rules (only a device gives certainty)")
 
 
-def _print_function(console: Console, function: FunctionReport) -> None:
+def _print_asset(path: Path, report: AssetReport) -> None:
+    from pocketclip.models.untrusted.printable import printable_path
+
+    console = command_line.console()
+    console.print(f"{printable_path(path)}: Core AI asset for iOS 27 and later", soft_wrap=True)
+    _print_line(console, f"format {report.format or 'unknown'}, written by {report.producer or 'an unknown program'}")
+    names = [function.name for function in report.functions]
+    if len(names) > 1:
+        _print_line(console, f"functions: {', '.join(names)}")
+    if report.composites:
+        _print_line(console, f"composites: {', '.join(report.composites)}")
+    for function in report.functions:
+        if len(names) > 1:
+            _print_line(
+                console, f"function {function.name}" + (" (runs by default)" if function.name == "main" else "")
+            )
+        _print_contents(console, function)
+        _print_predictions(console, function, "by faults that others reported (only a device gives certainty)")
+
+
+def _print_contents(console: Console, function: FunctionReport) -> None:
     for kind, specs in (("input", function.inputs), ("output", function.outputs)):
         for spec in specs:
             _print_line(console, f"  {kind} {spec}")
-    inspection = function.inspection
-    console.print(ops_table(inspection))
-    console.print(weights_table(inspection))
+    console.print(ops_table(function.inspection))
+    console.print(weights_table(function.inspection))
+
+
+def _print_support(console: Console, inspection: Inspection) -> None:
     if inspection.unknown_ops:
         _print_line(console, f"the reference executor does not support: {', '.join(inspection.unknown_ops)}")
     else:
         console.print("the reference executor supports every op")
-    console.print("Neural Engine, by documented rules (only a device gives certainty):")
+
+
+def _print_predictions(console: Console, function: FunctionReport, basis: str) -> None:
+    console.print(f"Neural Engine, {basis}:")
     for prediction in function.predictions:
         _print_line(console, f"  {prediction}")
     if not function.predictions:

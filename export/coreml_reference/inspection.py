@@ -11,9 +11,9 @@ from coremltools.converters.mil.mil.var import ListVar
 
 from pocketclip.export.coreml_reference.binding import TENSOR_OPS
 from pocketclip.export.coreml_reference.ops_constexpr import CONSTEXPR_OPS
-from pocketclip.export.coreml_reference.package_report import Inspection, OpSummary, WeightSummary
 from pocketclip.export.coreml_reference.program import Program
 from pocketclip.export.coreml_reference.storage import storage_name
+from pocketclip.export.package_report import Inspection, OpSummary, WeightSummary
 
 # Inputs of `constexpr_*` ops that hold the weights themselves, not masks, tables or scales.
 _DATA = ("nonzero_data", "indices_nonzero_data", "quantized_data", "data", "indices", "source_val")

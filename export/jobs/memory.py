@@ -19,6 +19,7 @@ _MB = 10**6
 NEEDS: dict[TargetName, tuple[int, float]] = {
     TargetName.ONNX: (1400 * _MB, 10.0),
     TargetName.COREML: (1500 * _MB, 10.0),
+    TargetName.COREAI: (1500 * _MB, 10.0),
     TargetName.EXECUTORCH: (1500 * _MB, 11.0),
     TargetName.EXECUTORCH_COREML: (1600 * _MB, 9.0),
     TargetName.EXECUTORCH_VULKAN: (1600 * _MB, 9.0),

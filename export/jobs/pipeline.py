@@ -76,7 +76,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
     model = _model(job.config, job.weights)
     reference = _reference(job.config, job.weights, job.tower, job.raw, job.parity_data)
     if job.target in EMULATED:
-        reference = reference.some(emulated_samples(model, job.tower))
+        reference = reference.some(emulated_samples(job.target, model, job.tower))
     passed = _rewritten(job, model, reference)
     calibration = None
     if job.precision.needs_calibration:

@@ -66,6 +66,14 @@ def _trace_coreml(model_path: Path, probes: Sequence[np.ndarray]) -> list[Traced
     return _transposed(floats, [[run[name] for name in floats] for run in runs])
 
 
+def _trace_coreai(model_path: Path, probes: Sequence[np.ndarray]) -> list[Traced]:
+    """Every op's result in Apple's runtime for Linux, by the asset's debug locations."""
+    from pocketclip.export.coreai.inner_values import inner_values
+
+    names, runs = inner_values(model_path, probes)
+    return _transposed(names, runs)
+
+
 def _trace_delegate(model_path: Path, probes: Sequence[np.ndarray]) -> list[Traced]:
     from pocketclip.export.targets.executorch_coreml import unpack_delegate
 
@@ -132,6 +140,7 @@ def _transposed(names: Sequence[str], runs: Sequence[Sequence[object]]) -> list[
 _TRACERS: dict[TargetName, Tracer] = {
     TargetName.ONNX: _trace_onnx,
     TargetName.COREML: _trace_coreml,
+    TargetName.COREAI: _trace_coreai,
     TargetName.EXECUTORCH_COREML: _trace_delegate,
     TargetName.EXECUTORCH_VULKAN: _trace_vulkan,
     TargetName.ONNX_QNN: _trace_npu,

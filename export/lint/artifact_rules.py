@@ -11,7 +11,7 @@ from pocketclip.export.artifact.lint_finding import Severity
 from pocketclip.export.lint.graph import Format, Graph
 from pocketclip.export.lint.runtime_versions import CORE_ML_SPECIFICATIONS, ONNX_RUNTIMES, TFLITE_OF_LITERT, OnnxRuntime
 from pocketclip.export.lint.subject import Spot, Subject
-from pocketclip.export.precision import TargetName
+from pocketclip.export.precision import APPLE_TARGETS
 
 if TYPE_CHECKING:
     from pocketclip.models.pixels.preprocess import PreprocessSpec
@@ -57,7 +57,7 @@ STORE_LIMITS = (
         "developer.apple.com/help/app-store-connect/reference/maximum-build-file-sizes",
     ),
 )
-_APPLE_TARGETS = frozenset({TargetName.COREML, TargetName.EXECUTORCH_COREML})
+_APPLE_TARGETS = frozenset(APPLE_TARGETS)
 
 
 def wrong_preprocessing(subject: Subject) -> Iterator[Spot]:

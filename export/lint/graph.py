@@ -24,6 +24,7 @@ class Format(StrEnum):
     PROGRAM = "exported program"
     ONNX = "onnx"
     COREML = "coreml"
+    COREAI = "coreai"
     EXECUTORCH = "executorch"
     TFLITE = "tflite"
 

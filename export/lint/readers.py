@@ -29,6 +29,7 @@ class Reader:
 READERS: dict[str, Reader] = {
     ".onnx": Reader("pocketclip.export.lint.read_onnx", "read_onnx", "onnx"),
     ".mlpackage": Reader("pocketclip.export.lint.read_coreml", "read_coreml", "coreml", is_folder=True),
+    ".aimodel": Reader("pocketclip.export.lint.read_coreai", "read_coreai", "coreai", is_folder=True),
     ".pte": Reader("pocketclip.export.lint.read_executorch", "read_executorch", "executorch"),
     ".tflite": Reader("pocketclip.export.lint.read_tflite", "read_tflite", "tflite"),
 }

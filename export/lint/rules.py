@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pocketclip.export.artifact.lint_finding import Severity
-from pocketclip.export.lint import artifact_rules, graph_rules, module_rules, npu_rules
+from pocketclip.export.lint import artifact_rules, graph_rules, module_rules, neural_engine_rules, npu_rules
 from pocketclip.export.lint.subject import Checker
 
 UNREADABLE = "PC000"
@@ -215,6 +215,41 @@ RULES: tuple[Rule, ...] = (
         "with --npu, or made for the NPU: their values have wide ranges, and 16-bit ones cost the NPU little",
         "export w8a16-static, or int8-static with --keep-int16 and these modules",
         npu_rules.narrow_norm,
+    ),
+    Rule(
+        "PC023",
+        Severity.ERROR,
+        "place found at run time",
+        "on iPhone 17 Pro, argmax of half floats and rows looked up by topk come out wrong without an error "
+        "(coreai-torch issues #116, #115), and topk costs 1.75 ms beside the Neural Engine (#66)",
+        "compare and multiply instead, as pocketclip.export.passes.four_axes does with the end of text, or find the "
+        "place in the app",
+        neural_engine_rules.index_found_at_run_time,
+    ),
+    Rule(
+        "PC024",
+        Severity.ERROR,
+        "product of two axes before hardswish",
+        "the Neural Engine computes it wrong in half precision, the same in four axes right (coreai-torch issue #51)",
+        "view the input as (1, 1, m, n) before the product; passes products-in-four-axes and head-as-convolution do",
+        neural_engine_rules.flat_product_before_hardswish,
+    ),
+    Rule(
+        "PC025",
+        Severity.ERROR,
+        "exponential beyond half precision",
+        "on the Neural Engine, softplus, mish and log-sum-exp fall to 0 beyond about 10 (coremltools issues #2687, "
+        "#2690, #2359; coreai-torch #21, #106)",
+        "write max(x, 0) + log(1 + exp(-|x|)), as pass stable-softplus does, or subtract the maximum first",
+        neural_engine_rules.unbounded_exponential,
+    ),
+    Rule(
+        "PC026",
+        Severity.ERROR,
+        "empty value",
+        "the app's process ends when such a file is loaded for the GPU or the Neural Engine (coreai-torch issue #68)",
+        "leave out the part of length 0 before the export",
+        neural_engine_rules.empty_value,
     ),
 )
 

@@ -34,6 +34,7 @@ _LONGEST = 1000
 _TARGET_OF = {
     Format.ONNX: TargetName.ONNX,
     Format.COREML: TargetName.COREML,
+    Format.COREAI: TargetName.COREAI,
     Format.EXECUTORCH: TargetName.EXECUTORCH,
     Format.TFLITE: TargetName.TFLITE,
 }

@@ -6,9 +6,6 @@ ONNX Runtime loads the same bytes from a file of its own that refers to them.
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,16 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from pocketclip.export.array_pipe import ArrayProcess, ProcessFault
 from pocketclip.export.errors import ArtifactCorruptError
 from pocketclip.export.npu import litert_libraries
-from pocketclip.export.npu.array_pipe import receive_array, send_array
 from pocketclip.export.npu.socs import SOCS
 from pocketclip.models.errors import first_line
 
 BINARY_NAME, WRAPPER_NAME = "graph.bin", "graph.onnx"
 _DISPATCH = b"DISPATCH_OP"
 _SERVER = "pocketclip.export.npu.context_server"
-_MOST_STDERR_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -56,42 +52,19 @@ class EmulatedFile:
         place = Path(self._folder.name)
         (place / BINARY_NAME).write_bytes(graph.content)
         _write_wrapper(graph, place / WRAPPER_NAME)
-        # Closed with the session.
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", _SERVER, str(place / WRAPPER_NAME), soc],
-            env=litert_libraries.environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-        )
+        self._process = ArrayProcess(_SERVER, [str(place / WRAPPER_NAME), soc], litert_libraries.environment())
 
     def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         (given,) = inputs
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
         try:
-            send_array(stdin, given)
-            return [receive_array(stdout)]
-        except (OSError, ValueError) as error:
-            self._process.kill()
-            self._process.wait()
-            self._said.seek(0)
-            lines = self._said.read(_MOST_STDERR_BYTES).decode(errors="replace").strip().splitlines()
-            reason = first_line(ValueError(lines[-1])) if lines else "its process ended"
+            return [self._process.ask(given)]
+        except ProcessFault as fault:
             raise ArtifactCorruptError(
-                f"{self._path} cannot be run: {reason}; this is {litert_libraries.package_version()}"
-            ) from error
+                f"{self._path} cannot be run: {fault}; this is {litert_libraries.package_version()}"
+            ) from fault
 
     def close(self) -> None:
-        if self._process.stdin is not None:
-            # Of a process that has ended, what was not sent yet.
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        self._said.close()
+        self._process.close()
         self._folder.cleanup()
 
 

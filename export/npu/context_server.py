@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pocketclip.export.npu.array_pipe import receive_array, send_array
+from pocketclip.export.array_pipe import receive_array, send_array
 from pocketclip.export.npu.emulator import open_prepared
 from pocketclip.export.npu.socs import SOCS
 

@@ -108,7 +108,7 @@ class ConvolutionAttention(nn.Module):
         super().__init__()
         self.heads, self.head_dim = heads, proj.in_features // heads
         self.scaled = scaled
-        self.qkv, self.proj = _pointwise(qkv), _pointwise(proj)
+        self.qkv, self.proj = pointwise(qkv), pointwise(proj)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, channels, height, width = x.shape
@@ -146,7 +146,7 @@ def _by_convolutions(module: nn.Module) -> nn.Module | None:
     return None
 
 
-def _pointwise(linear: nn.Linear) -> nn.Conv2d:
+def pointwise(linear: nn.Linear) -> nn.Conv2d:
     conv = nn.Conv2d(
         linear.in_features,
         linear.out_features,

@@ -99,6 +99,19 @@ _QNN_PROGRAM = (
     Choice(PassName.END_BY_SELECT, "with 16-bit activations, the delegate leaves truth values made numbers to the CPU"),
 )
 
+# Counts of Core AI's ops are of the nano, fp16; what goes wrong on phones was reported by others.
+_NEURAL_ENGINE = (
+    Choice(PassName.HEAD_AS_CONVOLUTION, "a product of two axes may come out wrong there (coreai-torch issue #51)"),
+    Choice(PassName.SEQUENCE_AS_MAP, "so may those of the text tower, whose transpositions become 3 of 22"),
+    Choice(PassName.ATTENTION_IN_FOUR_AXES, "the image tower's transpositions become 1 of 8"),
+    Choice(PassName.PRODUCTS_IN_FOUR_AXES, "so may a linear layer of two axes"),
+    Choice(
+        PassName.STABLE_SOFTPLUS,
+        "there, softplus falls to 0 beyond 10.4 in half precision (coremltools issue #2687, coreai-torch issue #21)",
+    ),
+    Choice(PassName.NORM_IN_RANGE, "a sum of squares beyond 65,504 makes a whole row zero"),
+)
+
 CHOICES: dict[tuple[TargetName, InstructionSet], tuple[Choice, ...]] = {
     (TargetName.ONNX, InstructionSet.ARM64): (*_EVERYWHERE, _UNGROUP_BYTES, _UNGROUP_HALF),
     (TargetName.ONNX, InstructionSet.APPLE): (*_EVERYWHERE, _UNGROUP_BYTES, _UNGROUP_HALF),
@@ -109,6 +122,7 @@ CHOICES: dict[tuple[TargetName, InstructionSet], tuple[Choice, ...]] = {
     ),
     (TargetName.COREML, InstructionSet.APPLE): _EVERYWHERE,
     (TargetName.EXECUTORCH_COREML, InstructionSet.APPLE): _EVERYWHERE,
+    (TargetName.COREAI, InstructionSet.APPLE): (*_EVERYWHERE, *_NEURAL_ENGINE),
     (TargetName.EXECUTORCH, InstructionSet.ARM64): (*_EVERYWHERE, *_ONE_CALL, *_SPLIT, *_HALF),
     (TargetName.EXECUTORCH, InstructionSet.APPLE): (*_EVERYWHERE, *_ONE_CALL, *_SPLIT, *_HALF),
     (TargetName.EXECUTORCH, InstructionSet.X86_64): (*_EVERYWHERE, *_ONE_CALL, *_SPLIT, *_HALF),

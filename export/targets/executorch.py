@@ -16,6 +16,7 @@ from pocketclip.export.passes.tower_module import NORM_SCOPE
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.float_ops import OpKind, float_ops
+from pocketclip.export.targets.in_half import InHalf
 from pocketclip.export.targets.trained_quantization import Limits, TrainedRanges
 from pocketclip.models.quantization.trained import Side
 
@@ -47,23 +48,6 @@ class ExecuTorchTarget:
 
     def executed_by(self) -> str:
         return runtimes.runtime_version("executorch")
-
-
-class InHalf(nn.Module):
-    """A tower in half precision behind its float interface; the L2 norm computes in float.
-
-    Sums of squares of a whole row lose most of a half float's range.
-    """
-
-    def __init__(self, tower: nn.Module) -> None:
-        super().__init__()
-        self.tower = copy.deepcopy(tower).half()
-        self.l2_norm = copy.deepcopy(tower.get_submodule(NORM_SCOPE))
-        self.tower.set_submodule(NORM_SCOPE, nn.Identity())
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        embedding = self.tower(inputs.half() if inputs.is_floating_point() else inputs)
-        return self.l2_norm(embedding.float())
 
 
 def _partitioners(precision: Precision) -> list[Partitioner]:

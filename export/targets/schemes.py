@@ -65,6 +65,24 @@ COREML_SCHEMES: dict[Precision, Scheme] = {
     ),
 }
 
+COREAI_SCHEMES: dict[Precision, Scheme] = {
+    Precision.FP32: Scheme("as trained; does not run on the Neural Engine", "iOS 27"),
+    Precision.FP16: Scheme("all float values and weights; the L2 norm in float", "iOS 27"),
+    Precision.INT8_STATIC: Scheme(
+        "W8A8 into convolutions and linear layers, weights per channel; the rest half precision", "iOS 27"
+    ),
+    Precision.INT8_WEIGHTS: Scheme("per channel, arithmetic in half precision", "iOS 27"),
+    Precision.INT4_WEIGHTS: Scheme("blocks of 32; stem, down-samplers, projection and spatial kernels int8", "iOS 27"),
+    Precision.PALETTE6: Scheme("a table for 16 channels; stem, down-samplers and projection int8", "iOS 27"),
+    Precision.PALETTE4: Scheme("as palette6; spatial kernels int8 too", "iOS 27"),
+    Precision.SPARSE_INT8: Scheme(
+        "30 % zeros outside spatial kernels and sensitive layers; int8 per channel", "iOS 27"
+    ),
+    Precision.SPARSE_PALETTE6: Scheme(
+        "30 % zeros outside spatial kernels and sensitive layers; a table for each weight", "iOS 27"
+    ),
+}
+
 _QNN = "ONNX Runtime with QNN 2.49, Hexagon v69"
 
 EXECUTORCH_SCHEMES: dict[Precision, Scheme] = {
@@ -141,7 +159,7 @@ TFLITE_QNN_SCHEMES: dict[Precision, Scheme] = {
     ),
 }
 
-_CORE_ML_ONLY = "tables of values and sparse weights are Core ML's"
+_CORE_ML_ONLY = "tables of values and sparse weights are Core ML's and Core AI's"
 _NO_WIDE_VALUES = "Core ML's integer values have 8 bits"
 _NO_RANGES_AT_RUN_TIME = "Core ML has no op that finds an activation's range at run time"
 _AS_PACKAGE = "target coreml has it, as .mlpackage"
@@ -162,6 +180,12 @@ COREML_LACKING: dict[Precision, str] = {
     Precision.W8A16_STATIC: _NO_WIDE_VALUES,
     Precision.INT8_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
     Precision.INT4_DYNAMIC: _NO_RANGES_AT_RUN_TIME,
+}
+_NO_RANGES_IN_CORE_AI = "Apple's converter 0.4.3 writes no ranges that are found at run time"
+COREAI_LACKING: dict[Precision, str] = {
+    Precision.W8A16_STATIC: "Core AI's integer activations have 8 bits",
+    Precision.INT8_DYNAMIC: _NO_RANGES_IN_CORE_AI,
+    Precision.INT4_DYNAMIC: _NO_RANGES_IN_CORE_AI,
 }
 _ONLY_WITH_ACTIVATIONS = "ExecuTorch's XNNPACK partitioner takes integer weights only with quantised activations"
 EXECUTORCH_LACKING: dict[Precision, str] = {

@@ -103,7 +103,8 @@ def test_pareto_labels_cover_neither_each_other_nor_the_edge(make: Any, width: i
     # What has no room for its name has its number, which the list under the picture explains.
     names = [item.text or "" for item in drawn.iter("text") if item.get("class") == "label"]
     assert all(
-        name.isdecimal() or name.startswith(("open_clip", "onnx", "coreml", "executorch", "tflite")) for name in names
+        name.isdecimal() or name.startswith(("open_clip", "onnx", "coreml", "coreai", "executorch", "tflite"))
+        for name in names
     )
     assert any(name.isdecimal() for name in names) is (count == 24 or width == 342)
 

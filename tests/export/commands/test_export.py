@@ -56,8 +56,8 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
         (["--target", "onnx", "--model", "resnet"], "choose among: pocketclip_nano"),
         (
             ["--target", "ncnn"],
-            "choose among: onnx, coreml, executorch, executorch-coreml, executorch-vulkan, executorch-qnn, onnx-qnn, "
-            "tflite, tflite-qnn, or all",
+            "choose among: onnx, coreml, coreai, executorch, executorch-coreml, executorch-vulkan, executorch-qnn, "
+            "onnx-qnn, tflite, tflite-qnn, or all",
         ),
         (["--target", "onnx", "--quantize", "int3"], "choose among: fp32, fp16, int8-dynamic"),
         (["--target", "onnx", "--quantize", "palette4"], "does not offer 'palette4' (tables of values and sparse"),

@@ -19,7 +19,7 @@ from pocketclip.export.commands.bundle import checks_table, towers_table
 from pocketclip.export.commands.export import ranking_table
 from pocketclip.export.commands.inspect import ops_table, weights_table
 from pocketclip.export.commands.lint import rules_table
-from pocketclip.export.coreml_reference.package_report import Inspection, OpSummary, WeightSummary
+from pocketclip.export.package_report import Inspection, OpSummary, WeightSummary
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models.commands.train import inheritance_table
 from pocketclip.models.inheritance import InheritanceReport, InheritedEntry, Origin

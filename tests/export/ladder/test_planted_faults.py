@@ -21,6 +21,7 @@ from pocketclip.export.ladder.subject import load_subject
 from pocketclip.export.parity.budgets import Budget
 from pocketclip.export.passes.tower_module import TextTowerModule
 from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.export.targets import probe
 from pocketclip.models.blocks.mixers import RepMixer
 
 pytestmark = pytest.mark.slow
@@ -60,7 +61,7 @@ def swap_query_and_key(tower: nn.Module) -> nn.Module:
 def halve_scales(tower: nn.Module) -> nn.Module:
     """Of one layer, as a quantiser would halve them: half the scale is half of every weight."""
     layer = tower.get_submodule(HALVED)
-    assert isinstance(layer, nn.Linear)
+    assert isinstance(layer, nn.Linear | nn.Conv2d)
     with torch.no_grad():
         layer.weight.mul_(0.5)
     return tower
@@ -137,6 +138,15 @@ def test_swapped_query_and_key_in_other_formats(plant, target: TargetName) -> No
     assert [rung.name for rung in report.rungs if rung.status is Status.PASSED][-1] is RungName.CONVERTED
     divergence = failed(report, RungName.ARTEFACT).divergence
     assert divergence.module == f"{ATTENTION}.qkv_proj"
+
+
+@pytest.mark.skipif(not probe(TargetName.COREAI).available, reason=str(probe(TargetName.COREAI).reason or "available"))
+def test_halved_weights_are_named_in_a_core_ai_asset(plant) -> None:
+    """By the values that Apple's runtime shows at the asset's debug locations."""
+    report = plant(target=TargetName.COREAI, precision=Precision.FP16).lower(halve_scales).verify()
+    divergence = failed(report, RungName.ARTEFACT).divergence
+    assert divergence.method is Method.VALUES
+    assert divergence.module == HALVED
 
 
 def test_halved_scales_are_named_on_the_npu(plant) -> None:

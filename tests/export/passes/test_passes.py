@@ -16,11 +16,13 @@ from pocketclip.export.passes.base import Pass, Rewritten
 from pocketclip.export.passes.batch_norm import fold_batch_norm
 from pocketclip.export.passes.choices import CHOICES
 from pocketclip.export.passes.depthwise import SplitDepthwise
+from pocketclip.export.passes.four_axes import ChannelNorm, norm_in_range, products_in_four_axes, sequence_as_map
 from pocketclip.export.passes.modules import rewrite_modules
 from pocketclip.export.passes.pipeline import EXACT, apply_passes
 from pocketclip.export.passes.registry import PASSES, passes_for
 from pocketclip.export.passes.tower_module import tower_module
 from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower, default_instruction_set
+from pocketclip.models.blocks.transformer import SequenceAttention
 from pocketclip.models.pixels.preprocess import PreprocessSpec
 from pocketclip.models.registry import build_model, resolve_config
 from pocketclip.models.towers.clip import AnyModel
@@ -37,6 +39,8 @@ SITES = {
     (PassName.NORM_BY_RMS, Tower.TEXT): 1,
     (PassName.LAYER_NORM_BY_PRODUCT, Tower.TEXT): 5,
     (PassName.RESHAPE_SEQUENCES, Tower.TEXT): 2,
+    (PassName.SEQUENCE_AS_MAP, Tower.TEXT): 14,
+    (PassName.ATTENTION_IN_FOUR_AXES, Tower.IMAGE): 1,
     (PassName.END_BY_CLAMP, Tower.TEXT): 1,
     (PassName.END_BY_SELECT, Tower.TEXT): 1,
     (PassName.UNGROUP, Tower.IMAGE): 4,
@@ -215,3 +219,49 @@ def test_replaced_modules_are_not_visited_again() -> None:
 def test_text_towers_get_no_passes_of_images() -> None:
     passes = passes_for(TargetName.ONNX, InstructionSet.ARM64, Tower.TEXT, Precision.FP32, options=tuple(ON_IMAGES))
     assert not ON_IMAGES & {each.name for each in passes}
+
+
+def test_sequences_stay_maps_where_attention_looks_back_alone(nano: AnyModel) -> None:
+    """The mask of a causal tower is turned with its scores."""
+    module = tower_module(nano, Tower.TEXT)
+    (attention,) = [each for each in module.modules() if isinstance(each, SequenceAttention)][:1]
+    attention.set_causal_mask(32)
+    inputs = _inputs(nano, Tower.TEXT)
+    passed = apply_passes(module, [PASSES[PassName.SEQUENCE_AS_MAP]], inputs)
+    (report,) = passed.reports
+    assert report.sites and report.max_abs_error <= EXACT
+
+
+def test_a_text_tower_of_other_parts_keeps_its_sequences() -> None:
+    tower = nn.Sequential(nn.Linear(4, 4))
+    rewritten = sequence_as_map(tower, torch.rand(1, 4))
+    assert rewritten.sites == () and rewritten.module is not tower
+
+
+def test_only_linear_layers_of_two_axes_become_convolutions() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.of_sequence, self.of_row = nn.Linear(4, 6), nn.Linear(6, 2, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.of_row(self.of_sequence(x).mean(1))
+
+    tower, x = Both(), torch.rand(1, 5, 4)
+    rewritten = products_in_four_axes(tower, x)
+    assert rewritten.sites == ("of_row",)
+    torch.testing.assert_close(rewritten.module(x), tower(x))
+
+
+@pytest.mark.parametrize(("size", "scaled"), [(10.0, False), (1e4, True)])
+def test_squares_of_a_norm_stay_in_the_range_of_half_floats(size: float, scaled: bool) -> None:
+    tower = nn.Sequential(ChannelNorm(nn.LayerNorm(16)))
+    x = torch.linspace(-size, size, 16 * 3).reshape(1, 16, 1, 3)
+    rewritten = norm_in_range(tower, x)
+    assert rewritten.sites == (("0",) if scaled else ())
+    torch.testing.assert_close(rewritten.module(x), tower(x))
+    expected = tower(x)
+    in_half = copy.deepcopy(rewritten.module).half()(x.half()).float()
+    torch.testing.assert_close(in_half, expected, atol=5e-3, rtol=5e-3)
+    if scaled:
+        assert not tower.half()(x.half()).any()

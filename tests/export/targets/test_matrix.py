@@ -115,6 +115,10 @@ def test_four_bits_are_smaller_than_eight(nano_exports: Exports) -> None:
     finer = [
         ("onnx", "int4-weights", "int8-weights"),
         ("tflite", "int4-weights", "int8-weights"),
+        ("coreai", "int4-weights", "int8-weights"),
+        ("coreai", "palette4", "palette6"),
+        ("coreai", "palette6", "int8-weights"),
+        ("coreai", "sparse-int8", "int8-weights"),
         ("coreml", "palette4", "palette6"),
         ("coreml", "palette6", "int8-weights"),
         ("coreml", "sparse-int8", "int8-weights"),
