@@ -19,12 +19,18 @@ class TargetName(StrEnum):
     ONNX_QNN = "onnx-qnn"
     TFLITE = "tflite"
     TFLITE_QNN = "tflite-qnn"
+    TFLITE_MEDIATEK = "tflite-mediatek"
+    TFLITE_GOOGLE = "tflite-google"
+    TFLITE_SAMSUNG = "tflite-samsung"
 
 
 # Those whose artefacts hold a prepared graph for each chip of Qualcomm's.
 QNN_TARGETS = (TargetName.EXECUTORCH_QNN, TargetName.ONNX_QNN, TargetName.TFLITE_QNN)
 # Those for Apple's systems alone.
 APPLE_TARGETS = (TargetName.COREML, TargetName.COREAI, TargetName.EXECUTORCH_COREML)
+# Those of other makers' chips, which LiteRT's compiler alone knows.
+MAKER_TARGETS = (TargetName.TFLITE_MEDIATEK, TargetName.TFLITE_GOOGLE, TargetName.TFLITE_SAMSUNG)
+NPU_TARGETS = (*QNN_TARGETS, *MAKER_TARGETS)
 
 
 # Those whose image towers may take several photographs at once: the runtimes of processors gain from it.

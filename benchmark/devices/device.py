@@ -11,7 +11,7 @@ from pocketclip.benchmark.records.benchmark import CPU, DEVICE_DEFAULT, DeviceFa
 from pocketclip.benchmark.records.launch import MachineState
 from pocketclip.benchmark.runners.agent_runner import Runner
 from pocketclip.benchmark.runners.throughput_runner import ThroughputRunner
-from pocketclip.export.precision import TargetName
+from pocketclip.export.precision import QNN_TARGETS, TargetName
 from pocketclip.models.errors import choices
 
 
@@ -120,10 +120,13 @@ def require_accelerator(asked: RunSettings, offered: Sequence[str], whose: str) 
         )
 
 
-_NPU_RUNTIMES = {
-    TargetName.EXECUTORCH_QNN: "ExecuTorch",
-    TargetName.ONNX_QNN: "ONNX Runtime",
-    TargetName.TFLITE_QNN: "LiteRT",
+_ON_NPUS = {
+    TargetName.EXECUTORCH_QNN: "Snapdragon's NPU by ExecuTorch",
+    TargetName.ONNX_QNN: "Snapdragon's NPU by ONNX Runtime",
+    TargetName.TFLITE_QNN: "Snapdragon's NPU by LiteRT",
+    TargetName.TFLITE_MEDIATEK: "MediaTek's NPU by LiteRT",
+    TargetName.TFLITE_GOOGLE: "Google Tensor's NPU by LiteRT",
+    TargetName.TFLITE_SAMSUNG: "Exynos' NPU by LiteRT",
 }
 
 
@@ -135,8 +138,8 @@ def untimed_on(
         return f"ExecuTorch's Core ML delegate on {system}: parity only"
     if target is TargetName.EXECUTORCH_VULKAN and not vulkan:
         return f"ExecuTorch's Vulkan delegate on {system}: parity only"
-    if target in _NPU_RUNTIMES and not npu:
-        return f"Snapdragon's NPU by {_NPU_RUNTIMES[target]} on {system}: parity only"
+    if target in _ON_NPUS and not (npu and target in QNN_TARGETS):
+        return f"{_ON_NPUS[target]} on {system}: parity only"
     if target is TargetName.COREAI:
         return f"Core AI on {system}: parity only"
     if target is TargetName.COREML and not core_ml:

@@ -24,6 +24,9 @@ _ABSENT = {
     TargetName.EXECUTORCH_QNN: "a Snapdragon NPU",
     TargetName.ONNX_QNN: "a Snapdragon NPU",
     TargetName.TFLITE_QNN: "a Snapdragon NPU",
+    TargetName.TFLITE_MEDIATEK: "a MediaTek NPU",
+    TargetName.TFLITE_GOOGLE: "a Google Tensor NPU",
+    TargetName.TFLITE_SAMSUNG: "an Exynos NPU",
 }
 
 

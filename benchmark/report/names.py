@@ -26,6 +26,9 @@ TARGET_NAMES: dict[TargetName, str] = {
     TargetName.ONNX_QNN: "ONNX + Snapdragon NPU",
     TargetName.TFLITE: "TFLite",
     TargetName.TFLITE_QNN: "TFLite + Snapdragon NPU",
+    TargetName.TFLITE_MEDIATEK: "TFLite + MediaTek NPU",
+    TargetName.TFLITE_GOOGLE: "TFLite + Google Tensor NPU",
+    TargetName.TFLITE_SAMSUNG: "TFLite + Exynos NPU",
 }
 
 

@@ -121,6 +121,9 @@ def marker(target: TargetName, x: float, y: float, *, hollow: bool = False, size
             (-1, -0.35),
             (-0.35, -0.35),
         ),
+        TargetName.TFLITE_MEDIATEK: ((-1, -0.5), (1, -0.5), (1, 0.5), (-1, 0.5)),
+        TargetName.TFLITE_GOOGLE: ((-0.5, -1), (0.5, -1), (0.5, 1), (-0.5, 1)),
+        TargetName.TFLITE_SAMSUNG: ((-1, -0.8), (1, -0.8), (0.45, 0.8), (-0.45, 0.8)),
         TargetName.TFLITE: ((0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)),
     }
     points = " ".join(f"{_number(x + dx * size)},{_number(y + dy * size)}" for dx, dy in corners[target])

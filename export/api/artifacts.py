@@ -97,7 +97,7 @@ class Artifact:
         _check_inputs(inputs, self.manifest.inputs[0])
         session = open_session(self.files, threads)
         try:
-            rows = run_session(session, inputs[:, None], self.manifest.batch)
+            rows = run_session(session, list(inputs[:, None]), self.manifest.batch)
         finally:
             session.close()
         return rows
@@ -219,8 +219,8 @@ def classify(
             files=[image.model_path, text.model_path],
             on_sign=silent,
         )
-    if ranking.note is not None:
-        _LOG.info("note: %s", ranking.note)
+    for note in ranking.notes:
+        _LOG.info("note: %s", note)
     return list(ranking.labels)
 
 

@@ -67,7 +67,8 @@ def export(
     Args:
         model: what `load_model` gave, or a name or path that it takes.
         target: `onnx`, `coreml`, `coreai`, `executorch`, `executorch-coreml`, `executorch-vulkan`,
-            `executorch-qnn`, `onnx-qnn`, `tflite` or `tflite-qnn`.
+            `executorch-qnn`, `onnx-qnn`, `tflite`, `tflite-qnn`, `tflite-mediatek`, `tflite-google` or
+            `tflite-samsung`.
         precision: one precision of the target, e.g. `fp32` or `int8-static`; `base` is its floating-point one.
         tower: `image` or `text`.
         out: the artefact is written to `out/MODEL/TARGET-PRECISION/TOWER`.

@@ -109,7 +109,7 @@ def lint_all(
 def inspect(path: str | Path) -> PackageReport | AssetReport | NpuReport:
     """The contents of a Core ML or Core AI model: ops, precisions, sizes, and likely problems on the Neural Engine.
 
-    Of an artefact for Snapdragon's NPU, the graphs that were prepared for each chip.
+    Of an artefact for NPUs, the graphs that were prepared for each chip.
 
     Args:
         path: an `.mlpackage`, an `.aimodel`, a `.pte` for Core ML, or an artefact's folder.
@@ -196,9 +196,9 @@ def _prepared_graphs(path: Path) -> NpuReport | None:
     from pocketclip.export.artifact.manifest import MANIFEST_NAME, read_manifest
     from pocketclip.export.artifact.reading import load_artifact
     from pocketclip.export.npu.npu_report import read_report
-    from pocketclip.export.precision import QNN_TARGETS
+    from pocketclip.export.precision import NPU_TARGETS
 
-    if not (path / MANIFEST_NAME).is_file() or read_manifest(path).target not in QNN_TARGETS:
+    if not (path / MANIFEST_NAME).is_file() or read_manifest(path).target not in NPU_TARGETS:
         return None
     return read_report(load_artifact(path).folder)
 

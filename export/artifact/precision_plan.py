@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pocketclip.export.artifact.drop_budget import Metric
 from pocketclip.export.errors import PlanError
-from pocketclip.export.precision import QNN_TARGETS, InstructionSet, Precision, TargetName, Tower
+from pocketclip.export.precision import NPU_TARGETS, InstructionSet, Precision, TargetName, Tower
 from pocketclip.models import documents
 from pocketclip.models.documents import document
 from pocketclip.models.errors import choices
@@ -171,7 +171,7 @@ def finer_than(base: Precision, target: TargetName | None = None) -> KeptPrecisi
             f"{base} keeps every module in floating point; mixed precision needs a quantised base, such as "
             f"{Precision.INT8_STATIC}"
         )
-    if target in QNN_TARGETS and base is Precision.INT8_STATIC:
+    if target in NPU_TARGETS and base is Precision.INT8_STATIC:
         return KeptPrecision.INT16
     return KeptPrecision.INT8 if base.traits.weight_bits == 4 else KeptPrecision.FLOAT
 

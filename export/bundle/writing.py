@@ -39,7 +39,7 @@ from pocketclip.export.bundle.tokenizer import write_tokenizer
 from pocketclip.export.encoders import embed
 from pocketclip.export.errors import BundleError
 from pocketclip.export.npu.npu_report import read_report
-from pocketclip.export.precision import QNN_TARGETS, TargetName, Tower
+from pocketclip.export.precision import MAKER_TARGETS, QNN_TARGETS, TargetName, Tower
 from pocketclip.export.targets import open_session
 from pocketclip.models import atomic, documents
 from pocketclip.models.text.tokenizer import load_tokenizer
@@ -272,6 +272,11 @@ def _check_one_model(left: Artifact, right: Artifact) -> None:
 
 def _check_artifact(artifact: Artifact, *, allow_failed: bool) -> None:
     manifest = artifact.manifest
+    if manifest.target in MAKER_TARGETS:
+        raise BundleError(
+            f"{artifact.label} cannot be bundled: the apps do not use this maker's NPU yet",
+            fix="bundle another target",
+        )
     if manifest.batch > 1:
         raise BundleError(
             f"{artifact.label} takes {manifest.batch} photographs at once, apps give it one",

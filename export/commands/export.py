@@ -26,7 +26,7 @@ def export_command(
             "--target",
             help=(
                 "onnx, onnx-qnn, coreml, coreai, executorch, executorch-coreml, executorch-qnn, executorch-vulkan, "
-                "tflite, tflite-qnn (comma-separated), or all."
+                "tflite, tflite-qnn, tflite-mediatek, tflite-google, tflite-samsung (comma-separated), or all."
             ),
         ),
     ] = "",
@@ -81,8 +81,8 @@ def export_command(
         typer.Option(
             "--for",
             help=(
-                "Processors to optimise for: arm64, x86_64 or apple (default: the target's phones), or with the qnn "
-                "targets a phone such as galaxy-s24."
+                "Processors to optimise for: arm64, x86_64 or apple (default: the target's phones), or with "
+                "targets for NPUs a phone such as galaxy-s24."
             ),
         ),
     ] = None,
@@ -91,8 +91,8 @@ def export_command(
         typer.Option(
             "--soc",
             help=(
-                "Chips to prepare graphs for with the qnn targets: names, or phones such as galaxy-s24 "
-                "(default: SM8550, SM8650, SM8750)."
+                "Chips to prepare graphs for with targets for NPUs: names, or phones such as galaxy-s24 "
+                "(default: up to three of each maker's, as in docs/npu.md)."
             ),
         ),
     ] = None,
@@ -132,7 +132,7 @@ def export_command(
     ] = None,
     keep_int16: Annotated[
         str | None,
-        typer.Option("--keep-int16", help="The same with 16-bit activations, for int8-static on Snapdragon's NPU."),
+        typer.Option("--keep-int16", help="The same with 16-bit activations, for int8-static on NPUs."),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Artefacts to convert at the same time.")] = min(
         2, os.cpu_count() or 1

@@ -29,7 +29,7 @@ def inspect_command(
 ) -> None:
     """Shows a Core ML or Core AI model's ops, precisions and sizes, and predicts problems on the Neural Engine.
 
-    Of an artefact for Snapdragon's NPU, it shows the graphs that were prepared for each chip.
+    Of an artefact for NPUs, it shows the graphs that were prepared for each chip.
     """
     from pocketclip.export import api
     from pocketclip.export.coreai.asset_report import AssetReport
@@ -45,17 +45,22 @@ def inspect_command(
 
 
 def _print_npu(path: Path, report: NpuReport) -> None:
+    from pocketclip.export.npu.socs import SOCS
     from pocketclip.models.untrusted.printable import printable_path
 
     console = command_line.console()
-    console.print(f"{printable_path(path)}: graphs for Snapdragon's NPU", soft_wrap=True)
-    _print_line(console, f"prepared by {report.package} (QNN {report.sdk})")
+    if all(context.soc in SOCS for context in report.contexts):
+        console.print(f"{printable_path(path)}: graphs for Snapdragon's NPU", soft_wrap=True)
+        _print_line(console, f"prepared by {report.package} (QNN {report.sdk})")
+    else:
+        console.print(f"{printable_path(path)}: graphs for NPUs, compiled, not executed", soft_wrap=True)
+        _print_line(console, f"prepared by LiteRT's compiler with {report.package}")
     console.print(chips_table(report))
 
 
 def chips_table(report: NpuReport) -> TerminalTable:
     """What was prepared for each chip."""
-    from pocketclip.export.npu.socs import SOCS
+    from pocketclip.export.npu.socs import CHIPS
     from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column, word_column
 
     columns = (
@@ -67,7 +72,7 @@ def chips_table(report: NpuReport) -> TerminalTable:
     rows = [
         (
             context.soc,
-            SOCS[context.soc].title if context.soc in SOCS else "",
+            CHIPS[context.soc].title if context.soc in CHIPS else "",
             str(context.graphs),
             str(context.on_cpu),
             f"{context.size_bytes / 1e6:.2f}",

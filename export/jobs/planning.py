@@ -11,13 +11,13 @@ from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
 from pocketclip.export.errors import BatchError, PassError, TargetUnavailableError, UnknownSocError, UnknownTargetError
 from pocketclip.export.inputs.calibration import CalibrationRequest
 from pocketclip.export.job import ExportJob
-from pocketclip.export.npu.socs import DEFAULT_SOCS, parse_socs
+from pocketclip.export.npu.socs import chips_of, chosen_chips, parse_socs
 from pocketclip.export.own_samples import SampleRequest
 from pocketclip.export.passes.choices import CHOICES, check_choice
 from pocketclip.export.precision import (
     BATCHED_TARGETS,
     MOST_IN_BATCH,
-    QNN_TARGETS,
+    NPU_TARGETS,
     InstructionSet,
     TargetName,
     Tower,
@@ -70,7 +70,7 @@ def make_plan(
         raise UnknownTargetError(f"there is no tower {tower!r}", fix=f"choose among: {choices(Tower)}, both")
     towers = list(Tower) if tower == "both" else [Tower(tower)]
     chosen, meant = _parse_for(isa)
-    socs = meant or DEFAULT_SOCS if soc is None else parse_socs(soc)
+    asked = meant if soc is None else parse_socs(soc)
     left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
     _check_batch(batch, towers)
     jobs: list[ExportJob] = []
@@ -88,6 +88,15 @@ def make_plan(
             skipped[name] = "it takes one photograph at once"
             continue
         precisions = parse_precisions(quantize, name)
+        socs = chosen_chips(name, asked) if name in NPU_TARGETS else ()
+        if name in NPU_TARGETS and asked is not None and not socs:
+            if target != "all":
+                raise UnknownSocError(
+                    f"target {name} prepares no graphs for {choices(asked)}",
+                    fix=f"choose among: {choices(chips_of(name))}",
+                )
+            skipped[name] = f"it prepares no graphs for {choices(asked)}"
+            continue
         availability = probe(name)
         if not availability.available:
             if target != "all":
@@ -122,7 +131,7 @@ def make_plan(
                         left_out,
                         cautions=model.cautions,
                         parity_data=parity_data,
-                        socs=socs if name in QNN_TARGETS else (),
+                        socs=socs,
                         batch=batch if each is Tower.IMAGE else 1,
                     )
                 )
@@ -130,9 +139,12 @@ def make_plan(
         raise TargetUnavailableError(
             "no target is available here", fix="`pocketclip export --list` shows what each one needs"
         )
-    if (soc is not None or meant) and not any(job.socs for job in jobs):
+    if asked is not None and not any(job.socs for job in jobs):
+        for name, reason in skipped.items():
+            if name in NPU_TARGETS and chosen_chips(name, asked):
+                raise TargetUnavailableError(f"target {name} alone prepares graphs for {choices(asked)}, and {reason}")
         raise UnknownSocError(
-            f"{'--soc' if meant is None else f'--for {isa}'} applies only to {choices(QNN_TARGETS)}",
+            f"{f'--for {isa}' if soc is None else '--soc'} applies only to {choices(NPU_TARGETS)}",
             fix="leave it out, or add one of these targets",
         )
     return Plan(tuple(jobs), skipped)
@@ -160,7 +172,7 @@ def _parse_for(word: str | None) -> tuple[InstructionSet | None, tuple[str, ...]
     except UnknownSocError:
         raise PassError(
             f"--for {word!r} is unknown",
-            fix=f"choose among: {choices(InstructionSet)}, or a phone with a Snapdragon such as galaxy-s24",
+            fix=f"choose among: {choices(InstructionSet)}, or a phone with an NPU such as galaxy-s24",
         ) from None
 
 

@@ -16,7 +16,7 @@ from pocketclip.export.inputs.calibration import GENERATED_SCENES, CalibrationSe
 from pocketclip.export.ladder.subject import Subject
 from pocketclip.export.npu.npu_report import read_report
 from pocketclip.export.passes.tower_module import INPUT_NAMES, OUTPUT_NAME
-from pocketclip.export.precision import QNN_TARGETS, Precision
+from pocketclip.export.precision import NPU_TARGETS, Precision
 from pocketclip.export.targets import load_target
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.export.targets.converter_noise import held_stderr
@@ -105,4 +105,4 @@ class Conversions:
 def _first_chip(subject: Subject) -> tuple[str, ...]:
     """That whose graph is run, where the target prepares one for each chip."""
     artifact = subject.artifact
-    return (read_report(artifact.folder).contexts[0].soc,) if artifact.manifest.target in QNN_TARGETS else ()
+    return (read_report(artifact.folder).contexts[0].soc,) if artifact.manifest.target in NPU_TARGETS else ()

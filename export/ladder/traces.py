@@ -147,4 +147,7 @@ _TRACERS: dict[TargetName, Tracer] = {
     TargetName.TFLITE: _trace_tflite,
     # Of the portable file, which is what was compiled.
     TargetName.TFLITE_QNN: _trace_tflite,
+    TargetName.TFLITE_MEDIATEK: _trace_tflite,
+    TargetName.TFLITE_GOOGLE: _trace_tflite,
+    TargetName.TFLITE_SAMSUNG: _trace_tflite,
 }

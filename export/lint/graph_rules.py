@@ -17,7 +17,7 @@ from pocketclip.export.lint.graph import (
     Weight,
 )
 from pocketclip.export.lint.subject import Spot, Subject, listed
-from pocketclip.export.precision import QNN_TARGETS, Tower
+from pocketclip.export.precision import NPU_TARGETS, Tower
 
 # The largest finite half float.
 HALF_MAX = 65504.0
@@ -132,7 +132,7 @@ def missing_normalisation(subject: Subject) -> Iterator[Spot]:
 
 def undelegated_heavy_op(subject: Subject) -> Iterator[Spot]:
     # Their portable file is for the NPU's compiler: what XNNPACK says of it matters to nobody.
-    if subject.manifest is not None and subject.manifest.target in QNN_TARGETS:
+    if subject.manifest is not None and subject.manifest.target in NPU_TARGETS:
         return
     for kind, ops in _by_kind(subject.graph).items():
         outside = [op.where for op in ops if op.delegated is False]

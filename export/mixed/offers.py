@@ -5,7 +5,7 @@ from __future__ import annotations
 from pocketclip.export.artifact.precision_plan import KeptPrecision, finer_than
 from pocketclip.export.errors import UnsupportedPrecisionError
 from pocketclip.export.job import ExportJob
-from pocketclip.export.precision import QNN_TARGETS, Precision, TargetName
+from pocketclip.export.precision import NPU_TARGETS, Precision, TargetName
 from pocketclip.models.errors import choices
 
 
@@ -17,7 +17,7 @@ def require_offer(job: ExportJob, kept_as: KeptPrecision) -> None:
     """
     if kept_as is KeptPrecision.INT16 and finer_than(job.precision, job.target) is not KeptPrecision.INT16:
         raise UnsupportedPrecisionError(
-            f"modules in int16 are for {Precision.INT8_STATIC} on {choices(QNN_TARGETS)}, not for {job.label}",
+            f"modules in int16 are for {Precision.INT8_STATIC} on {choices(NPU_TARGETS)}, not for {job.label}",
             fix="keep them in float (--keep-float)",
         )
     if kept_as is KeptPrecision.FLOAT and job.target is TargetName.EXECUTORCH_QNN:

@@ -1,1 +1,1 @@
-"""Qualcomm's NPU (Hexagon HTP): its chips, graphs prepared for each of them, and their emulator on Linux."""
+"""NPUs: their chips, and graphs prepared for each of them; Qualcomm's (Hexagon HTP) also have an emulator on Linux."""

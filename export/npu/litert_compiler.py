@@ -1,80 +1,97 @@
-"""LiteRT's compiler for Qualcomm's NPU: from a `.tflite` to one whose whole graph is prepared for a chip."""
+"""LiteRT's compiler for NPUs: from a `.tflite` to one whose whole graph is prepared for a chip."""
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pocketclip.export.errors import ConversionError
-from pocketclip.export.npu.litert_libraries import library_folder
 from pocketclip.export.npu.npu_report import NpuContext
 from pocketclip.export.npu.qualcomm import moved_bytes
-from pocketclip.export.npu.socs import Soc
 
-_COMPILER = Path("tools", "apply_plugin_main")
-_PLUGIN = Path("vendors", "qualcomm", "compiler", "libLiteRtCompilerPlugin_Qualcomm.so")
+# Below LiteRT's package.
+PROGRAM = Path("tools", "apply_plugin_main")
 _PARTITIONED = re.compile(
     rb"Partitioned subgraph<\d+>, selected (\d{1,9}) ops, from a total of (\d{1,9}) ops. "
     rb"resulted in (\d{1,9}) partitions"
 )
 _NAMED_AT_MOST = 5
 _FAULT = re.compile(rb"^ERROR: (?:\[[^\]\n]{1,200}\] )?([ -~]{1,300})", re.MULTILINE)
+_NOT_LOADED = re.compile(rb"Could not load shared library .{1,4000}\.so: ([ -~]{1,300}?)\.?$", re.MULTILINE)
+_LOADED = b"Loaded 1 plugins"
 
 
-def compile_file(source: Path, soc: Soc, path: Path, folder: Path) -> NpuContext:
+@dataclass(frozen=True)
+class Plugin:
+    """What the compiler needs to know of a maker and a chip.
+
+    Attributes:
+        manufacturer: the maker, as the compiler spells it.
+        folder: of the plug-in, below `vendors` in LiteRT's package.
+        libraries: the folder of the maker's own.
+        model: the chip, as the plug-in spells it.
+        flags: further options.
+        left_ops: kinds of op that may stay on the CPU.
+        preload: a library that must be there before the plug-in.
+    """
+
+    manufacturer: str
+    folder: str
+    libraries: Path
+    model: str
+    flags: tuple[str, ...] = ()
+    left_ops: frozenset[str] = frozenset()
+    preload: str | None = None
+
+
+class NamedChip(Protocol):
+    """A chip, for messages and reports."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+
+def compile_file(source: Path, plugin: Plugin, chip: NamedChip, path: Path, folder: Path) -> NpuContext:
     """Compiles a file for a chip.
 
     Args:
         source: what LiteRT runs on any processor.
-        soc: the chip.
+        plugin: what compiles for the chip.
+        chip: the same chip.
         path: of the file to write, in `folder`.
         folder: the artefact's.
 
     Raises:
-        ConversionError: the compiler fails, or does not take the whole graph as one.
+        ConversionError: the compiler fails, or does not take the whole graph as one; `left_ops` may be left out.
     """
-    import ai_edge_litert
-
-    package = Path(str(ai_edge_litert.__file__)).parent
-    with library_folder() as libraries:
-        command = [
-            str(package / _COMPILER),
-            "--cmd=apply",
-            f"--model={source}",
-            f"--o={path}",
-            "--soc_manufacturer=Qualcomm",
-            f"--soc_model={soc.name}",
-            "--err=--",
-            f"--libs={(package / _PLUGIN).parent}",
-        ]
-        # Its own library lies beside the plug-in, Qualcomm's in the folder.
-        places = os.pathsep.join((str(libraries), str(package)))
-        done = subprocess.run(
-            command,
-            env={**os.environ, "LD_LIBRARY_PATH": places},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
+    done = _call(plugin, "apply", (f"--model={source.resolve()}", f"--o={path.resolve()}", *plugin.flags))
     found = _PARTITIONED.search(done.stdout)
     if done.returncode or found is None or not path.is_file():
-        fault = _FAULT.search(done.stdout)
-        reason = fault[1].decode() if fault else f"the compiler ended with code {done.returncode}"
-        raise ConversionError(f"the NPU of {soc.name} ({soc.title}) does not take it: {reason}")
+        reason = _fault(done.stdout) or f"the compiler ended with code {done.returncode}"
+        raise ConversionError(f"the NPU of {chip.name} ({chip.title}) does not take it: {reason}")
     taken, total, pieces = (int(number) for number in found.groups())
-    if taken != total or pieces != 1:
+    left = [] if taken == total else _left_ops(path)
+    whole = taken == total and pieces == 1
+    if not whole and (not left or any(kind not in plugin.left_ops for kind, _ in left)):
+        named = ", ".join(f"{kind} ({tensor})" for kind, tensor in left[:_NAMED_AT_MOST])
         raise ConversionError(
-            f"the NPU of {soc.name} takes {pieces} pieces of it and leaves {total - taken} of {total} ops to the CPU: "
-            f"{', '.join(_left_ops(path)) or 'none'}",
+            f"the NPU of {chip.name} takes {pieces} pieces of it and leaves {total - taken} of {total} ops to the CPU: "
+            f"{named or 'none'}",
             fix="export another precision, or change the modules that these ops come from",
         )
     spill_bytes, fill_bytes = moved_bytes(done.stdout)
     return NpuContext(
-        soc=soc.name,
+        soc=chip.name,
         file=path.relative_to(folder).as_posix(),
         size_bytes=path.stat().st_size,
         graphs=pieces,
@@ -85,8 +102,53 @@ def compile_file(source: Path, soc: Soc, path: Path, folder: Path) -> NpuContext
     )
 
 
-def _left_ops(path: Path) -> list[str]:
-    """The kinds of op of a compiled file that stay outside the NPU, with the tensors that they give."""
+@functools.cache
+def plugin_fault(plugin: Plugin) -> str | None:
+    """Why the compiler cannot load a plug-in with the maker's libraries; None where it can."""
+    done = _call(plugin, "info", ())
+    fault = _fault(done.stdout)
+    if fault is not None:
+        return fault
+    loaded = not done.returncode and _LOADED in done.stdout
+    return None if loaded else f"the compiler ended with code {done.returncode}"
+
+
+def _call(plugin: Plugin, command: str, options: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    import ai_edge_litert
+
+    package = Path(str(ai_edge_litert.__file__)).parent
+    # Its own library lies beside the plug-in, the maker's in the folder.
+    environment = {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join((str(plugin.libraries), str(package)))}
+    if plugin.preload is not None:
+        environment["LD_PRELOAD"] = plugin.preload
+    # Some plug-ins write beside the process or among temporary files, and leave what they wrote when they fail.
+    with tempfile.TemporaryDirectory(prefix="pocketclip-litert-") as scratch:
+        return subprocess.run(
+            [
+                str(package / PROGRAM),
+                f"--cmd={command}",
+                f"--soc_manufacturer={plugin.manufacturer}",
+                f"--soc_model={plugin.model}",
+                "--err=--",
+                f"--libs={package / 'vendors' / plugin.folder / 'compiler'}",
+                *options,
+            ],
+            cwd=scratch,
+            env={**environment, "TMPDIR": scratch},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+
+
+def _fault(said: bytes) -> str | None:
+    fault = _NOT_LOADED.search(said) or _FAULT.search(said)
+    return None if fault is None else fault[1].decode()
+
+
+def _left_ops(path: Path) -> list[tuple[str, str]]:
+    """The ops of a compiled file that stay outside the NPU: their kinds, and the tensors that they give."""
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 
@@ -97,5 +159,5 @@ def _left_ops(path: Path) -> list[str]:
         for op in graph.operators:
             kind = model.operatorCodes[op.opcodeIndex].builtinCode
             if kind != schema.BuiltinOperator.CUSTOM:
-                left.append(f"{kinds[kind]} ({graph.tensors[op.outputs[0]].name.decode(errors='replace')})")
-    return left[:_NAMED_AT_MOST]
+                left.append((kinds[kind], graph.tensors[op.outputs[0]].name.decode(errors="replace")))
+    return left

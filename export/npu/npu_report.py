@@ -12,13 +12,16 @@ from pocketclip.models.documents import document
 from pocketclip.models.untrusted.names import Matching, RelativePath
 from pocketclip.models.untrusted.numbers import Count, FileSize
 
-SocName = Annotated[str, Matching(r"[A-Z]{2,3}[0-9]{3,5}[A-Z]{0,3}", 11, "a name of Qualcomm's such as SM8650")]
+SocName = Annotated[
+    str, Matching(r"[A-Z]{1,3}[0-9]{3,5}[A-Z]{0,3}|Tensor_G[0-9]", 11, "a name of a chip such as SM8650 or Tensor_G5")
+]
 SdkVersion = Annotated[str, Matching(r"v?[0-9][0-9.]{0,40}", 42, "numbers with points between them")]
 
 
 @document
 class NpuContext:
-    """A graph prepared for one chip: a program for ExecuTorch, or an ONNX file and the binary that its node refers to.
+    """A graph prepared for one chip: a program for ExecuTorch, an ONNX file and the binary that its node refers to, or
+    a file of LiteRT's compiler.
 
     `graphs` counts the pieces on the NPU, `on_cpu` the ops that are left to the processor: with one and none, values
     never leave the NPU. `spill_bytes` and `fill_bytes` are what an inference moves out of and back into the NPU's own
@@ -44,7 +47,7 @@ class NpuContext:
 
 @document
 class NpuReport:
-    """The prepared graphs, the version of Qualcomm's libraries that made them, and of the package they came with."""
+    """The prepared graphs, the version of the maker's libraries that made them, and of the package they came with."""
 
     version: int
     sdk: SdkVersion

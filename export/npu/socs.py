@@ -1,4 +1,4 @@
-"""Qualcomm's chips with an NPU that graphs can be prepared for here, and the phones that have them.
+"""Chips with an NPU that graphs can be prepared for, by their names and the phones that have them; Qualcomm's in full.
 
 Numbers: Qualcomm's `soc_model`, as ExecuTorch 1.5.1 has them in its table of chipsets
 (backends/qualcomm/serialization/qc_schema.py).
@@ -11,12 +11,14 @@ import re
 from dataclasses import dataclass
 
 from pocketclip.export.errors import UnknownSocError
+from pocketclip.export.npu.makers import MAKERS, Chip
+from pocketclip.export.precision import QNN_TARGETS, TargetName
 from pocketclip.models.errors import choices
 
 
 @dataclass(frozen=True)
 class Soc:
-    """A chip.
+    """A chip of Qualcomm's.
 
     Attributes:
         name: Qualcomm's.
@@ -48,6 +50,9 @@ SOCS: dict[str, Soc] = {
 DEFAULT_SOCS = ("SM8550", "SM8650", "SM8750")
 
 
+_OTHERS: dict[str, Chip] = {name: chip for maker in MAKERS.values() for name, chip in maker.chips.items()}
+CHIPS: dict[str, Soc | Chip] = {**SOCS, **_OTHERS}
+
 # Of one chip there are bins, which Qualcomm tells apart behind the name: SM8650-AC.
 _TOLD = re.compile(r"([A-Z]{2,3}[0-9]{3,5}[A-Z]{0,3})(?:-[A-Z0-9]{1,4})?")
 
@@ -66,18 +71,40 @@ def parse_socs(text: str) -> tuple[str, ...]:
     Raises:
         UnknownSocError: one is unknown; the message has the nearest names.
     """
-    found = [_soc_of(word.strip()).name for word in text.split(",")]
+    found = [_chip_of(word.strip()).name for word in text.split(",")]
     return tuple(dict.fromkeys(found))
 
 
-def _soc_of(word: str) -> Soc:
-    known = {alias.lower(): soc for soc in SOCS.values() for alias in (soc.name, soc.title, *soc.phones)}
-    soc = known.get(word.lower())
-    if soc is not None:
-        return soc
-    near = difflib.get_close_matches(word.lower(), known, n=3)
-    names = choices(dict.fromkeys(known[each].name for each in near)) if near else choices(SOCS)
+def chips_of(target: TargetName) -> tuple[str, ...]:
+    """Names of the chips that a target for NPUs prepares graphs for."""
+    return tuple(SOCS if target in QNN_TARGETS else MAKERS[target].chips)
+
+
+def chosen_chips(target: TargetName, asked: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Those of the chips asked for that a target for NPUs prepares graphs for; its own choice where none was named."""
+    if asked is None:
+        return DEFAULT_SOCS if target in QNN_TARGETS else MAKERS[target].defaults
+    known = chips_of(target)
+    return tuple(name for name in asked if name in known)
+
+
+def _chip_of(word: str) -> Soc | Chip:
+    known = {_plain(alias): chip for chip in CHIPS.values() for alias in _aliases(chip)}
+    chip = known.get(_plain(word))
+    if chip is not None:
+        return chip
+    near = difflib.get_close_matches(_plain(word), known, n=3)
+    names = choices(dict.fromkeys(known[each].name for each in near)) if near else choices(CHIPS)
     raise UnknownSocError(
         f"there is no chip or phone {word!r} with an NPU that graphs can be prepared for",
         fix=f"choose {'among those that are near' if near else 'among'}: {names}",
     )
+
+
+def _aliases(chip: Soc | Chip) -> tuple[str, ...]:
+    """Its name, its title with and without the maker, and its phones."""
+    return (chip.name, chip.title, chip.title.partition(" ")[2], *chip.phones)
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[\s_-]+", "-", word.lower())

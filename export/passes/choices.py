@@ -111,6 +111,10 @@ _NEURAL_ENGINE = (
     ),
     Choice(PassName.NORM_IN_RANGE, "a sum of squares beyond 65,504 makes a whole row zero"),
 )
+_END_FOR_MEDIATEK = Choice(
+    PassName.END_BY_CLAMP,
+    "the plug-in for MediaTek (LiteRT 2.3.0) takes no comparisons, which leaves them to the CPU",
+)
 
 CHOICES: dict[tuple[TargetName, InstructionSet], tuple[Choice, ...]] = {
     (TargetName.ONNX, InstructionSet.ARM64): (*_EVERYWHERE, _UNGROUP_BYTES, _UNGROUP_HALF),
@@ -131,6 +135,10 @@ CHOICES: dict[tuple[TargetName, InstructionSet], tuple[Choice, ...]] = {
     (TargetName.ONNX_QNN, InstructionSet.ARM64): (*_EVERYWHERE, _UNGROUP_QNN, _FINE_STEM),
     (TargetName.EXECUTORCH_QNN, InstructionSet.ARM64): (*_EVERYWHERE, *_QNN_PROGRAM, _FINE_STEM),
     (TargetName.TFLITE_QNN, InstructionSet.ARM64): (*_EVERYWHERE, _FINE_STEM),
+    # As tflite-qnn; that it pays on these NPUs nobody has shown.
+    (TargetName.TFLITE_MEDIATEK, InstructionSet.ARM64): (*_EVERYWHERE, _FINE_STEM, _END_FOR_MEDIATEK),
+    (TargetName.TFLITE_GOOGLE, InstructionSet.ARM64): (*_EVERYWHERE, _FINE_STEM),
+    (TargetName.TFLITE_SAMSUNG, InstructionSet.ARM64): (*_EVERYWHERE, _FINE_STEM),
     (TargetName.TFLITE, InstructionSet.ARM64): (*_EVERYWHERE, *_SPLIT),
     (TargetName.TFLITE, InstructionSet.APPLE): (*_EVERYWHERE, *_SPLIT),
     (TargetName.TFLITE, InstructionSet.X86_64): (*_EVERYWHERE, *_SPLIT),

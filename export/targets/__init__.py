@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +20,9 @@ from pocketclip.export.errors import (
     UnsupportedPrecisionError,
 )
 from pocketclip.export.lean_coremltools import import_coremltools
-from pocketclip.export.npu import litert_libraries, qualcomm
-from pocketclip.export.precision import Precision, TargetName
+from pocketclip.export.npu import litert_libraries, maker_sdks, qualcomm
+from pocketclip.export.npu.makers import MAKERS
+from pocketclip.export.precision import MAKER_TARGETS, Precision, TargetName
 from pocketclip.export.targets import schemes
 from pocketclip.export.targets.base import Availability, NpuTarget, Runner, Target
 from pocketclip.export.targets.converter_noise import held_stderr, quiet_loggers
@@ -181,6 +183,42 @@ TARGETS: dict[TargetName, TargetEntry] = {
         runtime="litert",
         lacking_here=litert_libraries.lacking,
     ),
+    TargetName.TFLITE_MEDIATEK: TargetEntry(
+        module="pocketclip.export.targets.tflite_maker",
+        class_name="TfliteMediaTekTarget",
+        schemes=schemes.TFLITE_MEDIATEK_SCHEMES,
+        lacking=schemes.MAKER_LACKING,
+        base=Precision.FP16,
+        int8=Precision.INT8_STATIC,
+        packages=("litert-torch", "ai-edge-litert", "ai-edge-quantizer", MAKERS[TargetName.TFLITE_MEDIATEK].package),
+        extra="tflite",
+        runtime="litert",
+        lacking_here=partial(maker_sdks.lacking, MAKERS[TargetName.TFLITE_MEDIATEK]),
+    ),
+    TargetName.TFLITE_GOOGLE: TargetEntry(
+        module="pocketclip.export.targets.tflite_maker",
+        class_name="TfliteGoogleTarget",
+        schemes=schemes.TFLITE_GOOGLE_SCHEMES,
+        lacking=schemes.MAKER_LACKING,
+        base=Precision.FP16,
+        int8=Precision.INT8_STATIC,
+        packages=("litert-torch", "ai-edge-litert", "ai-edge-quantizer", MAKERS[TargetName.TFLITE_GOOGLE].package),
+        extra="tflite",
+        runtime="litert",
+        lacking_here=partial(maker_sdks.lacking, MAKERS[TargetName.TFLITE_GOOGLE]),
+    ),
+    TargetName.TFLITE_SAMSUNG: TargetEntry(
+        module="pocketclip.export.targets.tflite_maker",
+        class_name="TfliteSamsungTarget",
+        schemes=schemes.TFLITE_SAMSUNG_SCHEMES,
+        lacking=schemes.MAKER_LACKING,
+        base=Precision.FP16,
+        int8=Precision.INT8_STATIC,
+        packages=("litert-torch", "ai-edge-litert", "ai-edge-quantizer", MAKERS[TargetName.TFLITE_SAMSUNG].package),
+        extra="tflite",
+        runtime="litert",
+        lacking_here=partial(maker_sdks.lacking, MAKERS[TargetName.TFLITE_SAMSUNG]),
+    ),
 }
 
 
@@ -266,6 +304,10 @@ def load_target(target: TargetName) -> Target:
         TargetUnavailableError: its packages are not installed; the message has the command that adds them.
     """
     _require(target)
+    return _implementation(target)
+
+
+def _implementation(target: TargetName) -> Target:
     entry = TARGETS[target]
     quiet_loggers()
     if "coremltools" in entry.packages:
@@ -279,6 +321,10 @@ def load_runner(target: TargetName) -> Runner:
     Raises:
         TargetUnavailableError: as `load_target`.
     """
+    if target in MAKER_TARGETS:
+        # Their portable file is what runs; only compiling needs the maker's SDK.
+        _require(TargetName.TFLITE)
+        return _implementation(target)
     if target not in _RUN_AS_THEY_ARE:
         return load_target(target)
     _require(target)

@@ -159,6 +159,25 @@ TFLITE_QNN_SCHEMES: dict[Precision, Scheme] = {
     ),
 }
 
+
+def _for_maker(needs: str, half_rows: str, byte_rows: str) -> dict[Precision, Scheme]:
+    """What LiteRT's compiler is given for the NPUs of other makers, and what the rows of the token embedding are."""
+    return {
+        Precision.FP16: Scheme(
+            f"half-float weights, embedding in {half_rows}; its compiler decides which floats the NPU computes in",
+            needs,
+        ),
+        Precision.INT8_STATIC: Scheme(f"int8, weights per channel; norms in floats, embedding in {byte_rows}", needs),
+        Precision.W8A16_STATIC: Scheme("as int8-static with 16-bit activations over their whole range", needs),
+    }
+
+
+TFLITE_MEDIATEK_SCHEMES = _for_maker(
+    "LiteRT 2.3 with NeuroPilot 8 (MT6993: 9)", "single precision on the CPU", "int8 on the CPU"
+)
+TFLITE_GOOGLE_SCHEMES = _for_maker("LiteRT 2.3 with Google's Tensor SDK", "half floats", "half floats")
+TFLITE_SAMSUNG_SCHEMES = _for_maker("LiteRT 2.3 with Exynos AI LiteCore", "half floats", "half floats")
+
 _CORE_ML_ONLY = "tables of values and sparse weights are Core ML's and Core AI's"
 _NO_WIDE_VALUES = "Core ML's integer values have 8 bits"
 _NO_RANGES_AT_RUN_TIME = "Core ML has no op that finds an activation's range at run time"
@@ -235,6 +254,18 @@ QNN_LACKING: dict[Precision, str] = {
     Precision.INT8_WEIGHTS: _NPU_IN_FLOAT,
     Precision.INT4_WEIGHTS: _NPU_IN_FLOAT,
     Precision.INT4_DYNAMIC: _NPU_IN_FLOAT,
+    Precision.PALETTE6: _CORE_ML_ONLY,
+    Precision.PALETTE4: _CORE_ML_ONLY,
+    Precision.SPARSE_INT8: _CORE_ML_ONLY,
+    Precision.SPARSE_PALETTE6: _CORE_ML_ONLY,
+}
+_NOT_TRIED = "not tried on these NPUs, which are made for integer activations: int8-static or w8a16-static"
+MAKER_LACKING: dict[Precision, str] = {
+    Precision.FP32: "NPUs of phones compute in 16-bit floats: fp16",
+    Precision.INT8_DYNAMIC: _NOT_TRIED,
+    Precision.INT8_WEIGHTS: _NOT_TRIED,
+    Precision.INT4_WEIGHTS: _NOT_TRIED,
+    Precision.INT4_DYNAMIC: _NOT_TRIED,
     Precision.PALETTE6: _CORE_ML_ONLY,
     Precision.PALETTE4: _CORE_ML_ONLY,
     Precision.SPARSE_INT8: _CORE_ML_ONLY,

@@ -29,7 +29,8 @@ FILE_NAME = "model.tflite"
 FLOAT_SCOPES = f".*({NORM_SCOPE}|LayerNorm|serving_default_output).*"
 
 Ranges = MutableMapping[str, Any]
-TfliteTargets = Literal[TargetName.TFLITE, TargetName.TFLITE_QNN]
+MakerTargets = Literal[TargetName.TFLITE_MEDIATEK, TargetName.TFLITE_GOOGLE, TargetName.TFLITE_SAMSUNG]
+TfliteTargets = Literal[TargetName.TFLITE, TargetName.TFLITE_QNN] | MakerTargets
 
 
 class TfliteTarget:
@@ -102,6 +103,9 @@ def _quantize(source: Path, path: Path, request: LoweringRequest, target: Tflite
         for pattern in scope_patterns(request.module, path)
     ]
     if not request.precision.needs_calibration:
+        if target is TargetName.TFLITE_MEDIATEK:
+            # As half floats, the NPU would hand the whole table to the processor, which reads it, in each inference.
+            worker.update_quantization_recipe(".*", names.EMBEDDING_LOOKUP, algorithm_key=algorithms.NO_QUANTIZE)
         for pattern in kept:
             worker.update_quantization_recipe(pattern, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
         worker.quantize().export_model(str(path))
@@ -112,11 +116,12 @@ def _quantize(source: Path, path: Path, request: LoweringRequest, target: Tflite
     worker.update_quantization_recipe(FLOAT_SCOPES, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
     for kind in sorted(float_ops(target, request.isa, request.precision)):
         worker.update_quantization_recipe(".*", operations[kind], algorithm_key=algorithms.NO_QUANTIZE)
-    if target is TargetName.TFLITE:
-        # The static recipe has nothing for the embedding, more than half of a text tower: int8 rows, read in float.
+    if target in (TargetName.TFLITE, TargetName.TFLITE_MEDIATEK):
+        # The processor reads the table, more than half of a text tower. The static recipe has nothing for it: int8
+        # rows, read in float.
         worker.update_quantization_recipe(".*", names.EMBEDDING_LOOKUP, op_config=_bytes_read_in_float())
     else:
-        # The NPU's compiler takes no such rows.
+        # Qualcomm's compiler takes no such rows; the others get what one NPU is known to take.
         worker.update_quantization_recipe(
             ".*", names.EMBEDDING_LOOKUP, op_config=_half_weights(), algorithm_key=algorithms.FLOAT_CASTING
         )

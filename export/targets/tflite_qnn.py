@@ -10,7 +10,7 @@ from pocketclip.export.artifact.manifest import NPU_CONTEXTS
 from pocketclip.export.npu import litert_libraries
 from pocketclip.export.npu.compiled_file import EmulatedFile, read_graph
 from pocketclip.export.npu.emulator import artifact_folder
-from pocketclip.export.npu.litert_compiler import compile_file
+from pocketclip.export.npu.litert_compiler import Plugin, compile_file
 from pocketclip.export.npu.npu_report import read_report, write_report
 from pocketclip.export.npu.qualcomm import report_of
 from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS
@@ -29,10 +29,12 @@ class TfliteQnnTarget:
         portable = folder / tflite.FILE_NAME
         tflite.convert(request, portable, TargetName.TFLITE_QNN)
         (folder / NPU_CONTEXTS).mkdir(exist_ok=True)
-        contexts = [
-            compile_file(portable, SOCS[name], folder / NPU_CONTEXTS / f"{name.lower()}.tflite", folder)
-            for name in request.socs or DEFAULT_SOCS
-        ]
+        contexts = []
+        with litert_libraries.library_folder() as libraries:
+            for name in request.socs or DEFAULT_SOCS:
+                path = folder / NPU_CONTEXTS / f"{name.lower()}.tflite"
+                plugin = Plugin("Qualcomm", "qualcomm", libraries, name)
+                contexts.append(compile_file(portable, plugin, SOCS[name], path, folder))
         found = _SDK.search(read_graph(folder / contexts[0].file).content)
         sdk = found[0].decode() if found else litert_libraries.VERSION
         write_report(report_of(contexts, sdk, litert_libraries.package_version()), folder)

@@ -57,7 +57,7 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
         (
             ["--target", "ncnn"],
             "choose among: onnx, coreml, coreai, executorch, executorch-coreml, executorch-vulkan, executorch-qnn, "
-            "onnx-qnn, tflite, tflite-qnn, or all",
+            "onnx-qnn, tflite, tflite-qnn, tflite-mediatek, tflite-google, tflite-samsung, or all",
         ),
         (["--target", "onnx", "--quantize", "int3"], "choose among: fp32, fp16, int8-dynamic"),
         (["--target", "onnx", "--quantize", "palette4"], "does not offer 'palette4' (tables of values and sparse"),
@@ -77,7 +77,14 @@ def test_export_and_classify(pocketclip, tmp_path: Path) -> None:
             ["--target", "onnx", "--for", "galaxy-s24"],
             "--for galaxy-s24 applies only to executorch-qnn, onnx-qnn, tflite",
         ),
-        (["--target", "onnx", "--soc", "sm8650"], "--soc applies only to executorch-qnn, onnx-qnn, tflite-qnn"),
+        (
+            ["--target", "onnx", "--soc", "sm8650"],
+            "--soc applies only to executorch-qnn, onnx-qnn, tflite-qnn, tflite-mediatek, tflite-google, tflite-",
+        ),
+        (["--target", "onnx", "--for", "pixel9"], "--for pixel9 applies only to executorch-qnn, onnx-qnn, tflite"),
+        (["--target", "tflite-samsung", "--soc", "sm8650"], "prepares no graphs for SM8650; choose among: E9965"),
+        (["--target", "tflite-google", "--soc", "tensor-g7"], "choose among those that are near: Tensor_G"),
+        (["--target", "tflite-mediatek", "--quantize", "int4-weights"], "(not tried on these NPUs, which are made for"),
         (["--target", "onnx-qnn", "--soc", "sm8651"], "choose among those that are near: SM8650"),
         (["--model", "pocketclip_nano"], "give a --target"),
     ],

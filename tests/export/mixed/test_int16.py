@@ -23,7 +23,7 @@ from pocketclip.export.errors import PlanError, UnsupportedPrecisionError
 from pocketclip.export.job import ExportJob
 from pocketclip.export.mixed.command import with_mixed
 from pocketclip.export.mixed.keep import with_kept
-from pocketclip.export.precision import QNN_TARGETS, Precision, TargetName, Tower
+from pocketclip.export.precision import NPU_TARGETS, QNN_TARGETS, Precision, TargetName, Tower
 from pocketclip.export.targets import load_target, open_model, probe
 from pocketclip.export.targets.base import LoweringRequest
 from pocketclip.models import documents
@@ -38,13 +38,13 @@ def plan(*paths: str, base: Precision = Precision.INT8_STATIC) -> PrecisionPlan:
     return PrecisionPlan(SCHEMA_VERSION, "pocketclip_nano", Tower.IMAGE, base, planned(paths, KeptPrecision.INT16))
 
 
-def test_the_step_above_int8_is_int16_on_the_npu_alone() -> None:
-    assert {finer_than(Precision.INT8_STATIC, target) for target in QNN_TARGETS} == {KeptPrecision.INT16}
+def test_the_step_above_int8_is_int16_on_npus_alone() -> None:
+    assert {finer_than(Precision.INT8_STATIC, target) for target in NPU_TARGETS} == {KeptPrecision.INT16}
     assert finer_than(Precision.INT8_STATIC, TargetName.ONNX) is KeptPrecision.FLOAT
     assert finer_than(Precision.W8A16_STATIC, TargetName.ONNX_QNN) is KeptPrecision.FLOAT
 
 
-@pytest.mark.parametrize("target", QNN_TARGETS)
+@pytest.mark.parametrize("target", NPU_TARGETS)
 def test_modules_kept_in_int16(target: TargetName) -> None:
     (kept,) = with_kept([job(target)], "stem,projection", KeptPrecision.INT16)
     assert kept.plan is not None

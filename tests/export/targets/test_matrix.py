@@ -10,7 +10,7 @@ from pocketclip.export.artifact.reading import find_artifacts, load_artifact
 from pocketclip.export.job import ExportResult
 from pocketclip.export.parity.budgets import BUDGETS
 from pocketclip.export.parity.measures import cosines
-from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.export.precision import MAKER_TARGETS, Precision, TargetName, Tower
 from pocketclip.export.targets import TARGETS, open_session
 from pocketclip.models import get_tokenizer
 from pocketclip.models.text.tokenizer import load_tokenizer
@@ -18,7 +18,11 @@ from pocketclip.models.text.tokenizer import load_tokenizer
 Exports = dict[tuple[str, str, str], ExportResult]
 
 CELLS = [
-    (target, precision, tower) for target, entry in TARGETS.items() for precision in entry.precisions for tower in Tower
+    (target, precision, tower)
+    for target, entry in TARGETS.items()
+    if target not in MAKER_TARGETS
+    for precision in entry.precisions
+    for tower in Tower
 ]
 # Share of the base file's size that a precision must stay below, where that is more than the three quarters of most.
 LARGER = {
