@@ -60,7 +60,7 @@ def check_asset(path: Path) -> AssetFacts:
         raise ArtifactCorruptError(
             f"{program} is not what was saved: its {len(content):,} bytes do not have the hash of {HASH_NAME}; it is "
             "cut short or damaged",
-            fix="copy or export it again",
+            fix="take a whole copy",
         )
     return facts
 

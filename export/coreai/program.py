@@ -70,7 +70,7 @@ class ProgramOp:
 
 @dataclass(frozen=True)
 class Function:
-    """A graph of a program. `private`: only ops of the program call it."""
+    """A graph of a program. `private`: only ops of the program call it; `closed`: ops whose insides are not read."""
 
     name: str
     private: bool
@@ -78,6 +78,7 @@ class Function:
     outputs: tuple[TensorValue, ...]
     ops: tuple[ProgramOp, ...]
     constants: tuple[Constant, ...]
+    closed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,7 @@ def _function(graph: Any, composites: dict[str, str]) -> Function:
     )
     ops: list[ProgramOp] = []
     constants: list[Constant] = []
+    closed: list[str] = []
     outputs: tuple[TensorValue, ...] = ()
     for number, op in enumerate(block.operations):
         kind = op.operation.name
@@ -174,11 +176,14 @@ def _function(graph: Any, composites: dict[str, str]) -> Function:
             reading.given(value, f"{name}_{number}" + (f".{place}" if place else ""))
             for place, value in enumerate(op.results)
         )
+        if len(op.regions):
+            closed.append(f"{name} {number}")
         if kind == _CONSTANT:
             constants.append(_constant(op, results[0]))
         else:
             ops.append(ProgramOp(name, number, operands, results))
-    return Function(_symbol(graph), "priv" in graph.attributes, inputs, outputs, tuple(ops), tuple(constants))
+    private = "priv" in graph.attributes
+    return Function(_symbol(graph), private, inputs, outputs, tuple(ops), tuple(constants), tuple(closed))
 
 
 def _name(op: Any, composites: dict[str, str]) -> str:
@@ -229,6 +234,8 @@ def _constant(op: Any, value: TensorValue) -> Constant:
     if value.dtype not in _NUMPY:
         # Apple's bindings end the process where numpy has no such type.
         return Constant(value, np.frombuffer(str(stored).encode(), np.uint8), size)
-    content = np.array(stored).reshape(-1)
-    # One value for all places is stored once.
-    return Constant(value, content, content.itemsize if stored.is_splat else size)
+    content = np.asarray(stored)
+    if stored.is_splat:
+        # One value for all places is stored once.
+        return Constant(value, content.flat[:1], content.itemsize)
+    return Constant(value, content.reshape(-1), size)

@@ -52,6 +52,7 @@ def graph_of(program: AssetProgram) -> Graph:
         versions={"format": program.facts.format, "producer": program.facts.producer},
         parts=tuple(each.name for each in public) if len(public) > 1 else (),
         inner=tuple(each.name for each in program.functions if each.private),
+        unseen=tuple(f"what {op} of {each.name} runs inside" for each in program.functions for op in each.closed),
     )
 
 

@@ -25,7 +25,13 @@ from tests.fuzz.mutations import damage_file, mutated
 pytestmark = pytest.mark.slow
 
 # Target, precision, and how many mutations take about two seconds.
-FILES = (("onnx", "fp32", 60), ("tflite", "fp32", 50), ("executorch", "fp32", 20), ("coreml", "fp16", 25))
+FILES = (
+    ("onnx", "fp32", 60),
+    ("tflite", "fp32", 50),
+    ("executorch", "fp32", 20),
+    ("coreml", "fp16", 25),
+    ("coreai", "fp16", 60),
+)
 _MOST_BYTES = 2 << 30
 
 
@@ -37,10 +43,10 @@ def child() -> Iterator[Child]:
 
 def read_all(path: Path) -> int:
     """Lint, and inspect where it takes the file; in the child."""
-    from pocketclip.export.commands.inspect import _report
+    from pocketclip.export.api.files import _report
 
     found = len(summary_of_file(path).findings)
-    return found + len(_report(path, False).functions) if path.suffix == ".mlpackage" else found
+    return found + len(_report(path, False).functions) if path.suffix in (".mlpackage", ".aimodel") else found
 
 
 @pytest.mark.parametrize(("target", "precision", "mutations"), FILES)

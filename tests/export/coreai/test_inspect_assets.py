@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pocketclip.export.api import inspect
 from pocketclip.export.coreai.asset_report import AssetReport
+from pocketclip.export.lint.run import summary_of_file
 
 from .conftest import Convert
 
@@ -47,6 +48,17 @@ def test_every_function_is_shown_with_its_own_faults(convert: Convert) -> None:
     assert [function.name for function in report.functions] == ["main", "other"]
     for function in report.functions:
         assert function.predictions and all(each.startswith(f"{function.name}: ") for each in function.predictions)
+
+
+class Branching(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cond(x.sum() > 0, lambda x: x + 1, lambda x: x * 2, (x,))
+
+
+def test_branches_are_said_not_to_be_read(convert: Convert) -> None:
+    linted = summary_of_file(convert(Branching(), torch.rand(4), half=False))
+    (words,) = linted.not_looked_at
+    assert words.startswith("what if ") and words.endswith(" of main runs inside")
 
 
 def test_the_command_prints_it_in_lines(convert: Convert, pocketclip) -> None:
