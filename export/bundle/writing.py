@@ -200,6 +200,7 @@ def check_pair(image: Artifact, text: Artifact, *, allow_failed: bool = False, a
                 f"{artifact.folder} holds the {artifact.manifest.tower} tower, not the {wanted} tower",
                 fix="give the image artefact to --image and the text artefact to --text",
             )
+        _check_maker(artifact)
         if artifact.manifest.target in QNN_TARGETS:
             raise BundleError(
                 f"{artifact.label} runs on some Snapdragon chips alone, and a bundle's towers on every phone",
@@ -217,6 +218,7 @@ def _check_variants(request: BundleRequest) -> None:
     for artifact in request.npu:
         manifest = artifact.manifest
         plain = towers[manifest.tower]
+        _check_maker(artifact)
         if manifest.target not in QNN_TARGETS:
             raise BundleError(
                 f"{artifact.label} is not for an NPU",
@@ -237,6 +239,14 @@ def _check_variants(request: BundleRequest) -> None:
                 raise BundleError(
                     f"{other.label} and {artifact.label} are both for {context.soc}", fix="give one of them to --npu"
                 )
+
+
+def _check_maker(artifact: Artifact) -> None:
+    if artifact.manifest.target in MAKER_TARGETS:
+        raise BundleError(
+            f"{artifact.label} cannot be bundled: the apps do not run what is compiled for its maker's NPUs",
+            fix="bundle an artefact for the CPU, e.g. of target tflite",
+        )
 
 
 def _check_trained(artifact: Artifact, *, allow_untrained: bool) -> None:
@@ -272,11 +282,6 @@ def _check_one_model(left: Artifact, right: Artifact) -> None:
 
 def _check_artifact(artifact: Artifact, *, allow_failed: bool) -> None:
     manifest = artifact.manifest
-    if manifest.target in MAKER_TARGETS:
-        raise BundleError(
-            f"{artifact.label} cannot be bundled: the apps do not use this maker's NPU yet",
-            fix="bundle another target",
-        )
     if manifest.batch > 1:
         raise BundleError(
             f"{artifact.label} takes {manifest.batch} photographs at once, apps give it one",

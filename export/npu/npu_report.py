@@ -12,7 +12,9 @@ from pocketclip.models.documents import document
 from pocketclip.models.untrusted.names import Matching, RelativePath
 from pocketclip.models.untrusted.numbers import Count, FileSize
 
-SocName = Annotated[
+SocName = Annotated[str, Matching(r"[A-Z]{2,3}[0-9]{3,5}[A-Z]{0,3}", 11, "a name of Qualcomm's such as SM8650")]
+# Of any maker: E9965 and Tensor_G5, too.
+ChipName = Annotated[
     str, Matching(r"[A-Z]{1,3}[0-9]{3,5}[A-Z]{0,3}|Tensor_G[0-9]", 11, "a name of a chip such as SM8650 or Tensor_G5")
 ]
 SdkVersion = Annotated[str, Matching(r"v?[0-9][0-9.]{0,40}", 42, "numbers with points between them")]
@@ -29,7 +31,7 @@ class NpuContext:
     program that the graph was prepared from, those on the CPU too; None in reports of before it was counted.
     """
 
-    soc: SocName
+    soc: ChipName
     file: RelativePath
     size_bytes: FileSize
     graphs: Count

@@ -111,6 +111,7 @@ _NEURAL_ENGINE = (
     ),
     Choice(PassName.NORM_IN_RANGE, "a sum of squares beyond 65,504 makes a whole row zero"),
 )
+
 _END_FOR_MEDIATEK = Choice(
     PassName.END_BY_CLAMP,
     "the plug-in for MediaTek (LiteRT 2.3.0) takes no comparisons, which leaves them to the CPU",

@@ -130,6 +130,9 @@ def _quantize(source: Path, path: Path, request: LoweringRequest, target: Tflite
             worker.update_quantization_recipe(pattern, everywhere, op_config=_wide_activations())
             for kind in sorted(float_ops(target, request.isa, Precision.W8A16_STATIC)):
                 worker.update_quantization_recipe(pattern, operations[kind], algorithm_key=algorithms.NO_QUANTIZE)
+    if kept_modules(request.plan, KeptPrecision.INT16):
+        # Their patterns may cover norms and the output, too. A known pattern would keep its place: this is a new one.
+        worker.update_quantization_recipe(f"(?:{FLOAT_SCOPES})", everywhere, algorithm_key=algorithms.NO_QUANTIZE)
     for pattern in kept:
         worker.update_quantization_recipe(pattern, everywhere, algorithm_key=algorithms.NO_QUANTIZE)
     ranges = _observed_ranges(source, request)

@@ -276,4 +276,4 @@ def test_litert_compiles_both_towers_for_mediatek(
         *("bundle", "--image", scheme / "image", "--text", scheme / "text", "--labels", "a cat,a dog"),
         *("--weights-licence", "Apache-2.0", "--out", tmp_path / "clip.bundle"),
     )
-    assert refused.returncode != 0 and "cannot be bundled" in error_line(refused)
+    assert refused.returncode != 0 and "cannot be bundled: the apps do not run" in error_line(refused)
