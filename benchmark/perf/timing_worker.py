@@ -16,8 +16,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     """Samples of each file of a job, in nanoseconds, and the rate of the processor's matrix products.
 
     Args:
-        job: `runtime`, `files`, `inputs` (a `.npy` file with one input for each of them), `warmup` and `rounds`. In
-            every other round the files run in the opposite order.
+        job: `runtime`, `files`, `inputs` (a `.npy` file with one input for each of them), `warmup`,
+            `rounds` and `untimed`. In every other round the files run in the opposite order.
     """
     inputs = [[np.load(path)] for path in job["inputs"]]
     sessions = [runtimes.open_session(job["runtime"], path, threads=1) for path in job["files"]]
@@ -25,6 +25,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     places = range(len(sessions))
     for current in range(job["warmup"] + job["rounds"]):
         for place in places if current % 2 == 0 else reversed(places):
+            for _ in range(job["untimed"]):
+                sessions[place].run(inputs[place])
             started = time.perf_counter_ns()
             sessions[place].run(inputs[place])
             elapsed = time.perf_counter_ns() - started
