@@ -38,7 +38,10 @@ def test_foreign_package_with_an_op_that_we_lack(pocketclip, tmp_path: Path) -> 
 
 
 def test_what_is_no_package(pocketclip, error_line, tmp_path: Path) -> None:
-    for path, complaint in ((tmp_path / "none.mlpackage", "does not exist"), (tmp_path, "not an .mlpackage folder")):
+    for path, complaint in (
+        (tmp_path / "none.mlpackage", "does not exist"),
+        (tmp_path, "no .mlpackage or .aimodel folder"),
+    ):
         result = pocketclip("inspect", path)
         assert result.returncode == 2
         assert complaint in error_line(result)
@@ -57,7 +60,7 @@ def test_artefacts(pocketclip, error_line, nano_exports) -> None:
         assert "the reference executor supports every op" in result.stdout
     refused = pocketclip("inspect", nano_exports["onnx", "fp32", "text"].folder)
     assert refused.returncode == 2
-    assert "only those for Core ML and NPUs can be inspected" in error_line(refused)
+    assert "only those for Core ML, Core AI and NPUs can be inspected" in error_line(refused)
 
 
 def test_sizes_are_those_of_the_weight_file(tmp_path: Path) -> None:

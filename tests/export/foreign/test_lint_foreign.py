@@ -183,7 +183,7 @@ def test_what_is_another_file(tmp_path: Path, name: str, content: bytes, complai
         ("w.safetensors", "a checkpoint is checked with its model: pocketclip lint MODEL --weights"),
         ("m.ort", "give the .onnx that it was made from"),
         ("m.mlmodel", "convert it to an .mlpackage"),
-        ("m.gguf", "known suffixes: .onnx, .mlpackage, .pte, .tflite"),
+        ("m.gguf", "known suffixes: .onnx, .mlpackage, .aimodel, .pte, .tflite"),
         ("m.mlmodelc/", "it is compiled; give the .mlpackage"),
     ],
 )

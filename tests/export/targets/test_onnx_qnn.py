@@ -65,11 +65,11 @@ def test_inspect_shows_what_each_chip_has(pocketclip, nano_exports: Exports) -> 
     assert all(row[-4:-2] == ["1", "0"] for row in rows)
 
 
-def test_bundles_do_not_take_it_yet(pocketclip, error_line, nano_exports: Exports, tmp_path: Path) -> None:
+def test_bundles_take_it_as_a_variant_alone(pocketclip, error_line, nano_exports: Exports, tmp_path: Path) -> None:
     image, text = (nano_exports[TargetName.ONNX_QNN, Precision.FP16, tower].folder for tower in Tower)
     result = pocketclip("bundle", "--image", image, "--text", text, "--labels", "a cat", "--out", tmp_path / "b")
     assert result.returncode == 2
-    assert "runtimes do not use the NPU yet; bundle another target" in error_line(result)
+    assert "runs on some Snapdragon chips alone, and a bundle's towers on every phone" in error_line(result)
 
 
 def test_the_size_is_that_of_the_portable_model(nano_exports: Exports) -> None:
