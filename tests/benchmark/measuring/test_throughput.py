@@ -44,7 +44,19 @@ def test_photographs_a_second(photos: Path, nano_exports: Exports, tmp_path: Pat
     onnx, tflite = (nano_exports[target, "fp32", "image"].folder for target in ("onnx", "tflite"))
     out = tmp_path / "throughput.json"
     done = pocketclip(
-        *("bench", "--throughput", photos, "--artifact", onnx, "--artifact", tflite.parent, "--decoders", "1,2"),
+        *(
+            "bench",
+            "--throughput",
+            photos,
+            "--cooldown",
+            "0",
+            "--artifact",
+            onnx,
+            "--artifact",
+            tflite.parent,
+            "--decoders",
+            "1,2",
+        ),
         *("--launches", "2", "--min-seconds", "0.2", "--cooldown", "0", "--json", out),
     )
     assert done.returncode == 0, done.stderr
@@ -193,7 +205,15 @@ def test_one_failure_leaves_the_others(photos: Path, nano_exports: Exports, tmp_
             entry["sha256"] = hashlib.sha256(model.read_bytes()).hexdigest()
     (damaged / "manifest.json").write_text(json.dumps(manifest))
     done = pocketclip(
-        *("bench", "--throughput", photos, "--artifact", nano_exports["onnx", "fp32", "image"].folder),
+        *(
+            "bench",
+            "--throughput",
+            photos,
+            "--cooldown",
+            "0",
+            "--artifact",
+            nano_exports["onnx", "fp32", "image"].folder,
+        ),
         *("--artifact", damaged, "--launches", "2", "--min-seconds", "0.1", "--cooldown", "0", "--json", out),
     )
     assert done.returncode == 1, done.stderr

@@ -98,11 +98,25 @@ def test_throughput_takes_it_and_latency_does_not(batched: Any, tmp_path: Path, 
     folder = batched["onnx", "fp32"].folder
     Image.new("RGB", (60, 60), "red").save(tmp_path / "red.png")
     done = pocketclip(
-        *("bench", "--throughput", tmp_path, "--artifact", folder, "--launches", "1", "--min-seconds", "0.2")
+        *(
+            "bench",
+            "--throughput",
+            tmp_path,
+            "--artifact",
+            folder,
+            "--launches",
+            "1",
+            "--min-seconds",
+            "0.2",
+            "--cooldown",
+            "0",
+        )
     )
     assert done.returncode == 0, done.stderr
     assert "fp32-batch4" in done.stdout
-    timed = pocketclip("bench", "--artifact", folder, "--launches", "2", "--store", tmp_path / "records.jsonl")
+    timed = pocketclip(
+        "bench", "--artifact", folder, "--cooldown", "0", "--launches", "2", "--store", tmp_path / "records.jsonl"
+    )
     assert timed.returncode == 0, timed.stderr
     assert "untimed" in timed.stdout
 
