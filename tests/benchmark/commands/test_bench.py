@@ -54,7 +54,7 @@ def test_bench_writes_records_and_a_table(build_artifact: BuildArtifact, tmp_pat
     artifact, store = build_artifact(), tmp_path / "s.sqlite"
     code, stdout, stderr = bench(
         "--device", "host", "--artifact", str(artifact.folder), "--iterations", "5", "--launches", "2",
-        "--store", str(store),
+        "--cooldown", "0", "--store", str(store),
     )  # fmt: skip
     assert code == 0, stderr
     for word in ("onnx", "fp32", "image", "pass", "p50", "peak"):
@@ -137,7 +137,7 @@ def test_failed_artefact_ends_with_1_and_the_others_are_kept(build_artifact: Bui
     good, bad = build_artifact("good"), build_artifact("bad", nan_from=0.2)
     result = invoke(
         "--artifact", str(good.folder), "--artifact", str(bad.folder),
-        "--iterations", "3", "--launches", "2", "--store", str(tmp_path / "s.sqlite"),
+        "--iterations", "3", "--launches", "2", "--cooldown", "0", "--store", str(tmp_path / "s.sqlite"),
     )  # fmt: skip
     assert isinstance(result.exception, FailedArtifactsError)
     assert result.exception.exit_code == 1
