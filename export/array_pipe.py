@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import IO
 
 import numpy as np
@@ -34,6 +36,19 @@ def receive_array(stream: IO[bytes]) -> np.ndarray:
         ValueError: what comes is no array, or ends before its end.
     """
     return np.lib.format.read_array(_Reader(stream), allow_pickle=False)  # pyright: ignore[reportArgumentType]
+
+
+def answer_arrays(session: AbstractContextManager[Callable[[np.ndarray], np.ndarray]]) -> None:
+    """The other side of an `ArrayProcess`: answers each array of stdin on stdout, until stdin ends.
+
+    Args:
+        session: entered once what native libraries print on stdout goes to stderr; gives what answers an array.
+    """
+    with os.fdopen(os.dup(1), "wb") as answers, os.fdopen(os.dup(0), "rb") as questions:
+        os.dup2(2, 1)
+        with session as answer:
+            while questions.peek(1):
+                send_array(answers, answer(receive_array(questions)))
 
 
 class ProcessFault(Exception):

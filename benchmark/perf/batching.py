@@ -20,7 +20,7 @@ from pocketclip.models.terminal import command_line
 
 if TYPE_CHECKING:
     from pocketclip.benchmark.perf.candidates import Candidate
-    from pocketclip.benchmark.perf.comparison_records import PerfRecord, Ratio
+    from pocketclip.benchmark.perf.comparison_records import PerfRecord
     from pocketclip.export.precision import InstructionSet
 
 app = command_line.new_app(
@@ -54,10 +54,13 @@ def parse_batches(text: str) -> list[int]:
         OptionError: one is no whole number of at least 1.
     """
     from pocketclip.benchmark.errors import OptionError
+    from pocketclip.export.precision import MOST_IN_BATCH
 
     words = [word.strip() for word in text.split(",")]
-    if not all(word.isascii() and word.isdigit() and 1 <= int(word) <= 64 for word in words):
-        raise OptionError(f"--batch {text!r} is no list of numbers from 1 to 64", fix="give for example --batch 1,4")
+    if not all(word.isascii() and word.isdigit() and 1 <= int(word) <= MOST_IN_BATCH for word in words):
+        raise OptionError(
+            f"--batch {text!r} is no list of numbers from 1 to {MOST_IN_BATCH}", fix="give for example --batch 1,4"
+        )
     return sorted({1, *map(int, words)})
 
 
@@ -157,18 +160,15 @@ def batching_command(
 
 def _rows(record: PerfRecord, group: Sequence[Candidate]) -> Iterator[str]:
     """A line for each batch; the first is that of a single photograph."""
+    from pocketclip.benchmark.perf.table import ratio_words
+
     alone = group[0].label
     for each in group:
         spent_ms = statistics.median(record.medians_ns(each.label)) / each.batch / 1e6
         whole = record.ratio(each.label, alone)
         ratio = replace(whole, values=tuple(value / each.batch for value in whole.values))
-        against = "" if each.label == alone else _worded(ratio)
+        against = "" if each.label == alone else ratio_words(ratio)
         yield table_row(record.model, each, f"{spent_ms:.3f} ms", against)
-
-
-def _worded(ratio: Ratio) -> str:
-    interval = ratio.interval
-    return f"{ratio.median:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ def rows(records: Sequence[PerfRecord]) -> list[tuple[str, ...]]:
             goals = []
             for base in (PLAIN, FP32):
                 comparable = base in record.labels and label != base and label != PLAIN
-                cells.append(_worded(record.ratio(label, base)) if comparable else "")
+                cells.append(ratio_words(record.ratio(label, base)) if comparable else "")
                 outcome = judged.get((label, base))
                 if outcome is not None:
                     goals.append(f"{outcome.goal.at_most:.2f} {'met' if outcome.met else 'MISSED'}")
@@ -35,7 +35,8 @@ def rows(records: Sequence[PerfRecord]) -> list[tuple[str, ...]]:
     return found
 
 
-def _worded(ratio: Ratio) -> str:
+def ratio_words(ratio: Ratio) -> str:
+    """The median with its interval, if there is one."""
     interval = ratio.interval
     return f"{ratio.median:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
 

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
 
 from pocketclip.export import runtimes
-from pocketclip.export.array_pipe import receive_array, send_array
+from pocketclip.export.array_pipe import answer_arrays
 from pocketclip.models.errors import first_line
 
 
 def main() -> None:
     """Argument: the asset's folder."""
     (path,) = sys.argv[1:]
-    # The runtime reports on stdout.
-    with os.fdopen(os.dup(1), "wb") as answers, os.fdopen(os.dup(0), "rb") as questions:
-        os.dup2(2, 1)
-        try:
-            session = runtimes.open_session("coreai", path)
-            while questions.peek(1):
-                send_array(answers, session.run([receive_array(questions)])[0])
-            session.close()
-        except Exception as error:
-            # The parent shows the last line; Apple's bindings raise classes of their own.
-            sys.exit(first_line(error))
+
+    @contextmanager
+    def opened() -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+        session = runtimes.open_session("coreai", path)
+        yield lambda array: session.run([array])[0]
+        session.close()
+
+    try:
+        answer_arrays(opened())
+    except Exception as error:
+        # The parent shows the last line; Apple's bindings raise classes of their own.
+        sys.exit(first_line(error))
 
 
 if __name__ == "__main__":
