@@ -124,8 +124,8 @@ def change(record: dict[str, Any], path: str, value: Any) -> None:
         ("golden_check.max_abs", float("nan"), RecordError, "holds NaN or infinity"),
         ("launches.0.load_ns", -5, RecordError, r"is not a valid BenchmarkRecord: launches\.0\.load_ns"),
         ("launches.0.steady_ns", [], RecordError, r"launches\.0\.steady_ns"),
-        ("kind", "energy", RecordVersionError, "is of kind 'energy', schema version 4; this version reads benchmark"),
-        ("schema_version", 5, RecordVersionError, "schema version 5; this version reads benchmark up to 4"),
+        ("kind", "energy", RecordVersionError, "is of kind 'energy', schema version 5; this version reads benchmark"),
+        ("schema_version", 6, RecordVersionError, "schema version 6; this version reads benchmark up to 5"),
     ],
 )
 @pytest.mark.parametrize("form", WHOLE)

@@ -127,7 +127,7 @@ def test_newer_records_say_what_to_do(location: str, make: Any, execute: Execute
     execute(f"UPDATE records SET {column}")
     with (
         open_store(location) as store,
-        pytest.raises(RecordVersionError, match=r"this version reads benchmark up to 4.*update PocketCLIP"),
+        pytest.raises(RecordVersionError, match=r"this version reads benchmark up to 5.*update PocketCLIP"),
     ):
         store.records()
 
