@@ -127,9 +127,7 @@ def error_line() -> Callable[[subprocess.CompletedProcess[str]], str]:
 
 @pytest.fixture(scope="session")
 def nano_exports(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], ExportResult]:
-    """pocketclip_nano, exported once for all tests: every target at every precision it offers, both towers.
-
-    But for those that need a maker's SDK, which no registry has: tests/export/targets/test_tflite_maker.py.
+    """pocketclip_nano, exported once for all tests: every target at every precision it offers (tests/nano_cells.py).
 
     Results by (target, precision, tower).
     """
@@ -147,9 +145,9 @@ def _export_nano(out: Path) -> dict[tuple[str, str, str], ExportResult]:
     from pocketclip.export.job import ExportJob
     from pocketclip.export.jobs.log import LOG_NAME
     from pocketclip.export.jobs.workers import run_jobs
-    from pocketclip.export.precision import MAKER_TARGETS, TargetName, Tower
-    from pocketclip.export.targets import TARGETS
+    from pocketclip.export.precision import TargetName
     from pocketclip.models.registry import load_config
+    from tests.nano_cells import CELLS
 
     # It stands where an earlier try failed.
     out.mkdir(exist_ok=True)
@@ -157,10 +155,7 @@ def _export_nano(out: Path) -> dict[tuple[str, str, str], ExportResult]:
     socs = {TargetName.EXECUTORCH_QNN: ("SM8650",)}
     jobs = [
         ExportJob(load_config("pocketclip_nano"), None, target, precision, tower, out, socs=socs.get(target, ()))
-        for target, entry in TARGETS.items()
-        if target not in MAKER_TARGETS
-        for precision in entry.precisions
-        for tower in Tower
+        for target, precision, tower in CELLS
     ]
     results: dict[tuple[str, str, str], ExportResult] = {}
     for job, result in run_jobs(jobs, workers=2, log=out / LOG_NAME):

@@ -18,6 +18,7 @@ from pocketclip.export.npu.npu_report import read_report
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.export.targets import load_target, open_model, probe
 from pocketclip.export.targets.base import LoweringRequest
+from tests.nano_cells import Cell, cells_of
 
 TARGET = TargetName.EXECUTORCH_QNN
 pytestmark = [
@@ -26,7 +27,6 @@ pytestmark = [
 ]
 
 Exports = dict[tuple[str, str, str], ExportResult]
-PRECISIONS = (Precision.FP16, Precision.INT8_STATIC, Precision.W8A16_STATIC)
 
 
 def lower(module: nn.Module, example: Tensor, folder: Path, precision: Precision, *socs: str) -> str:
@@ -35,10 +35,9 @@ def lower(module: nn.Module, example: Tensor, folder: Path, precision: Precision
     return load_target(TARGET).lower(request, folder)
 
 
-@pytest.mark.parametrize("tower", Tower)
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_the_whole_tower_is_one_graph(precision: Precision, tower: Tower, nano_exports: Exports) -> None:
-    result = nano_exports[TARGET, precision, tower]
+@pytest.mark.parametrize("cell", cells_of(TARGET), ids="-".join)
+def test_the_whole_tower_is_one_graph(cell: Cell, nano_exports: Exports) -> None:
+    result = nano_exports[cell]
     for context in read_report(result.folder).contexts:
         assert (context.graphs, context.on_cpu, context.binary) == (1, 0, None)
         assert context.size_bytes == (result.folder / context.file).stat().st_size

@@ -19,6 +19,7 @@ from pocketclip.export.npu.npu_report import read_report
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.export.targets import load_target, open_session, probe, tflite
 from pocketclip.export.targets.base import LoweringRequest
+from tests.nano_cells import Cell, cells_of
 
 TARGET = TargetName.TFLITE_QNN
 pytestmark = [
@@ -27,7 +28,6 @@ pytestmark = [
 ]
 
 Exports = dict[tuple[str, str, str], ExportResult]
-PRECISIONS = (Precision.FP16, Precision.INT8_STATIC, Precision.W8A16_STATIC)
 
 
 def lower(module: nn.Module, example: Tensor, folder: Path, precision: Precision) -> None:
@@ -37,10 +37,9 @@ def lower(module: nn.Module, example: Tensor, folder: Path, precision: Precision
     load_target(TARGET).lower(request, folder)
 
 
-@pytest.mark.parametrize("tower", Tower)
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_each_chip_has_the_whole_tower_as_one_graph(precision: Precision, tower: Tower, nano_exports: Exports) -> None:
-    result = nano_exports[TARGET, precision, tower]
+@pytest.mark.parametrize("cell", cells_of(TARGET), ids="-".join)
+def test_each_chip_has_the_whole_tower_as_one_graph(cell: Cell, nano_exports: Exports) -> None:
+    result = nano_exports[cell]
     report = read_report(result.folder)
     assert report.package == "onnxruntime-qnn 2.6.0" and report.sdk.startswith("v2.50.40.")
     assert [context.soc for context in report.contexts] == ["SM8550", "SM8650", "SM8750"]
