@@ -9,7 +9,6 @@ import pickle
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,21 +93,20 @@ def reference_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def pocketclip() -> Run:
+def pocketclip() -> Iterator[Run]:
     """Runs `pocketclip ARGS...` as a user does, in a process of its own."""
+    from tests.command_server import CommandServer
 
-    def run(*arguments: str | Path, timeout: float = 300, **options: object) -> subprocess.CompletedProcess[str]:
+    server = CommandServer()
+
+    def run(
+        *arguments: str | Path, timeout: float = 300, cwd: str | Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1"}
-        return subprocess.run(
-            [sys.executable, "-m", "pocketclip", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            env=environment,
-            **options,  # type: ignore[call-overload]
-        )
+        return server.run([*map(str, arguments)], environment, str(cwd or Path.cwd()), timeout)
 
-    return run
+    yield run
+    server.close()
 
 
 def one_line_error(result: subprocess.CompletedProcess[str]) -> str:
