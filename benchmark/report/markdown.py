@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pocketclip.benchmark.report.content import build_report
 from pocketclip.benchmark.report.material import Material
@@ -28,7 +28,7 @@ def render_markdown(material: Material) -> str:
     lines += ["", "## Environment"]
     for environment in report.environments:
         facts = "; ".join(f"{name.lower()}: {value}" for name, value in environment.facts[1:])
-        lines += ["", f"**{escape(environment.device)}**: {escape(facts)}", "", *_code(environment.command)]
+        lines += ["", f"**{escape(environment.device)}**: {escape(facts)}", "", *code_block([environment.command])]
     if report.unavailable:
         lines += ["", *(f"- {escape(words)}" for words in report.unavailable)]
     for model in report.models:
@@ -92,7 +92,7 @@ def _titled(table: Table) -> Iterator[str]:
 def _content(table: Table) -> Iterator[str]:
     headings = tuple(column.heading for column in table.columns)
     yield ""
-    yield from _table(
+    yield from table_lines(
         headings, [column.numeric for column in table.columns], (_cells(row, table) for row in table.rows)
     )
     if table.remark:
@@ -110,7 +110,7 @@ def _worded(cell: Cell) -> str:
     return f"{cell.text} ({cell.detail})" if cell.detail else cell.text
 
 
-def _table(headings: Sequence[str], numeric: Sequence[bool], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+def table_lines(headings: Sequence[str], numeric: Sequence[bool], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     """Lines of a table; columns of numbers are set to the right."""
     yield f"| {' | '.join(escape(heading) for heading in headings)} |"
     yield "|" + "".join("---:|" if right else "---|" for right in numeric)
@@ -118,11 +118,11 @@ def _table(headings: Sequence[str], numeric: Sequence[bool], rows: Iterator[tupl
         yield f"| {' | '.join(escape(cell) for cell in row)} |"
 
 
-def _code(text: str) -> list[str]:
-    """A block that shows the text as it is, whatever it holds."""
-    longest = max((len(found) for found in re.findall("`+", text)), default=0)
+def code_block(lines: Sequence[str]) -> list[str]:
+    """A block that shows the lines as they are, whatever they hold."""
+    longest = max((len(found) for line in lines for found in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
-    return [fence, printable_line(text), fence]
+    return [fence, *map(printable_line, lines), fence]
 
 
 def escape(text: str) -> str:
