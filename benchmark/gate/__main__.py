@@ -66,7 +66,7 @@ def gate_command(
         raise OptionError(f"{out} is not empty", fix="give --out a new folder")
     request = ExportRequest(model, target, precision, tower, fresh_weights)
     before, after = (
-        export_side(request, checkout, out / side, command_line.note)
+        export_side(request, checkout, out / side, lambda line, side=side: command_line.note(f"{side}: {line}"))
         for side, checkout in ((Side.BASE, base), (Side.HEAD, head))
     )
     store = out / "records.sqlite"

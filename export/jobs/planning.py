@@ -24,7 +24,7 @@ from pocketclip.export.precision import (
     default_instruction_set,
 )
 from pocketclip.export.targets import TARGETS, parse_precisions, parse_targets, probe, requirement
-from pocketclip.models.errors import choices
+from pocketclip.models.errors import PocketClipError, choices
 from pocketclip.models.registry import ChosenModel
 from pocketclip.models.terminal.command_line import parse_choice
 
@@ -79,33 +79,14 @@ def make_plan(
         if target == "all" and quantize == "int8" and TARGETS[name].int8 is None:
             skipped[name] = "it has no precision of 8 bits"
             continue
-        if batch > 1 and name not in BATCHED_TARGETS:
+        refusal = _refusal(name, batch, asked)
+        if refusal is not None:
             if target != "all":
-                raise BatchError(
-                    f"target {name} takes one photograph at once, got --batch {batch}",
-                    fix=f"choose among: {choices(BATCHED_TARGETS)}",
-                )
-            skipped[name] = "it takes one photograph at once"
+                raise refusal.error
+            skipped[name] = refusal.reason
             continue
         precisions = parse_precisions(quantize, name)
         socs = chosen_chips(name, asked) if name in NPU_TARGETS else ()
-        if name in NPU_TARGETS and asked is not None and not socs:
-            if target != "all":
-                raise UnknownSocError(
-                    f"target {name} prepares no graphs for {choices(asked)}",
-                    fix=f"choose among: {choices(chips_of(name))}",
-                )
-            skipped[name] = f"it prepares no graphs for {choices(asked)}"
-            continue
-        availability = probe(name)
-        if not availability.available:
-            if target != "all":
-                raise TargetUnavailableError(
-                    f"target {name} is unavailable: {availability.reason}",
-                    fix=f"install it with: {availability.install}",
-                )
-            skipped[name] = f"it is unavailable here ({availability.reason}); install it with: {availability.install}"
-            continue
         isa_here = chosen or default_instruction_set(name)
         if target == "all" and (name, isa_here) not in CHOICES:
             skipped[name] = f"it is not made for {isa_here}"
@@ -148,6 +129,42 @@ def make_plan(
             fix="leave it out, or add one of these targets",
         )
     return Plan(tuple(jobs), skipped)
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Why a target has no jobs: in the words of a list of skipped ones, and as the error where the user named it."""
+
+    reason: str
+    error: PocketClipError
+
+
+def _refusal(name: TargetName, batch: int, asked: tuple[str, ...] | None) -> _Refusal | None:
+    if batch > 1 and name not in BATCHED_TARGETS:
+        return _Refusal(
+            "it takes one photograph at once",
+            BatchError(
+                f"target {name} takes one photograph at once, got --batch {batch}",
+                fix=f"choose among: {choices(BATCHED_TARGETS)}",
+            ),
+        )
+    if name in NPU_TARGETS and asked is not None and not chosen_chips(name, asked):
+        return _Refusal(
+            f"it prepares no graphs for {choices(asked)}",
+            UnknownSocError(
+                f"target {name} prepares no graphs for {choices(asked)}",
+                fix=f"choose among: {choices(chips_of(name))}",
+            ),
+        )
+    found = probe(name)
+    if not found.available:
+        return _Refusal(
+            f"it is unavailable here ({found.reason}); install it with: {found.install}",
+            TargetUnavailableError(
+                f"target {name} is unavailable: {found.reason}", fix=f"install it with: {found.install}"
+            ),
+        )
+    return None
 
 
 def _check_batch(batch: int, towers: Sequence[Tower]) -> None:

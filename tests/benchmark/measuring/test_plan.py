@@ -159,7 +159,7 @@ class FakeCoreML:
 
 def use_fake_core_ml(monkeypatch: pytest.MonkeyPatch, sign: float = 1.0) -> None:
     """In this process: the one that runs artefacts by itself would know nothing of it."""
-    monkeypatch.setattr(targets, "load_target", lambda target: FakeCoreML(sign))
+    monkeypatch.setattr(targets.opening, "load_target", lambda target: FakeCoreML(sign))
     monkeypatch.setattr(foreign, "run", lambda child, function, *arguments, **options: function(*arguments))
 
 

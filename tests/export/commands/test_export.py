@@ -152,7 +152,7 @@ def test_missing_packages_leave_a_target_visible(monkeypatch: pytest.MonkeyPatch
     from pocketclip.export import targets
     from pocketclip.export.errors import TargetUnavailableError
 
-    monkeypatch.setattr(targets, "_version", lambda name: None if name == "coremltools" else "1.0")
+    monkeypatch.setattr(targets.opening, "_version", lambda name: None if name == "coremltools" else "1.0")
     availability = targets.probe(targets.TargetName.COREML)
     assert not availability.available
     assert availability.install is not None

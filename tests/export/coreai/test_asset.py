@@ -134,7 +134,7 @@ def test_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(packages, "_host_fault", lambda: None)
     monkeypatch.setattr(packages, "_version", lambda name: None)
-    monkeypatch.setattr(targets, "_version", lambda name: None)
+    monkeypatch.setattr(targets.opening, "_version", lambda name: None)
     found = probe(TargetName.COREAI)
     assert found.reason == "missing coreai-core, coreai-torch" and "[coreai]" in str(found.install)
 

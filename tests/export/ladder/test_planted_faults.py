@@ -323,7 +323,9 @@ def test_runtime_whose_optimisations_are_wrong(plant, monkeypatch: pytest.Monkey
             self.session.close()
 
     planted = plant()
-    monkeypatch.setattr(targets._RuntimeRunner, "open", lambda *given, **options: Wrong(sound(*given, **options)))
+    monkeypatch.setattr(
+        targets.opening._RuntimeRunner, "open", lambda *given, **options: Wrong(sound(*given, **options))
+    )
     divergence = failed(planted.verify(), RungName.ARTEFACT).divergence
     assert divergence.cause == "the runtime's optimisations"
     assert "dB when it runs without them" in str(divergence)
