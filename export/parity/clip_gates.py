@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pocketclip.export.parity.measures import cosines
+from pocketclip.export.parity.measures import cosines, same_best
 from pocketclip.export.precision import Tower
 from pocketclip.models.documents import document
 from pocketclip.models.statistics.judgement import surely_above, surely_below
@@ -108,7 +108,7 @@ def judge(
     else:
         assert fp32.labels is not None and artifact.labels is not None
         expected, found = (counterpart.samples @ labels.T for labels in (fp32.labels, artifact.labels))
-    flipped = expected.argmax(1) != found.argmax(1)
+    flipped = ~same_best(expected, found)
     best = np.sort(expected, axis=1)
     far = flipped & (best[:, -1] - best[:, -2] > budget.margin)
     own, ours, others = fp32.samples[keep], artifact.samples[keep], counterpart.samples

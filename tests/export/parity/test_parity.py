@@ -12,7 +12,7 @@ from pocketclip.export.ladder.budgets import budget_of
 from pocketclip.export.ladder.report import RungName
 from pocketclip.export.parity.budgets import APPROXIMATIONS, BUDGETS
 from pocketclip.export.parity.clip_budgets import clip_budget_for
-from pocketclip.export.parity.measures import Reference, compare, cosines, make_reference, top1_agreement
+from pocketclip.export.parity.measures import Reference, compare, cosines, make_reference, same_best, top1_agreement
 from pocketclip.export.passes.registry import PASSES
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models import create_model
@@ -76,6 +76,18 @@ def test_metrics_against_hand_values() -> None:
     first, second = np.eye(2, dtype=np.float32), np.array([[0.6, 0.8], [0, 2]], np.float32)
     np.testing.assert_allclose(cosines(first, second), [0.6, 1.0])
     assert top1_agreement(first, second, np.eye(2, dtype=np.float32)) == 0.5
+
+
+def test_of_equal_matches_any_is_the_best() -> None:
+    """Untrained towers give cosines that differ by rounding alone: which is the greatest says nothing."""
+    expected, counterpart = np.array([[0.6, 0.8]], np.float32), np.array([[0.0, 1.0], [0.0, 1.0]], np.float32)
+    counterpart[0, 1] += np.float32(2e-7)
+    turned = counterpart[::-1].copy()
+    assert top1_agreement(expected, expected, counterpart) == 1
+    assert same_best(expected @ counterpart.T, expected @ turned.T).all()
+    # A lead beyond rounding counts.
+    counterpart[0, 1] += np.float32(1e-4)
+    assert not same_best(expected @ counterpart.T, expected @ turned.T).any()
 
 
 def test_every_pass_that_changes_values_has_a_budget() -> None:
