@@ -19,7 +19,7 @@ LABELS ?= "cat,dog,tiger,ladybug,house,pear"
 # Each takes up to 8 GB.
 TEST_PROCESSES ?= 2
 # tests/conftest.py puts the longest files first.
-PYTEST_OPTIONS := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST_OPTIONS := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --durations=25
 # Converters of a light install stay unavailable; the full set is the default.
 EXTRAS ?= all,dev
 # PyTorch's build: auto, cpu or pypi; .ci/environment says what each is.

@@ -143,14 +143,17 @@ def test_hostile_names_in_a_payload(pocketclip, error_line, nano_exports, tmp_pa
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     before = tree(tmp_path)
-    for arguments in (
-        ["lint", given / "text"],
-        ["lint", model],
-        ["inspect", given / "text"],
-        ["inspect", model],
-        ["classify", picture, "--artifact", given, "--labels", LABELS],
-        ["verify", given / "text", "--samples", "20"],
-    ):
+    # All names go through one reader: each way to it needs one name alone.
+    ways: dict[str, tuple[list[object], ...]] = {
+        "../../esc.txt": (
+            ["lint", given / "text"],
+            ["classify", picture, "--artifact", given, "--labels", LABELS],
+            ["verify", given / "text", "--samples", "20"],
+        ),
+        "/tmp/a/es.txt": (["lint", model], ["inspect", given / "text"]),
+        "aaaaaaaa/.txt": (["inspect", model],),
+    }
+    for arguments in ways[name]:
         environment = {**os.environ, "TMPDIR": str(scratch)}
         result = _run(arguments, environment)
         assert result.returncode == 2, (arguments, result.stderr)
