@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from pocketclip.benchmark.arm64.root import root_folder
 from tests.conftest import one_line_error
@@ -60,12 +62,17 @@ def test_a_change_that_does_not_export(tmp_path: Path) -> None:
     assert "The export of the change failed:" in comment and "model.json" in comment
 
 
-def test_more_layers_take_more_instructions(tmp_path: Path) -> None:
-    if os.geteuid() != 0 or not root_folder(Path(os.environ["POCKETCLIP_USER_CACHE"])).is_dir():
+def test_more_layers_take_more_instructions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = root_folder(Path(os.environ["POCKETCLIP_USER_CACHE"]))
+    if os.geteuid() != 0 or not root.is_dir():
         pytest.skip("needs root, and the emulated phone that `pocketclip devices create emulator-arm64` makes")
     base, head = checkout(tmp_path / "base", 1), checkout(tmp_path / "head", 2)
     out = tmp_path / "gate"
-    result = gate(base, head, out)
+    # Names of sockets are short: not below pytest's folders.
+    with tempfile.TemporaryDirectory(prefix="pocketclip-gate-") as cache, FileLock(root.parent / "phone-tests.lock"):
+        monkeypatch.setenv("POCKETCLIP_CACHE", cache)
+        (Path(cache) / root.name).symlink_to(root)
+        result = gate(base, head, out)
     assert result.returncode == 3, result.stderr
     assert "1 more instructions" in one_line_error(result)
     comment = (out / "comment.md").read_text()
