@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pocketclip.export.artifact.precision_plan import (
+    OWN,
     SCHEMA_VERSION,
     Granularity,
     KeptPrecision,
@@ -23,6 +24,7 @@ from pocketclip.export.errors import PlanError, UnsupportedPrecisionError
 from pocketclip.export.job import ExportJob
 from pocketclip.export.mixed.command import with_mixed
 from pocketclip.export.mixed.keep import with_kept
+from pocketclip.export.passes.tower_module import L2Norm
 from pocketclip.export.precision import NPU_TARGETS, QNN_TARGETS, Precision, TargetName, Tower
 from pocketclip.export.targets import load_target, open_model, probe
 from pocketclip.export.targets.base import LoweringRequest
@@ -94,6 +96,46 @@ class Small(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.head(self.second(self.act(self.first(image))).flatten(1))
+
+
+class OwnProjection(nn.Module):
+    """A tower that projects by itself: a name for its own values is a name for its norm and its output, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(8, 16)
+        self.projection = nn.Parameter(torch.randn(16, 4))
+        self.l2_norm = L2Norm()
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.l2_norm(torch.relu(self.encoder(image)) @ self.projection)
+
+
+def test_litert_leaves_the_norm_and_the_output_in_float(tmp_path: Path) -> None:
+    tflite = pytest.importorskip("pocketclip.export.targets.tflite")
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    pytest.importorskip("ai_edge_quantizer")
+    torch.manual_seed(0)
+    examples = [torch.rand(1, 8) for _ in range(4)]
+    request = LoweringRequest(
+        OwnProjection().eval(),
+        examples[0],
+        "image",
+        "embedding",
+        Precision.INT8_STATIC,
+        [each.numpy() for each in examples],
+        plan=plan(OWN),
+    )
+    tflite.convert(request, tmp_path / "model.tflite", TargetName.TFLITE_QNN)
+    reader = interpreter.Interpreter(model_path=str(tmp_path / "model.tflite"))
+    tensors = {each["name"]: np.dtype(each["dtype"]) for each in reader.get_tensor_details()}
+    norm = [kind for name, kind in tensors.items() if "l2_norm" in name and kind.kind == "f"]
+    # Squares, their sum, its reciprocal root.
+    assert len(norm) == 3
+    assert [np.dtype(each["dtype"]) for each in reader.get_output_details()] == [np.dtype("float32")]
+    assert not [name for name, kind in tensors.items() if ("l2_norm" in name or "output" in name) and kind == np.int16]
+    # What was asked for has 16 bits.
+    assert [name for name, kind in tensors.items() if name.endswith("OwnProjection;1") and kind == np.int16]
 
 
 @pytest.mark.slow
