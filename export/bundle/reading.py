@@ -158,6 +158,7 @@ def _check_parts(path: Path, manifest: Bundle) -> None:
             any(model.input.dtype != ElementType.INT32 for model in texts),
             "the text tower does not take int32 ids",
         ),
+        (not all(_lies_alone(model, manifest) for model in manifest.models), "a model has no folder of its own"),
         *_variant_faults(manifest),
         (sorted(tokenizer.byte_order) != list(range(BYTES)), "byte_order is not a permutation of the 256 bytes"),
         (
@@ -199,6 +200,12 @@ def _check_parts(path: Path, manifest: Bundle) -> None:
         BundleTokenizer(tokenizer, path.parent)
     except BundleError as error:
         raise BundleCorruptError(f"{path}: {error}") from error
+
+
+def _lies_alone(model: BundledModel, manifest: Bundle) -> bool:
+    """Whether a model lies in a folder without tensors: what lies there is measured, and sent to a phone."""
+    folder = f"{model.place}/"
+    return model.entry_point.startswith(folder) and not any(each.file.startswith(folder) for each in manifest.tensors)
 
 
 def _variant_faults(manifest: Bundle) -> list[tuple[bool, str]]:

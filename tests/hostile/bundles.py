@@ -1,4 +1,4 @@
-"""Hostile bundles that Python, Kotlin and Swift read: one sound bundle, damaged in every way that the table names.
+"""Hostile bundles that Python, Kotlin and Swift read: two sound ones, damaged in every way that the table names.
 
 `write_cases` makes the same folders each time. `refusals.json` says which reader refuses which; tests of all three hold
 their reader against it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ import numpy as np
 from pocketclip.export.artifact.names import BUNDLE_NAME
 from pocketclip.export.bundle.writing import BundleRequest, write_bundle
 from pocketclip.export.precision import Tower
-from tests.export.bundle.tiny_artifacts import LABELS, build_artifact, edit, resign
+from tests.export.bundle.tiny_artifacts import LABELS, build_artifact, edit
+from tests.hostile.damages import Damage, file_entry, listed, move_model, own, put, revalue, reword
+from tests.hostile.variants import SOUND_WITH_VARIANTS, VARIANT_CASES, add_variants
 
 TABLE = Path(__file__).parent / "refusals.json"
-SOUND = "sound"
-
-Damage = Callable[[Path], object]
+SOUND = ("sound", SOUND_WITH_VARIANTS)
 
 
 @dataclass(frozen=True)
@@ -45,66 +45,24 @@ def refusals() -> dict[str, Refusals]:
 def write_cases(root: Path) -> dict[str, Path]:
     """Writes every case into a folder of its own, `root/cases/NAME`, and the table beside them."""
     parts = root / "parts"
-    write_bundle(
-        BundleRequest(build_artifact(parts, Tower.IMAGE), build_artifact(parts, Tower.TEXT), LABELS), parts / "bundle"
-    )
-    folders = {name: root / "cases" / name for name in (SOUND, *CASES)}
+    plain, npu = parts / "bundle", parts / "bundle-with-variants"
+    write_bundle(BundleRequest(build_artifact(parts, Tower.IMAGE), build_artifact(parts, Tower.TEXT), LABELS), plain)
+    shutil.copytree(plain, npu)
+    add_variants(npu)
+    folders = {name: root / "cases" / name for name in (*SOUND, *CASES)}
     for name, folder in folders.items():
         # Files are shared until a damage writes them anew.
-        shutil.copytree(parts / "bundle", folder, copy_function=os.link)
-        _own(folder / BUNDLE_NAME)
-        if name != SOUND:
+        shutil.copytree(npu if has_variants(name) else plain, folder, copy_function=os.link)
+        own(folder / BUNDLE_NAME)
+        if name not in SOUND:
             CASES[name](folder)
     shutil.copyfile(TABLE, root / TABLE.name)
     return folders
 
 
-def _own(path: Path) -> Path:
-    """Gives a file a content of its own."""
-    content = path.read_bytes()
-    path.unlink()
-    path.write_bytes(content)
-    return path
-
-
-def _set(place: str, value: object) -> Damage:
-    """A field of the manifest, by keys and numbers between dots."""
-
-    def damage(folder: Path) -> None:
-        def change(content: dict[str, Any]) -> None:
-            *way, last = [int(part) if part.isdigit() else part for part in place.split(".")]
-            inner: Any = content
-            for part in way:
-                inner = inner[part]
-            inner[last] = value
-
-        edit(folder, change)
-
-    return damage
-
-
-def _text(old: str, new: str) -> Damage:
-    """The manifest's text, in which the first place of `old` becomes `new`."""
-
-    def damage(folder: Path) -> None:
-        text = (folder / BUNDLE_NAME).read_text()
-        assert old in text, old
-        (folder / BUNDLE_NAME).write_text(text.replace(old, new, 1))
-
-    return damage
-
-
-def _values(file: str, dtype: str, change: Callable[[np.ndarray], object]) -> Damage:
-    """Values of a stored tensor, with sizes and hashes brought in line."""
-
-    def damage(folder: Path) -> None:
-        path = _own(folder / file)
-        values = np.fromfile(path, dtype)
-        change(values)
-        values.tofile(path)
-        resign(folder)
-
-    return damage
+def has_variants(name: str) -> bool:
+    """Whether a case is made of the bundle of version 2."""
+    return name == SOUND_WITH_VARIANTS or name in VARIANT_CASES
 
 
 def _link(folder: Path) -> None:
@@ -148,15 +106,6 @@ def _huge_tensor(folder: Path) -> None:
     edit(folder, change)
 
 
-def _file_entry(**changes: object) -> Damage:
-    return lambda folder: edit(folder, lambda content: content["files"][0].update(changes))
-
-
-def _listed(path: str) -> Damage:
-    added = {"path": path, "size_bytes": 1, "sha256": "0" * 64}
-    return lambda folder: edit(folder, lambda content: content["files"].append(added))
-
-
 def _merge_of_itself(values: np.ndarray) -> None:
     values[0] = 512
 
@@ -184,35 +133,37 @@ def _first(values: np.ndarray, value: float) -> None:
 _DCIM = "../../../../DCIM".ljust(64, "0")
 _MERGES, _KEPT = "tokenizer/merges.bin", "tokenizer/kept_ids.bin"
 
-CASES: Mapping[str, Damage] = {
+PLAIN_CASES: Mapping[str, Damage] = {
     # Hashes that become names of folders.
-    "hash-of-artefact-is-a-path": _set("image.artifact_sha256", _DCIM),
-    "hash-of-artefact-in-capitals": _set("text.artifact_sha256", "A" * 64),
-    "hash-of-artefact-empty": _set("image.artifact_sha256", ""),
-    "hash-with-a-line-feed": _set("text.artifact_sha256", "a" * 64 + "\n"),
-    "hash-of-weights-is-a-path": _set("model.weights_sha256", _DCIM),
-    "hash-of-configuration-short": _set("model.config_sha256", "abc"),
-    "hash-of-file-in-capitals": _file_entry(sha256="A" * 64),
+    "hash-of-artefact-is-a-path": put("image.artifact_sha256", _DCIM),
+    "hash-of-artefact-in-capitals": put("text.artifact_sha256", "A" * 64),
+    "hash-of-artefact-empty": put("image.artifact_sha256", ""),
+    "hash-with-a-line-feed": put("text.artifact_sha256", "a" * 64 + "\n"),
+    "hash-of-weights-is-a-path": put("model.weights_sha256", _DCIM),
+    "hash-of-configuration-short": put("model.config_sha256", "abc"),
+    "hash-of-file-in-capitals": file_entry(sha256="A" * 64),
     # Paths.
-    "path-up": _listed("../secret"),
-    "path-through-a-folder": _listed("a/../../x"),
-    "path-absolute": _listed("/etc/passwd"),
-    "path-of-a-drive": _listed("C:/secret"),
-    "path-with-backslash": _listed("..\\secret"),
-    "path-with-nul": _listed("a\0b"),
-    "path-too-long": _listed("x" * 201),
-    "path-hidden": _listed(".hidden"),
-    "path-empty": _listed(""),
-    "path-in-two-cases": _listed("image/MODEL.onnx"),
-    "path-file-and-folder": _listed("image/model.onnx/weights"),
+    "path-up": listed("../secret"),
+    "path-through-a-folder": listed("a/../../x"),
+    "path-absolute": listed("/etc/passwd"),
+    "path-of-a-drive": listed("C:/secret"),
+    "path-with-backslash": listed("..\\secret"),
+    "path-with-nul": listed("a\0b"),
+    "path-too-long": listed("x" * 201),
+    "path-hidden": listed(".hidden"),
+    "path-empty": listed(""),
+    "path-in-two-cases": listed("image/MODEL.onnx"),
+    "path-file-and-folder": listed("image/model.onnx/weights"),
     "path-twice": lambda folder: edit(folder, lambda content: content["files"].append(content["files"][0])),
-    "path-of-the-manifest": _listed(BUNDLE_NAME),
-    "entry-point-up": _set("image.entry_point", "../model.onnx"),
-    "entry-point-absolute": _set("image.entry_point", "/model.onnx"),
-    "entry-point-not-listed": _set("text.entry_point", "text/other.onnx"),
-    "tensor-file-up": _set("end_to_end.token_ids.file", "../../ids.bin"),
-    "tensor-file-not-listed": _set("end_to_end.token_ids.file", "golden/other.bin"),
-    "no-files": _set("files", []),
+    "path-of-the-manifest": listed(BUNDLE_NAME),
+    "entry-point-up": put("image.entry_point", "../model.onnx"),
+    "entry-point-absolute": put("image.entry_point", "/model.onnx"),
+    "entry-point-not-listed": put("text.entry_point", "text/other.onnx"),
+    "entry-point-without-a-folder": move_model("text", "model.onnx"),
+    "entry-point-among-golden-data": move_model("image", "golden/model.onnx"),
+    "tensor-file-up": put("end_to_end.token_ids.file", "../../ids.bin"),
+    "tensor-file-not-listed": put("end_to_end.token_ids.file", "golden/other.bin"),
+    "no-files": put("files", []),
     # Files.
     "file-unlisted": lambda folder: (folder / "image/model.onnx.data").write_bytes(b"?"),
     "file-missing": lambda folder: (folder / "image/model.onnx").unlink(),
@@ -220,67 +171,69 @@ CASES: Mapping[str, Damage] = {
     "folder-is-a-link": _linked_folder,
     "manifest-is-a-link": _linked_manifest,
     "file-is-a-pipe": lambda folder: os.mkfifo(folder / "image/pipe"),
-    "file-with-impossible-size": _file_entry(size_bytes=1 << 50),
-    "file-with-negative-size": _file_entry(size_bytes=-1),
+    "file-with-impossible-size": file_entry(size_bytes=1 << 50),
+    "file-with-negative-size": file_entry(size_bytes=-1),
     # The text of the manifest.
     "manifest-endless": _endless,
-    "manifest-deep": _text('"licences": [', '"licences": [' + "[" * 1500 + "]" * 1500 + ","),
-    "key-twice": _text('"generator":', '"generator": "another", "generator":'),
-    "key-twice-by-escape": _text('"generator":', '"gener\\u0061tor": "another", "generator":'),
-    "number-infinite": _text('"logit_scale": 20.0', '"logit_scale": 1e999'),
-    "number-not-a-number": _text('"logit_scale": 20.0', '"logit_scale": NaN'),
-    "number-of-400-digits": _text('"parameters": 1000', '"parameters": ' + "9" * 400),
-    "number-in-quotes": _set("model.embedding_dim", "8"),
-    "field-unknown": _set("surprise", 1),
+    "manifest-deep": reword('"licences": [', '"licences": [' + "[" * 1500 + "]" * 1500 + ","),
+    "key-twice": reword('"generator":', '"generator": "another", "generator":'),
+    "key-twice-by-escape": reword('"generator":', '"gener\\u0061tor": "another", "generator":'),
+    "number-infinite": reword('"logit_scale": 20.0', '"logit_scale": 1e999'),
+    "number-not-a-number": reword('"logit_scale": 20.0', '"logit_scale": NaN'),
+    "number-of-400-digits": reword('"parameters": 1000', '"parameters": ' + "9" * 400),
+    "number-in-quotes": put("model.embedding_dim", "8"),
+    "field-unknown": put("surprise", 1),
     # Ranges of numbers.
-    "logit-scale-negative": _set("model.logit_scale", -1e308),
-    "logit-scale-huge": _set("model.logit_scale", 1e308),
-    "dimension-zero": _set("model.embedding_dim", 0),
-    "parameters-negative": _set("model.parameters", -1),
-    "tolerance-below-any-cosine": _set("image.tolerances.other.cosine_min", -2.0),
-    "tolerance-above-any-error": _set("image.tolerances.same.max_abs", 1e9),
-    "tolerance-negative": _set("text.tolerances.same.max_abs", -1.0),
-    "pixel-tolerance-huge": _set("end_to_end.pixel_tolerance", 1e9),
-    "parity-cosine-above-one": _set("image.parity.cosine_min", 2.0),
-    "parity-share-negative": _set("image.parity.top1_agreement", -0.5),
-    "system-impossible": _set("image.minimum_ios", -3),
-    "probability-above-one": _set("end_to_end.images.0.ranking.probabilities.0", 1.5),
-    "ranking-of-a-missing-label": _set("end_to_end.images.0.ranking.places", [7, 0, 1]),
-    "ranking-uneven": _set("end_to_end.images.0.ranking.cosines", [0.5]),
-    "type-unknown": _set("text.input.dtype", "float64"),
-    "layout-unknown": _set("image.output.layout", "../N"),
-    "text-input-of-floats": _set("text.input.dtype", "float32"),
-    "preprocessing-without-deviation": _set("preprocess.std", [0.0, 0.2, 0.3]),
+    "logit-scale-negative": put("model.logit_scale", -1e308),
+    "logit-scale-huge": put("model.logit_scale", 1e308),
+    "dimension-zero": put("model.embedding_dim", 0),
+    "parameters-negative": put("model.parameters", -1),
+    "tolerance-below-any-cosine": put("image.tolerances.other.cosine_min", -2.0),
+    "tolerance-above-any-error": put("image.tolerances.same.max_abs", 1e9),
+    "tolerance-negative": put("text.tolerances.same.max_abs", -1.0),
+    "pixel-tolerance-huge": put("end_to_end.pixel_tolerance", 1e9),
+    "parity-cosine-above-one": put("image.parity.cosine_min", 2.0),
+    "parity-share-negative": put("image.parity.top1_agreement", -0.5),
+    "system-impossible": put("image.minimum_ios", -3),
+    "probability-above-one": put("end_to_end.images.0.ranking.probabilities.0", 1.5),
+    "ranking-of-a-missing-label": put("end_to_end.images.0.ranking.places", [7, 0, 1]),
+    "ranking-uneven": put("end_to_end.images.0.ranking.cosines", [0.5]),
+    "type-unknown": put("text.input.dtype", "float64"),
+    "layout-unknown": put("image.output.layout", "../N"),
+    "text-input-of-floats": put("text.input.dtype", "float32"),
+    "preprocessing-without-deviation": put("preprocess.std", [0.0, 0.2, 0.3]),
     # Shapes and values of tensors.
-    "shape-negative": _set("tokenizer.merges.shape", [-48894, -2]),
-    "shape-of-zero": _set("tokenizer.merges.shape", [0, 2]),
-    "shape-without-sides": _set("tokenizer.merges.shape", []),
-    "shape-beyond-64-bits": _set("labels.embeddings.shape", [1 << 24] * 4),
-    "shape-other": _set("end_to_end.token_ids.shape", [1, 24]),
+    "shape-negative": put("tokenizer.merges.shape", [-48894, -2]),
+    "shape-of-zero": put("tokenizer.merges.shape", [0, 2]),
+    "shape-without-sides": put("tokenizer.merges.shape", []),
+    "shape-beyond-64-bits": put("labels.embeddings.shape", [1 << 24] * 4),
+    "shape-other": put("end_to_end.token_ids.shape", [1, 24]),
     "tensor-of-gigabytes": _huge_tensor,
-    "tensor-not-finite": _values("golden/sentence_embeddings.bin", "<f4", lambda values: _first(values, np.nan)),
+    "tensor-not-finite": revalue("golden/sentence_embeddings.bin", "<f4", lambda values: _first(values, np.nan)),
     # The tokenizer.
-    "merge-of-itself": _values(_MERGES, "<u2", _merge_of_itself),
-    "kept-id-twice": _values(_KEPT, "<u2", _repeat),
-    "kept-ids-unordered": _values(_KEPT, "<u2", _exchange),
-    "kept-ids-without-a-byte": _values(_KEPT, "<u2", _without_a_byte),
-    "kept-id-beyond-the-vocabulary": _values(_KEPT, "<u2", lambda values: values[-1:].fill(60000)),
-    "kept-ids-missing": _set("tokenizer.kept_ids", None),
-    "special-id-huge": _set("tokenizer.special_texts.0.id", 2**31 - 1),
-    "special-id-negative": _set("tokenizer.special_texts.0.id", -1),
-    "special-text-empty": _set("tokenizer.special_texts.0.text", ""),
-    "pad-id-outside": _set("tokenizer.pad_id", 49_407),
-    "context-too-short": _set("tokenizer.context_length", 2),
-    "bytes-not-all": _set("tokenizer.byte_order", [0] * 256),
-    "pattern-that-is-none": _set("tokenizer.pattern", "("),
-    "pattern-with-groups": _set("tokenizer.pattern", "(a)|[\\p{L}]+"),
-    "pattern-that-matches-nothing": _set("tokenizer.pattern", "a*"),
-    "pattern-that-looks-ahead": _set("tokenizer.pattern", "(?=a)"),
-    "pattern-without-an-end": _set("tokenizer.pattern", "(a+)+b"),
-    "pattern-empty": _set("tokenizer.pattern", ""),
-    "pattern-of-no-category": _set("tokenizer.pattern", "[\\p{Lx}]+"),
+    "merge-of-itself": revalue(_MERGES, "<u2", _merge_of_itself),
+    "kept-id-twice": revalue(_KEPT, "<u2", _repeat),
+    "kept-ids-unordered": revalue(_KEPT, "<u2", _exchange),
+    "kept-ids-without-a-byte": revalue(_KEPT, "<u2", _without_a_byte),
+    "kept-id-beyond-the-vocabulary": revalue(_KEPT, "<u2", lambda values: values[-1:].fill(60000)),
+    "kept-ids-missing": put("tokenizer.kept_ids", None),
+    "special-id-huge": put("tokenizer.special_texts.0.id", 2**31 - 1),
+    "special-id-negative": put("tokenizer.special_texts.0.id", -1),
+    "special-text-empty": put("tokenizer.special_texts.0.text", ""),
+    "pad-id-outside": put("tokenizer.pad_id", 49_407),
+    "context-too-short": put("tokenizer.context_length", 2),
+    "bytes-not-all": put("tokenizer.byte_order", [0] * 256),
+    "pattern-that-is-none": put("tokenizer.pattern", "("),
+    "pattern-with-groups": put("tokenizer.pattern", "(a)|[\\p{L}]+"),
+    "pattern-that-matches-nothing": put("tokenizer.pattern", "a*"),
+    "pattern-that-looks-ahead": put("tokenizer.pattern", "(?=a)"),
+    "pattern-without-an-end": put("tokenizer.pattern", "(a+)+b"),
+    "pattern-empty": put("tokenizer.pattern", ""),
+    "pattern-of-no-category": put("tokenizer.pattern", "[\\p{Lx}]+"),
     # Labels and templates.
-    "label-twice": _set("labels.names", ["cat", "cat", "dog"]),
-    "template-without-a-place": _set("templates.texts", ["a photo"]),
-    "templates-missing": _set("templates.texts", []),
+    "label-twice": put("labels.names", ["cat", "cat", "dog"]),
+    "template-without-a-place": put("templates.texts", ["a photo"]),
+    "templates-missing": put("templates.texts", []),
 }
+
+CASES: Mapping[str, Damage] = {**PLAIN_CASES, **VARIANT_CASES}

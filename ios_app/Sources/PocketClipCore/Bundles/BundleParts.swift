@@ -37,6 +37,7 @@ enum BundleParts {
                 "start and end are not the last two ids"
             ),
             (manifest.text.input.dtype != "int32", "the text tower takes other ids than int32"),
+            (!towers.allSatisfy { liesAlone($0, manifest) }, "a model has no folder of its own"),
             (tokenizer.contextLength < 3, "the context is shorter than start, one token and end"),
             (labels?.names.isEmpty ?? false, "the label list is empty"),
             (labels.map { Set($0.names).count != $0.names.count } ?? false, "a label stands twice"),
@@ -47,6 +48,13 @@ enum BundleParts {
                 "a golden ranking names a label that does not exist"
             ),
         ]
+    }
+
+    /// Whether a tower lies in a folder without tensors: what lies there is its size.
+    private static func liesAlone(_ tower: BundledTower, _ manifest: BundleManifest) -> Bool {
+        guard let slash = tower.entryPoint.firstIndex(of: "/") else { return false }
+        let folder = tower.entryPoint[...slash]
+        return !manifest.tensors.contains { $0.file.hasPrefix(folder) }
     }
 
     private static func isForeign(_ ranking: GoldenRanking?, _ labels: LabelSet?) -> Bool {

@@ -81,7 +81,14 @@ internal class BundleConsistency(private val path: String, private val manifest:
             rankings.any { it.places.size != it.cosines.size || it.places.size != it.probabilities.size } to
                 "a golden ranking has other numbers of places, cosines and probabilities",
             (manifest.model.logitScale <= 0) to "logit_scale is not positive",
+            !manifest.models.all(::liesAlone) to "a model has no folder of its own",
         ) + variantFaults()
+    }
+
+    /** Whether a model lies in a folder without tensors: what lies there is its size, and is sent to phones. */
+    private fun liesAlone(model: BundledModel): Boolean {
+        val folder = "${model.place}/"
+        return model.entryPoint.startsWith(folder) && manifest.tensors.none { it.file.startsWith(folder) }
     }
 
     private fun variantFaults(): List<Pair<Boolean, String>> {
