@@ -29,7 +29,7 @@ from pocketclip.export.artifact.reading import Artifact, find_artifacts
 from pocketclip.export.bundle.licences import is_untrained
 from pocketclip.export.bundle.manifest import BundledModel, BundledTower, NpuVariant, StoredTensor
 from pocketclip.export.bundle.reading import OpenedBundle, read_bundle
-from pocketclip.export.npu.npu_report import NpuContext, NpuReport, write_report
+from pocketclip.export.npu.npu_report import NpuContext, write_report
 from pocketclip.export.precision import Tower
 
 
@@ -94,7 +94,7 @@ def _npu_artifact(bundle: OpenedBundle, variants: Sequence[NpuVariant], kind: To
                 binary=others[0] if others else None,
             )
         )
-    write_report(NpuReport(1, variants[0].sdk, variants[0].executed_by.runtime, tuple(contexts)), folder)
+    write_report(contexts, folder, sdk=variants[0].sdk, package=variants[0].executed_by.runtime)
     report = folder / NPU_REPORT_NAME
     files[NPU_REPORT_NAME] = FileEntry(NPU_REPORT_NAME, report.stat().st_size, hash_file(report))
     listed = tuple(sorted(files.values(), key=lambda entry: entry.path))

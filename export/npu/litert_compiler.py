@@ -7,11 +7,12 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from pocketclip.export.artifact.manifest import NPU_CONTEXTS
 from pocketclip.export.errors import ConversionError
 from pocketclip.export.npu.npu_report import NpuContext
 from pocketclip.export.npu.qualcomm import moved_bytes
@@ -61,19 +62,23 @@ class NamedChip(Protocol):
     def title(self) -> str: ...
 
 
-def compile_file(source: Path, plugin: Plugin, chip: NamedChip, path: Path, folder: Path) -> NpuContext:
-    """Compiles a file for a chip.
+def compile_for(chips: Iterable[tuple[NamedChip, Plugin]], source: Path, folder: Path) -> list[NpuContext]:
+    """Compiles a file for chips, each into `folder/contexts`.
 
     Args:
+        chips: each with what compiles for it.
         source: what LiteRT runs on any processor.
-        plugin: what compiles for the chip.
-        chip: the same chip.
-        path: of the file to write, in `folder`.
         folder: the artefact's.
 
     Raises:
         ConversionError: the compiler fails, or does not take the whole graph as one; `left_ops` may be left out.
     """
+    (folder / NPU_CONTEXTS).mkdir(exist_ok=True)
+    return [_compile(source, plugin, chip, folder) for chip, plugin in chips]
+
+
+def _compile(source: Path, plugin: Plugin, chip: NamedChip, folder: Path) -> NpuContext:
+    path = folder / NPU_CONTEXTS / f"{chip.name.lower()}.tflite"
     done = _call(plugin, "apply", (f"--model={source.resolve()}", f"--o={path.resolve()}", *plugin.flags))
     found = _PARTITIONED.search(done.stdout)
     if done.returncode or found is None or not path.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,8 @@ from pocketclip.models import documents
 from pocketclip.models.documents import document
 from pocketclip.models.untrusted.names import Matching, RelativePath
 from pocketclip.models.untrusted.numbers import Count, FileSize
+
+_VERSION = 1
 
 SocName = Annotated[str, Matching(r"[A-Z]{2,3}[0-9]{3,5}[A-Z]{0,3}", 11, "a name of Qualcomm's such as SM8650")]
 # Of any maker: E9965 and Tensor_G5, too.
@@ -69,6 +72,6 @@ def read_report(folder: Path) -> NpuReport:
     return report
 
 
-def write_report(report: NpuReport, folder: Path) -> None:
-    """Into an artefact's folder."""
-    documents.write(report, folder / NPU_REPORT_NAME)
+def write_report(contexts: Sequence[NpuContext], folder: Path, *, sdk: str, package: str) -> None:
+    """Writes that of the graphs in an artefact's folder; `sdk` and `package` as `NpuReport` has them."""
+    documents.write(NpuReport(_VERSION, sdk, package, tuple(contexts)), folder / NPU_REPORT_NAME)

@@ -13,13 +13,12 @@ import platform
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from pocketclip.export.npu.npu_report import NpuContext, NpuReport
 from pocketclip.models.errors import extra_command
 
 PACKAGE = "onnxruntime-qnn"
@@ -79,11 +78,6 @@ def _numbers(version: str) -> tuple[int, ...]:
 def package_version() -> str:
     """Of the package that brings Qualcomm's libraries, e.g. `onnxruntime-qnn 2.5.0`."""
     return f"{PACKAGE} {metadata.version(PACKAGE)}"
-
-
-def report_of(contexts: Sequence[NpuContext], sdk: str, package: str | None = None) -> NpuReport:
-    """The report on graphs that were prepared here, by the package of that version; None is the installed one."""
-    return NpuReport(1, sdk, package or package_version(), tuple(contexts))
 
 
 def moved_bytes(said: bytes) -> tuple[int | None, int | None]:

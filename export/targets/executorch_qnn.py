@@ -19,7 +19,7 @@ from pocketclip.export.captured_output import captured_output, read_captured
 from pocketclip.export.errors import ConversionError
 from pocketclip.export.npu.executorch_program import EmulatedProgram
 from pocketclip.export.npu.npu_report import NpuContext, write_report
-from pocketclip.export.npu.qualcomm import moved_bytes, package_version, report_of, sdk_folder, sdk_version
+from pocketclip.export.npu.qualcomm import moved_bytes, package_version, sdk_folder, sdk_version
 from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS, Soc
 from pocketclip.export.precision import Precision
 from pocketclip.export.root_logger import quiet_root_logger
@@ -42,7 +42,7 @@ class ExecuTorchQnnTarget:
         with _qualcomms_package():
             module = _reduced(request, socs[0])
         contexts = [_prepare(module, request, soc, folder) for soc in socs]
-        write_report(report_of(contexts, sdk_version()), folder)
+        write_report(contexts, folder, sdk=sdk_version(), package=package_version())
         return contexts[0].file
 
     def open(self, model_path: Path, threads: int) -> runtimes.Session:

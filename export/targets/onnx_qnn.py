@@ -17,7 +17,7 @@ from pocketclip.export import runtimes
 from pocketclip.export.artifact.precision_plan import KeptPrecision, kept_modules
 from pocketclip.export.npu.emulator import EmulatedContext, EmulatedSession, artifact_folder, prepare
 from pocketclip.export.npu.npu_report import write_report
-from pocketclip.export.npu.qualcomm import package_version, report_of
+from pocketclip.export.npu.qualcomm import package_version
 from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS
 from pocketclip.export.precision import InstructionSet, Precision
 from pocketclip.export.targets import onnx as onnx_target
@@ -41,7 +41,7 @@ class OnnxQnnTarget:
         for name in request.socs or DEFAULT_SOCS:
             context, sdk = prepare(path, SOCS[name], folder)
             contexts.append(context)
-        write_report(report_of(contexts, sdk), folder)
+        write_report(contexts, folder, sdk=sdk, package=package_version())
         return FILE_NAME
 
     def open(self, model_path: Path, threads: int) -> runtimes.Session:

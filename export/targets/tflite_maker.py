@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from pocketclip.export import runtimes
-from pocketclip.export.artifact.manifest import NPU_CONTEXTS
 from pocketclip.export.npu import maker_sdks
-from pocketclip.export.npu.litert_compiler import compile_file
+from pocketclip.export.npu.litert_compiler import compile_for
 from pocketclip.export.npu.makers import MAKERS
-from pocketclip.export.npu.npu_report import NpuReport, write_report
+from pocketclip.export.npu.npu_report import write_report
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.export.targets import tflite
 from pocketclip.export.targets.base import LoweringRequest
@@ -32,14 +31,10 @@ class TfliteMakerTarget:
             check_half_range(request.module, request.samples)
         portable = folder / tflite.FILE_NAME
         tflite.convert(request, portable, self.target)
-        (folder / NPU_CONTEXTS).mkdir(exist_ok=True)
-        contexts = []
-        for name in request.socs or maker.defaults:
-            chip = maker.chips[name]
-            path = folder / NPU_CONTEXTS / f"{name.lower()}.tflite"
-            contexts.append(compile_file(portable, maker_sdks.plugin_for(maker, chip), chip, path, folder))
-        report = NpuReport(1, maker_sdks.sdk_version(maker), maker_sdks.package_version(maker), tuple(contexts))
-        write_report(report, folder)
+        chips = [maker.chips[name] for name in request.socs or maker.defaults]
+        contexts = compile_for(((chip, maker_sdks.plugin_for(maker, chip)) for chip in chips), portable, folder)
+        sdk, package = maker_sdks.sdk_version(maker), maker_sdks.package_version(maker)
+        write_report(contexts, folder, sdk=sdk, package=package)
         return tflite.FILE_NAME
 
     def open(self, model_path: Path, threads: int) -> runtimes.Session:

@@ -6,13 +6,11 @@ import re
 from pathlib import Path
 
 from pocketclip.export import runtimes
-from pocketclip.export.artifact.manifest import NPU_CONTEXTS
 from pocketclip.export.npu import litert_libraries
 from pocketclip.export.npu.compiled_file import EmulatedFile, read_graph
 from pocketclip.export.npu.emulator import artifact_folder
-from pocketclip.export.npu.litert_compiler import Plugin, compile_file
+from pocketclip.export.npu.litert_compiler import Plugin, compile_for
 from pocketclip.export.npu.npu_report import read_report, write_report
-from pocketclip.export.npu.qualcomm import report_of
 from pocketclip.export.npu.socs import DEFAULT_SOCS, SOCS
 from pocketclip.export.precision import TargetName
 from pocketclip.export.targets import tflite
@@ -28,16 +26,13 @@ class TfliteQnnTarget:
     def lower(self, request: LoweringRequest, folder: Path) -> str:
         portable = folder / tflite.FILE_NAME
         tflite.convert(request, portable, TargetName.TFLITE_QNN)
-        (folder / NPU_CONTEXTS).mkdir(exist_ok=True)
-        contexts = []
+        socs = [SOCS[name] for name in request.socs or DEFAULT_SOCS]
         with litert_libraries.library_folder() as libraries:
-            for name in request.socs or DEFAULT_SOCS:
-                path = folder / NPU_CONTEXTS / f"{name.lower()}.tflite"
-                plugin = Plugin("Qualcomm", "qualcomm", libraries, name)
-                contexts.append(compile_file(portable, plugin, SOCS[name], path, folder))
+            chips = ((soc, Plugin("Qualcomm", "qualcomm", libraries, soc.name)) for soc in socs)
+            contexts = compile_for(chips, portable, folder)
         found = _SDK.search(read_graph(folder / contexts[0].file).content)
         sdk = found[0].decode() if found else litert_libraries.VERSION
-        write_report(report_of(contexts, sdk, litert_libraries.package_version()), folder)
+        write_report(contexts, folder, sdk=sdk, package=litert_libraries.package_version())
         return tflite.FILE_NAME
 
     def open(self, model_path: Path, threads: int) -> runtimes.Session:

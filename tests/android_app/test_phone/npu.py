@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pocketclip.export.artifact.manifest import MANIFEST_NAME, NPU_CONTEXTS, list_files
 from pocketclip.export.artifact.reading import Artifact, load_artifact
-from pocketclip.export.npu.npu_report import NpuContext, NpuReport, write_report
+from pocketclip.export.npu.npu_report import NpuContext, write_report
 from pocketclip.export.precision import Precision, TargetName
 from pocketclip.models import documents
 
@@ -25,7 +25,7 @@ def stand_in(artifact: Artifact, folder: Path, socs: Sequence[str] = ("SM8550", 
         file = f"{NPU_CONTEXTS}/{soc.lower()}.onnx"
         shutil.copyfile(artifact.model_path, folder / file)
         contexts.append(NpuContext(soc, file, (folder / file).stat().st_size, 1, 0, ops=4))
-    write_report(NpuReport(1, SDK, "onnxruntime-qnn 2.5.0", tuple(contexts)), folder)
+    write_report(contexts, folder, sdk=SDK, package="onnxruntime-qnn 2.5.0")
     manifest = replace(
         artifact.manifest, target=TargetName.ONNX_QNN, precision=Precision.FP16, files=list_files(folder)
     )

@@ -102,7 +102,7 @@ def _onnx_qnn(path: Path, tower: Tower, scale: float, socs: Sequence[str]) -> No
 
     from pocketclip.export.npu.emulator import prepare
     from pocketclip.export.npu.npu_report import write_report
-    from pocketclip.export.npu.qualcomm import report_of
+    from pocketclip.export.npu.qualcomm import package_version
     from pocketclip.export.npu.socs import SOCS
 
     image = tower is Tower.IMAGE
@@ -136,7 +136,7 @@ def _onnx_qnn(path: Path, tower: Tower, scale: float, socs: Sequence[str]) -> No
     for soc in socs:
         context, sdk = prepare(path, SOCS[soc], path.parent)
         contexts.append(context)
-    write_report(report_of(contexts, sdk), path.parent)
+    write_report(contexts, path.parent, sdk=sdk, package=package_version())
 
 
 def _coreml(path: Path, tower: Tower, precision: Precision) -> None:

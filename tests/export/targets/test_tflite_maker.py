@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pocketclip.export.artifact.reading import load_artifact
 from pocketclip.export.errors import ConversionError
 from pocketclip.export.npu import litert_compiler, maker_sdks
-from pocketclip.export.npu.litert_compiler import compile_file
+from pocketclip.export.npu.litert_compiler import compile_for
 from pocketclip.export.npu.makers import MAKERS
 from pocketclip.export.npu.npu_report import read_report
 from pocketclip.export.precision import Precision, TargetName
@@ -169,8 +169,9 @@ def test_what_the_compiler_says(
     chip = maker.chips["Tensor_G5"]
 
     def compiled() -> int:
-        plugin = maker_sdks.plugin_for(maker, chip)
-        return compile_file(portable, plugin, chip, tmp_path / "made.tflite", tmp_path).graphs
+        (context,) = compile_for([(chip, maker_sdks.plugin_for(maker, chip))], portable, tmp_path)
+        assert context.file == "contexts/tensor_g5.tflite"
+        return context.graphs
 
     if words is None:
         assert compiled() == 1
@@ -189,18 +190,18 @@ def test_the_table_of_tokens_may_stay_on_the_cpu_where_no_plug_in_takes_one(
         maker = MAKERS[target]
         install_sdk(place.site, maker)
         chip = maker.chips[maker.defaults[0]]
-        arguments = (portable, maker_sdks.plugin_for(maker, chip), chip, tmp_path / "made.tflite", tmp_path)
+        chips = [(chip, maker_sdks.plugin_for(maker, chip))]
         if taken:
-            context = compile_file(*arguments)
+            (context,) = compile_for(chips, portable, tmp_path)
             assert (context.graphs, context.on_cpu) == (2, 1)
         else:
             with pytest.raises(ConversionError, match=r"EMBEDDING_LOOKUP \(tokens\)"):
-                compile_file(*arguments)
+                compile_for(chips, portable, tmp_path)
     left.append(("EQUAL", "end"))
     maker = MAKERS[TargetName.TFLITE_MEDIATEK]
     chip = maker.chips["MT6991"]
     with pytest.raises(ConversionError, match=r"EQUAL \(end\)"):
-        compile_file(portable, maker_sdks.plugin_for(maker, chip), chip, tmp_path / "made.tflite", tmp_path)
+        compile_for([(chip, maker_sdks.plugin_for(maker, chip))], portable, tmp_path)
 
 
 def test_half_floats_that_overflow_are_refused(place: Place, tmp_path: Path) -> None:
