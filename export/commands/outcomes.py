@@ -10,7 +10,7 @@ from pocketclip.export.artifact.lint_finding import LintFinding, Severity
 from pocketclip.export.artifact.precision_plan import PrecisionPlan
 from pocketclip.export.jobs.memory import words
 from pocketclip.export.jobs.workers import Outcome
-from pocketclip.export.precision import Precision, TargetName
+from pocketclip.export.precision import Precision
 from pocketclip.models.errors import PocketClipError
 from pocketclip.models.terminal import command_line
 from pocketclip.models.terminal.table import TerminalTable, figure_columns, name_column, word_column
@@ -54,8 +54,8 @@ def _lint_hints(findings: Sequence[LintFinding]) -> str:
     return f"; lint: {codes}" if codes else ""
 
 
-def print_outcomes(outcomes: Sequence[Outcome], skipped: Mapping[TargetName, str]) -> None:
-    """The table of all artefacts, and the targets that are unavailable."""
+def print_outcomes(outcomes: Sequence[Outcome], skipped: Mapping[str, str]) -> None:
+    """The table of all artefacts, and what is left out."""
     rows: list[tuple[str | Text, ...]] = []
     for job, result in outcomes:
         identity = (job.target, job.scheme.removeprefix(f"{job.target}-"), job.tower)

@@ -8,9 +8,17 @@ from enum import StrEnum
 from pathlib import Path
 
 from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
-from pocketclip.export.errors import BatchError, PassError, TargetUnavailableError, UnknownSocError, UnknownTargetError
+from pocketclip.export.errors import (
+    BatchError,
+    PassError,
+    TargetUnavailableError,
+    UnknownSocError,
+    UnknownTargetError,
+    UnsupportedPrecisionError,
+)
 from pocketclip.export.inputs.calibration import CalibrationRequest
 from pocketclip.export.job import ExportJob
+from pocketclip.export.npu.limits import check_chips
 from pocketclip.export.npu.socs import chips_of, chosen_chips, parse_socs
 from pocketclip.export.own_samples import SampleRequest
 from pocketclip.export.passes.choices import CHOICES, check_choice
@@ -28,13 +36,15 @@ from pocketclip.models.errors import PocketClipError, choices
 from pocketclip.models.registry import ChosenModel
 from pocketclip.models.terminal.command_line import parse_choice
 
+_FIX_OF_CHIPS = "another precision, or --target onnx-qnn"
+
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs asked for, and the targets of `all` that have none, each with the reason."""
+    """The jobs asked for; and what `all` leaves out, targets and precisions of targets, each with the reason."""
 
     jobs: tuple[ExportJob, ...]
-    skipped: Mapping[TargetName, str]
+    skipped: Mapping[str, str]
 
 
 def make_plan(
@@ -61,7 +71,7 @@ def make_plan(
         UnknownSocError: no such chip or phone, or no target prepares graphs for one.
         PassError: no such instruction set or pass, or a target is not made for that instruction set.
         BatchError: no batch of that size, or no target of it.
-        UnsupportedPrecisionError: a target does not offer a precision, or not for that iOS.
+        UnsupportedPrecisionError: a target does not offer a precision, or not for that iOS or chip.
         TargetUnavailableError: the packages of a target that was named are missing, or those of all.
     """
     if not target:
@@ -73,8 +83,9 @@ def make_plan(
     asked = meant if soc is None else parse_socs(soc)
     left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
     _check_batch(batch, towers)
+    named = {word.strip() for word in quantize.split(",")}
     jobs: list[ExportJob] = []
-    skipped: dict[TargetName, str] = {}
+    skipped: dict[str, str] = {}
     for name in parse_targets(target):
         if target == "all" and quantize == "int8" and TARGETS[name].int8 is None:
             skipped[name] = "it has no precision of 8 bits"
@@ -94,6 +105,13 @@ def make_plan(
         check_choice(name, isa_here, tuple(passes))
         for precision in precisions:
             requirement(name, precision, ios)
+            try:
+                check_chips(name, precision, socs, what=precision, fix=_FIX_OF_CHIPS)
+            except UnsupportedPrecisionError as error:
+                if precision in named:
+                    raise
+                skipped[f"{name} {precision}"] = str(error)
+                continue
             for each in towers:
                 options = tuple(option for option in passes if each is Tower.IMAGE or option not in ON_IMAGES)
                 jobs.append(

@@ -55,6 +55,7 @@ def with_mixed(
     if max_drop is None:
         return _replayed(jobs, files)
     for job in jobs:
+        require_offer(job, finer_than(job.precision, job.target))
         if job.batch > 1:
             raise BatchError(
                 f"--max-drop searches with one photograph at once, got --batch {job.batch}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pocketclip.export.artifact.precision_plan import KeptPrecision, finer_than
 from pocketclip.export.errors import UnsupportedPrecisionError
 from pocketclip.export.job import ExportJob
+from pocketclip.export.npu.limits import check_chips
 from pocketclip.export.precision import NPU_TARGETS, Precision, TargetName
 from pocketclip.models.errors import choices
 
@@ -23,5 +24,7 @@ def require_offer(job: ExportJob, kept_as: KeptPrecision) -> None:
     if kept_as is KeptPrecision.FLOAT and job.target is TargetName.EXECUTORCH_QNN:
         raise UnsupportedPrecisionError(
             f"target {job.target} cannot keep modules in float: its delegate has no float ops between integers",
-            fix="keep them in int16 (--keep-int16), or choose another target for the NPU",
+            fix=f"keep them in int16 with {Precision.INT8_STATIC}, or choose another target for the NPU",
         )
+    if kept_as is KeptPrecision.INT16:
+        check_chips(job.target, Precision.W8A16_STATIC, job.socs, what="modules in int16", fix="--target onnx-qnn")

@@ -34,6 +34,11 @@ class Soc:
     hexagon: str
     phones: tuple[str, ...] = ()
 
+    @property
+    def hexagon_version(self) -> int:
+        """The number in `hexagon`."""
+        return int(self.hexagon.removeprefix("v"))
+
 
 SOCS: dict[str, Soc] = {
     soc.name: soc

@@ -127,13 +127,14 @@ TFLITE_SCHEMES: dict[Precision, Scheme] = {
 }
 
 _QNN_PROGRAM = "ExecuTorch 1.5 with QNN 2.49, Hexagon v69"
+_QNN_PROGRAM_WIDE = "ExecuTorch 1.5 with QNN 2.49, Hexagon v73"
 EXECUTORCH_QNN_SCHEMES: dict[Precision, Scheme] = {
     Precision.FP16: Scheme("the whole graph on the NPU in half floats, sums too", _QNN_PROGRAM),
     Precision.INT8_STATIC: Scheme(
         "the whole graph on the NPU: PT2E, uint8, weights per channel; the L2 norm is one op", _QNN_PROGRAM
     ),
     Precision.W8A16_STATIC: Scheme(
-        "the whole graph on the NPU: as int8-static with 16-bit activations over their whole range", _QNN_PROGRAM
+        "the whole graph on the NPU: as int8-static with 16-bit activations over their whole range", _QNN_PROGRAM_WIDE
     ),
 }
 
@@ -148,6 +149,7 @@ ONNX_QNN_SCHEMES: dict[Precision, Scheme] = {
 }
 
 _QNN_FILE = "LiteRT 2.3 with QNN 2.50, Hexagon v69"
+_QNN_FILE_WIDE = "LiteRT 2.3 with QNN 2.50, Hexagon v73"
 TFLITE_QNN_SCHEMES: dict[Precision, Scheme] = {
     Precision.FP16: Scheme("the whole graph on the NPU in half floats, sums too", _QNN_FILE),
     Precision.INT8_STATIC: Scheme(
@@ -155,7 +157,7 @@ TFLITE_QNN_SCHEMES: dict[Precision, Scheme] = {
     ),
     Precision.W8A16_STATIC: Scheme(
         "the whole graph on the NPU: as int8-static with 16-bit activations; depthwise convolutions in half floats too",
-        _QNN_FILE,
+        _QNN_FILE_WIDE,
     ),
 }
 
