@@ -146,9 +146,9 @@ public struct BundleBuilder {
             "executed_by": ["runtime": "fake", "machine": "x86_64", "features": []],
             "tolerances": ["same": tolerance, "other": tolerance, "reference": tolerance],
             "golden": [
-                "inputs": tensor("\(name)/inputs.bin", Self.stack(inputs)),
-                "reference": tensor("\(name)/reference.bin", outputs),
-                "outputs": tensor("\(name)/outputs.bin", outputs),
+                "inputs": tensor("golden/\(name)_inputs.bin", Self.stack(inputs)),
+                "reference": tensor("golden/\(name)_reference.bin", outputs),
+                "outputs": tensor("golden/\(name)_outputs.bin", outputs),
             ],
         ]
     }
