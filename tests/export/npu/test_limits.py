@@ -21,7 +21,8 @@ from pocketclip.models.registry import ChosenModel, load_config
 
 TOO_OLD = (
     r"target executorch-qnn cannot prepare w8a16-static for SM8450 \(Snapdragon 8 Gen 1, Hexagon v69\): it gives "
-    r"attention products of two 16-bit values, .* from v73 on; choose among the chips SM8550, SM8650, SM8750, SM8850, or "
+    r"attention products of two 16-bit values, .* from v73 on; choose among the chips SM8550, SM8650, SM8750, SM8850, "
+    r"or "
 )
 
 
