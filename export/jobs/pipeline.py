@@ -37,6 +37,7 @@ from pocketclip.export.own_samples import SampleRequest
 from pocketclip.export.parity.budgets import budget_for
 from pocketclip.export.parity.emulated import EMULATED, emulated_samples
 from pocketclip.export.parity.measures import Reference, compare, make_reference, run_session
+from pocketclip.export.parity.other_chips import with_other_chips
 from pocketclip.export.passes.pipeline import Passed, apply_passes
 from pocketclip.export.passes.registry import passes_for
 from pocketclip.export.passes.tower_module import INPUT_NAMES, OUTPUT_NAME, tower_module
@@ -114,9 +115,9 @@ def export_artifact(job: ExportJob) -> ExportResult:
         fed = [passed.adapt(array) for array in shipped.inputs] if job.parity_data else inputs
         given = run_session(session, fed, job.batch) if job.parity_data else outputs
         session.close()
-        compared = compare(
-            reference, outputs, budget_for(job.target, job.precision, passed.names), target.executed_by()
-        )
+        budget = budget_for(job.target, job.precision, passed.names)
+        compared = compare(reference, outputs, budget, target.executed_by())
+        compared = with_other_chips(compared, target, folder, replace(reference, inputs=inputs), budget)
         parity = mixed_lowering.judged(compared, plan, job.target)
         golden = _write_golden(folder, fed, shipped, given)
         tokenizer = _write_tokenizer(folder, model.config) if job.tower is Tower.TEXT else None

@@ -41,7 +41,7 @@ _FIX_OF_CHIPS = "another precision, or --target onnx-qnn"
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs asked for; and what `all` leaves out, targets and precisions of targets, each with the reason."""
+    """The jobs asked for; and what `all` leaves out, targets or towers at a precision, each with the reason."""
 
     jobs: tuple[ExportJob, ...]
     skipped: Mapping[str, str]
@@ -83,7 +83,7 @@ def make_plan(
     asked = meant if soc is None else parse_socs(soc)
     left_out = tuple(parse_choice(PassName, "--without", name) for name in without)
     _check_batch(batch, towers)
-    named = {word.strip() for word in quantize.split(",")}
+    words = {word.strip() for word in quantize.split(",")}
     jobs: list[ExportJob] = []
     skipped: dict[str, str] = {}
     for name in parse_targets(target):
@@ -105,14 +105,14 @@ def make_plan(
         check_choice(name, isa_here, tuple(passes))
         for precision in precisions:
             requirement(name, precision, ios)
-            try:
-                check_chips(name, precision, socs, what=precision, fix=_FIX_OF_CHIPS)
-            except UnsupportedPrecisionError as error:
-                if precision in named:
-                    raise
-                skipped[f"{name} {precision}"] = str(error)
-                continue
             for each in towers:
+                try:
+                    check_chips(name, precision, each, socs, what=precision, fix=_FIX_OF_CHIPS)
+                except UnsupportedPrecisionError as error:
+                    if "all" not in words:
+                        raise
+                    skipped[f"{name} {precision} {each}"] = str(error)
+                    continue
                 options = tuple(option for option in passes if each is Tower.IMAGE or option not in ON_IMAGES)
                 jobs.append(
                     ExportJob(

@@ -27,4 +27,11 @@ def require_offer(job: ExportJob, kept_as: KeptPrecision) -> None:
             fix=f"keep them in int16 with {Precision.INT8_STATIC}, or choose another target for the NPU",
         )
     if kept_as is KeptPrecision.INT16:
-        check_chips(job.target, Precision.W8A16_STATIC, job.socs, what="modules in int16", fix="--target onnx-qnn")
+        check_chips(
+            job.target,
+            Precision.W8A16_STATIC,
+            job.tower,
+            job.socs,
+            what="modules in int16",
+            fix="--target onnx-qnn",
+        )

@@ -20,14 +20,14 @@ from pocketclip.export.targets import TARGETS, probe
 from pocketclip.models.registry import ChosenModel, load_config
 
 TOO_OLD = (
-    r"target executorch-qnn cannot prepare w8a16-static for SM8450 \(Snapdragon 8 Gen 1, Hexagon v69\): it gives "
-    r"attention products of two 16-bit values, .* from v73 on; choose among the chips SM8550, SM8650, SM8750, SM8850, "
-    r"or "
+    r"target executorch-qnn cannot prepare w8a16-static of the image tower for SM8450 \(Snapdragon 8 Gen 1, Hexagon "
+    r"v69\): it gives attention products of two 16-bit values, .* from v73 on; choose among the chips SM8550, SM8650, "
+    r"SM8750, SM8850, or "
 )
 
 
-def check(target: TargetName, precision: Precision, *chips: str) -> None:
-    check_chips(target, precision, chips, what=precision, fix="another precision")
+def check(target: TargetName, precision: Precision, *chips: str, tower: Tower = Tower.IMAGE) -> None:
+    check_chips(target, precision, tower, chips, what=precision, fix="another precision")
 
 
 def test_old_chips_are_named_with_those_that_fit() -> None:
@@ -35,6 +35,12 @@ def test_old_chips_are_named_with_those_that_fit() -> None:
         check(TargetName.EXECUTORCH_QNN, Precision.W8A16_STATIC, "SM8650", "SM8450")
     with pytest.raises(UnsupportedPrecisionError, match=r"SM8450 \(.*\), SM8475 \("):
         check(TargetName.TFLITE_QNN, Precision.W8A16_STATIC, "SM8450", "SM8475")
+
+
+def test_a_limit_may_be_of_one_tower() -> None:
+    with pytest.raises(UnsupportedPrecisionError, match=r"int8-static of the text tower .* computes something else"):
+        check(TargetName.TFLITE_QNN, Precision.INT8_STATIC, "SM8475", tower=Tower.TEXT)
+    check(TargetName.TFLITE_QNN, Precision.INT8_STATIC, "SM8475", tower=Tower.IMAGE)
 
 
 def test_all_other_pairs_are_taken() -> None:
@@ -66,8 +72,8 @@ def test_a_plan_refuses_what_is_named_and_leaves_out_what_is_not() -> None:
         plan(TargetName.EXECUTORCH_QNN, "fp16,w8a16-static", "galaxy-s22,galaxy-s24")
     made = plan(TargetName.EXECUTORCH_QNN, "all", "galaxy-s22")
     assert [job.precision for job in made.jobs] == [Precision.FP16, Precision.INT8_STATIC]
-    assert list(made.skipped) == ["executorch-qnn w8a16-static"]
-    assert "SM8450" in made.skipped["executorch-qnn w8a16-static"]
+    assert list(made.skipped) == ["executorch-qnn w8a16-static image"]
+    assert "SM8450" in made.skipped["executorch-qnn w8a16-static image"]
     assert not plan(TargetName.EXECUTORCH_QNN, "all", "galaxy-s24").skipped
 
 
@@ -76,9 +82,13 @@ def job(target: TargetName, *socs: str, precision: Precision = Precision.INT8_ST
 
 
 def test_modules_in_int16_need_the_same() -> None:
-    with pytest.raises(UnsupportedPrecisionError, match="cannot prepare modules in int16 for SM8450"):
+    with pytest.raises(
+        UnsupportedPrecisionError, match="cannot prepare modules in int16 of the image tower for SM8450"
+    ):
         with_kept([job(TargetName.TFLITE_QNN, "SM8450")], "stem", KeptPrecision.INT16)
-    with pytest.raises(UnsupportedPrecisionError, match="cannot prepare modules in int16 for SM8475"):
+    with pytest.raises(
+        UnsupportedPrecisionError, match="cannot prepare modules in int16 of the image tower for SM8475"
+    ):
         with_mixed([job(TargetName.EXECUTORCH_QNN, "SM8650", "SM8475")], "cosine=0.99", None, [])
     (kept,) = with_kept([job(TargetName.ONNX_QNN, "SM8450")], "stem", KeptPrecision.INT16)
     assert kept.plan is not None
