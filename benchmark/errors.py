@@ -335,3 +335,27 @@ class AppSigningError(BenchmarkError):
 
     exit_code = 30
     code = "app-signing"
+
+
+class SpaceError(BenchmarkError):
+    """A space of `tune` cannot be read, is empty, or contradicts itself."""
+
+    exit_code = 2
+
+
+class StudyError(BenchmarkError):
+    """A study of `tune` cannot be opened, or was begun with other settings."""
+
+    exit_code = 2
+
+
+class StudyVersionError(StudyError):
+    """A study was begun by another version of `tune`."""
+
+
+class HubError(BenchmarkError):
+    """A repository on the Hugging Face hub cannot be written."""
+
+
+class LimitsError(BenchmarkError):
+    """No trial of a study meets its limits."""

@@ -9,6 +9,8 @@ from pocketclip.benchmark.commands.devices import devices_app
 from pocketclip.benchmark.commands.evaluate import eval_command
 from pocketclip.benchmark.commands.report import report_command
 from pocketclip.benchmark.commands.results import results_app
+from pocketclip.benchmark.commands.ship import ship_command
+from pocketclip.benchmark.commands.tune import tune_command
 from pocketclip.benchmark.commands.verify import verify_command
 from pocketclip.export.commands.bundle import bundle_command, selftest_command
 from pocketclip.export.commands.export import classify_command, export_command
@@ -48,6 +50,8 @@ _COMMANDS = (
     ("eval", eval_command, "Evaluates accuracy on data sets."),
     ("bench", bench_command, "Measures artefacts on a device."),
     ("compare", compare_command, "Tells which records are faster or slower."),
+    ("tune", tune_command, "Searches changes and precisions for the best trade-off."),
+    ("ship", ship_command, "Ships a trial of a study, with its evidence."),
     ("report", report_command, "Writes a report in one HTML file."),
 )
 # Commands that do something useful without an option.

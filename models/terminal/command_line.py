@@ -145,6 +145,11 @@ def console() -> Console:
     return _plain_console(width=None if sys.stdout.isatty() else 120)
 
 
+def error_console() -> Console:
+    """The console for what goes on, on stderr, with the same care as `console`."""
+    return _plain_console(stderr=True)
+
+
 def _plain_console(**options: Any) -> Console:
     from rich.console import Console
     from rich.text import Text
@@ -171,7 +176,7 @@ def progress(transient: bool = True) -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=_plain_console(stderr=True),
+        console=error_console(),
         transient=transient,
         disable=not sys.stderr.isatty(),
     )

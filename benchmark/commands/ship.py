@@ -1,0 +1,69 @@
+"""The `ship` command: a trial of a study as a folder for apps, with its evidence, here or on the Hugging Face hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pocketclip.benchmark.commands.options import StoreOption
+from pocketclip.benchmark.default_store import DEFAULT_STORE
+from pocketclip.models.terminal import command_line
+
+
+def ship_command(
+    study: Annotated[str, typer.Argument(help="The study's name in its store.")],
+    pick: Annotated[
+        str, typer.Option("--pick", help="knee, fastest or smallest of the front, or a trial's number.")
+    ] = "knee",
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="A folder, or hf:OWNER/REPO on the Hugging Face hub (default: shipped/STUDY)."),
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option("--labels", help='Labels to embed, e.g. "a red circle,a blue square".')
+    ] = None,
+    weights_licence: Annotated[
+        str | None, typer.Option("--weights-licence", help="Licence of the weights, e.g. Apache-2.0.")
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository on the hub private.")] = False,
+    tuned: Annotated[
+        Path | None, typer.Option("--tuned", help="The study's folder, which was tune's --out (default: tune/STUDY).")
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Writes a trial as one folder: bundle, artefacts, weights, model card and evidence; uploads it if asked."""
+    from pocketclip.benchmark.tune.hub import PREFIX, parse_repository, upload
+    from pocketclip.benchmark.tune.picking import pick as pick_trial
+    from pocketclip.benchmark.tune.points import SearchSpace
+    from pocketclip.benchmark.tune.shipping import ship, words_of
+    from pocketclip.benchmark.tune.study_store import check_name, read_study
+    from pocketclip.benchmark.tune.workshop import Workshop
+    from pocketclip.models.registry import resolve_config
+
+    check_name(study)
+    repository = parse_repository(to) if to is not None and to.startswith(PREFIX) else None
+    out = Path("shipped") / study if to is None or repository is not None else Path(to)
+    with read_study(store, study) as opened:
+        settings = opened.settings
+        trials = opened.trials(SearchSpace(settings.space, resolve_config(settings.space.model), {}))
+    trial = pick_trial(pick, trials, settings)
+    workshop = Workshop(study, settings, tuned or Path("tune") / study, store)
+    command_line.note(f"shipping {words_of(workshop, trial)}")
+    listed = [] if labels is None else [label.strip() for label in labels.split(",") if label.strip()]
+    with command_line.progress() as bar:
+        shipped = ship(
+            workshop,
+            trials,
+            trial,
+            out,
+            labels=listed,
+            weights_licence=weights_licence,
+            on_progress=command_line.shown_on(bar, "prompts embedded"),
+        )
+    console = command_line.console()
+    console.print(f"{shipped.folder}: {shipped.model}, {shipped.files} files, {shipped.size_bytes / 1e6:.2f} MB")
+    if repository is not None:
+        address = upload(out, repository, private=private, message=f"{shipped.model}: trial {trial.number} of {study}")
+        console.print(f"uploaded: {address}")

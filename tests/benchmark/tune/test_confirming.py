@@ -1,0 +1,59 @@
+"""The front measured again beside the unchanged model, with real launches of tiny artefacts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pocketclip.benchmark.errors import StudyError
+from pocketclip.benchmark.store import open_store
+from pocketclip.benchmark.tune.confirming import confirm
+from pocketclip.benchmark.tune.limits import Limits
+from pocketclip.benchmark.tune.trials import Closing, Ending, Trial
+from pocketclip.benchmark.tune.workshop import Workshop
+from pocketclip.export.precision import Tower
+from tests.benchmark.tune.cheap import cheap_settings, cheap_space, judged, measured, trained
+from tests.export.bundle.tiny_artifacts import build_artifact
+
+SPACE = cheap_space()
+POINTS = list(SPACE.points())
+SETTINGS = replace(cheap_settings(SPACE, limits=Limits()), iterations=5)
+
+
+class TinyWorkshop(Workshop):
+    """Each trial's towers are of other weights, so that they are other files."""
+
+    def artifacts(self, trial: Trial) -> list[Path]:
+        place = self.out / str(trial.number)
+        return [build_artifact(place, tower, scale=1.0 + trial.number).folder for tower in Tower]
+
+
+def trial(number: int, cost: float, drop: float) -> Trial:
+    closing = Closing(Ending.JUDGED)
+    run = (replace(trained(0.5), run=None),)
+    return Trial(number, POINTS[number], 0, number, measured(cost), run, judged(drop), closing=closing)
+
+
+def workshop(tmp_path: Path) -> Workshop:
+    return TinyWorkshop("one", SETTINGS, tmp_path / "tune", str(tmp_path / "store.sqlite"), allow_invalid=True)
+
+
+@pytest.mark.slow
+def test_the_front_is_compared_in_one_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pocketclip.benchmark.measuring.plan.Patience.wait", lambda self: None)
+    trials = [trial(0, 4.0, 0.0), trial(1, 2.0, 1.0), trial(2, 9.0, 9.0)]
+    (found,) = confirm(workshop(tmp_path), trials, launches=4)
+    assert found.trial.number == 1
+    assert [each.candidate.artifact.tower for each in found.comparisons] == [Tower.IMAGE, Tower.TEXT]
+    assert all(len(each.candidate.launches) == len(each.baseline.launches) == 4 for each in found.comparisons)
+    with open_store(str(tmp_path / "store.sqlite")) as store:
+        assert {record.tag for record in store.benchmarks()} == {"one-front"}
+
+
+def test_without_a_front_or_the_unchanged_model_nothing_is_measured(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="the unchanged model was not judged"):
+        confirm(workshop(tmp_path), [trial(5, 1.0, 1.0)], launches=4)
+    with pytest.raises(StudyError, match="nothing but the unchanged model"):
+        confirm(workshop(tmp_path), [trial(0, 1.0, 1.0)], launches=4)
