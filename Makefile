@@ -5,7 +5,7 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
   $$each -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)))' 2>/dev/null && { echo $$each; exit; }; done; \
   echo python3)
 BIN := $(VENV)/bin
-PINS := $(shell cat pyproject.toml constraints.txt .ci/litert-qnn.txt | sha256sum | cut -c1-16)
+PINS := $(shell cat pyproject.toml constraints.txt .ci/litert-qnn.txt .ci/qai-hub.txt | sha256sum | cut -c1-16)
 OUT ?= artifacts
 STORE ?= sqlite:///results/pocketclip.sqlite
 SIZE ?= nano

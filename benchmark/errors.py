@@ -359,3 +359,71 @@ class HubError(BenchmarkError):
 
 class LimitsError(BenchmarkError):
     """No trial of a study meets its limits."""
+
+
+class FarmError(BenchmarkError):
+    """A hosted farm of devices cannot do what is asked of it; root of the errors of `benchmark.farms`."""
+
+    code = "farm-failed"
+
+
+class FarmPackageError(FarmError):
+    """The package that reaches a farm is not installed, or is one that the farm no longer talks to."""
+
+    exit_code = 2
+    code = "farm-package"
+
+
+class CostNotAcceptedError(FarmError):
+    """Nobody said yes to what a run on a farm may cost."""
+
+    exit_code = 2
+    code = "cost-not-accepted"
+
+
+class FarmLoginError(FarmError):
+    """A farm does not let you in: no credentials, wrong or expired ones, or a clock that is wrong."""
+
+    exit_code = 33
+    code = "farm-login"
+
+
+class FarmNotFoundError(FarmError):
+    """A farm has no device, pool or project of that name, or none that fits."""
+
+    exit_code = 34
+    code = "farm-not-found"
+
+
+class FarmQuotaError(FarmError):
+    """An account's limit at a farm is reached."""
+
+    exit_code = 35
+    code = "farm-quota"
+
+
+class FarmUnavailableError(FarmError):
+    """A farm does not answer, or asks to slow down, also after waiting."""
+
+    exit_code = 36
+    code = "farm-unavailable"
+
+
+class FarmRefusedError(FarmError):
+    """A farm refuses a request or a file."""
+
+    exit_code = 37
+    code = "farm-refused"
+
+
+class FarmRunError(FarmError):
+    """A run on a farm was stopped, or failed there."""
+
+    code = "farm-run-failed"
+
+
+class FarmResultError(FarmError):
+    """What a farm gives back is missing, truncated, or not what it should be."""
+
+    exit_code = 38
+    code = "farm-result"

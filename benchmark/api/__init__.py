@@ -13,6 +13,7 @@ from pocketclip.benchmark.api.devices import (
     list_devices,
 )
 from pocketclip.benchmark.api.evaluating import EvaluateOptions, evaluate
+from pocketclip.benchmark.api.farms import bench_farm
 from pocketclip.benchmark.api.record_files import (
     ImportedRecords,
     StoreCheck,
@@ -37,6 +38,7 @@ __all__ = [
     "RecordStore",
     "StoreCheck",
     "bench",
+    "bench_farm",
     "bench_throughput",
     "build_app",
     "check_app",

@@ -14,7 +14,7 @@ from pocketclip.benchmark.errors import OptionError
 if TYPE_CHECKING:
     from pocketclip.benchmark.devices import Device
     from pocketclip.benchmark.measuring.plan import BenchmarkPlan
-    from pocketclip.benchmark.records.benchmark import LoadMode
+    from pocketclip.benchmark.records.benchmark import LoadMode, RunSettings
     from pocketclip.export.artifact import reading
 
 _COUNTS = ("iterations", "launches")
@@ -69,6 +69,24 @@ def make_plan(artifacts: Sequence[reading.Artifact], device: Device, options: Be
     Raises:
         OptionError: a value is not allowed, or the device has no such core.
     """
+    from pocketclip.benchmark.measuring.plan import BenchmarkPlan
+
+    return BenchmarkPlan(
+        artifacts=tuple(artifacts),
+        settings=tuple(device.settings(each) for each in run_settings(options, device.facts().logical_cores)),
+        timeout_seconds=options.timeout,
+        cooldown_seconds=options.cooldown,
+        profile=options.profile,
+        tag=options.tag,
+    )
+
+
+def run_settings(options: BenchOptions, logical_cores: int) -> tuple[RunSettings, ...]:
+    """The settings of the options for each number of threads, on a machine with so many cores.
+
+    Raises:
+        OptionError: a value is not allowed, or there is no such core.
+    """
     from pocketclip.benchmark.measuring.option_values import (
         parse_accelerator,
         parse_cores,
@@ -76,13 +94,11 @@ def make_plan(artifacts: Sequence[reading.Artifact], device: Device, options: Be
         parse_share,
         parse_threads,
     )
-    from pocketclip.benchmark.measuring.plan import BenchmarkPlan
     from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, LoadMode, RunSettings
     from pocketclip.models.errors import choices
 
     if options.load_mode not in tuple(LoadMode):
         raise OptionError(f"--load-mode {options.load_mode!r} is unknown", fix=f"choose among: {choices(LoadMode)}")
-    logical_cores = device.facts().logical_cores
     until = None if options.until is None else parse_share("--until", options.until)
     settings = RunSettings(
         iterations=options.iterations,
@@ -95,16 +111,7 @@ def make_plan(artifacts: Sequence[reading.Artifact], device: Device, options: Be
         accelerator=parse_accelerator(options.accelerator) if options.accelerator else DEVICE_DEFAULT,
         load_mode=LoadMode(options.load_mode),
     )
-    return BenchmarkPlan(
-        artifacts=tuple(artifacts),
-        settings=tuple(
-            device.settings(replace(settings, threads=each)) for each in parse_threads(options.threads, logical_cores)
-        ),
-        timeout_seconds=options.timeout,
-        cooldown_seconds=options.cooldown,
-        profile=options.profile,
-        tag=options.tag,
-    )
+    return tuple(replace(settings, threads=each) for each in parse_threads(options.threads, logical_cores))
 
 
 def _option(name: str) -> str:

@@ -17,6 +17,7 @@ from pocketclip.models.progress import OnProgress, Progress, silent
 
 if TYPE_CHECKING:
     from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+    from pocketclip.benchmark.store import Record, Store
 
 _LOG = logging.getLogger("pocketclip.benchmark")
 
@@ -57,7 +58,6 @@ def bench(
     from pocketclip.benchmark.measuring.option_values import parse_tag
     from pocketclip.benchmark.measuring.plan import run_plan
     from pocketclip.benchmark.store import open_store as open_database
-    from pocketclip.benchmark.store.rescue import save_beside
     from pocketclip.export.untrained import warn_of_artifacts
 
     chosen = options or BenchOptions()
@@ -82,13 +82,8 @@ def bench(
         watch = LaunchWatch(on_progress, len(plan.artifacts) * len(plan.settings) * chosen.launches)
 
         def keep(record: BenchmarkRecord) -> None:
-            try:
-                if database is not None:
-                    database.append(record)
-            except StoreError as error:
-                # What was measured is kept all the same, and what is left is measured: the store may be back by then.
-                unsaved.append(save_beside(record, str(store)))
-                _LOG.warning("%s; the record is in %s", error, unsaved[-1])
+            if database is not None:
+                append_or_save(database, record, str(store), unsaved)
             finished.append(record)
             on_record(record)
 
@@ -99,13 +94,31 @@ def bench(
                 _LOG.warning("%s", _kept(len(finished), len(plan.artifacts) * len(plan.settings), unsaved, str(store)))
             raise
     if unsaved:
-        files = " ".join(str(path) for path in unsaved)
-        raise StoreError(
-            f"{len(unsaved)} of {len(finished)} records could not be stored in {shown_location(str(store))}"
-            + _beside(unsaved),
-            fix=f"add them with `pocketclip results import {files} --store ...`",
-        )
+        raise unsaved_error(unsaved, len(finished), str(store))
     return finished
+
+
+def append_or_save(database: Store, record: Record, store: str, unsaved: list[Path]) -> None:
+    """Appends a record; one that the store does not take is kept in a file, whose path joins `unsaved`.
+
+    What is left can be measured all the same: the store may be back by then.
+    """
+    from pocketclip.benchmark.store.rescue import save_beside
+
+    try:
+        database.append(record)
+    except StoreError as error:
+        unsaved.append(save_beside(record, store))
+        _LOG.warning("%s; the record is in %s", error, unsaved[-1])
+
+
+def unsaved_error(unsaved: Sequence[Path], finished: int, store: str) -> StoreError:
+    """The error of a bench some of whose records are in files beside the store."""
+    files = " ".join(str(path) for path in unsaved)
+    return StoreError(
+        f"{len(unsaved)} of {finished} records could not be stored in {shown_location(store)}{_beside(unsaved)}",
+        fix=f"add them with `pocketclip results import {files} --store ...`",
+    )
 
 
 class LaunchWatch:

@@ -49,5 +49,6 @@ def report(
         unavailable=probe_targets(),
         baseline=parse_baseline(baseline),
         ladders=found_ladders,
+        farms=found.farms,
     )
     return render_as(ReportFormat(form), material)

@@ -19,8 +19,11 @@ from pocketclip.models.terminal import command_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pocketclip.benchmark.api import BenchOptions
     from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+    from pocketclip.benchmark.records.farm import FarmRecord
     from pocketclip.benchmark.records.throughput import ThroughputRecord
+    from pocketclip.benchmark.store import Record
 
 
 def bench_command(
@@ -30,6 +33,15 @@ def bench_command(
         typer.Option("--artifact", help="An artefact's folder, a folder of artefacts, or a bundle. Repeatable."),
     ],
     device: Annotated[str, typer.Option("--device", help="Name of the device.")] = "host",
+    farm: Annotated[
+        str | None,
+        typer.Option(
+            "--farm",
+            help='A hosted farm instead of --device: aihub:"Samsung Galaxy S24", devicefarm:POOL or '
+            "devicefarm:PROJECT/POOL (AWS). Shows the cost and asks first.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --farm: accept the cost that is shown.")] = False,
     threads: Annotated[
         str, typer.Option("--threads", help="Runtime threads, e.g. 1 or 1,2,4,all (one record for each).")
     ] = "1",
@@ -150,6 +162,11 @@ def bench_command(
         devices=devices,
     )
     place = location_name(store)
+    if farm is not None:
+        _farm(context, farm, artifact, options, yes=yes, store=store, place=place)
+        return
+    if yes:
+        raise OptionError("--yes is for --farm", fix="leave it out")
     finished: list[BenchmarkRecord] = []
     try:
         with command_line.progress() as bar:
@@ -178,17 +195,72 @@ _OF_THROUGHPUT = frozenset(
 def _refuse_other_options(context: typer.Context) -> None:
     from pocketclip.benchmark.errors import OptionError
 
-    # By the source's name: of click and of typer's own copy of it, the classes differ.
     refused = [
         parameter.opts[0]
         for parameter in context.command.params
-        if parameter.name is not None
-        and parameter.name not in _OF_THROUGHPUT
-        and (source := context.get_parameter_source(parameter.name)) is not None
-        and source.name == "COMMANDLINE"
+        if parameter.name is not None and parameter.name not in _OF_THROUGHPUT and _given(context, parameter.name)
     ]
     if refused:
         raise OptionError(f"--throughput does not take {', '.join(refused)}", fix="leave them out")
+
+
+def _farm(
+    context: typer.Context,
+    farm: str,
+    artifacts: list[Path],
+    options: BenchOptions,
+    *,
+    yes: bool,
+    store: str,
+    place: str,
+) -> None:
+    from pocketclip.benchmark import api
+    from pocketclip.benchmark.commands.farm_cost import accepted
+    from pocketclip.benchmark.errors import FailedArtifactsError, OptionError
+
+    if _given(context, "device"):
+        raise OptionError("--farm and --device exclude each other", fix="give one of them")
+    finished: list[Record] = []
+    try:
+        api.bench_farm(
+            artifacts,
+            farm,
+            accept_cost=lambda cost: accepted(cost, yes=yes),
+            options=options,
+            store=store,
+            on_record=finished.append,
+        )
+    finally:
+        # What came back is shown also where the farm ended the rest.
+        _print_hosted(finished)
+    failed = sum(getattr(record, "status", None) == "failed" for record in finished)
+    if failed:
+        raise FailedArtifactsError(
+            f"{failed} of {len(finished)} artefacts failed; all records are in {place}",
+            fix="see the reasons with `pocketclip results --status failed --format csv`",
+        )
+
+
+def _print_hosted(finished: Sequence[Record]) -> None:
+    from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+    from pocketclip.benchmark.records.farm import FarmRecord, FarmStatus
+    from pocketclip.benchmark.results.table import results_table as listed
+
+    _print_finished([record for record in finished if isinstance(record, BenchmarkRecord)])
+    theirs = [record for record in finished if isinstance(record, FarmRecord)]
+    if theirs:
+        command_line.console().print(listed(theirs))
+        command_line.note("these are the farm's own figures: no report ranks them with yours")
+    for record in theirs:
+        if record.status is FarmStatus.FAILED:
+            command_line.note(f"failed: {_label(record)}: {record.reason}")
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    """Whether the command line has an option."""
+    # By the source's name: of click and of typer's own copy of it, the classes differ.
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _throughput(photos: Path, artifacts: list[Path], **options: Any) -> None:
@@ -237,7 +309,7 @@ def _print_finished(finished: Sequence[BenchmarkRecord]) -> None:
             command_line.note(f"failed: {_label(record)}: {record.reason}")
 
 
-def _label(record: BenchmarkRecord | ThroughputRecord) -> str:
+def _label(record: BenchmarkRecord | ThroughputRecord | FarmRecord) -> str:
     identity = record.artifact
     return f"{identity.model} {identity.target}-{identity.precision} {identity.tower}"
 

@@ -63,7 +63,7 @@ def results_command(
         ),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option("--kind", help="Only this kind: benchmark, accuracy or retrieval.")
+        str | None, typer.Option("--kind", help="Only this kind: benchmark, accuracy, retrieval or farm.")
     ] = None,
     form: Annotated[
         str | None,

@@ -37,6 +37,11 @@ from pocketclip.export.precision import TargetName
 Say = Callable[[str], object]
 
 
+def default_accelerator(runtime: str) -> str:
+    """XNNPACK where the runtime is meant to run on it; ONNX Runtime's own kernels are made for phones as well."""
+    return "xnnpack" if runtime in ("executorch", "litert") else CPU
+
+
 class AndroidAppDevice:
     """An Android phone, with the measuring app on it or to be installed."""
 
@@ -109,8 +114,7 @@ class AndroidAppDevice:
         return asked
 
     def default_accelerator(self, runtime: str) -> str:
-        """XNNPACK where the runtime is meant to run on it; ONNX Runtime's own kernels are made for phones as well."""
-        return "xnnpack" if runtime in ("executorch", "litert") else CPU
+        return default_accelerator(runtime)
 
     def facts(self) -> DeviceFacts:
         return self._facts

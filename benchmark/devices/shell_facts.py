@@ -52,12 +52,25 @@ def device_facts(transport: ShellTransport, entry: DeviceEntry) -> DeviceFacts:
     Raises:
         TransportError: it does not answer.
     """
-    told = _ask(transport, _PROBES)
+    kind = DeviceKind.PHONE if entry.transport is TransportName.ADB else DeviceKind.BOARD
+    return _facts(_ask(transport, _PROBES), entry, kind)
+
+
+def facts_line() -> str:
+    """The line of shell whose output `told_facts` reads."""
+    return _line(_PROBES)
+
+
+def told_facts(output: str, name: str, kind: DeviceKind) -> DeviceFacts:
+    """What a device is by the output of `facts_line`, wherever that was carried out."""
+    return _facts(_sections(output, _PROBES), DeviceEntry(name, name, TransportName.ADB), kind)
+
+
+def _facts(told: dict[str, str], entry: DeviceEntry, kind: DeviceKind) -> DeviceFacts:
     cpuinfo = told["cpuinfo"]
     android = android_facts(parse_properties(told["properties"]))
     system = f"Android {android.release}" if android.release else told["release"] or told["system"] or "unknown"
     kernel = " ".join(filter(None, (told["system"], told["kernel"])))
-    kind = DeviceKind.PHONE if entry.transport is TransportName.ADB else DeviceKind.BOARD
     if android.emulated:
         kind = DeviceKind.EMULATED
     clusters = " + ".join(f"{each.count}x {each.core}" for each in entry.cores)
@@ -98,15 +111,24 @@ def machine_state(transport: ShellTransport) -> MachineState:
 
 
 def _ask(transport: ShellTransport, probes: dict[str, str]) -> dict[str, str]:
-    # Each in a shell of its own: a dot before a file that is missing ends the shell.
-    lines = [f"echo '{_SECTION}{name}'; ( {probe} ) 2>/dev/null" for name, probe in probes.items()]
-    execution = transport.shell("\n".join([*lines, "true"]))
+    execution = transport.shell(_line(probes))
     if execution.exit_code != 0:
         raise TransportError(f"{transport.label} does not identify itself: {execution.describe()}")
+    return _sections(execution.stdout, probes)
+
+
+def _line(probes: dict[str, str]) -> str:
+    # Each in a shell of its own: a dot before a file that is missing ends the shell.
+    lines = [f"echo '{_SECTION}{name}'; ( {probe} ) 2>/dev/null" for name, probe in probes.items()]
+    return "\n".join([*lines, "true"])
+
+
+def _sections(output: str, probes: dict[str, str]) -> dict[str, str]:
     told = dict.fromkeys(probes, "")
-    for part in f"\n{execution.stdout}".split(f"\n{_SECTION}")[1:]:
+    for part in f"\n{output}".split(f"\n{_SECTION}")[1:]:
         name, _, content = part.partition("\n")
-        told[name] = content.strip()
+        if name in told:
+            told[name] = content.strip()
     return told
 
 

@@ -19,10 +19,10 @@ from pocketclip.benchmark.errors import (
     BenchmarkError,
     DeviceDisconnectedError,
     DeviceOfflineError,
-    InstrumentationMissingError,
     TransferError,
     TransportError,
 )
+from pocketclip.benchmark.phone_app.announced import EXITS_LINE, read_announced
 from pocketclip.benchmark.phone_app.apk import PACKAGE, Apk
 from pocketclip.benchmark.phone_app.app_protocol import (
     AppFacts,
@@ -39,8 +39,6 @@ from pocketclip.benchmark.phone_app.installing import SPARE_BYTES
 from pocketclip.benchmark.phone_app.room import require_room
 from pocketclip.benchmark.phone_app.steady import wake
 from pocketclip.benchmark.phone_app.throughput_protocol import ThroughputJob
-from pocketclip.benchmark.platforms.android.exit_info import Ending, parse_exits
-from pocketclip.benchmark.platforms.android.instrumentation import RESULT_OK, Instrumented, parse_instrumentation
 from pocketclip.benchmark.runners.agent_archive import digest
 from pocketclip.benchmark.runners.agent_runner import ResultError, check_arrived, check_identity, check_request
 from pocketclip.benchmark.runners.photo_folder import PhotoFile
@@ -58,7 +56,6 @@ COMPONENT = f"{PACKAGE}/{PACKAGE}.BenchInstrumentation"
 _MEDIA_FOLDER_API = 29
 _FACTS_SECONDS = 60.0
 _SLOWEST_BYTES_PER_SECOND = 20_000_000
-_RESULT = "pocketclip"
 
 Answer = TypeVar("Answer")
 
@@ -288,39 +285,12 @@ def instrument(transport: ShellTransport, arguments: list[str], *, folder: str, 
             "app-hung",
             fix="raise --timeout or lower --iterations",
         )
-    told = parse_instrumentation(execution.stdout, execution.stderr)
-    announced = told.results.get(_RESULT)
-    if told.code == RESULT_OK and announced is not None:
-        return announced.strip()
-    if told.crashed:
-        raise _crash_error(transport, told)
-    if "error" in told.results:
-        raise AgentError(f"the app on {transport.label} rejects the request: {told.results['error']}", "app-failed")
-    if told.fault is not None:
-        raise InstrumentationMissingError(
-            f"the app on {transport.label} cannot be started: {told.fault}; it is an old or different build: "
-            "rebuild it with `pocketclip app build android`"
-        )
-    raise AgentError(
-        f"the app on {transport.label} ended before it announced its answer: {execution.describe()}",
-        "result-missing",
-        fix="run it again",
-    )
-
-
-def _crash_error(transport: ShellTransport, told: Instrumented) -> AgentError:
-    """Whether it crashed by itself or was killed, as far as the phone tells (Android 11 and later)."""
-    exits = parse_exits(transport.shell(f"dumpsys activity exit-info {PACKAGE}").stdout)
-    last = exits[0] if exits else None
-    why = f"{told.crash.splitlines()[0].rstrip('.')}" + (f" ({last.worded})" if last else "")
-    if last is not None and last.ending is Ending.KILLED:
-        return AgentError(
-            f"the app was killed on {transport.label}: {why}, often because memory ran out",
-            "app-killed",
-            fix="close other apps, do not use the phone, and run it again",
-        )
-    return AgentError(
-        f"the app crashed on {transport.label}: {why}", "app-crashed", fix="`adb logcat -b crash` has the stack"
+    return read_announced(
+        execution.stdout,
+        execution.stderr,
+        label=transport.label,
+        ended=execution.describe(),
+        exits=lambda: transport.shell(EXITS_LINE).stdout,
     )
 
 

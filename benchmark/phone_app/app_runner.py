@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from pocketclip.benchmark.errors import AgentError, DeviceFullError, MeasurementError
 from pocketclip.benchmark.phone_app.app import PhoneApp
@@ -13,7 +14,7 @@ from pocketclip.benchmark.records.placement import NpuPlacement
 from pocketclip.benchmark.records.validity import FIXES, InvalidityCode
 from pocketclip.benchmark.runners.agent_runner import AgentRun, parse_outputs
 from pocketclip.benchmark.runners.chip_artifacts import placement_of
-from pocketclip.benchmark.runners.protocol import Failure, InputFile, new_job
+from pocketclip.benchmark.runners.protocol import AgentResult, Failure, InputFile, Job, new_job
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.models.errors import choices
 
@@ -68,17 +69,25 @@ class AppRunner:
             outputs_path=f"{folder}/outputs.bin",
         )
         result = self._app.measure(job, folder, timeout_seconds=timeout_seconds)
-        if result.failure is not None:
-            raise failure_error(result.failure, self._app.label)
-        if result.launch is None or result.outputs is None:
-            raise AgentError("the app reports success without a launch or outputs", "result-invalid")
-        if result.outputs.path != job.outputs_path:
-            raise AgentError(
-                f"the outputs should be in {result.outputs.path}, wanted {job.outputs_path}", "result-foreign"
-            )
-        check_executed(settings.accelerator, result.accelerator_observed, self._app.label)
-        outputs = parse_outputs(self._app.fetch(job.outputs_path), result.outputs)
-        return AgentRun(result.launch, outputs, result.runtime_version, result.accelerator_observed)
+        return accepted_run(result, job, self._app.label, lambda: self._app.fetch(job.outputs_path))
+
+
+def accepted_run(result: AgentResult, job: Job, label: str, fetch_outputs: Callable[[], bytes]) -> AgentRun:
+    """What an app's result of a job and the outputs beside it come to.
+
+    Raises:
+        MeasurementError: the app reports a failure, or something else than was asked for executed the model.
+        AgentError: the result contradicts itself, or the outputs are not those that it describes.
+    """
+    if result.failure is not None:
+        raise failure_error(result.failure, label)
+    if result.launch is None or result.outputs is None:
+        raise AgentError("the app reports success without a launch or outputs", "result-invalid")
+    if result.outputs.path != job.outputs_path:
+        raise AgentError(f"the outputs should be in {result.outputs.path}, wanted {job.outputs_path}", "result-foreign")
+    check_executed(job.accelerator, result.accelerator_observed, label)
+    outputs = parse_outputs(fetch_outputs(), result.outputs)
+    return AgentRun(result.launch, outputs, result.runtime_version, result.accelerator_observed)
 
 
 def check_offer(facts: AppFacts, runtime: str, accelerator: str, label: str) -> None:

@@ -11,7 +11,7 @@ Schema history:
     machine's state, a summary for parity where a bundle's tower was measured.
   benchmark 4: artifact.trained; bounds of numbers, lengths of texts, forms of ids, times and hashes, which all records
     that PocketCLIP wrote keep.
-  benchmark 5: npu, where the ops of an artefact for NPUs are.
+  benchmark 5: npu, where the ops of an artefact for NPUs are; device.kind `farm`.
 """
 
 from __future__ import annotations
@@ -74,12 +74,13 @@ class Status(StrEnum):
 
 
 class DeviceKind(StrEnum):
-    """What sort of machine a device is. Latency of an emulated one means nothing."""
+    """What sort of machine a device is. Latency of an emulated one means nothing; `farm` is a hosted farm's phone."""
 
     HOST = "host"
     EMULATED = "emulated"
     PHONE = "phone"
     BOARD = "board"
+    FARM = "farm"
 
 
 class LoadMode(StrEnum):

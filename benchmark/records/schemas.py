@@ -15,6 +15,7 @@ from pocketclip.benchmark.records.accuracy import (
     RetrievalRecord,
 )
 from pocketclip.benchmark.records.benchmark import BENCHMARK_SCHEMA_VERSION, BenchmarkRecord
+from pocketclip.benchmark.records.farm import FARM_SCHEMA_VERSION, FarmRecord
 from pocketclip.benchmark.records.throughput import THROUGHPUT_SCHEMA_VERSION, ThroughputRecord
 from pocketclip.models import atomic, json_schema
 
@@ -24,6 +25,7 @@ SCHEMAS: dict[str, type] = {
     f"benchmark-record-v{BENCHMARK_SCHEMA_VERSION}.schema.json": BenchmarkRecord,
     f"accuracy-record-v{ACCURACY_SCHEMA_VERSION}.schema.json": AccuracyRecord,
     f"retrieval-record-v{RETRIEVAL_SCHEMA_VERSION}.schema.json": RetrievalRecord,
+    f"farm-record-v{FARM_SCHEMA_VERSION}.schema.json": FarmRecord,
     f"throughput-record-v{THROUGHPUT_SCHEMA_VERSION}.schema.json": ThroughputRecord,
 }
 

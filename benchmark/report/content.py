@@ -9,6 +9,7 @@ from pocketclip.benchmark.report.comparison import BaselineComparison, compare_a
 from pocketclip.benchmark.report.comparison_section import comparison_section
 from pocketclip.benchmark.report.device_content import device_section
 from pocketclip.benchmark.report.environment import environments
+from pocketclip.benchmark.report.farm_table import farm_table
 from pocketclip.benchmark.report.headline import alarms, tiles
 from pocketclip.benchmark.report.ladder_table import ladder_table
 from pocketclip.benchmark.report.material import Material, newest
@@ -57,6 +58,7 @@ def _model_section(
         retrieval_tables=retrieval_tables(selection),
         ladder=ladder_table(selection, material.ladders),
         older_weights=selection.older_weights,
+        farms=farm_table(selection),
     )
 
 
@@ -68,6 +70,7 @@ def _parts(comparison: ComparisonSection, models: Iterable[ModelSection]) -> Ite
         yield from model.accuracy_tables
         yield from model.retrieval_tables
         yield from (model.ladder,) if model.ladder else ()
+        yield from (model.farms,) if model.farms else ()
         for device in model.devices:
             yield from device.tables
             yield from device.figures

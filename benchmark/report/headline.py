@@ -91,7 +91,7 @@ def alarms(selection: ModelSelection) -> tuple[Alarm, ...]:
 
 
 def _wrong_clocks(selection: ModelSelection) -> list[str]:
-    shown = (*selection.benchmarks, *selection.invalid, *selection.accuracies, *selection.retrievals)
+    shown = (*selection.benchmarks, *selection.invalid, *selection.accuracies, *selection.retrievals, *selection.farms)
     future = [record.created_at for record in shown if is_future(record.created_at)]
     if not future:
         return []
@@ -105,7 +105,9 @@ def _wrong_clocks(selection: ModelSelection) -> list[str]:
 def _weights(selection: ModelSelection) -> list[str]:
     """What a reader must know of the model's weights; it is said once, for all records."""
     judged = [record.weights for record in (*selection.accuracies, *selection.retrievals)]
-    known = [record.artifact.trained for record in selection.benchmarks] + [facts.trained for facts in judged]
+    known = [record.artifact.trained for record in (*selection.benchmarks, *selection.farms)] + [
+        facts.trained for facts in judged
+    ]
     random = [f"The weights are {UNTRAINED}: only latency and size are meaningful"] if False in known else []
     return random + [caution for facts in judged for caution in facts.cautions]
 

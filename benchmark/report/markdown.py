@@ -51,6 +51,8 @@ def _model(model: ModelSection) -> Iterator[str]:
         yield from _titled(table)
     for device in model.devices:
         yield from _device(device)
+    if model.farms is not None:
+        yield from _titled(model.farms)
 
 
 def _comparison(comparison: ComparisonSection) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord, age_key
+from pocketclip.benchmark.records.farm import FarmRecord
 from pocketclip.benchmark.report.comparison import Baseline, check_baseline
 from pocketclip.benchmark.report.selection import ModelSelection, select
 from pocketclip.export.ladder.report import LadderReport
@@ -17,7 +18,8 @@ from pocketclip.export.precision import TargetName
 class Material:
     """All records of a store.
 
-    `unavailable` maps targets that cannot be used here to reason and remedy; `ladders` are results of `verify`.
+    `unavailable` maps targets that cannot be used here to reason and remedy; `ladders` are results of `verify`;
+    `farms` are farms' own figures, which have a table of their own and are in no comparison.
     """
 
     benchmarks: Sequence[BenchmarkRecord] = ()
@@ -26,6 +28,7 @@ class Material:
     unavailable: Mapping[TargetName, str] = field(default_factory=dict[TargetName, str])
     baseline: Baseline | None = None
     ladders: Sequence[LadderReport] = ()
+    farms: Sequence[FarmRecord] = ()
 
     def select(self) -> list[ModelSelection]:
         """The records to show, by model.
@@ -33,7 +36,7 @@ class Material:
         Raises:
             ReportError: there are no records, or none of the baseline.
         """
-        selections = select(self.benchmarks, self.accuracies, self.retrievals)
+        selections = select(self.benchmarks, self.accuracies, self.retrievals, self.farms)
         if self.baseline is not None:
             check_baseline(self.baseline, self.benchmarks)
         return selections
@@ -44,7 +47,7 @@ def newest(selections: Sequence[ModelSelection]) -> str:
     stamps = (
         record.created_at
         for each in selections
-        for record in (*each.benchmarks, *each.invalid, *each.accuracies, *each.retrievals)
+        for record in (*each.benchmarks, *each.invalid, *each.accuracies, *each.retrievals, *each.farms)
     )
     # A wrong clock's date is no news.
     return max(stamps, key=age_key)

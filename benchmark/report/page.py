@@ -93,6 +93,7 @@ class ModelSection:
     retrieval_tables: tuple[Table, ...]
     ladder: Table | None
     older_weights: int
+    farms: Table | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from pocketclip.benchmark.errors import ReportError
 from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord, Side
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceKind, Status, age_key
+from pocketclip.benchmark.records.farm import FarmRecord
 from pocketclip.benchmark.report.names import DeviceLabels, scheme
 from pocketclip.benchmark.report.pairs import Pair
 from pocketclip.export.precision import Precision, TargetName, Tower
@@ -24,7 +25,8 @@ class ModelSelection:
 
     `benchmarks` has one record of each artefact on each device: the latest that is valid, or the latest where none is.
     `invalid` are the runs under conditions that forbid to rank them, those that no later valid one has replaced;
-    `history` are all of these weights, oldest first. `older_weights` counts the records left out.
+    `history` are all of these weights, oldest first. `older_weights` counts the records left out. `farms` are the
+    latest of each artefact at each farm's device.
     """
 
     model: str
@@ -35,6 +37,7 @@ class ModelSelection:
     history: tuple[BenchmarkRecord, ...]
     labels: DeviceLabels
     older_weights: int
+    farms: tuple[FarmRecord, ...] = ()
 
     @property
     def headline(self) -> tuple[AccuracyRecord, ...]:
@@ -125,15 +128,18 @@ def select(
     benchmarks: Sequence[BenchmarkRecord],
     accuracies: Sequence[AccuracyRecord],
     retrievals: Sequence[RetrievalRecord] = (),
+    farms: Sequence[FarmRecord] = (),
 ) -> list[ModelSelection]:
     """Latest records per model, models by name.
 
     Raises:
         ReportError: there are no records.
     """
-    if not benchmarks and not accuracies and not retrievals:
+    if not benchmarks and not accuracies and not retrievals and not farms:
         raise ReportError("the store holds no records", fix="measure an artefact with `bench` first")
-    stamps = [(record.artifact.model, record.created_at, record.artifact.weights_sha256) for record in benchmarks]
+    stamps = [
+        (record.artifact.model, record.created_at, record.artifact.weights_sha256) for record in (*benchmarks, *farms)
+    ]
     stamps += [(record.model, record.created_at, record.weights_sha256) for record in (*accuracies, *retrievals)]
     # Sorted by time, the last one stands: results of weights trained anew must not mix with old ones.
     weights = {model: sha256 for model, _, sha256 in sorted(stamps, key=lambda stamp: age_key(stamp[1]))}
@@ -152,6 +158,11 @@ def select(
         retrieved = [
             record for record in retrievals if record.model == model and record.weights_sha256 == weights[model]
         ]
+        hosted = [
+            record
+            for record in farms
+            if record.artifact.model == model and record.artifact.weights_sha256 == weights[model]
+        ]
         of_model = sum(stamp[0] == model for stamp in stamps)
         shown, invalid = _standing(fresh, labels)
         selections.append(
@@ -163,7 +174,8 @@ def select(
                 invalid=tuple(invalid),
                 history=tuple(fresh),
                 labels=labels,
-                older_weights=of_model - len(fresh) - len(judged) - len(retrieved),
+                older_weights=of_model - len(fresh) - len(judged) - len(retrieved) - len(hosted),
+                farms=_latest_hosted(hosted),
             )
         )
     return selections
@@ -206,6 +218,14 @@ def _latest(records: Iterable[JudgedRecord], history: Sequence[BenchmarkRecord])
     for record in sorted(records, key=lambda item: age_key(item.created_at)):
         latest[_judged_identity(record), _judged_scheme(record, history)] = record
     return list(latest.values())
+
+
+def _latest_hosted(records: Iterable[FarmRecord]) -> tuple[FarmRecord, ...]:
+    """The latest of each artefact on each device of a farm, in table order."""
+    latest: dict[Hashable, FarmRecord] = {}
+    for record in sorted(records, key=lambda item: age_key(item.created_at)):
+        latest[record.place, record.artifact.tower, scheme(record.artifact), record.accelerator] = record
+    return tuple(sorted(latest.values(), key=lambda item: (item.place, *item.artifact.rank)))
 
 
 def _judged_scheme(record: AccuracyRecord | RetrievalRecord, history: Sequence[BenchmarkRecord]) -> str:

@@ -4,7 +4,7 @@ Raw samples stay in the store: these are statistics, derived from the records th
 
 Format history:
   1: first version.
-  2: `baseline`, `comparison` and `tags`; `comparisons` is null only where nothing was to be compared.
+  2: `baseline`, `comparison` and `tags`; `comparisons` is null only where nothing was to be compared; `farms`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.records.farm import FarmRecord
 from pocketclip.benchmark.records.launch import Launch
 from pocketclip.benchmark.report.changes import AccuracyChange, pair_changes
 from pocketclip.benchmark.report.comparison import Baseline, BaselineComparison, BaselineKind, Compared, compare_all
@@ -36,6 +37,7 @@ from pocketclip.benchmark.report.selection import ModelSelection
 from pocketclip.benchmark.report.sustained import sustained_minutes
 from pocketclip.benchmark.statistics.summaries import (
     delegates,
+    farm_median_ns,
     median_first_inference_ns,
     median_first_load_ns,
     median_load_ns,
@@ -163,8 +165,17 @@ def _model(selection: ModelSelection, material: Material, comparisons: Compariso
         ],
         "accuracies": [_judged(record, selection) for record in selection.accuracies],
         "retrievals": [_judged(record, selection) for record in selection.retrievals],
+        "farms": [_hosted(record) for record in selection.farms],
         "ladders": [documents.to_builtin(each) for each in material.ladders if each.artifact_sha256 in shown],
     }
+
+
+def _hosted(record: FarmRecord) -> Json:
+    content = documents.to_builtin(record)
+    if record.times is not None:
+        del content["times"]["inference_ns"]
+        content["times"]["median_inference_ns"] = farm_median_ns(record)
+    return content
 
 
 def _judged(record: AccuracyRecord | RetrievalRecord, selection: ModelSelection) -> Json:

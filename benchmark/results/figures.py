@@ -6,9 +6,11 @@ import numpy as np
 
 from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord, Status
+from pocketclip.benchmark.records.farm import FarmRecord, FarmStatus
 from pocketclip.benchmark.statistics.formatting import milliseconds, percent, three_digits
 from pocketclip.benchmark.statistics.summaries import (
     PERCENTILES,
+    farm_median_ns,
     median_first_inference_ns,
     median_instructions,
     median_load_ns,
@@ -22,7 +24,9 @@ Cell = str | int | float | bool | None
 
 
 def measured_cells(record: Record) -> dict[str, Cell]:
-    """The figures of a record; names of kinds differ. See `benchmark_cells` and `evaluation_cells`."""
+    """The figures of a record; names of kinds differ. See `benchmark_cells`, `farm_cells` and `evaluation_cells`."""
+    if isinstance(record, FarmRecord):
+        return farm_cells(record)
     return benchmark_cells(record) if isinstance(record, BenchmarkRecord) else evaluation_cells(record)
 
 
@@ -55,6 +59,24 @@ def benchmark_cells(record: BenchmarkRecord) -> dict[str, Cell]:
     }
 
 
+def farm_cells(record: FarmRecord) -> dict[str, Cell]:
+    """Figures of a farm's own measurement, over the inferences that it lists; memory is its highest peak."""
+    times = record.times
+    listed = () if times is None else times.inference_ns
+    percentiles = map(float, np.percentile(listed, PERCENTILES)) if listed else [None] * len(PERCENTILES)
+    return {
+        "status": record.status.value,
+        "reason": record.reason,
+        "accelerator": record.accelerator,
+        "samples": len(listed),
+        **{f"p{percent}_ns": value for percent, value in zip(PERCENTILES, percentiles, strict=True)},
+        "load_ns": None if times is None else times.warm_load_ns,
+        "peak_bytes": None if record.memory is None else record.memory.peak_high_bytes,
+        "model_size_bytes": record.artifact.model_size_bytes,
+        "cosine_min": None if record.golden_check is None else record.golden_check.cosine_min,
+    }
+
+
 def evaluation_cells(record: AccuracyRecord | RetrievalRecord) -> dict[str, Cell]:
     """Figures of an accuracy or a retrieval: shares in [0, 1], accuracy with its interval (95 %)."""
     cells: dict[str, Cell] = {"dataset": record.dataset, "split": record.split}
@@ -78,6 +100,8 @@ def headline(record: Record) -> str:
             return milliseconds(p50_ns(record.launches))
         counts = record.instructions
         return "" if counts is None else f"{three_digits(median_instructions(counts) / 1e6)} M instr."
+    if isinstance(record, FarmRecord):
+        return milliseconds(farm_median_ns(record)) if record.status is FarmStatus.MEASURED else ""
     if isinstance(record, AccuracyRecord):
         return percent(record.accuracy)
     first = record.recalls[0]
@@ -86,6 +110,8 @@ def headline(record: Record) -> str:
 
 def standing(record: Record) -> str:
     """How far a record came, or what forbids to rank it."""
+    if isinstance(record, FarmRecord):
+        return f"{record.status} by {record.farm}"
     if not isinstance(record, BenchmarkRecord):
         return record.kind
     codes = ", ".join(each.code for each in record.invalid)

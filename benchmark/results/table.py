@@ -8,6 +8,7 @@ from datetime import datetime
 from rich.text import Text
 
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord, Status, is_future
+from pocketclip.benchmark.records.farm import FarmRecord, FarmStatus
 from pocketclip.benchmark.results.figures import headline, standing
 from pocketclip.benchmark.store import Record
 from pocketclip.models.terminal.table import TerminalTable, figure_columns, label_column, name_column
@@ -43,7 +44,7 @@ def _cells(record: Record) -> dict[str, Text]:
         "id": record.record_id[:SHORT_ID],
         "when": datetime.fromisoformat(record.created_at).strftime("%Y-%m-%d %H:%M")
         + (" (future)" if is_future(record.created_at) else ""),
-        "model": record.model if not isinstance(record, BenchmarkRecord) else record.artifact.model,
+        "model": record.artifact.model if isinstance(record, BenchmarkRecord | FarmRecord) else record.model,
         "form": _form(record),
         "tower": "both",
         "device": "",
@@ -51,6 +52,11 @@ def _cells(record: Record) -> dict[str, Text]:
         "status": standing(record),
         "result": headline(record),
     }
+    if isinstance(record, FarmRecord):
+        # Dim: never ranked with ours.
+        cells |= {"tower": record.artifact.tower, "device": record.place, "tag": record.tag or ""}
+        styles = {"status": "red" if record.status is FarmStatus.FAILED else "", "result": "dim"}
+        return {heading: Text(printable(cell), styles.get(heading, "")) for heading, cell in cells.items()}
     if not isinstance(record, BenchmarkRecord):
         return {heading: Text(printable(cell)) for heading, cell in cells.items()}
     cells |= {"tower": record.artifact.tower, "device": record.device.name, "tag": record.tag or ""}
@@ -61,6 +67,6 @@ def _cells(record: Record) -> dict[str, Text]:
 
 
 def _form(record: Record) -> str:
-    if isinstance(record, BenchmarkRecord):
+    if isinstance(record, BenchmarkRecord | FarmRecord):
         return record.artifact.scheme or f"{record.artifact.target}-{record.artifact.precision}"
     return f"{record.target}-{record.precision}" if record.target else f"PyTorch {record.precision}"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.records.farm import FarmRecord
 from pocketclip.benchmark.records.launch import Launch
 from pocketclip.benchmark.records.profile import InstructionCounts, OpProfile
 
@@ -205,3 +206,11 @@ def share_outside_delegates(profile: OpProfile) -> float:
     """The share of the ops' time that the runtime's own kernels took."""
     total = sum(node.total_ns for node in profile.ops)
     return sum(node.total_ns for node in profile.ops if node.delegate is None) / total if total else 0.0
+
+
+def farm_median_ns(record: FarmRecord) -> float | None:
+    """The median of the inferences that a farm lists, else its own estimate; None where it measured nothing."""
+    if record.times is None:
+        return None
+    listed = record.times.inference_ns
+    return float(np.median(listed)) if listed else float(record.times.estimated_inference_ns)

@@ -24,16 +24,18 @@ from pocketclip.benchmark.records.benchmark import (
     upgrade_benchmark_v3,
     upgrade_benchmark_v4,
 )
+from pocketclip.benchmark.records.farm import FARM_SCHEMA_VERSION, FarmRecord
 from pocketclip.models import documents
 from pocketclip.models.untrusted import json_text
 
-Record = BenchmarkRecord | AccuracyRecord | RetrievalRecord
+Record = BenchmarkRecord | AccuracyRecord | RetrievalRecord | FarmRecord
 
 # kind -> (record class, newest schema version that this code reads)
 KINDS: dict[str, tuple[type[Record], int]] = {
     "benchmark": (BenchmarkRecord, BENCHMARK_SCHEMA_VERSION),
     "accuracy": (AccuracyRecord, ACCURACY_SCHEMA_VERSION),
     "retrieval": (RetrievalRecord, RETRIEVAL_SCHEMA_VERSION),
+    "farm": (FarmRecord, FARM_SCHEMA_VERSION),
 }
 
 # (kind, schema version) -> what turns the content of such a record into that of the next version

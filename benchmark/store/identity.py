@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.records.farm import FarmRecord
 from pocketclip.benchmark.store.codec import Record
 
 
 def identity(record: Record) -> dict[str, str | None]:
     """The same names for all kinds of records, None where one has no such thing."""
-    if isinstance(record, BenchmarkRecord):
+    if isinstance(record, BenchmarkRecord | FarmRecord):
         return {
             "record_id": record.record_id,
             "kind": record.kind,
@@ -18,8 +19,8 @@ def identity(record: Record) -> dict[str, str | None]:
             "precision": record.artifact.precision.value,
             "scheme": record.artifact.scheme or None,
             "tower": record.artifact.tower.value,
-            "device": record.device.name,
-            "instance": record.device.instance,
+            "device": record.device.name if isinstance(record, BenchmarkRecord) else record.place,
+            "instance": record.device.instance if isinstance(record, BenchmarkRecord) else None,
             "tag": record.tag,
         }
     return {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pocketclip.benchmark.errors import RecordError, RecordVersionError
 from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord, age_key, is_future
+from pocketclip.benchmark.records.farm import FarmRecord
 from pocketclip.benchmark.store.codec import Record, RecordText, decode
 
 
@@ -43,6 +44,11 @@ class Reading:
     def retrievals(self) -> list[RetrievalRecord]:
         """The retrieval records among them."""
         return [record for record in self.records if isinstance(record, RetrievalRecord)]
+
+    @property
+    def farms(self) -> list[FarmRecord]:
+        """The farms' own records among them."""
+        return [record for record in self.records if isinstance(record, FarmRecord)]
 
 
 def read_what_can_be(texts: Iterable[RecordText]) -> Reading:

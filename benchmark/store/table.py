@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.records.farm import FarmRecord
 from pocketclip.benchmark.store.codec import Record, RecordText
 from pocketclip.benchmark.store.identity import identity
 
@@ -60,4 +61,7 @@ def row_of(record: Record, written: RecordText) -> dict[str, Any]:
         row["status"] = record.status.value
         row["valid"] = not record.invalid
         row["accelerator"] = record.settings.accelerator
+    elif isinstance(record, FarmRecord):
+        row["status"] = record.status.value
+        row["accelerator"] = record.accelerator
     return row
