@@ -111,10 +111,17 @@ class CoreMLSession:
         del self._model
 
 
-class CoreAISession:
-    """Core AI: the system's runtime on macOS 27, on Linux the reference executor of Apple's package."""
+# How Core AI makes an asset ready for a device: as jobs name it -> as bundles do.
+SPECIALIZATIONS = {"all": "default", "gpu": "prefer-gpu", "npu": "prefer-npu", "cpu": "cpu-only"}
 
-    def __init__(self, path: str, threads: int) -> None:
+
+class CoreAISession:
+    """Core AI: the system's runtime on macOS 27, elsewhere the reference executor of Apple's package.
+
+    With `accelerator`, a name in `SPECIALIZATIONS`, only the system's.
+    """
+
+    def __init__(self, path: str, threads: int, accelerator: Any = None) -> None:
         import asyncio
 
         # In this order: the runtime alone does not find the types of the other.
@@ -122,9 +129,10 @@ class CoreAISession:
         import coreai.runtime
 
         del threads  # Core AI schedules its own.
+        options = None if accelerator is None else _specialization(coreai.runtime, accelerator)
         self._array = coreai.runtime.NDArray
         self._loop = asyncio.new_event_loop()
-        self._asset = coreai.authoring.AIModelAsset.load(path).executable()
+        self._asset = coreai.authoring.AIModelAsset.load(path).executable(options)
         model = self._loop.run_until_complete(self._asset.__aenter__())
         self._function = model.load_function(_function_name(model.function_names))
         self._inputs = self._function.desc.input_names
@@ -139,6 +147,17 @@ class CoreAISession:
         del self._function
         self._loop.run_until_complete(self._asset.__aexit__(None, None, None))
         self._loop.close()
+
+
+def _specialization(runtime: Any, accelerator: str) -> Any:
+    options = runtime.SpecializationOptions
+    if not options.is_supported():
+        raise RuntimeError("this system has no Core AI of its own: it comes with macOS 27")
+    name = SPECIALIZATIONS[accelerator]
+    if name in ("default", "cpu-only"):
+        return options.default() if name == "default" else options.cpu_only()
+    kinds = runtime.ComputeUnitKind
+    return options.from_preferred_compute_unit_kind(kinds.gpu() if name == "prefer-gpu" else kinds.neural_engine())
 
 
 def _function_name(names: Sequence[str]) -> str:
@@ -184,7 +203,7 @@ RUNTIMES: dict[str, tuple[Any, tuple[str, ...]]] = {
 def open_session(runtime: str, path: str, threads: int = 1, **options: str) -> Session:
     """Loads a model file with a runtime, by its name in `RUNTIMES`. Errors are the runtime's own.
 
-    `options` are what its session takes besides: `units` of Core ML.
+    `options` are what its session takes besides: `units` of Core ML, `accelerator` of Core AI.
     """
     session_class, _ = RUNTIMES[runtime]
     return session_class(path, threads, **options)

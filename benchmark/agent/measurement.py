@@ -23,6 +23,8 @@ from pocketclip.export import runtimes
 JOB_VERSION = 4
 # What the runtimes' Python packages are opened with here.
 ACCELERATOR, LOAD_MODE = "cpu", "file"
+# Runtimes that may be told what to run on: the option of their session, and what it takes.
+_CHOOSING = {"coreml": ("units", runtimes.COMPUTE_UNITS), "coreai": ("accelerator", runtimes.SPECIALIZATIONS)}
 _MINUTE_NS = 60 * 10**9
 _FIELDS = (
     "runtime",
@@ -218,7 +220,7 @@ def check_job(job: dict, wanted: Sequence[str]) -> None:
 
 
 def _check_way(job: dict) -> None:
-    offered = tuple(runtimes.COMPUTE_UNITS) if job["runtime"] == "coreml" else (ACCELERATOR,)
+    offered = tuple(_CHOOSING[job["runtime"]][1]) if job["runtime"] in _CHOOSING else (ACCELERATOR,)
     if job["accelerator"] not in offered:
         raise JobFailure(
             "accelerator-missing",
@@ -260,7 +262,7 @@ def import_runtime(runtime: str) -> None:
 def load(runtime: str, path: str, threads: int, accelerator: str = ACCELERATOR) -> runtimes.Session:
     """Loads a model file; a failure is a `JobFailure`."""
     try:
-        options = {"units": accelerator} if runtime == "coreml" else {}
+        options = {_CHOOSING[runtime][0]: accelerator} if runtime in _CHOOSING else {}
         return runtimes.open_session(runtime, path, threads, **options)
     except Exception as error:
         raise JobFailure("load-failed", f"{runtime} cannot load the model: {worded(error)}") from error

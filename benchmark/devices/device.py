@@ -7,6 +7,11 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from pocketclip.benchmark.errors import DeviceUnsupportedError
+from pocketclip.benchmark.records.accelerators import (
+    APPLE_ACCELERATORS,
+    CORE_AI_ACCELERATORS,
+    CORE_ML_ACCELERATORS,
+)
 from pocketclip.benchmark.records.benchmark import CPU, DEVICE_DEFAULT, DeviceFacts, LoadMode, RunSettings
 from pocketclip.benchmark.records.launch import MachineState
 from pocketclip.benchmark.runners.agent_runner import Runner
@@ -120,6 +125,28 @@ def require_accelerator(asked: RunSettings, offered: Sequence[str], whose: str) 
         )
 
 
+def require_apple_accelerator(asked: RunSettings) -> None:
+    """Refuses an accelerator that neither Core ML nor Core AI has.
+
+    Raises:
+        DeviceUnsupportedError: it is none of theirs; the message says whose which is.
+    """
+    offered = tuple(dict.fromkeys(name for names in APPLE_ACCELERATORS.values() for name in names))
+    if asked.accelerator not in (DEVICE_DEFAULT, *offered):
+        whose = f"for Core ML: {choices(CORE_ML_ACCELERATORS)}; for Core AI: {choices(CORE_AI_ACCELERATORS)}"
+        raise DeviceUnsupportedError(
+            f"--accelerator {asked.accelerator!r} is none of Apple's runtimes'", fix=f"choose among, {whose}"
+        )
+
+
+def apple_mismatch(target: TargetName, accelerator: str) -> str | None:
+    """Why an artefact for one of Apple's runtimes is none for an accelerator of the other's; else None."""
+    offered = APPLE_ACCELERATORS.get(str(target))
+    if offered is None or accelerator in (DEVICE_DEFAULT, *offered):
+        return None
+    return f"--accelerator {accelerator} is none of its runtime's, which has {choices(offered)}"
+
+
 _ON_NPUS = {
     TargetName.EXECUTORCH_QNN: "Snapdragon's NPU by ExecuTorch",
     TargetName.ONNX_QNN: "Snapdragon's NPU by ONNX Runtime",
@@ -131,7 +158,13 @@ _ON_NPUS = {
 
 
 def untimed_on(
-    target: TargetName, system: str, *, core_ml: bool = False, vulkan: bool = False, npu: bool = False
+    target: TargetName,
+    system: str,
+    *,
+    core_ml: bool = False,
+    core_ai: bool = False,
+    vulkan: bool = False,
+    npu: bool = False,
 ) -> str | None:
     """Why a format is not timed on a system, in the words of records; else None."""
     if target is TargetName.EXECUTORCH_COREML:
@@ -140,7 +173,7 @@ def untimed_on(
         return f"ExecuTorch's Vulkan delegate on {system}: parity only"
     if target in _ON_NPUS and not (npu and target in QNN_TARGETS):
         return f"{_ON_NPUS[target]} on {system}: parity only"
-    if target is TargetName.COREAI:
+    if target is TargetName.COREAI and not core_ai:
         return f"Core AI on {system}: parity only"
     if target is TargetName.COREML and not core_ml:
         return f"Core ML on {system}: parity only"

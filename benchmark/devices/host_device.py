@@ -65,7 +65,7 @@ class HostDevice:
         return None
 
     def untimed_reason(self, target: TargetName) -> str | None:
-        system = {"linux": "Linux", "win32": "Windows"}.get(self._platform, self._platform)
+        system = {"linux": "Linux", "win32": "Windows", "darwin": "macOS"}.get(self._platform, self._platform)
         return untimed_on(target, system, core_ml=self._platform == "darwin")
 
     @contextmanager

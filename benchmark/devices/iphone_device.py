@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pocketclip.benchmark.devices.attached_iphones import find_phone
-from pocketclip.benchmark.devices.device import require_accelerator
+from pocketclip.benchmark.devices.device import require_apple_accelerator
 from pocketclip.benchmark.devices.table import DeviceEntry
 from pocketclip.benchmark.errors import (
     BenchmarkError,
@@ -29,7 +29,7 @@ from pocketclip.benchmark.platforms.apple.faults import DEVELOPER_MODE, IMAGE, T
 from pocketclip.benchmark.platforms.apple.phone import ApplePhone, ListedPhone, PhoneState
 from pocketclip.benchmark.platforms.apple.ways import Way
 from pocketclip.benchmark.platforms.host import instance_id
-from pocketclip.benchmark.records.accelerators import CORE_ML_ACCELERATORS, CORE_ML_DEFAULT
+from pocketclip.benchmark.records.accelerators import APPLE_DEFAULT
 from pocketclip.benchmark.records.benchmark import DeviceFacts, DeviceKind, LoadMode, RunSettings, utc_now
 from pocketclip.benchmark.records.launch import MachineState
 from pocketclip.benchmark.runners.agent_runner import Runner
@@ -45,7 +45,7 @@ from pocketclip.export.precision import TargetName
 
 # Every iPhone since the X (2017) has two fast cores and four slow ones.
 _CORES = 6
-# How the runtime of an app without Core ML, for tests, calls itself.
+# How the runtimes of an app on another system, for tests, call themselves.
 _REPLAY = "replay"
 _POLL_SECONDS = 1.0
 
@@ -101,20 +101,21 @@ class IPhoneDevice:
             raise problem
 
     def settings(self, asked: RunSettings) -> RunSettings:
-        """All that is asked for, where Core ML has it.
+        """All that is asked for, where Core ML or Core AI has it.
 
         Raises:
-            DeviceUnsupportedError: it has not.
+            DeviceUnsupportedError: neither has it.
         """
-        require_accelerator(asked, CORE_ML_ACCELERATORS, "Core ML's")
+        require_apple_accelerator(asked)
         if asked.load_mode is not LoadMode.FILE:
             raise DeviceUnsupportedError(
-                f"--load-mode {str(asked.load_mode)!r} cannot be set on iPhones: Core ML takes only {LoadMode.FILE}"
+                f"--load-mode {str(asked.load_mode)!r} cannot be set on iPhones: Core ML and Core AI take "
+                f"only {LoadMode.FILE}"
             )
         if asked.threads != 1 or asked.cores is not None:
             raise DeviceUnsupportedError(
                 (
-                    "--threads and --cores cannot be set on iPhones: Core ML schedules its own "
+                    "--threads and --cores cannot be set on iPhones: Core ML and Core AI schedule their own "
                     "threads, and iOS assigns their cores"
                 ),
                 fix="omit both, and choose an --accelerator",
@@ -122,8 +123,8 @@ class IPhoneDevice:
         return asked
 
     def default_accelerator(self, runtime: str) -> str:
-        """All units, as Core ML itself takes where nobody chooses."""
-        return CORE_ML_DEFAULT
+        """All units, as Core ML and Core AI take themselves where nobody chooses."""
+        return APPLE_DEFAULT
 
     def facts(self) -> DeviceFacts:
         clusters = " + ".join(f"{each.count}x {each.core}" for each in self.entry.cores)
@@ -152,7 +153,8 @@ class IPhoneDevice:
         return None
 
     def untimed_reason(self, target: TargetName) -> str | None:
-        return None if target is TargetName.COREML else "the app on iPhones runs only Core ML packages"
+        runs = (TargetName.COREML, TargetName.COREAI)
+        return None if target in runs else "the app on iPhones runs only Core ML packages and Core AI assets"
 
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:

@@ -53,7 +53,7 @@ def local_device(entry: DeviceEntry) -> HostDevice:
         return HostDevice(entry.name)
     from pocketclip.benchmark.devices.mac_device import MacDevice
 
-    return MacDevice(entry.name)
+    return MacDevice(entry.name, soc=entry.soc)
 
 
 def _emulated(entry: DeviceEntry, say: Say, app: Path | None) -> Device:

@@ -76,8 +76,8 @@ def artifact_entries(
         warn_of_bundle(bundle)
         if len(bundle.manifest.models) > len(Tower):
             _LOG.info(
-                f"note: of {bundle.folder}, the towers for the CPU are evaluated; give the artefacts of its "
-                "variants for NPUs to evaluate those"
+                f"note: of {bundle.folder}, the towers themselves are evaluated; give the artefacts of its "
+                "variants to evaluate those"
             )
         image, text = bundle.manifest.image, bundle.manifest.text
         if (image.target, image.precision) != (text.target, text.precision):

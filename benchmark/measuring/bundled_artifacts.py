@@ -27,7 +27,14 @@ from pocketclip.export.artifact.manifest import (
 from pocketclip.export.artifact.names import BUNDLE_NAME
 from pocketclip.export.artifact.reading import Artifact, find_artifacts
 from pocketclip.export.bundle.licences import is_untrained
-from pocketclip.export.bundle.manifest import BundledModel, BundledTower, NpuVariant, StoredTensor
+from pocketclip.export.bundle.manifest import (
+    BundledModel,
+    BundledTower,
+    NpuVariant,
+    StoredTensor,
+    SystemVariant,
+    Variant,
+)
 from pocketclip.export.bundle.reading import OpenedBundle, read_bundle
 from pocketclip.export.npu.npu_report import NpuContext, write_report
 from pocketclip.export.precision import Tower
@@ -57,7 +64,7 @@ def measurable_artifacts(paths: Iterable[Path]) -> Iterator[tuple[Artifact, ...]
 
 
 def bundled_towers(bundle: OpenedBundle, folder: Path) -> list[Artifact]:
-    """Both towers as artefacts, image first, then those for NPUs, in subfolders of an empty folder."""
+    """Both towers as artefacts, image first, then their variants, in subfolders of an empty folder."""
     manifest = bundle.manifest
     found = [
         _artifact(bundle, tower, kind, folder / kind)
@@ -66,7 +73,10 @@ def bundled_towers(bundle: OpenedBundle, folder: Path) -> list[Artifact]:
     for kind in Tower:
         by_source: dict[str, list[NpuVariant]] = {}
         for variant in manifest.variants_of(kind):
-            by_source.setdefault(variant.artifact_sha256, []).append(variant)
+            if isinstance(variant, SystemVariant):
+                found.append(_artifact(bundle, variant, kind, folder / variant.place))
+            else:
+                by_source.setdefault(variant.artifact_sha256, []).append(variant)
         found += [
             _npu_artifact(bundle, variants, kind, folder / f"{kind}-npu-{place}")
             for place, variants in enumerate(by_source.values())
@@ -111,7 +121,7 @@ def _link_files(bundle: OpenedBundle, model: BundledModel, folder: Path) -> list
     return files
 
 
-def _artifact(bundle: OpenedBundle, tower: BundledTower | NpuVariant, kind: Tower, folder: Path) -> Artifact:
+def _artifact(bundle: OpenedBundle, tower: BundledTower | Variant, kind: Tower, folder: Path) -> Artifact:
     place = tower.place
     files = _link_files(bundle, tower, folder)
     by_path = {entry.path: entry for entry in bundle.manifest.files}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pocketclip.benchmark.devices import Device
+from pocketclip.benchmark.devices.device import apple_mismatch
 from pocketclip.benchmark.errors import DeviceUnsupportedError, RecordError
 from pocketclip.benchmark.measuring.cooldown import Patience
 from pocketclip.benchmark.measuring.measurement import Measurement, refused, runtime_name
@@ -160,7 +161,8 @@ def _other_accelerator(artifact: Artifact, asked: Sequence[RunSettings], *, for_
         return f"it runs on the NPU alone, and --accelerator is {', '.join(sorted(accelerators))}"
     if artifact.manifest.target not in QNN_TARGETS and for_npus and NPU in accelerators:
         return "--accelerator npu measures the artefacts that are for NPUs"
-    return None
+    mismatches = (apple_mismatch(artifact.manifest.target, accelerator) for accelerator in sorted(accelerators))
+    return next(filter(None, mismatches), None)
 
 
 def _on_device(

@@ -68,7 +68,7 @@ class AppThroughput:
             raise failure_error(result.failure, self._app.label)
         if result.throughput is None:
             raise AgentError("the app reports success without a throughput", "result-invalid")
-        check_executed(settings.accelerator, result.accelerator_observed, self._app.label)
+        check_executed(runtime, settings.accelerator, result.accelerator_observed, self._app.label)
         names = {each.path: photo.name for each, photo in zip(sent, photos.photos, strict=True)}
         launch = checked(result.throughput, names, settings.seconds)
         return ThroughputRun(launch, result.runtime_version, result.accelerator_observed)

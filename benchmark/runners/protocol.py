@@ -39,7 +39,8 @@ class Job:
     """What shall be measured in one process.
 
     `accelerator` is the one asked for: `cpu` everywhere; `xnnpack`, `nnapi`, `gpu`, `npu` on Android; `all`, `cpu+ane`,
-    `cpu+gpu` on iPhones. Paths of an app's job are relative to the app's own folder.
+    `cpu+gpu` of Core ML and `all`, `gpu`, `npu` of Core AI on Apple's systems. Paths of an app's job are relative to
+    the app's own folder.
     """
 
     job_id: str

@@ -111,6 +111,8 @@ def write_bundle(
     text: Artifact | str | Path,
     *,
     npu: Sequence[Artifact | str | Path] = (),
+    coreai: Sequence[Artifact | str | Path] = (),
+    specializations: str | None = None,
     out: str | Path = "clip.bundle",
     labels: Sequence[str] = (),
     templates: str | None = None,
@@ -126,6 +128,10 @@ def write_bundle(
         text: the artefact of the text tower, of any target and precision, with the same weights.
         npu: artefacts of either tower for Snapdragon's NPU (or folders of them), the preferred ones first; on phones
             with their chips, apps run them in the place of `image` or `text`, which must then be for the CPU.
+        coreai: Core AI assets of either tower (or folders of them); on iOS 27, apps run them in the place of `image`
+            or `text`, which must then be for Core ML.
+        specializations: how apps may run them, the preferred one first, with commas: `default`, `prefer-gpu`,
+            `prefer-npu`, `cpu-only`; None takes `default,prefer-gpu`.
         out: the bundle's folder; an existing bundle is replaced.
         labels: labels to embed and store.
         templates: `openai`, `simple`, `scenes`, `pictures`, or a file; None uses what fits the model.
@@ -139,15 +145,17 @@ def write_bundle(
         ModelRunError: a model crashes, hangs or takes too much memory.
     """
     from pocketclip.export import foreign
-    from pocketclip.export.bundle.writing import BundleRequest, run_towers
+    from pocketclip.export.bundle.fitting import DEFAULT_SPECIALIZATIONS, BundleRequest, parse_specializations
+    from pocketclip.export.bundle.writing import run_towers
     from pocketclip.export.bundle.writing import write_bundle as write
     from pocketclip.models.reading_child import Child
 
     pair = [each if isinstance(each, Artifact) else load_artifact(each) for each in (image, text)]
-    variants: list[Artifact] = []
-    for each in npu:
-        variants += [each] if isinstance(each, Artifact) else find_artifacts(each)
-    warn_of_artifacts([each.files for each in (*pair, *variants)])
+    for_npus, for_core_ai = (
+        [found for each in given for found in ([each] if isinstance(each, Artifact) else find_artifacts(each))]
+        for given in (npu, coreai)
+    )
+    warn_of_artifacts([each.files for each in (*pair, *for_npus, *for_core_ai)])
     request = BundleRequest(
         pair[0].files,
         pair[1].files,
@@ -156,7 +164,9 @@ def write_bundle(
         weights_licence,
         allow_failed,
         allow_untrained,
-        tuple(each.files for each in variants),
+        tuple(each.files for each in for_npus),
+        tuple(each.files for each in for_core_ai),
+        DEFAULT_SPECIALIZATIONS if specializations is None else parse_specializations(specializations),
     )
     watch = CountingWatch(on_progress)
     watch.begin("prompts embedded", None)

@@ -7,6 +7,7 @@ an application needs a JSON parser and nothing else. `docs/bundles.md` explains 
 Schema history:
   1: first version.
   2: `variants`: what runs in a tower's place on phones with a chip. Only bundles that have some are of version 2.
+  3: `variants` of another kind: what runs in a tower's place on newer systems. Only bundles that have some are of it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ from pocketclip.models.untrusted.names import Matching, RelativePath, Sha256
 from pocketclip.models.untrusted.numbers import MOST_DIMENSION, Cosine, Count, Shape, Share
 
 PLAIN_SCHEMA_VERSION = 1
-BUNDLE_SCHEMA_VERSION = 2
+NPU_SCHEMA_VERSION = 2
+SYSTEM_SCHEMA_VERSION = 3
+# The newest that is read.
+BUNDLE_SCHEMA_VERSION = SYSTEM_SCHEMA_VERSION
 # Far more than there are chips, towers and runtimes.
 MOST_VARIANTS = 256
 
@@ -187,6 +191,35 @@ class NpuVariant(BundledModel):
     on_cpu: Count
 
 
+class Specialization(StrEnum):
+    """How Core AI makes an asset ready for a device.
+
+    `default` takes the units of which Core AI expects the shortest latency, `cpu-only` the processor alone; the others
+    prefer a unit, and what it does not take runs elsewhere, or the asset does not load. No call of Apple's tells where
+    a function ran.
+    """
+
+    DEFAULT = "default"
+    PREFER_GPU = "prefer-gpu"
+    PREFER_NPU = "prefer-npu"
+    CPU_ONLY = "cpu-only"
+
+
+@document
+class SystemVariant(BundledModel):
+    """What runs in a tower's place on systems that have another runtime, from `minimum_ios` on: a Core AI asset.
+
+    `specializations` are those that an app may run it with, the preferred ones first.
+    """
+
+    scheme: str
+    tower: Tower
+    specializations: Annotated[tuple[Specialization, ...], MinLen(1), MaxLen(len(Specialization))]
+
+
+Variant = NpuVariant | SystemVariant
+
+
 @document
 class SpecialText:
     """Text that is one token of CLIP's vocabulary by itself."""
@@ -305,8 +338,8 @@ class Bundle:
         """One hash over all files, the bundle's identity in reports."""
         return hash_files(self.files)
 
-    def variants_of(self, tower: Tower) -> tuple[NpuVariant, ...]:
-        """What runs in a tower's place on phones with certain chips, the preferred ones first."""
+    def variants_of(self, tower: Tower) -> tuple[Variant, ...]:
+        """What runs in a tower's place on phones with certain chips or systems, the preferred ones first."""
         return ()
 
     @property
@@ -335,5 +368,16 @@ class NpuBundle(Bundle):
     variants: Annotated[tuple[NpuVariant, ...], MinLen(1), MaxLen(MOST_VARIANTS)]
 
     def variants_of(self, tower: Tower) -> tuple[NpuVariant, ...]:
+        """Those of a tower, in their order."""
+        return tuple(variant for variant in self.variants if variant.tower is tower)
+
+
+@document
+class SystemBundle(Bundle):
+    """A bundle whose towers have variants for newer systems (schema 3); on all others the towers run."""
+
+    variants: Annotated[tuple[SystemVariant, ...], MinLen(1), MaxLen(len(Tower))]
+
+    def variants_of(self, tower: Tower) -> tuple[SystemVariant, ...]:
         """Those of a tower, in their order."""
         return tuple(variant for variant in self.variants if variant.tower is tower)

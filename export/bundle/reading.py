@@ -14,22 +14,29 @@ from pocketclip.export.artifact.stored_tensors import MOST_BUNDLED_BYTES, size_f
 from pocketclip.export.bundle.image_input import check_image_input
 from pocketclip.export.bundle.manifest import (
     BUNDLE_SCHEMA_VERSION,
+    NPU_SCHEMA_VERSION,
     PLAIN_SCHEMA_VERSION,
+    SYSTEM_SCHEMA_VERSION,
     Bundle,
     BundledModel,
     ElementType,
     NpuBundle,
-    NpuVariant,
     StoredTensor,
+    SystemBundle,
 )
 from pocketclip.export.bundle.tensors import read_tensor
 from pocketclip.export.bundle.tokenizer import BYTES, BundleTokenizer
+from pocketclip.export.bundle.variant_faults import variant_faults
 from pocketclip.export.errors import BundleCorruptError, BundleError
-from pocketclip.export.precision import QNN_TARGETS, Tower
-from pocketclip.export.targets import runtime_name
+from pocketclip.export.precision import Tower
 from pocketclip.models import documents
 from pocketclip.models.text.vocabulary import BYTE_TOKENS, FULL_VOCABULARY_SIZE
 
+_KINDS: dict[int, type[Bundle]] = {
+    PLAIN_SCHEMA_VERSION: Bundle,
+    NPU_SCHEMA_VERSION: NpuBundle,
+    SYSTEM_SCHEMA_VERSION: SystemBundle,
+}
 # More than any model that a phone could hold in memory.
 MOST_BUNDLE_BYTES = 4 << 30
 
@@ -72,8 +79,7 @@ def read_bundle(folder: Path) -> OpenedBundle:
             f"{path} has schema version {version}; this version reads up to {BUNDLE_SCHEMA_VERSION}: "
             "update PocketCLIP or create the bundle again"
         )
-    kind = Bundle if version == PLAIN_SCHEMA_VERSION else NpuBundle
-    manifest = documents.read(kind, path, error=BundleCorruptError, most_bytes=MOST_MANIFEST_BYTES)
+    manifest = documents.read(_KINDS[version], path, error=BundleCorruptError, most_bytes=MOST_MANIFEST_BYTES)
     _check_files(folder, manifest)
     _check_tensors(folder, manifest)
     _check_parts(path, manifest)
@@ -145,6 +151,7 @@ def _check_parts(path: Path, manifest: Bundle) -> None:
     images: tuple[BundledModel, ...] = (manifest.image, *manifest.variants_of(Tower.IMAGE))
     texts: tuple[BundledModel, ...] = (manifest.text, *manifest.variants_of(Tower.TEXT))
     faults = [
+        *variant_faults(manifest),
         (len({model.normalized for model in manifest.models}) > 1, "only one tower gives raw embeddings"),
         (
             any(model.input.shape != (1, tokenizer.context_length) for model in texts),
@@ -159,7 +166,6 @@ def _check_parts(path: Path, manifest: Bundle) -> None:
             "the text tower does not take int32 ids",
         ),
         (not all(_lies_alone(model, manifest) for model in manifest.models), "a model has no folder of its own"),
-        *_variant_faults(manifest),
         (sorted(tokenizer.byte_order) != list(range(BYTES)), "byte_order is not a permutation of the 256 bytes"),
         (
             (tokenizer.start_id, tokenizer.end_id) != (tokenizer.vocabulary_size - 2, tokenizer.vocabulary_size - 1),
@@ -206,25 +212,3 @@ def _lies_alone(model: BundledModel, manifest: Bundle) -> bool:
     """Whether a model lies in a folder without tensors: what lies there is measured, and sent to a phone."""
     folder = f"{model.place}/"
     return model.entry_point.startswith(folder) and not any(each.file.startswith(folder) for each in manifest.tensors)
-
-
-def _variant_faults(manifest: Bundle) -> list[tuple[bool, str]]:
-    variants: list[NpuVariant] = [*manifest.variants_of(Tower.IMAGE), *manifest.variants_of(Tower.TEXT)]
-    places = [model.place for model in manifest.models]
-    return [
-        (
-            any(each.target not in QNN_TARGETS or each.runtime != runtime_name(each.target) for each in variants),
-            "a variant for a chip is of a target that prepares no graphs for chips",
-        ),
-        (
-            bool(variants) and any(tower.target in QNN_TARGETS for tower in (manifest.image, manifest.text)),
-            "a tower runs on single chips alone",
-        ),
-        (
-            len({(each.tower, each.soc, each.target) for each in variants}) != len(variants),
-            "two variants are for the same chip and runtime",
-        ),
-        # The files in it are what is sent to a phone.
-        (bool(variants) and len(set(places)) != len(places), "two models lie in one folder"),
-        (any(each.on_cpu or each.graphs != 1 for each in variants), "a variant leaves a part of its tower to the CPU"),
-    ]

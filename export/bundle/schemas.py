@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pocketclip.export.bundle.manifest import BUNDLE_SCHEMA_VERSION, PLAIN_SCHEMA_VERSION, Bundle, NpuBundle
+from pocketclip.export.bundle.manifest import (
+    NPU_SCHEMA_VERSION,
+    PLAIN_SCHEMA_VERSION,
+    SYSTEM_SCHEMA_VERSION,
+    Bundle,
+    NpuBundle,
+    SystemBundle,
+)
 from pocketclip.export.bundle.selftest import SELFTEST_SCHEMA_VERSION, SelfTestReport
 from pocketclip.models import atomic, json_schema
 
@@ -16,7 +23,8 @@ FOLDER = Path(__file__).parents[1] / "schemas"
 
 SCHEMAS: dict[str, type] = {
     f"bundle-v{PLAIN_SCHEMA_VERSION}.schema.json": Bundle,
-    f"bundle-v{BUNDLE_SCHEMA_VERSION}.schema.json": NpuBundle,
+    f"bundle-v{NPU_SCHEMA_VERSION}.schema.json": NpuBundle,
+    f"bundle-v{SYSTEM_SCHEMA_VERSION}.schema.json": SystemBundle,
     f"bundle-selftest-v{SELFTEST_SCHEMA_VERSION}.schema.json": SelfTestReport,
 }
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pocketclip.export.bundle.image_input import image_input, step_sizes
-from pocketclip.export.bundle.manifest import BundledModel, Execution, GoldenRanking, NpuVariant, Tolerance
+from pocketclip.export.bundle.manifest import BundledModel, Execution, GoldenRanking, NpuVariant, Tolerance, Variant
 from pocketclip.export.bundle.prompts import embed_labels
 from pocketclip.export.bundle.reading import OpenedBundle
 from pocketclip.export.bundle.tokenizer import BundleTokenizer
@@ -27,7 +27,7 @@ from pocketclip.models.documents import document
 from pocketclip.models.errors import NonFiniteError
 from pocketclip.models.evaluation.zero_shot import rank_labels
 
-SELFTEST_SCHEMA_VERSION = 2
+SELFTEST_SCHEMA_VERSION = 3
 # So many labels are embedded again, each through all templates.
 LABELS_REPEATED = 2
 
@@ -65,13 +65,14 @@ class Check:
 
 @document
 class VariantRun:
-    """How a variant for a chip was tested: by `runtime`, which is or is not what made its golden outputs (`same`).
+    """How a variant was tested: by `runtime`, which is or is not what made its golden outputs (`same`).
 
-    `not_run` says why nothing here runs it; then there are no checks of it.
+    `soc` is the chip that it is for; None for one that is for newer systems. `not_run` says why nothing here runs it;
+    then there are no checks of it.
     """
 
     tower: Tower
-    soc: SocName
+    soc: SocName | None
     target: TargetName
     precision: Precision
     runtime: str | None
@@ -81,8 +82,8 @@ class VariantRun:
 
 @document
 class SelfTestReport:
-    """What a self-test found (schema 2). `image_same` and `text_same`: whether runtime and processor are the golden
-    data's, so that the narrow tolerances apply. Checks of a variant name its chip and target in their part."""
+    """What a self-test found (schema 3). `image_same` and `text_same`: whether runtime and processor are the golden
+    data's, so that the narrow tolerances apply. Checks of a variant name its target in their part, and its chip."""
 
     schema_version: int
     bundle_sha256: str
@@ -102,8 +103,8 @@ class SelfTestReport:
 
 
 def self_test(bundle: OpenedBundle) -> SelfTestReport:
-    """Runs preprocessing, tokenizer, both towers and label ranking on the golden data; where the emulator is here, also
-    every variant for a chip.
+    """Runs preprocessing, tokenizer, both towers and label ranking on the golden data, and every variant whose emulator
+    or runtime is here.
 
     Raises:
         TargetUnavailableError: a tower's runtime is not installed.
@@ -138,17 +139,21 @@ def self_test(bundle: OpenedBundle) -> SelfTestReport:
     )
 
 
-def _variant_run(variant: NpuVariant) -> VariantRun:
+def _variant_run(variant: Variant) -> VariantRun:
     reason = why_not_here(variant)
     runtime = None if reason is not None else load_target(variant.target).executed_by()
-    same = variant.executed_by.machine == EMULATED and variant.executed_by.runtime == runtime
-    return VariantRun(variant.tower, variant.soc, variant.target, variant.precision, runtime, same, reason)
+    if isinstance(variant, NpuVariant):
+        soc, same = variant.soc, variant.executed_by.machine == EMULATED and variant.executed_by.runtime == runtime
+    else:
+        soc, same = None, reason is None and variant.executed_by == execution_here(variant.target)
+    return VariantRun(variant.tower, soc, variant.target, variant.precision, runtime, same, reason)
 
 
-def _variant_checks(bundle: OpenedBundle, variant: NpuVariant, *, same: bool) -> Iterator[Check]:
-    """What a variant gives for its own golden data, and for that of the whole way, which the tower for the CPU made."""
+def _variant_checks(bundle: OpenedBundle, variant: Variant, *, same: bool) -> Iterator[Check]:
+    """What a variant gives for its own golden data, and for that of the whole way, which the tower itself made."""
     end = bundle.manifest.end_to_end
-    part = f"{variant.tower} {variant.soc} {variant.target}"
+    chip = f" {variant.soc}" if isinstance(variant, NpuVariant) else ""
+    part = f"{variant.tower}{chip} {variant.target}"
     with closing(open_bundled(bundle, variant)) as session:
         yield from _tower_checks(bundle, part, variant, session, same=same)
         # Both are within twice their own budget's angle of each other, so within twice the wider one's.

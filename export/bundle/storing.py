@@ -1,4 +1,4 @@
-"""Copying towers and their variants for NPUs into a bundle's folder."""
+"""Copying towers and their variants into a bundle's folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from pocketclip.export.bundle.manifest import (
     Execution,
     NpuVariant,
     ParitySummary,
+    Specialization,
     StoredTensor,
+    SystemVariant,
     TowerGolden,
 )
 from pocketclip.export.bundle.tensors import write_tensor
@@ -44,6 +46,23 @@ def store_tower(artifact: Artifact, folder: Path) -> BundledTower:
         executed_by=execution_here(manifest.target),
         golden=golden,
         scheme=manifest.scheme,
+    )
+
+
+def store_system_variant(artifact: Artifact, folder: Path, specializations: Sequence[Specialization]) -> SystemVariant:
+    """Copies an artefact for newer systems and its golden tensors; raises as `store_tower`."""
+    manifest = artifact.manifest
+    place = f"{manifest.tower}-{manifest.target}"
+    _copy(artifact, [entry.path for entry in manifest.model_files], folder / place)
+    golden = _store_golden(artifact, folder, f"{manifest.tower}_{manifest.target}")
+    return SystemVariant(
+        **_facts(manifest),
+        entry_point=f"{place}/{manifest.entry_point}",
+        executed_by=execution_here(manifest.target),
+        golden=golden,
+        scheme=manifest.scheme,
+        tower=manifest.tower,
+        specializations=tuple(specializations),
     )
 
 

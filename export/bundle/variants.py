@@ -1,15 +1,15 @@
-"""What of a bundle's tower runs on this computer: a variant for an NPU where the emulator runs it, else the tower."""
+"""What of a bundle's tower runs on this computer: a variant if its emulator or runtime is here, else the tower."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pocketclip.export.bundle.manifest import BundledModel, NpuVariant
+from pocketclip.export.bundle.manifest import BundledModel, NpuVariant, Variant
 from pocketclip.export.bundle.reading import OpenedBundle
 from pocketclip.export.npu.socs import SOCS
 from pocketclip.export.precision import Tower
 from pocketclip.export.runtimes import Session
-from pocketclip.export.targets import open_model, open_prepared, probe
+from pocketclip.export.targets import load_runner, open_model, open_prepared, probe
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,27 @@ def tower_of(bundle: OpenedBundle, tower: Tower) -> BundledModel:
 
 
 def choose_model(bundle: OpenedBundle, tower: Tower) -> ChosenModel:
-    """The first variant of a tower that the emulator can run here, else the tower itself."""
+    """The first variant of a tower that can run here, by its emulator or its runtime, else the tower itself."""
     lacking: dict[str, None] = {}
     for variant in bundle.manifest.variants_of(tower):
         reason = why_not_here(variant)
         if reason is None:
-            told = f"{tower}: {variant.target} {variant.precision} for {variant.soc}, by the emulator of its NPU"
-            return ChosenModel(variant, told)
+            return ChosenModel(variant, f"{tower}: {variant.target} {variant.precision} {_where(variant)}")
         lacking[reason] = None
     plain = tower_of(bundle, tower)
-    told = f"{tower}: {plain.target} {plain.precision} on the CPU; no variant runs here ({'; '.join(lacking)})"
+    told = f"{tower}: {plain.target} {plain.precision}; no variant runs here ({'; '.join(lacking)})"
     return ChosenModel(plain, told if lacking else None)
 
 
-def why_not_here(variant: NpuVariant) -> str | None:
-    """Why the emulator cannot run a variant on this computer; None where it can."""
-    if variant.soc not in SOCS:
+def _where(variant: Variant) -> str:
+    if isinstance(variant, NpuVariant):
+        return f"for {variant.soc}, by the emulator of its NPU"
+    return f"for {variant.requires}, by {load_runner(variant.target).executed_by()}"
+
+
+def why_not_here(variant: Variant) -> str | None:
+    """Why a variant cannot run on this computer; None where it can."""
+    if isinstance(variant, NpuVariant) and variant.soc not in SOCS:
         return f"{variant.soc} is not known here"
     availability = probe(variant.target)
     return None if availability.available else f"{variant.target} is unavailable: {availability.reason}"

@@ -12,7 +12,7 @@ from pocketclip.models.terminal import command_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pocketclip.export.bundle.manifest import Bundle, BundledModel
+    from pocketclip.export.bundle.manifest import Bundle, BundledModel, Variant
     from pocketclip.export.bundle.selftest import SelfTestReport, VariantRun
     from pocketclip.models.terminal.table import TerminalTable
 
@@ -29,6 +29,22 @@ def bundle_command(
             "--npu",
             help="Artefact for Snapdragon's NPU, of either tower, or a folder of them: phones with its chips run it "
             "in the place of --image or --text, which must be for the CPU. Repeatable, the preferred one first.",
+        ),
+    ] = None,
+    coreai: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--coreai",
+            help="Core AI asset, of either tower, or a folder of them: iOS 27 runs it in the place of --image or "
+            "--text, which must be for Core ML. Repeatable.",
+        ),
+    ] = None,
+    specializations: Annotated[
+        str | None,
+        typer.Option(
+            "--specializations",
+            help="How apps may run Core AI assets, the preferred one first: default, prefer-gpu, prefer-npu, cpu-only "
+            "(default: default,prefer-gpu). They take the first that gives the right values.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for the bundle.")] = Path("clip.bundle"),
@@ -64,6 +80,8 @@ def bundle_command(
             image,
             text,
             npu=npu or (),
+            coreai=coreai or (),
+            specializations=specializations,
             out=out,
             labels=names,
             templates=templates,
@@ -137,20 +155,24 @@ def _variant_words(run: VariantRun, runs: Sequence[VariantRun]) -> str:
             run.not_run,
         )
 
-    chips = ", ".join(other.soc for other in runs if alike(other))
     how = f"not tested here: {run.not_run}" if run.not_run is not None else f"{run.runtime}"
+    if run.soc is None:
+        return f"{run.tower} on newer systems ({run.target} {run.precision}): {how}"
+    chips = ", ".join(str(other.soc) for other in runs if alike(other))
     return f"{run.tower} on the NPU of {chips} ({run.target} {run.precision}): {how}"
 
 
 def towers_table(out: Path, bundle: Bundle) -> TerminalTable:
-    """Both towers of a bundle, then what runs in their place on certain chips."""
+    """Both towers of a bundle, then what runs in their place on certain chips or systems."""
     from pocketclip.export.precision import Tower
     from pocketclip.models.terminal.table import TerminalTable, figure_columns, label_column, name_column, word_column
     from pocketclip.models.untrusted.printable import printable_path
 
     models: list[tuple[str, BundledModel]] = [("image", bundle.image), ("text", bundle.text)]
     models += [
-        (f"{tower}, {each.soc}", each) for tower in ("image", "text") for each in bundle.variants_of(Tower(tower))
+        (f"{tower}, {variant_place(each)}", each)
+        for tower in ("image", "text")
+        for each in bundle.variants_of(Tower(tower))
     ]
     rows = [
         (
@@ -170,6 +192,15 @@ def towers_table(out: Path, bundle: Bundle) -> TerminalTable:
         *figure_columns("size, MB"),
     )
     return TerminalTable(columns, rows, title=f"{printable_path(out)}: {bundle.model.name}")
+
+
+def variant_place(variant: Variant) -> str:
+    """Where a variant runs: the name of a chip, or of a system with how its runtime may run it."""
+    from pocketclip.export.bundle.manifest import NpuVariant
+
+    if isinstance(variant, NpuVariant):
+        return variant.soc
+    return f"{variant.requires} ({', '.join(variant.specializations)})"
 
 
 def checks_table(path: Path, report: SelfTestReport) -> TerminalTable:

@@ -23,7 +23,7 @@ struct HeadlessView: View {
     private func measure() async {
         let status = await Task.detached(priority: .userInitiated) {
             let bench = HeadlessBench(
-                documents: AppFolders.documents, runtimes: [CoreMLRuntime()], machine: AppleMachine(),
+                documents: AppFolders.documents, runtimes: appRuntimes, machine: AppleMachine(),
                 decoder: ApplePhotoDecoder()
             ) { said in
                 // Whoever started the app reads its standard output, which must not wait in a buffer.

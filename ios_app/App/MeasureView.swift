@@ -34,6 +34,9 @@ struct MeasureView: View {
                 if !model.rows.isEmpty {
                     Section("Records") { share }
                 }
+                if !bundle.choices.isEmpty {
+                    Section("What runs") { ForEach(bundle.choices, id: \.way.tower) { ChoiceView(choice: $0) } }
+                }
                 Section("Self-test") { SelfTestView(bundle: bundle) }
                 Section("Bundle") { BundleChoice(bundle: bundle) }
             }
@@ -95,11 +98,12 @@ private struct MeasuredSection: View {
     let row: MeasuredRow
 
     var body: some View {
-        Section("\(row.tower.title), \(row.accelerator.title)") {
+        Section("\(row.tower.title), \(row.way.model.target) \(row.way.model.precision), \(row.accelerator.title)") {
             LabeledContent("p50", value: Measured.milliseconds(row.latency.p50Ns))
             LabeledContent("p90", value: Measured.milliseconds(row.latency.p90Ns))
-            LabeledContent("Compiling the package", value: Measured.milliseconds(row.compileNs))
-            LabeledContent("First load", value: Measured.milliseconds(row.loadNs))
+            LabeledContent("Compiling or specialising", value: Measured.milliseconds(row.preparationNs))
+            LabeledContent(
+                row.isFirstLoad == false ? "Load" : "First load", value: Measured.milliseconds(row.loadNs))
             if let cached = row.cachedLoadNs {
                 LabeledContent("Cached load", value: Measured.milliseconds(cached))
             }
@@ -111,6 +115,21 @@ private struct MeasuredSection: View {
             }
             ForEach(row.invalid, id: \.code) { each in
                 Text("\(each.reason); \(each.fix)").foregroundStyle(.orange)
+            }
+        }
+    }
+}
+
+/// Which way a tower runs, and why the ways before it were refused.
+private struct ChoiceView: View {
+    let choice: TowerChoice
+
+    var body: some View {
+        VStack(alignment: .leading) {
+            Text("\(choice.way.tower.title): \(choice.way.name)")
+            ForEach(choice.refused, id: \.way.name) { refused in
+                Text("\(refused.way.name): \(refused.reason)")
+                    .foregroundStyle(.orange)
             }
         }
     }
@@ -132,6 +151,10 @@ private struct SelfTestView: View {
             Label(
                 report.passed ? "All \(report.checks.count) checks passed" : "Some checks failed",
                 systemImage: report.passed ? "checkmark.circle" : "xmark.circle")
+            ForEach(report.variants.filter { $0.notRun != nil }, id: \.name) { run in
+                Text("\(run.name): not tested: \(run.notRun ?? "")")
+                    .foregroundStyle(.orange)
+            }
             ForEach(report.checks.filter { !$0.passed }) { check in
                 VStack(alignment: .leading) {
                     Text("\(check.part): \(check.name)")
@@ -159,6 +182,8 @@ extension Accelerator {
         case .cpuAndNeuralEngine: String(localized: "CPU and Neural Engine")
         case .cpuAndGPU: String(localized: "CPU and GPU")
         case .cpu: String(localized: "CPU only")
+        case .gpu: String(localized: "GPU preferred")
+        case .neuralEngine: String(localized: "Neural Engine preferred")
         }
     }
 }

@@ -1,13 +1,12 @@
 import Foundation
 import PocketClipCore
-import PocketClipCoreML
 import PocketClipScreens
 import SwiftUI
 
 /// The app; where `POCKETCLIP_BENCH` is `1`, it measures what `Documents/job.json` says and ends.
 @main
 struct PocketCLIPApp: App {
-    @State private var bundle = BundleModel(runtimes: [CoreMLRuntime()])
+    @State private var bundle = BundleModel(runtimes: appRuntimes)
 
     var body: some Scene {
         WindowGroup {

@@ -40,7 +40,7 @@ private struct Screens: View {
         _searchModel = State(initialValue: SearchModel(engine: engine))
         _measureModel = State(
             initialValue: MeasureModel(
-                bundle: engine.bundle, runtimes: [CoreMLRuntime()], machine: AppleMachine()))
+                bundle: engine.bundle, runtimes: appRuntimes, machine: AppleMachine()))
     }
 
     var body: some View {
@@ -67,7 +67,7 @@ struct BundlePicker: View {
                 .font(.largeTitle)
                 .accessibilityHidden(true)
             Text(
-                "A bundle holds the model. Make one with pocketclip bundle from Core ML artefacts and choose its folder."
+                "A bundle holds the model. Make one with pocketclip bundle from Core ML artefacts, and Core AI ones for iOS 27, and choose its folder."
             )
             .multilineTextAlignment(.center)
             if let message {

@@ -11,10 +11,11 @@ import onnx
 from onnx import numpy_helper
 
 from pocketclip.export.artifact.reading import load_artifact
+from pocketclip.export.bundle.fitting import BundleRequest
 from pocketclip.export.bundle.image_input import image_input
 from pocketclip.export.bundle.reading import read_bundle
 from pocketclip.export.bundle.tokenizer import BundleTokenizer
-from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.encoders import embed
 from pocketclip.export.targets import open_model
 from pocketclip.models.evaluation.zero_shot import rank_labels

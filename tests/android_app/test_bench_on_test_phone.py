@@ -50,7 +50,8 @@ from pocketclip.benchmark.runners.photo_folder import ON_PHONES, read_photos
 from pocketclip.benchmark.store import open_store
 from pocketclip.benchmark.transport.adb import run_adb
 from pocketclip.export.artifact.reading import Artifact
-from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.bundle.fitting import BundleRequest
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.job import ExportResult
 from pocketclip.export.precision import TargetName, Tower
 from pocketclip.models import documents

@@ -17,7 +17,8 @@ from pocketclip.benchmark.errors import DeviceUnsupportedError
 from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, RunSettings, Status
 from pocketclip.benchmark.store import open_store
 from pocketclip.export.artifact.reading import Artifact
-from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.bundle.fitting import BundleRequest
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.precision import TargetName, Tower
 from tests.android_app.test_phone.npu import SDK, stand_in
 from tests.android_app.test_phone.phone import TestPhone, device_table

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from pocketclip.export.artifact.names import BUNDLE_NAME
-from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.bundle.fitting import BundleRequest
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.precision import Tower
 from tests.export.bundle.tiny_artifacts import LABELS, build_artifact, edit
 from tests.hostile.damages import Damage, file_entry, listed, move_model, own, put, revalue, reword

@@ -38,7 +38,8 @@ from pocketclip.benchmark.runners.photo_folder import ON_PHONES, read_photos
 from pocketclip.benchmark.statistics.summaries import median_first_load_ns, median_load_ns
 from pocketclip.benchmark.store import open_store
 from pocketclip.export.artifact.reading import Artifact, load_artifact
-from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.bundle.fitting import BundleRequest
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models import documents
 from tests.ios_app import test_phone

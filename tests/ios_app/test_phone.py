@@ -1,8 +1,8 @@
 """The test iPhone: a folder, both programs that reach it on PATH, a table that names it, and an app's package.
 
 `python -m tests.ios_app.test_phone FOLDER --artifact ...` makes one to try `bench --device test-iphone` on. What it may
-measure must be named: its app replays the outputs that our Core ML reference executor gave at export, and times mean
-nothing. Nothing runs in the background: remove the folder, and it is gone.
+measure must be named: its app replays the outputs that the reference executors gave at export, and times mean nothing.
+Nothing runs in the background: remove the folder, and it is gone.
 """
 
 from __future__ import annotations
@@ -147,15 +147,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _start(iphone: TestIPhone, paths: list[Path]) -> None:
     cache = user_cache()
     with measurable_artifacts(paths) as artifacts:
-        core_ml = [each for each in artifacts if each.manifest.target is TargetName.COREML]
-        if not core_ml:
+        runnable = [each for each in artifacts if each.manifest.target in (TargetName.COREML, TargetName.COREAI)]
+        if not runnable:
             raise PocketClipError(
-                "iPhones run only Core ML, and none of these artefacts is one; export --target coreml"
+                "iPhones run only Core ML and Core AI, and none of these artefacts is for one; export --target coreml"
             )
         build = build_package(ensure_toolchain(lambda words: print(words, file=sys.stderr), cache), cache, cache)
         iphone.root.mkdir(parents=True)
         iphone.make(build.headless_command())
-        for artifact in core_ml:
+        for artifact in runnable:
             iphone.teach(artifact)
     for name in (VARIABLE, "POCKETCLIP_IOS_APP"):
         print(f"export {name}={shlex.quote(iphone.environment[name])}")

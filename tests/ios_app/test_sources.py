@@ -19,6 +19,7 @@ from tests.ios_app.swift_package import IN_REPOSITORY, IN_SHARED, IOS_APP, STUBS
 STUB_MODULES = (
     "Darwin",
     "CoreML",
+    "CoreAI",
     "UIKit",
     "CoreGraphics",
     "ImageIO",
@@ -30,11 +31,13 @@ STUB_MODULES = (
 _COMPILER = "swiftc -parse-as-library -whole-module-optimization"
 _MODULES = "/mnt/modules"
 _STRICT = f"{_COMPILER} -swift-version 6 -I {_MODULES}"
+# Beyond types: what may race is found later in the compiler.
+_CHECK = f"{_STRICT} -emit-sil -o /dev/null"
 
 
 @pytest.fixture(scope="module")
 def modules(swift_build: SwiftBuild, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compiled stubs, the package's libraries, and the Core ML runner, checked against the stubs."""
+    """Compiled stubs, the package's libraries, and the runners of Core ML and Core AI, checked against the stubs."""
     # A module that fails to be made leaves one that can be used: so the folder is new.
     folder = tmp_path_factory.mktemp("modules")
     steps = ["set -e", f"cp {IN_SHARED}/modules/* {_MODULES}"]
@@ -43,10 +46,12 @@ def modules(swift_build: SwiftBuild, tmp_path_factory: pytest.TempPathFactory) -
             f"{_COMPILER} -emit-module -module-name {name} -swift-version 5 -suppress-warnings -I {_MODULES} "
             f"-emit-module-path {_MODULES}/{name}.swiftmodule {IN_REPOSITORY}/tests/ios_app/stubs/{name}.swift"
         )
-    steps.append(
-        f"{_STRICT} -emit-module -module-name PocketClipCoreML -emit-module-path "
-        f"{_MODULES}/PocketClipCoreML.swiftmodule Sources/PocketClipCoreML/*.swift"
-    )
+    for name in ("PocketClipCoreML", "PocketClipCoreAI"):
+        steps.append(
+            f"{_STRICT} -emit-module -module-name {name} -emit-module-path "
+            f"{_MODULES}/{name}.swiftmodule Sources/{name}/*.swift"
+        )
+        steps.append(f"{_CHECK} -module-name {name} Sources/{name}/*.swift")
     made = swift_build.run(["sh", "-c", "\n".join(steps)], mounts={folder: _MODULES})
     assert made.returncode == 0, made.stderr[-6000:]
     assert "warning:" not in made.stderr, made.stderr[-6000:]
@@ -61,7 +66,7 @@ def test_every_stub_is_used() -> None:
     ("module", "sources"), [("PocketCLIP", "App/*.swift"), ("pocketclip_bench", "Sources/pocketclip-bench/*.swift")]
 )
 def test_app_and_program_fit_the_stubs(swift_build: SwiftBuild, modules: Path, module: str, sources: str) -> None:
-    command = ["sh", "-c", f"{_STRICT} -typecheck -module-name {module} {sources}"]
+    command = ["sh", "-c", f"{_CHECK} -module-name {module} {sources}"]
     checked = swift_build.run(command, mounts={modules: _MODULES})
     assert checked.returncode == 0, checked.stderr[-6000:]
     assert "warning:" not in checked.stderr, checked.stderr[-6000:]
@@ -86,11 +91,37 @@ def test_the_check_finds_faults(swift_build: SwiftBuild, modules: Path, tmp_path
             assert found in text
             (tmp_path / path.name).write_text(text.replace(found, wrong, 1))
             sources[-1] = f"/mnt/changed/{path.name}"
-    command = ["sh", "-c", f"{_STRICT} -typecheck -module-name PocketCLIP {' '.join(sources)}"]
+    command = ["sh", "-c", f"{_CHECK} -module-name PocketCLIP {' '.join(sources)}"]
     checked = swift_build.run(command, mounts={modules: _MODULES, tmp_path: "/mnt/changed"})
     assert checked.returncode != 0
     for _, _, message in faults.values():
         assert message in checked.stderr, checked.stderr[-3000:]
+
+
+@pytest.mark.parametrize(
+    ("found", "wrong", "message"),
+    [
+        ("AIModelCache.default", "AIModelCache.standard", "'standard'"),
+        ("nonisolated(unsafe) let inputs", "let inputs", "data race"),
+        ("preferredComputeUnitKind: .gpu", "preferredComputeUnitKind: .ane", "'ane'"),
+    ],
+    ids=["member", "isolation", "unit"],
+)
+def test_the_check_finds_faults_of_the_core_ai_runner(
+    swift_build: SwiftBuild, modules: Path, tmp_path: Path, found: str, wrong: str, message: str
+) -> None:
+    text = (IOS_APP / "Sources/PocketClipCoreAI/CoreAIRuntime.swift").read_text()
+    assert found in text
+    (tmp_path / "CoreAIRuntime.swift").write_text(text.replace(found, wrong, 1))
+    others = " ".join(
+        f"Sources/PocketClipCoreAI/{path.name}"
+        for path in sorted((IOS_APP / "Sources/PocketClipCoreAI").glob("*.swift"))
+        if path.name != "CoreAIRuntime.swift"
+    )
+    command = f"{_CHECK} -module-name PocketClipCoreAI {others} /mnt/changed/CoreAIRuntime.swift"
+    checked = swift_build.run(["sh", "-c", command], mounts={modules: _MODULES, tmp_path: "/mnt/changed"})
+    assert checked.returncode != 0
+    assert message in checked.stderr, checked.stderr[-3000:]
 
 
 def test_style(swift_build: SwiftBuild) -> None:
@@ -144,7 +175,7 @@ def test_project_names_products_of_the_package(project: dict[str, Any]) -> None:
     objects = project["objects"].values()
     named = {each["productName"] for each in objects if each["isa"] == "XCSwiftPackageProductDependency"}
     package = (IOS_APP / "Package.swift").read_text()
-    assert named == {"PocketClipCore", "PocketClipCoreML", "PocketClipScreens"}
+    assert named == {"PocketClipCore", "PocketClipCoreML", "PocketClipCoreAI", "PocketClipScreens"}
     for name in named:
         assert f'.library(name: "{name}"' in package
         assert (IOS_APP / "Sources" / name).is_dir()

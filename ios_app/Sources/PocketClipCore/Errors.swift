@@ -49,6 +49,7 @@ public enum DocumentError: Equatable, Sendable {
 public enum BundleError: Equatable, Sendable {
     case absent(folder: String)
     case newer(found: Int, known: Int)
+    case forAndroid
     case hostilePath(path: String, reason: String)
     case samePath(first: String, second: String)
     case link(path: String)
@@ -66,6 +67,8 @@ public enum BundleError: Equatable, Sendable {
             "there is no bundle at \(folder): it has no bundle.json; make one with `pocketclip bundle` and copy the folder"
         case .newer(let found, let known):
             "the bundle has schema version \(found); this app reads up to \(known): update the app, or make the bundle again"
+        case .forAndroid:
+            "the bundle has variants for Snapdragon's NPU, which iPhones do not run; make one without `--npu`"
         case .hostilePath(let path, let reason):
             "the bundle names \"\(path)\", which \(reason); do not use this bundle"
         case .samePath(let first, let second):
@@ -80,7 +83,7 @@ public enum BundleError: Equatable, Sendable {
         case .unfit(let reason): "the bundle does not fit together: \(reason); make the bundle again"
         case .runtime(let name, let available):
             "the bundle needs the runtime \(name), this app has \(available.joined(separator: ", ")); "
-                + "make the bundle from artefacts of `--target coreml`"
+                + "make the bundle from artefacts of `--target coreml`, and add `--coreai` for iOS 27"
         }
     }
 }

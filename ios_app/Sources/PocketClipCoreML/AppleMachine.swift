@@ -68,11 +68,7 @@
     /// What Apple's systems tell of themselves.
     enum AppleSystem {
         /// E.g. `iOS 18.1`.
-        static var platform: String {
-            let version = ProcessInfo.processInfo.operatingSystemVersion
-            let patch = version.patchVersion == 0 ? "" : ".\(version.patchVersion)"
-            return "\(isPhone ? "iOS" : "macOS") \(version.majorVersion).\(version.minorVersion)\(patch)"
-        }
+        static var platform: String { SystemVersion.current.worded }
 
         static var isPhone: Bool {
             #if canImport(UIKit)

@@ -12,30 +12,14 @@
 
         private static let compiledExtension = "mlmodelc"
 
-        private static let loadedExtension = "loaded"
-
         private let folder: URL
+        /// Of what was loaded before: they go where the compiled models go, with the caches, and the app.
+        let notes: LoadNotes
 
         init(folder: URL) {
             self.folder = folder
+            notes = LoadNotes(folder: folder)
         }
-
-        /// Whether a model was never loaded on this system with this accelerator; where it was is noted by `noteLoad`.
-        func isFirstLoad(_ request: LoadRequest) -> Bool {
-            !FileManager.default.fileExists(atPath: note(request).path)
-        }
-
-        /// Notes that a model was loaded. The note goes where the compiled model goes: with the caches, and the app.
-        func noteLoad(_ request: LoadRequest) {
-            try? AtomicFile.write(Data(), to: note(request))
-        }
-
-        private func note(_ request: LoadRequest) -> URL {
-            folder.appendingPathComponent(
-                "\(request.modelSha256)-\(Self.system)-\(request.accelerator.rawValue).\(Self.loadedExtension)")
-        }
-
-        private static var system: String { AppleSystem.platform.replacingOccurrences(of: " ", with: "-") }
 
         /// The compiled form of a package, made first where there is none.
         ///
@@ -44,7 +28,8 @@
             if request.model.pathExtension == Self.compiledExtension {
                 return request.model
             }
-            let goal = folder.appendingPathComponent("\(request.modelSha256)-\(Self.system).\(Self.compiledExtension)")
+            let goal = folder.appendingPathComponent(
+                "\(request.modelSha256)-\(SystemVersion.current.fileName).\(Self.compiledExtension)")
             if FileManager.default.fileExists(atPath: goal.path) {
                 return goal
             }

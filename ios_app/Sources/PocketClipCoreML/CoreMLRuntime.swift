@@ -6,7 +6,7 @@
     /// Core ML. Packages are compiled once and kept, by the hash of their files.
     public struct CoreMLRuntime: ModelRuntime {
         public let name = "coreml"
-        public let accelerators = Accelerator.allCases
+        public let accelerators = Accelerator.ofCoreML
         public let loadModes = [LoadMode.file]
         private let cache: CompiledModels
 
@@ -23,14 +23,14 @@
             _ = try await cache.compiled(request)
         }
 
-        public func isFirstLoad(_ request: LoadRequest) -> Bool? { cache.isFirstLoad(request) }
+        public func isFirstLoad(_ request: LoadRequest) -> Bool? { !cache.notes.has(.loaded, request) }
 
         /// The first load after a compilation prepares the model for the Neural Engine; later ones find that done.
         public func load(_ request: LoadRequest) async throws -> sending any ModelSession {
             let url = try await cache.compiled(request)
             do {
                 let model = try await MLModel.load(contentsOf: url, configuration: configuration(request.accelerator))
-                cache.noteLoad(request)
+                cache.notes.set(.loaded, request)
                 return try CoreMLSession(model, compiledAt: url, accelerator: request.accelerator)
             } catch let error as PocketClipError {
                 throw error
@@ -45,7 +45,8 @@
         let configuration = MLModelConfiguration()
         configuration.computeUnits =
             switch accelerator {
-            case .all: .all
+            // Those of Core AI are refused before.
+            case .all, .gpu, .neuralEngine: .all
             case .cpuAndNeuralEngine: .cpuAndNeuralEngine
             case .cpuAndGPU: .cpuAndGPU
             case .cpu: .cpuOnly
@@ -112,7 +113,7 @@
         let features: MLDictionaryFeatureProvider
         let outputName: String
 
-        func run() throws -> Tensor {
+        func run(isolation: isolated (any Actor)?) async throws -> Tensor {
             // What Core ML leaves to be freed later must not add up over a measurement.
             try autoreleasepool {
                 let outputs: any MLFeatureProvider

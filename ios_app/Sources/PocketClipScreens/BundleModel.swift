@@ -30,6 +30,8 @@ public final class BundleModel {
     public private(set) var selfTest: SelfTestState = .notRun
     public private(set) var names: [String] = []
     public private(set) var engine: ClipEngine?
+    /// Which way each tower runs, and which ways were refused; empty until variants were tried, or where there are none.
+    public private(set) var choices: [TowerChoice] = []
 
     private let library: BundleLibrary
     private let runtimes: [any ModelRuntime]
@@ -50,6 +52,7 @@ public final class BundleModel {
     public func open(_ name: String) async {
         state = .opening(name: name)
         selfTest = .notRun
+        choices = []
         engine = nil
         let (library, runtimes) = (library, runtimes)
         do {
@@ -59,6 +62,17 @@ public final class BundleModel {
             state = .ready(name: name)
         } catch {
             state = .failed(message: message(of: error))
+        }
+        await tryVariants()
+    }
+
+    /// Loads the towers that have variants: specialising takes long, and what was refused must be seen.
+    private func tryVariants() async {
+        guard let engine, !engine.bundle.manifest.variants.isEmpty else { return }
+        for tower in Tower.allCases {
+            // What fails here fails again where it is used, and is shown there.
+            guard let choice = try? await engine.choice(tower), engine === self.engine else { return }
+            choices.append(choice)
         }
     }
 

@@ -4,12 +4,13 @@ import PocketClipCore
 
 /// A row of the Measure screen's table: what one tower took.
 public struct MeasuredRow: Equatable, Sendable, Identifiable {
-    public let tower: Tower
-    public let accelerator: Accelerator
+    public let way: TowerWay
     public let latency: LatencySummary
-    /// Time to compile the package; next to nothing where that was done before.
-    public let compileNs: Int
-    /// The first load of this launch; after a compilation, the first after installation.
+    /// Time to compile the package or to specialise the asset; next to nothing where that was done before.
+    public let preparationNs: Int
+    /// Whether the load was the first after installation; nil where the runtime does not know.
+    public let isFirstLoad: Bool?
+    /// The first load of this launch.
     public let loadNs: Int
     /// A load from the system's caches.
     public let cachedLoadNs: Int?
@@ -21,7 +22,9 @@ public struct MeasuredRow: Equatable, Sendable, Identifiable {
     public let invalid: [Invalidity]
     public let record: BenchmarkRecord
 
-    public var id: String { "\(tower.rawValue)-\(accelerator.rawValue)" }
+    public var tower: Tower { way.tower }
+    public var accelerator: Accelerator { way.accelerator }
+    public var id: String { "\(tower.rawValue)-\(way.model.target)-\(accelerator.rawValue)" }
 }
 
 /// How far a measurement is.
@@ -67,9 +70,7 @@ public final class MeasureModel {
         guard task == nil else { return }
         rows = []
         failures = []
-        let chosen = Tower.allCases.filter(towers.contains).flatMap { tower in
-            available.filter(accelerators.contains).map { (tower, $0) }
-        }
+        let chosen = Tower.allCases.filter(towers.contains).flatMap { ways($0) }
         guard !chosen.isEmpty else {
             state = .failed(message: "nothing is chosen; choose a tower and where it shall run")
             return
@@ -99,15 +100,25 @@ public final class MeasureModel {
         return url
     }
 
-    private func measure(_ chosen: [(Tower, Accelerator)]) async {
+    /// The ways to run a tower that were chosen: its variants first, each model on what its runtime has.
+    private func ways(_ tower: Tower) -> [TowerWay] {
+        let variants = TowerWay.ofVariants(tower, bundle.manifest)
+        let plain = available.map { TowerWay.plain(tower, bundle.manifest, $0) }
+        return (variants + plain).filter { way in
+            let offered = runtimes.first { $0.name == way.model.runtime }?.accelerators ?? []
+            return accelerators.contains(way.accelerator) && offered.contains(way.accelerator)
+        }
+    }
+
+    private func measure(_ chosen: [TowerWay]) async {
         let tower = TowerMeasurement(bundle: bundle, runtimes: runtimes, machine: machine)
-        for (done, (which, accelerator)) in chosen.enumerated() {
-            let name = "\(which.rawValue) tower on \(accelerator.rawValue)"
+        for (done, way) in chosen.enumerated() {
+            let name = "\(way.tower.rawValue) tower, \(way.model.target) on \(way.accelerator.rawValue)"
             state = .running(step: name, done: done, total: chosen.count)
             var own = settings
-            own.accelerator = accelerator
+            own.accelerator = way.accelerator
             do {
-                rows.append(try await tower.run(which, own))
+                rows.append(try await tower.run(way, own))
             } catch is CancellationError {
                 state = .idle
                 return

@@ -1,7 +1,7 @@
 import Foundation
 import PocketClipCore
 
-/// Measures one tower of a bundle with its golden inputs, and checks what it gave.
+/// Measures one way to run a tower of a bundle with its golden inputs, and checks what it gave.
 struct TowerMeasurement: Sendable {
     private static let preparations = 30
 
@@ -9,35 +9,29 @@ struct TowerMeasurement: Sendable {
     let runtimes: [any ModelRuntime]
     let machine: any Machine
 
-    func run(_ tower: Tower, _ settings: RunSettings) async throws -> MeasuredRow {
-        let manifest = bundle.manifest
-        let bundled = manifest.tower(tower)
-        guard let runtime = runtimes.first(where: { $0.name == bundled.runtime }) else {
-            throw PocketClipError.bundle(.runtime(name: bundled.runtime, available: runtimes.map(\.name)))
-        }
-        let load = LoadRequest(
-            model: bundle.modelURL(bundled), modelSha256: FileEntry.hash(of: bundled.modelFiles(of: manifest)),
-            accelerator: settings.accelerator, loadMode: settings.loadMode)
+    func run(_ way: TowerWay, _ settings: RunSettings) async throws -> MeasuredRow {
+        let runtime = try way.runtime(among: runtimes)
         let request = MeasurementRequest(
-            load: load, samples: try bundle.tensor(bundled.golden.inputs).samples, warmup: settings.warmup,
-            iterations: settings.iterations, minimumSeconds: settings.minimumSeconds)
+            load: way.request(in: bundle), samples: try bundle.tensor(way.model.golden.inputs).samples,
+            warmup: settings.warmup, iterations: settings.iterations, minimumSeconds: settings.minimumSeconds)
         let measured = try await Measurement(runtime: runtime, machine: machine).run(request)
-        let record = try record(of: measured, tower, settings, runtime)
+        let record = try record(of: measured, way, settings, runtime)
         guard let latency = LatencySummary([measured.launch.steadyNs]) else {
             throw PocketClipError.model(.inference(reason: "there are no steady samples"))
         }
         return MeasuredRow(
-            tower: tower, accelerator: settings.accelerator, latency: latency, compileNs: measured.launch.importNs,
-            loadNs: measured.launch.loadNs, cachedLoadNs: measured.launch.reloadNs,
+            way: way, latency: latency, preparationNs: measured.launch.importNs,
+            isFirstLoad: measured.launch.firstLoad, loadNs: measured.launch.loadNs,
+            cachedLoadNs: measured.launch.reloadNs,
             firstInferenceNs: measured.launch.firstInferenceNs, peakBytes: measured.launch.peakOverBaselineBytes,
             thermalStatus: measured.launch.after?.thermalStatus, acceleratorObserved: measured.acceleratorObserved,
             invalid: record.invalid, record: record)
     }
 
     private func record(
-        of measured: MeasuredLaunch, _ tower: Tower, _ settings: RunSettings, _ runtime: any ModelRuntime
+        of measured: MeasuredLaunch, _ way: TowerWay, _ settings: RunSettings, _ runtime: any ModelRuntime
     ) throws -> BenchmarkRecord {
-        let golden = bundle.manifest.tower(tower).golden
+        let golden = way.model.golden
         let rows = try [golden.reference, golden.outputs].map { try bundle.tensor($0).samples.map(\.floats) }
         let outputs = measured.outputs.map(\.floats)
         guard let check = GoldenCheck(outputs: outputs, reference: rows[0], exported: rows[1]) else {
@@ -45,17 +39,17 @@ struct TowerMeasurement: Sendable {
                 .shape(found: measured.outputs.first?.shape ?? [], wanted: [1, bundle.manifest.model.embeddingDim]))
         }
         return .measured(
-            artifact: ArtifactIdentity(tower, of: bundle.manifest), device: machine.facts,
+            artifact: ArtifactIdentity(way.tower, way.model, of: bundle.manifest), device: machine.facts,
             runtime: RuntimeFacts(
                 name: runtime.name, version: measured.runtimeVersion,
                 acceleratorRequested: settings.accelerator.rawValue,
                 acceleratorObserved: measured.acceleratorObserved),
             settings: settings, launches: [measured.launch], goldenCheck: check,
-            preparation: try preparation(tower), toolVersion: machine.appVersion ?? "unknown")
+            preparation: try preparation(way), toolVersion: machine.appVersion ?? "unknown")
     }
 
     /// Times what comes before the model, with the bundle's photographs or sentences.
-    private func preparation(_ tower: Tower) throws -> Preparation {
+    private func preparation(_ way: TowerWay) throws -> Preparation {
         let end = bundle.manifest.endToEnd
         var taken: [Int] = []
         func time(_ action: () throws -> Void) rethrows {
@@ -63,9 +57,9 @@ struct TowerMeasurement: Sendable {
             try action()
             taken.append(Moments.monotonicNanoseconds() - started)
         }
-        switch tower {
+        switch way.tower {
         case .image:
-            let preprocessor = ImagePreprocessor(bundle.manifest)
+            let preprocessor = ImagePreprocessor(bundle.manifest.preprocess, input: way.model.input)
             let images = try end.images.map { try bundle.image($0) }
             for place in 0..<Self.preparations {
                 try time { _ = try preprocessor(images[place % images.count]) }

@@ -2,6 +2,7 @@ import Foundation
 import PocketClipCore
 
 #if canImport(CoreML)
+    import PocketClipCoreAI
     import PocketClipCoreML
 #endif
 
@@ -12,7 +13,7 @@ import PocketClipCore
 ///     pocketclip-bench --search PHOTOS [--width VALUES] [--index FOLDER] [--duplicates yes]
 ///
 /// It reads `FOLDER/job.json` and writes `FOLDER/result.json`, prints what a bundle's self-test found as JSON, or says
-/// how long a search among so many photographs takes. On Apple's systems Core ML runs the models; elsewhere outputs are
+/// how long a search among so many photographs takes. On Apple's systems Core ML and Core AI run the models; elsewhere outputs are
 /// replayed (see `ReplayRuntime`), photographs are BMP files (see `BitmapFileDecoder`), and the state's file says what
 /// iOS's services would: the way to a phone can be tried without one.
 @main
@@ -21,12 +22,12 @@ struct BenchMain {
         do {
             let options = try Options(Array(CommandLine.arguments.dropFirst()))
             #if canImport(CoreML)
-                let runtimes: [any ModelRuntime] = [CoreMLRuntime()]
+                let runtimes: [any ModelRuntime] = [CoreMLRuntime(), CoreAISupport.runtime()]
                 let machine = AppleMachine()
                 let decoder = ApplePhotoDecoder()
             #else
-                let runtimes: [any ModelRuntime] = [ReplayRuntime(folder: options.replays)]
                 let machine = try StandInMachine(stateFile: options.state, appVersion: options.appVersion)
+                let runtimes = machine.runtimes(replays: options.replays)
                 let decoder = BitmapFileDecoder()
             #endif
             if let bundle = options.selfTest {

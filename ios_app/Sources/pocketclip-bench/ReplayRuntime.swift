@@ -4,17 +4,27 @@ import PocketClipCore
 #if !canImport(CoreML)
     /// Gives the outputs that a reference executor computed before, for the inputs that it had: nothing runs here.
     ///
-    /// Beside `NAME.mlpackage` lies `NAME.replay.json`, or in a folder of replays one named for the hash over the
+    /// Beside `NAME.mlpackage` or `NAME.aimodel` lies `NAME.replay.json`, or in a folder of replays one named for the hash over the
     /// model's files: `{"executed_by": text, "inputs_sha256": [one for each sample's little-endian values], "outputs":
     /// {"file": path beside it, "shape": [samples, values]}}`. It waits for nothing, so that its times mean nothing;
     /// the version of the runtime in results says so.
     struct ReplayRuntime: ModelRuntime {
         /// Replays for models that nothing may lie beside.
         let folder: URL?
-        let name = "coreml"
+        let name: String
         let version: String? = "replay of the reference executor"
-        let accelerators = Accelerator.allCases
+        let accelerators: [Accelerator]
         let loadModes = [LoadMode.file]
+
+        /// In the place of Core ML.
+        static func coreML(folder: URL?) -> ReplayRuntime {
+            ReplayRuntime(folder: folder, name: "coreml", accelerators: Accelerator.ofCoreML)
+        }
+
+        /// In the place of Core AI.
+        static func coreAI(folder: URL?) -> ReplayRuntime {
+            ReplayRuntime(folder: folder, name: "coreai", accelerators: Specialization.allCases.map(\.accelerator))
+        }
 
         func prepare(_ request: LoadRequest) async throws {}
 
@@ -109,6 +119,6 @@ import PocketClipCore
     private struct ReplayedInput: BoundInput {
         let output: Tensor
 
-        func run() throws -> Tensor { output }
+        func run(isolation: isolated (any Actor)?) async throws -> Tensor { output }
     }
 #endif

@@ -4,28 +4,41 @@ import PocketClipCore
 #if !canImport(CoreML)
     /// This computer in the place of an iPhone: memory is Linux's, what iOS's services would say comes from a file.
     ///
-    /// The file is JSON with `battery_percent`, `charging`, `power_saver`, `thermal_status`, `temperature_celsius` and
-    /// `debuggable`, null or left out where unknown.
+    /// The file is JSON with `battery_percent`, `charging`, `power_saver`, `thermal_status`, `temperature_celsius`,
+    /// `debuggable` and `ios`, the number of the iOS that it stands for; null or left out where unknown.
     struct StandInMachine: Machine {
         let platform = "iOS stand-in on Linux"
         let appVersion: String?
         let isDebugBuild: Bool
         private let services: MachineState
+        private let ios: Int?
 
         init(stateFile: URL?, appVersion: String?) throws {
             self.appVersion = appVersion
             guard let stateFile else {
                 isDebugBuild = false
                 services = MachineState()
+                ios = nil
                 return
             }
             let json = try JSONValue(parsing: Data(contentsOf: stateFile), source: stateFile.lastPathComponent)
             let fields = try [String: JSONValue?](of: json, in: stateFile.lastPathComponent)
             isDebugBuild = try fields.value("debuggable") ?? false
+            ios = try fields.value("ios")
             services = MachineState(
                 temperatureCelsius: try fields.value("temperature_celsius"),
                 thermalStatus: try fields.value("thermal_status"), batteryPercent: try fields.value("battery_percent"),
                 charging: try fields.value("charging"), powerSaver: try fields.value("power_saver"))
+        }
+
+        /// What an app has there: Core AI from iOS 27 on, and where the file does not tell.
+        func runtimes(replays: URL?) -> [any ModelRuntime] {
+            let coreML = ReplayRuntime.coreML(folder: replays)
+            if let ios, ios < 27 {
+                let reason = "Core AI comes with iOS 27, this is iOS \(ios)"
+                return [coreML, MissingRuntime(name: "coreai", reason: reason)]
+            }
+            return [coreML, ReplayRuntime.coreAI(folder: replays)]
         }
 
         var facts: DeviceFacts {

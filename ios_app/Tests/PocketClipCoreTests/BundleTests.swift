@@ -34,7 +34,7 @@ final class BundleTests: XCTestCase {
 
     func testANewerSchemaIsRefusedBeforeItsFields() throws {
         try builder.write()
-        try builder.writeManifest(["schema_version": 2, "what": "is this"])
+        try builder.writeManifest(["schema_version": 4, "what": "is this"])
         assertFault("update the app")
     }
 

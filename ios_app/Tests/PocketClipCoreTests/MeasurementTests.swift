@@ -35,21 +35,32 @@ final class MeasurementTests: XCTestCase {
 
     func testFewIterationsStillMeetEverySample() async throws {
         var loop = InferenceLoop(samples.map { Echo(input: $0) })
-        _ = try loop.next()
-        XCTAssertEqual(try loop.finishRound(), samples)
+        _ = try await loop.next()
+        let outputs = try await loop.finishRound()
+        XCTAssertEqual(outputs, samples)
     }
 
-    func testWarmUpEndsWhenWindowsAgreeAndNotBefore() throws {
+    func testWarmUpEndsWhenWindowsAgreeAndNotBefore() async throws {
         var steady = InferenceLoop([Echo(input: samples[0])])
         let loose = WarmupRule(windowIterations: 4, stableWindows: 2, tolerance: 1e9, minimumIterations: 10)
-        let (taken, stationary) = try steady.warmUp(loose)
+        let (taken, stationary) = try await steady.warmUp(loose)
         XCTAssertTrue(stationary)
         XCTAssertEqual(taken.count, 12, "whole windows, at least ten inferences")
         // Latency that doubles with every inference never settles.
         var growing = InferenceLoop([Growing(input: samples[0])])
-        let (longer, settled) = try growing.warmUp(WarmupRule(maximumIterations: 20))
+        let (longer, settled) = try await growing.warmUp(WarmupRule(maximumIterations: 20))
         XCTAssertFalse(settled)
         XCTAssertEqual(longer.count, 20)
+    }
+
+    func testARunStaysWhereItsCallerIs() async throws {
+        let input = Asynchronous(input: samples[0])
+        var loop = InferenceLoop([input])
+        _ = try await loop.next()
+        XCTAssertFalse(input.wasIsolated, "a measurement belongs to no actor: nothing changes executors for it")
+        let caller = Caller()
+        let isItsOwn = try await caller.run(samples[0])
+        XCTAssertTrue(isItsOwn, "an actor's session stays with it")
     }
 
     func testFailuresHaveTheCodesOfTheProtocol() async {
@@ -159,9 +170,34 @@ final class MeasurementTests: XCTestCase {
     }
 }
 
+/// Answers after it was suspended, as Core AI does.
+private final class Asynchronous: BoundInput {
+    let input: Tensor
+    private(set) var wasIsolated = false
+    private(set) var caller: (any Actor)?
+
+    init(input: Tensor) {
+        self.input = input
+    }
+
+    func run(isolation: isolated (any Actor)?) async throws -> Tensor {
+        (wasIsolated, caller) = (isolation != nil, isolation)
+        await Task.yield()
+        return input
+    }
+}
+
+private actor Caller {
+    func run(_ sample: Tensor) async throws -> Bool {
+        let input = Asynchronous(input: sample)
+        _ = try await input.run()
+        return input.caller === self
+    }
+}
+
 private struct Echo: BoundInput {
     let input: Tensor
-    func run() throws -> Tensor { input }
+    func run(isolation: isolated (any Actor)?) async throws -> Tensor { input }
 }
 
 /// Each inference takes twice as long as the one before.
@@ -173,7 +209,7 @@ private final class Growing: BoundInput {
         self.input = input
     }
 
-    func run() throws -> Tensor {
+    func run(isolation: isolated (any Actor)?) async throws -> Tensor {
         usleep(microseconds)
         microseconds = min(microseconds * 2, 20_000)
         return input

@@ -159,7 +159,8 @@ final class ScreensTests: XCTestCase {
         model.start()
         await model.finish()
         XCTAssertEqual(model.state, .finished)
-        XCTAssertEqual(model.rows.map(\.id), ["image-all", "image-cpu", "text-all", "text-cpu"])
+        XCTAssertEqual(
+            model.rows.map(\.id), ["image-coreml-all", "image-coreml-cpu", "text-coreml-all", "text-coreml-cpu"])
         XCTAssertEqual(model.rows.map(\.record.status), [.measured, .measured, .measured, .measured])
         XCTAssertEqual(model.rows[0].latency.samples, 5)
         let file = try model.exportRecords()
@@ -172,6 +173,32 @@ final class ScreensTests: XCTestCase {
         }
     }
 
+    func testABundleWithCoreAIToo() async throws {
+        let temporary = try TemporaryFolder()
+        var builder = try BundleBuilder(in: temporary.url, goldens: Self.goldens)
+        builder.addVariants()
+        try builder.write()
+        let runtimes: [any ModelRuntime] = [FakeRuntime(), FakeRuntime.coreAI([.all: .load])]
+        let library = BundleLibrary(folder: temporary.url, memory: temporary.url.appendingPathComponent("memory"))
+        let bundle = BundleModel(library: library, runtimes: runtimes)
+        await bundle.refresh()
+        // Tried and told as soon as the bundle is open.
+        XCTAssertEqual(bundle.choices.map(\.way.name), ["coreai fp16, prefer-gpu", "coreai fp16, prefer-gpu"])
+        XCTAssertEqual(bundle.choices.map { $0.refused.map(\.way.specialization) }, [[.standard], [.standard]])
+        let engine = try XCTUnwrap(bundle.engine)
+        let model = MeasureModel(bundle: engine.bundle, runtimes: runtimes, machine: FakeMachine())
+        model.settings.iterations = 2
+        model.towers = [.image]
+        model.accelerators = [.gpu, .all]
+        model.start()
+        await model.finish()
+        XCTAssertEqual(model.rows.map(\.id), ["image-coreai-gpu", "image-coreml-all"])
+        XCTAssertEqual(model.rows.map(\.record.runtime.name), ["coreai", "coreml"])
+        XCTAssertEqual(model.rows.map(\.record.artifact.target), ["coreai", "coreml"])
+        XCTAssertEqual(model.failures.count, 1)
+        XCTAssertTrue(model.failures[0].hasPrefix("image tower, coreai on all: cannot load"), model.failures[0])
+    }
+
     func testMeasuringWhatFails() async throws {
         let temporary = try TemporaryFolder()
         let bundle = try ClipBundle(opening: bundleFolder(in: temporary))
@@ -179,7 +206,7 @@ final class ScreensTests: XCTestCase {
         broken.start()
         await broken.finish()
         guard case .failed(let message) = broken.state else { return XCTFail("\(broken.state)") }
-        XCTAssertTrue(message.contains("image tower on all") && message.contains("it is no model"), message)
+        XCTAssertTrue(message.contains("image tower, coreml on all") && message.contains("it is no model"), message)
         let other = MeasureModel(bundle: bundle, runtimes: [FakeRuntime(.otherModel)], machine: FakeMachine())
         other.settings.iterations = 1
         other.start()

@@ -73,6 +73,25 @@ public struct BundleBuilder {
         files[path] = content
     }
 
+    /// Gives both towers a variant for Core AI, with these specialisations.
+    public mutating func addVariants(_ specializations: [Specialization] = [.standard, .preferGPU]) {
+        manifest["schema_version"] = .integer(BundleManifest.knownSchemaVersion)
+        manifest["variants"] = .array(
+            ["image", "text"].map { name in
+                files["\(name)-coreai/model.aimodel/main.mlirb"] = Data("asset of \(name)".utf8)
+                guard case .object(var variant)? = manifest[name] else { return .null }
+                variant["tower"] = .string(name)
+                variant["target"] = "coreai"
+                variant["runtime"] = "coreai"
+                variant["requires"] = "iOS 27"
+                variant["minimum_ios"] = 27
+                variant["entry_point"] = .string("\(name)-coreai/model.aimodel")
+                variant["scheme"] = "coreai-fp16"
+                variant["specializations"] = .array(specializations.map { .string($0.rawValue) })
+                return .object(variant)
+            })
+    }
+
     private static let sha = String(repeating: "0", count: 64)
 
     private mutating func addTowers(_ tokenizer: Tokenizer) throws {

@@ -13,20 +13,31 @@ public struct FakeRuntime: ModelRuntime {
         case otherModel
     }
 
-    public let name = "coreml"
+    public let name: String
     public let version: String? = "fake 1"
     public let accelerators: [Accelerator]
     public let loadModes = [LoadMode.file]
     private let fault: Fault
+    private let faults: [Accelerator: Fault]
     private let delay: Duration
 
-    /// - Parameter delay: what a load takes.
+    /// - Parameters:
+    ///   - faults: what goes wrong with single accelerators, instead of `fault`.
+    ///   - delay: what a load takes.
     public init(
-        _ fault: Fault = .none, accelerators: [Accelerator] = Accelerator.allCases, delay: Duration = .zero
+        _ fault: Fault = .none, name: String = "coreml", accelerators: [Accelerator] = Accelerator.ofCoreML,
+        faults: [Accelerator: Fault] = [:], delay: Duration = .zero
     ) {
+        self.name = name
         self.fault = fault
+        self.faults = faults
         self.accelerators = accelerators
         self.delay = delay
+    }
+
+    /// In the place of Core AI.
+    public static func coreAI(_ faults: [Accelerator: Fault] = [:]) -> FakeRuntime {
+        FakeRuntime(name: "coreai", accelerators: Specialization.allCases.map(\.accelerator), faults: faults)
     }
 
     public func prepare(_ request: LoadRequest) async throws {}
@@ -35,6 +46,7 @@ public struct FakeRuntime: ModelRuntime {
         if delay > .zero {
             try await Task.sleep(for: delay)
         }
+        let fault = faults[request.accelerator] ?? fault
         if fault == .load {
             throw PocketClipError.model(.load(path: request.model.lastPathComponent, reason: "it is no model"))
         }
@@ -65,7 +77,7 @@ private struct FakeInput: BoundInput {
     let input: Tensor
     let fault: FakeRuntime.Fault
 
-    func run() throws -> Tensor {
+    func run(isolation: isolated (any Actor)?) async throws -> Tensor {
         switch fault {
         case .inference: throw PocketClipError.model(.inference(reason: "out of luck"))
         case .nonFinite: Tensor(shape: [1, 3], values: .float32([1, .nan, 0]))

@@ -47,6 +47,8 @@ def test_cpu_name() -> None:
 def test_core_ml_is_timed_on_macos_alone() -> None:
     assert HostDevice(platform="linux").untimed_reason(TargetName.COREML) == "Core ML on Linux: parity only"
     assert HostDevice(platform="darwin").untimed_reason(TargetName.COREML) is None
+    # With all specialisations, `mac` times it.
+    assert HostDevice(platform="darwin").untimed_reason(TargetName.COREAI) == "Core AI on macOS: parity only"
     assert HostDevice(platform="linux").untimed_reason(TargetName.ONNX) is None
 
 

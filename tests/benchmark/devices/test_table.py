@@ -20,13 +20,15 @@ def own(tmp_path: Path) -> Path:
 def test_ours_has_every_kind() -> None:
     table = load_table(BUILT_IN)
     assert {entry.transport for entry in table.values()} == set(TransportName)
-    assert {"host", "emulator-arm64", "pixel7", "galaxy-s22", "galaxy-s25", "iphone13", "iphone16-pro"} <= set(table)
+    assert {"host", "emulator-arm64", "pixel7", "galaxy-s22", "galaxy-s25", "iphone13", "iphone17-pro"} <= set(table)
     assert table["raspberry-pi-5"].cores == (CoreCluster(4, "Cortex-A76"),)
     for entry in table.values():
         if entry.soc in CORES:
             assert sum(cluster.count for cluster in entry.cores) == CORES[entry.soc], entry.name
         if entry.transport is TransportName.IOS:
             assert sum(cluster.count for cluster in entry.cores) == 6
+    products = [product for entry in table.values() for product in entry.match.products]
+    assert len(set(products)) == len(products), "an iPhone fits two entries"
 
 
 def test_no_phone_fits_two_entries() -> None:

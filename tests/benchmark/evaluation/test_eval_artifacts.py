@@ -15,7 +15,8 @@ from pocketclip.benchmark.report.material import Material
 from pocketclip.benchmark.report.render import render
 from pocketclip.benchmark.store import open_store
 from pocketclip.export.artifact.reading import Artifact
-from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.bundle.fitting import BundleRequest
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.errors import ArtifactNotFoundError
 from pocketclip.export.precision import Precision, Tower
 from pocketclip.models.scenes import SceneDataset, Split

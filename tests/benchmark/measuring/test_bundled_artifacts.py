@@ -15,7 +15,8 @@ from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, BundledParity
 from pocketclip.benchmark.runners.chip_artifacts import for_chip, placement_of
 from pocketclip.benchmark.store.codec import decode, encode
 from pocketclip.export.artifact.reading import Artifact
-from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.bundle.fitting import BundleRequest
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.errors import ArtifactNotFoundError, BundleCorruptError
 from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
 from pocketclip.export.targets import probe

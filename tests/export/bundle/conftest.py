@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pocketclip.export.artifact.reading import Artifact
-from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.bundle.fitting import BundleRequest
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.precision import Tower
 
 from .tiny_artifacts import LABELS, build_artifact

@@ -17,10 +17,11 @@ from torchvision.transforms import InterpolationMode
 
 from pocketclip.export.artifact.names import BUNDLE_NAME
 from pocketclip.export.bundle import schemas
+from pocketclip.export.bundle.fitting import BundleRequest
 from pocketclip.export.bundle.manifest import Bundle
 from pocketclip.export.bundle.reading import read_bundle
 from pocketclip.export.bundle.selftest import SelfTestReport, self_test
-from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.errors import ArtifactCorruptError, BundleError
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models import documents, json_schema

@@ -81,7 +81,7 @@ def _file(path: str) -> Callable[[dict[str, Any]], object]:
 
 
 MANIFEST_FAULTS: list[tuple[Callable[[dict[str, Any]], object], str]] = [
-    (lambda content: content.update(schema_version=3), "schema version 3; this version reads up to 2"),
+    (lambda content: content.update(schema_version=4), "schema version 4; this version reads up to 3"),
     (lambda content: content.pop("preprocess"), "preprocess"),
     (lambda content: content.update(surprise=1), "surprise"),
     (lambda content: content["text"].update(precision="fp7"), "precision"),

@@ -16,11 +16,12 @@ from pocketclip.export import api
 from pocketclip.export.artifact.names import BUNDLE_NAME
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.bundle import variants
+from pocketclip.export.bundle.fitting import BundleRequest
 from pocketclip.export.bundle.manifest import Bundle, NpuBundle
 from pocketclip.export.bundle.reading import read_bundle
 from pocketclip.export.bundle.selftest import SelfTestReport, self_test
 from pocketclip.export.bundle.variants import choose_model
-from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.errors import ArtifactCorruptError, BundleCorruptError, BundleError
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.export.targets import probe
@@ -113,7 +114,7 @@ def test_where_there_is_no_emulator_the_cpu_answers_and_says_so(
     monkeypatch.setattr(variants, "probe", lambda target: Availability(available=False, reason="not here"))
     chosen = choose_model(opened, Tower.IMAGE)
     assert chosen.model is opened.manifest.image
-    assert chosen.told == "image: onnx fp32 on the CPU; no variant runs here (onnx-qnn is unavailable: not here)"
+    assert chosen.told == "image: onnx fp32; no variant runs here (onnx-qnn is unavailable: not here)"
     report = self_test(opened)
     assert report.passed
     assert {run.not_run for run in report.variants} == {"onnx-qnn is unavailable: not here"}
@@ -182,7 +183,7 @@ def _first(content: dict[str, Any], **changes: Any) -> None:
 
 
 HOSTILE: list[tuple[Callable[[dict[str, Any]], object], str]] = [
-    (lambda content: content.update(schema_version=3), "has schema version 3; this version reads up to 2"),
+    (lambda content: content.update(schema_version=4), "has schema version 4; this version reads up to 3"),
     (lambda content: content.update(schema_version=1), "variants: Unexpected keyword argument"),
     (lambda content: content.pop("variants"), "variants: Field required"),
     (lambda content: content.update(variants=[]), "variants: "),

@@ -171,6 +171,39 @@ def _coreml(path: Path, tower: Tower, precision: Precision) -> None:
     model.save(str(path))
 
 
+def _coreai(path: Path, tower: Tower, precision: Precision, scale: float) -> None:
+    import contextlib
+    import io
+
+    import torch
+
+    from pocketclip.export.coreai.packages import import_converter
+
+    class Linear(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.image = tower is Tower.IMAGE
+            weights = torch.from_numpy(image_weights() if self.image else text_table()) * scale
+            self.register_buffer("weights", weights.half() if precision is Precision.FP16 else weights)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.image:
+                raw = x.flatten(1).to(self.weights.dtype) @ self.weights
+            else:
+                raw = torch.nn.functional.embedding(x, self.weights).sum(1)
+            raw = raw.float()
+            return raw * torch.rsqrt((raw * raw).sum(-1, keepdim=True))
+
+    converter = import_converter()
+    example = torch.zeros(1, 3, SIZE, SIZE) if tower is Tower.IMAGE else torch.zeros(1, LENGTH, dtype=torch.int32)
+    program = torch.export.export(Linear().eval(), (example,)).run_decompositions(converter.get_decomp_table())
+    name = "image" if tower is Tower.IMAGE else "token_ids"
+    converting = converter.TorchConverter()
+    with contextlib.redirect_stdout(io.StringIO()):
+        converted = converting.add_exported_program(program, input_names=[name], output_names=["embedding"]).to_coreai()
+    converted.save_asset(path)
+
+
 def _tflite(path: Path) -> None:
     import litert_torch
     import torch
@@ -190,6 +223,7 @@ def _tflite(path: Path) -> None:
 ENTRY_POINTS = {
     TargetName.ONNX: "model.onnx",
     TargetName.COREML: "model.mlpackage",
+    TargetName.COREAI: "model.aimodel",
     TargetName.TFLITE: "model.tflite",
     TargetName.ONNX_QNN: "model.onnx",
 }
@@ -217,6 +251,8 @@ def build_artifact(
         _onnx_qnn(model, tower, scale, socs)
     elif target is TargetName.COREML:
         _coreml(model, tower, precision)
+    elif target is TargetName.COREAI:
+        _coreai(model, tower, precision, scale)
     else:
         assert tower is Tower.TEXT
         _tflite(model)
@@ -259,7 +295,7 @@ def build_artifact(
             GoldenTensor("golden_outputs.bin", outputs.shape, "float32"),
         ),
         parity=replace(PARITY, executed_by=load_target(target).executed_by()),
-        requires="iOS 16" if target is TargetName.COREML else None,
+        requires={TargetName.COREML: "iOS 16", TargetName.COREAI: "iOS 27"}.get(target),
     )
     documents.write(replace(manifest, **changes), folder / MANIFEST_NAME)
     return load_artifact(folder)

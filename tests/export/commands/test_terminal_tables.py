@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pocketclip.export.bundle.fitting import BundleRequest
 from pocketclip.export.bundle.reading import read_bundle
 from pocketclip.export.bundle.selftest import Check, Limit, SelfTestReport
 from pocketclip.export.bundle.tolerances import execution_here
-from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.commands.bundle import checks_table, towers_table
 from pocketclip.export.commands.export import ranking_table
 from pocketclip.export.commands.inspect import ops_table, weights_table

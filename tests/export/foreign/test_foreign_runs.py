@@ -15,7 +15,8 @@ from pocketclip.benchmark.store import open_store
 from pocketclip.cli import app
 from pocketclip.export import foreign
 from pocketclip.export.artifact.reading import Artifact
-from pocketclip.export.bundle.writing import BundleRequest, write_bundle
+from pocketclip.export.bundle.fitting import BundleRequest
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.errors import ModelRunError
 from pocketclip.export.precision import TargetName, Tower
 from pocketclip.models.errors import PocketClipError

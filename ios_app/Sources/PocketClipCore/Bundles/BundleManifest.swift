@@ -1,7 +1,11 @@
-/// A bundle's manifest, field by field as docs/bundles.md has it (schema 1).
+/// A bundle's manifest, field by field as docs/bundles.md has it (schemas 1 and 3).
 public struct BundleManifest: Equatable, Sendable {
-    /// The newest schema that this reader knows.
-    public static let knownSchemaVersion = 1
+    /// The newest schema that this reader knows: that of bundles with variants for newer systems.
+    public static let knownSchemaVersion = 3
+    /// The schema of bundles without variants.
+    static let plainSchemaVersion = 1
+    /// The schema of bundles with variants for Snapdragon's NPU, which no iPhone runs.
+    static let androidSchemaVersion = 2
     public static let fileName = "bundle.json"
 
     public let schemaVersion: Int
@@ -17,6 +21,11 @@ public struct BundleManifest: Equatable, Sendable {
     public let endToEnd: EndToEnd
     public let licences: [LicenceNote]
     public let files: [FileEntry]
+    /// What runs in a tower's place on newer systems, the preferred ones first; none in schema 1.
+    public let variants: [SystemVariant]
+
+    /// Everything that can run: both towers, then their variants.
+    public var models: [BundledTower] { [image, text] + variants.map(\.model) }
 
     /// Whether the weights are random ones, whose answers mean nothing: the licence note of the weights says so.
     public var isUntrained: Bool {
@@ -26,8 +35,8 @@ public struct BundleManifest: Equatable, Sendable {
     /// Every stored tensor.
     public var tensors: [StoredTensor] {
         var found: [StoredTensor?] = []
-        for tower in [image, text] {
-            found += [tower.golden.inputs, tower.golden.reference, tower.golden.outputs]
+        for model in models {
+            found += [model.golden.inputs, model.golden.reference, model.golden.outputs]
         }
         found += [tokenizer.merges, tokenizer.keptIds, labels?.embeddings]
         found += endToEnd.images.map(\.pixels)
@@ -40,6 +49,11 @@ public struct BundleManifest: Equatable, Sendable {
 
     public func tower(_ tower: Tower) -> BundledTower {
         tower == .image ? image : text
+    }
+
+    /// What runs in a tower's place on newer systems, the preferred ones first.
+    public func variants(of tower: Tower) -> [SystemVariant] {
+        variants.filter { $0.tower == tower }
     }
 }
 
@@ -145,10 +159,21 @@ public struct BundledTower: Equatable, Sendable {
     /// Target and precision with what differs from the usual form, as in records.
     public let scheme: String
 
+    /// The folder in the bundle that holds its files alone.
+    var place: Substring { entryPoint.prefix { $0 != "/" } }
+
     /// The files of the model alone.
     public func modelFiles(of manifest: BundleManifest) -> [FileEntry] {
         manifest.files.filter { $0.path == entryPoint || $0.path.hasPrefix(entryPoint + "/") }
     }
+}
+
+/// What runs in a tower's place on systems that have another runtime: with each of its specialisations, the preferred ones
+/// first, as long as it gives the right values.
+public struct SystemVariant: Equatable, Sendable {
+    public let tower: Tower
+    public let model: BundledTower
+    public let specializations: [Specialization]
 }
 
 /// How an image that is no square becomes one: its centre, or the whole of it squeezed.

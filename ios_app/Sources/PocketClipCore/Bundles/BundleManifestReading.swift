@@ -6,7 +6,7 @@ extension BundleManifest: JSONReadable {
             json, at: place,
             known: [
                 "schema_version", "created_at", "generator", "model", "image", "text", "preprocess", "tokenizer",
-                "templates", "labels", "end_to_end", "licences", "files",
+                "templates", "labels", "end_to_end", "licences", "files", "variants",
             ])
         schemaVersion = try fields["schema_version"]
         createdAt = try fields["created_at"]
@@ -21,6 +21,8 @@ extension BundleManifest: JSONReadable {
         endToEnd = try fields["end_to_end"]
         licences = try fields["licences"]
         files = try fields["files"]
+        // `BundleParts` knows which schema has them.
+        variants = try fields.optional("variants") ?? []
     }
 }
 
@@ -116,15 +118,26 @@ extension TowerGolden: JSONReadable {
     }
 }
 
-extension BundledTower: JSONReadable {
+extension SystemVariant: JSONReadable {
     public init(json: JSONValue, at place: String) throws {
-        let fields = try JSONFields(
-            json, at: place,
-            known: [
-                "target", "precision", "runtime", "requires", "minimum_ios", "entry_point", "input", "output",
-                "normalized", "versions", "artifact_sha256", "parity", "executed_by", "tolerances", "golden",
-                "scheme",
-            ])
+        let fields = try JSONFields(json, at: place, known: BundledTower.keys + ["tower", "specializations"])
+        tower = try fields["tower"]
+        specializations = try fields["specializations"]
+        model = try BundledTower(fields)
+    }
+}
+
+extension BundledTower: JSONReadable {
+    static let keys = [
+        "target", "precision", "runtime", "requires", "minimum_ios", "entry_point", "input", "output", "normalized",
+        "versions", "artifact_sha256", "parity", "executed_by", "tolerances", "golden", "scheme",
+    ]
+
+    public init(json: JSONValue, at place: String) throws {
+        try self.init(JSONFields(json, at: place, known: Self.keys))
+    }
+
+    init(_ fields: JSONFields) throws {
         target = try fields["target"]
         precision = try fields["precision"]
         runtime = try fields["runtime"]

@@ -9,23 +9,26 @@ enum BundleParts {
         for (isWrong, words) in faults(of: manifest) where isWrong {
             throw PocketClipError.bundle(.unfit(reason: words))
         }
-        if let words = imageInputFault(manifest.preprocess, manifest.image.input) {
-            throw PocketClipError.bundle(.unfit(reason: words))
+        for model in [manifest.image] + manifest.variants(of: .image).map(\.model) {
+            if let words = imageInputFault(manifest.preprocess, model.input) {
+                throw PocketClipError.bundle(.unfit(reason: words))
+            }
         }
     }
 
     private static func faults(of manifest: BundleManifest) -> [(Bool, String)] {
         let tokenizer = manifest.tokenizer
         let labels = manifest.labels
-        let towers = [manifest.image, manifest.text]
-        return [
-            (manifest.image.normalized != manifest.text.normalized, "one tower gives raw embeddings, the other not"),
+        let models = manifest.models
+        let texts = [manifest.text] + manifest.variants(of: .text).map(\.model)
+        return variantFaults(manifest) + [
+            (Set(models.map(\.normalized)).count > 1, "one tower gives raw embeddings, the other not"),
             (
-                manifest.text.input.shape != [1, tokenizer.contextLength],
+                texts.contains { $0.input.shape != [1, tokenizer.contextLength] },
                 "the text tower takes another context length"
             ),
             (
-                towers.contains { $0.output.shape != [1, manifest.model.embeddingDim] },
+                models.contains { $0.output.shape != [1, manifest.model.embeddingDim] },
                 "a tower's output is not the model's embedding"
             ),
             (
@@ -36,8 +39,8 @@ enum BundleParts {
                 tokenizer.startId != tokenizer.vocabularySize - 2 || tokenizer.endId != tokenizer.vocabularySize - 1,
                 "start and end are not the last two ids"
             ),
-            (manifest.text.input.dtype != "int32", "the text tower takes other ids than int32"),
-            (!towers.allSatisfy { liesAlone($0, manifest) }, "a model has no folder of its own"),
+            (texts.contains { $0.input.dtype != "int32" }, "the text tower takes other ids than int32"),
+            (!models.allSatisfy { liesAlone($0, manifest) }, "a model has no folder of its own"),
             (tokenizer.contextLength < 3, "the context is shorter than start, one token and end"),
             (labels?.names.isEmpty ?? false, "the label list is empty"),
             (labels.map { Set($0.names).count != $0.names.count } ?? false, "a label stands twice"),
@@ -50,11 +53,38 @@ enum BundleParts {
         ]
     }
 
+    private static func variantFaults(_ manifest: BundleManifest) -> [(Bool, String)] {
+        let variants = manifest.variants
+        let isPlain = manifest.schemaVersion == BundleManifest.plainSchemaVersion
+        return [
+            (variants.isEmpty != isPlain, "variants belong to schema \(BundleManifest.knownSchemaVersion)"),
+            (
+                variants.contains { $0.model.target != "coreai" || $0.model.runtime != "coreai" },
+                "a variant for newer systems is of another target than coreai"
+            ),
+            (
+                !variants.isEmpty && [manifest.image, manifest.text].contains { $0.runtime != "coreml" },
+                "a tower with variants for newer systems is not for those before"
+            ),
+            (Set(variants.map(\.tower)).count != variants.count, "a tower has two variants for the same systems"),
+            (variants.contains { $0.model.minimumIOS == nil }, "a variant does not say from which system on it runs"),
+            (
+                variants.contains {
+                    $0.specializations.isEmpty || Set($0.specializations).count != $0.specializations.count
+                },
+                "a variant has no specialisation, or one of them twice"
+            ),
+            (
+                !variants.isEmpty && Set(manifest.models.map(\.place)).count != manifest.models.count,
+                "two models lie in one folder"
+            ),
+        ]
+    }
+
     /// Whether a tower lies in a folder without tensors: what lies there is its size.
     private static func liesAlone(_ tower: BundledTower, _ manifest: BundleManifest) -> Bool {
-        guard let slash = tower.entryPoint.firstIndex(of: "/") else { return false }
-        let folder = tower.entryPoint[...slash]
-        return !manifest.tensors.contains { $0.file.hasPrefix(folder) }
+        let folder = "\(tower.place)/"
+        return tower.entryPoint.hasPrefix(folder) && !manifest.tensors.contains { $0.file.hasPrefix(folder) }
     }
 
     private static func isForeign(_ ranking: GoldenRanking?, _ labels: LabelSet?) -> Bool {
@@ -75,7 +105,7 @@ enum BundleParts {
             (tokenizer.merges, [CLIPVocabulary.mergeCount, 2], "uint16"),
         ]
         wanted += end.images.map { ($0.pixels, Array($0.pixels.shape.prefix(2)) + [3], "uint8") }
-        for tower in [manifest.image, manifest.text] {
+        for tower in manifest.models {
             let samples = Array(tower.golden.inputs.shape.prefix(1))
             wanted += [
                 (tower.golden.inputs, samples + tower.input.shape.dropFirst(), tower.input.dtype),

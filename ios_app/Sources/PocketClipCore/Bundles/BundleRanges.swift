@@ -10,6 +10,9 @@ enum BundleRanges {
     /// More than any model that a phone could hold in memory.
     static let mostBytes = 4 << 30
 
+    /// Far more than there are towers and runtimes.
+    private static let mostVariants = 256
+
     private static let sides = 1...(1 << 24)
     private static let sideCounts = 1...8
     // A little beyond 1: that is what single precision makes of vectors of length 1.
@@ -28,7 +31,7 @@ enum BundleRanges {
         for (place, hash) in hashes(of: manifest) where !isHash(hash) {
             throw unfit("\(place) must be 64 hex digits in lower case, got \(quoted(hash))")
         }
-        let paths = [manifest.image.entryPoint, manifest.text.entryPoint] + manifest.tensors.map(\.file)
+        let paths = manifest.models.map(\.entryPoint) + manifest.tensors.map(\.file)
         for path in paths {
             if let fault = SafePath.fault(of: path) {
                 throw PocketClipError.bundle(.hostilePath(path: path, reason: fault))
@@ -67,7 +70,8 @@ enum BundleRanges {
             ("model.weights_sha256", manifest.model.weightsSha256),
             ("image.artifact_sha256", manifest.image.artifactSha256),
             ("text.artifact_sha256", manifest.text.artifactSha256),
-        ] + manifest.files.map { ("the hash of \(quoted($0.path))", $0.sha256) }
+        ] + manifest.variants.map { ("artifact_sha256 of a variant", $0.model.artifactSha256) }
+            + manifest.files.map { ("the hash of \(quoted($0.path))", $0.sha256) }
     }
 
     private static func faults(of manifest: BundleManifest) -> [(Bool, String)] {
@@ -76,7 +80,7 @@ enum BundleRanges {
 
     private static func modelFaults(_ manifest: BundleManifest) -> [(Bool, String)] {
         let model = manifest.model
-        let towers = [manifest.image, manifest.text]
+        let towers = manifest.models
         let specs = towers.flatMap { [$0.input, $0.output] }
         let shapes = manifest.tensors.map(\.shape) + specs.map(\.shape)
         let tolerances = towers.flatMap {
@@ -84,6 +88,7 @@ enum BundleRanges {
         }
         return [
             (model.parameters < 0, "parameters are negative"),
+            (manifest.variants.count > mostVariants, "there are more than \(mostVariants) variants"),
             (!sides.contains(model.embeddingDim), "embedding_dim must be from 1 to \(sides.upperBound)"),
             (!(model.logitScale > 0 && model.logitScale <= 1e6), "logit_scale must be above 0 and at most 1000000"),
             (
@@ -106,7 +111,7 @@ enum BundleRanges {
     }
 
     private static func goldenFaults(_ manifest: BundleManifest) -> [(Bool, String)] {
-        let parities = [manifest.image.parity, manifest.text.parity].compactMap { $0 }
+        let parities = manifest.models.compactMap(\.parity)
         let rankings = manifest.endToEnd.images.compactMap(\.ranking)
         return [
             (

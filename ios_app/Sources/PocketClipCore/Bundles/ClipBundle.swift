@@ -90,13 +90,16 @@ public struct ClipBundle: Sendable {
         guard version <= BundleManifest.knownSchemaVersion else {
             throw PocketClipError.bundle(.newer(found: version, known: BundleManifest.knownSchemaVersion))
         }
+        guard version != BundleManifest.androidSchemaVersion else {
+            throw PocketClipError.bundle(.forAndroid)
+        }
     }
 
     private func checkListed() throws {
         let listed = Set(manifest.files.map(\.path))
-        for tower in [manifest.image, manifest.text] where tower.modelFiles(of: manifest).isEmpty {
+        for model in manifest.models where model.modelFiles(of: manifest).isEmpty {
             throw PocketClipError.bundle(
-                .unfit(reason: "the model \"\(tower.entryPoint)\" is not among the files listed"))
+                .unfit(reason: "the model \"\(model.entryPoint)\" is not among the files listed"))
         }
         for tensor in manifest.tensors where !listed.contains(tensor.file) {
             throw PocketClipError.bundle(.unfit(reason: "the tensor \"\(tensor.file)\" is not among the files listed"))

@@ -7,7 +7,7 @@ public struct ImagePreprocessor: Sendable {
         self.init(manifest.preprocess, input: manifest.image.input)
     }
 
-    init(_ spec: PreprocessSpec, input: TensorSpec) {
+    public init(_ spec: PreprocessSpec, input: TensorSpec) {
         self.spec = spec
         self.input = input
     }

@@ -59,25 +59,36 @@ public protocol ClipEncoding: Sendable {
 }
 
 /// A bundle's two towers, each loaded when it is first needed; embeddings of labels are kept.
+///
+/// Where the bundle has variants for this system, the first that gives the right values here runs in a tower's place; see
+/// `TowerOpener`. Labels come from the text tower or a variant of it: both are within their budgets of one model.
 public actor ClipEngine: ClipEncoding {
     public nonisolated let bundle: ClipBundle
-    private let runtimes: [any ModelRuntime]
-    private let accelerator: Accelerator
+    private let opener: TowerOpener
+    private let accelerator: Accelerator?
     private let clock = ContinuousClock()
-    private let preprocessor: ImagePreprocessor
     private let tokenizer: Tokenizer
     private var sessions: [Tower: any ModelSession] = [:]
+    private var choices: [Tower: TowerChoice] = [:]
     private var known: [String: [Float]]
 
-    /// - Throws: `BundleError` where the bundle's data does not fit, or a tower's runtime is not among `runtimes`.
-    public init(_ bundle: ClipBundle, runtimes: [any ModelRuntime], accelerator: Accelerator = .all) throws {
+    /// - Parameters:
+    ///   - accelerator: what runs the towers themselves; nil takes what the bundle prefers and runs right here.
+    ///   - opener: of the bundle's towers; by default one for this system.
+    ///
+    /// - Throws: `BundleError` where the bundle's data does not fit, or a tower's runtime is not among `runtimes`;
+    ///   `ModelError` where this system lacks it.
+    public init(
+        _ bundle: ClipBundle, runtimes: [any ModelRuntime], accelerator: Accelerator? = nil,
+        opener: TowerOpener? = nil
+    ) throws {
         self.bundle = bundle
-        self.runtimes = runtimes
         self.accelerator = accelerator
-        for tower in [bundle.manifest.image, bundle.manifest.text] {
-            _ = try Self.runtime(for: tower, among: runtimes)
+        self.opener = opener ?? TowerOpener(bundle, runtimes: runtimes)
+        for tower in Tower.allCases {
+            let way = TowerWay.plain(tower, bundle.manifest, accelerator ?? .all)
+            try way.runtime(among: runtimes).check(way.request(in: bundle))
         }
-        preprocessor = ImagePreprocessor(bundle.manifest)
         tokenizer = try Tokenizer(bundle)
         known = [:]
         if let labels = bundle.manifest.labels {
@@ -100,9 +111,21 @@ public actor ClipEngine: ClipEncoding {
     public nonisolated var storedLabels: [String] { bundle.manifest.labels?.names ?? [] }
 
     public func embed(image: PackedImage) async throws -> Embedding {
+        // What runs decides what it takes.
+        let model = try await choice(.image).way.model
+        let preprocessor = ImagePreprocessor(bundle.manifest.preprocess, input: model.input)
         var input: Tensor?
         let preparation = try clock.measure { input = try preprocessor(image) }
         return try await embed(input!, .image, preparation)
+    }
+
+    /// Which way a tower runs here; it is loaded first where that was not done before.
+    ///
+    /// - Throws: as `embed`.
+    public func choice(_ tower: Tower) async throws -> TowerChoice {
+        try await load(tower)
+        guard let choice = choices[tower] else { throw Self.unloaded(tower) }
+        return choice
     }
 
     /// Embeds a sentence as it is.
@@ -134,6 +157,7 @@ public actor ClipEngine: ClipEncoding {
     /// Frees both towers; they are loaded again when they are needed.
     public func unload() {
         sessions = [:]
+        choices = [:]
     }
 
     /// The normalised mean over a label's prompts, kept; returns the text tower's times.
@@ -165,35 +189,25 @@ public actor ClipEngine: ClipEncoding {
 
     private func embed(_ input: Tensor, _ tower: Tower, _ preparation: Duration) async throws -> Embedding {
         try await load(tower)
-        guard let session = sessions[tower] else {
-            throw PocketClipError.model(.inference(reason: "the \(tower.rawValue) tower was unloaded meanwhile"))
-        }
-        var values: [Float] = []
-        let inference = try clock.measure { values = try session.embed(input) }
+        guard let session = sessions[tower] else { throw Self.unloaded(tower) }
+        let started = clock.now
+        let values = try await session.embed(input)
         return Embedding(
-            values: values, preparationNs: preparation.wholeNanoseconds, inferenceNs: inference.wholeNanoseconds)
+            values: values, preparationNs: preparation.wholeNanoseconds,
+            inferenceNs: started.duration(to: clock.now).wholeNanoseconds)
     }
 
     private func load(_ tower: Tower) async throws {
         guard sessions[tower] == nil else { return }
-        let chosen = bundle.manifest.tower(tower)
-        let request = LoadRequest(
-            model: bundle.modelURL(chosen), modelSha256: FileEntry.hash(of: chosen.modelFiles(of: bundle.manifest)),
-            accelerator: accelerator)
-        let runtime = try Self.runtime(for: chosen, among: runtimes)
-        try runtime.check(request)
-        try await runtime.prepare(request)
-        let session = try await runtime.load(request)
+        let (choice, session) = try await opener.open(tower, accelerator)
+        // Another task may have opened it meanwhile.
+        guard sessions[tower] == nil else { return }
         sessions[tower] = session
+        choices[tower] = choice
     }
 
-    private static func runtime(
-        for tower: BundledTower, among runtimes: [any ModelRuntime]
-    ) throws -> any ModelRuntime {
-        guard let runtime = runtimes.first(where: { $0.name == tower.runtime }) else {
-            throw PocketClipError.bundle(.runtime(name: tower.runtime, available: runtimes.map(\.name)))
-        }
-        return runtime
+    private static func unloaded(_ tower: Tower) -> PocketClipError {
+        .model(.inference(reason: "the \(tower.rawValue) tower was unloaded meanwhile"))
     }
 }
 

@@ -1,12 +1,19 @@
 import Foundation
 
-/// What shall execute a model. On an iPhone these are Core ML's compute units.
+/// What shall execute a model. On an iPhone these are Core ML's compute units and Core AI's specialisations.
 public enum Accelerator: String, JSONWord {
-    /// Whatever Core ML chooses: processor, graphics processor, Neural Engine.
+    /// Whatever the runtime chooses: processor, graphics processor, Neural Engine.
     case all
     case cpuAndNeuralEngine = "cpu+ane"
     case cpuAndGPU = "cpu+gpu"
     case cpu
+    /// Core AI shall prefer the graphics processor.
+    case gpu
+    /// Core AI shall prefer the Neural Engine.
+    case neuralEngine = "npu"
+
+    /// Those that Core ML has.
+    public static let ofCoreML: [Accelerator] = [.all, .cpuAndNeuralEngine, .cpuAndGPU, .cpu]
 }
 
 /// How the runtime gets the model.
@@ -36,7 +43,8 @@ public struct LoadRequest: Equatable, Sendable {
 
 /// A library that executes model files.
 ///
-/// The way of a model: `prepare` once after it was installed (Core ML compiles packages), `load`, `bind` each input,
+/// The way of a model: `prepare` once after it was installed (Core ML compiles packages, Core AI specialises assets), `load`,
+/// `bind` each input,
 /// then `BoundInput.run` as often as wanted. Each is timed apart.
 public protocol ModelRuntime: Sendable {
     /// As bundles and jobs name it, e.g. `coreml`.
@@ -59,6 +67,9 @@ public protocol ModelRuntime: Sendable {
     ///
     /// - Throws: `ModelError`.
     func load(_ request: LoadRequest) async throws -> sending any ModelSession
+
+    /// - Throws: `ModelError` where a request asks for what this runtime or device does not have.
+    func check(_ request: LoadRequest) throws
 }
 
 /// A loaded model with one input and one output. Used by one task at a time.
@@ -76,15 +87,24 @@ public protocol ModelSession {
 public protocol BoundInput {
     /// One inference: the first output, float32.
     ///
+    /// It stays where its caller is: a session may be used by one task at a time, and must not be sent to another.
+    /// Core AI answers asynchronously; a runtime that does not suspends nowhere.
+    ///
     /// - Throws: `ModelError.inference`.
-    func run() throws -> Tensor
+    func run(isolation: isolated (any Actor)?) async throws -> Tensor
+}
+
+extension BoundInput {
+    /// One inference, where the caller is.
+    public func run(_ isolation: isolated (any Actor)? = #isolation) async throws -> Tensor {
+        try await run(isolation: isolation)
+    }
 }
 
 extension ModelRuntime {
     public func isFirstLoad(_ request: LoadRequest) -> Bool? { nil }
 
-    /// - Throws: `ModelError.accelerator` where a request asks for what this runtime or device does not have.
-    func check(_ request: LoadRequest) throws {
+    public func check(_ request: LoadRequest) throws {
         guard accelerators.contains(request.accelerator) else {
             throw PocketClipError.model(
                 .accelerator(asked: request.accelerator.rawValue, available: accelerators.map(\.rawValue)))
@@ -100,8 +120,8 @@ extension ModelSession {
     /// The model's embedding of one input, of length 1 (D).
     ///
     /// - Throws: `ModelError` where it fails, or gives NaN, infinity or zeros.
-    public func embed(_ input: Tensor) throws -> [Float] {
-        let output = try bind(input).run()
+    public func embed(_ input: Tensor, isolation: isolated (any Actor)? = #isolation) async throws -> [Float] {
+        let output = try await bind(input).run(isolation: isolation)
         guard output.isFinite else { throw PocketClipError.model(.nonFinite(output: 0, sample: nil)) }
         // Towers that give raw embeddings leave this to the host; for all others it changes nothing but rounding.
         guard let embedding = Vectors.normalized(output.floats) else {

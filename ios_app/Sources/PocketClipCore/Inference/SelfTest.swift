@@ -31,31 +31,43 @@ public struct SelfTestReport: Equatable, Sendable {
     public let bundleSha256: String
     public let model: String
     public let checks: [Check]
+    /// How each variant was tested with each of its specialisations; empty where the bundle has none.
+    public let variants: [VariantRun]
 
     public var passed: Bool { checks.allSatisfy(\.passed) }
 }
 
-/// Runs preprocessing, tokenizer, both towers and label ranking on a bundle's golden data (docs/bundles.md, self-test).
-///
-/// A phone is never what computed the golden outputs: `tolerances.other` holds for them, `reference` for PyTorch's.
+/// Runs preprocessing, tokenizer, both towers and label ranking on a bundle's golden data (docs/bundles.md, self-test), and
+/// the variants with every specialisation that the bundle ships.
 public struct SelfTest: Sendable {
     private static let labelsRepeated = 2
 
     private let bundle: ClipBundle
     private let runtimes: [any ModelRuntime]
     private let accelerator: Accelerator
+    private let system: SystemVersion
+    private var towers: TowerChecks { TowerChecks(bundle: bundle) }
 
-    public init(_ bundle: ClipBundle, runtimes: [any ModelRuntime], accelerator: Accelerator = .all) {
+    /// - Parameters:
+    ///   - accelerator: what runs the towers; variants run with each of their specialisations.
+    ///   - system: what the app runs on.
+    public init(
+        _ bundle: ClipBundle, runtimes: [any ModelRuntime], accelerator: Accelerator = .all,
+        system: SystemVersion = .current
+    ) {
         self.bundle = bundle
         self.runtimes = runtimes
         self.accelerator = accelerator
+        self.system = system
     }
 
     /// - Throws: `ModelError` where a tower cannot be loaded at all, `BundleError` where data does not fit together.
     public func run() async throws -> SelfTestReport {
         let checks = try await imageChecks() + textChecks()
+        let variants = try await VariantChecks(bundle: bundle, runtimes: runtimes, system: system).run()
         return SelfTestReport(
-            bundleSha256: bundle.manifest.sha256, model: bundle.manifest.model.name, checks: checks)
+            bundleSha256: bundle.manifest.sha256, model: bundle.manifest.model.name,
+            checks: checks + variants.flatMap(\.1), variants: variants.map(\.0))
     }
 
     private func imageChecks() async throws -> [Check] {
@@ -70,14 +82,15 @@ public struct SelfTest: Sendable {
                 value: zip(inputs, golden).map(worstStep).max(), limit: .atMost, bound: end.pixelTolerance,
                 basis: "the rounding of a resampling filter", note: nil)
         ]
-        let session = try await open(manifest.image)
-        checks += try towerChecks("image", manifest.image, session)
-        let wanted = try rows(end.imageEmbeddings)
-        let embedded = embeddings(session, inputs)
-        checks += embeddingChecks(
-            "image", "photographs", embedded, wanted, manifest.image.tolerances.other, basis(manifest.image))
+        let session = try await TowerWay.plain(.image, manifest, accelerator).load(bundle, runtimes)
+        checks += try await towers.own("image", manifest.image, session)
+        let wanted = try towers.rows(end.imageEmbeddings)
+        let embedded = await towers.embeddings(session, inputs)
+        checks += towers.comparison(
+            "image", "photographs", embedded, wanted, manifest.image.tolerances.other,
+            TowerChecks.basis(manifest.image))
         if let labels = manifest.labels {
-            let labelRows = try rows(labels.embeddings)
+            let labelRows = try towers.rows(labels.embeddings)
             for (place, image) in end.images.enumerated() {
                 if let ranking = image.ranking {
                     let own = (try? embedded.get())?[place]
@@ -99,79 +112,35 @@ public struct SelfTest: Sendable {
                 part: "text", name: "sentences with other ids", samples: golden.count, value: Double(wrong.count),
                 limit: .atMost, bound: 0, basis: "ids are exact", note: wrong.first.map { "first: \"\($0.0)\"" })
         ]
-        let session = try await open(manifest.text)
-        checks += try towerChecks("text", manifest.text, session)
-        checks += embeddingChecks(
-            "text", "sentences", embeddings(session, golden), try rows(end.sentenceEmbeddings),
-            manifest.text.tolerances.other, basis(manifest.text))
+        let session = try await TowerWay.plain(.text, manifest, accelerator).load(bundle, runtimes)
+        checks += try await towers.own("text", manifest.text, session)
+        checks += towers.comparison(
+            "text", "sentences", await towers.embeddings(session, golden), try towers.rows(end.sentenceEmbeddings),
+            manifest.text.tolerances.other, TowerChecks.basis(manifest.text))
         if let labels = manifest.labels {
             let names = labels.names.prefix(Self.labelsRepeated)
-            let repeated = Result {
-                try names.map { label in
-                    try ClipEngine.mean(
-                        of: manifest.templates.prompts(for: label).map { try session.embed(tokenizer($0)) })
-                }
+            let prompts = names.map { manifest.templates.prompts(for: $0).map { tokenizer($0) } }
+            checks += towers.comparison(
+                "text", "label embeddings", await labelEmbeddings(session, prompts),
+                Array(try towers.rows(labels.embeddings).prefix(names.count)), manifest.text.tolerances.other,
+                TowerChecks.basis(manifest.text))
+        }
+        return checks
+    }
+
+    /// The mean over each label's prompts.
+    private func labelEmbeddings(
+        _ session: any ModelSession, _ prompts: [[Tensor]]
+    ) async -> Result<[[Float]], any Error> {
+        var means: [[Float]] = []
+        for own in prompts {
+            do {
+                means.append(try ClipEngine.mean(of: try await towers.embeddings(session, own).get()))
+            } catch {
+                return .failure(error)
             }
-            checks += embeddingChecks(
-                "text", "label embeddings", repeated, Array(try rows(labels.embeddings).prefix(names.count)),
-                manifest.text.tolerances.other, basis(manifest.text))
         }
-        return checks
-    }
-
-    private func open(_ tower: BundledTower) async throws -> any ModelSession {
-        guard let runtime = runtimes.first(where: { $0.name == tower.runtime }) else {
-            throw PocketClipError.bundle(.runtime(name: tower.runtime, available: runtimes.map(\.name)))
-        }
-        let request = LoadRequest(
-            model: bundle.modelURL(tower), modelSha256: FileEntry.hash(of: tower.modelFiles(of: bundle.manifest)),
-            accelerator: accelerator)
-        try runtime.check(request)
-        try await runtime.prepare(request)
-        return try await runtime.load(request)
-    }
-
-    private func towerChecks(_ part: String, _ tower: BundledTower, _ session: any ModelSession) throws -> [Check] {
-        let found = embeddings(session, try bundle.tensor(tower.golden.inputs).samples)
-        var checks = embeddingChecks(
-            part, "golden outputs", found, try unitRows(tower.golden.outputs), tower.tolerances.other, basis(tower))
-        if let tolerance = tower.tolerances.reference {
-            checks += embeddingChecks(
-                part, "PyTorch's outputs", found, try unitRows(tower.golden.reference), tolerance,
-                "budget of \(tower.precision)")
-        }
-        return checks
-    }
-
-    private func embeddings(_ session: any ModelSession, _ inputs: [Tensor]) -> Result<[[Float]], any Error> {
-        Result { try inputs.map { try session.embed($0) } }
-    }
-
-    private func embeddingChecks(
-        _ part: String, _ name: String, _ found: Result<[[Float]], any Error>, _ wanted: [[Float]],
-        _ tolerance: Tolerance, _ basis: String
-    ) -> [Check] {
-        var cosine: Double?
-        var error: Double?
-        var note: String?
-        switch found {
-        case .success(let rows) where rows.map(\.count) == wanted.map(\.count):
-            cosine = zip(rows, wanted).map { Vectors.cosine($0, $1) }.min()
-            error = zip(rows, wanted).flatMap { zip($0, $1).map { abs(Double($0) - Double($1)) } }.max()
-        case .success(let rows):
-            note =
-                "there are \(rows.count) of \(rows.first?.count ?? 0) values, not \(wanted.count) of \(wanted.first?.count ?? 0)"
-        case .failure(let failure):
-            note = (failure as? PocketClipError)?.message ?? "\(failure)"
-        }
-        return [
-            Check(
-                part: part, name: "\(name): cosine", samples: wanted.count, value: cosine, limit: .atLeast,
-                bound: tolerance.cosineMin, basis: basis, note: note),
-            Check(
-                part: part, name: "\(name): error", samples: wanted.count, value: error, limit: .atMost,
-                bound: tolerance.maxAbs, basis: basis, note: note),
-        ]
+        return .success(means)
     }
 
     /// How far apart the golden cosines of labels are that stand in each other's places; 0 where the order is the same.
@@ -192,20 +161,8 @@ public struct SelfTest: Sendable {
         }
         return Check(
             part: "labels", name: "order for \(name)", samples: golden.places.count, value: value, limit: .atMost,
-            bound: bound, basis: basis(bundle.manifest.image),
+            bound: bound, basis: TowerChecks.basis(bundle.manifest.image),
             note: value == nil ? "there is no embedding to rank" : nil)
-    }
-
-    private func basis(_ tower: BundledTower) -> String {
-        "other runtime or processor: twice the budget of \(tower.precision)"
-    }
-
-    private func rows(_ stored: StoredTensor) throws -> [[Float]] {
-        try bundle.tensor(stored).samples.map(\.floats)
-    }
-
-    private func unitRows(_ stored: StoredTensor) throws -> [[Float]] {
-        try rows(stored).map { Vectors.normalized($0) ?? $0 }
     }
 
     private func worstStep(_ found: Tensor, _ golden: Tensor) -> Double {
@@ -223,7 +180,10 @@ public struct SelfTest: Sendable {
 
 extension SelfTestReport: JSONWritable {
     public var json: JSONValue {
-        .object(["bundle_sha256": bundleSha256.json, "model": model.json, "passed": passed.json, "checks": checks.json])
+        .object([
+            "bundle_sha256": bundleSha256.json, "model": model.json, "passed": passed.json, "checks": checks.json,
+            "variants": variants.json,
+        ])
     }
 }
 

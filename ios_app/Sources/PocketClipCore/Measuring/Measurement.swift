@@ -79,9 +79,9 @@ public struct Measurement: Sendable {
         launch.loadedBytes = machine.memory().resident
 
         var inference = InferenceLoop(try request.samples.map { try session.bind($0) })
-        launch.firstInferenceNs = try inference.next()
+        launch.firstInferenceNs = try await inference.next()
         progress("loaded; warming up")
-        (launch.warmupNs, launch.warmupStationary) = try inference.warmUp(request.warmup)
+        (launch.warmupNs, launch.warmupStationary) = try await inference.warmUp(request.warmup)
         progress("measuring")
         try await steady(&inference, request, &launch)
         launch.after = await machine.state()
@@ -92,7 +92,7 @@ public struct Measurement: Sendable {
         launch.endBytes = end.resident
         launch.proportionalBytes = end.proportional
         launch.fileMappedBytes = end.fileMapped
-        let outputs = try inference.finishRound()
+        let outputs = try await inference.finishRound()
         let observed = await session.observedAccelerator()
         // Only now: a second copy of the model must not count as memory of the first.
         let reloading = Moments.monotonicNanoseconds()
@@ -116,7 +116,7 @@ public struct Measurement: Sendable {
             while block.count < share || blockSpent < Self.blockNs,
                 launch.steadyNs.count + block.count < request.iterations || spent + blockSpent < minimumNs
             {
-                block.append(try inference.next())
+                block.append(try await inference.next())
                 blockSpent += block[block.count - 1]
             }
             launch.steadyNs += block
@@ -134,7 +134,7 @@ public struct Measurement: Sendable {
             let minuteEnds = min(ends, Moments.monotonicNanoseconds() + Self.minuteNs)
             var taken: [Int] = []
             while taken.isEmpty || Moments.monotonicNanoseconds() < minuteEnds {
-                taken.append(try inference.next())
+                taken.append(try await inference.next())
             }
             launch.minutes.append(Minute(steadyNs: taken, after: await machine.state()))
             progress("sustained: minute \(launch.minutes.count)")
@@ -149,6 +149,10 @@ public struct Measurement: Sendable {
 }
 
 /// Runs the samples in turn.
+///
+/// A run is timed without a change of executors: neither this nor `Measurement` belongs to an actor, so that `run` stays on
+/// the executor that all of them share, and so does Core AI's own function, which belongs to none either. What is left
+/// is the wait for the answer, which an app has, too. A synchronous runtime suspends nowhere.
 struct InferenceLoop {
     private let inputs: [any BoundInput]
     private var outputs: [Tensor?]
@@ -160,11 +164,11 @@ struct InferenceLoop {
     }
 
     /// One inference; the nanoseconds that it took.
-    mutating func next() throws -> Int {
+    mutating func next() async throws -> Int {
         try Task.checkCancellation()
         let input = inputs[place]
         let started = Moments.monotonicNanoseconds()
-        let output = try input.run()
+        let output = try await input.run()
         let elapsed = Moments.monotonicNanoseconds() - started
         guard output.isFinite else { throw PocketClipError.model(.nonFinite(output: 0, sample: place)) }
         outputs[place] = output
@@ -173,12 +177,15 @@ struct InferenceLoop {
     }
 
     /// Infers until the medians of successive windows agree; the samples, and whether they did.
-    mutating func warmUp(_ rule: WarmupRule) throws -> ([Int], Bool) {
+    mutating func warmUp(_ rule: WarmupRule) async throws -> ([Int], Bool) {
         var taken: [Int] = []
         var medians: [Double] = []
         var spent = 0
         while taken.count < rule.maximumIterations, Double(spent) < rule.maximumSeconds * 1e9 {
-            let window = try (0..<rule.windowIterations).map { _ in try next() }
+            var window: [Int] = []
+            for _ in 0..<rule.windowIterations {
+                window.append(try await next())
+            }
             taken += window
             spent += window.reduce(0, +)
             medians.append(Statistics.median(window.map(Double.init)))
@@ -193,10 +200,10 @@ struct InferenceLoop {
     }
 
     /// Runs, untimed, the samples that no inference has met yet; all outputs.
-    mutating func finishRound() throws -> [Tensor] {
+    mutating func finishRound() async throws -> [Tensor] {
         for index in inputs.indices where outputs[index] == nil {
             place = index
-            _ = try next()
+            _ = try await next()
         }
         return outputs.compactMap(\.self)
     }

@@ -62,7 +62,7 @@ public struct Throughput: Sendable {
         try await runtime.prepare(request.load)
         let session = try await runtime.load(request.load)
         progress("timing single photographs")
-        let rotation = try steps(request, session, &launch)
+        let rotation = try await steps(request, session, &launch)
         progress("encoding")
         let ended = try await flow(request, session, rotation, &launch)
         launch.after = await machine.state()
@@ -75,7 +75,7 @@ public struct Throughput: Sendable {
     /// The medians of the steps, and the photographs that are left.
     private func steps(
         _ request: ThroughputRequest, _ session: any ModelSession, _ launch: inout ThroughputLaunch
-    ) throws -> PhotoRotation {
+    ) async throws -> PhotoRotation {
         var rotation = PhotoRotation(request.photos)
         var found: [(decode: Int, resize: Int, inference: Int)] = []
         while found.count < request.warmupPhotos + request.stepPhotos {
@@ -91,7 +91,7 @@ public struct Throughput: Sendable {
             let decoded = Moments.monotonicNanoseconds()
             let input = try request.preprocessor(image)
             let resized = Moments.monotonicNanoseconds()
-            _ = try session.embed(input)
+            _ = try await session.embed(input)
             found.append((decoded - started, resized - decoded, Moments.monotonicNanoseconds() - resized))
         }
         let steady = found.dropFirst(request.warmupPhotos)
@@ -115,7 +115,7 @@ public struct Throughput: Sendable {
             var looked = started
             while launch.elapsedNs < limit {
                 try Task.checkCancellation()
-                _ = try session.embed(ahead.next())
+                _ = try await session.embed(ahead.next())
                 launch.photos += 1
                 let now = Moments.monotonicNanoseconds()
                 launch.elapsedNs = now - started

@@ -21,9 +21,9 @@ public struct ArtifactIdentity: Equatable, Sendable {
     /// False where the weights are random ones, nil where it is not known.
     public let trained: Bool?
 
-    /// Of a tower of a bundle.
-    public init(_ tower: Tower, of manifest: BundleManifest) {
-        let bundled = manifest.tower(tower)
+    /// Of a tower of a bundle, or of one of its variants.
+    public init(_ tower: Tower, _ variant: BundledTower? = nil, of manifest: BundleManifest) {
+        let bundled = variant ?? manifest.tower(tower)
         model = manifest.model.name
         self.tower = tower
         target = bundled.target

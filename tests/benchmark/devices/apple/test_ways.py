@@ -10,6 +10,7 @@ import types
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,13 +21,14 @@ from pocketclip.benchmark.devices.opening import open_device
 from pocketclip.benchmark.devices.table import DeviceEntry, Match, TransportName, load_table
 from pocketclip.benchmark.errors import AppMissingError, AppSigningError, DeviceUnsupportedError, MissingProgramError
 from pocketclip.benchmark.phone_app.iphone_package import IPhonePackage, find_package
+from pocketclip.benchmark.platforms import host
 from pocketclip.benchmark.platforms.apple.phone import ListedPhone
 from pocketclip.benchmark.platforms.apple.watched import run_watched
 from pocketclip.benchmark.platforms.apple.ways import WayName, choose_way
-from pocketclip.benchmark.records.accelerators import CORE_ML_ACCELERATORS
+from pocketclip.benchmark.records.accelerators import CORE_AI_ACCELERATORS, CORE_ML_ACCELERATORS
 from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, RunSettings
 from pocketclip.export.precision import TargetName
-from pocketclip.export.runtimes import COMPUTE_UNITS, CoreMLSession
+from pocketclip.export.runtimes import COMPUTE_UNITS, SPECIALIZATIONS, CoreAISession, CoreMLSession
 
 PHONE = ListedPhone("00008130-000A", "core", "iPhone16,1", "Jo's", "iOS 18.1", True, True)
 ENTRY = DeviceEntry("my-phone", "mine", TransportName.IOS, Match(products=("iPhone16,1",)))
@@ -110,7 +112,7 @@ def test_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         find_package(built)
 
 
-def test_a_mac_is_needed_for_core_ml() -> None:
+def test_a_mac_is_needed_for_apples_runtimes() -> None:
     device = open_device("mac", load_table())
     assert isinstance(device, MacDevice)
     if sys.platform != "darwin":
@@ -118,15 +120,80 @@ def test_a_mac_is_needed_for_core_ml() -> None:
             device.check()
     mac = MacDevice(platform="darwin")
     mac.check()
-    assert mac.untimed_reason(TargetName.COREML) is None
+    assert [mac.untimed_reason(target) for target in (TargetName.COREML, TargetName.COREAI)] == [None, None]
     assert tuple(COMPUTE_UNITS) == CORE_ML_ACCELERATORS == ("all", "cpu+ane", "cpu+gpu", "cpu")
-    for accelerator in CORE_ML_ACCELERATORS:
+    assert tuple(SPECIALIZATIONS) == CORE_AI_ACCELERATORS == ("all", "gpu", "npu", "cpu")
+    for accelerator in (*CORE_ML_ACCELERATORS, *CORE_AI_ACCELERATORS):
         asked = RunSettings(accelerator=accelerator)
         assert mac.settings(asked) == asked
     assert mac.settings(RunSettings(accelerator=DEVICE_DEFAULT)).accelerator == DEVICE_DEFAULT
-    assert [mac.default_accelerator(runtime) for runtime in ("coreml", "onnxruntime")] == ["all", "cpu"]
-    with pytest.raises(DeviceUnsupportedError, match="not one of Core ML's"):
+    assert [mac.default_accelerator(runtime) for runtime in ("coreml", "coreai", "onnxruntime")] == [
+        "all",
+        "all",
+        "cpu",
+    ]
+    with pytest.raises(
+        DeviceUnsupportedError, match=r"none of Apple's runtimes'; choose among, for Core ML: all, cpu\+ane"
+    ):
         mac.settings(RunSettings(accelerator="nnapi"))
+
+
+def test_a_mac_by_its_chip(monkeypatch: pytest.MonkeyPatch) -> None:
+    chips = {name: entry.soc for name, entry in load_table().items() if name.startswith("mac-")}
+    assert {"mac-m3", "mac-m4-pro", "mac-m5-max"} <= set(chips) and chips["mac-m4-pro"] == "Apple M4 Pro"
+    assert open_device("mac-m5", load_table()).lease_key == open_device("mac", load_table()).lease_key
+    monkeypatch.setattr(host, "_cpu_name", lambda: "Apple M5")
+    mac = MacDevice("mac-m5", soc="Apple M5", platform="darwin")
+    mac.check()
+    assert (mac.facts().name, mac.facts().soc) == ("mac-m5", "Apple M5")
+    assert MacDevice(platform="darwin").facts().soc == "Apple M5"
+    with pytest.raises(DeviceUnsupportedError, match=r"a Mac with Apple M5 Max, and it has Apple M5; use --device mac"):
+        MacDevice("mac-m5-max", soc="Apple M5 Max", platform="darwin").check()
+
+
+def test_core_ai_gets_the_specialisation_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Core AI itself runs on no Linux: what Apple's package is asked for is looked at, by its real names."""
+    authoring, runtime = pytest.importorskip("coreai.authoring"), pytest.importorskip("coreai.runtime")
+    asked: list[object] = []
+
+    class Options:
+        is_supported = staticmethod(lambda: True)
+        default = staticmethod(lambda: "default")
+        cpu_only = staticmethod(lambda: "cpu only")
+        from_preferred_compute_unit_kind = staticmethod(lambda kind: f"prefer {kind}")
+
+    assert {name for name in vars(Options) if not name.startswith("_")} <= set(dir(runtime.SpecializationOptions))
+
+    class Asset:
+        def executable(self, options: object = None) -> Asset:
+            asked.append(options)
+            return self
+
+        async def __aenter__(self) -> types.SimpleNamespace:
+            described = types.SimpleNamespace(input_names=["x"], output_names=["y"])
+
+            async def double(given: dict[str, Any]) -> dict[str, Any]:
+                return {"y": runtime.NDArray(given["x"].numpy() * 2)}
+
+            double.desc = described  # pyright: ignore[reportFunctionMemberAccess]
+            return types.SimpleNamespace(function_names=["main"], load_function=lambda _: double)
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+    units = types.SimpleNamespace(gpu=lambda: "gpu", neural_engine=lambda: "neural engine")
+    monkeypatch.setattr(authoring.AIModelAsset, "load", lambda _: Asset())
+    monkeypatch.setattr(runtime, "SpecializationOptions", Options)
+    monkeypatch.setattr(runtime, "ComputeUnitKind", units, raising=False)
+    for accelerator in SPECIALIZATIONS:
+        session = CoreAISession("model.aimodel", 1, accelerator)
+        assert session.run([np.ones(2, np.float32)])[0].tolist() == [2.0, 2.0]
+        session.close()
+    assert asked == ["default", "prefer gpu", "prefer neural engine", "cpu only"]
+    monkeypatch.setattr(Options, "is_supported", staticmethod(lambda: False))
+    with pytest.raises(RuntimeError, match="comes with macOS 27"):
+        CoreAISession("model.aimodel", 1, "cpu")
+    CoreAISession("model.aimodel", 1).close()
+    assert asked[-1] is None, "without one, whatever runs it here"
 
 
 def test_core_ml_gets_the_units_that_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,9 @@ class BundleMissingException(message: String) : BundleException(message)
 /** A bundle was made by a newer version, which this one cannot read. */
 class BundleTooNewException(message: String) : BundleException(message)
 
+/** A bundle is for phones of another kind. */
+class BundleForeignException(message: String) : BundleException(message)
+
 /** A bundle's manifest is malformed, or its parts do not belong together. */
 class BundleMalformedException(message: String, cause: Throwable? = null) : BundleException(message, cause)
 

@@ -5,6 +5,7 @@ import java.io.IOException
 import java.nio.charset.CharacterCodingException
 import java.nio.file.Files
 import org.pocketclip.core.BundleCorruptException
+import org.pocketclip.core.BundleForeignException
 import org.pocketclip.core.BundleHostileException
 import org.pocketclip.core.BundleMalformedException
 import org.pocketclip.core.BundleMissingException
@@ -81,6 +82,12 @@ internal class BundleReader(private val folder: File) {
                 val version = Documents.wholeNumber(Documents.parse(text, source), "schema_version")
                 if (version == null || version < 1) {
                     throw BundleMalformedException("$source has no schema_version of 1 or more; make the bundle again")
+                }
+                if (version == APPLE_SCHEMA_VERSION) {
+                    throw BundleForeignException(
+                        "$source is of a bundle for iPhones, with Core ML and Core AI; make one for Android from artefacts " +
+                            "of onnx, executorch or tflite",
+                    )
                 }
                 if (version > BUNDLE_SCHEMA_VERSION) {
                     throw BundleTooNewException(

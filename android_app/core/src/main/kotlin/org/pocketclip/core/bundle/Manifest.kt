@@ -11,6 +11,9 @@ import org.pocketclip.core.runtime.ElementType
 /** The newest schema that this version reads. */
 const val BUNDLE_SCHEMA_VERSION = 2
 
+/** The schema of bundles with variants for Apple's newer systems, which no Android phone runs. */
+internal const val APPLE_SCHEMA_VERSION = 3
+
 /** The schema of bundles without variants for chips. */
 const val PLAIN_SCHEMA_VERSION = 1
 

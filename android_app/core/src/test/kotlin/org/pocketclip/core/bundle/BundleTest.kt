@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 import org.pocketclip.core.BundleCorruptException
 import org.pocketclip.core.BundleException
+import org.pocketclip.core.BundleForeignException
 import org.pocketclip.core.BundleHostileException
 import org.pocketclip.core.BundleMalformedException
 import org.pocketclip.core.BundleMissingException
@@ -60,8 +61,10 @@ class BundleTest {
     @Test
     fun `newer schemas are told from malformed manifests`() {
         made
-        change("\"schema_version\":1", "\"schema_version\":3,\"new_field\":0")
-        refused<BundleTooNewException>("schema version 3", "update")
+        change("\"schema_version\":1", "\"schema_version\":4,\"new_field\":0")
+        refused<BundleTooNewException>("schema version 4", "update")
+        change("\"schema_version\":4,\"new_field\":0", "\"schema_version\":3,\"new_field\":0")
+        refused<BundleForeignException>("for iPhones, with Core ML and Core AI", "onnx, executorch or tflite")
         change("\"schema_version\":3,\"new_field\":0", "\"schema_version\":\"1\"")
         refused<BundleMalformedException>("schema_version")
         change("\"schema_version\":\"1\"", "\"schema_version\":0")
