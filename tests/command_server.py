@@ -122,8 +122,9 @@ def _run_command(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = ["pocketclip", *request["arguments"]]
-    # As `python -m pocketclip` has it.
-    sys.path[0] = request["cwd"]
+    # As `python -m pocketclip` has it, with what the test adds to PYTHONPATH.
+    added = request["environment"].get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:1] = [request["cwd"], *(each for each in added if each and each not in sys.path)]
     runpy.run_module("pocketclip", run_name="__main__", alter_sys=True)
 
 
