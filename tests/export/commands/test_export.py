@@ -151,15 +151,16 @@ def test_list_shows_the_matrix(pocketclip) -> None:
 def test_missing_packages_leave_a_target_visible(monkeypatch: pytest.MonkeyPatch) -> None:
     from pocketclip.export import targets
     from pocketclip.export.errors import TargetUnavailableError
+    from pocketclip.export.precision import TargetName
 
     monkeypatch.setattr(targets.opening, "_version", lambda name: None if name == "coremltools" else "1.0")
-    availability = targets.probe(targets.TargetName.COREML)
+    availability = targets.probe(TargetName.COREML)
     assert not availability.available
     assert availability.install is not None
     assert "[coreml]" in availability.install
     with pytest.raises(TargetUnavailableError, match="pip install"):
-        targets.load_target(targets.TargetName.COREML)
-    assert targets.probe(targets.TargetName.ONNX).available
+        targets.load_target(TargetName.COREML)
+    assert targets.probe(TargetName.ONNX).available
 
 
 @pytest.mark.parametrize(
