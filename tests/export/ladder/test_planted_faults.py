@@ -310,7 +310,7 @@ def halve_scale(folder: Path) -> None:
 def test_runtime_whose_optimisations_are_wrong(plant, monkeypatch: pytest.MonkeyPatch) -> None:
     from pocketclip.export import targets
 
-    sound = targets._RuntimeRunner.open
+    sound = targets.opening._RuntimeRunner.open
 
     class Wrong:
         def __init__(self, session) -> None:
