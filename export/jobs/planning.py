@@ -91,12 +91,13 @@ def make_plan(
             skipped[name] = "it has no precision of 8 bits"
             continue
         refusal = _refusal(name, batch, asked)
-        if refusal is not None:
-            if target != "all":
-                raise refusal.error
+        if refusal is not None and target == "all":
             skipped[name] = refusal.reason
             continue
+        # A precision that no installation would bring is told first.
         precisions = parse_precisions(quantize, name)
+        if refusal is not None:
+            raise refusal.error
         socs = chosen_chips(name, asked) if name in NPU_TARGETS else ()
         isa_here = chosen or default_instruction_set(name)
         if target == "all" and (name, isa_here) not in CHOICES:
