@@ -142,7 +142,10 @@ def test_facts(phone: Phone) -> None:
     facts = documents.parse(AppFacts, content, source="facts", error=ResultError)
     assert (facts.job_version, facts.result_version) == (JOB_VERSION, RESULT_VERSION)
     assert facts.app_version == "0.1.0"
-    assert facts.accelerators == {"coreml": ("all", "cpu+ane", "cpu+gpu", "cpu")}
+    assert facts.accelerators == {
+        "coreai": ("all", "gpu", "npu", "cpu"),
+        "coreml": ("all", "cpu+ane", "cpu+gpu", "cpu"),
+    }
     assert facts.free_bytes
 
 
