@@ -11,10 +11,7 @@ import typer
 from pocketclip.models.terminal import command_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pocketclip.benchmark.records.benchmark import BenchmarkRecord
-    from pocketclip.export.artifact.reading import Artifact
 
 app = command_line.new_app("pocketclip.benchmark.gate", "Compares the artefacts of a change with those of its base.")
 
@@ -77,7 +74,7 @@ def gate_command(
     if measured:
         # One session for both sides: what drifts meanwhile meets both.
         records = api.bench(
-            _folders(measured),
+            [artifact.folder for artifact in measured],
             device or _DEVICES[measure],
             options=BenchOptions(launches=_COUNTED_LAUNCHES if measure is Measure.INSTRUCTIONS else launches),
             store=store,
@@ -95,10 +92,6 @@ def gate_command(
         raise RegressionError(
             f"the change does not pass: {headline(rows)}", fix=f"{out / 'comment.md'} shows each artefact"
         )
-
-
-def _folders(artifacts: Sequence[Artifact]) -> list[Path]:
-    return [artifact.folder for artifact in artifacts]
 
 
 if __name__ == "__main__":
