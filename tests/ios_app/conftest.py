@@ -8,11 +8,17 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pocketclip.benchmark.errors import EmulatorError
+from pocketclip.export.artifact.manifest import hash_files
 from pocketclip.export.artifact.reading import Artifact
+from pocketclip.export.bundle.manifest import BundledModel
+from pocketclip.export.bundle.reading import OpenedBundle
 from pocketclip.export.precision import Precision, TargetName, Tower
+from pocketclip.export.targets import open_model
 from tests.export.bundle.tiny_artifacts import build_artifact
 from tests.ios_app.swift_package import SwiftBuild, build_package
 from tests.ios_app.test_phone import WAYS, TestIPhone
@@ -45,6 +51,23 @@ def write_replay(path: Path, inputs: Sequence[bytes], outputs: bytes, values: in
                 "outputs": {"file": stored.name, "shape": [len(inputs), values]},
             }
         )
+    )
+
+
+def replay_model(
+    bundle: OpenedBundle, model: BundledModel, inputs: Sequence[NDArray[np.generic]], folder: Path
+) -> None:
+    """Runs a model of a bundle here, and writes what `ReplayRuntime` reads of it, by the hash of its files."""
+    session = open_model(model.target, bundle.model_path(model))
+    outputs = np.concatenate([session.run([each])[0] for each in inputs]).astype("<f4")
+    session.close()
+    files = [entry for entry in bundle.manifest.files if entry.path.startswith(f"{model.entry_point}/")]
+    write_replay(
+        folder / f"{hash_files(files)}.replay.json",
+        [each.tobytes() for each in inputs],
+        outputs.tobytes(),
+        outputs.shape[1],
+        "reference executor",
     )
 
 

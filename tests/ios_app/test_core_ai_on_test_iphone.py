@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,7 +15,6 @@ from pocketclip.benchmark.measuring.bundled_artifacts import measurable_artifact
 from pocketclip.benchmark.measuring.plan import BenchmarkPlan, run_plan
 from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, BenchmarkRecord, RunSettings, Status, WarmupRule
 from pocketclip.benchmark.statistics.summaries import median_first_load_ns
-from pocketclip.export.artifact.manifest import hash_files
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.bundle.fitting import BundleRequest
 from pocketclip.export.bundle.image_input import image_input
@@ -26,9 +24,9 @@ from pocketclip.export.bundle.selftest import self_test
 from pocketclip.export.bundle.tokenizer import BundleTokenizer
 from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.precision import Precision, TargetName, Tower
-from pocketclip.export.targets import open_model, probe
+from pocketclip.export.targets import probe
 from tests.export.bundle.tiny_artifacts import LABELS, build_artifact
-from tests.ios_app.conftest import MakePhone, write_replay
+from tests.ios_app.conftest import MakePhone, replay_model
 from tests.ios_app.swift_package import SwiftBuild
 from tests.ios_app.test_bench_on_test_iphone import Notes, open_iphone
 from tests.ios_app.test_phone import TestIPhone
@@ -203,14 +201,4 @@ def _write_replays(bundle: OpenedBundle, folder: Path) -> None:
             ]
             texts = [*bundle.tensor(end.token_ids)[:, None], *prompts] if tower is Tower.TEXT else []
             inputs = [*bundle.tensor(model.golden.inputs)[:, None], *photographs, *texts]
-            session = open_model(model.target, bundle.model_path(model))
-            outputs = np.concatenate([session.run([each])[0] for each in inputs]).astype("<f4")
-            session.close()
-            files = [entry for entry in manifest.files if entry.path.startswith(f"{model.entry_point}/")]
-            write_replay(
-                folder / f"{hash_files(files)}.replay.json",
-                [each.tobytes() for each in inputs],
-                outputs.tobytes(),
-                outputs.shape[1],
-                "reference executor",
-            )
+            replay_model(bundle, model, inputs, folder)

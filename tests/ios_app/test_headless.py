@@ -18,7 +18,6 @@ from pocketclip.benchmark.runners.agent_runner import ResultError, check_announc
 from pocketclip.benchmark.runners.golden_check import check_outputs
 from pocketclip.benchmark.runners.protocol import JOB_VERSION, RESULT_VERSION, AgentResult, InputFile, Job
 from pocketclip.benchmark.transport import Execution
-from pocketclip.export.artifact.manifest import hash_files
 from pocketclip.export.artifact.reading import Artifact, load_artifact
 from pocketclip.export.bundle.prompts import StoredTemplates
 from pocketclip.export.bundle.reading import OpenedBundle, read_bundle
@@ -26,7 +25,7 @@ from pocketclip.export.bundle.selftest import self_test
 from pocketclip.export.bundle.tokenizer import BundleTokenizer
 from pocketclip.export.targets import open_model
 from pocketclip.models import documents
-from tests.ios_app.conftest import write_replay
+from tests.ios_app.conftest import replay_model, write_replay
 from tests.ios_app.swift_package import SwiftBuild
 
 ROOT = "/mnt/phone"
@@ -273,17 +272,7 @@ def _write_replays(bundle: OpenedBundle, folder: Path) -> None:
         (manifest.text, [*bundle.tensor(end.token_ids)[:, None], *prompts]),
     ):
         inputs = [*bundle.tensor(tower.golden.inputs)[:, None], *asked]
-        session = open_model(tower.target, bundle.model_path(tower))
-        outputs = np.concatenate([session.run([each])[0] for each in inputs]).astype("<f4")
-        session.close()
-        files = [entry for entry in manifest.files if entry.path.startswith(f"{tower.entry_point}/")]
-        write_replay(
-            folder / f"{hash_files(files)}.replay.json",
-            [each.tobytes() for each in inputs],
-            outputs.tobytes(),
-            outputs.shape[1],
-            "reference executor",
-        )
+        replay_model(bundle, tower, inputs, folder)
 
 
 def test_a_bundle_of_packages_passes_its_self_test(
