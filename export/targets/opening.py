@@ -16,6 +16,7 @@ from pocketclip.export.precision import MAKER_TARGETS, TargetName
 from pocketclip.export.targets.base import Availability, NpuTarget, Runner, Target
 from pocketclip.export.targets.converter_noise import held_stderr, quiet_loggers
 from pocketclip.export.targets.table import TARGETS
+from pocketclip.export.targets.tested_versions import untested
 from pocketclip.models.errors import PocketClipError, extra_command, first_line
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def probe(target: TargetName) -> Availability:
-    """Whether the target's packages are installed, without importing them."""
+    """Whether the target's packages are installed in versions that were tested, without importing them."""
     entry = TARGETS[target]
     lacking = None if entry.lacking_here is None else entry.lacking_here()
     if lacking is not None:
@@ -40,6 +41,9 @@ def probe(target: TargetName) -> Availability:
             reason=f"missing {', '.join(missing)}",
             install=extra_command(entry.extra),
         )
+    other = untested(entry.packages, entry.extra)
+    if other is not None:
+        return Availability(available=False, reason=other, install=extra_command(entry.extra))
     return Availability(available=True, version=f"{entry.packages[0]} {_version(entry.packages[0])}")
 
 
