@@ -141,7 +141,9 @@ EXECUTORCH_QNN_SCHEMES: dict[Precision, Scheme] = {
 ONNX_QNN_SCHEMES: dict[Precision, Scheme] = {
     Precision.FP16: Scheme("the whole graph on the NPU in half floats, sums too", _QNN),
     Precision.INT8_STATIC: Scheme(
-        "the whole graph on the NPU: QDQ, uint8, convolutions per channel; the L2 norm in half floats", _QNN
+        "the whole graph on the NPU: QDQ, uint8, convolutions per channel; an image tower's stem, down-samplers and "
+        "projection give 16-bit values; the L2 norm in half floats",
+        _QNN,
     ),
     Precision.W8A16_STATIC: Scheme(
         "the whole graph on the NPU: as int8-static with 16-bit activations and embedding over their whole range", _QNN

@@ -1,4 +1,4 @@
-"""Which modules of a tower 4 bits would hurt most: they keep 8 where the rest has 4."""
+"""Which modules of a tower few bits would hurt most: they keep 8 where the rest has 4, and 16 of 8 on an NPU."""
 
 from __future__ import annotations
 

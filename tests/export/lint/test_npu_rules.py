@@ -104,3 +104,34 @@ def test_models_must_be_exported_first(pocketclip, error_line) -> None:
     result = pocketclip("lint", "pocketclip_nano", "--npu")
     assert result.returncode == 2
     assert "--npu is for model files" in error_line(result)
+
+
+@compiler
+@pytest.mark.parametrize(("rows", "kind"), [(50_000, np.uint8), (1_000_000, np.uint8), (260_000, np.uint16)])
+def test_a_large_gather_by_int32_needs_no_rule(rows: int, kind: type, tmp_path: Path) -> None:
+    """Vocabularies beyond 16 bits are looked up on the NPU, every row right."""
+    table = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (rows, 16)).astype(kind)
+    constants = {"table": table, "scale": np.float32(0.01), "zero": kind(3)}
+    nodes = [
+        ("DequantizeLinear", ["table", "scale", "zero"], ["floats"]),
+        ("Gather", ["floats", "ids"], ["found"]),
+        ("QuantizeLinear", ["found", "scale", "zero"], ["again"]),
+        ("DequantizeLinear", ["again", "scale", "zero"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        [helper.make_node(*each) for each in nodes],
+        "g",
+        [helper.make_tensor_value_info("ids", TensorProto.INT32, [1, 77])],
+        [helper.make_tensor_value_info("y", FLOAT, [1, 77, 16])],
+        [onnx.numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+    model.ir_version = 10
+    onnx.save(model, tmp_path / "model.onnx")
+    context, _ = emulator.prepare(tmp_path / "model.onnx", SOCS["SM8650"], tmp_path)
+    assert (context.graphs, context.on_cpu) == (1, 0)
+    ids = np.linspace(0, rows - 1, 77).astype(np.int32)[None]
+    session = emulator.EmulatedContext(tmp_path / context.file, "SM8650")
+    (found,) = session.run([ids])
+    session.close()
+    np.testing.assert_allclose(found, (table[ids].astype(np.float64) - 3) * 0.01, atol=1e-3)

@@ -56,6 +56,15 @@ def test_each_chip_has_the_whole_tower_as_one_graph(precision: Precision, tower:
     assert parity.executed_by.startswith("emulated Hexagon NPU, onnxruntime-qnn 2.5.0, onnxruntime ")
 
 
+@pytest.mark.parametrize(("tower", "wide"), [(Tower.IMAGE, True), (Tower.TEXT, False)])
+def test_what_no_residual_branch_passes_gives_16_bits(tower: Tower, wide: bool, nano_exports: Exports) -> None:
+    model = onnx.load(nano_exports[TargetName.ONNX_QNN, Precision.INT8_STATIC, tower].folder / "model.onnx")
+    types = {each.name: each.data_type for each in model.graph.initializer}
+    zeros = [types[node.input[2]] for node in model.graph.node if node.op_type == "QuantizeLinear"]
+    assert (onnx.TensorProto.UINT16 in zeros) == wide
+    assert zeros.count(onnx.TensorProto.UINT16) < len(zeros) / 2
+
+
 def test_inspect_shows_what_each_chip_has(pocketclip, nano_exports: Exports) -> None:
     result = pocketclip("inspect", nano_exports[TargetName.ONNX_QNN, Precision.FP16, Tower.TEXT].folder)
     assert result.returncode == 0, result.stderr
