@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         report,
         write_records,
     )
+    from pocketclip.benchmark.tune.studies import TunedStudy, TuneOptions, open_study, tune
     from pocketclip.export.api import (
         Artifact,
         Bundle,
@@ -74,6 +75,8 @@ _HOMES = {
     "Progress": "pocketclip.models.progress",
     "RecordStore": "pocketclip.benchmark.api",
     "TrainingConfig": "pocketclip.models.training.config",
+    "TuneOptions": "pocketclip.benchmark.tune.studies",
+    "TunedStudy": "pocketclip.benchmark.tune.studies",
     "bench": "pocketclip.benchmark.api",
     "bench_farm": "pocketclip.benchmark.api",
     "bench_throughput": "pocketclip.benchmark.api",
@@ -101,11 +104,13 @@ _HOMES = {
     "merge_records": "pocketclip.benchmark.api",
     "open_bundle": "pocketclip.export.api",
     "open_store": "pocketclip.benchmark.api",
+    "open_study": "pocketclip.benchmark.tune.studies",
     "reinforce": "pocketclip.models.api",
     "report": "pocketclip.benchmark.api",
     "search_photos": "pocketclip.export.api",
     "similar_photos": "pocketclip.export.api",
     "train": "pocketclip.models.api",
+    "tune": "pocketclip.benchmark.tune.studies",
     "write_bundle": "pocketclip.export.api",
     "write_records": "pocketclip.benchmark.api",
 }
@@ -123,6 +128,8 @@ __all__ = [
     "Progress",
     "RecordStore",
     "TrainingConfig",
+    "TuneOptions",
+    "TunedStudy",
     "bench",
     "bench_farm",
     "bench_throughput",
@@ -151,11 +158,13 @@ __all__ = [
     "merge_records",
     "open_bundle",
     "open_store",
+    "open_study",
     "reinforce",
     "report",
     "search_photos",
     "similar_photos",
     "train",
+    "tune",
     "write_bundle",
     "write_records",
 ]

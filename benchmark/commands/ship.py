@@ -36,28 +36,19 @@ def ship_command(
     """Writes a trial as one folder: bundle, artefacts, weights, model card and evidence; uploads it if asked."""
     from pocketclip.benchmark.tune.hub import PREFIX, parse_repository, upload
     from pocketclip.benchmark.tune.picking import pick as pick_trial
-    from pocketclip.benchmark.tune.points import SearchSpace
-    from pocketclip.benchmark.tune.shipping import ship, words_of
-    from pocketclip.benchmark.tune.study_store import check_name, read_study
-    from pocketclip.benchmark.tune.workshop import Workshop
-    from pocketclip.models.registry import resolve_config
+    from pocketclip.benchmark.tune.shipping import words_of
+    from pocketclip.benchmark.tune.studies import open_study
 
-    check_name(study)
     repository = parse_repository(to) if to is not None and to.startswith(PREFIX) else None
+    opened = open_study(study, out=tuned, store=store)
     out = Path("shipped") / study if to is None or repository is not None else Path(to)
-    with read_study(store, study) as opened:
-        settings = opened.settings
-        trials = opened.trials(SearchSpace(settings.space, resolve_config(settings.space.model), {}))
-    trial = pick_trial(pick, trials, settings)
-    workshop = Workshop(study, settings, tuned or Path("tune") / study, store)
-    command_line.note(f"shipping {words_of(workshop, trial)}")
+    trial = pick_trial(pick, opened.trials, opened.settings)
+    command_line.note(f"shipping {words_of(opened.workshop, trial)}")
     listed = [] if labels is None else [label.strip() for label in labels.split(",") if label.strip()]
     with command_line.progress() as bar:
-        shipped = ship(
-            workshop,
-            trials,
-            trial,
+        shipped = opened.ship(
             out,
+            choice=str(trial.number),
             labels=listed,
             weights_licence=weights_licence,
             on_progress=command_line.shown_on(bar, "prompts embedded"),

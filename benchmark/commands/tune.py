@@ -19,13 +19,8 @@ if TYPE_CHECKING:
 
     from pocketclip.benchmark.tune.points import SearchSpace
     from pocketclip.benchmark.tune.settings import StudySettings
+    from pocketclip.benchmark.tune.studies import PreparedStudy, TuneOptions
     from pocketclip.benchmark.tune.trials import Trial
-    from pocketclip.benchmark.tune.workshop import Workshop
-
-_EMULATED = "emulator-arm64"
-_TORCH_DEVICES = ("auto", "cpu", "cuda")
-# Of the front at the end: as many as verdicts of one family need.
-_CONFIRM_LAUNCHES = 10
 
 
 def tune_command(
@@ -74,6 +69,12 @@ def tune_command(
     token_weight: Annotated[
         float, typer.Option("--token-weight", min=0.0, help="Weight of predicting captions' tokens from images.")
     ] = 0.0,
+    distillation_weight: Annotated[
+        float,
+        typer.Option(
+            "--distillation-weight", min=0.0, max=1.0, help="Share of the loss in which the unchanged model teaches."
+        ),
+    ] = 0.0,
     train: Annotated[
         bool, typer.Option("--train/--no-train", help="Train and judge, or know cost and size alone.")
     ] = True,
@@ -104,85 +105,47 @@ def tune_command(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Searches a space of changed models, precisions and targets for the best trade-off. Resumable at any moment."""
-    from pocketclip.benchmark.api.devices import known_devices
-    from pocketclip.benchmark.devices import open_device
-    from pocketclip.benchmark.devices.table import find_entry
     from pocketclip.benchmark.errors import OptionError
-    from pocketclip.benchmark.measuring.option_values import parse_duration_s
-    from pocketclip.benchmark.tune.limits import Limit, Limits, parse_limit
-    from pocketclip.benchmark.tune.points import open_space
-    from pocketclip.benchmark.tune.settings import Strategy, StudySettings, TrainingSettings
-    from pocketclip.benchmark.tune.space import read_space
-    from pocketclip.benchmark.tune.trials import Cost
-    from pocketclip.export.precision import InstructionSet
-    from pocketclip.models.errors import choices
+    from pocketclip.benchmark.tune.studies import TuneOptions, prepare
 
     reference = explain or space
     if reference is None or (explain is not None and space is not None):
         raise OptionError("tune takes a space", fix="give one of --space and --explain")
-    cost = Cost.LATENCY
-    if proxy is not None:
-        if proxy != Cost.INSTRUCTIONS:
-            raise OptionError(f"--proxy {proxy!r} is unknown", fix="choose instructions, or leave it out to time")
-        cost = Cost.INSTRUCTIONS
-        device = _EMULATED if device == "host" else device
-    read = read_space(reference)
-    settings = StudySettings(
-        space=read,
-        cost=cost,
+    options = TuneOptions(
+        max_latency=max_latency,
+        max_instructions=max_instructions,
+        max_drop=max_drop,
+        max_size=max_size,
         device=device,
-        limits=Limits(
-            latency_ns=parse_limit(Limit.LATENCY, max_latency),
-            instructions=parse_limit(Limit.INSTRUCTIONS, max_instructions),
-            drop_points=parse_limit(Limit.DROP, max_drop),
-            size_bytes=parse_limit(Limit.SIZE, max_size),
-        ),
-        train=train,
+        proxy=proxy,
+        isa=isa,
         dataset=dataset,
-        samples=samples,
-        training=TrainingSettings(
-            steps=_steps(steps),
-            data=data,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            token_weight=token_weight,
-        ),
-        calibration=calibration,
-        isa=None if isa is None else command_line.parse_choice(InstructionSet, "--for", isa),
-        launches=launches,
-        strategy=command_line.parse_choice(Strategy, "--strategy", strategy),
-        per_round=per_round,
-        seed=seed,
-    )
-    if trials < per_round:
-        raise OptionError(f"--trials {trials} leaves no room for a round of {per_round}", fix="give fewer --per-round")
-    if torch_device not in _TORCH_DEVICES:
-        raise OptionError(f"--torch-device {torch_device!r} is unknown", fix=f"choose among: {choices(_TORCH_DEVICES)}")
-    table = known_devices(devices)
-    find_entry(device, table)
-    seconds = None if budget is None else parse_duration_s("--budget", budget)
-    # The space is checked against the device before anything of it costs.
-    opened = open_space(read, open_device(device, table, say=command_line.note))
-    name = study or Path(reference).stem
-    if explain is not None:
-        _explain(opened, settings, trials, name, store)
-        return
-    _tune(
-        opened,
-        settings,
-        name,
-        out=out or Path("tune") / name,
-        store=store,
-        most=trials,
-        budget_seconds=seconds,
-        processes=processes,
         data_root=data_root,
+        samples=samples,
+        data=data,
+        steps=_steps(steps),
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        token_weight=token_weight,
+        distillation_weight=distillation_weight,
+        train=train,
+        calibration=calibration,
+        launches=launches,
+        per_round=per_round,
+        strategy=strategy,
+        seed=seed,
+        budget=budget,
+        processes=processes,
         torch_device=torch_device,
         allow_invalid=allow_invalid,
         devices=devices,
-        confirm_launches=max(_CONFIRM_LAUNCHES, launches) if confirm else None,
-        page=page,
     )
+    prepared = prepare(reference, options, trials=trials, say=command_line.note)
+    name = study or Path(reference).stem
+    if explain is not None:
+        _explain(prepared.space, prepared.settings, trials, name, store)
+        return
+    _tune(prepared, options, name, most=trials, out=out, store=store, confirm=confirm, page=page)
 
 
 def _steps(text: str) -> tuple[int, ...]:
@@ -215,77 +178,47 @@ def _explain(space: SearchSpace, settings: StudySettings, most: int, name: str, 
 
 
 def _tune(
-    space: SearchSpace,
-    settings: StudySettings,
+    prepared: PreparedStudy,
+    options: TuneOptions,
     name: str,
     *,
-    out: Path,
-    store: str,
     most: int,
-    budget_seconds: float | None,
-    processes: int,
-    data_root: Path,
-    torch_device: str,
-    allow_invalid: bool,
-    devices: Path | None,
-    confirm_launches: int | None,
+    out: Path | None,
+    store: str,
+    confirm: bool,
     page: Path | None,
 ) -> None:
-    import os
-    from functools import partial
-
+    from pocketclip.benchmark.commands.compare import comparison_table
     from pocketclip.benchmark.commands.tune_table import front_table, rejected_lines
     from pocketclip.benchmark.commands.tune_watch import tune_watch
     from pocketclip.benchmark.errors import LimitsError
-    from pocketclip.benchmark.tune.front import nearest
-    from pocketclip.benchmark.tune.page import study_page
-    from pocketclip.benchmark.tune.prediction import Prediction
-    from pocketclip.benchmark.tune.queueing import ProcessQueue
-    from pocketclip.benchmark.tune.study_store import begin_study, check_name, keep_result
-    from pocketclip.benchmark.tune.tuning import carry_on, held_study
-    from pocketclip.benchmark.tune.workshop import WORKERS, Workshop, check_data
-    from pocketclip.models import atomic
+    from pocketclip.benchmark.tune.studies import carry_out
 
-    check_name(name)
-    check_data(settings, data_root)
-    with atomic.storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    threads = max(1, (os.cpu_count() or 1) // processes) if processes > 1 else None
-    worker = Workshop(name, settings, out, store, data_root, threads, allow_invalid, torch_device, devices)
-    with held_study(store, name), begin_study(store, name, settings) as study:
-        queue = ProcessQueue(worker, partial(keep_result, store, name), processes, out / WORKERS)
-        with tune_watch(space, settings, most) as watch:
-            trials = carry_on(study, space, queue, most=most, budget_seconds=budget_seconds, watch=watch)
+    space, settings = prepared.space, prepared.settings
+    with tune_watch(space, settings, most) as watch:
+        found = carry_out(prepared, options, name, trials=most, out=out, store=store, watch=watch)
     console = command_line.console()
-    console.print(front_table(space, settings, trials))
-    console.print(f"{len(trials)} trials: {', '.join(rejected_lines(trials))}")
-    error = Prediction(space, settings, trials).cost_error()
+    console.print(front_table(space, settings, found.trials))
+    console.print(f"{len(found.trials)} trials: {', '.join(rejected_lines(found.trials))}")
+    error = found.cost_error
     if error is not None:
         console.print(
             f"the model of {settings.cost} is off by {100 * error.median:.1f} % (median; at worst "
             f"{100 * error.worst:.0f} %), each of {error.trials} trials predicted from the others"
         )
     if page is not None:
-        atomic.write_text(page, study_page(name, space, settings, trials))
+        found.page(page)
         command_line.note(f"wrote {page}")
-    missed = nearest(trials, settings)
+    missed = found.nearest
     if missed is not None:
         raise LimitsError(
-            f"none of {len(trials)} trials meets the limits; the nearest is trial {missed.trial.number}: "
+            f"none of {len(found.trials)} trials meets the limits; the nearest is trial {missed.trial.number}: "
             f"{'; '.join(missed.words)}",
             fix="loosen a limit in a new --study, or give more --trials",
         )
-    if confirm_launches is not None:
-        _confirm(worker, trials, confirm_launches)
-
-
-def _confirm(workshop: Workshop, trials: Sequence[Trial], launches: int) -> None:
-    from pocketclip.benchmark.commands.compare import comparison_table
-    from pocketclip.benchmark.tune.confirming import confirm
-
-    with command_line.progress() as bar:
-        found = confirm(workshop, trials, launches, on_progress=command_line.shown_on(bar, "launching"))
-    console = command_line.console()
-    for each in found:
-        console.print(f"trial {each.trial.number} against the unchanged model, measured again in turns:")
-        console.print(comparison_table(each.comparisons))
+    if confirm:
+        with command_line.progress() as bar:
+            confirmed = found.confirm(on_progress=command_line.shown_on(bar, "launching"))
+        for each in confirmed:
+            console.print(f"trial {each.trial.number} against the unchanged model, measured again in turns:")
+            console.print(comparison_table(each.comparisons))

@@ -36,7 +36,8 @@ class TrainingSettings:
     """How a changed model is trained from the base's weights.
 
     Each of `steps` is a rung: so many more steps, from the weights of the rung before. After each but the last, the
-    better `keep_share` of a round's models go on.
+    better `keep_share` of a round's models go on. `distillation_weight` is the share of the loss in which the unchanged
+    model is the teacher.
     """
 
     steps: Annotated[tuple[Positive, ...], MaxLen(8)] = (300,)
@@ -45,6 +46,7 @@ class TrainingSettings:
     batch_size: Positive = 128
     learning_rate: Above = 1.5e-3
     token_weight: Annotated[float, Ge(0.0), Le(100.0)] = 0.0
+    distillation_weight: Annotated[float, Ge(0.0), Le(1.0)] = 0.0
 
 
 @document

@@ -32,7 +32,7 @@ def train_rung(
     Raises:
         PocketClipError: the training failed, or the data are not there.
     """
-    from pocketclip.models.training.config import TrainingConfig
+    from pocketclip.models.training.config import Recipe, TrainingConfig
     from pocketclip.models.training.trainer import train
 
     if own_weights(folder) is not None:
@@ -40,9 +40,13 @@ def train_rung(
     training = settings.training
     steps = training.steps[rung]
     base = settings.space.model
+    distils = training.distillation_weight > 0
     config = TrainingConfig(
         base,
         steps=steps,
+        recipe=Recipe.DISTILLATION if distils else Recipe.CONTRASTIVE,
+        teachers=(base,) if distils else (),
+        distillation_weight=training.distillation_weight if distils else None,
         data=training.data,
         changes=tuple(changes),
         init_from=base if parent is None else str(parent),

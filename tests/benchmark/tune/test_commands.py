@@ -95,7 +95,7 @@ def test_a_study_from_its_space_to_its_bundle(
     store = tmp_path / "store.sqlite"
     words = ["tune", "--space", space, "--store", store, "--trials", "2", "--per-round", "2", "--seed", "1"]
     words += ["--steps", "2", "--data", "scenes:64", "--batch-size", "8", "--samples", "24", "--launches", "2"]
-    words += ["--allow-invalid", "--page", tmp_path / "study.html"]
+    words += ["--distillation-weight", "0.5", "--allow-invalid", "--page", tmp_path / "study.html"]
     first = pocketclip(*words, cwd=tmp_path, timeout=1000)
     assert first.returncode == 0, first.stderr
     assert "2 trials: 2 judged" in first.stdout and "unchanged onnx fp32" in first.stdout
@@ -104,6 +104,9 @@ def test_a_study_from_its_space_to_its_bundle(
     again = pocketclip(*words, cwd=tmp_path)
     assert again.returncode == 0 and again.stdout == first.stdout
     assert "measuring" not in again.stderr and "training" not in again.stderr
+    run = json.loads(next((tmp_path / "tune" / "small" / "runs").glob("*/training.json")).read_text())
+    assert (run["recipe"], run["teachers"], run["distillation_weight"]) == ("distillation", ["pocketclip_nano"], 0.5)
+    _is_the_same_from_python(space, store, tmp_path)
     other = pocketclip(*words, "--max-size", "1kB", cwd=tmp_path)
     assert "begun with other settings: limits" in error_line(other)
     listed = pocketclip("results", "--store", store, "--format", "json", cwd=tmp_path)
@@ -117,6 +120,37 @@ def test_a_study_from_its_space_to_its_bundle(
     evidence = json.loads((folder / "evidence" / "study.json").read_text())
     assert evidence["shipped"] == 1 and len(evidence["trials"]) == 2
     assert len((folder / "evidence" / "records.jsonl").read_text().splitlines()) == 3
+
+
+def _is_the_same_from_python(space: Path, store: Path, folder: Path) -> None:
+    import pocketclip as library
+
+    out = folder / "tune" / "small"
+    found = library.open_study("small", out=out, store=store)
+    assert [trial.number for trial in found.trials] == [0, 1]
+    assert found.front and found.nearest is None and found.cost_error is None
+    options = library.TuneOptions(
+        per_round=2,
+        seed=1,
+        steps=2,
+        data="scenes:64",
+        batch_size=8,
+        samples=24,
+        launches=2,
+        distillation_weight=0.5,
+        allow_invalid=True,
+    )
+    again = library.tune(space, options=options, trials=2, out=out, store=store)
+    assert again.trials == found.trials and again.settings == found.settings
+    assert found.page(folder / "page.html").read_text() == (folder / "study.html").read_text()
+
+
+@pytest.mark.parametrize("options", [{"proxy": "time"}, {"torch_device": "tpu"}, {"processes": 0}, {"budget": "soon"}])
+def test_options_are_checked_when_they_are_given(options: dict) -> None:
+    import pocketclip as library
+
+    with pytest.raises(library.PocketClipError, match=next(iter(options)).replace("_", "-")):
+        library.TuneOptions(**options)
 
 
 @pytest.mark.slow
