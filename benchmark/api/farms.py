@@ -22,10 +22,8 @@ _LOG = logging.getLogger("pocketclip.benchmark")
 
 # The options that a farm carries out; the farm's own checks say what of their values.
 _COMMON = ("iterations", "accelerator", "tag", "wait")
-_TAKEN: dict[str, tuple[str, ...]] = {
-    "aihub": _COMMON,
-    "devicefarm": (*_COMMON, "threads", "load_mode", "min_seconds", "launches", "cooldown", "timeout", "app"),
-}
+_BY_OUR_APP = (*_COMMON, "threads", "load_mode", "min_seconds", "launches", "cooldown", "timeout", "app")
+_TAKEN: dict[str, tuple[str, ...]] = {"aihub": _COMMON, "devicefarm": _BY_OUR_APP, "firebase": _BY_OUR_APP}
 
 
 def bench_farm(
@@ -40,11 +38,12 @@ def bench_farm(
     """Measures artefacts on a hosted farm's devices.
 
     A job that was submitted is remembered on disk: after a crash or Ctrl-C, the same call goes on with it instead of
-    paying again. `aihub` gives records of kind `farm`, which are never ranked with ours; `devicefarm` ordinary ones.
+    paying again. `aihub` gives records of kind `farm`, which are never ranked with ours; the others ordinary ones.
 
     Args:
         artifacts: artefacts, folders of artefacts, or bundles.
-        farm: `aihub:DEVICE`, `devicefarm:POOL` or `devicefarm:PROJECT/POOL`.
+        farm: `aihub:DEVICE`, `devicefarm:POOL`, `devicefarm:PROJECT/POOL`, `firebase:MODEL[,VERSION]` or
+            `firebase:PROJECT/MODEL[,VERSION]`.
         accept_cost: told what it costs at most, before anything is submitted; nothing is if it gives false.
         options: how to measure; None means the defaults. A farm rejects options that it cannot carry out.
         store: a file or an SQLAlchemy URL for the records, written as they come; None stores none.

@@ -38,7 +38,8 @@ def bench_command(
         typer.Option(
             "--farm",
             help='A hosted farm instead of --device: aihub:"Samsung Galaxy S24", devicefarm:POOL or '
-            "devicefarm:PROJECT/POOL (AWS). Shows the cost and asks first.",
+            "devicefarm:PROJECT/POOL (AWS), firebase:MODEL[,VERSION] or firebase:PROJECT/MODEL[,VERSION] (Test Lab). "
+            "Shows the cost and asks first.",
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="With --farm: accept the cost that is shown.")] = False,

@@ -5,7 +5,6 @@ AI Hub measures by a method of its own, so its figures are a class of their own:
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from pocketclip.benchmark.errors import (
 from pocketclip.benchmark.farms.aihub_client import HubClient, HubDevice, HubResults
 from pocketclip.benchmark.farms.aihub_profile import Profile
 from pocketclip.benchmark.farms.farm import Cost, FarmName, JobState, JobStatus, Request, Submitted, Work
+from pocketclip.benchmark.farms.names import nearest
 from pocketclip.benchmark.measuring.identity import identity_of
 from pocketclip.benchmark.records.benchmark import GoldenCheck
 from pocketclip.benchmark.records.farm import FarmDevice, FarmRecord, FarmStatus
@@ -53,7 +53,6 @@ _FRAMEWORKS: dict[TargetName, str] = {
 _UNITS = ("cpu", "gpu", "npu")
 _CHIPSET = "chipset:qualcomm-snapdragon-"
 _MOST_PROFILE_BYTES = 64 << 20
-_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -207,10 +206,7 @@ class AiHub:
         if fitting:
             return max(fitting, key=lambda each: _version(each.os))
         names = list(dict.fromkeys(each.name for each in known))
-        plain = {name.lower(): name for name in names}
-        near = [
-            plain[each] for each in difflib.get_close_matches(self._where.lower(), plain, n=_MOST_NAMED, cutoff=0.5)
-        ]
+        near = nearest(self._where, names)
         raise FarmNotFoundError(
             f"AI Hub has no device {self._where!r} among {len(names)}",
             fix=f"choose among those that are near: {choices(map(printable_line, near))}"

@@ -5,11 +5,10 @@ Credentials are boto3's own business: environment, profiles, roles. None is in a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import field, fields
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from dataclasses import field
+from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import MaxLen
 
@@ -20,11 +19,10 @@ from pocketclip.benchmark.errors import (
     FarmPackageError,
     FarmQuotaError,
     FarmRefusedError,
-    FarmResultError,
     FarmUnavailableError,
 )
+from pocketclip.benchmark.farms.answers import Answer, parse_answer, parse_answers
 from pocketclip.benchmark.records.fields import Magnitude
-from pocketclip.models import documents
 from pocketclip.models.documents import document
 from pocketclip.models.errors import extra_command
 from pocketclip.models.untrusted.names import Matching
@@ -105,6 +103,7 @@ class AwsDevice:
     name: _Text
     platform: _Text = ""
     os: _Text = ""
+    modelId: _Text = ""
 
 
 @document
@@ -185,9 +184,6 @@ class Account:
     maxJobTimeoutMinutes: Count = 150
 
 
-Answer = TypeVar("Answer")
-
-
 def default_client() -> BaseClient:
     """boto3's client of the service.
 
@@ -222,31 +218,33 @@ class AwsClient:
         told = self._call(
             "get_device_pool_compatibility", devicePoolArn=pool, projectArn=project, testType="INSTRUMENTATION"
         )
-        found = _parse_all(PoolDevice, told.get("compatibleDevices"), "a pool's devices")
+        found = parse_answers(PoolDevice, told.get("compatibleDevices"), _about("a pool's devices"))
         return [each.device for each in found if each.compatible]
 
     def account(self) -> Account:
         """What the account has."""
-        return _parse(Account, self._call("get_account_settings").get("accountSettings"), "the account's settings")
+        return parse_answer(
+            Account, self._call("get_account_settings").get("accountSettings"), _about("the account's settings")
+        )
 
     def create_upload(self, project: str, name: str, kind: str) -> Upload:
         """A place for a file."""
         told = self._call(
             "create_upload", projectArn=project, name=name, type=kind, contentType="application/octet-stream"
         )
-        return _parse(Upload, told.get("upload"), "an upload")
+        return parse_answer(Upload, told.get("upload"), _about("an upload"))
 
     def upload(self, arn: str) -> Upload:
         """How far a file is."""
-        return _parse(Upload, self._call("get_upload", arn=arn).get("upload"), "an upload")
+        return parse_answer(Upload, self._call("get_upload", arn=arn).get("upload"), _about("an upload"))
 
     def schedule(self, **request: Any) -> Run:
         """Starts a run. It costs from here on."""
-        return _parse(Run, self._call("schedule_run", **request).get("run"), "a run")
+        return parse_answer(Run, self._call("schedule_run", **request).get("run"), _about("a run"))
 
     def run(self, arn: str) -> Run:
         """How far a run is."""
-        return _parse(Run, self._call("get_run", arn=arn).get("run"), "a run")
+        return parse_answer(Run, self._call("get_run", arn=arn).get("run"), _about("a run"))
 
     def runs(self, project: str) -> Iterator[Run]:
         """The runs of a project, the newest first."""
@@ -264,7 +262,7 @@ class AwsClient:
         token: str | None = None
         while True:
             told = self._call(action, **request, **({"nextToken": token} if token else {}))
-            yield from _parse_all(kind, told.get(key), action)
+            yield from parse_answers(kind, told.get(key), _about(action))
             following = told.get("nextToken")
             if not isinstance(following, str) or following == token:
                 return
@@ -274,6 +272,10 @@ class AwsClient:
         with _worded(action):
             call: Callable[..., dict[str, Any]] = getattr(self._client, action)
             return call(**request)
+
+
+def _about(what: str) -> str:
+    return f"AWS Device Farm's answer about {what}"
 
 
 @contextmanager
@@ -322,36 +324,3 @@ def _service_error(response: Any, action: str) -> FarmError:
     return kind(
         f"AWS Device Farm refuses {action} ({printable_line(code)[:100]}): {message or 'no reason given'}", fix=fix
     )
-
-
-def _parse(kind: type[Answer], told: Any, what: str) -> Answer:
-    """The fields of an answer that we know; the service may add others."""
-    if not isinstance(told, dict):
-        raise FarmResultError(f"AWS Device Farm's answer has not {what}")
-    return documents.parse(
-        kind, json.dumps(_known(kind, told)), source=f"AWS Device Farm's answer about {what}", error=FarmResultError
-    )
-
-
-def _parse_all(kind: type[Answer], told: Any, what: str) -> list[Answer]:
-    if told is None:
-        return []
-    if not isinstance(told, list):
-        raise FarmResultError(f"AWS Device Farm's answer has no list of {what}")
-    return [_parse(kind, each, what) for each in told]
-
-
-_NESTED: dict[str, type] = {
-    "device": AwsDevice,
-    "deviceMinutes": Minutes,
-    "trialMinutes": Trial,
-}
-
-
-def _known(kind: type, told: dict[str, Any]) -> dict[str, Any]:
-    names = {each.name for each in fields(kind)}
-    found = {name: value for name, value in told.items() if name in names and value is not None}
-    for name, value in found.items():
-        if name in _NESTED and isinstance(value, dict):
-            found[name] = _known(_NESTED[name], value)
-    return found

@@ -27,6 +27,7 @@ class FarmName(StrEnum):
 
     AI_HUB = "aihub"
     DEVICE_FARM = "devicefarm"
+    FIREBASE = "firebase"
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,13 @@ class Place:
 
 
 def parse_place(text: str) -> Place:
-    """What `--farm` names: `aihub:Samsung Galaxy S24`, `devicefarm:POOL` or `devicefarm:PROJECT/POOL`.
+    """What `--farm` names: `aihub:Samsung Galaxy S24`, `devicefarm:POOL`, `firebase:oriole,33`; see each farm.
 
     Raises:
         OptionError: no such farm, or no name behind it.
     """
     name, colon, where = text.partition(":")
-    example = 'give a farm and its device or pool, such as aihub:"Samsung Galaxy S24" or devicefarm:POOL'
+    example = 'give a farm and its device, such as aihub:"Samsung Galaxy S24", devicefarm:POOL or firebase:oriole'
     if name not in tuple(FarmName):
         raise OptionError(f"--farm {text!r} names no farm; choose among: {choices(FarmName)}", fix=example)
     if not colon or not _WHERE.fullmatch(where) or where != where.strip():

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import uuid
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from pocketclip.benchmark.farms.phone_script import LAUNCHES_NAME, SCRIPT_NAME, phone_script
 from pocketclip.benchmark.measuring.measurement import runtime_name
 from pocketclip.benchmark.phone_app.app_protocol import SentFile, StageRequest
 from pocketclip.benchmark.records.benchmark import RunSettings
-from pocketclip.benchmark.runners.agent_archive import digest
 from pocketclip.benchmark.runners.protocol import InputFile, Job, new_job
 from pocketclip.benchmark.transport.device_paths import below, short_hash
 from pocketclip.export.artifact.paths import check_no_links
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.errors import ArtifactCorruptError
 from pocketclip.models import documents
+from pocketclip.models.atomic import storage_errors
+from pocketclip.models.untrusted.files import read_bounded
 
 # Ids of jobs are made of it and of the token: they are the same in every process that asks for them.
 _JOBS = uuid.UUID("0c4c8b52-4e0e-4b3a-9a87-6f4f4b0a8a3d")
@@ -62,6 +63,15 @@ class Staging:
     request: bytes
 
 
+@dataclass(frozen=True)
+class Start:
+    """A start of the app: its action, and the request whose hash it is told."""
+
+    folder: str
+    action: Literal["stage", "measure"]
+    request: bytes
+
+
 class PhonePackage:
     """All that a phone is sent under a token; the same for the same token, whoever asks."""
 
@@ -86,26 +96,34 @@ class PhonePackage:
             for place, measured in enumerate(_turns(self._measured))
         ]
 
-    def write(self, file: Path) -> None:
-        """Writes it as the zip that a farm unpacks on a phone.
+    @property
+    def starts(self) -> list[Start]:
+        """Every start of the app, in order."""
+        stages = [Start(each.folder, "stage", each.request) for each in self.stagings]
+        return stages + [Start(each.folder, "measure", each.request) for each in self.launches]
+
+    def write(self, file: Path, more: Mapping[str, bytes]) -> None:
+        """Writes it as a zip.
+
+        Args:
+            file: the zip.
+            more: files beside it, by their paths in the zip, which say how it is carried out.
 
         Raises:
-            ArtifactCorruptError: a link is among an artefact's files.
+            ArtifactCorruptError: a link is among an artefact's files, or one cannot be read.
+            StorageError: this computer's disk is full.
         """
-        lines: list[str] = []
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            self._add(archive, SCRIPT_NAME, phone_script().encode())
+            for path, content in more.items():
+                self._add(archive, path, content)
+            for start in self.starts:
+                self._add(archive, below(self.token, f"requests/{start.folder}.json"), start.request)
             for staging in self.stagings:
-                lines.append(f"{staging.folder} stage {digest(staging.request)}")
-                self._add(archive, f"requests/{staging.folder}.json", staging.request)
                 self._add_artifact(archive, staging.artifact)
-            for launch in self.launches:
-                lines.append(f"{launch.folder} measure {digest(launch.request)}")
-                self._add(archive, f"requests/{launch.folder}.json", launch.request)
-            self._add(archive, LAUNCHES_NAME, "".join(f"{line}\n" for line in lines).encode())
 
     def _add(self, archive: zipfile.ZipFile, path: str, content: bytes) -> None:
-        archive.writestr(zipfile.ZipInfo(below(self.token, path), _EPOCH), content, zipfile.ZIP_DEFLATED)
+        with storage_errors(Path(archive.filename or path)):
+            archive.writestr(zipfile.ZipInfo(path, _EPOCH), content, zipfile.ZIP_DEFLATED)
 
     def _add_artifact(self, archive: zipfile.ZipFile, artifact: Artifact) -> None:
         manifest = artifact.manifest
@@ -113,8 +131,10 @@ class PhonePackage:
         paths = [entry.path for entry in manifest.model_files]
         check_no_links(artifact.folder, [*paths, golden], error=ArtifactCorruptError)
         for path in paths:
-            self._add(archive, f"models/{_short(artifact)}/{path}", (artifact.folder / path).read_bytes())
-        self._add(archive, f"inputs/{_short(artifact)}.bin", (artifact.folder / golden).read_bytes())
+            place = below(self.token, f"models/{_short(artifact)}/{path}")
+            self._add(archive, place, _content(artifact, path))
+        place = below(self.token, f"inputs/{_short(artifact)}.bin")
+        self._add(archive, place, _content(artifact, golden))
 
     def _stage_request(self, artifact: Artifact) -> StageRequest:
         files = tuple(SentFile(each.path, each.size_bytes, each.sha256) for each in artifact.manifest.model_files)
@@ -137,6 +157,11 @@ def _turns(measured: Sequence[Measured]) -> Iterator[Measured]:
     for turn in range(max((each.settings.launches for each in measured), default=0)):
         waiting = [each for each in measured if turn < each.settings.launches]
         yield from waiting if turn % 2 == 0 else reversed(waiting)
+
+
+def _content(artifact: Artifact, path: str) -> bytes:
+    most = next(entry.size_bytes for entry in artifact.manifest.files if entry.path == path)
+    return read_bounded(artifact.folder / path, most, error=ArtifactCorruptError)
 
 
 def _short(artifact: Artifact) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pocketclip.benchmark.devices.android_app_device import default_accelerator
@@ -34,7 +35,12 @@ from pocketclip.benchmark.farms.phone_script import (
 )
 from pocketclip.benchmark.phone_app.announced import read_announced
 from pocketclip.benchmark.phone_app.app_protocol import AppFacts, StageAnswer, check_versions
-from pocketclip.benchmark.phone_app.app_runner import accepted_run, check_offer, failure_error
+from pocketclip.benchmark.phone_app.app_runner import (
+    accepted_run,
+    check_npu_libraries,
+    check_offer,
+    failure_error,
+)
 from pocketclip.benchmark.records.accelerators import ANDROID_ACCELERATORS
 from pocketclip.benchmark.records.benchmark import DeviceFacts, DeviceKind, RunSettings, utc_now
 from pocketclip.benchmark.records.launch import MachineState
@@ -47,15 +53,20 @@ from pocketclip.benchmark.runners.agent_runner import (
     check_identity,
     check_request,
 )
+from pocketclip.benchmark.runners.chip_artifacts import placement_of
 from pocketclip.benchmark.runners.protocol import AgentResult
 from pocketclip.benchmark.runners.throughput_runner import ThroughputRunner
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.precision import TargetName
 from pocketclip.models import documents
+from pocketclip.models.untrusted.printable import printable_line
 
 # Of one file, of all, and how many: an archive may declare anything.
 _MOST_FILE_BYTES, _MOST_BYTES, _MOST_FILES = 128 << 20, 1 << 30, 50_000
 _TIMED_OUT = 124
+_MOST_WORDS = 1000
+# What the app tells by itself, where no script asks the phone.
+APP_DEVICE_NAME, APP_ERROR_NAME = "device.json", "error.txt"
 # Of ours below the folder of results; whatever else is there is not read.
 _OURS = re.compile(
     rf"(?:^|/){RESULTS_FOLDER}/(?:pocketclip-[0-9a-f-]{{36}}-out/)?((?:[a-z0-9-]{{1,40}}/)?[a-z]{{1,20}}\.[a-z]{{2,4}})$"
@@ -117,6 +128,8 @@ class PhoneFiles:
             AgentError: it crashed, was killed, hung, or left nothing that can be trusted.
         """
         code = self.text(f"{folder}/{CODE_NAME}").strip()
+        if not code and self.fault is not None:
+            raise AgentError(f"the app on {self.label} did not come to {folder}: {self.fault}", "result-missing")
         if not code:
             raise AgentError(f"{self.label} did not come to {folder}: the run ended before", "result-missing")
         if code == str(_TIMED_OUT):
@@ -147,9 +160,25 @@ class PhoneFiles:
             raise AgentError(f"there is no {path} among the results of {self.label}", "result-missing")
         return self._files[path]
 
-    def facts(self, name: str) -> DeviceFacts:
-        """What the phone said of itself."""
-        return told_facts(self.text(DEVICE_NAME), name, DeviceKind.FARM)
+    def facts(self, name: str) -> DeviceFacts | None:
+        """What the phone said of itself, by our script or by the app; None where it fits no record."""
+        try:
+            if APP_DEVICE_NAME in self._files:
+                told = self._parse_facts(self._files[APP_DEVICE_NAME])
+                kind = DeviceKind.EMULATED if told.kind is DeviceKind.EMULATED else DeviceKind.FARM
+                return replace(told, name=name, kind=kind, instance=None)
+            told = told_facts(self.text(DEVICE_NAME), name, DeviceKind.FARM)
+            return self._parse_facts(json.dumps(documents.to_builtin(told)).encode())
+        except FarmResultError:
+            return None
+
+    def _parse_facts(self, content: bytes) -> DeviceFacts:
+        return documents.parse(DeviceFacts, content, source=self.label, error=FarmResultError)
+
+    @property
+    def fault(self) -> str | None:
+        """Why the app carried out nothing or not all, in its own words."""
+        return printable_line(self.text(APP_ERROR_NAME).strip())[:_MOST_WORDS] or None
 
 
 class CollectedRunner:
@@ -178,6 +207,7 @@ class CollectedRunner:
         files = self._files
         facts = documents.parse(AppFacts, files.answer(FACTS_FOLDER), source="the app's facts", error=ResultError)
         check_offer(facts, runtime, settings.accelerator, files.label)
+        check_npu_libraries(facts, runtime, placement_of(artifact), files.label)
         self._check_staged(artifact)
         launch = self._launches[artifact.manifest.sha256, artifact.label, settings].pop(0)
         content = files.answer(launch.folder)
@@ -197,10 +227,15 @@ class CollectedRunner:
 
 @dataclass(frozen=True)
 class FarmPhone:
-    """A `Device` whose launches were made before; without a runner, the rules of an Android phone alone."""
+    """A `Device` whose launches were made before; without a runner, the rules of an Android phone alone.
+
+    `chip` is the one that the phone will have, by its model; None where the farm does not tell the model, or we do not
+    know its chip.
+    """
 
     described: DeviceFacts
     runner: Runner | None = None
+    chip: str | None = None
 
     @property
     def lease_key(self) -> str:
@@ -222,13 +257,8 @@ class FarmPhone:
     def state(self) -> MachineState:
         return MachineState(utc_now())
 
-    @property
-    def chip(self) -> str | None:
-        # Which phone of a pool it will be is not known when its graph is chosen.
-        return None
-
     def untimed_reason(self, target: TargetName) -> str | None:
-        return untimed_on(target, "a farm's Android phone", vulkan=True)
+        return untimed_on(target, "a farm's Android phone", vulkan=True, npu=True)
 
     @contextmanager
     def open_runner(self) -> Iterator[Runner]:

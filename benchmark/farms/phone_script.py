@@ -7,9 +7,12 @@ the app says and writes to a folder of results. It judges nothing: that is done 
 from __future__ import annotations
 
 from pocketclip.benchmark.devices.shell_facts import facts_line
+from pocketclip.benchmark.farms.phone_package import PhonePackage
 from pocketclip.benchmark.phone_app.android_app import COMPONENT, shared_folder
 from pocketclip.benchmark.phone_app.announced import EXITS_LINE
 from pocketclip.benchmark.phone_app.apk import PACKAGE
+from pocketclip.benchmark.runners.agent_archive import digest
+from pocketclip.benchmark.transport.device_paths import below
 
 SCRIPT_NAME, LAUNCHES_NAME = "phone.sh", "launches.txt"
 # Files of results: of the phone, and in a folder for each launch.
@@ -77,9 +80,13 @@ exit 0
 """
 
 
-def phone_script() -> str:
-    """The script's text."""
-    return _SCRIPT
+def script_files(package: PhonePackage) -> dict[str, bytes]:
+    """The script and the list of its launches, as a package takes them along."""
+    lines = [f"{start.folder} {start.action} {digest(start.request)}\n" for start in package.starts]
+    return {
+        below(package.token, SCRIPT_NAME): _SCRIPT.encode(),
+        below(package.token, LAUNCHES_NAME): "".join(lines).encode(),
+    }
 
 
 def test_spec(name: str, *, limit_seconds: int, rest_seconds: int) -> str:

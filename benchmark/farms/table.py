@@ -29,7 +29,14 @@ def _device_farm(where: str) -> Farm[Any]:
     return DeviceFarm(where)
 
 
+def _firebase(where: str) -> Farm[Any]:
+    from pocketclip.benchmark.farms.firebase import Firebase
+
+    return Firebase(where)
+
+
 _OPENERS: dict[FarmName, Callable[[str], Farm[Any]]] = {
     FarmName.AI_HUB: _ai_hub,
     FarmName.DEVICE_FARM: _device_farm,
+    FarmName.FIREBASE: _firebase,
 }

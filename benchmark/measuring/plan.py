@@ -99,7 +99,7 @@ def run_plan(plan: BenchmarkPlan, device: Device, *, append: Append, watch: Watc
     with Child() as child:
         for artifact in plan.artifacts:
             each_settings = [with_accelerator(settings, device, artifact) for settings in plan.settings]
-            fitting, reason = _on_device(artifact, device, plan.settings, facts.name, for_npus=for_npus)
+            fitting, reason = on_device(artifact, device, plan.settings, facts.name, for_npus=for_npus)
             if reason is None:
                 timed += [begun(fitting, settings) for settings in each_settings]
                 continue
@@ -165,10 +165,18 @@ def _other_accelerator(artifact: Artifact, asked: Sequence[RunSettings], *, for_
     return next(filter(None, mismatches), None)
 
 
-def _on_device(
+def on_device(
     artifact: Artifact, device: Device, asked: Sequence[RunSettings], name: str, *, for_npus: bool
 ) -> tuple[Artifact, str | None]:
-    """The artefact as the device takes it (of one for NPUs, the graph for its chip), and why it is not timed there."""
+    """The artefact as the device takes it (of one for NPUs, the graph for its chip), and why it is not timed there.
+
+    Args:
+        artifact: of the plan's.
+        device: that measures.
+        asked: the plan's settings.
+        name: the device's, for messages.
+        for_npus: whether any of the plan's artefacts is for NPUs.
+    """
     reason = (
         device.untimed_reason(artifact.manifest.target)
         or _batched(artifact)

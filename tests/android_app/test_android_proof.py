@@ -19,7 +19,13 @@ pytestmark = [
 TESTS = {
     "android/runtime-executorch": ("ExecuTorchTest",),
     "android/runtime-litert": ("LiteRtFileTest", "LiteRtSessionTest", "LiteRtTest"),
-    "android/bench": ("BenchActionTest", "BenchInstrumentationTest", "MeasuringServiceTest"),
+    "android/bench": (
+        "BenchActionTest",
+        "BenchInstrumentationTest",
+        "LoopActivityTest",
+        "MeasuringServiceTest",
+        "ServiceLauncherTest",
+    ),
     "android/app": (
         "BundleStoreTest",
         "ClassifyPresenterTest",

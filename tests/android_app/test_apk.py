@@ -41,9 +41,10 @@ PERMISSIONS = {
         "org.pocketclip.app.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION",
     },
 }
-# What other applications may start: the screen; and AndroidX's receiver for the shell alone.
+# What other applications may start: what Test Lab starts, which does nothing elsewhere; the screen; and AndroidX's
+# receiver for the shell alone.
 EXPORTED = {
-    "bench": {},
+    "bench": {"org.pocketclip.bench.LoopActivity": None},
     "app": {
         "org.pocketclip.app.MainActivity": None,
         "androidx.profileinstaller.ProfileInstallReceiver": "android.permission.DUMP",
@@ -52,6 +53,8 @@ EXPORTED = {
 CLASSES = {
     "bench": (
         "bench/BenchInstrumentation",
+        "bench/LaunchService",
+        "bench/LoopActivity",
         "bench/MeasuringService",
         "core/bench/BenchProgram",
         "runtime/litert/LiteRt",
@@ -155,6 +158,22 @@ def test_bench_is_an_instrumentation_of_itself(apks: dict[str, Path]) -> None:
     assert instrumentation["targetPackage"] == "org.pocketclip.bench"
     assert dict(elements)["profileable"]["shell"] == "true"
     assert not [values for kind, values in _manifest(apks["app"]) if kind == "instrumentation"]
+
+
+def test_bench_has_one_game_loop_for_test_lab(apks: dict[str, Path]) -> None:
+    """As Test Lab looks for it, before it takes the app; in another process than the launches."""
+    elements = _manifest(apks["bench"])
+    (loops,) = [values for kind, values in elements if kind == "meta-data" and "loops" in values["name"]]
+    assert (loops["name"], loops["value"]) == ("com.google.test.loops", "1")
+    (place,) = [place for place, (kind, _) in enumerate(elements) if kind == "activity"]
+    assert [kind for kind, _ in elements[place + 1 : place + 5]] == ["intent-filter", "action", "category", "data"]
+    activity, action, category, data = (elements[place + step][1] for step in (0, 2, 3, 4))
+    assert activity["process"] == ":loop"
+    assert action["name"] == "com.google.intent.action.TEST_LOOP"
+    assert category["name"] == "android.intent.category.DEFAULT"
+    assert data["mimeType"] == "application/javascript"
+    services = {values["name"].rpartition(".")[2]: values for kind, values in elements if kind == "service"}
+    assert "process" not in services["LaunchService"] and "process" not in services["MeasuringService"]
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)

@@ -1,17 +1,25 @@
-"""AI Hub as a folder of state: the worker's process runs, with a stand-in for the package it talks through."""
+"""AI Hub as a folder of state: the worker's process runs, with a stand-in for the package it talks through.
+
+And Google's services over HTTP, with Firebase Test Lab's phone.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pocketclip.export.artifact.reading import Artifact
+from tests.benchmark.farms.phone_stand_in import PhoneStandIn
+
+if TYPE_CHECKING:
+    from tests.benchmark.farms.google_stand_in import GoogleStandIn
 
 TOKEN = "tok3n-of-nobody-0123456789"
 S24 = ["Samsung Galaxy S24", "14", ["framework:onnx", "framework:tflite", "chipset:qualcomm-snapdragon-8gen3"]]
@@ -97,3 +105,59 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HubStandIn:
     monkeypatch.setenv("POCKETCLIP_STAND_IN", str(service))
     monkeypatch.setenv("POCKETCLIP_CACHE", str(tmp_path / "cache"))
     return HubStandIn(service)
+
+
+@pytest.fixture(scope="session")
+def google_key() -> str:
+    """A service account's private key."""
+    from tests.benchmark.farms.google_stand_in import private_key
+
+    return private_key()
+
+
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, google_key: str) -> Iterator[GoogleStandIn]:
+    """Google's services, with credentials and a cache of this test's own; `bench_farm` reaches them like Google's."""
+    from pocketclip.benchmark.farms import table
+    from pocketclip.benchmark.farms.firebase import Firebase
+    from pocketclip.benchmark.farms.google_client import Addresses, GoogleClient, default_session
+    from tests.benchmark.farms.google_stand_in import GoogleStandIn, served, write_account
+
+    monkeypatch.setenv("POCKETCLIP_CACHE", str(tmp_path / "cache"))
+    for name in ("POCKETCLIP_FIREBASE_BUCKET", "GOOGLE_CLOUD_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    apk = tmp_path / "bench.apk"
+    with zipfile.ZipFile(apk, "w") as archive:
+        archive.writestr("AndroidManifest.xml", b"\x03\x00")
+        archive.writestr("lib/arm64-v8a/libx.so", b"x")
+    monkeypatch.setenv("POCKETCLIP_ANDROID_APK", str(apk))
+    service = GoogleStandIn()
+
+    def opened(place: Any) -> Firebase:
+        session, project = default_session()
+        at = Addresses(service.address, service.address, service.address)
+        return Firebase(place.where, GoogleClient(session, project or "", at))
+
+    with served(service):
+        account = tmp_path / "secrets" / "account.json"
+        account.parent.mkdir()
+        write_account(account, service.address, google_key)
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
+        monkeypatch.setattr(table, "open_farm", opened)
+        yield service
+
+
+@pytest.fixture
+def lab_phone(
+    google: GoogleStandIn, build_artifact: Callable[..., Artifact], make: Any, tmp_path: Path
+) -> PhoneStandIn:
+    """Test Lab's phone, whose app measures the artefact `image`."""
+    found = PhoneStandIn(tmp_path / "phone", build_artifact(), make.launch(3.0))
+    google.phone = found.loop
+    return found
+
+
+@pytest.fixture
+def lab_artifact(lab_phone: PhoneStandIn, tmp_path: Path) -> Path:
+    """What that phone measures."""
+    return tmp_path / "artifacts" / "image"

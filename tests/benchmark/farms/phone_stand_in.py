@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from pocketclip.benchmark.phone_app.android_app import COMPONENT
 from pocketclip.benchmark.records.launch import Launch
 from pocketclip.benchmark.runners.protocol import JOB_VERSION, RESULT_VERSION
 from pocketclip.export.artifact.reading import Artifact
@@ -74,6 +75,7 @@ content = {{
 }}
 answer(folder, {{**content, **state["result"]}})
 """
+_EXITS = "ApplicationExitInfo #0:\n pid=7 reason=3 (LOW_MEMORY) subreason=0 status=0 importance=100\n"
 _PROPERTIES = "[ro.product.model]: [Pixel 7]\n[ro.build.version.release]: [14]\n[ro.serialno]: [A1B2C3]\n"
 
 
@@ -103,6 +105,18 @@ class PhoneStandIn:
                 "models": [],
                 "free_bytes": 1 << 30,
                 "debuggable": False,
+            },
+            "device": {
+                "name": "Google Pixel 6",
+                "kind": "phone",
+                "os": "Android 13 (API 33)",
+                "machine": "aarch64",
+                "cpu": "Google Tensor",
+                "isa": ["neon"],
+                "logical_cores": 8,
+                "memory_bytes": 8 << 30,
+                "soc": "Google Tensor",
+                "instance": None,
             },
             "stage": {"staged": True, "failure": None},
             "launch": documents.to_builtin(launch),
@@ -134,6 +148,42 @@ class PhoneStandIn:
                     archive.write(file, f"Host_Machine_Files/$DEVICEFARM_LOG_DIR/pocketclip-out/{place}")
         return content.getvalue()
 
+    def loop(self, sent: bytes) -> bytes:
+        """What the app does by itself where a farm only starts it, as `FarmLoop` of `android_app` does; its zip."""
+        shared = self.sdcard / self.state["shared"]
+        with zipfile.ZipFile(io.BytesIO(sent)) as archive:
+            archive.extractall(shared)
+        self._install()
+        order = json.loads((shared / "loop.json").read_text())
+        results = {"device.json": json.dumps(self.state["device"]).encode()}
+        launches: list[tuple[str, Path, list[str]]] = [("facts", shared / "facts", ["-e", "action", "facts"])]
+        for each in order["launches"]:
+            folder = shared / order["token"] / each["folder"]
+            folder.mkdir()
+            request = (shared / order["token"] / "requests" / f"{each['folder']}.json").read_bytes()
+            (folder / "request.json").write_bytes(request)
+            place = f"{order['token']}/{each['folder']}/request.json"
+            words = ["-e", "action", each["action"], "-e", "request", place]
+            launches.append((each["folder"], folder, [*words, "-e", "request_sha256", each["request_sha256"]]))
+        for name, folder, words in launches:
+            said = subprocess.run(
+                [self._programs / "am", "instrument", "-w", "-r", *words, COMPONENT],
+                check=True,
+                capture_output=True,
+                timeout=240,
+            ).stdout
+            results |= {f"{name}/said.txt": said, f"{name}/code.txt": b"0\n"}
+            if b"shortMsg" in said:
+                results[f"{name}/exits.txt"] = _EXITS.encode()
+            for file in ("result.json", "outputs.bin"):
+                if (folder / file).is_file():
+                    results[f"{name}/{file}"] = (folder / file).read_bytes()
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path, found in results.items():
+                archive.writestr(f"pocketclip-out/{path}", found)
+        return content.getvalue()
+
     def _install(self) -> None:
         state = self._folder / "state.json"
         state.write_text(json.dumps(self.state))
@@ -141,8 +191,7 @@ class PhoneStandIn:
         self._program("am", _AM.format(python=sys.executable, **places))
         getprop = f'if [ $# = 1 ]; then echo {self._api}; else printf "{_PROPERTIES}"; fi'
         self._program("getprop", f"#!/bin/sh\n{getprop}\n".replace("\n[", "\\n[").replace("]\n", "]\\n", 3))
-        exits = "ApplicationExitInfo #0:\\n pid=7 reason=3 (LOW_MEMORY) subreason=0 status=0 importance=100\\n"
-        self._program("dumpsys", f'#!/bin/sh\nprintf "{exits}"\n')
+        self._program("dumpsys", f"#!/bin/sh\ncat <<'END'\n{_EXITS}END\n")
         if _CORES:
             self._program("nproc", f"#!/bin/sh\necho {_CORES}\n")
         for name in ("svc", "input", "wm"):

@@ -13,7 +13,6 @@ import pytest
 
 pytest.importorskip("boto3", reason="boto3 is not installed: the extra `farm` adds it")
 
-from pocketclip.benchmark import api
 from pocketclip.benchmark.errors import (
     AppMissingError,
     DeviceUnsupportedError,
@@ -31,16 +30,18 @@ from pocketclip.benchmark.farms.aws_client import AwsClient, default_client
 from pocketclip.benchmark.farms.devicefarm import DeviceFarm
 from pocketclip.benchmark.farms.farm import Cost
 from pocketclip.benchmark.farms.transfers import Transfers
-from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceKind, Status
+from pocketclip.benchmark.records.benchmark import DeviceKind, Status
 from pocketclip.benchmark.store import open_store
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.export.precision import TargetName
-from tests.benchmark.farms.aws_stand_in import ACCOUNT, PROJECT, SECRET, SIGNATURE, AwsStandIn, served
+from tests.android_app.test_phone.npu import stand_in
+from tests.benchmark.farms.aws_stand_in import ACCOUNT, PIXEL, PROJECT, SECRET, SIGNATURE, AwsStandIn, served
+from tests.benchmark.farms.benching import bench_at, unasked
 from tests.benchmark.farms.phone_stand_in import PhoneStandIn
 
 pytestmark = pytest.mark.usefixtures("pauses")
 BuildArtifact = Callable[..., Artifact]
-PLACE = "devicefarm:pixels"
+bench = bench_at("devicefarm:pixels")
 
 
 @pytest.fixture
@@ -73,15 +74,6 @@ def phone(aws: AwsStandIn, build_artifact: BuildArtifact, make: Any, tmp_path: P
 def artifact(phone: PhoneStandIn, tmp_path: Path) -> Path:
     """What the phone measures."""
     return tmp_path / "artifacts" / "image"
-
-
-def bench(artifact: Path | list[Path], place: str = PLACE, **options: Any) -> list[BenchmarkRecord]:
-    accept = options.pop("accept", lambda cost: True)
-    store = options.pop("store", None)
-    chosen = api.BenchOptions(**{"launches": 2, "cooldown": 0.0} | options)
-    found = api.bench_farm(artifact, place, accept_cost=accept, options=chosen, store=store)
-    assert all(isinstance(each, BenchmarkRecord) for each in found)
-    return found  # pyright: ignore[reportReturnType]
 
 
 def submitted(aws: AwsStandIn) -> int:
@@ -173,8 +165,8 @@ def test_a_killed_bench_goes_on(
     with monkeypatch.context() as ended:
         ended.setattr(Ledger, "done", lambda *arguments: stop(0))
         with pytest.raises(SystemExit):
-            bench(artifact, store=store, accept=lambda cost: pytest.fail("asked"))
-    (record,) = bench(artifact, store=store, accept=lambda cost: pytest.fail("asked"))
+            bench(artifact, store=store, accept=unasked)
+    (record,) = bench(artifact, store=store, accept=unasked)
     assert submitted(aws) == 1
     with open_store(store) as stored:
         assert stored.read().benchmarks == [record]
@@ -249,7 +241,7 @@ def test_archives_that_cannot_be(
     with pytest.raises(FarmResultError):
         bench(artifact, launches=1)
     aws.archives = dict.fromkeys(aws.archives, made["whole"])
-    (record,) = bench(artifact, launches=1, accept=lambda cost: pytest.fail("asked"))
+    (record,) = bench(artifact, launches=1, accept=unasked)
     assert record.status is Status.MEASURED and submitted(aws) == 1
 
 
@@ -355,7 +347,7 @@ def test_throttled_for_long(aws: AwsStandIn, artifact: Path) -> None:
     with pytest.raises(FarmUnavailableError, match=r"Rate exceeded.*goes on with the same run"):
         bench(artifact, launches=1)
     aws.errors.clear()
-    (record,) = bench(artifact, launches=1, accept=lambda cost: pytest.fail("asked"))
+    (record,) = bench(artifact, launches=1, accept=unasked)
     assert record.status is Status.MEASURED and len(aws.runs) == 1
 
 
@@ -398,7 +390,7 @@ def test_what_costs_are_made_of(aws: AwsStandIn, artifact: Path) -> None:
 
 
 def test_runs_that_are_too_long(aws: AwsStandIn, artifact: Path) -> None:
-    with pytest.raises(OptionError, match="AWS ends a run after 150"):
+    with pytest.raises(OptionError, match="AWS Device Farm ends a run after 150"):
         bench(artifact, launches=200)
 
 
@@ -406,6 +398,43 @@ def test_runs_that_are_too_long(aws: AwsStandIn, artifact: Path) -> None:
 def test_formats_that_it_does_not_measure(aws: AwsStandIn, build_artifact: BuildArtifact, target: TargetName) -> None:
     with pytest.raises(DeviceUnsupportedError):
         bench(build_artifact("other", target=target).folder)
+
+
+def test_the_graph_for_the_chip_of_a_pool(
+    aws: AwsStandIn, build_artifact: BuildArtifact, make: Any, tmp_path: Path
+) -> None:
+    """All phones of a pool are sent the same: a pool of one chip gets its graph, one of several none."""
+    plain = build_artifact("plain")
+    prepared = stand_in(plain, tmp_path / "prepared", ("SM8650",))
+    phone = PhoneStandIn(tmp_path / "npu-phone", plain, make.launch(3.0))
+    phone.state["facts"]["accelerators"] = {"onnxruntime": ["cpu", "npu"]}
+    phone.state["result"] = {"accelerator_observed": "npu"}
+    aws.phones["Samsung Galaxy S24"] = phone.run
+    galaxy = {**PIXEL, "name": "Samsung Galaxy S24", "modelId": "SM-S921U1"}
+    aws.devices = [galaxy, {**galaxy, "name": "Samsung Galaxy S24+", "modelId": "SM-S926U1"}]
+    (record,) = bench(prepared.folder, launches=1)
+    assert record.status is Status.MEASURED, record.reason
+    assert record.artifact.target is TargetName.ONNX_QNN and record.settings.accelerator == "npu"
+    for other in (PIXEL, {**galaxy, "modelId": "SM-S911U1"}):
+        aws.devices = [galaxy, other]
+        with pytest.raises(DeviceUnsupportedError, match="AWS Device Farm does not tell its chip"):
+            bench(prepared.folder)
+
+
+def test_older_libraries_than_the_graphs(
+    aws: AwsStandIn, build_artifact: BuildArtifact, make: Any, tmp_path: Path
+) -> None:
+    plain = build_artifact("plain")
+    prepared = stand_in(plain, tmp_path / "prepared", ("SM8650",))
+    phone = PhoneStandIn(tmp_path / "npu-phone", plain, make.launch(3.0))
+    phone.state["facts"] |= {
+        "accelerators": {"onnxruntime": ["cpu", "npu"]},
+        "runtimes": {"onnxruntime": "1.32.0, QNN 2.1.0"},
+    }
+    aws.phones["Samsung Galaxy S24"] = phone.run
+    aws.devices = [{**PIXEL, "name": "Samsung Galaxy S24", "modelId": "SM-S921U1"}]
+    (record,) = bench(prepared.folder, launches=1)
+    assert record.reason is not None and record.reason.startswith("npu-version")
 
 
 @pytest.mark.parametrize("options", [{"until": "1%"}, {"cores": "0"}, {"profile": True}, {"threads": "all"}])

@@ -2,15 +2,25 @@ package org.pocketclip.bench.cli
 
 import java.io.File
 import kotlin.system.exitProcess
+import org.pocketclip.core.InputException
 import org.pocketclip.core.PocketClipException
 import org.pocketclip.core.bench.Answer
 import org.pocketclip.core.bench.Application
 import org.pocketclip.core.bench.BenchProgram
+import org.pocketclip.core.bench.FarmLoop
+import org.pocketclip.core.bench.LaunchEnd
+import org.pocketclip.core.bench.Launcher
 import org.pocketclip.core.machine.LinuxMachine
+import org.pocketclip.core.records.DeviceFacts
+import org.pocketclip.core.records.DeviceKind
 import org.pocketclip.runtime.onnxruntime.OnnxRuntime
 
 private const val VERSION = "0.1.0"
-private const val USAGE = "usage: java -jar bench-cli.jar --external DIR --internal DIR --state FILE ACTION [REQUEST]"
+private const val USAGE = "usage: java -jar bench-cli.jar --external DIR --internal DIR --state FILE ACTION [REQUEST]\n" +
+    "       ... loop RESULTS: carries out the package of a hosted farm in the external folder, and writes the zip RESULTS"
+private const val LOOP = "loop"
+
+private val DEVICE = DeviceFacts("a JVM", DeviceKind.PHONE, "OpenJDK", "jvm", "jvm", emptyList(), 1, null)
 
 /** `Activity.RESULT_OK`, with which an instrumentation that worked finishes; and how one fails. */
 private const val WORKED = -1
@@ -40,6 +50,10 @@ private fun run(options: Options): Boolean {
             application = Application(VERSION, "OpenJDK ${System.getProperty("java.version")}", state.debuggable),
             progress = ::printProgress,
         )
+        if (options.action == LOOP) {
+            loop(options, program)
+            return true
+        }
         val answer = program.run(options.action, options.request, options.requestSha256)
         println("INSTRUMENTATION_RESULT: ${answer.line}")
         println("INSTRUMENTATION_CODE: $WORKED")
@@ -49,6 +63,19 @@ private fun run(options: Options): Boolean {
         println("INSTRUMENTATION_CODE: $FAILED")
         return false
     }
+}
+
+/** As a hosted farm's phone does it, though in one process. */
+private fun loop(options: Options, program: BenchProgram) {
+    val launcher = Launcher { action, request, sha256, _ ->
+        try {
+            LaunchEnd.Answered(program.run(action, request, sha256).value)
+        } catch (error: PocketClipException) {
+            LaunchEnd.Refused(error.message.orEmpty())
+        }
+    }
+    val results = File(options.request ?: throw InputException("loop needs the name of a zip for its results"))
+    FarmLoop(options.external, DEVICE, launcher, results::writeBytes).run()
 }
 
 private fun printProgress(words: String) {
