@@ -48,7 +48,7 @@ setup: $(INSTALLED)
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --build-constraint constraints.txt --editable . && echo "$(CURDIR)" > $(VENV)/.project; }
 
 $(INSTALLED):
-	@echo "setting up $(VENV): some minutes the first time, up to 7 GB (README, Size)"
+	@echo "setting up $(VENV): some minutes the first time, up to 8 GB (README, Disk)"
 	.ci/environment "$(VENV)" "$(PYTHON)" "$(EXTRAS)" "$(TORCH)"
 	@find $(VENV) -maxdepth 1 -name '.pins-*' ! -name '.pins-$(PINS)-*' -delete
 	@echo "$(CURDIR)" > $(VENV)/.project && touch $@

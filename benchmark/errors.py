@@ -427,3 +427,55 @@ class FarmResultError(FarmError):
 
     exit_code = 38
     code = "farm-result"
+
+
+class FleetError(BenchmarkError):
+    """A fleet of hosts cannot do what is asked of it; root of the errors of `benchmark.fleet`."""
+
+    code = "fleet-failed"
+
+
+class FleetPlanError(FleetError):
+    """A fleet's plan cannot be read, contradicts itself, or names what is not there."""
+
+    exit_code = 2
+    code = "fleet-plan"
+
+
+class FleetVersionError(FleetError):
+    """A host of a fleet has other versions of Ray, Python or PocketCLIP than the others."""
+
+    exit_code = 2
+    code = "fleet-version"
+
+
+class FleetUnreachableError(FleetError):
+    """A fleet does not answer at its address."""
+
+    exit_code = 39
+    code = "fleet-unreachable"
+
+
+class FleetLostError(FleetError):
+    """The computer that started a fleet went away."""
+
+    code = "fleet-lost"
+
+
+class FleetLoginError(FleetError):
+    """A fleet does not let this computer in: it has no token, or another one."""
+
+    exit_code = 40
+    code = "fleet-login"
+
+
+class FleetAnswerError(FleetError):
+    """What a host answers is not what it should be."""
+
+    code = "fleet-answer"
+
+
+class FleetJobsError(FleetError):
+    """A run of a fleet ended, and some of its jobs failed or still wait."""
+
+    code = "fleet-jobs"

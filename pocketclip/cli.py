@@ -7,6 +7,7 @@ from pocketclip.benchmark.commands.bench import bench_command
 from pocketclip.benchmark.commands.compare import compare_command
 from pocketclip.benchmark.commands.devices import devices_app
 from pocketclip.benchmark.commands.evaluate import eval_command
+from pocketclip.benchmark.commands.fleet import fleet_app
 from pocketclip.benchmark.commands.report import report_command
 from pocketclip.benchmark.commands.results import results_app
 from pocketclip.benchmark.commands.ship import ship_command
@@ -17,11 +18,15 @@ from pocketclip.export.commands.export import classify_command, export_command
 from pocketclip.export.commands.gallery import index_command, search_command
 from pocketclip.export.commands.inspect import inspect_command
 from pocketclip.export.commands.lint import lint_command
+from pocketclip.export.jobs import elsewhere
 from pocketclip.models.commands.data import data_app
 from pocketclip.models.commands.models import models_command
 from pocketclip.models.commands.reinforce import reinforce_command
 from pocketclip.models.commands.train import train_command
 from pocketclip.models.terminal import command_line
+
+# `export` is below what reaches a fleet: the command line, above both, names one to the other.
+elsewhere.offer("pocketclip.benchmark.api.fleet_nodes:export_jobs")
 
 app = command_line.new_app(
     "pocketclip", "CLIP-style image-text models on phones: train, export, verify, measure.", completion=True
@@ -61,6 +66,7 @@ for _name, _command, _summary in _COMMANDS:
     app.command(_name, short_help=_summary, no_args_is_help=_name not in _ALONE)(_command)
 app.add_typer(data_app, name="data", short_help="Builds data sets.")
 app.add_typer(devices_app, name="devices", short_help="Lists and checks devices; manages the emulated phone.")
+app.add_typer(fleet_app, name="fleet", short_help="Joins hosts with devices to one bench; shows and drains them.")
 app.add_typer(app_app, name="app", short_help="Builds the phone apps; checks Android packages.")
 app.add_typer(results_app, name="results", short_help="Lists, imports and merges records.")
 

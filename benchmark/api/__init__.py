@@ -14,6 +14,8 @@ from pocketclip.benchmark.api.devices import (
 )
 from pocketclip.benchmark.api.evaluating import EvaluateOptions, evaluate
 from pocketclip.benchmark.api.farms import bench_farm
+from pocketclip.benchmark.api.fleet import FleetOutcome, bench_fleet, join_fleet, start_fleet
+from pocketclip.benchmark.api.fleet_state import FleetStatus, drain_device, fleet_status, resume_device
 from pocketclip.benchmark.api.record_files import (
     ImportedRecords,
     StoreCheck,
@@ -33,12 +35,15 @@ __all__ = [
     "CheckedApp",
     "EmulatedPhone",
     "EvaluateOptions",
+    "FleetOutcome",
+    "FleetStatus",
     "ImportedRecords",
     "ListedDevices",
     "RecordStore",
     "StoreCheck",
     "bench",
     "bench_farm",
+    "bench_fleet",
     "bench_throughput",
     "build_app",
     "check_app",
@@ -46,10 +51,13 @@ __all__ = [
     "check_store",
     "compare",
     "compare_with_baseline",
+    "drain_device",
     "emulated_phone",
     "evaluate",
     "file_format",
+    "fleet_status",
     "import_records",
+    "join_fleet",
     "list_devices",
     "log_left_out",
     "merge_records",
@@ -57,6 +65,8 @@ __all__ = [
     "read_store",
     "render_records",
     "report",
+    "resume_device",
     "shown_location",
+    "start_fleet",
     "write_records",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pocketclip.benchmark.api.fleet_state import told_fleet
 from pocketclip.benchmark.api.stores import read_store
 from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.benchmark.errors import OptionError
@@ -50,5 +51,6 @@ def report(
         baseline=parse_baseline(baseline),
         ladders=found_ladders,
         farms=found.farms,
+        fleet=told_fleet(store),
     )
     return render_as(ReportFormat(form), material)

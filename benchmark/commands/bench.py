@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 def bench_command(
     context: typer.Context,
     artifact: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option("--artifact", help="An artefact's folder, a folder of artefacts, or a bundle. Repeatable."),
-    ],
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="Name of the device.")] = "host",
     farm: Annotated[
         str | None,
@@ -113,6 +113,24 @@ def bench_command(
             "POCKETCLIP_IOS_APP, or your last build).",
         ),
     ] = None,
+    fleet: Annotated[
+        bool,
+        typer.Option("--fleet", help="Measure a --plan on many devices instead: this computer's, or of several hosts."),
+    ] = False,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", help="With --fleet: a TOML file of artefacts, devices and repetitions.")
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            envvar="POCKETCLIP_FLEET",
+            help="With --fleet: the fleet that this computer has joined (default: its own devices).",
+        ),
+    ] = None,
+    patience: Annotated[
+        str, typer.Option("--patience", help="With --fleet: how long jobs wait for devices, e.g. 10m.")
+    ] = "10m",
     devices: DevicesOption = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
@@ -122,8 +140,15 @@ def bench_command(
     from pocketclip.benchmark.records.benchmark import Status
     from pocketclip.benchmark.store.database import location_name
 
+    if fleet:
+        _fleet(context, plan, cluster, patience, devices=devices, app=app, store=store)
+        return
+    if plan is not None or _given(context, "cluster") or _given(context, "patience"):
+        raise OptionError("--plan, --cluster and --patience are for --fleet", fix="give --fleet too")
+    if not artifact:
+        raise OptionError("--artifact is missing", fix="give --artifact FOLDER, or --fleet --plan FILE")
     if throughput is not None:
-        _refuse_other_options(context)
+        _refuse_other_options(context, _OF_THROUGHPUT, "--throughput")
         _throughput(
             throughput,
             artifact,
@@ -193,16 +218,67 @@ _OF_THROUGHPUT = frozenset(
 )
 
 
-def _refuse_other_options(context: typer.Context) -> None:
+# Those that a fleet knows; all else stands in its plan.
+_OF_FLEET = frozenset({"fleet", "plan", "cluster", "patience", "devices", "app", "store"})
+
+
+def _refuse_other_options(context: typer.Context, taken: frozenset[str], option: str) -> None:
     from pocketclip.benchmark.errors import OptionError
 
     refused = [
         parameter.opts[0]
         for parameter in context.command.params
-        if parameter.name is not None and parameter.name not in _OF_THROUGHPUT and _given(context, parameter.name)
+        if parameter.name is not None and parameter.name not in taken and _given(context, parameter.name)
     ]
     if refused:
-        raise OptionError(f"--throughput does not take {', '.join(refused)}", fix="leave them out")
+        raise OptionError(f"{option} does not take {', '.join(refused)}", fix="leave them out")
+
+
+def _fleet(
+    context: typer.Context,
+    plan: Path | None,
+    cluster: str | None,
+    patience: str,
+    *,
+    devices: Path | None,
+    app: Path | None,
+    store: str,
+) -> None:
+    from pocketclip.benchmark import api
+    from pocketclip.benchmark.errors import FleetJobsError, OptionError
+    from pocketclip.benchmark.store.database import location_name
+    from pocketclip.models.untrusted.printable import printable_line
+
+    _refuse_other_options(context, _OF_FLEET, "--fleet")
+    if plan is None:
+        raise OptionError("--fleet needs a --plan", fix="give --plan FILE, see docs/fleet.md")
+    if cluster and app is not None:
+        raise OptionError("--app is for this computer's phones", fix="give it to `pocketclip fleet join` on their host")
+    finished: list[BenchmarkRecord] = []
+    try:
+        outcome = api.bench_fleet(
+            plan,
+            cluster=cluster or None,
+            store=store,
+            devices=devices,
+            app=app,
+            patience=patience,
+            on_record=finished.append,
+        )
+    finally:
+        # What was measured is shown also where the rest could not be.
+        if len(finished) <= _MOST_SHOWN:
+            _print_finished(finished)
+    place = location_name(store)
+    command_line.note(f"{outcome.run}: {outcome.done} of {outcome.jobs} jobs have their record in {place}")
+    for label, reason in outcome.failures:
+        command_line.note(f"failed: {label}: {printable_line(reason)}")
+    if outcome.failed:
+        raise FleetJobsError(f"{outcome.failed} of {outcome.jobs} jobs failed; the others' records are in {place}")
+
+
+# Of more records than these, nobody reads a table.
+_MOST_SHOWN = 100
 
 
 def _farm(

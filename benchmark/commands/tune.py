@@ -88,6 +88,11 @@ def tune_command(
     ] = "model",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of choices and trainings.")] = 0,
     processes: Annotated[int, typer.Option("--processes", min=1, help="Trials trained or judged at a time.")] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", help="Train and judge on the nodes of the fleet that this computer has joined."),
+    ] = None,
+    cores: Annotated[int, typer.Option("--cores", min=1, help="With --cluster: cores of a node for each trial.")] = 1,
     torch_device: Annotated[
         str, typer.Option("--torch-device", help="Where PyTorch trains and judges: auto, cpu or cuda.")
     ] = "auto",
@@ -136,6 +141,8 @@ def tune_command(
         seed=seed,
         budget=budget,
         processes=processes,
+        cluster=cluster,
+        cores=cores,
         torch_device=torch_device,
         allow_invalid=allow_invalid,
         devices=devices,

@@ -54,6 +54,11 @@ def study_command(
         int | None, typer.Option("--samples", min=1, help="Samples of each split to judge (default: all).")
     ] = None,
     processes: Annotated[int, typer.Option("--processes", min=1, help="Runs at the same time.")] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", help="Train on the nodes of the fleet that this computer has joined; share --out."),
+    ] = None,
+    cores: Annotated[int, typer.Option("--cores", min=1, help="With --cluster: cores of a node for each run.")] = 1,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     launches: Annotated[int, typer.Option("--launches", min=2, help="Launches of each artefact in the session.")] = 10,
     speed: Annotated[bool, typer.Option("--speed/--no-speed", help="Measure latency on this computer.")] = True,
@@ -96,7 +101,11 @@ def study_command(
         fresh = TrainingBudget(steps, batch_size, learning_rate, scenes, 3, token_weight, rand_augment)
         budgets = {Start.FRESH: fresh, Start.INHERITED: replace(fresh, steps=inherited_steps)}
         settings = StudySettings(out, kept, pictures, budgets, device, None, samples)
-        runs = _runs(settings, variants, range(1, seeds + 1), starts, processes, train=train)
+        if cluster is not None:
+            # On nodes, whose working folders are others.
+            settings = replace(settings, out=out.resolve(), records=kept.resolve(), pictures=pictures.resolve())
+        on = None if cluster is None else (cluster, cores)
+        runs = _runs(settings, variants, range(1, seeds + 1), starts, processes, on, train=train)
     _write(out, variants, runs, measured, targets, page)
 
 
@@ -106,6 +115,7 @@ def _runs(
     seeds: Sequence[int],
     starts: Sequence[Start],
     processes: int,
+    on: tuple[str, int] | None,
     *,
     train: bool,
 ) -> list[StudyRun]:
@@ -118,7 +128,7 @@ def _runs(
     missing = [(variant, key) for variant, key in keys if key not in found]
     command_line.note(f"{len(found)} of {len(keys)} runs are there")
     if train:
-        for run in _train(settings, missing, processes):
+        for run in _train(settings, missing, processes) if on is None else _train_on_nodes(settings, missing, *on):
             found[run.key] = run
             command_line.note(_line(run, len(found), len(keys)))
     return [found[key] for _, key in keys if key in found]
@@ -150,6 +160,26 @@ def _train(settings: StudySettings, missing: Sequence[tuple[Variant, RunKey]], p
     ) as pool:
         for ended in as_completed([pool.submit(make_run, shared, variant, key) for variant, key in missing]):
             yield ended.result()
+
+
+def _train_on_nodes(
+    settings: StudySettings, missing: Sequence[tuple[Variant, RunKey]], cluster: str, cores: int
+) -> Iterator[StudyRun]:
+    """Each run as it ends on a node, in the folders that all nodes share."""
+    from dataclasses import replace
+
+    from pocketclip.benchmark.api.fleet_nodes import joined_nodes
+    from pocketclip.benchmark.encoder_study.runs import make_run
+    from pocketclip.benchmark.fleet.nodes import Call
+    from pocketclip.models.errors import PocketClipError
+
+    shared = replace(settings, threads=cores)
+    calls = [Call(key.name, make_run, (shared, variant, key)) for variant, key in missing]
+    with joined_nodes(cluster) as nodes:
+        for _, run in nodes.run(calls, cores=cores):
+            if isinstance(run, PocketClipError):
+                raise run
+            yield run
 
 
 def _moved(bar: Progress, task: TaskID, step: int) -> None:

@@ -10,13 +10,15 @@ from pocketclip.benchmark.report.comparison_section import comparison_section
 from pocketclip.benchmark.report.device_content import device_section
 from pocketclip.benchmark.report.environment import environments
 from pocketclip.benchmark.report.farm_table import farm_table
+from pocketclip.benchmark.report.fleet_section import fleet_section
 from pocketclip.benchmark.report.headline import alarms, tiles
 from pocketclip.benchmark.report.ladder_table import ladder_table
 from pocketclip.benchmark.report.material import Material, newest
 from pocketclip.benchmark.report.names import TARGET_NAMES
-from pocketclip.benchmark.report.page import ComparisonSection, ModelSection, Note, Report
+from pocketclip.benchmark.report.page import ComparisonSection, FleetSection, ModelSection, Note, Report
 from pocketclip.benchmark.report.selection import ModelSelection
 from pocketclip.benchmark.report.table import Figure, Table
+from pocketclip.benchmark.statistics.units import variation_of_units
 
 
 def build_report(material: Material) -> Report:
@@ -29,6 +31,7 @@ def build_report(material: Material) -> Report:
     comparisons = compare_all(material.baseline, selections, material.benchmarks)
     comparison = comparison_section(material, selections, comparisons)
     models = tuple(_model_section(selection, material, comparisons) for selection in selections)
+    fleet = fleet_section(material.fleet, variation_of_units(material.benchmarks))
     return Report(
         comparison=comparison,
         models=models,
@@ -37,8 +40,9 @@ def build_report(material: Material) -> Report:
         ),
         unavailable=tuple(f"{TARGET_NAMES[target]}: {words}" for target, words in material.unavailable.items()),
         devices=tuple(dict.fromkeys(device for selection in selections for device in selection.devices)),
-        notes=tuple(_notes(_parts(comparison, models))),
+        notes=tuple(_notes(_parts(comparison, models, fleet))),
         newest=newest(selections)[:16].replace("T", " ") + " UTC",
+        fleet=fleet,
     )
 
 
@@ -62,7 +66,9 @@ def _model_section(
     )
 
 
-def _parts(comparison: ComparisonSection, models: Iterable[ModelSection]) -> Iterator[Table | Figure]:
+def _parts(
+    comparison: ComparisonSection, models: Iterable[ModelSection], fleet: FleetSection | None
+) -> Iterator[Table | Figure]:
     """Everything on the page that may have a note, in reading order."""
     yield from (comparison.table,) if comparison.table else ()
     yield from comparison.figures
@@ -74,6 +80,7 @@ def _parts(comparison: ComparisonSection, models: Iterable[ModelSection]) -> Ite
         for device in model.devices:
             yield from device.tables
             yield from device.figures
+    yield from () if fleet is None else fleet.tables
 
 
 def _notes(parts: Iterable[Table | Figure]) -> Iterator[Note]:

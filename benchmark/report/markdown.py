@@ -33,6 +33,8 @@ def render_markdown(material: Material) -> str:
         lines += ["", *(f"- {escape(words)}" for words in report.unavailable)]
     for model in report.models:
         lines += _model(model)
+    if report.fleet is not None:
+        lines += ["", "## Fleet", *(line for table in report.fleet.tables for line in _titled(table))]
     return "\n".join([*lines, "", f"Written by PocketCLIP {tool_version()} from a store of raw records."]) + "\n"
 
 

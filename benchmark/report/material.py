@@ -9,6 +9,7 @@ from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecor
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord, age_key
 from pocketclip.benchmark.records.farm import FarmRecord
 from pocketclip.benchmark.report.comparison import Baseline, check_baseline
+from pocketclip.benchmark.report.fleet_section import ToldFleet
 from pocketclip.benchmark.report.selection import ModelSelection, select
 from pocketclip.export.ladder.report import LadderReport
 from pocketclip.export.precision import TargetName
@@ -19,7 +20,8 @@ class Material:
     """All records of a store.
 
     `unavailable` maps targets that cannot be used here to reason and remedy; `ladders` are results of `verify`;
-    `farms` are farms' own figures, which have a table of their own and are in no comparison.
+    `farms` are farms' own figures, which have a table of their own and are in no comparison; `fleet` is what the store
+    says of a fleet beside its records.
     """
 
     benchmarks: Sequence[BenchmarkRecord] = ()
@@ -29,6 +31,7 @@ class Material:
     baseline: Baseline | None = None
     ladders: Sequence[LadderReport] = ()
     farms: Sequence[FarmRecord] = ()
+    fleet: ToldFleet | None = None
 
     def select(self) -> list[ModelSelection]:
         """The records to show, by model.

@@ -97,6 +97,13 @@ class ModelSection:
 
 
 @dataclass(frozen=True)
+class FleetSection:
+    """What a fleet's store says of it, and units of one model compared."""
+
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True)
 class Environment:
     """One device, what ran on it and the command that measured."""
 
@@ -125,3 +132,4 @@ class Report:
     devices: tuple[str, ...]
     notes: tuple[Note, ...]
     newest: str
+    fleet: FleetSection | None = None

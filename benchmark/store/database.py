@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +31,8 @@ from pocketclip.benchmark.store.revisions import NEWEST, migrate, read_revision
 from pocketclip.benchmark.store.table import RECORDS, microseconds, row_of
 
 _ATTEMPTS = 3
+# SQLite and PostgreSQL take more of them in one statement.
+_MOST_PARAMETERS = 500
 _TEXT_COLUMNS = (RECORDS.c.record_id, RECORDS.c.kind, RECORDS.c.schema_version, RECORDS.c.document)
 
 
@@ -169,6 +172,24 @@ class Store:
         found = self.records(RecordFilter(kind="benchmark"))
         return [record for record in found if isinstance(record, BenchmarkRecord)]
 
+    def each_benchmark(self) -> Iterator[BenchmarkRecord]:
+        """The benchmark records that can be read, oldest first, one after the other: their samples fill no memory.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        query = sa.select(*_TEXT_COLUMNS).where(RECORDS.c.kind == "benchmark")
+        query = query.order_by(RECORDS.c.created_us, RECORDS.c.sequence).execution_options(yield_per=_MOST_PARAMETERS)
+        with store_errors(self._engine.url, "read"), self._engine.connect() as connection:
+            for row in connection.execute(query):
+                try:
+                    found = decode(stored_text(*row))
+                except RecordError:
+                    # `read` names those.
+                    continue
+                if isinstance(found, BenchmarkRecord):
+                    yield found
+
     def accuracies(self) -> list[AccuracyRecord]:
         """All accuracy records, oldest first; see `records`."""
         found = self.records(RecordFilter(kind="accuracy"))
@@ -183,6 +204,16 @@ class Store:
         """The record of that id, None where there is none; raises as `records` does."""
         found = self.records(RecordFilter(record_id=record_id))
         return found[0] if found else None
+
+    def present(self, record_ids: Iterable[str]) -> set[str]:
+        """Those of the ids that a stored record has; raises `StoreError` where the database cannot be read."""
+        found: set[str] = set()
+        rest = iter(record_ids)
+        with store_errors(self._engine.url, "read"), self._engine.connect() as connection:
+            while some := list(islice(rest, _MOST_PARAMETERS)):
+                query = sa.select(RECORDS.c.record_id).where(RECORDS.c.record_id.in_(some))
+                found.update(connection.execute(query).scalars())
+        return found
 
     def close(self) -> None:
         """Lets go of the database."""

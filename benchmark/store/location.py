@@ -47,6 +47,16 @@ def parse_location(location: str) -> sa.URL:
         ) from None
 
 
+def absolute_location(location: str) -> str:
+    """The same store for processes whose working folder is another: of SQLite, a file by its whole path.
+
+    Raises:
+        StoreError: it is no URL.
+    """
+    file = sqlite_file(parse_location(location))
+    return location if file is None else str(file.resolve())
+
+
 def sqlite_file(url: sa.URL) -> Path | None:
     """The file of a SQLite store; None for other databases and for one in memory."""
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -12,19 +13,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from pocketclip.benchmark.api.devices import known_devices
+from pocketclip.benchmark.api.fleet_nodes import joined_nodes
 from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.benchmark.devices import open_device
 from pocketclip.benchmark.devices.table import find_entry
 from pocketclip.benchmark.errors import OptionError
 from pocketclip.benchmark.measuring.option_values import parse_duration_s
+from pocketclip.benchmark.store.location import absolute_location
 from pocketclip.benchmark.tune.confirming import Confirmed, confirm
+from pocketclip.benchmark.tune.fleet_queue import FleetQueue
 from pocketclip.benchmark.tune.front import FrontPoint, Nearest, front, nearest
 from pocketclip.benchmark.tune.limits import Limit, Limits, parse_limit
 from pocketclip.benchmark.tune.page import study_page
 from pocketclip.benchmark.tune.picking import pick
 from pocketclip.benchmark.tune.points import SearchSpace, open_space
 from pocketclip.benchmark.tune.prediction import CostError, Prediction
-from pocketclip.benchmark.tune.queueing import ProcessQueue
+from pocketclip.benchmark.tune.queueing import ProcessQueue, TaskQueue
 from pocketclip.benchmark.tune.settings import Strategy, StudySettings, TrainingSettings
 from pocketclip.benchmark.tune.shipping import Shipped, ship
 from pocketclip.benchmark.tune.space import read_space
@@ -78,6 +82,8 @@ class TuneOptions:
     seed: int = 0
     budget: str | float | timedelta | None = None
     processes: int = 1
+    cluster: str | None = None
+    cores: int = 1
     torch_device: str = "auto"
     allow_invalid: bool = False
     devices: str | Path | None = None
@@ -91,8 +97,9 @@ class TuneOptions:
             raise OptionError(
                 f"--torch-device {self.torch_device!r} is unknown", fix=f"choose among: {choices(_TORCH_DEVICES)}"
             )
-        if self.processes < 1:
-            raise OptionError(f"--processes takes a whole number above zero, got {self.processes}")
+        for option, value in (("--processes", self.processes), ("--cores", self.cores)):
+            if value < 1:
+                raise OptionError(f"{option} takes a whole number above zero, got {value}")
         if self.budget is not None:
             parse_duration_s("--budget", self.budget)
 
@@ -292,6 +299,10 @@ def carry_out(
     with atomic.storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     threads = max(1, (os.cpu_count() or 1) // options.processes) if options.processes > 1 else None
+    if options.cluster is not None:
+        # On nodes, whose working folders are others.
+        folder, data_root, store = folder.resolve(), data_root.resolve(), absolute_location(store)
+        threads = options.cores
     workshop = Workshop(
         name,
         prepared.settings,
@@ -303,8 +314,14 @@ def carry_out(
         options.torch_device,
         None if options.devices is None else Path(options.devices),
     )
-    with held_study(store, name), begin_study(store, name, prepared.settings) as opened:
-        queue = ProcessQueue(workshop, partial(keep_result, store, name), options.processes, folder / WORKERS)
+    with ExitStack() as held:
+        held.enter_context(held_study(store, name))
+        opened = held.enter_context(begin_study(store, name, prepared.settings))
+        keep = partial(keep_result, store, name)
+        queue: TaskQueue = ProcessQueue(workshop, keep, options.processes, folder / WORKERS)
+        if options.cluster is not None:
+            nodes = held.enter_context(joined_nodes(options.cluster))
+            queue = FleetQueue(workshop, keep, nodes, options.cores, queue)
         found = carry_on(opened, prepared.space, queue, most=trials, budget_seconds=budget_seconds, watch=watch)
     return TunedStudy(name, prepared.space, prepared.settings, tuple(found), workshop)
 

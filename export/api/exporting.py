@@ -207,11 +207,18 @@ def run_export(
     processes: int = 1,
     memory: str | int | None = None,
     force: bool = False,
+    cluster: str | None = None,
+    cores: int = 1,
     on_progress: OnProgress = silent,
     on_outcome: Callable[[Outcome], object] = silent,
 ) -> list[Outcome]:
-    """Runs the jobs of a plan. Takes the arguments of `export_all`. Converters write to `export.log` in `out`."""
+    """Runs the jobs of a plan. Takes the arguments of `export_all`. Converters write to `export.log` in `out`.
+
+    With `cluster`, the address of a fleet (docs/fleet.md), jobs run on its nodes, each on `cores` cores; the artefacts
+    come here all the same. `processes` and `memory` are then the nodes' business.
+    """
     from pocketclip.export.jobs import memory as memory_bound
+    from pocketclip.export.jobs.elsewhere import carried
     from pocketclip.export.jobs.log import ExportLog
     from pocketclip.export.jobs.unchanged import prepare
     from pocketclip.export.jobs.workers import run_jobs
@@ -232,14 +239,19 @@ def run_export(
 
     for finished in prepared.unchanged:
         take(finished)
-    for outcome in run_jobs(
-        prepared.jobs,
-        workers=processes,
-        log=log.path,
-        limit=limit,
-        need=lambda job: memory_bound.estimate(job, prepared.weights_bytes),
-        on_retry=log.again,
-    ):
+    running = (
+        carried(cluster, prepared.jobs, cores)
+        if cluster is not None
+        else run_jobs(
+            prepared.jobs,
+            workers=processes,
+            log=log.path,
+            limit=limit,
+            need=lambda job: memory_bound.estimate(job, prepared.weights_bytes),
+            on_retry=log.again,
+        )
+    )
+    for outcome in running:
         take(outcome)
     return sorted(outcomes, key=lambda item: plan.jobs.index(item[0]))
 

@@ -143,6 +143,13 @@ def export_command(
             "--memory", help="Total memory limit across conversions, e.g. 16GB (default: 75 % of free memory)."
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", help="Convert on the nodes of the fleet that this computer has joined."),
+    ] = None,
+    cores: Annotated[
+        int, typer.Option("--cores", min=1, help="With --cluster: cores of a node for each artefact.")
+    ] = 1,
     force: Annotated[bool, typer.Option("--force", help="Export unchanged artefacts again.")] = False,
     list_matrix: Annotated[
         bool, typer.Option("--list", help="List targets and precisions, and what is unavailable.")
@@ -196,6 +203,8 @@ def export_command(
             processes=jobs,
             memory=memory,
             force=force,
+            cluster=cluster,
+            cores=cores,
             on_progress=command_line.shown_on(bar, "exporting"),
             on_outcome=lambda outcome: bar.console.print(one_line(outcome), highlight=False, soft_wrap=True),
         )

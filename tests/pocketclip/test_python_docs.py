@@ -39,4 +39,5 @@ def test_the_page_shows_every_public_name() -> None:
     others |= {"build_app", "check_app", "emulated_phone", "merge_records", "build_pictures", "build_vocabulary"}
     others |= {"index_photos", "search_photos", "similar_photos", "bench_throughput", "bench_farm"}
     others |= {"tune", "open_study", "TuneOptions", "TunedStudy"}
+    others |= {"bench_fleet", "fleet_status"}
     assert shown | returned | others == set(pocketclip.__all__)

@@ -38,41 +38,59 @@ def server_account() -> str | None:
     return "postgres" if "postgres" in names else "nobody"
 
 
+class Server:
+    """A PostgreSQL server on a Unix socket in a folder of its own. Skips where there is no PostgreSQL."""
+
+    def __init__(self) -> None:
+        programs, account = postgres_programs(), server_account()
+        if programs is None:
+            pytest.skip("PostgreSQL is not installed")
+        if account is not None and not shutil.which("setpriv"):
+            pytest.skip("PostgreSQL does not run as root, and there is no setpriv to run it as another")
+        self._programs = programs
+        self._prefix = [] if account is None else _as_account(account)
+        # A socket's path has at most 107 characters, and pytest's folders are root's alone.
+        self.folder = Path(tempfile.mkdtemp(prefix="pocketclip-pg-", dir="/tmp"))
+        if account is not None:
+            shutil.chown(self.folder, account)
+        initdb = [programs / "initdb", "--pgdata", self.folder / "data", "--auth=trust", "--username=tests"]
+        initdb += ["--no-sync", "--encoding=UTF8", "--locale=C"]
+        subprocess.run([*self._prefix, *map(str, initdb)], check=True, capture_output=True, cwd=self.folder)
+        self.url = sa.URL.create(
+            "postgresql+psycopg", username="tests", database="postgres", query={"host": str(self.folder)}
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it and waits until it takes connections."""
+        command = [self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder]
+        with (self.folder / "log").open("a") as log:
+            self._process = subprocess.Popen(
+                [*self._prefix, *map(str, command), "-c", "listen_addresses="], stdout=log, stderr=log, cwd=self.folder
+            )
+        _wait(self.url, self._process, self.folder / "log")
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Ends it: SIGINT ends its connections, SIGQUIT is a crash."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(STARTUP_SECONDS)
+
+    def remove(self) -> None:
+        """Ends it and removes its folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[sa.URL]:
-    """A server on a Unix socket in a folder of its own, gone at the end; skips where there is no PostgreSQL."""
-    programs, account = postgres_programs(), server_account()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    if account is not None and not shutil.which("setpriv"):
-        pytest.skip("PostgreSQL does not run as root, and there is no setpriv to run it as another")
-    prefix = [] if account is None else _as_account(account)
-    # A socket's path has at most 107 characters, and pytest's folders are root's alone.
-    folder = Path(tempfile.mkdtemp(prefix="pocketclip-pg-", dir="/tmp"))
+    """A server, gone at the end; skips where there is no PostgreSQL."""
+    server = Server()
     try:
-        if account is not None:
-            shutil.chown(folder, account)
-        initdb = [programs / "initdb", "--pgdata", folder / "data", "--auth=trust", "--username=tests", "--no-sync"]
-        initdb += ["--encoding=UTF8", "--locale=C"]
-        subprocess.run([*prefix, *map(str, initdb)], check=True, capture_output=True, cwd=folder)
-        with (folder / "log").open("w") as log:
-            server = subprocess.Popen(
-                [*prefix, programs / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses="],
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-            )
-        try:
-            url = sa.URL.create(
-                "postgresql+psycopg", username="tests", database="postgres", query={"host": str(folder)}
-            )
-            _wait(url, server, folder / "log")
-            yield url
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(STARTUP_SECONDS)
+        server.start()
+        yield server.url
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        server.remove()
 
 
 def _as_account(name: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""What a head costs: thousands of simulated phones and jobs against the scheduler, its ledger and the store."""
