@@ -39,6 +39,7 @@ def _shipped(config: str, weights: str | None = None) -> RegisteredModel:
 
 MODELS: dict[str, RegisteredModel] = {
     "pocketclip_nano": _shipped("pocketclip_nano.json", "pocketclip_nano.safetensors"),
+    "pocketclip_nano_tuned": _shipped("pocketclip_nano_tuned.json", "pocketclip_nano_tuned.safetensors"),
     "pocketclip_xs": _shipped("pocketclip_xs.json"),
     "pocketclip_s": _shipped("pocketclip_s.json"),
     "pocketclip_cpu": _shipped("pocketclip_cpu.json"),

@@ -39,6 +39,7 @@ def repeat_commands(space: SearchSpace, settings: StudySettings, trial: Trial) -
                 *("--data", training.data, "--steps", str(training.steps[each.rung])),
                 *("--batch-size", str(training.batch_size), "--learning-rate", f"{training.learning_rate:g}"),
                 *(("--token-weight", f"{training.token_weight:g}") if training.token_weight else ()),
+                *(_distillation(settings) if training.distillation_weight else ()),
                 *("--seed", str(settings.seed + each.rung), "--name", each.run or ""),
             )
         )
@@ -72,6 +73,11 @@ def repeat_commands(space: SearchSpace, settings: StudySettings, trial: Trial) -
             _command("eval", "--artifact", out, "--dataset", settings.dataset, "--baseline", space.space.model, *count)
         )
     return found
+
+
+def _distillation(settings: StudySettings) -> tuple[str, ...]:
+    share = f"{settings.training.distillation_weight:g}"
+    return ("--recipe", "distillation", "--teacher", settings.space.model, "--distillation-weight", share)
 
 
 def _command(*words: str) -> str:

@@ -125,7 +125,8 @@ def test_vocabulary_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert load_tokenizer(config.tokenizer).size == models.get_tokenizer(NANO).size
 
 
-FAMILY = [name for name in MODELS if name.startswith("pocketclip_")]
+# The tuned one is smaller than what it was made from.
+FAMILY = [name for name in MODELS if name.startswith("pocketclip_") and name != "pocketclip_nano_tuned"]
 
 
 @pytest.mark.slow

@@ -63,6 +63,7 @@ def test_contents(wheel: Path) -> None:
         "pocketclip/py.typed",
         "pocketclip/models/configs/pocketclip_nano.json",
         "pocketclip/models/weights/pocketclip_nano.safetensors",
+        "pocketclip/models/weights/pocketclip_nano_tuned.safetensors",
         "pocketclip/benchmark/devices.toml",
         "pocketclip/benchmark/report/report.html.j2",
         "pocketclip/benchmark/store/migrations/versions/r0001_records.py",

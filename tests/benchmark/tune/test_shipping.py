@@ -163,10 +163,14 @@ def test_commands_repeat_a_trial() -> None:
     assert [command.split()[1] for command in commands] == ["train", "train", "export", "bench", "eval"]
     assert "--init-from pocketclip_nano" in commands[0] and "--init-from runs/trial0-rung0" in commands[1]
     assert "--model runs/trial0-rung1" in commands[2] and "--set" in commands[0]
+    assert "--recipe" not in commands[0]
+    distils = replace(SETTINGS, training=replace(SETTINGS.training, distillation_weight=0.7))
+    taught = repeat_commands(SPACE, distils, replace(TRIALS[0], point=changed, trained=rungs))
+    assert "--recipe distillation --teacher pocketclip_nano --distillation-weight 0.7" in taught[0]
     fresh = repeat_commands(SPACE, SETTINGS, replace(TRIALS[0], point=changed, trained=()))
     assert "--fresh-weights" in fresh[0] and "eval" not in fresh[-1]
     known = _known_options()
-    for command in [*base, *commands, *fresh]:
+    for command in [*base, *commands, *taught, *fresh]:
         assert set(_options(command)) <= known[command.split()[1]], command
 
 
