@@ -70,6 +70,20 @@ def parse(
         raise error(f"{source}: {caught}") from caught
 
 
+def from_values(kind: type[T], values: object, *, source: str, error: type[PocketClipError]) -> T:
+    """Reads a document, or a collection of them, from values of Python as a database gives them: 1 may mean true.
+
+    Raises:
+        error: they do not fit; the message names the first misfits.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return adapter(kind).validate_python(values, strict=False)
+    except ValidationError as caught:
+        raise error(f"{printable_line(source)} is not valid: {printable_line(_misfits(caught))}") from caught
+
+
 def read(kind: type[T], path: Path, *, error: type[PocketClipError], most_bytes: int = json_text.MOST_BYTES) -> T:
     """Reads a document from a regular file; see `parse`."""
     text = read_bounded(path, most_bytes, error=error)

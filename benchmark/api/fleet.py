@@ -56,7 +56,7 @@ def bench_fleet(
 
     Args:
         plan: a TOML file; see docs/fleet.md.
-        cluster: the address of a fleet that this computer has joined; None measures on this computer's devices alone.
+        cluster: the address of a fleet that this computer has joined; None measures only on this computer's devices.
         store: a file or an SQLAlchemy URL for records and jobs, of which each is kept exactly once.
         devices: a device table of your own, for this computer's devices.
         app: the measuring app, for this computer's phones.

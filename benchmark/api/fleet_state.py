@@ -50,7 +50,7 @@ class FleetStatus:
 
 
 def fleet_status(store: str | Path = DEFAULT_STORE, *, compare_units: bool = False) -> FleetStatus:
-    """Devices, queues and health of a fleet, from its store alone.
+    """Devices, queues and health of a fleet, only from its store.
 
     Args:
         store: a file or an SQLAlchemy URL.
@@ -69,7 +69,7 @@ def fleet_status(store: str | Path = DEFAULT_STORE, *, compare_units: bool = Fal
         book = DeviceBook(ledger)
         devices, now = book.devices(), book.now_us()
         queues = [QueueStatus(run, _left(ledger, run, devices, now)) for run in latest_runs(ledger)]
-        heads = [words for _, _, words, seconds in ledger.heads() if seconds < LOST_SECONDS]
+        heads = [each.words for each, seconds in ledger.heads() if seconds < LOST_SECONDS]
         done = done_by_device(ledger)
         health = tuple(book.health())
     variation: tuple[ModelVariation, ...] = ()

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     import requests
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-_CLOCK = "set this computer's clock: Google takes requests of its own time alone"
+_CLOCK = "set this computer's clock: Google takes only requests of its own time"
 # To connect, and between two bytes.
 _SECONDS = (10.0, 120.0)
 _PIECE = 1 << 20

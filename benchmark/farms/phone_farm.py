@@ -194,5 +194,5 @@ def _on_chip(artifact: Artifact, phone: Device) -> Artifact:
 
 
 def _check(record: BenchmarkRecord) -> None:
-    """As a store would, whose `RecordError` fails that artefact alone."""
+    """As a store would, whose `RecordError` fails only that artefact."""
     decode(encode(record))

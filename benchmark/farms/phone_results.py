@@ -227,7 +227,7 @@ class CollectedRunner:
 
 @dataclass(frozen=True)
 class FarmPhone:
-    """A `Device` whose launches were made before; without a runner, the rules of an Android phone alone.
+    """A `Device` whose launches were made before; without a runner, only the rules of an Android phone.
 
     `chip` is the one that the phone will have, by its model; None where the farm does not tell the model, or we do not
     know its chip.

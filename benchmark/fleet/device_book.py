@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from pocketclip.benchmark.errors import FleetError
 from pocketclip.benchmark.fleet.cluster import FleetDevice
+from pocketclip.benchmark.fleet.jobs import UnitKey
 from pocketclip.benchmark.fleet.ledger import Ledger, storable
-from pocketclip.benchmark.fleet.tables import DEVICES, HEALTH, now_us
+from pocketclip.benchmark.fleet.tables import DEVICES, HEALTH, MicrosecondsSince1970, now_us, read_rows
 from pocketclip.models.errors import choices
 
 
@@ -26,22 +27,22 @@ class DrainedBy(StrEnum):
 class BookedDevice:
     """A device as the store knows it; times are microseconds by the database's clock."""
 
-    key: str
+    key: UnitKey
     name: str
     host: str
     words: str
     drained: DrainedBy | None
     reason: str | None
-    since_us: int
-    seen_us: int
+    since_us: MicrosecondsSince1970
+    seen_us: MicrosecondsSince1970
 
 
 @dataclass(frozen=True)
 class HealthChange:
     """A device fell ill or was found well, and why."""
 
-    key: str
-    at_us: int
+    key: UnitKey
+    at_us: MicrosecondsSince1970
     healthy: bool
     reason: str
 
@@ -106,28 +107,23 @@ class DeviceBook:
 
     def devices(self) -> list[BookedDevice]:
         """All devices that were ever seen, by name. Raises `StoreError`."""
+        query = sa.select(
+            DEVICES.c.device_key.label("key"), *(each for each in DEVICES.c if each is not DEVICES.c.device_key)
+        ).order_by(DEVICES.c.name, DEVICES.c.device_key)
         with self._ledger.reading() as connection:
-            rows = connection.execute(sa.select(DEVICES).order_by(DEVICES.c.name, DEVICES.c.device_key)).all()
-        return [
-            BookedDevice(
-                row.device_key,
-                row.name,
-                row.host,
-                row.words,
-                None if row.drained is None else DrainedBy(row.drained),
-                row.reason,
-                row.since_us,
-                row.seen_us,
-            )
-            for row in rows
-        ]
+            rows = connection.execute(query).mappings().all()
+        return read_rows(BookedDevice, rows, DEVICES)
 
     def health(self, most: int = 1000) -> list[HealthChange]:
         """The latest changes of health, the oldest first. Raises `StoreError`."""
-        query = sa.select(HEALTH).order_by(HEALTH.c.sequence.desc()).limit(most)
+        query = (
+            sa.select(HEALTH.c.device_key.label("key"), HEALTH.c.at_us, HEALTH.c.healthy, HEALTH.c.reason)
+            .order_by(HEALTH.c.sequence.desc())
+            .limit(most)
+        )
         with self._ledger.reading() as connection:
-            rows = connection.execute(query).all()
-        return [HealthChange(row.device_key, row.at_us, row.healthy, row.reason) for row in reversed(rows)]
+            rows = connection.execute(query).mappings().all()
+        return read_rows(HealthChange, reversed(rows), HEALTH)
 
     def now_us(self) -> int:
         """The database's clock. Raises `StoreError`."""

@@ -36,7 +36,7 @@ def living_head(ledger: Ledger) -> Iterator[Head]:
     head = Head(new_record_id(), machine, f"process {os.getpid()} on {socket.gethostname()}"[:200])
     with lease(_key(head.head_id), name="this head"):
         try:
-            dead = [each for each, where, _, _ in ledger.heads() if where == machine and not _lives(each)]
+            dead = [each.head_id for each, _ in ledger.heads() if each.machine == machine and not _lives(each.head_id)]
             ledger.bury(dead, "its head was killed")
             yield head
         finally:

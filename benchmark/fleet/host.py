@@ -87,7 +87,7 @@ class BenchHost:
     name: str = field(default_factory=socket.gethostname)
 
     def announce(self) -> list[FleetDevice]:
-        """The devices that are attached now, known ones alone."""
+        """The devices that are attached now, only known ones."""
         return [device for device, _ in self._units(load_table(self.devices))]
 
     def examine(self, key: str) -> str:

@@ -18,10 +18,20 @@ from sqlalchemy.exc import IntegrityError
 
 from pocketclip.benchmark.errors import FleetAnswerError, StoreError
 from pocketclip.benchmark.fleet.jobs import BenchWork, Job, JobState, make_jobs
-from pocketclip.benchmark.fleet.tables import HEADS, JOBS, RUNS, make_tables, now_us, read_version
+from pocketclip.benchmark.fleet.tables import (
+    HEADS,
+    JOBS,
+    RUNS,
+    MicrosecondsSince1970,
+    make_tables,
+    now_us,
+    read_rows,
+    read_version,
+)
 from pocketclip.benchmark.store import open_store
 from pocketclip.benchmark.store.location import make_engine, parse_location, store_errors, writer
 from pocketclip.models import documents
+from pocketclip.models.untrusted.numbers import Count
 from pocketclip.models.untrusted.printable import printable_line
 
 # A head says this often that it is there; unheard of for so long, it has ended.
@@ -41,6 +51,32 @@ class Run:
     number: int
     jobs: int
     resumed: bool = False
+
+
+@dataclass(frozen=True)
+class BookedHead:
+    """A head, and when it was heard of by the database's clock."""
+
+    head_id: str
+    machine: str
+    words: str
+    seen_us: MicrosecondsSince1970
+
+
+@dataclass(frozen=True)
+class _BegunRun:
+    run_id: str
+    number: Count
+    ended_us: MicrosecondsSince1970 | None
+
+
+@dataclass(frozen=True)
+class _WaitingJob:
+    job_id: str
+    sequence: Count
+    priority: int
+    attempts: Count
+    work: str
 
 
 @dataclass(frozen=True)
@@ -90,16 +126,18 @@ class Ledger:
 
     def _begin(self, plan_key: str, name: str, works: Sequence[tuple[int, BenchWork]]) -> Run:
         with self._writer.begin() as connection:
-            runs = connection.execute(
+            query = (
                 sa.select(RUNS.c.run_id, RUNS.c.number, RUNS.c.ended_us)
                 .where(RUNS.c.plan_key == plan_key)
                 .order_by(RUNS.c.number.desc())
                 .limit(1)
-            ).one_or_none()
-            if runs is not None and runs.ended_us is None:
-                count = sa.select(sa.func.count()).select_from(JOBS).where(JOBS.c.run_id == runs.run_id)
-                return Run(runs.run_id, name, runs.number, connection.execute(count).scalar_one(), resumed=True)
-            number = 1 if runs is None else runs.number + 1
+            )
+            found = read_rows(_BegunRun, connection.execute(query).mappings().all(), RUNS)
+            if found and found[0].ended_us is None:
+                (begun,) = found
+                count = sa.select(sa.func.count()).select_from(JOBS).where(JOBS.c.run_id == begun.run_id)
+                return Run(begun.run_id, name, begun.number, connection.execute(count).scalar_one(), resumed=True)
+            number = found[0].number + 1 if found else 1
             # Of another run of the same plan, jobs and records are others.
             run_id = f"{plan_key[:56]}{number:08x}"
             jobs = make_jobs(run_id, works)
@@ -125,7 +163,7 @@ class Ledger:
             .order_by(JOBS.c.sequence)
         )
         with self.reading() as connection:
-            rows = connection.execute(query).all()
+            rows = read_rows(_WaitingJob, connection.execute(query).mappings().all(), JOBS)
         return [
             Job(
                 row.job_id,
@@ -236,9 +274,14 @@ class Ledger:
 
     def counts(self, run_id: str) -> dict[JobState, int]:
         """How many jobs of a run are in each state. Raises `StoreError`."""
-        query = sa.select(JOBS.c.state, sa.func.count()).where(JOBS.c.run_id == run_id).group_by(JOBS.c.state)
+        query = (
+            sa.select(JOBS.c.state, sa.func.count().label("jobs")).where(JOBS.c.run_id == run_id).group_by(JOBS.c.state)
+        )
         with self.reading() as connection:
-            found = {JobState(state): count for state, count in connection.execute(query)}
+            rows = {row.state: row.jobs for row in connection.execute(query)}
+        found = documents.from_values(
+            dict[JobState, int], rows, source=f"the store's table {JOBS.name}", error=StoreError
+        )
         return {state: found.get(state, 0) for state in JobState}
 
     def failures(self, run_id: str, most: int = 20) -> list[tuple[str, str]]:
@@ -266,12 +309,12 @@ class Ledger:
             if not known:
                 connection.execute(HEADS.insert().values(head_id=head_id, machine=machine, words=words, seen_us=seen))
 
-    def heads(self) -> list[tuple[str, str, str, float]]:
-        """Ids, machines, words and the seconds since each was heard of. Raises `StoreError`."""
+    def heads(self) -> list[tuple[BookedHead, float]]:
+        """Heads, and the seconds since each was heard of. Raises `StoreError`."""
         with self.reading() as connection:
             at = now_us(connection)
-            rows = connection.execute(sa.select(HEADS.c.head_id, HEADS.c.machine, HEADS.c.words, HEADS.c.seen_us)).all()
-        return [(row.head_id, row.machine, row.words, (at - row.seen_us) / 1e6) for row in rows]
+            rows = connection.execute(sa.select(HEADS)).mappings().all()
+        return [(each, (at - each.seen_us) / 1e6) for each in read_rows(BookedHead, rows, HEADS)]
 
     def bury(self, head_ids: Iterable[str], reason: str) -> int:
         """Takes heads out that have ended; their jobs wait again. How many these are.

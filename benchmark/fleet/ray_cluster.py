@@ -217,7 +217,7 @@ class RayCluster:
             if host.asked is None:
                 host.asked = host.actor.announce.remote()
         fresh = [host.asked for host in self._hosts.values()]
-        # At the beginning alone: later on, jobs of other hosts would wait for a slow one.
+        # Only at the beginning: later on, jobs of other hosts would wait for a slow one.
         if fresh and all(host.told is None for host in self._hosts.values()):
             self.ray.wait(fresh, num_returns=len(fresh), timeout=_FIRST_SECONDS)
         asked = [host.asked for host in self._hosts.values()]

@@ -1,4 +1,4 @@
-"""Ray itself: imported only by a fleet, without usage statistics, with its token, by default on this computer alone.
+"""Ray itself: imported only by a fleet, without usage statistics, with its token, by default only on this computer.
 
 Ray takes some of its settings from the environment, when it is imported and in every process that it starts.
 """
@@ -47,7 +47,7 @@ HEALTH_CHECKS = {
 }
 _STORE_BYTES = 256 << 20
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[[0-9a-fA-F:.]{2,45}\]")
-# Ray's name for a choice that is older than its use here: with 0, all of it listens on the loopback interface alone.
+# Ray's name for a choice that is older than its use here: with 0, all of it listens only on the loopback interface.
 _OPEN = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
@@ -118,7 +118,7 @@ def ray_environment(*, open_to_network: bool) -> dict[str, str]:
 
 @contextmanager
 def local_ray() -> Iterator[Any]:
-    """Ray on this computer alone, with nothing to set up, gone at the end with its logs.
+    """Ray on only this computer, with nothing to set up, gone at the end with its logs.
 
     Raises:
         MissingPackageError: it is not installed.

@@ -181,9 +181,9 @@ class FleetRun:
         self._patiently(lambda: self.ledger.beat(self.head.head_id, self.head.machine, self.head.words))
         self._patiently(lambda: self._book.seen(self._devices.values()))
         silent = [
-            head_id
-            for head_id, _, _, seconds in self._patiently(self.ledger.heads)
-            if seconds > self.timing.lost and head_id != self.head.head_id
+            each.head_id
+            for each, seconds in self._patiently(self.ledger.heads)
+            if seconds > self.timing.lost and each.head_id != self.head.head_id
         ]
         if silent and self._patiently(lambda: self.ledger.bury(silent, "its head was not heard of any more")):
             self._load()

@@ -30,7 +30,7 @@ class Script(Protocol):
 
 @dataclass
 class SimulatedClock:
-    """Real time, and what was skipped of waiting; without `real`, the skipped time alone, the same in every run."""
+    """Real time, and what was skipped of waiting; without `real`, only the skipped time, the same in every run."""
 
     real: bool = True
     skipped: float = 0.0

@@ -7,11 +7,20 @@ All times are microseconds since 1970 by the database's clock, so that the clock
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from typing import Annotated, TypeVar
 
 import sqlalchemy as sa
+from annotated_types import Ge, Le
 
 from pocketclip.benchmark.errors import StoreError
 from pocketclip.benchmark.store.location import shown
+from pocketclip.models import documents
+
+T = TypeVar("T")
+
+# Up to the year 9999: each can be written as a date.
+MicrosecondsSince1970 = Annotated[int, Ge(0), Le(253_402_300_799_999_999)]
 
 METADATA = sa.MetaData()
 VERSION = 1
@@ -120,6 +129,16 @@ def read_version(connection: sa.Connection) -> int | None:
             fix="update PocketCLIP, or give another --store",
         )
     return found
+
+
+def read_rows(kind: type[T], rows: Iterable[sa.RowMapping], table: sa.Table) -> list[T]:
+    """Rows of a table as objects of a dataclass that has their columns' names; somebody else may have written them.
+
+    Raises:
+        StoreError: one holds what no fleet writes.
+    """
+    values = [dict(row) for row in rows]
+    return documents.from_values(list[kind], values, source=f"the store's table {table.name}", error=StoreError)
 
 
 def now_us(connection: sa.Connection) -> int:

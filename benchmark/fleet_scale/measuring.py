@@ -27,7 +27,7 @@ class ScaleFigures:
     """What a head took for a run.
 
     `simulated_seconds` is how long the run took on the phones' clock, on which the head's own time passes too; `ideal`
-    is what the phones alone would take. `head_seconds` are the head's own, without the simulation, `store_seconds` and
+    is what only the phones would take. `head_seconds` are the head's own, without the simulation, `store_seconds` and
     `ledger_seconds` those of records' and jobs' transactions in it, waits for the disk included; `processor_seconds`
     are what of it this process computed. Memory is resident, before and at the peak.
     """

@@ -158,7 +158,7 @@ def _other_accelerator(artifact: Artifact, asked: Sequence[RunSettings], *, for_
     """Why an artefact is none for the accelerators asked for; None where it is."""
     accelerators = {settings.accelerator for settings in asked}
     if artifact.manifest.target in QNN_TARGETS and not accelerators <= {NPU, DEVICE_DEFAULT}:
-        return f"it runs on the NPU alone, and --accelerator is {', '.join(sorted(accelerators))}"
+        return f"it runs only on the NPU, and --accelerator is {', '.join(sorted(accelerators))}"
     if artifact.manifest.target not in QNN_TARGETS and for_npus and NPU in accelerators:
         return "--accelerator npu measures the artefacts that are for NPUs"
     mismatches = (apple_mismatch(artifact.manifest.target, accelerator) for accelerator in sorted(accelerators))

@@ -42,7 +42,7 @@ PERMISSIONS = {
     },
 }
 # What other applications may start: what Test Lab starts, which does nothing elsewhere; the screen; and AndroidX's
-# receiver for the shell alone.
+# receiver only for the shell.
 EXPORTED = {
     "bench": {"org.pocketclip.bench.LoopActivity": None},
     "app": {

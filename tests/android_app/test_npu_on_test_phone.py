@@ -139,7 +139,7 @@ def test_another_chip_is_refused_in_one_line(
 def test_the_cpu_is_not_asked_of_graphs_for_the_npu(
     snapdragon: TestPhone, measure: Measure, prepared: Artifact
 ) -> None:
-    with pytest.raises(DeviceUnsupportedError, match="it runs on the NPU alone, and --accelerator is cpu"):
+    with pytest.raises(DeviceUnsupportedError, match="it runs only on the NPU, and --accelerator is cpu"):
         measure(prepared, settings=QUICK)
 
 

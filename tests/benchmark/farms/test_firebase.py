@@ -517,7 +517,7 @@ def test_the_graph_for_the_phones_chip(
     assert len(sent) == 1 and sent[0].endswith("sm8650.onnx")
     with pytest.raises(DeviceUnsupportedError, match="oriole does not tell its chip"):
         bench(prepared.folder, "firebase:oriole")
-    with pytest.raises(DeviceUnsupportedError, match="on the NPU alone"):
+    with pytest.raises(DeviceUnsupportedError, match="only on the NPU"):
         bench(prepared.folder, "firebase:e1q", accelerator="cpu")
     # With --accelerator npu, others are left out, before anything is sent.
     (record,) = bench([plain.folder, prepared.folder], "firebase:e1q", launches=1, accelerator="npu")
@@ -587,7 +587,7 @@ def test_secrets_stay_where_they_are(
 
 
 def test_a_redirect_is_not_followed(google: GoogleStandIn, lab_artifact: Path) -> None:
-    """The token is for Google alone."""
+    """The token is only for Google."""
     google.errors["testEnvironmentCatalog.get"] = [(302, b"https://example.test/")]
     with pytest.raises(FarmError, match="302"):
         bench(lab_artifact)

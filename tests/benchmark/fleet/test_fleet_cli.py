@@ -172,6 +172,45 @@ def test_a_newer_version_s_tables(used: str, execute_on: Callable[..., None]) ->
         fleet_status(used)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE fleet_devices SET drained = 'a cat'",
+        "UPDATE fleet_devices SET since_us = 1e300",
+        "UPDATE fleet_devices SET seen_us = 'yesterday'",
+        "UPDATE fleet_devices SET name = x'ff00'",
+        "UPDATE fleet_devices SET device_key = '\x1b[31m' WHERE device_key LIKE '%3'",
+        "UPDATE fleet_health SET at_us = 9223372036854775807",
+        "UPDATE fleet_health SET device_key = '../../x'",
+        "UPDATE fleet_jobs SET state = 'tired'",
+        "UPDATE fleet_jobs SET target = x'ff00' WHERE state = 'waiting'",
+        "UPDATE fleet_runs SET begun_us = -5",
+        "UPDATE fleet_runs SET number = 'many'",
+        "INSERT INTO fleet_heads VALUES ('x', 'y', 'z', 'now')",
+    ],
+)
+def test_tables_that_no_fleet_wrote_end_with_one_line(
+    pocketclip: Run, used: str, execute_on: Callable[..., None], statement: str
+) -> None:
+    execute_on(used, statement)
+    for words in (("fleet", "status"), ("report", "--out", f"{used}.html")):
+        result = pocketclip(*words, "--store", used)
+        assert result.returncode == 2, result.stdout
+        assert "is not valid" in result.stderr and "Traceback" not in result.stderr, result.stderr
+        assert "\x1b" not in result.stderr and len(result.stderr.splitlines()) <= 3, result.stderr
+
+
+@pytest.mark.parametrize("column", ["sequence", "attempts", "priority"])
+def test_jobs_that_no_fleet_wrote_are_not_begun(used: str, execute_on: Callable[..., None], column: str) -> None:
+    from pocketclip.benchmark.errors import StoreError
+
+    execute_on(used, f"UPDATE fleet_jobs SET {column} = 'x' WHERE state = 'waiting'")
+    with open_ledger(used) as ledger, open_store(used) as store:
+        run = Fleet(ledger, store).begin(works(4), key="e" * 64)
+        with pytest.raises(StoreError, match="table fleet_jobs is not valid"):
+            ledger.waiting(run.run_id)
+
+
 @pytest.fixture
 def execute_on() -> Callable[..., None]:
     """Runs a statement on a SQLite store behind its back."""

@@ -49,7 +49,7 @@ class Server:
             pytest.skip("PostgreSQL does not run as root, and there is no setpriv to run it as another")
         self._programs = programs
         self._prefix = [] if account is None else _as_account(account)
-        # A socket's path has at most 107 characters, and pytest's folders are root's alone.
+        # A socket's path has at most 107 characters, and pytest's folders are only root's.
         self.folder = Path(tempfile.mkdtemp(prefix="pocketclip-pg-", dir="/tmp"))
         if account is not None:
             shutil.chown(self.folder, account)
