@@ -46,6 +46,8 @@ def worker_pool(
 ) -> Iterator[ProcessPoolExecutor]:
     """A pool whose processes end with this one; where the block ends early, what has not begun is dropped.
 
+    An error of the block is raised at once, while what has begun is finished; this process waits for it when it ends.
+
     Args:
         workers: how many processes work at the same time.
         ended: the error's message where a process was ended; `fix` is what the user then does.
@@ -61,13 +63,14 @@ def worker_pool(
 
     # A forked process would share locks of this one's threads.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, begin, max_tasks_per_child=tasks_per_process) as pool:
-        try:
-            yield pool
-        except BrokenProcessPool as error:
-            raise WorkerEndedError(ended, fix=fix) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ProcessPoolExecutor(workers, context, begin, max_tasks_per_child=tasks_per_process)
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise WorkerEndedError(ended, fix=fix) from error
+    finally:
+        # In a thread: without `wait`, Python 3.11 leaves a traceback where a process makes room just then.
+        threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True}, name="pool-shutdown").start()
 
 
 def watch_parent(parent: int, grace_s: float = 0.0) -> None:

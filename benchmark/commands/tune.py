@@ -76,7 +76,7 @@ def tune_command(
         ),
     ] = 0.0,
     train: Annotated[
-        bool, typer.Option("--train/--no-train", help="Train and judge, or know cost and size alone.")
+        bool, typer.Option("--train/--no-train", help="Train and judge, or know only cost and size.")
     ] = True,
     calibration: Annotated[
         str, typer.Option("--calibration", help="Samples for static int8, as `export` takes them.")

@@ -134,4 +134,6 @@ def _serve(connection: Connection, log: Path, threads: int) -> None:
 
 
 def _leave(signum: int, frame: object) -> None:
+    # Asked a second time, it would leave in the middle of what it does while it leaves.
+    signal.signal(signum, signal.SIG_IGN)
     sys.exit(128 + signum)
