@@ -208,12 +208,11 @@ def _write(
     from pocketclip.benchmark.encoder_study.page import Study, markdown
     from pocketclip.benchmark.encoder_study.pictures import draw_pictures
     from pocketclip.benchmark.encoder_study.runs import SPLITS
-    from pocketclip.benchmark.encoder_study.study_records import Start
     from pocketclip.models import atomic
 
     study = Study(tuple(variants), tuple(runs), speed, SPLITS, tuple(targets), "make study-encoders")
     target = page or out / "encoders.md"
-    drawn = draw_pictures(study, target.parent / "images", Start.FRESH)
+    drawn = draw_pictures(study, target.parent / "images")
     atomic.write_text(target, markdown(study, [path.relative_to(target.parent) for path in drawn]))
     command_line.note(f"wrote {target}")
 

@@ -1,4 +1,4 @@
-"""`docs/encoders.md`: tables, two pictures, and the conclusions that the intervals carry."""
+"""`docs/encoders.md`: tables, pictures, and the conclusions that the intervals carry."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def markdown(study: Study, pictures: Sequence[Path] = ()) -> str:
     for start in Start:
         runs = [run for run in study.runs if run.start is start]
         if runs:
-            parts.append(_accuracy_table(study, runs, start))
+            parts.append(_accuracy_tables(study, runs, start))
     parts += [f"![{path.stem}]({path.as_posix()})\n" for path in pictures]
     if conclusions := _conclusions(study):
         parts.append("## What the intervals carry\n\n" + "\n".join(f"- {line}" for line in conclusions) + "\n")
@@ -112,32 +112,36 @@ def _ratio(effect: SpeedEffect) -> str:
     return f"**{words}**" if effect.faster else words
 
 
-def _accuracy_table(study: Study, runs: Sequence[StudyRun], start: Start) -> str:
+def _accuracy_tables(study: Study, runs: Sequence[StudyRun], start: Start) -> str:
+    """One table for each precision; together they would be wider than any page."""
     seeds = sorted({run.seed for run in runs})
     budget = runs[0].budget
-    columns = [(split, precision) for split in study.splits for precision in PRECISIONS]
-    effects = {column: accuracy_effects(runs, start, *column) for column in columns}
     lines = [
         f"## Accuracy, {start} weights\n",
         f"Seeds {', '.join(map(str, seeds))}; {budget.steps} steps of {budget.batch_size}. The base's accuracy in %; of"
         " the others the difference in points, with 95 % intervals that hold together over a column. Bold: proven.\n",
-        "| variant | runs | " + " | ".join(f"{split} {precision}" for split, precision in columns) + " |",
-        "|---|---|" + "---|" * len(columns),
     ]
-    for variant in study.variants:
-        mine = [run for run in runs if run.variant == variant.name]
-        if not mine:
-            continue
-        cells = []
-        for column in columns:
-            effect = effects[column].get(variant.name)
-            mean = mean_accuracy(mine, *column)
-            if effect is not None:
-                cells.append(_points(effect))
-            else:
-                cells.append("" if mean is None else f"{100 * mean:.1f} %")
-        lines.append(f"| {variant.name} | {len(mine)} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    for precision in PRECISIONS:
+        effects = {split: accuracy_effects(runs, start, split, precision) for split in study.splits}
+        lines += [
+            f"| {precision} | runs | {' | '.join(study.splits)} |",
+            "|---|---|" + "---|" * len(study.splits),
+        ]
+        for variant in study.variants:
+            mine = [run for run in runs if run.variant == variant.name]
+            if not mine:
+                continue
+            cells = []
+            for split in study.splits:
+                effect = effects[split].get(variant.name)
+                mean = mean_accuracy(mine, split, precision)
+                if effect is not None:
+                    cells.append(_points(effect))
+                else:
+                    cells.append("" if mean is None else f"{100 * mean:.1f} %")
+            lines.append(f"| {variant.name} | {len(mine)} | {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def _points(effect: AccuracyEffect) -> str:

@@ -1,9 +1,10 @@
-"""The two pictures of `docs/encoders.md`: accuracy against latency, and against instructions, with their fronts."""
+"""The pictures of `docs/encoders.md`: accuracy against latency, and against instructions, with their fronts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pocketclip.benchmark.encoder_study.effects import latency_ms, mean_accuracy, million_instructions
 from pocketclip.benchmark.encoder_study.page import MAIN_SPLIT, Study
@@ -17,8 +18,10 @@ Cost = Callable[[StudySpeed, Variant, str, Precision], float | None]
 _PRECISION = Precision.INT8_STATIC
 
 
-def draw_pictures(study: Study, folder: Path, start: Start) -> list[Path]:
+def draw_pictures(study: Study, folder: Path) -> list[Path]:
     """Writes the pictures that the runs and speeds allow, as SVG, the same bytes for the same figures.
+
+    Two for each kind of start: trained from other weights, accuracies are no points of one picture.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -26,15 +29,16 @@ def draw_pictures(study: Study, folder: Path, start: Start) -> list[Path]:
     if study.speed is None:
         return []
     written: list[Path] = []
-    for name, words, cost in (
-        ("latency", "p50 of both towers on this host, ms", latency_ms),
-        ("instructions", "million instructions of both towers, emulated Cortex-A76", million_instructions),
-    ):
-        points = _points(study, study.speed, start, cost)
-        if len(points) > 1:
-            path = folder / f"encoders-{name}.svg"
-            _draw(points, words, path)
-            written.append(path)
+    for start in Start:
+        for name, words, cost in (
+            ("latency", "p50 of both towers on this host, ms", latency_ms),
+            ("instructions", "million instructions of both towers, emulated Cortex-A76", million_instructions),
+        ):
+            points = _points(study, study.speed, start, cost)
+            if len(points) > 1:
+                path = folder / f"encoders-{name}-{start}.svg"
+                _draw(points, words, f"{MAIN_SPLIT}, {_PRECISION}, {start} weights: top-1, %", path)
+                written.append(path)
     return written
 
 
@@ -58,7 +62,7 @@ def _points(study: Study, speed: StudySpeed, start: Start, cost: Cost) -> list[P
     return found
 
 
-def _draw(points: list[Point], words: str, path: Path) -> None:
+def _draw(points: list[Point], across: str, up: str, path: Path) -> None:
     import io
 
     import matplotlib as mpl
@@ -74,13 +78,27 @@ def _draw(points: list[Point], words: str, path: Path) -> None:
         best = front(points)
         axes.plot([x for x, _, _ in best], [y for _, y, _ in best], color="#667", linewidth=1, zorder=1, label="front")
         axes.scatter([x for x, _, _ in points], [y for _, y, _ in points], color="#2a6bd4", zorder=2)
-        for x, y, name in points:
-            axes.annotate(name, (x, y), xytext=(5, 4), textcoords="offset points")
-        axes.set_xlabel(words)
-        axes.set_ylabel(f"{MAIN_SPLIT}, {_PRECISION}: top-1, %")
+        axes.set_xlabel(across)
+        axes.set_ylabel(up)
         axes.grid(alpha=0.25)
-        axes.legend()
+        axes.legend(loc="lower left")
+        _label(axes, points)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
         pyplot.close(figure)
     atomic.write_text(path, buffer.getvalue())
+
+
+def _label(axes: Any, points: list[Point]) -> None:
+    """Writes the names in a column, each with a line to its point: beside the points they would overlap."""
+    # From the bottom, as the points themselves, so that few lines cross.
+    for place, (x, y, name) in enumerate(sorted(points, key=lambda each: each[1])):
+        axes.annotate(
+            name,
+            (x, y),
+            xytext=(1.03, (place + 0.5) / len(points)),
+            textcoords="axes fraction",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": "#bbc", "linewidth": 0.6, "relpos": (0, 0.5)},
+            zorder=0,
+        )
