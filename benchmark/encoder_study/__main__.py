@@ -39,15 +39,15 @@ def study_command(
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Runs of each modification and start.")] = 3,
     start: Annotated[str, typer.Option("--start", help="fresh, inherited or both.")] = "both",
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps from fresh weights.")] = 600,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Training steps from fresh weights.")] = 400,
     inherited_steps: Annotated[
         int, typer.Option("--inherited-steps", min=1, help="Training steps from the shipped model's weights.")
     ] = 300,
     batch_size: Annotated[int, typer.Option("--batch-size", min=2, help="Samples per step.")] = 128,
     learning_rate: Annotated[float, typer.Option("--learning-rate", min=1e-9, help="Peak learning rate.")] = 1.5e-3,
-    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Scenes to train on beside the pictures.")] = 20_000,
+    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Scenes to train on.")] = 20_000,
     token_weight: Annotated[
-        float, typer.Option("--token-weight", min=0.0, help="Weight of predicting captions' tokens from images.")
+        float, typer.Option("--token-weight", min=0.0, help="Weight of predicting pictures' captions from images.")
     ] = 1.0,
     rand_augment: Annotated[bool, typer.Option(help="Apply two RandAugment operations to pictures.")] = True,
     samples: Annotated[
@@ -97,9 +97,10 @@ def study_command(
         measured = documents.read(StudySpeed, kept / SPEED_FILE, error=RecordError)
     runs: list[StudyRun] = []
     if chosen_size is Size.NANO:
-        # A batch of four holds three pictures and a scene.
-        fresh = TrainingBudget(steps, batch_size, learning_rate, scenes, 3, token_weight, rand_augment)
-        budgets = {Start.FRESH: fresh, Start.INHERITED: replace(fresh, steps=inherited_steps)}
+        # A batch of four holds three pictures and a scene. So few steps from fresh weights teach nothing of pictures.
+        inherited = TrainingBudget(inherited_steps, batch_size, learning_rate, scenes, 3, token_weight, rand_augment)
+        fresh = replace(inherited, steps=steps, picture_share=0, token_weight=0.0, rand_augment=False)
+        budgets = {Start.FRESH: fresh, Start.INHERITED: inherited}
         settings = StudySettings(out, kept, pictures, budgets, device, None, samples)
         if cluster is not None:
             # On nodes, whose working folders are others.

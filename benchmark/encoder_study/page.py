@@ -20,8 +20,8 @@ from pocketclip.benchmark.encoder_study.study_records import Start, StudyRun, St
 from pocketclip.benchmark.encoder_study.variants import BASE, PRECISIONS, Variant
 from pocketclip.export.precision import Precision, TargetName, Tower
 
-# The split of conclusions and pictures.
-MAIN_SPLIT = "pictures-design"
+# The split of conclusions and pictures, for runs that have seen pictures.
+_MAIN_SPLIT = "pictures-design"
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Study:
     def main_target(self) -> TargetName:
         """The target of conclusions and pictures: LiteRT, whose kernels are XNNPACK's, where it was measured."""
         return TargetName.TFLITE if TargetName.TFLITE in self.targets else self.targets[0]
+
+    def main_split(self, start: Start) -> str:
+        """The split of conclusions and pictures about runs of a start."""
+        judged = {answers.split for run in self.runs if run.start is start for answers in run.answers}
+        return _MAIN_SPLIT if _MAIN_SPLIT in judged else self.splits[0]
 
 
 def markdown(study: Study, pictures: Sequence[Path] = ()) -> str:
@@ -122,17 +127,18 @@ def _accuracy_tables(study: Study, runs: Sequence[StudyRun], start: Start) -> st
         " the others the difference in points, with 95 % intervals that hold together over a column. Bold: proven.\n",
     ]
     for precision in PRECISIONS:
-        effects = {split: accuracy_effects(runs, start, split, precision) for split in study.splits}
+        splits = [split for split in study.splits if mean_accuracy(runs, split, precision) is not None]
+        effects = {split: accuracy_effects(runs, start, split, precision) for split in splits}
         lines += [
-            f"| {precision} | runs | {' | '.join(study.splits)} |",
-            "|---|---|" + "---|" * len(study.splits),
+            f"| {precision} | runs | {' | '.join(splits)} |",
+            "|---|---|" + "---|" * len(splits),
         ]
         for variant in study.variants:
             mine = [run for run in runs if run.variant == variant.name]
             if not mine:
                 continue
             cells = []
-            for split in study.splits:
+            for split in splits:
                 effect = effects[split].get(variant.name)
                 mean = mean_accuracy(mine, split, precision)
                 if effect is not None:
@@ -157,14 +163,15 @@ def _conclusions(study: Study) -> list[str]:
     speeds = speed_effects(study.speed, study.variants, study.main_target, precision)
     lines: list[str] = []
     for start in Start:
-        effects = accuracy_effects(study.runs, start, MAIN_SPLIT, precision)
+        split = study.main_split(start)
+        effects = accuracy_effects(study.runs, start, split, precision)
         if not effects:
             continue
         fast = [name for name, effect in effects.items() if name in speeds and speeds[name].faster]
         free = [name for name in fast if not effects[name].loses]
         dear = [name for name in fast if effects[name].loses]
         detectable = max(effect.detectable for effect in effects.values())
-        where = f"{MAIN_SPLIT}, {study.main_target} {precision}, {start} weights"
+        where = f"{split}, {study.main_target} {precision}, {start} weights"
         if free:
             lines.append(
                 f"{where}: faster at no proven loss: "

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pocketclip.benchmark.encoder_study.effects import latency_ms, mean_accuracy, million_instructions
-from pocketclip.benchmark.encoder_study.page import MAIN_SPLIT, Study
+from pocketclip.benchmark.encoder_study.page import Study
 from pocketclip.benchmark.encoder_study.study_records import Start, StudySpeed
 from pocketclip.benchmark.encoder_study.variants import Variant
 from pocketclip.export.precision import Precision
@@ -37,7 +37,7 @@ def draw_pictures(study: Study, folder: Path) -> list[Path]:
             points = _points(study, study.speed, start, cost)
             if len(points) > 1:
                 path = folder / f"encoders-{name}-{start}.svg"
-                _draw(points, words, f"{MAIN_SPLIT}, {_PRECISION}, {start} weights: top-1, %", path)
+                _draw(points, words, f"{study.main_split(start)}, {_PRECISION}, {start} weights: top-1, %", path)
                 written.append(path)
     return written
 
@@ -55,7 +55,7 @@ def _points(study: Study, speed: StudySpeed, start: Start, cost: Cost) -> list[P
     found: list[Point] = []
     for variant in study.variants:
         runs = [run for run in study.runs if run.variant == variant.name and run.start is start]
-        accuracy = mean_accuracy(runs, MAIN_SPLIT, _PRECISION)
+        accuracy = mean_accuracy(runs, study.main_split(start), _PRECISION)
         at = cost(speed, variant, study.main_target, _PRECISION)
         if accuracy is not None and at is not None:
             found.append((at, 100 * accuracy, variant.name))

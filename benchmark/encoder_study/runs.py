@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 MODEL = MODELS[Size.NANO]
 # Milder than for photographs at large: smaller crops lose what a caption names.
 CROP_SCALE = (0.7, 1.0)
-SPLITS = ("scenes", "pictures-design", "pictures-concepts", "pictures-hard", "pictures-photographs")
+SCENES = "scenes"
+SPLITS = (SCENES, "pictures-design", "pictures-concepts", "pictures-hard", "pictures-photographs")
 INT8_TARGET = TargetName.TFLITE
 RESULTS = "results"
 # Images that PyTorch takes at a time.
@@ -45,7 +46,14 @@ class StudySettings:
 
     def data(self, budget: TrainingBudget) -> str:
         """What a run trains on."""
-        return f"scenes:{budget.scenes} + {budget.picture_share}*webdataset:{self.pictures / 'train'}"
+        scenes = f"scenes:{budget.scenes}"
+        if not budget.picture_share:
+            return scenes
+        return f"{scenes} + {budget.picture_share}*webdataset:{self.pictures / 'train'}"
+
+    def calibration(self, budget: TrainingBudget) -> str:
+        """What static int8 takes its ranges from: what a run has seen. Of only scenes, they are too narrow for pictures."""
+        return f"webdataset:{self.pictures / 'train'}" if budget.picture_share else SCENES
 
 
 def result_path(settings: StudySettings, key: RunKey) -> Path:
@@ -123,7 +131,7 @@ def make_run(
     weights = weights_sha256(model)
     place = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
     trained = TorchEncoder(model, weights, batch_size=_BATCH_SIZE, device=place)
-    answers = [answer for precision in PRECISIONS for answer in _answers(settings, folder, precision, trained)]
+    answers = [answer for precision in PRECISIONS for answer in _answers(settings, folder, budget, precision, trained)]
     run = StudyRun(
         variant=key.variant,
         seed=key.seed,
@@ -138,14 +146,19 @@ def make_run(
     return run
 
 
-def _answers(settings: StudySettings, folder: Path, precision: Precision, trained: Encoder) -> list[SplitAnswers]:
-    opened = nullcontext(trained) if precision is Precision.FP32 else _exported(settings, folder, precision)
+def _answers(
+    settings: StudySettings, folder: Path, budget: TrainingBudget, precision: Precision, trained: Encoder
+) -> list[SplitAnswers]:
+    calibration = settings.calibration(budget)
+    opened = nullcontext(trained) if precision is Precision.FP32 else _exported(folder, calibration, precision)
+    # A model that has seen no pictures knows none.
+    splits = SPLITS if budget.picture_share else (SCENES,)
     with opened as encoder:
-        return [judge(encoder, settings, split, precision) for split in SPLITS]
+        return [judge(encoder, settings, split, precision) for split in splits]
 
 
 @contextmanager
-def _exported(settings: StudySettings, folder: Path, precision: Precision) -> Iterator[Encoder]:
+def _exported(folder: Path, calibration: str, precision: Precision) -> Iterator[Encoder]:
     """The trained model's exported pair."""
     from pocketclip.benchmark.evaluation.foreign_towers import TowerProcesses
     from pocketclip.benchmark.evaluation.pair_encoders import open_pair_encoder
@@ -153,10 +166,8 @@ def _exported(settings: StudySettings, folder: Path, precision: Precision) -> It
     from pocketclip.export.artifact.reading import find_artifacts, select_pair
 
     out = folder / "artifacts"
-    # Calibrated on what it is for: scenes alone would narrow its ranges. Captions that are also prompts are left out.
-    options = ExportOptions(
-        calibration=f"webdataset:{settings.pictures / 'train'}", calibration_samples=128, max_skipped=0.5
-    )
+    # Captions that are also prompts are left out.
+    options = ExportOptions(calibration=calibration, calibration_samples=128, max_skipped=0.5)
     for _, result in export_all(str(folder), target=INT8_TARGET, precision=precision, out=out, options=options):
         if isinstance(result, Exception):
             raise result
