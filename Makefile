@@ -41,7 +41,7 @@ help:
 	@echo "make trials  false verdicts, a planted slow-down and the agent's overhead on this computer (about 20 minutes)"
 	@echo "make fuzz    10,000 mutated inputs through every reader (hours); exit code 1 where one crashes, hangs or writes"
 	@echo "make study   reinforced against contrastive training, five seeds each: the table of docs/reinforcement.md"
-	@echo "make study-encoders  modifications of the encoders: trained, judged, timed, counted (nine hours on 2 cores; resumable)"
+	@echo "make study-encoders  modifications of the encoders: trained, judged, timed, counted (six hours on 2 cores; resumable)"
 
 setup: $(INSTALLED)
 	@test "$$(cat $(VENV)/.project 2>/dev/null)" = "$(CURDIR)" || { \

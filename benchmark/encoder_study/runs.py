@@ -52,7 +52,7 @@ class StudySettings:
         return f"{scenes} + {budget.picture_share}*webdataset:{self.pictures / 'train'}"
 
     def calibration(self, budget: TrainingBudget) -> str:
-        """What static int8 takes its ranges from: what a run has seen. Of only scenes, they are too narrow for pictures."""
+        """What static int8 takes its ranges from: what a run has seen; those of scenes are too narrow for pictures."""
         return f"webdataset:{self.pictures / 'train'}" if budget.picture_share else SCENES
 
 
