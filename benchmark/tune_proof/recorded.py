@@ -1,7 +1,7 @@
 """A space whose every point is known: the variants of `encoder_study` in the schemes that it judged.
 
 What a trial would measure and train comes from the study's committed records instead: launches of one session, and the
-answers to every picture, of two seeds.
+answers to every picture, of three seeds.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Recorded:
 
     records: Path
     split: str
-    seeds: tuple[int, ...] = (1, 2)
+    seeds: tuple[int, ...] = (1, 2, 3)
 
     def carry_out(self, task: Task) -> StageResult:
         """The recorded result. Raises `RecordError` where there is none."""
