@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,11 @@ from pocketclip.models.errors import WorkerEndedError
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing.process import BaseProcess
 
 _INTERVAL_S = 0.5
+# So long a process may take to end when it is asked to.
+_PATIENCE_S = 10.0
 
 
 def end_with_parent(*_: object, grace_s: float = 0.0) -> None:
@@ -44,9 +47,7 @@ def worker_pool(
     begin: Callable[[], object] = end_with_parent,
     tasks_per_process: int | None = None,
 ) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose processes end with this one; where the block ends early, what has not begun is dropped.
-
-    An error of the block is raised at once, while what has begun is finished; this process waits for it when it ends.
+    """A pool whose processes end with this one; where the block ends by an error, so do they.
 
     Args:
         workers: how many processes work at the same time.
@@ -63,14 +64,29 @@ def worker_pool(
 
     # A forked process would share locks of this one's threads.
     context = multiprocessing.get_context("spawn")
+    others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(workers, context, begin, max_tasks_per_child=tasks_per_process)
     try:
         yield pool
-    except BrokenProcessPool as error:
-        raise WorkerEndedError(ended, fix=fix) from error
-    finally:
-        # In a thread: without `wait`, Python 3.11 leaves a traceback where a process makes room just then.
-        threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True}, name="pool-shutdown").start()
+    except BaseException as error:
+        _end(pool, others)
+        if isinstance(error, BrokenProcessPool):
+            raise WorkerEndedError(ended, fix=fix) from error
+        raise
+    pool.shutdown()
+
+
+def _end(pool: ProcessPoolExecutor, others: Collection[BaseProcess]) -> None:
+    """Ends a pool with its processes, also those that it begins meanwhile: it has handed out more than it works on."""
+    # Not without waiting: Python 3.11 leaves a traceback where a pool is let go of while one of its processes ends.
+    waiting = threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True}, name="pool-shutdown", daemon=True)
+    waiting.start()
+    gives_up = time.monotonic() + _PATIENCE_S
+    while waiting.is_alive():
+        for child in multiprocessing.active_children():
+            if child not in others:
+                child.terminate() if time.monotonic() < gives_up else child.kill()
+        waiting.join(0.1)
 
 
 def watch_parent(parent: int, grace_s: float = 0.0) -> None:
