@@ -19,8 +19,8 @@ from pocketclip.models import documents
 
 T = TypeVar("T")
 
-# Up to the year 9999: each can be written as a date.
-MicrosecondsSince1970 = Annotated[int, Ge(0), Le(253_402_300_799_999_999)]
+# Up to the last second of the year 9999: each can be written as a date, also where floating point rounds it up.
+MicrosecondsSince1970 = Annotated[int, Ge(0), Le(253_402_300_799_000_000)]
 
 METADATA = sa.MetaData()
 VERSION = 1

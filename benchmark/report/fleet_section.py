@@ -207,11 +207,7 @@ def _unit(each: UnitLevel) -> Row:
 
 
 def _moment(seconds: float) -> str:
-    try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
-    except (OverflowError, ValueError, OSError):
-        # A wrong clock of a database.
-        return UNKNOWN
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
 
 
 def _percent(share: float) -> str:

@@ -181,6 +181,8 @@ def test_a_newer_version_s_tables(used: str, execute_on: Callable[..., None]) ->
         "UPDATE fleet_devices SET name = x'ff00'",
         "UPDATE fleet_devices SET device_key = '\x1b[31m' WHERE device_key LIKE '%3'",
         "UPDATE fleet_health SET at_us = 9223372036854775807",
+        # The last moment of the year 9999, which floating point rounds up.
+        "UPDATE fleet_health SET at_us = 253402300799999999",
         "UPDATE fleet_health SET device_key = '../../x'",
         "UPDATE fleet_jobs SET state = 'tired'",
         "UPDATE fleet_jobs SET target = x'ff00' WHERE state = 'waiting'",
