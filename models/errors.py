@@ -114,6 +114,14 @@ def choices(allowed: Iterable[object]) -> str:
     return listed or "(none)"
 
 
+def did_you_mean(wanted: str, known: Iterable[str], *, most: int = 3) -> str:
+    """Asks whether one of the nearest known names was meant, with a space behind it; empty where none is near."""
+    import difflib
+
+    nearest = difflib.get_close_matches(wanted, list(known), n=most)
+    return f"did you mean {' or '.join(nearest)}? " if nearest else ""
+
+
 def extra_command(extra: str) -> str:
     """The command that adds an extra's packages. You run it in PocketCLIP's folder (the one with pyproject.toml)."""
     # Without constraints.txt: with hashes there, pip refuses a folder. And PyPI has no PocketCLIP that could be named.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import os
 import tomllib
@@ -19,6 +18,7 @@ from pocketclip.benchmark.errors import DeviceTableError, UnknownDeviceError
 from pocketclip.benchmark.transport.device_paths import ABSOLUTE_PATH
 from pocketclip.models import documents
 from pocketclip.models.documents import document
+from pocketclip.models.errors import did_you_mean
 
 BUILT_IN = Path(__file__).parents[1] / "devices.toml"
 VARIABLE = "POCKETCLIP_DEVICES"
@@ -128,8 +128,7 @@ def find_entry(name: str, table: Mapping[str, DeviceEntry]) -> DeviceEntry:
         alike = [known for known in table if _without_dashes(known) == _without_dashes(name)]
         if len(alike) == 1:
             return table[alike[0]]
-        nearest = difflib.get_close_matches(name, table, n=3)
-        meant = f"did you mean {' or '.join(nearest)}? " if nearest else ""
+        meant = did_you_mean(name, table)
         raise UnknownDeviceError(
             f"there is no device {name!r}",
             fix=f"{meant}`pocketclip devices` lists all; or add it to your device table, "

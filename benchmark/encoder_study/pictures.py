@@ -10,6 +10,7 @@ from pocketclip.benchmark.encoder_study.effects import latency_ms, mean_accuracy
 from pocketclip.benchmark.encoder_study.page import Study
 from pocketclip.benchmark.encoder_study.study_records import Start, StudySpeed
 from pocketclip.benchmark.encoder_study.variants import Variant
+from pocketclip.benchmark.report.plotted import plotted
 from pocketclip.export.precision import Precision
 
 Point = tuple[float, float, str]
@@ -63,18 +64,7 @@ def _points(study: Study, speed: StudySpeed, start: Start, cost: Cost) -> list[P
 
 
 def _draw(points: list[Point], across: str, up: str, path: Path) -> None:
-    import io
-
-    import matplotlib as mpl
-
-    from pocketclip.models import atomic
-
-    mpl.use("svg")
-    from matplotlib import pyplot
-
-    # Without these, every run writes other bytes.
-    with mpl.rc_context({"svg.hashsalt": "pocketclip", "svg.fonttype": "none", "font.size": 9}):
-        figure, axes = pyplot.subplots(figsize=(9, 5.5), layout="constrained")
+    with plotted(path, size=(9, 5.5)) as axes:
         best = front(points)
         axes.plot([x for x, _, _ in best], [y for _, y, _ in best], color="#667", linewidth=1, zorder=1, label="front")
         axes.scatter([x for x, _, _ in points], [y for _, y, _ in points], color="#2a6bd4", zorder=2)
@@ -83,10 +73,6 @@ def _draw(points: list[Point], across: str, up: str, path: Path) -> None:
         axes.grid(alpha=0.25)
         axes.legend(loc="lower left")
         _label(axes, points)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-        pyplot.close(figure)
-    atomic.write_text(path, buffer.getvalue())
 
 
 def _label(axes: Any, points: list[Point]) -> None:

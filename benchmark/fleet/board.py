@@ -20,7 +20,7 @@ class Board:
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
-        # What waits for a unit or a name; of entries whose job is gone, the heap still knows.
+        # What waits for a unit or a name.
         self._queues: dict[str, list[_Entry]] = {}
         # In the order in which they became free, so that all take turns.
         self._free: dict[str, FleetDevice] = {}
@@ -31,15 +31,6 @@ class Board:
         """How many jobs wait."""
         return len(self._jobs)
 
-    @property
-    def free(self) -> int:
-        """How many devices are free."""
-        return len(self._free)
-
-    def targets(self) -> set[str]:
-        """The names and units that jobs wait for."""
-        return {job.target for job in self._jobs.values()}
-
     def jobs(self) -> list[Job]:
         """The jobs that wait."""
         return list(self._jobs.values())
@@ -49,10 +40,6 @@ class Board:
         if job.job_id not in self._jobs:
             self._jobs[job.job_id] = job
             heapq.heappush(self._queues.setdefault(job.target, []), _entry(job))
-
-    def remove(self, job_id: str) -> None:
-        """A job that waits no longer."""
-        self._jobs.pop(job_id, None)
 
     def offer(self, device: FleetDevice) -> None:
         """A device that is free."""
@@ -90,18 +77,12 @@ class Board:
         return next(iter(self._free_by_name.get(target, ())), None)
 
     def _take_for(self, device: FleetDevice) -> Job | None:
-        heads = [entry for target in (device.key, device.name) if (entry := self._head(target)) is not None]
+        heads = [queue[0] for target in (device.key, device.name) if (queue := self._queues.get(target))]
         if not heads:
             return None
         job = self._jobs.pop(min(heads)[2])
         heapq.heappop(self._queues[job.target])
         return job
-
-    def _head(self, target: str) -> _Entry | None:
-        queue = self._queues.get(target, [])
-        while queue and queue[0][2] not in self._jobs:
-            heapq.heappop(queue)
-        return queue[0] if queue else None
 
 
 def _entry(job: Job) -> _Entry:

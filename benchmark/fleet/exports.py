@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pocketclip.benchmark.agent.memory import peak_bytes
 from pocketclip.benchmark.errors import FleetAnswerError
 from pocketclip.benchmark.fleet.nodes import Call, Nodes
-from pocketclip.benchmark.fleet.own_memory import peak_bytes
 from pocketclip.benchmark.fleet.parcels import Parcel, pack
 from pocketclip.benchmark.runners.scratch import scratch_folder
 from pocketclip.export.artifact.reading import load_artifact
@@ -82,7 +82,7 @@ def export_on_node(job: ExportJob, weights: CarriedWeights | None, cores: int) -
     with scratch_folder("pocketclip-export-") as folder:
         here = replace(job, out=folder, weights=job.weights if weights is None else str(_kept(weights)))
         result = export_artifact(here)
-        return Exported(replace(result, peak_bytes=peak_bytes()), pack(result.folder))
+        return Exported(replace(result, peak_bytes=peak_bytes() or 0), pack(result.folder))
 
 
 def _carried(path: str | None) -> CarriedWeights | None:

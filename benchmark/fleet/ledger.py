@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +28,7 @@ from pocketclip.benchmark.fleet.tables import (
     read_version,
 )
 from pocketclip.benchmark.store import open_store
+from pocketclip.benchmark.store.batches import batched
 from pocketclip.benchmark.store.location import make_engine, parse_location, store_errors, writer
 from pocketclip.models import documents
 from pocketclip.models.untrusted.numbers import Count
@@ -38,8 +38,6 @@ from pocketclip.models.untrusted.printable import printable_line
 BEAT_SECONDS = 10.0
 LOST_SECONDS = 60.0
 _LONGEST_REASON = 4000
-# SQLite and PostgreSQL take more variables than this in a statement.
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -146,7 +144,7 @@ class Ledger:
                     run_id=run_id, plan_key=plan_key, number=number, name=name, begun_us=now_us(connection)
                 )
             )
-            for some in _batched(jobs):
+            for some in batched(jobs):
                 connection.execute(JOBS.insert(), [_row(run_id, job) for job in some])
             return Run(run_id, name, number, len(jobs))
 
@@ -183,7 +181,7 @@ class Ledger:
         """
         mine: set[str] = set()
         with self.writing() as connection:
-            for some in _batched(claims):
+            for some in batched(claims):
                 at = now_us(connection)
                 change = (
                     JOBS.update()
@@ -367,12 +365,6 @@ def open_ledger(location: str, *, create: bool = True) -> Iterator[Ledger]:
 def storable(reason: str) -> str:
     """A reason as every database keeps it, and every page may show it: hosts and devices may say anything."""
     return printable_line(reason)[:_LONGEST_REASON]
-
-
-def _batched(values: Iterable[Any]) -> Iterator[list[Any]]:
-    rest = iter(values)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some
 
 
 def _row(run_id: str, job: Job) -> dict[str, Any]:

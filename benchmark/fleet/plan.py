@@ -12,7 +12,6 @@ threads = [1, 4]
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -27,7 +26,7 @@ from pocketclip.benchmark.records.benchmark import DEVICE_DEFAULT, LoadMode
 from pocketclip.benchmark.records.fields import Accelerator, Seconds, Tag, Text
 from pocketclip.models import documents
 from pocketclip.models.documents import document
-from pocketclip.models.errors import choices, first_line
+from pocketclip.models.errors import choices, did_you_mean, first_line
 from pocketclip.models.untrusted.files import read_bounded
 from pocketclip.models.untrusted.names import Matching
 from pocketclip.models.untrusted.printable import printable_line, printable_path
@@ -135,6 +134,5 @@ def _check_keys(values: Mapping[str, Any], known: Iterable[str], name: str, wher
     known = list(known)
     for key in values:
         if key not in known:
-            nearest = difflib.get_close_matches(key, known, n=2)
-            fix = f"did you mean {' or '.join(nearest)}?" if nearest else f"choose among: {choices(known)}"
+            fix = did_you_mean(key, known, most=2).rstrip() or f"choose among: {choices(known)}"
             raise FleetPlanError(f"the plan {name}: {where}there is no key {printable_line(key)!r}", fix=fix)

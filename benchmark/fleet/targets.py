@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 from pocketclip.benchmark.errors import FleetPlanError
 from pocketclip.benchmark.fleet.cluster import FleetDevice
 from pocketclip.benchmark.fleet.jobs import is_every
 from pocketclip.benchmark.fleet.plan import FleetPlan, Wanted, parse_target
-from pocketclip.models.errors import choices
+from pocketclip.models.errors import choices, did_you_mean
 from pocketclip.models.untrusted.printable import printable_line
 
 
@@ -33,9 +32,8 @@ def resolve_targets(
 
 def _resolve(wanted: Wanted, devices: Sequence[FleetDevice], names: Sequence[str]) -> list[Wanted]:
     if wanted.name not in names:
-        nearest = difflib.get_close_matches(wanted.name, names, n=3)
+        meant = did_you_mean(wanted.name, names)
         there = choices(dict.fromkeys(each.name for each in devices))
-        meant = f"did you mean {' or '.join(nearest)}? " if nearest else ""
         raise FleetPlanError(
             f"the plan's device {printable_line(wanted.name)!r} is none of the fleet's",
             fix=f"{meant}attached are: {there}",

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from pocketclip.benchmark.agent.memory import peak_bytes
 from pocketclip.benchmark.errors import BenchmarkError
 from pocketclip.benchmark.fleet.heads import Head
 from pocketclip.benchmark.fleet.jobs import JobState
 from pocketclip.benchmark.fleet.ledger import open_ledger
-from pocketclip.benchmark.fleet.own_memory import peak_bytes
 from pocketclip.benchmark.fleet.running import FleetRun
 from pocketclip.benchmark.fleet.simulated import SimulatedClock, SimulatedCluster
 from pocketclip.benchmark.fleet_scale.phones import Phones, phones, works
@@ -104,7 +104,7 @@ def measure_scale(count: int, jobs: int, job_seconds: float, store: str) -> Scal
         ledger_seconds=spent["ledger"],
         begin_seconds=begin_seconds,
         before_bytes=before,
-        peak_bytes=peak_bytes(),
+        peak_bytes=peak_bytes() or 0,
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from pocketclip.benchmark.fleet_scale.measuring import ScaleFigures
-from pocketclip.models import atomic
+from pocketclip.benchmark.report.plotted import plotted
 
 
 def draw(found: Sequence[ScaleFigures], path: Path) -> None:
@@ -16,14 +15,8 @@ def draw(found: Sequence[ScaleFigures], path: Path) -> None:
     Raises:
         StorageError: the file cannot be written.
     """
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    from matplotlib import pyplot
-
     counts = [each.phones for each in found]
-    with mpl.rc_context({"svg.hashsalt": "pocketclip", "svg.fonttype": "none", "font.size": 9}):
-        figure, (through, cost, memory) = pyplot.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
+    with plotted(path, size=(11, 3.6), columns=3) as (through, cost, memory):
         ideal = [3600 * each.phones / each.job_seconds for each in found]
         through.loglog(counts, ideal, color="#99a", linestyle="--", label="phones that never wait")
         through.loglog(counts, [each.jobs_per_hour for each in found], color="#2a6bd4", marker="o", label="measured")
@@ -53,7 +46,3 @@ def draw(found: Sequence[ScaleFigures], path: Path) -> None:
         for axes in (through, cost, memory):
             axes.set_xlabel("phones")
             axes.spines[["top", "right"]].set_visible(False)
-        content = io.StringIO()
-        figure.savefig(content, format="svg", metadata={"Date": None})
-        pyplot.close(figure)
-    atomic.write_text(path, content.getvalue())

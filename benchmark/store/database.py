@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from pocketclip.benchmark.errors import RecordError, StoreError
 from pocketclip.benchmark.records.accuracy import AccuracyRecord, RetrievalRecord
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.store.batches import MOST_AT_ONCE, batched
 from pocketclip.benchmark.store.codec import Record, RecordText, decode, encode, stored_text
 from pocketclip.benchmark.store.location import (
     check_file,
@@ -31,8 +31,6 @@ from pocketclip.benchmark.store.revisions import NEWEST, migrate, read_revision
 from pocketclip.benchmark.store.table import RECORDS, microseconds, row_of
 
 _ATTEMPTS = 3
-# SQLite and PostgreSQL take more of them in one statement.
-_MOST_PARAMETERS = 500
 _TEXT_COLUMNS = (RECORDS.c.record_id, RECORDS.c.kind, RECORDS.c.schema_version, RECORDS.c.document)
 
 
@@ -179,7 +177,7 @@ class Store:
             StoreError: the database cannot be read.
         """
         query = sa.select(*_TEXT_COLUMNS).where(RECORDS.c.kind == "benchmark")
-        query = query.order_by(RECORDS.c.created_us, RECORDS.c.sequence).execution_options(yield_per=_MOST_PARAMETERS)
+        query = query.order_by(RECORDS.c.created_us, RECORDS.c.sequence).execution_options(yield_per=MOST_AT_ONCE)
         with store_errors(self._engine.url, "read"), self._engine.connect() as connection:
             for row in connection.execute(query):
                 try:
@@ -208,9 +206,8 @@ class Store:
     def present(self, record_ids: Iterable[str]) -> set[str]:
         """Those of the ids that a stored record has; raises `StoreError` where the database cannot be read."""
         found: set[str] = set()
-        rest = iter(record_ids)
         with store_errors(self._engine.url, "read"), self._engine.connect() as connection:
-            while some := list(islice(rest, _MOST_PARAMETERS)):
+            for some in batched(record_ids):
                 query = sa.select(RECORDS.c.record_id).where(RECORDS.c.record_id.in_(some))
                 found.update(connection.execute(query).scalars())
         return found
