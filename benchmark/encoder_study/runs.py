@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -97,6 +96,7 @@ def make_run(
     from pocketclip.models.registry import build_trained_model
     from pocketclip.models.run_folder import CONFIG_FILE
     from pocketclip.models.training.config import TrainingConfig
+    from pocketclip.models.training.run_log import last_report
     from pocketclip.models.training.trainer import train
 
     folder = settings.out / "runs" / key.name
@@ -117,7 +117,6 @@ def make_run(
         name=f"study-{key.name}",
         keep_checkpoints=1,
     )
-    started = time.monotonic()
     train(
         config,
         folder,
@@ -126,7 +125,6 @@ def make_run(
         threads=settings.threads,
         report=lambda report: moved(report.step),
     )
-    seconds = time.monotonic() - started
     model = build_trained_model(str(folder))
     weights = weights_sha256(model)
     place = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
@@ -139,7 +137,8 @@ def make_run(
         config_sha256=model.config.sha256,
         weights_sha256=weights,
         budget=budget,
-        training_seconds=seconds,
+        # From the rate: a run that was interrupted has several sittings.
+        training_seconds=budget.steps * budget.batch_size / last_report(folder).samples_per_second,
         answers=tuple(answers),
     )
     documents.write(run, result_path(settings, key))

@@ -93,7 +93,7 @@ class SplitAnswers:
 
 @document
 class StudyRun:
-    """A finished run."""
+    """A finished run; `training_seconds` is what its steps take at the rate of its last sitting."""
 
     variant: PlainName
     seed: Count

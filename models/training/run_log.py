@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pocketclip.models import atomic
+from pocketclip.models import atomic, documents
+from pocketclip.models.documents import document
+from pocketclip.models.errors import CheckpointError
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -18,7 +20,7 @@ LOG_FILE = "log.jsonl"
 TENSORBOARD_FOLDER = "tensorboard"
 
 
-@dataclass(frozen=True)
+@document
 class StepReport:
     """What a step did: its number from 1, the loss and its terms, learning rate, samples per second so far.
 
@@ -64,10 +66,11 @@ def open_log(folder: Path, first: int) -> Iterator[RunLog]:
     """Opens the log of a run that goes on after `first` steps; what was logged beyond them is done again.
 
     Raises:
+        CheckpointError: a line that is there holds no step's report.
         StorageError: the folder cannot be written.
     """
     path = folder / LOG_FILE
-    kept = [line for line in _lines(path) if json.loads(line)["step"] <= first]
+    kept = [line for number, line in enumerate(_lines(path), 1) if _read(line, path, number).step <= first]
     atomic.write_text(path, "".join(kept))
     writer = _tensorboard(folder / TENSORBOARD_FOLDER, first)
     try:
@@ -78,11 +81,34 @@ def open_log(folder: Path, first: int) -> Iterator[RunLog]:
             writer.close()
 
 
+def last_report(folder: Path) -> StepReport:
+    """What the last step of a run logged.
+
+    Raises:
+        CheckpointError: the log is missing or holds no step, or its last line is no report.
+    """
+    path = folder / LOG_FILE
+    lines = _lines(path)
+    if not lines:
+        raise CheckpointError(f"{path} holds no step")
+    return _read(lines[-1], path, len(lines))
+
+
+def _read(line: str, path: Path, number: int) -> StepReport:
+    try:
+        return documents.parse(StepReport, line, source=f"{path}, line {number}", error=CheckpointError)
+    except CheckpointError as caught:
+        fix = "move the log to another folder: the run goes on, and only what was logged until now is missing"
+        raise CheckpointError(str(caught), fix=fix) from caught
+
+
 def _lines(path: Path) -> list[str]:
     """The whole lines of the log; a line that a killed run left half-written is dropped."""
     if not path.is_file():
         return []
-    return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    # What is no UTF-8 is no JSON of ours either: its line is named when it is read.
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
 def _tensorboard(folder: Path, first: int) -> Any:

@@ -23,7 +23,7 @@ from pocketclip.models.registry import create_model
 from pocketclip.models.run_folder import BEST_WEIGHTS_FILE, LAST_WEIGHTS_FILE
 from pocketclip.models.training.checkpoints import BEST_FILE
 from pocketclip.models.training.config import Autocast, Recipe, TrainingConfig
-from pocketclip.models.training.run_log import LOG_FILE, TENSORBOARD_FOLDER, StepReport
+from pocketclip.models.training.run_log import LOG_FILE, TENSORBOARD_FOLDER, StepReport, last_report
 from pocketclip.models.training.trainer import CHECKPOINT_FOLDER, train
 
 TINY = TrainingConfig(
@@ -180,6 +180,23 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_taken_when_it_is_gon
     (tmp_path / CHECKPOINT_FOLDER / BEST_FILE).unlink()
     again = read_state_dict(train(TINY, tmp_path, resume=True, workers=1))
     assert all(torch.equal(expected[key], again[key]) for key in expected)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b"\n", b"no log\n", b"[1]\n", b'{"step": 1}\n', b"\xff\xfe\n", b'{"step": "1"}\n', b"[" * 5000 + b"\n"],
+)
+def test_a_damaged_log_is_named_with_its_line_and_can_be_moved_away(damaged: bytes, tmp_path: Path) -> None:
+    train(replace(TINY, steps=2), tmp_path, workers=1)
+    log = tmp_path / LOG_FILE
+    assert last_report(tmp_path).step == 2
+    log.write_bytes(log.read_bytes() + damaged)
+    with pytest.raises(CheckpointError, match=r"log\.jsonl, line 3 .*move the log to another folder"):
+        train(replace(TINY, steps=2), tmp_path, resume=True, workers=1)
+    log.unlink()
+    train(replace(TINY, steps=2), tmp_path, resume=True, workers=1)
+    with pytest.raises(CheckpointError, match="holds no step"):
+        last_report(tmp_path)
 
 
 def test_another_number_of_processes_is_refused(tmp_path: Path) -> None:
