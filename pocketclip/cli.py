@@ -44,7 +44,7 @@ _COMMANDS = (
     ("train", train_command, "Trains a model."),
     ("reinforce", reinforce_command, "Creates reinforced shards of image-caption data."),
     ("export", export_command, "Converts towers for mobile runtimes and checks parity."),
-    ("inspect", inspect_command, "Shows the contents of a Core ML package."),
+    ("inspect", inspect_command, "Shows what a Core ML, Core AI or NPU model holds."),
     ("lint", lint_command, "Checks a model or an artefact against lint rules."),
     ("verify", verify_command, "Compares each form of a model with PyTorch, step by step."),
     ("bundle", bundle_command, "Creates one folder with everything an app needs."),

@@ -24,7 +24,7 @@ def lint_command(
     subject: Annotated[
         str,
         typer.Argument(
-            help="A model, an artefact, a folder of artefacts, or a .onnx, .tflite, .pte or .mlpackage.",
+            help="A model, an artefact, a folder of artefacts, or a .onnx, .tflite, .pte, .mlpackage or .aimodel.",
             show_default=False,
         ),
     ] = "",
