@@ -9,6 +9,7 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
+from pocketclip.benchmark.errors import RecordError
 from pocketclip.benchmark.records.fields import Celsius, ClockJump, Duration, Magnitude, Name, Percent
 from pocketclip.models.documents import document
 from pocketclip.models.untrusted.numbers import Count, Share
@@ -63,6 +64,9 @@ class Launch:
     core, `stolen_share` what the hypervisor gave to other machines, `energy_joules` what the processor's package took.
     `during` are states between blocks of them, in order, each taken outside the timed sections; empty where none were
     taken. `clock_jump_ns` is how far the wall clock went beyond the monotonic one during the launch.
+
+    Raises:
+        RecordError: the median of `steady_ns` is 0.
     """
 
     started_at: Name
@@ -92,6 +96,14 @@ class Launch:
     minutes: tuple[Minute, ...] = ()
     during: tuple[MachineState, ...] = ()
     first_load: bool | None = None
+
+    def __post_init__(self) -> None:
+        # Times are compared by their ratios, which a median of 0 has not.
+        if 2 * self.steady_ns.count(0) > len(self.steady_ns):
+            raise RecordError(
+                f"{self.steady_ns.count(0)} of {len(self.steady_ns)} values of steady_ns are 0: "
+                "no inference takes no time"
+            )
 
     @property
     def peak_over_baseline_bytes(self) -> int | None:

@@ -57,8 +57,10 @@ class PairChange:
         return next(iter(self.towers.values())).baseline
 
     @property
-    def size_ratio(self) -> float:
-        """The candidate's model files against the baseline's, of the towers that were compared."""
+    def size_ratio(self) -> float | None:
+        """The candidate's model files against the baseline's, of the towers that were compared; None where the
+        baseline's have no bytes.
+        """
         candidate, baseline = (
             sum(side.artifact.model_size_bytes for side in sides)
             for sides in (
@@ -66,7 +68,7 @@ class PairChange:
                 [each.baseline for each in self.towers.values()],
             )
         )
-        return candidate / baseline
+        return candidate / baseline if baseline else None
 
 
 def pair_changes(

@@ -87,7 +87,7 @@ def _row(baseline: Baseline, each: PairChange, with_model: bool, with_device: bo
         *((each.device,) if with_device else ()),
         *_accuracy_cells(each.accuracy),
         *(cell for tower in Tower for cell in _latency_cells(each.towers.get(tower))),
-        change(each.size_ratio),
+        UNKNOWN if each.size_ratio is None else change(each.size_ratio),
         target=each.candidate.artifact.target,
     )
     return replace(row, device=each.device, model=each.model)

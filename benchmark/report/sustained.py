@@ -64,8 +64,9 @@ def _panel(
     extent = [*(value for value in values if value is not None), *(bound for pair in band for bound in pair)]
     low, high = min(extent), max(extent)
     # A curve that hardly moves must look as if it hardly moved.
-    margin = max(0.12 * (high - low), 0.04 * high, 1e-6)
-    y = svg.Scale(max(0.0, low - margin), high + margin, bottom, top)
+    margin = max(0.12 * (high - low), 0.04 * abs(high), 1e-6)
+    # Only temperatures go below zero.
+    y = svg.Scale(low - margin if low < 0 else max(0.0, low - margin), high + margin, bottom, top)
     x = svg.Scale(0.5, max(len(values), 2) + 0.5, left, right)
     for tick in svg.linear_ticks(y.low, y.high, most=4):
         parts.append(svg.line(left, y(tick), right, y(tick), class_="grid"))

@@ -20,7 +20,7 @@ def statistics_cases() -> list[dict[str, Any]]:
         [generator.gamma(3, 1e6, count).astype(np.int64) + 2_000_000 for count in counts]
         for counts in ((7,), (8,), (100,), (15, 16), (33, 47, 21), (100, 100, 100, 100, 100, 100))
     ]
-    fixed: list[list[list[int]]] = [[[5]], [[1, 2]], [[0, 0, 0]], [[3, 3, 3], [3]], [[10**15 + 1, 10**15, 7]]]
+    fixed: list[list[list[int]]] = [[[5]], [[1, 2]], [[4, 4, 4]], [[3, 3, 3], [3]], [[10**15 + 1, 10**15, 7]]]
     cases = []
     for launches in [*fixed, *([values.tolist() for values in case] for case in drawn)]:
         summary = asdict(summarize_latency([launch(steady_ns=tuple(values)) for values in launches]))

@@ -122,6 +122,16 @@ def test_malformed_documents_are_refused(make: Any, damage: Any) -> None:
         documents.parse(BenchmarkRecord, json.dumps(content), source="test", error=RecordError)
 
 
+@pytest.mark.parametrize("times", [(0,), (0, 0, 5), (5, 0, 7, 0, 0)])
+def test_a_launch_whose_median_is_0_is_refused(make: Any, times: tuple[int, ...]) -> None:
+    content = json.loads(documents.to_json(make.benchmark()))
+    content["launches"][0]["steady_ns"] = times
+    with pytest.raises(RecordError, match=r"values of steady_ns are 0: no inference takes no time"):
+        documents.parse(BenchmarkRecord, json.dumps(content), source="test", error=RecordError)
+    content["launches"][0]["steady_ns"] = [*times, 6, 7, 8]
+    documents.parse(BenchmarkRecord, json.dumps(content), source="test", error=RecordError)
+
+
 def test_peak_memory_is_unknown_where_it_cannot_be_told(make: Any) -> None:
     launch = make.launch(1.0)
     assert launch.peak_over_baseline_bytes == launch.peak_bytes - launch.baseline_bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,8 @@ from pocketclip.benchmark.report.comparison import Baseline, BaselineKind, compa
 from pocketclip.benchmark.report.content import build_report
 from pocketclip.benchmark.report.material import Material
 from pocketclip.benchmark.report.selection import select
+from pocketclip.benchmark.report.structured import render_json
+from pocketclip.benchmark.statistics.formatting import UNKNOWN
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models.statistics.intervals import wilson_interval
 from pocketclip.models.statistics.judgement import Verdict
@@ -121,6 +124,20 @@ def test_model_compares_form_by_form(make: Any, baseline: Baseline) -> None:
     assert (accuracy.points, accuracy.paired, accuracy.judgement.verdict) == (pytest.approx(5.0), False, Verdict.GAINS)
     assert (accuracy.low, accuracy.high) == (pytest.approx(2.95, abs=0.01), pytest.approx(7.04, abs=0.01))
     assert accuracy.against == "mobileclip_s0 ONNX fp32"
+
+
+def test_a_baseline_without_a_byte_has_no_ratio_of_sizes(make: Any, baseline: Baseline) -> None:
+    benchmarks = [
+        *pair(make, TargetName.ONNX, Precision.FP32, size_bytes=0),
+        *pair(make, TargetName.ONNX, Precision.INT8_STATIC),
+        *pair(make, TargetName.TFLITE, Precision.FP32),
+        *pair(make, TargetName.TFLITE, Precision.INT8_STATIC),
+    ]
+    material = Material(benchmarks, baseline=replace(baseline, kind=BaselineKind.FLOAT, name=""))
+    table = build_report(material).comparison.table
+    assert table is not None
+    assert [row.cells[-1].text for row in table.rows] == [UNKNOWN, "0.0\N{NO-BREAK SPACE}%"]
+    assert [each["size_ratio"] for each in json.loads(render_json(material))["comparison"]] == [None, 1.0]
 
 
 def test_a_paired_comparison_with_the_very_baseline_is_preferred(make: Any, baseline: Baseline) -> None:

@@ -187,6 +187,17 @@ def test_sustained_curve_of_one_minute_and_of_none(make: Any, parts: Any) -> Non
     assert draw_sustained(replace(launch, minutes=()), TargetName.ONNX, 960) is None
 
 
+def test_sustained_curve_of_a_device_in_the_frost(make: Any, parts: Any) -> None:
+    launch = parts.sustained(make.benchmark()).sustained
+    cold = tuple(
+        replace(each, after=replace(each.after, temperature_celsius=-20.0 - minute))
+        for minute, each in enumerate(launch.minutes)
+    )
+    drawn = draw_sustained(replace(launch, minutes=cold), TargetName.ONNX, 960)
+    assert len(list(ElementTree.fromstring(drawn or "").iter("polyline"))) == 3
+    assert {"-30", "-25", "-20"} <= set(texts(drawn))
+
+
 def test_sustained_ticks_stay_apart_in_a_long_run(make: Any, parts: Any) -> None:
     launch = parts.sustained(make.benchmark(), minutes=30).sustained
     minutes = [word for word in texts(draw_sustained(launch, TargetName.ONNX, 342)) if word in ("5", "10", "30", "7")]
