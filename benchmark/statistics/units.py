@@ -1,6 +1,7 @@
 """Units of one model of device against each other: how far apart they are, and which of them is none like the others.
 
-A unit's level is the median, over what was measured on it, of its times relative to the other units': each artefact
+Units are of one model where device, its kind, processor and SoC have the same names: computers are all called `host`. A
+unit's level is the median, over what was measured on it, of its times relative to the other units': each artefact
 with its settings is a cell, a unit's time in it the median of its launches' medians, and the cell's reference the
 median of the units' times. So a few odd launches move no level, and units need not have measured the same.
 
@@ -14,7 +15,7 @@ B. Rosner, Percentage points for a generalized ESD many-outlier procedure. Techn
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceFacts
 from pocketclip.benchmark.statistics.summaries import launch_medians
 
 LEAST_UNITS, LEAST_LAUNCHES = 6, 5
@@ -36,6 +37,7 @@ _RESAMPLES, _SEED = 1000, 0
 _MAD_TO_DEVIATION = 1.4826
 
 _Cell = tuple[str, str, int, str, str]
+_Model = tuple[str, str, str, str]
 _Launches = Mapping[_Cell, tuple[float, ...]]
 
 
@@ -61,7 +63,10 @@ class UnitLevel:
 
 @dataclass(frozen=True)
 class ModelVariation:
-    """The units of one model, and the spread between them as a robust deviation with its 95 % interval over units."""
+    """The units of one model, and the spread between them as a robust deviation with its 95 % interval over units.
+
+    `model` also names processor and SoC where several models share the device's name.
+    """
 
     model: str
     units: tuple[UnitLevel, ...]
@@ -73,7 +78,7 @@ class ModelVariation:
 
 def variation_of_units(records: Iterable[BenchmarkRecord]) -> list[ModelVariation]:
     """The models of which several units were measured, by name; of what may not be ranked nothing counts."""
-    models: defaultdict[str, defaultdict[str, defaultdict[_Cell, list[float]]]] = defaultdict(
+    models: defaultdict[_Model, defaultdict[str, defaultdict[_Cell, list[float]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
     for record in records:
@@ -85,12 +90,25 @@ def variation_of_units(records: Iterable[BenchmarkRecord]) -> list[ModelVariatio
                 str(record.settings.load_mode),
                 str(record.settings.cores),
             )
-            models[record.device.name][record.device.instance][cell] += launch_medians(record.launches)
+            models[_model(record.device)][record.device.instance][cell] += launch_medians(record.launches)
+    named = Counter(name for name, *_ in models)
     return [
-        _variation(name, {unit: {cell: tuple(times) for cell, times in cells.items()} for unit, cells in units.items()})
-        for name, units in sorted(models.items())
+        _variation(
+            model[0] if named[model[0]] == 1 else _full_name(model),
+            {unit: {cell: tuple(times) for cell, times in cells.items()} for unit, cells in units.items()},
+        )
+        for model, units in sorted(models.items())
         if len(units) > 1
     ]
+
+
+def _model(device: DeviceFacts) -> _Model:
+    return device.name, str(device.kind), device.cpu, device.soc or ""
+
+
+def _full_name(model: _Model) -> str:
+    name, _, cpu, soc = model
+    return f"{name} ({', '.join(filter(None, (cpu, soc)))})"
 
 
 def extreme_deviates(levels: Sequence[float], significance: float = SIGNIFICANCE) -> list[int]:

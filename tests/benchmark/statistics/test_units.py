@@ -86,3 +86,20 @@ def test_models_and_artefacts_are_apart(make: Any) -> None:
     (found,) = variation_of_units([*first, *second, *alone])
     assert (found.model, found.cells, len(found.units)) == ("pixel7", 2, 6)
     assert all(abs(each.level) < 0.1 for each in found.units)
+
+
+def test_computers_are_units_of_one_model_where_their_processors_are_the_same(make: Any) -> None:
+    """All of them are called `host`."""
+    records = units(make, [1.0, 1.005, 0.995, 1.0, 1.01, 0.99, 1.3], name="host")
+    unlike = [replace(each, device=replace(each.device, cpu=f"CPU {number}")) for number, each in enumerate(records)]
+    assert variation_of_units(unlike) == []
+    socs = [
+        replace(each, device=replace(each.device, soc="gs101" if number < 3 else "gs201"))
+        for number, each in enumerate(records)
+    ]
+    assert [(each.model, len(each.units)) for each in variation_of_units(socs)] == [
+        ("host (Example CPU, gs101)", 3),
+        ("host (Example CPU, gs201)", 4),
+    ]
+    (found,) = variation_of_units(records)
+    assert found.model == "host"
