@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Optional
 
-_CPUFREQ = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq"
+_CPUS = "/sys/devices/system/cpu"
 _THERMAL = "/sys/class/thermal/thermal_zone*"
 _SUPPLIES = "/sys/class/power_supply/*"
 _PACKAGES = "/sys/class/powercap/intel-rapl:[0-9]*"
@@ -24,13 +24,12 @@ _SKIN = ("battery", "skin", "gpu", "modem", "wlan", "charger")
 
 def state() -> dict:
     """A `MachineState` of the harness."""
-    clocks = sorted(filter(None, (_number(f"{path}/scaling_cur_freq") for path in glob.glob(_CPUFREQ))), reverse=True)
-    limits = [limit for limit in (_number(f"{path}/cpuinfo_max_freq") for path in glob.glob(_CPUFREQ)) if limit]
+    clocks, limits = _clocks("scaling_cur_freq"), _clocks("cpuinfo_max_freq")
     percent, charging = _battery()
     return {
         "at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds"),
         "load_average": load_average(),
-        "clock_khz": clocks,
+        "clock_khz": sorted(clocks, reverse=True),
         "clock_limit_khz": max(limits) if limits else None,
         "temperature_celsius": _temperature(),
         "battery_percent": percent,
@@ -144,6 +143,19 @@ def _processor_times() -> Optional[tuple]:
         return None
     busy = user + nice + system + interrupts + soft
     return busy, stolen, busy + stolen + idle + waiting
+
+
+def _clocks(name: str) -> list:
+    """Of each core that this process may use, in kHz: a slow core never reaches the limit of a fast one beside it."""
+    cores = _numbers_of_cores()
+    return [clock for clock in (_number(f"{_CPUS}/cpu{core}/cpufreq/{name}") for core in cores) if clock]
+
+
+def _numbers_of_cores() -> list:
+    if hasattr(os, "sched_getaffinity"):
+        with contextlib.suppress(OSError):
+            return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def _temperature() -> Optional[float]:

@@ -19,11 +19,11 @@ from pocketclip.models.untrusted.numbers import Count, Share
 class MachineState:
     """What may disturb a measurement, at one moment.
 
-    `clock_khz` are the clocks of the cores that run now, the fastest first; `clock_limit_khz` is the highest that any
-    of them may have. `temperature_celsius` is that of the hottest sensor of the processor. `thermal_status` is
-    Android's (0 none, 1 light, 2 moderate, ... 6 shutdown) or Apple's (0 nominal to 3 critical); `thermal_headroom` is
-    Android's forecast: at 1.0 the device throttles severely. `others_busy_cores` is what other programs take of the
-    processors' time just then, in that of one core.
+    `clock_khz` are the clocks of the cores that run now, the fastest first, of a measurement with `cores` by the agent
+    only of these; `clock_limit_khz` is the highest that any of them may have. `temperature_celsius` is that of the
+    hottest sensor of the processor. `thermal_status` is Android's (0 none, 1 light, 2 moderate, ... 6 shutdown) or
+    Apple's (0 nominal to 3 critical); `thermal_headroom` is Android's forecast: at 1.0 the device throttles severely.
+    `others_busy_cores` is what other programs take of the processors' time just then, in that of one core.
     """
 
     at: Name

@@ -1,0 +1,45 @@
+"""What the agent reads of a machine below /sys, which a folder stands in for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pocketclip.benchmark.agent import machine
+
+
+@pytest.fixture
+def big_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four slow cores at their limit, four fast ones that idle."""
+    for core in range(8):
+        folder = tmp_path / f"cpu{core}" / "cpufreq"
+        folder.mkdir(parents=True)
+        (folder / "scaling_cur_freq").write_text("1800000\n" if core < 4 else "600000\n")
+        (folder / "cpuinfo_max_freq").write_text("1800000\n" if core < 4 else "2850000\n")
+    monkeypatch.setattr(machine, "_CPUS", str(tmp_path))
+
+
+@pytest.mark.usefixtures("big_little")
+@pytest.mark.parametrize(
+    ("cores", "clocks", "limit"),
+    [
+        ({0, 1, 2, 3}, [1_800_000] * 4, 1_800_000),
+        ({3, 7}, [1_800_000, 600_000], 2_850_000),
+        ({40}, [], None),
+    ],
+)
+def test_clocks_are_those_of_the_cores_that_may_be_used(
+    monkeypatch: pytest.MonkeyPatch, cores: set[int], clocks: list[int], limit: int | None
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: cores)
+    state = machine.state()
+    assert (state["clock_khz"], state["clock_limit_khz"]) == (clocks, limit)
+
+
+@pytest.mark.usefixtures("big_little")
+def test_a_system_without_affinity_tells_the_clocks_of_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert machine.state()["clock_limit_khz"] == 2_850_000
