@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketclip.benchmark.errors import OptionError
+from pocketclip.benchmark.records.fields import MOST_COUNT, MOST_SECONDS
 
 if TYPE_CHECKING:
     from pocketclip.benchmark.devices import Device
@@ -55,12 +55,14 @@ class BenchOptions:
     def __post_init__(self) -> None:
         for name in _COUNTS:
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise OptionError(f"{_option(name)} takes a whole number above zero, got {value!r}")
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_COUNT:
+                raise OptionError(f"{_option(name)} takes a whole number from 1 to 2**53 - 1, got {value!r}")
         for name, least in _SECONDS.items():
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not least <= value < math.inf:
-                raise OptionError(f"{_option(name)} takes a finite number of seconds from {least:g}, got {value!r}")
+            if not isinstance(value, int | float) or not least <= value <= MOST_SECONDS:
+                raise OptionError(
+                    f"{_option(name)} takes a number of seconds from {least:g} to {MOST_SECONDS:,.0f}, got {value!r}"
+                )
 
 
 def make_plan(artifacts: Sequence[reading.Artifact], device: Device, options: BenchOptions) -> BenchmarkPlan:

@@ -5,15 +5,15 @@ Each is words, as on the command line, or a Python value.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from datetime import timedelta
 
 from pocketclip.benchmark.errors import OptionError
 from pocketclip.benchmark.records.accelerators import ACCELERATORS
-from pocketclip.benchmark.records.fields import LONGEST_NAME
+from pocketclip.benchmark.records.fields import LONGEST_NAME, MOST_COUNT, MOST_SECONDS
 from pocketclip.models.errors import choices
+from pocketclip.models.untrusted.numbers import parse_whole
 from pocketclip.models.untrusted.printable import printable_line
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -23,7 +23,7 @@ def parse_duration_s(option: str, given: str | float | timedelta) -> float:
     """Seconds of `90s`, `10m`, `1h` or `1h30m`, or of a number of seconds.
 
     Raises:
-        OptionError: it is none, or not positive and finite.
+        OptionError: it is none, not positive, or longer than records hold.
     """
     seconds = 0.0
     if isinstance(given, timedelta):
@@ -34,9 +34,12 @@ def parse_duration_s(option: str, given: str | float | timedelta) -> float:
             seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
     else:
         seconds = given
-    if 0 < seconds < math.inf:
+    if 0 < seconds <= MOST_SECONDS:
         return seconds
-    raise OptionError(f"{option} takes a duration above zero such as 90s, 10m or 1h30m, got {given!r}")
+    raise OptionError(
+        f"{option} takes a duration above zero such as 90s, 10m or 1h30m, up to {MOST_SECONDS:,.0f} seconds, "
+        f"got {given!r}"
+    )
 
 
 def parse_share(option: str, given: str | float) -> float:
@@ -69,9 +72,10 @@ def parse_threads(
     found: list[int] = []
     for part in _parts(given):
         number = str(logical_cores) if part == "all" else part
-        if not number.isdecimal() or int(number) < 1:
+        threads = parse_whole(number)
+        if threads is None or not 1 <= threads <= MOST_COUNT:
             raise OptionError(f"{option} takes comma-separated positive numbers or `all`, got {_words(given)!r}")
-        found.append(int(number))
+        found.append(threads)
     if not found:
         raise OptionError(f"{option} takes comma-separated positive numbers or `all`, got none")
     return tuple(dict.fromkeys(found))
@@ -85,7 +89,7 @@ def parse_cores(given: str | int | Sequence[str | int], logical_cores: int) -> t
     """
     cores: set[int] = set()
     for part in _parts(given):
-        matched = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        matched = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part)
         if matched is None:
             raise OptionError(f"--cores takes cores and ranges such as 0-3,6, got {_words(given)!r}")
         first = int(matched[1])

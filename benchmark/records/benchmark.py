@@ -27,6 +27,7 @@ from annotated_types import Gt, Le
 from pocketclip.benchmark.errors import RecordError
 from pocketclip.benchmark.records.fields import (
     MOMENT,
+    MOST_SECONDS,
     RECORD_ID,
     Accelerator,
     Cosine,
@@ -181,8 +182,8 @@ class RunSettings:
     load_mode: LoadMode = LoadMode.FILE
     cores: tuple[Count, ...] | None = None
     until_share: Annotated[float, Gt(0.0), Le(1.0)] | None = None
-    budget_seconds: Annotated[float, Gt(0.0), Le(1e9)] | None = None
-    sustained_seconds: Annotated[float, Gt(0.0), Le(1e9)] | None = None
+    budget_seconds: Annotated[float, Gt(0.0), Le(MOST_SECONDS)] | None = None
+    sustained_seconds: Annotated[float, Gt(0.0), Le(MOST_SECONDS)] | None = None
     accelerator: Accelerator = CPU
 
 

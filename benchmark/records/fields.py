@@ -15,6 +15,9 @@ from pocketclip.models.untrusted.names import Matching
 # The length of the store's columns; in characters, not bytes.
 LONGEST_NAME = 200
 LONGEST_REASON = 20_000
+# What is counted or lasts longer fits no record: 2**53 - 1 is what every reader of JSON keeps exactly.
+MOST_COUNT = (1 << 53) - 1
+MOST_SECONDS = 1e9
 
 RECORD_ID = Matching(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", 36, "a UUID in lower case with its hyphens"
@@ -35,12 +38,12 @@ Accelerator = Annotated[str, Matching(r"[^\x00]+", 32, "an accelerator's name")]
 Text = Annotated[str, Matching(r"[^\x00]+", 4_000, "text without NUL, not empty")]
 LongText = Annotated[str, Matching(r"[^\x00]*", 5 * LONGEST_REASON, "text without NUL")]
 
-Positive = Annotated[int, Ge(1), Le((1 << 53) - 1)]
+Positive = Annotated[int, Ge(1), Le(MOST_COUNT)]
 # Nanoseconds of one step or inference: at most eleven days, and so that sums of them stay within 64 bits.
 Duration = Annotated[int, Ge(0), Le(10**15)]
 # How far a clock was set, in nanoseconds: it may be decades, in both directions.
 ClockJump = Annotated[int, Ge(-(1 << 63)), Le((1 << 63) - 1)]
-Seconds = Annotated[float, Ge(0.0), Le(1e9)]
+Seconds = Annotated[float, Ge(0.0), Le(MOST_SECONDS)]
 # Loads, cores, joules, headroom: nothing real is above it.
 Magnitude = Annotated[float, Ge(0.0), Le(1e9)]
 Celsius = Annotated[float, Ge(-273.15), Le(10_000.0)]

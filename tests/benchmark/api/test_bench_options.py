@@ -19,13 +19,15 @@ from pocketclip.export.artifact.reading import Artifact
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"iterations": 0}, "--iterations takes a whole number above zero, got 0"),
-        ({"iterations": 2.5}, "--iterations takes a whole number above zero, got 2.5"),
-        ({"launches": True}, "--launches takes a whole number above zero, got True"),
-        ({"min_seconds": math.nan}, "--min-seconds takes a finite number of seconds from 0, got nan"),
-        ({"timeout": 0.5}, "--timeout takes a finite number of seconds from 1, got 0.5"),
-        ({"cooldown": -1}, "--cooldown takes a finite number of seconds from 0, got -1"),
-        ({"wait": math.inf}, "--wait takes a finite number of seconds from 0, got inf"),
+        ({"iterations": 0}, "--iterations takes a whole number from 1 to 2**53 - 1, got 0"),
+        ({"iterations": 2.5}, "--iterations takes a whole number from 1 to 2**53 - 1, got 2.5"),
+        ({"launches": True}, "--launches takes a whole number from 1 to 2**53 - 1, got True"),
+        ({"iterations": 2**53}, "--iterations takes a whole number from 1 to 2**53 - 1, got 9007199254740992"),
+        ({"min_seconds": 2e9}, "--min-seconds takes a number of seconds from 0 to 1,000,000,000, got 2000000000.0"),
+        ({"min_seconds": math.nan}, "--min-seconds takes a number of seconds from 0 to 1,000,000,000, got nan"),
+        ({"timeout": 0.5}, "--timeout takes a number of seconds from 1 to 1,000,000,000, got 0.5"),
+        ({"cooldown": -1}, "--cooldown takes a number of seconds from 0 to 1,000,000,000, got -1"),
+        ({"wait": math.inf}, "--wait takes a number of seconds from 0 to 1,000,000,000, got inf"),
     ],
 )
 def test_values_outside_their_range(options: dict[str, Any], message: str) -> None:
@@ -50,9 +52,18 @@ def test_not_a_number_on_the_command_line(tmp_path: Path) -> None:
         ({"cores": "3-1"}, "the device has the cores 0 to"),
         ({"until": 1.5}, "--until takes a share between 0 and 1 such as 1% or 0.01, got 1.5"),
         ({"until": math.nan}, "--until takes a share between 0 and 1"),
-        ({"until": 0.5, "budget": math.inf}, "--budget takes a duration above zero such as 90s, 10m or 1h30m, got inf"),
+        ({"until": 0.5, "budget": math.inf}, "--budget takes a duration above zero such as 90s"),
+        (
+            {"until": "1%", "budget": "999999h"},
+            "--budget takes a duration above zero such as 90s, 10m or 1h30m, up to 1,000,000,000 seconds, "
+            "got '999999h'",
+        ),
+        ({"sustained": "300000h"}, "up to 1,000,000,000 seconds, got '300000h'"),
+        ({"threads": 2**53}, "--threads takes comma-separated positive numbers or `all`, got '9007199254740992'"),
+        ({"threads": "9" * 5000}, "--threads takes comma-separated positive numbers or `all`, got '999"),
+        ({"cores": "9" * 5000}, "--cores takes cores and ranges such as 0-3,6, got '999"),
         ({"sustained": timedelta(0)}, "--sustained takes a duration above zero"),
-        ({"sustained": "10"}, "--sustained takes a duration above zero such as 90s, 10m or 1h30m, got '10'"),
+        ({"sustained": "10"}, "--sustained takes a duration above zero such as 90s, 10m or 1h30m, up to"),
         ({"load_mode": "cloud"}, "--load-mode 'cloud' is unknown; choose among: file"),
     ],
 )
