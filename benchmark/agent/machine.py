@@ -175,6 +175,9 @@ def _battery() -> tuple:
     for supply in sorted(glob.glob(_SUPPLIES)):
         if _text(f"{supply}/type") == "Battery" and _text(f"{supply}/scope") != "Device":
             percent, status = _number(f"{supply}/capacity"), _text(f"{supply}/status")
+            # Some fuel gauges go beyond 100, which no record may hold.
+            if percent is not None and not 0 <= percent <= 100:
+                percent = None
             return percent, None if status is None else status in ("Charging", "Full", "Not charging")
     return None, None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pocketclip.benchmark.agent import machine
+from pocketclip.benchmark.devices import HostDevice
 
 
 @pytest.fixture
@@ -43,3 +44,16 @@ def test_a_system_without_affinity_tells_the_clocks_of_all_cores(monkeypatch: py
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     assert machine.state()["clock_limit_khz"] == 2_850_000
+
+
+@pytest.mark.parametrize(("capacity", "percent"), [("0", 0), ("100", 100), ("104", None), ("-1", None), ("", None)])
+def test_a_percentage_that_no_record_may_hold_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capacity: str, percent: int | None
+) -> None:
+    battery = tmp_path / "BAT0"
+    battery.mkdir()
+    for name, text in (("type", "Battery"), ("status", "Charging"), ("capacity", capacity)):
+        (battery / name).write_text(f"{text}\n")
+    monkeypatch.setattr(machine, "_SUPPLIES", str(tmp_path / "*"))
+    state = HostDevice().state()
+    assert (state.battery_percent, state.charging) == (percent, True)
