@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pocketclip.benchmark.records.accuracy import AccuracyRecord, Comparison
-from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, age_key
 from pocketclip.benchmark.report.comparison import Baseline, BaselineComparison, BaselineKind, Compared
 from pocketclip.benchmark.report.names import TARGET_NAMES, scheme_name
 from pocketclip.benchmark.report.selection import ModelSelection, data_set, operation
@@ -141,7 +141,7 @@ def _baseline_accuracy(
     same_set = [record for record in accuracies if data_set(record) == data_set(candidate)]
     exact = [record for record in same_set if (record.image_sha256, record.text_sha256) == shas]
     if exact:
-        return max(exact, key=lambda record: record.created_at)
+        return max(exact, key=lambda record: age_key(record.created_at))
     if baseline.kind is BaselineKind.MODEL:
         other = next((each for each in selections if each.model == baseline.name), None)
         found = None if other is None else other.accuracy_of(image, text)

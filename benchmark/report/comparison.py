@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from pocketclip.benchmark.errors import ReportError
-from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, age_key
 from pocketclip.benchmark.report.names import scheme
 from pocketclip.benchmark.report.selection import ModelSelection, identity, operation
 from pocketclip.export.precision import Precision
@@ -185,7 +185,7 @@ def _baseline_records(
     if baseline.kind is BaselineKind.MODEL:
         newest = max(
             (record for record in records if record.artifact.model == baseline.name),
-            key=lambda record: record.created_at,
+            key=lambda record: age_key(record.created_at),
             default=None,
         )
         pool = [
@@ -197,7 +197,7 @@ def _baseline_records(
         pool = [record for record in records if record.artifact.model == selection.model]
     else:
         pool = list(selection.history)
-    for record in sorted(pool, key=lambda item: (item.artifact.precision is Precision.FP32, item.created_at)):
+    for record in sorted(pool, key=lambda item: (item.artifact.precision is Precision.FP32, age_key(item.created_at))):
         if _is_of(baseline, record) and _is_comparable(record):
             found[_key(baseline, record, selection)] = record
     return found

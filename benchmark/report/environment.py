@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from pocketclip.benchmark.records.benchmark import CPU, BenchmarkRecord, LoadMode
+from pocketclip.benchmark.records.benchmark import CPU, BenchmarkRecord, LoadMode, age_key
 from pocketclip.benchmark.report.names import DeviceLabels
 from pocketclip.benchmark.report.page import Environment
 from pocketclip.benchmark.statistics.formatting import UNKNOWN
@@ -13,7 +13,8 @@ from pocketclip.benchmark.statistics.formatting import UNKNOWN
 
 def environments(records: Sequence[BenchmarkRecord], labels: DeviceLabels) -> tuple[Environment, ...]:
     """One for each device, by its latest record."""
-    latest = {labels.of(record.device): record for record in sorted(records, key=lambda item: item.created_at)}
+    aged = sorted(records, key=lambda item: age_key(item.created_at))
+    latest = {labels.of(record.device): record for record in aged}
     return tuple(
         _environment(label, record, [each for each in records if labels.of(each.device) == label])
         for label, record in latest.items()

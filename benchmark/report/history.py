@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pocketclip.benchmark.records.benchmark import BenchmarkRecord
+from pocketclip.benchmark.records.benchmark import BenchmarkRecord, age_key
 from pocketclip.benchmark.report import svg
 from pocketclip.benchmark.report.names import conditions, precision_name
 from pocketclip.benchmark.report.selection import ModelSelection, identity
@@ -50,7 +50,7 @@ def histories(
     """
     timed = [
         record
-        for record in sorted(records, key=lambda item: item.created_at)
+        for record in sorted(records, key=lambda item: age_key(item.created_at))
         if record.tag is not None
         and record.rankable
         and record.artifact.model == selection.model

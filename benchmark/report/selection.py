@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from pocketclip.benchmark.errors import ReportError
@@ -252,10 +253,11 @@ def _table_order(record: BenchmarkRecord) -> tuple[str, int, int, str, int, int]
     return record.device.name, target, precision, scheme(artifact), tower, settings.threads
 
 
-def _weight(records: Sequence[AccuracyRecord]) -> tuple[int, int, str]:
+def _weight(records: Sequence[AccuracyRecord]) -> tuple[int, int, tuple[bool, datetime]]:
     name = records[0].dataset
     rank = _PREFERRED_SETS.index(name) if name in _PREFERRED_SETS else len(_PREFERRED_SETS)
-    return sum(record.cost is not None for record in records), -rank, max(record.created_at for record in records)
+    newest = max(age_key(record.created_at) for record in records)
+    return sum(record.cost is not None for record in records), -rank, newest
 
 
 def _accuracy_order(record: AccuracyRecord | RetrievalRecord) -> tuple[str, str, int, int]:

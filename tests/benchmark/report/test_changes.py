@@ -156,6 +156,22 @@ def test_a_paired_comparison_with_the_very_baseline_is_preferred(make: Any, base
     assert (accuracy.low, accuracy.high) == (-ours.comparison.drop_high_points, -ours.comparison.drop_low_points)
 
 
+def test_a_baselines_accuracy_that_is_dated_in_the_future_counts_as_the_oldest(make: Any, baseline: Baseline) -> None:
+    benchmarks = [
+        *pair(make, TargetName.ONNX, Precision.FP32, "mobileclip_s0"),
+        *pair(make, TargetName.ONNX, Precision.FP32),
+    ]
+    future, theirs = (
+        judged(with_wilson(make.accuracy(correct=correct, model="mobileclip_s0")), benchmarks[:2])
+        for correct in (100, 1700)
+    )
+    future = replace(future, created_at="2999-01-01T00:00:00+00:00")
+    ours = judged(with_wilson(make.accuracy(correct=1800)), benchmarks[2:])
+    (found,) = changes(baseline, BaselineKind.MODEL, "mobileclip_s0", benchmarks, [future, theirs, ours])
+    assert found.accuracy is not None
+    assert found.accuracy.points == pytest.approx(5.0)
+
+
 def test_quantisation_is_judged_against_pytorch(make: Any, baseline: Baseline) -> None:
     benchmarks = [
         *pair(make, TargetName.ONNX, Precision.FP32),

@@ -10,7 +10,7 @@ import pytest
 
 from pocketclip.benchmark.errors import BenchmarkError, ReportError
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord, DeviceKind
-from pocketclip.benchmark.report.comparison import Baseline, BaselineComparison, compare_device
+from pocketclip.benchmark.report.comparison import Baseline, BaselineComparison, BaselineKind, compare_device
 from pocketclip.benchmark.report.content import build_report
 from pocketclip.benchmark.report.device_tables import change, comparison_table
 from pocketclip.benchmark.report.material import Material
@@ -41,6 +41,21 @@ def test_latest_with_and_without_the_tag_are_compared(make: Any, baseline: Basel
     assert outcome is not None
     assert outcome.verdict == "faster"
     assert outcome.ratio == pytest.approx(0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", [BaselineKind.TAG, BaselineKind.MODEL])
+def test_a_baseline_that_is_dated_in_the_future_counts_as_the_oldest(
+    make: Any, baseline: Baseline, kind: BaselineKind
+) -> None:
+    named = replace(baseline, kind=kind, name="v1" if kind is BaselineKind.TAG else "mobileclip_s0")
+    future = tagged(make.benchmark(median_ms=9.0, weights_sha256="7" * 64))
+    future = replace(future, created_at="2999-01-01T00:00:00+00:00")
+    old, new = tagged(make.benchmark(median_ms=4.0)), make.benchmark(median_ms=2.0)
+    if kind is BaselineKind.MODEL:
+        future, old = (replace(each, artifact=replace(each.artifact, model="mobileclip_s0")) for each in (future, old))
+    records = [future, old, new]
+    selection = next(each for each in select(records, []) if each.model == "pocketclip_nano")
+    assert sides(compare_device(named, selection, "host", records)) == [(old, new)]
 
 
 def test_only_the_same_artefact_device_and_threads_are_compared(make: Any, baseline: Baseline) -> None:

@@ -60,6 +60,12 @@ def test_every_missed_budget_is_in_the_alarms_and_marked_in_the_table(make: Any)
     assert cells(table)["Parity"] == ["fail"]
 
 
+def test_environment_is_that_of_the_latest_record_not_of_a_future_one(make: Any) -> None:
+    future = replace(make.benchmark(threads=3), created_at="2999-01-01T00:00:00+00:00")
+    (environment,) = build_report(Material([future, make.benchmark(threads=2)])).environments
+    assert "--threads 2" in environment.command
+
+
 def test_environment_repeats_the_command(make: Any) -> None:
     (environment,) = build_report(Material([make.benchmark(threads=2, launches=4)])).environments
     assert (

@@ -41,6 +41,15 @@ def test_the_latest_valid_record_of_a_tag_counts_whatever_its_weights(make: Any,
     assert [time.record for time in history.times] == [records[1], records[3]]
 
 
+def test_a_record_that_is_dated_in_the_future_counts_as_the_oldest(make: Any) -> None:
+    future = replace(tagged(make, "v1", 9.0), created_at="2999-01-01T00:00:00+00:00")
+    records = [future, tagged(make, "v1", 4.0), tagged(make, "v2", 3.0)]
+    (selection,) = select(records, [])
+    tags, (history,) = histories(selection, "host", records)
+    assert tags == ("v1", "v2")
+    assert [time.record for time in history.times] == records[1:]
+
+
 def test_one_tag_or_other_artefacts_make_no_line(make: Any, parts: Any) -> None:
     for records in (
         [tagged(make, "v1"), tagged(make, "v1"), tagged(make, None)],

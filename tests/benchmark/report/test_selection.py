@@ -99,6 +99,13 @@ def test_headline_is_the_set_on_which_most_pairs_were_judged(make: Any) -> None:
     assert len(selection.accuracies) == 5
 
 
+def test_of_equal_sets_the_headline_is_the_latest_not_one_dated_in_the_future(make: Any) -> None:
+    future = replace(make.accuracy(dataset="birds"), created_at="2999-01-01T00:00:00+00:00")
+    latest = make.accuracy(dataset="flowers")
+    (selection,) = select([make.benchmark(), make.benchmark(tower=Tower.TEXT)], [future, latest])
+    assert selection.headline == (latest,)
+
+
 def test_comparison_with_another_model_stands_beside_the_one_with_pytorch(make: Any) -> None:
     other = Side("mobileclip_s0", None, Precision.FP32, None, None, "s" * 64)
     own, foreign = make.accuracy(correct=1795), make.accuracy(correct=1795, baseline=1900, compared_with=other)
