@@ -5,6 +5,7 @@ Heavy imports live inside the functions: `--help` must not wait for numpy or SQL
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,7 @@ from pocketclip.benchmark.commands.options import StoreOption
 from pocketclip.benchmark.default_store import DEFAULT_STORE
 from pocketclip.benchmark.errors import FilterError, RecordConflictError, ResultsFileError
 from pocketclip.models.terminal import command_line
-from pocketclip.models.untrusted.printable import printable_line
+from pocketclip.models.untrusted.printable import printable, printable_line
 
 if TYPE_CHECKING:
     from pocketclip.benchmark.api import ImportedRecords
@@ -217,7 +218,8 @@ def _write(texts: Sequence[RecordText], form: FileFormat, out: Path | None) -> N
 
     content = render_records(texts, form)
     if out is None:
-        typer.echo(content, nl=False)
+        # A pipe gets the texts as they are, which `typer.echo` would not give it: an import finds them unchanged.
+        print(printable(content) if sys.stdout.isatty() else content, end="")
     else:
         atomic.write_text(out, content)
 

@@ -10,7 +10,7 @@ from pocketclip.benchmark.report.material import Material
 from pocketclip.benchmark.report.page import ComparisonSection, DeviceSection, ModelSection
 from pocketclip.benchmark.report.table import Cell, Figure, Row, Table
 from pocketclip.models.terminal.version import tool_version
-from pocketclip.models.untrusted.printable import printable_line
+from pocketclip.models.untrusted.printable import printable, printable_line
 
 # What means something to Markdown in the middle of a line, or to the HTML that it becomes.
 _SPECIAL = {character: f"\\{character}" for character in "\\`*_[]|~"} | {"<": "&lt;", "&": "&amp;", "\n": " "}
@@ -130,5 +130,5 @@ def code_block(lines: Sequence[str]) -> list[str]:
 
 
 def escape(text: str) -> str:
-    """Escapes text so that Markdown shows it unchanged."""
-    return "".join(_SPECIAL.get(character, character) for character in text)
+    """Escapes text so that Markdown shows it unchanged; what steers a terminal becomes visible."""
+    return "".join(_SPECIAL.get(character, character) for character in printable(text))

@@ -9,6 +9,7 @@ from pocketclip.benchmark.records.benchmark import Status
 from pocketclip.benchmark.report.markdown import escape, render_markdown
 from pocketclip.benchmark.report.material import Material
 from pocketclip.export.precision import TargetName
+from pocketclip.models.untrusted.printable import printable
 
 
 def tables(text: str) -> list[list[list[str]]]:
@@ -76,3 +77,14 @@ def test_command_of_the_environment_is_copied_as_it_is(make: Any) -> None:
 
 def test_escape() -> None:
     assert escape("a_b|c") == "a\\_b\\|c"
+
+
+def test_no_text_of_a_record_steers_the_terminal(make: Any) -> None:
+    evil = "pixel\x1b]0;x\x07\x9b2J\r\N{RIGHT-TO-LEFT OVERRIDE}7"
+    record = make.benchmark(status=Status.FAILED, reason=f"crashed {evil}")
+    record = replace(
+        record, device=replace(record.device, name=evil, cpu=evil), artifact=replace(record.artifact, model=evil)
+    )
+    text = render_markdown(Material([record]))
+    assert text == printable(text)
+    assert "### On pixel\\\\x1b\\]0;x\\\\x07\\\\x9b2J\\\\x0d\\\\u202e7" in text

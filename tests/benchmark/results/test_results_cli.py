@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pocketclip.benchmark.commands.results import results_app
 from pocketclip.benchmark.errors import (
     FilterError,
     RecordConflictError,
@@ -281,3 +284,25 @@ def test_escape_sequences_do_not_reach_the_terminal(results: Results, make: Any,
     shown = results("--store", location)
     assert shown.exit_code == 0 and "\x1b" not in shown.stdout
     assert r"\x1b" in shown.stdout and "[/red]" in "".join(shown.stdout.split())
+
+
+@pytest.mark.parametrize("form", ["csv", "samples", "jsonl"])
+def test_a_terminal_gets_escapes_where_a_pipe_gets_the_text(
+    results: Results, make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    store = str(tmp_path / "s.sqlite")
+    record = make.benchmark()
+    with open_store(store) as opened:
+        opened.append(replace(record, device=replace(record.device, name="pixel\x1b[2J7")))
+    piped = results("--store", store, "--format", form).stdout
+    assert ("\x1b[2J" in piped) is (form != "jsonl")
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    results_app(["--store", store, "--format", form], standalone_mode=False)
+    shown = sys.stdout.getvalue()
+    assert "\x1b" not in shown
+    assert ("pixel\\x1b[2J7" in shown) is (form != "jsonl")
