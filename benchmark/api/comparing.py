@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from pocketclip.benchmark.default_store import DEFAULT_STORE
 if TYPE_CHECKING:
     from pocketclip.benchmark.records.benchmark import BenchmarkRecord
     from pocketclip.benchmark.statistics.verdicts import Comparison
+
+_LOG = logging.getLogger("pocketclip.benchmark")
 
 
 def compare(
@@ -60,6 +63,8 @@ def compare_with_baseline(
 ) -> list[Comparison]:
     """Compares records tagged `baseline` with the latest matching ones, judged as one family (Holm).
 
+    Pairs that were measured in unlike ways are left out; a warning counts them and names the first.
+
     Args:
         baseline: the tag of the baseline's records.
         candidate: the tag of the others; None means all records outside the baseline.
@@ -67,13 +72,27 @@ def compare_with_baseline(
 
     Raises:
         NoRecordError: no record has the tag, or no record matches those that have it.
+        IncomparableError: all pairs were measured in unlike ways.
     """
+    from pocketclip.benchmark.errors import IncomparableError
     from pocketclip.benchmark.results.pairing import pair_with_baseline
     from pocketclip.benchmark.statistics.verdicts import compare_records, judge_family
 
     known = _benchmarks(store, device)
     pairs = pair_with_baseline(known, baseline, candidate, allow_invalid=allow_invalid)
-    return judge_family([compare_records(*pair, allow_invalid=allow_invalid) for pair in pairs])
+    found: list[Comparison] = []
+    unlike: list[IncomparableError] = []
+    for pair in pairs:
+        try:
+            found.append(compare_records(*pair, allow_invalid=allow_invalid))
+        except IncomparableError as error:
+            unlike.append(error)
+    if not found:
+        raise unlike[0]
+    if unlike:
+        counts = len(unlike), len(pairs)
+        _LOG.warning("%d of %d pairs cannot be compared and are skipped (first: %s)", *counts, unlike[0])
+    return judge_family(found)
 
 
 def _benchmarks(store: str | Path, device: str | None) -> list[BenchmarkRecord]:

@@ -150,6 +150,22 @@ def test_what_is_left_out_beside_sound_records_is_counted(pocketclip: Run, store
     assert "2 records are invalid and skipped" in found.stderr and "busy" in found.stderr
 
 
+def test_a_pair_that_cannot_be_compared_keeps_no_others_from_it(
+    pocketclip: Run, store: Path, make: Any, error_line: Run
+) -> None:
+    with open_store(str(store)) as records:
+        device = replace(records.benchmarks()[0].device, name="board")
+        for seed, tag, cpu in ((4, "1.0", "Cortex-A76"), (5, None, "Cortex-A76 r4p1")):
+            records.append(record(make, 3.0, seed, tag, device=replace(device, cpu=cpu)))
+    found = pocketclip("compare", "--baseline", "1.0", "--store", store)
+    assert found.returncode == 0, found.stderr
+    assert words(found).count("faster") == 1
+    assert "1 of 2 pairs cannot be compared and are skipped (first: " in found.stderr
+    assert "processor (Cortex-A76 and Cortex-A76 r4p1)" in found.stderr
+    alone = pocketclip("compare", "--baseline", "1.0", "--device", "board", "--store", store)
+    assert alone.returncode == 2 and "differ in processor" in error_line(alone)
+
+
 def test_counted_instructions_are_fewer_or_more(pocketclip: Run, store: Path, make: Any, error_line: Run) -> None:
     def counted(instructions: int, tag: str) -> BenchmarkRecord:
         rows = ((instructions, instructions), (instructions, instructions))
