@@ -19,6 +19,7 @@ from pocketclip.benchmark.platforms.host import instance_id
 from pocketclip.benchmark.transport.shell import ShellTransport
 from pocketclip.models import atomic, documents
 from pocketclip.models.documents import document
+from pocketclip.models.errors import StorageError
 from pocketclip.models.user_cache import user_cache
 
 _STAY_ON = "stay_on_while_plugged_in"
@@ -53,10 +54,12 @@ def undo_file(identity: str) -> Path:
 def restore(transport: ShellTransport, file: Path, say: Say) -> bool:
     """Puts back what the list holds, the last change first; True where nothing is left.
 
-    Without the phone the list stays, and the user is told.
+    Without the phone the list stays, and the user is told. A list that cannot be written, as on a full disk, holds no
+    step up: at worst it is carried out twice.
     """
     if not file.is_file():
         return True
+    unwritten: StorageError | None = None
     try:
         steps = list(documents.read(UndoList, file, error=BenchmarkError).steps)
         while steps:
@@ -64,13 +67,19 @@ def restore(transport: ShellTransport, file: Path, say: Say) -> bool:
             if execution.exit_code != 0:
                 say(f"{transport.label}: {steps[-1].what} cannot be restored: {execution.describe()}")
             steps.pop()
-            _write(file, transport.label, steps)
+            try:
+                _write(file, transport.label, steps)
+            except StorageError as error:
+                unwritten = error
     except BenchmarkError as error:
         say(
             f"{transport.label} still has the bench's settings ({error}); plug it in: the next bench or "
             "`pocketclip devices doctor` restores them"
         )
         return False
+    finally:
+        if unwritten is not None:
+            say(f"{transport.label}: the list of what the bench changed could not be kept up: {unwritten}")
     file.unlink(missing_ok=True)
     return True
 
