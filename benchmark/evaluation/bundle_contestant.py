@@ -7,11 +7,12 @@ from functools import partial
 
 from pocketclip.benchmark.evaluation.contestants import Contestant, TorchSettings, pytorch_of, side_label
 from pocketclip.benchmark.evaluation.pair_encoders import open_bundle_encoder
-from pocketclip.benchmark.records.accuracy import Side
+from pocketclip.benchmark.records.accuracy import Side, WeightsFacts
+from pocketclip.export.bundle.licences import is_untrained
 from pocketclip.export.bundle.prompts import StoredTemplates
 from pocketclip.export.bundle.reading import OpenedBundle
 from pocketclip.models.evaluation.prompts import Templates
-from pocketclip.models.registry import MODELS, resolve_config
+from pocketclip.models.registry import FRESH_WEIGHTS, MODELS, resolve_config
 
 
 def bundle_contestant(bundle: OpenedBundle) -> Contestant:
@@ -25,7 +26,7 @@ def bundle_contestant(bundle: OpenedBundle) -> Contestant:
         text_sha256=manifest.text.artifact_sha256,
         weights_sha256=manifest.model.weights_sha256,
     )
-    return Contestant(side, partial(open_bundle_encoder, bundle, side_label(side)))
+    return Contestant(side, partial(open_bundle_encoder, bundle, side_label(side)), _facts(bundle))
 
 
 def bundle_pytorch(bundle: OpenedBundle, weights: str | None, settings: TorchSettings) -> Contestant | None:
@@ -38,7 +39,14 @@ def bundle_pytorch(bundle: OpenedBundle, weights: str | None, settings: TorchSet
     # An artefact keeps its configuration, a bundle keeps the name alone.
     if identity.name not in MODELS:
         return None
-    return pytorch_of(resolve_config(identity.name), identity, str(bundle.folder), weights, settings)
+    facts = _facts(bundle)
+    given = FRESH_WEIGHTS if weights is None and facts.trained is False else weights
+    return pytorch_of(resolve_config(identity.name), identity, str(bundle.folder), given, settings, facts)
+
+
+def _facts(bundle: OpenedBundle) -> WeightsFacts:
+    """What a bundle tells of its weights: only of fresh random ones it says what they are."""
+    return WeightsFacts(trained=False if is_untrained(bundle.manifest) else None)
 
 
 def bundle_templates(bundles: Sequence[OpenedBundle]) -> Templates | None:

@@ -90,6 +90,14 @@ def test_a_bundle_is_judged_by_its_own_parts_as_its_artefacts_are(
     assert "Zero-shot classification on folder:set" in render(Material(accuracies=[ours]))
 
 
+def test_a_bundle_of_untrained_weights_says_so(evaluate: Any, tmp_path: Path, dataset: str) -> None:
+    image, text = (build_artifact(tmp_path / "fresh", tower, trained=False) for tower in Tower)
+    write_bundle(BundleRequest(image, text, LABELS, allow_untrained=True), tmp_path / "fresh.bundle")
+    (record,) = evaluate("--artifact", tmp_path / "fresh.bundle", "--dataset", dataset)
+    assert record.weights.trained is False
+    assert "untrained random weights" in evaluate.stderr
+
+
 def test_templates_that_are_named_are_taken(evaluate: Any, bundle: Path, dataset: str) -> None:
     (record,) = evaluate("--artifact", bundle, "--dataset", dataset, "--templates", "simple")
     assert record.templates == "simple" and "prompts are" not in evaluate.stderr

@@ -126,12 +126,16 @@ def test_bundle_refuses_or_marks_them(fresh: Path, tmp_path: Path) -> None:
         ("selftest", tmp_path / "clip.bundle"),
         ("classify", tmp_path / "photo.png", "--bundle", tmp_path / "clip.bundle"),
         (*bench, "--artifact", tmp_path / "clip.bundle"),
+        ("eval", "--artifact", tmp_path / "clip.bundle", "--count", "48", "--store", tmp_path / "s.sqlite"),
     ):
         result = invoke(*command)
         assert result.exit_code == 0, result.output
         assert WARNING in result.stderr, command
     with open_store(str(tmp_path / "s.sqlite")) as store:
-        assert {record.artifact.trained for record in store.records()} == {False}  # type: ignore[union-attr]
+        records = list(store.records())
+    assert {record.artifact.trained for record in records if record.kind == "benchmark"} == {False}
+    judged = [record for record in records if record.kind == "accuracy"]
+    assert {(record.target, record.weights.trained) for record in judged} == {(None, False), ("onnx", False)}
 
 
 @pytest.mark.slow
