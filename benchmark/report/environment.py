@@ -60,4 +60,17 @@ def _command(record: BenchmarkRecord) -> str:
         command += f" --accelerator {settings.accelerator}"
     if settings.load_mode is not LoadMode.FILE:
         command += f" --load-mode {settings.load_mode}"
+    if settings.cores is not None:
+        command += f" --cores {','.join(map(str, settings.cores))}"
+    if settings.until_share is not None:
+        command += f" --until {settings.until_share!r}"
+    if settings.budget_seconds is not None:
+        command += f" --budget {_duration(settings.budget_seconds)}"
+    if settings.sustained_seconds is not None:
+        command += f" --sustained {_duration(settings.sustained_seconds)}"
     return command
+
+
+def _duration(seconds: float) -> str:
+    # In figures alone: the options take no exponents.
+    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pocketclip.benchmark.api.bench_options import BenchOptions, run_settings
 from pocketclip.benchmark.records.accuracy import Side
 from pocketclip.benchmark.report.content import build_report
 from pocketclip.benchmark.report.material import Material
@@ -73,6 +74,23 @@ def test_environment_repeats_the_command(make: Any) -> None:
         == "pocketclip bench --device host --artifact artifacts --threads 2 --iterations 100 --launches 4"
     )
     assert dict(environment.facts)["Instruction sets"] == "avx2, fma"
+
+
+def test_the_commands_options_make_the_records_settings(make: Any) -> None:
+    record = make.benchmark(launches=5)
+    asked = BenchOptions(
+        cores="0-2", until="1%", budget="1h30m", sustained="10.5s", min_seconds=0.5, load_mode="mmap", accelerator="gpu"
+    )
+    (settings,) = run_settings(asked, logical_cores=4)
+    (environment,) = build_report(Material([replace(record, settings=settings)])).environments
+    words = environment.command.split()[2:]
+    pairs = zip(words[::2], words[1::2], strict=True)
+    given = {option.removeprefix("--").replace("-", "_"): value for option, value in pairs}
+    assert (given.pop("device"), given.pop("artifact")) == ("host", "artifacts")
+    assert (given["cores"], given["until"], given["sustained"]) == ("0,1,2", "0.01", "10.5s")
+    numbers = {"iterations": int, "launches": int, "min_seconds": float}
+    again = BenchOptions(**{name: numbers.get(name, str)(value) for name, value in given.items()})
+    assert run_settings(again, logical_cores=4) == (settings,)
 
 
 def test_older_weights_are_counted(make: Any) -> None:
