@@ -84,9 +84,9 @@ def _compressed_without_extraction(package: PackageFile) -> Spots:
 
 
 def _extracted(package: PackageFile) -> Spots:
-    compressed = [each for each in package.libraries if each.data_offset is None]
-    if package.kind is PackageKind.APK and package.manifest is not None and package.manifest.extracts_libraries:
-        size = sum(each.size_bytes for each in compressed)
+    extracts = package.manifest is not None and package.manifest.extracts_libraries
+    if package.kind is PackageKind.APK and extracts and package.libraries:
+        size = sum(each.size_bytes for each in package.libraries)
         yield "AndroidManifest.xml", f"extractNativeLibs: {size / 1e6:.1f} MB of libraries are on the phone twice"
 
 

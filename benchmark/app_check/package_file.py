@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +25,8 @@ _MOST_LIBRARIES = 2_000
 # Of one library unpacked; the largest of PyTorch's is 0.4 GB.
 _MOST_LIBRARY_BYTES = 1 << 30
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
+# What `zipfile` and the decompressors below it raise for an archive that lies, or is encrypted.
+_DAMAGED = (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, RuntimeError, ValueError, zlib.error, lzma.LZMAError)
 
 
 class PackageKind(StrEnum):
@@ -103,7 +107,7 @@ def read_package(path: Path) -> PackageFile:
                 return _read_archive(kind, size, archive, stream)
     except OSError as error:
         raise AppFileError(f"cannot read {path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, ValueError) as error:
+    except _DAMAGED as error:
         raise AppFileError(f"{path} is no intact ZIP archive, as Android packages are: {error}") from error
 
 
@@ -137,7 +141,7 @@ def _library(archive: zipfile.ZipFile, stream: BinaryIO, entry: zipfile.ZipInfo,
     library, fault = None, None
     try:
         library = read_library(io.BytesIO(_unpacked(archive, entry)), path)
-    except (AppFileError, zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError) as error:
+    except (AppFileError, OSError, *_DAMAGED) as error:
         fault = printable_line(str(error) or type(error).__name__)
     return PackagedLibrary(
         path,

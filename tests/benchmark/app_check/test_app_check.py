@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import struct
 import subprocess
 import sysconfig
 import zipfile
@@ -51,6 +52,7 @@ def test_nothing_is_found_in_a_sound_package(tmp_path: Path) -> None:
         (SOUND, {"compressed": True}, ["PA004"]),
         # Extracted libraries may lie anywhere; that they are there twice is said, with what else is old.
         (SOUND, {"aligned": False, "manifest": "old"}, ["PA005", "PA011", "PA012"]),
+        ({}, {"manifest": "old"}, ["PA011", "PA012"]),
         ({"lib/x86_64/a.so": elf(X86_64)}, {}, ["PA006"]),
         ({"lib/arm64-v8a/a.so": elf(), "lib/x86_64/b.so": elf(X86_64)}, {}, ["PA007", "PA007"]),
         ({"lib/arm64-v8a/a.so": elf(), "lib/mips/a.so": elf()}, {}, ["PA008", "PA009"]),
@@ -65,6 +67,43 @@ def test_each_rule_finds_its_fault(
     libraries: Libraries, options: dict[str, object], expected: Sequence[str], tmp_path: Path
 ) -> None:
     assert codes(package(tmp_path / "a.apk", libraries, **options)) == expected  # pyright: ignore[reportArgumentType]
+
+
+def destroy(path: Path, name: str) -> None:
+    """Overwrites the packed bytes of an entry, and nothing else of the archive."""
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(name)
+    content = bytearray(path.read_bytes())
+    names, extra = struct.unpack_from("<HH", content, entry.header_offset + 26)
+    start = entry.header_offset + 30 + names + extra
+    content[start : start + entry.compress_size] = b"\xff" * entry.compress_size
+    path.write_bytes(content)
+
+
+def test_extracted_libraries_count_whether_compressed_or_not(tmp_path: Path) -> None:
+    libraries = {"lib/arm64-v8a/a.so": elf() + bytes(2_000_000)}
+    for compressed in (False, True):
+        found = check_app(package(tmp_path / "a.apk", libraries, "old", compressed=compressed)).findings
+        assert found[0].code == "PA005" and "2.0 MB of libraries are on the phone twice" in found[0].message
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_library_is_a_finding_and_the_others_are_checked(tmp_path: Path, method: int) -> None:
+    path, content = tmp_path / "a.apk", elf() + bytes(range(256)) * 8
+    with zipfile.ZipFile(package(path, {"lib/arm64-v8a/b.so": elf(segments=OLD)}), "a") as archive:
+        archive.writestr("lib/arm64-v8a/a.so", content, method)
+    destroy(path, "lib/arm64-v8a/a.so")
+    assert [(each.code, each.where) for each in check_app(path).findings if each.code in ("PA001", "PA013")] == [
+        ("PA001", "lib/arm64-v8a/b.so"),
+        ("PA013", "lib/arm64-v8a/a.so"),
+    ]
+
+
+def test_a_damaged_manifest_is_an_error(tmp_path: Path) -> None:
+    path = package(tmp_path / "a.apk", SOUND)
+    destroy(path, "AndroidManifest.xml")
+    with pytest.raises(AppFileError, match="is no intact ZIP archive"):
+        check_app(path)
 
 
 def test_every_rule_is_tested() -> None:
