@@ -165,9 +165,13 @@ def _temperature() -> Optional[float]:
         name = (_text(f"{zone}/type") or "").lower()
         if any(part in name for part in _PROCESSOR_SENSORS) and not any(part in name for part in _SKIN):
             value = _number(f"{zone}/temp")
+            if value is None:
+                continue
             # Some kernels count in degrees, most in thousandths.
-            if value is not None and value > 0:
-                found.append(value / 1000 if value > 1000 else float(value))
+            degrees = value / 1000 if value > 1000 else float(value)
+            # A sensor that is not connected often gives a number that no processor survives.
+            if 0 < degrees < 200:
+                found.append(degrees)
     return max(found) if found else None
 
 

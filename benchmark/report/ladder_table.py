@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pocketclip.benchmark.errors import ReportError
+from pocketclip.benchmark.records.benchmark import age_key
 from pocketclip.benchmark.report.names import TARGET_NAMES, precision_name
 from pocketclip.benchmark.report.selection import ModelSelection
 from pocketclip.benchmark.report.table import Cell, Column, Row, Table, make_row, text_column
@@ -28,7 +29,7 @@ def read_ladders(path: Path) -> tuple[LadderReport, ...]:
 
 def ladder_table(selection: ModelSelection, ladders: Sequence[LadderReport]) -> Table | None:
     """A row for each artefact that the page shows and whose ladder is given; the latest where there are several."""
-    latest = {each.artifact_sha256: each for each in sorted(ladders, key=lambda ladder: ladder.created_at)}
+    latest = {each.artifact_sha256: each for each in sorted(ladders, key=lambda ladder: age_key(ladder.created_at))}
     artifacts = {record.artifact.sha256: record.artifact for record in selection.benchmarks}
     rows: list[Row] = []
     for sha256, artifact in artifacts.items():

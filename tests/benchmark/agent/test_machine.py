@@ -57,3 +57,17 @@ def test_a_percentage_that_no_record_may_hold_is_unknown(
     monkeypatch.setattr(machine, "_SUPPLIES", str(tmp_path / "*"))
     state = HostDevice().state()
     assert (state.battery_percent, state.charging) == (percent, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "celsius"), [("45000", 45.0), ("45", 45.0), ("250000", None), ("999", None), ("-40000", None), ("x", None)]
+)
+def test_a_sensor_that_no_processor_survives_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, celsius: float | None
+) -> None:
+    zone = tmp_path / "thermal_zone0"
+    zone.mkdir()
+    (zone / "type").write_text("cpu-thermal\n")
+    (zone / "temp").write_text(f"{told}\n")
+    monkeypatch.setattr(machine, "_THERMAL", str(tmp_path / "*"))
+    assert machine.state()["temperature_celsius"] == celsius

@@ -27,7 +27,11 @@ class LinuxMachine(
     override val memory: ProcessMemory = LinuxMemory(proc)
 
     override fun state(): MachineState {
-        val frequencies = LinuxFiles.matching(File(sys, "devices/system/cpu"), CPU).map { File(it, "cpufreq") }
+        // Of the cores that this process may use: a slow core never reaches the limit of a fast one beside it.
+        val own = allowedCores()?.let(::coreList)
+        val frequencies = LinuxFiles.matching(File(sys, "devices/system/cpu"), CPU)
+            .filter { own == null || it.name.removePrefix("cpu").toIntOrNull() in own }
+            .map { File(it, "cpufreq") }
         val told = services.conditions()
         val (percent, charging) = battery()
         return MachineState(
@@ -55,8 +59,7 @@ class LinuxMachine(
         val own = LinuxFiles.text(File(proc, "self/stat"))?.substringBefore(' ')
             ?: throw MachineException("this system does not tell a process its number; leave the cores to it")
         val said = run(listOf("taskset", "-a", "-p", mask, own))
-        val allowed = LinuxFiles.text(File(proc, "self/status"))?.lineSequence()
-            ?.firstOrNull { it.startsWith(ALLOWED) }?.removePrefix(ALLOWED)?.trim()
+        val allowed = allowedCores()
         if (allowed == null || coreList(allowed) != cores.toSet()) {
             throw MachineException(
                 "the system does not keep this process to the cores $cores (it may use ${allowed ?: "unknown ones"}): $said",
@@ -66,6 +69,9 @@ class LinuxMachine(
 
     /** Neither Java nor Android has a call that drops a file's pages. */
     override fun dropFileCache(file: File): Boolean = false
+
+    private fun allowedCores(): String? = LinuxFiles.text(File(proc, "self/status"))?.lineSequence()
+        ?.firstOrNull { it.startsWith(ALLOWED) }?.removePrefix(ALLOWED)?.trim()
 
     private fun run(command: List<String>): String = try {
         val process = ProcessBuilder(command).redirectErrorStream(true).start()
@@ -84,19 +90,22 @@ class LinuxMachine(
             val value = LinuxFiles.number(File(zone, "temp"))
             val processor = PROCESSOR_SENSORS.any { it in name } && OTHER_SENSORS.none { it in name }
             when {
-                !processor || value == null || value <= 0 -> null
+                !processor || value == null -> null
                 // Some kernels count in degrees, most in thousandths.
                 value > 1000 -> value / 1000.0
                 else -> value.toDouble()
             }
-        }.maxOrNull()
+            // A sensor that is not connected often gives a number that no processor survives.
+        }.filter { it > 0 && it < HOTTEST_CELSIUS }.maxOrNull()
 
     private fun battery(): Pair<Int?, Boolean?> {
         for (supply in LinuxFiles.matching(File(sys, "class/power_supply"), Regex(".*"))) {
             val own = LinuxFiles.text(File(supply, "scope")) != "Device"
             if (own && LinuxFiles.text(File(supply, "type")) == "Battery") {
                 val status = LinuxFiles.text(File(supply, "status"))
-                return LinuxFiles.number(File(supply, "capacity"))?.toInt() to status?.let { it in CHARGING }
+                // Some fuel gauges go beyond 100, which no record may hold.
+                val percent = LinuxFiles.number(File(supply, "capacity"))?.takeIf { it in 0..100 }?.toInt()
+                return percent to status?.let { it in CHARGING }
             }
         }
         return null to null
@@ -121,6 +130,7 @@ class LinuxMachine(
         const val ALLOWED = "Cpus_allowed_list:"
         const val HIGHEST_CORE = 1023
         const val HEXADECIMAL = 16
+        const val HOTTEST_CELSIUS = 200.0
         const val TIMEOUT_SECONDS = 10L
     }
 }

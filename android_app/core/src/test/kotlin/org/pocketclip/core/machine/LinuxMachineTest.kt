@@ -56,6 +56,34 @@ class LinuxMachineTest {
     }
 
     @Test
+    fun `clocks are those of the cores that may be used`() {
+        for (core in 0..7) {
+            write(sys, "devices/system/cpu/cpu$core/cpufreq/scaling_cur_freq", if (core < 4) "1800000" else "600000")
+            write(sys, "devices/system/cpu/cpu$core/cpufreq/cpuinfo_max_freq", if (core < 4) "1800000" else "2850000")
+        }
+        write(proc, "self/status", "Name:\tx\nCpus_allowed_list:\t0-3\n")
+        val slow = machine().state()
+        assertEquals(listOf(List(4) { 1_800_000L }, 1_800_000L), listOf(slow.clockKhz, slow.clockLimitKhz))
+        write(proc, "self/status", "Name:\tx\nCpus_allowed_list:\t3,7\n")
+        val both = machine().state()
+        assertEquals(listOf(listOf(1_800_000L, 600_000L), 2_850_000L), listOf(both.clockKhz, both.clockLimitKhz))
+    }
+
+    @Test
+    fun `sensors that lie tell nothing`() {
+        write(sys, "class/thermal/thermal_zone0/type", "cpu-0")
+        write(sys, "class/power_supply/battery/type", "Battery")
+        for ((told, celsius) in listOf("45" to 45.0, "250000" to null, "999" to null, "-40000" to null)) {
+            write(sys, "class/thermal/thermal_zone0/temp", told)
+            assertEquals(celsius, machine().state().temperatureCelsius, told)
+        }
+        for ((told, percent) in listOf("0" to 0, "100" to 100, "104" to null, "-1" to null)) {
+            write(sys, "class/power_supply/battery/capacity", told)
+            assertEquals(percent, machine().state().batteryPercent, told)
+        }
+    }
+
+    @Test
     fun `what a machine does not tell is null`() {
         val state = machine().state()
         assertEquals(listOf(null, emptyList<Long>(), null, null, null), listOf(state.loadAverage, state.clockKhz, state.clockLimitKhz, state.temperatureCelsius, state.batteryPercent))
