@@ -6,6 +6,8 @@ from pathlib import Path
 
 CONFIG_FILE = "training.json"
 MODEL_FILE = "model.json"
+# Of models with a vocabulary file of the user's own: a copy, which `model.json` names.
+VOCABULARY_FILE = "vocabulary.json"
 # Written last: where it is, the run is complete.
 WEIGHTS_FILE = "weights.safetensors"
 # Of runs with a moving average, whose result is the average: the weights that were trained.

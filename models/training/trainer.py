@@ -40,6 +40,7 @@ from pocketclip.models.training.mixed_batches import MixedBatches
 from pocketclip.models.training.optimization import learning_rate, new_average, new_optimizer, set_learning_rate
 from pocketclip.models.training.recipes import Terms, objective
 from pocketclip.models.training.run_log import RunLog, StepReport, open_log
+from pocketclip.models.training.run_vocabulary import check_vocabulary, keep_vocabulary
 from pocketclip.models.training.scene_batches import SceneBatches
 from pocketclip.models.training.start import observe_ranges, starting_model
 from pocketclip.models.training.step import GradientPass, inputs_of
@@ -117,6 +118,8 @@ def train(
         _check_shares(config, processes)
         if processes.leads:
             _check_folder(config, folder, resume)
+            if resume:
+                check_vocabulary(model_config, folder)
         checkpoints = Checkpoints(folder / CHECKPOINT_FOLDER, config.keep_checkpoints)
         saved = checkpoints.newest() if resume else None
         said = inherited if processes.leads else _unsaid
@@ -414,5 +417,5 @@ def _check_folder(config: TrainingConfig, folder: Path, resume: bool) -> None:
 def _claim_folder(config: TrainingConfig, model_config: AnyConfig, folder: Path) -> None:
     with atomic.storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    documents.write(model_config, folder / MODEL_FILE)
+    documents.write(keep_vocabulary(model_config, folder), folder / MODEL_FILE)
     documents.write(config, folder / CONFIG_FILE)

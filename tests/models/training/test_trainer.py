@@ -21,6 +21,7 @@ from pocketclip.models.quantization.schemes import QatScheme
 from pocketclip.models.quantization.trained import TrainedQuantization
 from pocketclip.models.registry import create_model
 from pocketclip.models.run_folder import BEST_WEIGHTS_FILE, LAST_WEIGHTS_FILE
+from pocketclip.models.text.vocabulary import prune_vocabulary, save_vocabulary
 from pocketclip.models.training.checkpoints import BEST_FILE
 from pocketclip.models.training.config import Autocast, Recipe, TrainingConfig
 from pocketclip.models.training.run_log import LOG_FILE, TENSORBOARD_FOLDER, StepReport, last_report
@@ -167,6 +168,21 @@ def test_runs_are_not_mixed_up(tmp_path: Path) -> None:
         train(TINY, tmp_path)
     with pytest.raises(ConfigError, match=r"other settings \(steps, learning_rate, checkpoint_every\)"):
         train(TINY, tmp_path, resume=True)
+
+
+def test_a_run_keeps_its_vocabulary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = Path("words.json")
+    save_vocabulary(prune_vocabulary(range(600)), words, description="")
+    config = replace(TINY, changes=("tokenizer.vocabulary=words.json",), steps=2)
+    train(config, Path("runs/mine"), workers=1)
+    save_vocabulary(prune_vocabulary(range(700)), words, description="")
+    with pytest.raises(ConfigError, match=r"words\.json holds other token ids than the run in runs/mine was begun with"):
+        train(config, Path("runs/mine"), resume=True, workers=1)
+    words.unlink()
+    Path("runs").rename("moved")
+    assert create_model("moved/mine").text_encoder.vocabulary_size == 602
+    assert train(replace(TINY, init_from="moved/mine", steps=1, warmup_steps=0), tmp_path / "next", workers=1).is_file()
 
 
 def test_a_damaged_checkpoint_is_refused_and_the_one_before_taken_when_it_is_gone(tmp_path: Path) -> None:
