@@ -74,10 +74,13 @@ def _value(model: nn.Module, key: str) -> Tensor:
 
 
 _RANGE_NAMES = {Side.INPUT: "input_range", Side.OUTPUT: "output_range"}
+# What torch puts around a block that forgets its activations is no part of the model: no key of a state names it.
+_WRAPPER = "_checkpoint_wrapped_module"
 
 
 def _ranges(model: nn.Module) -> Iterator[tuple[str, Side, InRange]]:
-    for path, module in model.named_modules():
+    for name, module in model.named_modules():
+        path = ".".join(part for part in name.split(".") if part != _WRAPPER)
         for side in Side:
             rounding = getattr(module, _RANGE_NAMES[side], None)
             if isinstance(rounding, InRange):

@@ -272,9 +272,10 @@ def test_what_cannot_be_trained_is_said_before_the_first_step(
 
 
 @pytest.mark.slow
-def test_a_run_for_quantisation_is_an_ordinary_model(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recomputed", [False, True])
+def test_a_run_for_quantisation_is_an_ordinary_model(recomputed: bool, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    train(replace(QAT, name="mine", steps=2), run, workers=1)
+    train(replace(QAT, name="mine", steps=2, activation_checkpointing=recomputed), run, workers=1)
     model = create_model(str(run))
     assert model.config.name == "mine"
     assert isinstance(model.quantization, TrainedQuantization)
