@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pocketclip.models.errors import UntrainedError
 from pocketclip.models.registry import FRESH_WEIGHTS, ChosenModel, build_model, choose_model
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pocketclip.models.config import AnyConfig
     from pocketclip.models.evaluation.encoders import TorchEncoder
     from pocketclip.models.towers.clip import AnyModel
+
+T = TypeVar("T")
 
 # Images or sentences that PyTorch takes at a time.
 _BATCH_SIZE = 64
@@ -74,8 +76,8 @@ class Model:
 
         return TorchEncoder(self.module, weights_sha256(self.module), batch_size=_BATCH_SIZE)
 
-    def embed_images(self, images: Sequence[Image.Image | str | Path]) -> NDArray[np.float32]:
-        """Normalised embeddings `(N, D)` of images: PIL images, or paths of image files.
+    def embed_images(self, images: str | Path | Sequence[Image.Image | str | Path]) -> NDArray[np.float32]:
+        """Normalised embeddings `(N, D)` of images: PIL images, or paths of image files. One path is a list of one.
 
         Raises:
             ImageError: a file is not a usable image.
@@ -85,13 +87,23 @@ class Model:
         from pocketclip.models.pixels.preprocess import load_image, preprocess
 
         spec = self.choice.config.preprocess
-        opened = (load_image(Path(each)) if isinstance(each, str | Path) else each for each in images)
-        pixels = np.stack([preprocess(image, spec) for image in opened])
-        return self._encoder.encode_images(pixels)
 
-    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Normalised embeddings `(N, D)` of sentences."""
-        return self._encoder.encode_texts(texts)
+        def embed(part: Sequence[Image.Image | str | Path]) -> NDArray[np.float32]:
+            opened = (load_image(Path(each)) if isinstance(each, str | Path) else each for each in part)
+            return self._encoder.encode_images(np.stack([preprocess(image, spec) for image in opened]))
+
+        return self._in_parts(embed, [images] if isinstance(images, str | Path) else images)
+
+    def embed_texts(self, texts: str | Sequence[str]) -> NDArray[np.float32]:
+        """Normalised embeddings `(N, D)` of sentences. One sentence is a list of one."""
+        return self._in_parts(self._encoder.encode_texts, [texts] if isinstance(texts, str) else texts)
+
+    def _in_parts(self, embed: Callable[[Sequence[T]], NDArray[np.float32]], given: Sequence[T]) -> NDArray[np.float32]:
+        """Embeds a batch at a time: thousands of images at once would fill the memory."""
+        import numpy as np
+
+        parts = [embed(given[start : start + _BATCH_SIZE]) for start in range(0, len(given), _BATCH_SIZE)]
+        return np.concatenate(parts) if parts else np.empty((0, self.choice.config.embedding_dim), np.float32)
 
 
 def load_model(

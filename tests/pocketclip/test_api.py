@@ -60,6 +60,20 @@ def test_a_model_embeds_images_and_sentences(capsys: pytest.CaptureFixture[str],
     assert capsys.readouterr() == ("", "")
 
 
+def test_images_and_sentences_are_embedded_a_batch_at_a_time(tmp_path: Path) -> None:
+    model = pocketclip.load_model("pocketclip_nano")
+    sizes: list[int] = []
+    model.module.image_encoder.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    photo = Image.new("RGB", (50, 40), "red")
+    assert len(model.embed_images([photo] * 70)) == 70
+    assert sizes == [64, 6]
+    photo.save(tmp_path / "red.png")
+    np.testing.assert_allclose(model.embed_images(tmp_path / "red.png"), model.embed_images([photo]))
+    np.testing.assert_array_equal(model.embed_texts("a red square"), model.embed_texts(["a red square"]))
+    none = (0, model.config.embedding_dim)
+    assert model.embed_images([]).shape == model.embed_texts([]).shape == none
+
+
 def test_changes_as_a_mapping_or_as_texts() -> None:
     by_mapping = pocketclip.load_model(
         "pocketclip_nano", changes={"image.stages.3.mixer": "repmixer"}, fresh_weights=True
