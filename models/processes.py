@@ -15,6 +15,7 @@ from pocketclip.models.errors import WorkerEndedError
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing.context import BaseContext
     from multiprocessing.process import BaseProcess
 
 _INTERVAL_S = 0.5
@@ -46,6 +47,7 @@ def worker_pool(
     fix: str,
     begin: Callable[[], object] = end_with_parent,
     tasks_per_process: int | None = None,
+    context: BaseContext | None = None,
 ) -> Iterator[ProcessPoolExecutor]:
     """A pool whose processes end with this one; where the block ends by an error, so do they.
 
@@ -55,6 +57,7 @@ def worker_pool(
         fix: see `ended`.
         begin: what each process does first.
         tasks_per_process: a process that has done so many makes room for a new one; None keeps it.
+        context: how processes begin; None begins each anew, as a forked one would share locks of this one's threads.
 
     Raises:
         WorkerEndedError: a process was ended, e.g. for lack of memory.
@@ -62,8 +65,7 @@ def worker_pool(
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
-    # A forked process would share locks of this one's threads.
-    context = multiprocessing.get_context("spawn")
+    context = context or multiprocessing.get_context("spawn")
     others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(workers, context, begin, max_tasks_per_child=tasks_per_process)
     try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Final, NamedTuple, overload
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketclip.models.errors import DatasetError
-from pocketclip.models.processes import end_with_parent
+from pocketclip.models.processes import worker_pool
 from pocketclip.models.scenes.attributes import HELDOUT_PAIRS, SEEN_PAIRS, Pair
 from pocketclip.models.scenes.captions import class_name, sample_caption
 from pocketclip.models.scenes.render import parse_size, render_with
@@ -126,7 +126,8 @@ def render_arrays(
 ) -> tuple[Pixels, list[str]]:
     """All images (N, H, W, 3) and captions of a data set, the same ones whatever the number of `workers`.
 
-    Raises `DatasetError` as `SceneDataset` does, and for workers outside 1..`MAX_WORKERS`.
+    One worker is this process. Raises `DatasetError` as `SceneDataset` does, and for workers outside
+    1..`MAX_WORKERS`; `WorkerEndedError` where one was ended.
     """
     if not 1 <= workers <= MAX_WORKERS:
         raise DatasetError(f"workers {workers} is out of range: choose one of 1..{MAX_WORKERS}")
@@ -141,7 +142,13 @@ def render_arrays(
     length = max(1, min(1000, -(-count // (4 * workers))))
     chunks = [range(start, min(start + length, count)) for start in range(0, count, length)]
     captions: list[str] = []
-    with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
+    with worker_pool(
+        workers,
+        ended="a process that renders scenes was ended from outside, perhaps for lack of memory",
+        fix="free some memory or use fewer workers (--workers), and run it again",
+        # The system's own: drawing takes no lock of another thread, and a script needs no guard around its main part.
+        context=multiprocessing.get_context(),
+    ) as pool:
         for chunk, (pixels, texts) in zip(chunks, pool.map(partial(_render_chunk, dataset), chunks), strict=True):
             images[chunk.start : chunk.stop] = pixels
             captions += texts

@@ -28,6 +28,7 @@ from pocketclip.models.quantization.schemes import QatScheme
 from pocketclip.models.quantization.training_form import plain_form, resume_ranges
 from pocketclip.models.registry import resolve_config
 from pocketclip.models.run_folder import BEST_WEIGHTS_FILE, CONFIG_FILE, LAST_WEIGHTS_FILE, MODEL_FILE, WEIGHTS_FILE
+from pocketclip.models.scenes.dataset import MAX_WORKERS
 from pocketclip.models.text.tokenizer import load_tokenizer
 from pocketclip.models.towers.clip import AnyModel
 from pocketclip.models.towers.open_clip_model import OpenClipModel
@@ -230,7 +231,7 @@ def _open_source(
             load_tokenizer(model_config.tokenizer),
             processes,
             batch_size=size * processes.world,
-            workers=workers or cores,
+            workers=max(1, min(MAX_WORKERS, cores // processes.world if workers is None else workers)),
         )
     return open_batches(
         source,

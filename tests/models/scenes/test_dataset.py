@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from pocketclip.models.errors import DatasetError
+from pocketclip.models.errors import DatasetError, WorkerEndedError
 from pocketclip.models.scenes import (
     NO_LABEL,
     SceneDataset,
@@ -78,6 +81,18 @@ def test_arrays_hold_the_samples_whatever_the_number_of_workers() -> None:
     assert np.array_equal(images, again)
     assert captions == captions_again == dataset.captions()
     assert np.array_equal(images[13], dataset[13].image)
+
+
+def _be_killed(_: SceneDataset, index: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    if multiprocessing.get_start_method() != "fork":
+        pytest.skip("a process that begins anew has no patches")
+    monkeypatch.setattr(SceneDataset, "image", _be_killed)
+    with pytest.raises(WorkerEndedError, match=r"renders scenes was ended .*; free some memory or use fewer workers"):
+        render_arrays("train", 8, workers=2)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from pocketclip.models.quantization.trained import TrainedQuantization
 from pocketclip.models.registry import create_model
 from pocketclip.models.run_folder import BEST_WEIGHTS_FILE, LAST_WEIGHTS_FILE
 from pocketclip.models.text.vocabulary import prune_vocabulary, save_vocabulary
+from pocketclip.models.training import scene_batches
 from pocketclip.models.training.checkpoints import BEST_FILE
 from pocketclip.models.training.config import Autocast, Recipe, TrainingConfig
 from pocketclip.models.training.run_log import LOG_FILE, TENSORBOARD_FOLDER, StepReport, last_report
@@ -109,6 +110,19 @@ def test_a_run_killed_twice_ends_with_the_same_bits(tmp_path: Path) -> None:
     assert last.wait(180) == 0, last.stderr.read() if last.stderr else ""
     assert_same_bits(tmp_path / "whole" / "weights.safetensors", tmp_path / "cut" / "weights.safetensors")
     assert steps_logged(tmp_path / "cut") == list(range(1, 25))
+
+
+@pytest.mark.parametrize(("cores", "workers", "used"), [(96, None, 64), (6, None, 6), (6, 0, 1), (6, 2, 2), (6, 96, 64)])
+def test_scenes_are_rendered_by_as_many_workers_as_there_may_be(
+    cores: int, workers: int | None, used: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rendered(*_: object, workers: int) -> None:
+        raise Stopped(workers)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(scene_batches, "render_arrays", rendered)
+    with pytest.raises(Stopped, match=f"^{used}$"):
+        train(TINY, tmp_path / "run", workers=workers)
 
 
 @pytest.mark.slow
