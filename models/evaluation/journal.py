@@ -14,6 +14,7 @@ import os
 import uuid
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,9 @@ class Journal:
 
     def close(self) -> None:
         """Closes the file and leaves it where it is."""
-        self._stream.close()
+        # It writes only what `append` could not, and that was told.
+        with suppress(OSError):
+            self._stream.close()
 
     def remove(self) -> None:
         """Deletes the file: its result is kept elsewhere."""

@@ -87,12 +87,13 @@ def build(catalogue: Catalogue, settings: BuildSettings, folder: Path, watch: Co
     require_renderer()
     with atomic.storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    try:
-        held = FileLock(folder / _LOCK_FILE).acquire(timeout=0)
-    except Timeout:
-        raise ConfigError(
-            f"another build is writing into {folder}", fix="wait for it, or choose another folder"
-        ) from None
+        try:
+            held = FileLock(folder / _LOCK_FILE).acquire(timeout=0)
+        except Timeout:
+            # An OSError of its own kind.
+            raise ConfigError(
+                f"another build is writing into {folder}", fix="wait for it, or choose another folder"
+            ) from None
     with held:
         _claim(folder, settings)
         return _build(catalogue, settings, folder, watch)

@@ -14,7 +14,7 @@ import os
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -311,13 +311,18 @@ def _new_archive(path: Path) -> Iterator[tarfile.TarFile]:
     try:
         with atomic.storage_errors(path):
             stream = part.open("wb")
-        with stream, tarfile.open(fileobj=stream, mode="w") as archive:
-            yield archive
-            with atomic.storage_errors(path):
-                archive.close()
-                stream.flush()
-                os.fsync(stream.fileno())
-                part.replace(path)
+        try:
+            with tarfile.open(fileobj=stream, mode="w") as archive:
+                yield archive
+                with atomic.storage_errors(path):
+                    archive.close()
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                    part.replace(path)
+        finally:
+            # It writes only what could not be written above, and that was told.
+            with suppress(OSError):
+                stream.close()
     finally:
         part.unlink(missing_ok=True)
 

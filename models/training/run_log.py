@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -45,9 +45,15 @@ class RunLog:
     writer: SummaryWriter | None
 
     def write(self, report: StepReport) -> None:
-        """Appends a report; its line is with the system when this returns, so that a killed process loses none."""
-        self.lines.write(json.dumps(vars(report)) + "\n")
-        self.lines.flush()
+        """Appends a report; its line is with the system when this returns, so that a killed process loses none.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        path = Path(self.lines.name)
+        with atomic.storage_errors(path):
+            self.lines.write(json.dumps(vars(report)) + "\n")
+            self.lines.flush()
         if self.writer is None:
             return
         scalars = {
@@ -57,8 +63,9 @@ class RunLog:
             **{f"loss/{name}": value for name, value in report.terms.items()},
             **{f"validation/{name}": value for name, value in report.validation.items()},
         }
-        for name, value in scalars.items():
-            self.writer.add_scalar(name, value, report.step)
+        with atomic.storage_errors(path.with_name(TENSORBOARD_FOLDER)):
+            for name, value in scalars.items():
+                self.writer.add_scalar(name, value, report.step)
 
 
 @contextmanager
@@ -72,13 +79,18 @@ def open_log(folder: Path, first: int) -> Iterator[RunLog]:
     path = folder / LOG_FILE
     kept = [line for number, line in enumerate(_lines(path), 1) if _read(line, path, number).step <= first]
     atomic.write_text(path, "".join(kept))
-    writer = _tensorboard(folder / TENSORBOARD_FOLDER, first)
+    with atomic.storage_errors(path):
+        lines = path.open("a")
+    writer = None
     try:
-        with path.open("a") as lines:
-            yield RunLog(lines, writer)
+        writer = _tensorboard(folder / TENSORBOARD_FOLDER, first)
+        yield RunLog(lines, writer)
     finally:
-        if writer is not None:
-            writer.close()
+        # Closing the lines writes only what `write` could not, and that was told; TensorBoard's events are a copy.
+        for each in (lines, writer):
+            if each is not None:
+                with suppress(OSError):
+                    each.close()
 
 
 def last_report(folder: Path) -> StepReport:
@@ -116,4 +128,5 @@ def _tensorboard(folder: Path, first: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(folder), purge_step=first + 1 if first else None)
+    with atomic.storage_errors(folder):
+        return SummaryWriter(str(folder), purge_step=first + 1 if first else None)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 import pytest
@@ -63,3 +66,19 @@ class GoldenInputs:
 @pytest.fixture(scope="session")
 def golden_inputs() -> type[GoldenInputs]:
     return GoldenInputs
+
+
+@contextmanager
+def _full_disk(most_bytes: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture(scope="session")
+def full_disk() -> Callable[[int], AbstractContextManager[None]]:
+    """No file grows beyond so many bytes while the block runs, as on a full disk."""
+    return _full_disk

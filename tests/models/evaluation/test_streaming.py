@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from pocketclip.models.errors import (
     NonFiniteError,
     PromptError,
     ResumeError,
+    StorageError,
 )
 from pocketclip.models.evaluation.batches import decoded_batches
 from pocketclip.models.evaluation.classification import classify
@@ -339,3 +341,20 @@ def test_torch_encoder_batches_texts() -> None:
     by_two, at_once = (TorchEncoder(model, "w", batch_size=size).encode_texts(texts) for size in (2, 5))
     np.testing.assert_allclose(by_two, at_once, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(at_once, axis=1), 1, atol=1e-6)
+
+
+def test_a_full_disk_is_told_and_the_journal_goes_on(
+    journal: Callable[..., Journal], full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    entry = JournalEntry(0, 2, {"found": np.zeros(300)}, ())
+    first = journal()
+    with (
+        pytest.raises(StorageError, match=r"cannot write .*\.journal: File too large"),
+        full_disk(1000),
+        closing(first),
+    ):
+        first.append(entry)
+    again = journal(resume=True)
+    assert again.end == 0
+    again.append(entry)
+    again.close()

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 import pocketclip
 from pocketclip.cli import app
-from pocketclip.models.errors import ConfigError, DatasetError, MissingPackageError
+from pocketclip.models.errors import ConfigError, DatasetError, MissingPackageError, StorageError
 from pocketclip.models.evaluation.datasets import SetOptions, open_dataset
 from pocketclip.models.pictures import catalogue as catalogue_module
 from pocketclip.models.pictures import shards
@@ -315,6 +316,18 @@ def test_a_full_disk_is_told_in_a_line(
     )
     assert result.stdout.startswith(f"cannot write {tmp_path / '0.tar'}: File too large; free some space")
     assert not list(tmp_path.glob("*.tar")) and not list(tmp_path.glob(".*.part"))
+
+
+def test_a_lock_that_cannot_be_written_is_told_in_a_line(catalogue: Catalogue, cache: Path, tmp_path: Path) -> None:
+    lock = tmp_path / "set" / ".building.lock"
+    lock.parent.mkdir()
+    with FileLock(lock), pytest.raises(ConfigError, match="another build is writing"):
+        build_small(tmp_path / "set", cache)
+    lock.unlink(missing_ok=True)
+    # Stands for a folder without permission, which an administrator always has.
+    lock.mkdir()
+    with pytest.raises(StorageError, match=r"cannot write .*set.*choose a folder you may write to"):
+        build_small(tmp_path / "set", cache)
 
 
 def _sprites_of(catalogue: Catalogue, cache: Path, tmp_path: Path) -> Path:

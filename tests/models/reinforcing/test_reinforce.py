@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from pocketclip.models.data.reinforcement import (
 )
 from pocketclip.models.data.shards import index_shard
 from pocketclip.models.data.source import ShardSource, parse_source
-from pocketclip.models.errors import ConfigError, DatasetError, NonFiniteError
+from pocketclip.models.errors import ConfigError, DatasetError, NonFiniteError, StorageError
 from pocketclip.models.inheritance import inherit_weights
 from pocketclip.models.pixels.preprocess import preprocess
 from pocketclip.models.registry import build_model, load_config, resolve_config
@@ -386,3 +386,13 @@ def test_mistakes_on_the_command_line(
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1 and complaint in errors[0]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on(
+    tmp_path: Path, nano: Teacher, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    settings = settings_for("scenes:4", nano)
+    with pytest.raises(StorageError, match=r"cannot write .*000000\.tar: File too large"), full_disk(20_000):
+        reinforce(settings, [nano], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [REINFORCEMENT_FILE]
+    assert reinforce(settings, [nano], tmp_path).samples == 4

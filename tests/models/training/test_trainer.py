@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,16 +18,16 @@ import torch
 
 from pocketclip.models import documents
 from pocketclip.models.checkpoints.checkpoint import read_state_dict
-from pocketclip.models.errors import CheckpointError, ConfigError, NonFiniteError
+from pocketclip.models.errors import CheckpointError, ConfigError, NonFiniteError, StorageError
 from pocketclip.models.quantization.schemes import QatScheme
 from pocketclip.models.quantization.trained import TrainedQuantization
 from pocketclip.models.registry import create_model
 from pocketclip.models.run_folder import BEST_WEIGHTS_FILE, LAST_WEIGHTS_FILE
 from pocketclip.models.text.vocabulary import prune_vocabulary, save_vocabulary
-from pocketclip.models.training import scene_batches
+from pocketclip.models.training import run_log, scene_batches
 from pocketclip.models.training.checkpoints import BEST_FILE
 from pocketclip.models.training.config import Autocast, Recipe, TrainingConfig
-from pocketclip.models.training.run_log import LOG_FILE, TENSORBOARD_FOLDER, StepReport, last_report
+from pocketclip.models.training.run_log import LOG_FILE, TENSORBOARD_FOLDER, StepReport, last_report, open_log
 from pocketclip.models.training.trainer import CHECKPOINT_FOLDER, train
 
 TINY = TrainingConfig(
@@ -112,7 +114,9 @@ def test_a_run_killed_twice_ends_with_the_same_bits(tmp_path: Path) -> None:
     assert steps_logged(tmp_path / "cut") == list(range(1, 25))
 
 
-@pytest.mark.parametrize(("cores", "workers", "used"), [(96, None, 64), (6, None, 6), (6, 0, 1), (6, 2, 2), (6, 96, 64)])
+@pytest.mark.parametrize(
+    ("cores", "workers", "used"), [(96, None, 64), (6, None, 6), (6, 0, 1), (6, 2, 2), (6, 96, 64)]
+)
 def test_scenes_are_rendered_by_as_many_workers_as_there_may_be(
     cores: int, workers: int | None, used: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,7 +195,9 @@ def test_a_run_keeps_its_vocabulary(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     config = replace(TINY, changes=("tokenizer.vocabulary=words.json",), steps=2)
     train(config, Path("runs/mine"), workers=1)
     save_vocabulary(prune_vocabulary(range(700)), words, description="")
-    with pytest.raises(ConfigError, match=r"words\.json holds other token ids than the run in runs/mine was begun with"):
+    with pytest.raises(
+        ConfigError, match=r"words\.json holds other token ids than the run in runs/mine was begun with"
+    ):
         train(config, Path("runs/mine"), resume=True, workers=1)
     words.unlink()
     Path("runs").rename("moved")
@@ -227,6 +233,20 @@ def test_a_damaged_log_is_named_with_its_line_and_can_be_moved_away(damaged: byt
     train(replace(TINY, steps=2), tmp_path, resume=True, workers=1)
     with pytest.raises(CheckpointError, match="holds no step"):
         last_report(tmp_path)
+
+
+def test_a_full_disk_is_told_when_a_step_is_logged(
+    tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # TensorBoard's thread would print what it meets.
+    monkeypatch.setattr(run_log, "_tensorboard", lambda *_: None)
+    report = StepReport(step=1, loss=1.0, learning_rate=1.0, samples_per_second=1.0)
+    with pytest.raises(StorageError, match=r"cannot write .*log\.jsonl: File too large"):  # noqa: SIM117
+        with full_disk(50), open_log(tmp_path, 0) as log:
+            log.write(report)
+    with open_log(tmp_path, 0) as log:
+        log.write(report)
+    assert last_report(tmp_path) == report
 
 
 def test_another_number_of_processes_is_refused(tmp_path: Path) -> None:
