@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 from pocketclip.models.documents import document
@@ -40,6 +41,9 @@ MOST_TOKEN_WEIGHT = 100.0
 
 # At a width of 512, their embeddings take half a gigabyte.
 MOST_MEMORY = 1 << 17
+
+# What every kind of generator takes.
+MAX_SEED = 2**32 - 1
 
 # The warm-up is at most one step of so many.
 MOST_WARMUP_SHARE = 10
@@ -112,6 +116,11 @@ class TrainingConfig:
     name: PlainName | None = None
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ConfigError(f"{name} must be a finite number, got {value}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise ConfigError(f"seed must lie in 0 to {MAX_SEED}, got {self.seed}")
         for name in _POSITIVE:
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
