@@ -6,7 +6,7 @@ import math
 from enum import StrEnum
 
 from pocketclip.models.documents import document
-from pocketclip.models.errors import ConfigError
+from pocketclip.models.errors import ConfigError, choices
 from pocketclip.models.quantization.schemes import QatScheme
 from pocketclip.models.untrusted.names import PLAIN_NAME, PlainName
 
@@ -56,6 +56,9 @@ class Autocast(StrEnum):
     BF16 = "bf16"
     FP16 = "fp16"
 
+
+_WORDS: dict[str, type[StrEnum]] = {"recipe": Recipe, "autocast": Autocast, "qat": QatScheme}
+_SEVERAL = ("changes", "teachers", "teacher_dims", "crop_scale")
 
 _POSITIVE = (
     "steps",
@@ -116,6 +119,7 @@ class TrainingConfig:
     name: PlainName | None = None
 
     def __post_init__(self) -> None:
+        self._take_plain_values()
         for name, value in vars(self).items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ConfigError(f"{name} must be a finite number, got {value}")
@@ -143,13 +147,20 @@ class TrainingConfig:
             )
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ConfigError(f"ema_decay must lie between 0 and 1, got {self.ema_decay}")
-        if not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
+        if len(self.crop_scale) != 2 or not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
             raise ConfigError(f"crop_scale must be two shares of the image's area, rising, got {self.crop_scale}")
         if self.qat is not None and self.init_from is None:
             raise ConfigError(
                 "quantisation-aware training starts from a trained model", fix="name it with --init-from MODEL"
             )
         self._check_recipe()
+
+    def _take_plain_values(self) -> None:
+        """Words and lists, as a program of the user's gives them, become members and tuples, as a file gives them."""
+        taken = {name: _member(kind, name, getattr(self, name)) for name, kind in _WORDS.items()}
+        taken |= {name: _tuple(name, getattr(self, name)) for name in _SEVERAL}
+        for name, value in taken.items():
+            object.__setattr__(self, name, value)
 
     def _check_recipe(self) -> None:
         if self.recipe.needs_teachers and not self.teachers:
@@ -183,3 +194,20 @@ class TrainingConfig:
         if self.distillation_weight is not None:
             return self.distillation_weight
         return DEFAULT_DISTILLATION_WEIGHTS.get(self.recipe, 0.0)
+
+
+def _member(kind: type[StrEnum], name: str, value: object) -> StrEnum | None:
+    if value is None and name == "qat":
+        return None
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigError(f"{name} {value!r} is unknown", fix=f"choose among: {choices(kind)}") from None
+
+
+def _tuple(name: str, value: object) -> tuple[object, ...] | None:
+    if value is None and name == "teacher_dims":
+        return None
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"{name} must be a list or tuple, got {value!r}")
+    return tuple(value)

@@ -273,6 +273,11 @@ def test_diverged_loss_stops_the_run(tmp_path: Path) -> None:
         ({"steps": 0}, "steps must be positive"),
         ({"warmup_steps": 9}, "warmup_steps must lie"),
         ({"ema_decay": 1.0}, "ema_decay must lie"),
+        ({"crop_scale": (0.5,)}, "crop_scale must be"),
+        ({"recipe": "magic"}, "recipe 'magic' is unknown; choose among: contrastive, sigmoid, reinforced"),
+        ({"autocast": None}, "autocast None is unknown; choose among: off, bf16, fp16"),
+        ({"qat": "int2"}, "qat 'int2' is unknown; choose among: int8-static"),
+        ({"changes": "text.width=96"}, "changes must be a list or tuple, got 'text.width=96'"),
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number, got nan"),
         ({"gradient_clip": float("inf")}, "gradient_clip must be a finite number, got inf"),
         ({"seed": -1}, "seed must lie in 0 to 4294967295, got -1"),
@@ -289,6 +294,24 @@ def test_diverged_loss_stops_the_run(tmp_path: Path) -> None:
 def test_bad_settings(changes: dict[str, object], complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         TrainingConfig(**{**vars(TINY), **changes})
+
+
+def test_settings_of_plain_words_and_lists_are_those_of_a_file(tmp_path: Path) -> None:
+    plain: dict[str, object] = {
+        "recipe": "affinity",
+        "teachers": ["pocketclip_nano"],
+        "changes": ["text.width=96"],
+        "crop_scale": [0.5, 1.0],
+        "autocast": "fp16",
+        "qat": "int8-static",
+        "init_from": "pocketclip_nano",
+        "teacher_dims": [96],
+    }
+    config = TrainingConfig(**{**vars(TINY), **plain})
+    assert (config.recipe, config.autocast, config.qat) == (Recipe.AFFINITY, Autocast.FP16, QatScheme.INT8_STATIC)
+    assert config.autocast is Autocast.FP16
+    documents.write(config, tmp_path / "training.json")
+    assert documents.read(TrainingConfig, tmp_path / "training.json", error=ConfigError) == config
 
 
 @pytest.mark.parametrize(
