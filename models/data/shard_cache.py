@@ -8,6 +8,7 @@ import os
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -64,7 +65,8 @@ def _fetch(url: str, path: Path) -> None:
                 break
         except urllib.error.URLError as error:
             reason = str(error.reason)
-        except (http.client.HTTPException, ConnectionError, TimeoutError, ValueError) as error:
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            # Of the network alone: what the disk says is a StorageError, which is none of these.
             reason = str(error) or type(error).__name__
     raise DatasetError(f"cannot fetch {url}: {reason}")
 
@@ -92,7 +94,7 @@ def _receive(response: http.client.HTTPResponse, part: Path) -> int:
     received = 0
     with atomic.storage_errors(part):
         stream = part.open("wb")
-    with stream:
+    try:
         while block := response.read(_BLOCK_BYTES):
             with atomic.storage_errors(part):
                 stream.write(block)
@@ -100,4 +102,8 @@ def _receive(response: http.client.HTTPResponse, part: Path) -> int:
         with atomic.storage_errors(part):
             stream.flush()
             os.fsync(stream.fileno())
+    finally:
+        # It writes only what could not be written above, and that was told.
+        with suppress(OSError):
+            stream.close()
     return received

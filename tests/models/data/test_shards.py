@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import http.client
 import http.server
 import os
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -135,6 +138,31 @@ def test_fetched_once(server: str, shard: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["cut.tar", "busy.tar"])
 def test_passing_faults_are_tried_again(server: str, shard: Path, tmp_path: Path, name: str) -> None:
     assert local_shard(f"{server}/{name}", tmp_path / "cache").read_bytes() == shard.read_bytes()
+
+
+@pytest.mark.parametrize("fault", [ssl.SSLEOFError(8, "EOF occurred"), OSError(errno.EHOSTUNREACH, "No route to host")])
+def test_a_connection_that_breaks_while_it_is_read_is_tried_again(
+    server: str, shard: Path, tmp_path: Path, fault: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = http.client.HTTPResponse.read
+
+    def read(response: http.client.HTTPResponse, amount: int | None = None) -> bytes:
+        if len(FaultyServer.asked) == 1:
+            raise fault
+        return whole(response, amount)
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read", read)
+    assert local_shard(f"{server}/s.tar", tmp_path / "cache").read_bytes() == shard.read_bytes()
+    assert len(FaultyServer.asked) == 2
+
+
+def test_a_full_disk_is_no_fault_of_the_network(
+    server: str, shard: Path, tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    (shard.parent / "small.tar").write_bytes(b"x" * 5000)
+    with pytest.raises(StorageError, match="File too large"), full_disk(1000):
+        local_shard(f"{server}/small.tar", tmp_path / "cache")
+    assert len(FaultyServer.asked) == 1
 
 
 @pytest.mark.parametrize(
