@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pocketclip.models import documents
 from pocketclip.models.errors import ConfigError, UnknownModelError, choices
 from pocketclip.models.run_folder import MODEL_FILE, WEIGHTS_FILE, is_run_folder, own_weights, run_of
+from pocketclip.models.untrusted.files import is_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +105,7 @@ def resolve_config(reference: str, changes: Sequence[str] = (), weights: str | N
         config = _read_config(Path(reference) / MODEL_FILE)
     elif reference.endswith(".json"):
         config = _read_config(Path(reference))
-    elif reference not in MODELS and Path(reference).is_dir():
+    elif reference not in MODELS and is_folder(Path(reference)):
         raise UnknownModelError(
             f"{reference} is a folder, but not of a training run (there is no {MODEL_FILE} of one in it)",
             fix=f"give a run's folder, a configuration file (.json), or one of: {choices(MODELS)}",

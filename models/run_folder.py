@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pocketclip.models.untrusted.files import is_file
+
 CONFIG_FILE = "training.json"
 MODEL_FILE = "model.json"
 # Of models with a vocabulary file of the user's own: a copy, which `model.json` names.
@@ -17,13 +19,13 @@ BEST_WEIGHTS_FILE = "best.safetensors"
 
 def is_run_folder(path: Path) -> bool:
     """Whether a folder is a run's, finished or not, or has a model and its weights under a run's names."""
-    return (path / MODEL_FILE).is_file() and any((path / name).is_file() for name in (CONFIG_FILE, WEIGHTS_FILE))
+    return is_file(path / MODEL_FILE) and any(is_file(path / name) for name in (CONFIG_FILE, WEIGHTS_FILE))
 
 
 def run_of(reference: str) -> Path | None:
     """The run that a model's reference means: the folder itself, or its `model.json`. None where it means no run."""
     path = Path(reference)
-    if path.name == MODEL_FILE and path.is_file():
+    if path.name == MODEL_FILE and is_file(path):
         path = path.parent
     return path if is_run_folder(path) else None
 

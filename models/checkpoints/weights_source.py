@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from pocketclip.models.checkpoints.checkpoint_file import INDEX_SUFFIX, shard_names
 from pocketclip.models.errors import CheckpointError, choices
 from pocketclip.models.run_folder import WEIGHTS_FILE, is_run_folder
+from pocketclip.models.untrusted.files import is_file, is_folder
 
 HUB_PREFIX = "hf:"
 CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
@@ -39,13 +40,13 @@ def fetch_weights(source: str) -> Path:
     place, _, fragment = source.partition("#")
     wanted = _wanted_hash(source, fragment) if fragment else None
     path = _download(parse_hub_file(place)) if place.startswith(HUB_PREFIX) else Path(place)
-    if path.is_dir():
+    if is_folder(path):
         path = _in_folder(path)
     if wanted is not None and path.name.endswith(INDEX_SUFFIX):
         raise CheckpointError(
             f"{place}: a hash of an index does not cover the files that the index names", fix="leave #sha256 out"
         )
-    if not path.is_file():
+    if not is_file(path):
         raise CheckpointError(f"there is no checkpoint at {path}")
     if wanted is not None:
         with path.open("rb") as stream:

@@ -9,6 +9,7 @@ import os
 import unicodedata
 from pathlib import Path
 
+from pocketclip.models.untrusted.files import is_file, is_there
 from pocketclip.models.untrusted.printable import printable_path
 
 
@@ -39,7 +40,7 @@ def find_file(folder: Path, name: str) -> Path | None:
     """
     if not name or "\0" in name or not is_text(name):
         return None
-    if (exact := folder / name).is_file():
+    if is_file(exact := folder / name):
         return exact
     for written in dict.fromkeys((name, name.replace("\\", "/"))):
         found = _find(folder, written)
@@ -52,14 +53,14 @@ def _find(folder: Path, name: str) -> Path | None:
     path = folder
     for part in Path(name).parts:
         following = path / part
-        if not following.exists():
+        if not is_there(following):
             wanted = name_key(part)
             same = next((entry for entry in _entries(path) if name_key(entry) == wanted), None)
             if same is None:
                 return None
             following = path / same
         path = following
-    return path if path.is_file() else None
+    return path if is_file(path) else None
 
 
 def _entries(folder: Path) -> list[str]:

@@ -27,7 +27,7 @@ from pocketclip.models.pixels import images
 from pocketclip.models.scenes import SceneDataset, Split
 from pocketclip.models.scenes.captions import caption as scene_caption
 from pocketclip.models.untrusted import json_text
-from pocketclip.models.untrusted.files import read_bounded
+from pocketclip.models.untrusted.files import is_there, read_bounded
 from pocketclip.models.untrusted.printable import printable_line, printable_path
 
 PLAIN_MEMBERS = frozenset((*IMAGE_MEMBERS, CAPTION_MEMBER, LABEL_MEMBER))
@@ -185,7 +185,7 @@ class FileReference:
         if self.path is None:
             raise DatasetError("the row names no image")
         # Joined to a folder, a URL has lost one of its slashes.
-        if _ADDRESS.search(self.path.as_posix()) and not self.path.exists():
+        if _ADDRESS.search(self.path.as_posix()) and not is_there(self.path):
             raise DatasetError(
                 f"the row names an address, not a file ({printable_path(self.path)})", fix="download images first"
             )
@@ -194,7 +194,7 @@ class FileReference:
     def _caption_bytes(self) -> bytes:
         if self.caption is not None or self.caption_file is None:
             return (self.caption or "").encode("utf-8", "surrogatepass")
-        if not self.caption_file.exists():
+        if not is_there(self.caption_file):
             raise DatasetError(f"no caption: there is no {printable_path(self.caption_file.name)} beside the image")
         return read_bounded(self.caption_file, MOST_CAPTION * 4, error=DatasetError)
 

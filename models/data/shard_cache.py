@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pocketclip.models import atomic
 from pocketclip.models.data.source import is_url
 from pocketclip.models.errors import DatasetError
+from pocketclip.models.untrusted.files import is_file
 from pocketclip.models.user_cache import user_cache
 
 _TRIES = 3
@@ -37,11 +38,11 @@ def local_shard(shard: str, cache: Path | None = None) -> Path:
     """
     if not is_url(shard):
         path = Path(shard)
-        if not path.is_file():
+        if not is_file(path):
             raise DatasetError(f"there is no file {shard}")
         return path
     path = _place(shard, cache or default_cache())
-    if not path.is_file():
+    if not is_file(path):
         _fetch(shard, path)
     return path
 

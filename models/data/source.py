@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from pocketclip.models.data.image_files import passed_over
 from pocketclip.models.errors import DatasetError, choices, extra_command
+from pocketclip.models.untrusted.files import is_file, is_folder, is_there
 
 FORMS = (
     "scenes[:COUNT]",
@@ -114,7 +115,7 @@ def parse_source(text: str) -> DataSource:
         case "csv" if rest:
             return _csv(text, rest)
         case "folder" if rest:
-            if not Path(rest).expanduser().is_dir():
+            if not is_folder(Path(rest).expanduser()):
                 raise DatasetError(
                     f"there is no folder {rest} ({text!r})", fix="give a folder with images and .txt captions"
                 )
@@ -153,16 +154,16 @@ def _expand(text: str, patterns: str) -> Iterator[str]:
 
 def _local(text: str, place: str) -> list[str]:
     path = Path(place).expanduser()
-    if path.is_dir():
+    if is_folder(path):
         found = sorted(str(shard) for shard in shards_in(path))
         lacking = f"the folder {place} holds no .tar file"
-    elif glob.has_magic(place) and not path.exists():
+    elif glob.has_magic(place) and not is_there(path):
         # What begins with a dot fits no pattern, as in a shell.
         found = sorted(glob.glob(str(path), recursive=True))
         lacking = f"no file matches {place}"
     else:
         # A missing shard of a range is one corrupt shard; a single name that is missing is a mistake.
-        found = [str(path)] if path.exists() or "{" in text else []
+        found = [str(path)] if is_there(path) or "{" in text else []
         lacking = f"there is no shard {place}"
     if not found:
         raise DatasetError(f"{lacking} ({text!r})", fix="give existing .tar files, a folder of them, or URLs")
@@ -176,6 +177,6 @@ def _csv(text: str, rest: str) -> CsvSource:
     if unknown or (query and not columns) or not all(columns.values()):
         raise DatasetError(f"{text!r}: write column names after ?, such as image=COLUMN&caption=COLUMN")
     path = Path(name).expanduser()
-    if not path.is_file():
+    if not is_file(path):
         raise DatasetError(f"there is no table {path}; a CSV source is csv:FILE with the columns image and caption")
     return CsvSource(path, columns.get("image", "image"), columns.get("caption", "caption"))

@@ -16,6 +16,7 @@ from typing import NamedTuple, TextIO
 
 from pocketclip.models.data.file_names import find_file
 from pocketclip.models.errors import DatasetError
+from pocketclip.models.untrusted.files import is_file
 from pocketclip.models.untrusted.printable import printable_line, printable_path
 from pocketclip.models.untrusted.stand_ins import HEAD_BYTES, stand_in
 
@@ -55,7 +56,7 @@ def read_rows(path: Path, choose: Choose) -> list[Row]:
         DatasetError: the file cannot be read or is no table of that kind; the message names the line.
     """
     name = printable_path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise DatasetError(f"there is no table {name}")
     try:
         _require_table(path, name)

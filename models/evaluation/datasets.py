@@ -18,6 +18,7 @@ from pocketclip.models.evaluation import folders
 from pocketclip.models.evaluation.pictures import PICTURES, open_pictures
 from pocketclip.models.evaluation.prompts import SceneTemplates, Templates, load_templates
 from pocketclip.models.evaluation.samples import ClassificationSet, Counted, identity_sha256
+from pocketclip.models.untrusted.files import is_folder
 from pocketclip.models.untrusted.printable import printable_path
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ def _load_scene(dataset: SceneDataset, index: int, spec: PreprocessSpec) -> Pixe
 
 
 def _open_folder(root: Path, options: SetOptions) -> ClassificationSet:
-    if not root.is_dir():
+    if not is_folder(root):
         raise DatasetError(f"there is no folder {root}; folder:PATH needs one folder per class, with images in it")
     names, labels = folders.own_classes(root, options.classes)
     expected = (
@@ -337,9 +338,9 @@ def _find(name: str, entry: PublishedSet, root: Path) -> Path:
     looks_right: Callable[[Path, str], bool] = lambda path, place: place != "." or _holds_classes(path, entry)  # noqa: E731
     for place in entry.folders:
         path = root / place
-        if path.is_dir() and looks_right(path, place):
+        if is_folder(path) and looks_right(path, place):
             return path
-    if entry.kind == "wnid" and any(path.is_dir() and any(path.glob("*.JPEG")) for path in _candidates(entry, root)):
+    if entry.kind == "wnid" and any(is_folder(path) and any(path.glob("*.JPEG")) for path in _candidates(entry, root)):
         reason = "its images are in one folder, not sorted by class"
     else:
         reason = "it is not there"

@@ -16,6 +16,7 @@ from pocketclip.models.evaluation.folders import read_list
 from pocketclip.models.evaluation.prompts import load_templates
 from pocketclip.models.evaluation.samples import ClassificationSet, Pixels, Sample, identity_sha256
 from pocketclip.models.pixels.preprocess import PreprocessSpec, decoded, preprocess
+from pocketclip.models.untrusted.files import is_file
 from pocketclip.models.untrusted.printable import printable_line, printable_path
 
 _IMAGE_COLUMNS = ("image", "filepath", "path")
@@ -81,7 +82,7 @@ def open_table(
         class_names=names,
         templates=load_templates("openai"),
         sha256=identity_sha256(
-            f"{label}\0{file.stat().st_size if file.is_file() else None}\0{given}" for file, given, label in files
+            f"{label}\0{file.stat().st_size if is_file(file) else None}\0{given}" for file, given, label in files
         ),
         count=len(files),
         source=partial(_samples, files),

@@ -11,6 +11,7 @@ from pocketclip.models.evaluation.samples import ClassificationSet, identity_sha
 from pocketclip.models.evaluation.shards import open_shards
 from pocketclip.models.pictures.manifest import MANIFEST_FILE, PicturesManifest, SplitUse, read_manifest
 from pocketclip.models.pictures.plan import JUDGED
+from pocketclip.models.untrusted.files import is_file
 
 PICTURES = {f"pictures-{split}": split for split in JUDGED}
 """What `--dataset` takes, and the split that it means."""
@@ -31,7 +32,7 @@ def open_pictures(name: str, data_root: Path, count: int | None, *, partial: boo
         DatasetError: the set is not there, not finished, damaged, or partial without being allowed to be.
         MissingPackageError: webdataset is not installed.
     """
-    folder = next((each for each in (data_root / "pictures", data_root) if (each / MANIFEST_FILE).is_file()), None)
+    folder = next((each for each in (data_root / "pictures", data_root) if is_file(each / MANIFEST_FILE)), None)
     if folder is None:
         raise DatasetError(f"there is no set of pictures at {data_root / 'pictures'} or {data_root}", fix=_BUILD)
     manifest = read_manifest(folder)

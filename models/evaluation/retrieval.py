@@ -27,6 +27,7 @@ from pocketclip.models.evaluation.journal import Journal, JournalEntry
 from pocketclip.models.evaluation.samples import MAX_CORRUPT_SHARE, Counted, Pixels, Sample, identity_sha256
 from pocketclip.models.pixels.preprocess import PreprocessSpec, decoded, preprocess
 from pocketclip.models.statistics.intervals import Interval
+from pocketclip.models.untrusted.files import is_file
 from pocketclip.models.untrusted.printable import printable_path
 
 RECALLS_AT = (1, 5, 10)
@@ -159,7 +160,7 @@ def read_pairs(path: Path, count: int | None = None, seed: int = 0, *, missing_a
         names, split = [names[place] for place in chosen], f"all, {count} drawn with seed {seed}"
     paths = tuple(found[name] or path.parent / name for name in names)
     words = (
-        (name, file.stat().st_size if file.is_file() else None, *captions[name])
+        (name, file.stat().st_size if is_file(file) else None, *captions[name])
         for name, file in zip(names, paths, strict=True)
     )
     return RetrievalSet(

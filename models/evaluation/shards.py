@@ -30,6 +30,7 @@ from pocketclip.models.evaluation.samples import (
     require_package,
 )
 from pocketclip.models.pixels.preprocess import PreprocessSpec, decoded, preprocess
+from pocketclip.models.untrusted.files import is_file, is_folder
 from pocketclip.models.untrusted.printable import printable_line, printable_path
 
 CLASSES_FILE = "classnames.txt"
@@ -58,9 +59,9 @@ def find_shards(pattern: str) -> list[Path]:
         require_file_or_url(each, urls=False)
         if glob.has_magic(each):
             found += _natural([Path(path) for path in glob.glob(each)])
-        elif Path(each).is_dir():
+        elif is_folder(Path(each)):
             found += _natural(shards_in(Path(each)))
-        elif Path(each).is_file():
+        elif is_file(Path(each)):
             found.append(Path(each))
         else:
             raise DatasetError(f"there is no shard {each} (of the pattern {pattern!r})")

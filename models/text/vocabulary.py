@@ -14,6 +14,7 @@ from pathlib import Path
 from pocketclip.models import documents
 from pocketclip.models.documents import document
 from pocketclip.models.errors import VocabularyError, choices
+from pocketclip.models.untrusted.files import is_file
 
 FULL_VOCABULARY_SIZE = 49408
 _SHIPPED = Path(__file__).parents[1] / "vocabularies"
@@ -86,7 +87,7 @@ def load_vocabulary(reference: str, folder: Path | None = None) -> Vocabulary:
         path = (folder or Path()) / reference
     else:
         path = _SHIPPED / f"{reference}.json"
-        if not path.is_file():
+        if not is_file(path):
             known = choices(sorted(entry.stem for entry in _SHIPPED.glob("*.json")))
             raise VocabularyError(
                 f"there is no vocabulary {reference!r}; choose among: {known}; or give the path of a .json file"

@@ -13,6 +13,21 @@ from pocketclip.models.untrusted.printable import printable_path
 _PIECE_BYTES = 1 << 20
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file. No name is an error: `Path.is_file` raises for one that no file system takes."""
+    return os.path.isfile(path)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; as `is_file`."""
+    return os.path.isdir(path)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything; as `is_file`."""
+    return os.path.exists(path)
+
+
 def read_bounded(path: Path, most_bytes: int, *, error: type[PocketClipError]) -> bytes:
     """The content of a regular file of at most `most_bytes`; a FIFO or device is never waited for.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,13 @@ from PIL import Image
 from pocketclip.models.checkpoints.checkpoint import read_state_dict
 from pocketclip.models.data.pairs import read_pairs
 from pocketclip.models.data.shards import index_shard
-from pocketclip.models.errors import CheckpointError, DatasetError, ImageError
+from pocketclip.models.data.source import parse_source
+from pocketclip.models.errors import CheckpointError, DatasetError, ImageError, ModelsError
+from pocketclip.models.evaluation.datasets import SetOptions, open_dataset
 from pocketclip.models.evaluation.retrieval import read_pairs as read_retrieval
 from pocketclip.models.pixels.images import load_image
+from pocketclip.models.registry import choose_model, resolve_config
+from pocketclip.models.text.vocabulary import load_vocabulary
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\r\noid sha256:" + b"a" * 64 + b"\r\nsize 1234\r\n"
 PAGE = b"\xef\xbb\xbf<!DOCTYPE html><html>sign in</html>"
@@ -96,3 +101,37 @@ def test_an_image_under_two_names_is_one(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     (tmp_path / "pairs.csv").write_text("image,caption\na.png,one\n./a.png,two\n")
     assert read_retrieval(tmp_path / "pairs.csv").captions == (("one", "two"),)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda name: resolve_config(name),
+        lambda name: choose_model("pocketclip_nano", weights=name),
+        lambda name: load_vocabulary(name),
+        lambda name: parse_source(f"csv:{name}"),
+        lambda name: parse_source(f"folder:{name}"),
+        lambda name: parse_source(f"webdataset:{name}"),
+        lambda name: parse_source(f"webdataset:{name}[1].tar"),
+        lambda name: open_dataset(f"csv:{name}", SetOptions()),
+        lambda name: open_dataset(f"folder:{name}", SetOptions()),
+        lambda name: open_dataset(f"webdataset:{name}", SetOptions()),
+        lambda name: open_dataset(f"retrieval:{name}", SetOptions()),
+        lambda name: open_dataset("imagenet", SetOptions(data_root=Path(name))),
+        lambda name: open_dataset("pictures-design", SetOptions(data_root=Path(name))),
+    ],
+)
+def test_a_name_that_no_file_system_takes_is_a_name_of_nothing(read: Callable[[str], object]) -> None:
+    with pytest.raises(ModelsError, match="aaaaaaaa"):
+        read("a" * 300)
+
+
+def test_a_name_that_no_file_system_takes_is_one_missing_image(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    table = tmp_path / "a.csv"
+    table.write_text(f"image,caption,label\na.png,one,x\n{'a' * 300}.png,two,y\n")
+    # Of retrieval, captions count, too.
+    for reference, count in ((f"retrieval:{table}", 4), (f"csv:{table}", 2)):
+        with pytest.raises(DatasetError, match=r"1 of 2 images do not exist"):
+            open_dataset(reference, SetOptions())
+        assert open_dataset(reference, SetOptions(missing_allowed=True)).count == count

@@ -47,10 +47,10 @@ def test_scenes_with_true_captions() -> None:
 
 def test_table_and_what_is_unusable(tmp_path: Path, sample_maker: Any) -> None:
     (tmp_path / "0.png").write_bytes(sample_maker.image(0))
-    (tmp_path / "x.csv").write_text("image,caption\n0.png,one\nnone.png,two\n")
+    (tmp_path / "x.csv").write_text(f"image,caption\n0.png,one\nnone.png,two\n{'a' * 300}.png,three\n")
     reader = read_pairs(f"csv:{tmp_path}/x.csv")
     assert [(pair.caption, pair.synthetic_captions, pair.key) for pair in reader] == [("one", (), "000000000")]
-    assert reader.skipped_count == 1
+    assert reader.skipped_count == 2
     (tmp_path / "x.csv").write_text("image,caption\nnone.png,two\n")
     with pytest.raises(DatasetError, match=r"no pair of x\.csv can be used: x\.csv row 1: cannot read"):
         list(read_pairs(f"csv:{tmp_path}/x.csv"))
