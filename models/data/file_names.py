@@ -5,12 +5,17 @@ Two names are the same where their composed forms (NFC) are: macOS hands out dec
 
 from __future__ import annotations
 
+import functools
 import os
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 
 from pocketclip.models.untrusted.files import is_file, is_there
 from pocketclip.models.untrusted.printable import printable_path
+
+# Folders whose entries are kept in memory.
+_MOST_LISTED = 16
 
 
 def composed(text: str) -> str:
@@ -54,8 +59,7 @@ def _find(folder: Path, name: str) -> Path | None:
     for part in Path(name).parts:
         following = path / part
         if not is_there(following):
-            wanted = name_key(part)
-            same = next((entry for entry in _entries(path) if name_key(entry) == wanted), None)
+            same = _same_name(path, part)
             if same is None:
                 return None
             following = path / same
@@ -63,8 +67,15 @@ def _find(folder: Path, name: str) -> Path | None:
     return path if is_file(path) else None
 
 
-def _entries(folder: Path) -> list[str]:
+def _same_name(folder: Path, name: str) -> str | None:
+    """The entry of a folder whose name is the same; the first in order where there are several."""
     try:
-        return sorted(os.listdir(folder))
+        return _entries(folder.absolute(), folder.stat().st_mtime_ns).get(name_key(name))
     except OSError:
-        return []
+        return None
+
+
+@functools.lru_cache(maxsize=_MOST_LISTED)
+def _entries(folder: Path, changed_ns: int) -> Mapping[str, str]:
+    """A folder's entries by key, as long as nothing is added or removed: a table may name thousands that lack."""
+    return {name_key(entry): entry for entry in sorted(os.listdir(folder), reverse=True)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import tarfile
 import unicodedata
@@ -167,6 +168,20 @@ def test_files_that_tables_name(tmp_path: Path) -> None:
     for lacking in ("", "none.png", "a\0b", "crème", "\udce9.png", "a" * 300, "b/" * 3000):
         assert find_file(tmp_path, lacking) is None
     assert name_key("caf\udce9") == "caf\\xe9"
+
+
+def test_a_folder_is_listed_once_for_all_that_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[Path] = []
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: (listed.append(folder), listdir(folder))[1])
+    assert not any(find_file(tmp_path, f"{number}.png") for number in range(50))
+    assert len(listed) == 1
+    decomposed = tmp_path / unicodedata.normalize("NFD", "crème.png")
+    decomposed.touch()
+    # The time tells that something was added; here it may be the same millisecond.
+    os.utime(tmp_path, ns=(0, 0))
+    assert find_file(tmp_path, "crème.png") == decomposed
+    assert len(listed) == 2
 
 
 def test_images_by_name_and_by_content(tmp_path: Path, sample_maker: Any) -> None:
