@@ -263,14 +263,27 @@ def build_trained_model(reference: str) -> AnyModel:
         ConfigError: the model would have fresh random weights.
         UnknownModelError, CheckpointError: as `create_model`.
     """
-    name, equals, given = reference.partition("=")
-    if equals and not given:
+    name, given = split_reference(reference)
+    if given == "":
         raise ConfigError(f"{reference!r}: write a checkpoint after =", fix="write MODEL or MODEL=CHECKPOINT")
-    chosen = choose_model(name, weights=given or None)
+    chosen = choose_model(name, weights=given)
     if not chosen.trained:
         why = f" ({chosen.untrained})" if run_of(name) is not None else ""
         raise ConfigError(f"{name} has no weights{why}", fix=f"give its checkpoint: {name}=CHECKPOINT")
     return build_model(chosen.config, chosen.weights)
+
+
+def split_reference(reference: str) -> tuple[str, str | None]:
+    """The model and the checkpoint of `MODEL=CHECKPOINT`; None as the checkpoint of `MODEL`.
+
+    A run's folder may have the mark in its name, such as `runs/lr=0.1`.
+    """
+    ends = [place for place, character in enumerate(reference) if character == "="]
+    for end in (len(reference), *ends):
+        if run_of(reference[:end]) is not None:
+            return reference[:end], reference[end + 1 :] if end in ends else None
+    name, equals, given = reference.partition("=")
+    return name, given if equals else None
 
 
 def get_tokenizer(name: str) -> Tokenizer:

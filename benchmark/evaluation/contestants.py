@@ -18,7 +18,15 @@ from pocketclip.export.precision import Precision
 from pocketclip.models.checkpoints.checkpoint import weights_sha256
 from pocketclip.models.config import AnyConfig
 from pocketclip.models.evaluation.encoders import Encoder, TorchEncoder
-from pocketclip.models.registry import FRESH_WEIGHTS, MODELS, ChosenModel, build_model, choose_model, resolve_config
+from pocketclip.models.registry import (
+    FRESH_WEIGHTS,
+    MODELS,
+    ChosenModel,
+    build_model,
+    choose_model,
+    resolve_config,
+    split_reference,
+)
 from pocketclip.models.run_folder import is_run_folder
 from pocketclip.models.towers.clip import AnyModel
 
@@ -164,7 +172,7 @@ def parse_baseline(reference: str, settings: TorchSettings) -> Contestant:
         ArtifactNotFoundError: the folder does not hold exactly one pair.
         UnknownModelError, ConfigError, CheckpointError: as `models.registry.create_model`.
     """
-    name, _, weights = reference.partition("=")
+    name, weights = split_reference(reference)
     if _is_model(name):
         return chosen_contestant(choose_model(name, weights=weights or None), settings)
     if Path(reference).is_dir():

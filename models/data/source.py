@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,6 +71,11 @@ def is_url(shard: str) -> bool:
     return _URL.match(shard) is not None
 
 
+def local_path(text: str) -> Path:
+    """A path as people write it: `~` is the user's folder; the name of nobody, such as `~old`, stays as it is."""
+    return Path(os.path.expanduser(text))
+
+
 def require_file_or_url(shard: str, *, urls: bool) -> None:
     """Refuses what is neither a path nor, where `urls` says so, an address that is fetched: no shard runs a command.
 
@@ -115,11 +121,11 @@ def parse_source(text: str) -> DataSource:
         case "csv" if rest:
             return _csv(text, rest)
         case "folder" if rest:
-            if not is_folder(Path(rest).expanduser()):
+            if not is_folder(local_path(rest)):
                 raise DatasetError(
                     f"there is no folder {rest} ({text!r})", fix="give a folder with images and .txt captions"
                 )
-            return FolderSource(Path(rest).expanduser())
+            return FolderSource(local_path(rest))
     raise DatasetError(f"{text!r} is not a data reference; valid forms: {choices(FORMS)}")
 
 
@@ -153,7 +159,7 @@ def _expand(text: str, patterns: str) -> Iterator[str]:
 
 
 def _local(text: str, place: str) -> list[str]:
-    path = Path(place).expanduser()
+    path = local_path(place)
     if is_folder(path):
         found = sorted(str(shard) for shard in shards_in(path))
         lacking = f"the folder {place} holds no .tar file"
@@ -176,7 +182,7 @@ def _csv(text: str, rest: str) -> CsvSource:
     unknown = [key for key in columns if key not in ("image", "caption")]
     if unknown or (query and not columns) or not all(columns.values()):
         raise DatasetError(f"{text!r}: write column names after ?, such as image=COLUMN&caption=COLUMN")
-    path = Path(name).expanduser()
+    path = local_path(name)
     if not is_file(path):
         raise DatasetError(f"there is no table {path}; a CSV source is csv:FILE with the columns image and caption")
     return CsvSource(path, columns.get("image", "image"), columns.get("caption", "caption"))

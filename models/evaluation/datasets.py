@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketclip.models.data.left_out import LeftOutLog
+from pocketclip.models.data.source import local_path
 from pocketclip.models.errors import DatasetError, choices
 from pocketclip.models.evaluation import folders
 from pocketclip.models.evaluation.pictures import PICTURES, open_pictures
@@ -179,7 +180,7 @@ def open_dataset(reference: str, options: SetOptions) -> ClassificationSet | Ret
         from pocketclip.models.evaluation.retrieval import read_pairs
 
         _reject(reference, templates=options.templates, classes=options.classes)
-        return read_pairs(Path(place), options.count, options.seed, missing_allowed=options.missing_allowed)
+        return read_pairs(local_path(place), options.count, options.seed, missing_allowed=options.missing_allowed)
     if prefix == "webdataset" and place:
         from pocketclip.models.evaluation.shards import open_shards
 
@@ -189,7 +190,7 @@ def open_dataset(reference: str, options: SetOptions) -> ClassificationSet | Ret
 
         found = open_table(place, options.classes, options.count, options.seed, missing_allowed=options.missing_allowed)
     elif prefix == "folder" and place:
-        found = _open_folder(Path(place), options)
+        found = _open_folder(local_path(place), options)
     elif reference == DEFAULT_DATASET:
         _reject(reference, classes=options.classes)
         found = _open_scenes(options)

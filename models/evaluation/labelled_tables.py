@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 
 from pocketclip.models.data.file_names import composed, find_file
+from pocketclip.models.data.source import local_path
 from pocketclip.models.data.tables import Row, read_rows
 from pocketclip.models.errors import DatasetError
 from pocketclip.models.evaluation.folders import read_list
@@ -43,7 +44,7 @@ def open_table(
     chosen = dict(parse_qsl(query, keep_blank_values=True))
     if not set(chosen) <= {"image", "label"} or (query and not chosen) or not all(chosen.values()):
         raise DatasetError(f"csv:{place}: write column names after ?, such as image=COLUMN&label=COLUMN")
-    path = Path(name).expanduser()
+    path = local_path(name)
     rows = read_rows(path, partial(_columns, path, chosen))
     empty = next((row for row in rows if not all(row.values)), None)
     if empty is not None:

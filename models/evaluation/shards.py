@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pocketclip.models.data.image_files import IMAGE_MEMBERS
 from pocketclip.models.data.shards import LABEL_MEMBER, LABELLED, ShardSample, index_shard, read_members
-from pocketclip.models.data.source import require_file_or_url, shards_in
+from pocketclip.models.data.source import local_path, require_file_or_url, shards_in
 from pocketclip.models.errors import DatasetError, ImageError
 from pocketclip.models.evaluation.folders import read_list
 from pocketclip.models.evaluation.prompts import Templates, load_templates, read_templates
@@ -57,12 +57,14 @@ def find_shards(pattern: str) -> list[Path]:
     found: list[Path] = []
     for each in expanded:
         require_file_or_url(each, urls=False)
-        if glob.has_magic(each):
-            found += _natural([Path(path) for path in glob.glob(each)])
-        elif is_folder(Path(each)):
-            found += _natural(shards_in(Path(each)))
-        elif is_file(Path(each)):
-            found.append(Path(each))
+        path = local_path(each)
+        # Before a pattern: what is there may have brackets in its name.
+        if is_folder(path):
+            found += _natural(shards_in(path))
+        elif is_file(path):
+            found.append(path)
+        elif glob.has_magic(each):
+            found += _natural([Path(fitting) for fitting in glob.glob(str(path), recursive=True)])
         else:
             raise DatasetError(f"there is no shard {each} (of the pattern {pattern!r})")
     shards = list(dict.fromkeys(found))

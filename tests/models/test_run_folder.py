@@ -64,6 +64,15 @@ def test_unfinished_run_does_not_take_the_weights_that_we_ship(run: Path) -> Non
         build_trained_model(str(run))
 
 
+def test_a_folder_may_have_an_equals_sign_in_its_name(run: Path) -> None:
+    named = run.rename(run.parent / "lr=0.1")
+    expected = weights_sha256(create_model(str(named)))
+    for reference in (named, named / MODEL_FILE, f"{named}={named / WEIGHTS_FILE}", f"pocketclip_nano={named}"):
+        assert weights_sha256(build_trained_model(str(reference))) == expected
+    with pytest.raises(ConfigError, match="write a checkpoint after ="):
+        build_trained_model(f"{named}=")
+
+
 def test_changed_model_does_not_take_the_weights_of_the_unchanged_one(run: Path) -> None:
     chosen = choose_model(str(run), ["image.activation=relu"])
     assert not chosen.trained

@@ -68,6 +68,19 @@ def _prompts(dataset: ClassificationSet):
     return prompt_set(dataset.class_names, dataset.templates)
 
 
+def test_paths_are_those_that_training_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "set[1]"
+    write_set(home, shards=2)
+    (home / "own" / "red").mkdir(parents=True)
+    (home / "own" / "red" / "a.png").write_bytes(png(1))
+    (home / "pairs.csv").write_text("image,caption\nown/red/a.png,red\n")
+    monkeypatch.setenv("HOME", str(home))
+    for pattern in (f"{home}/test", "~/test", "~/test/{0..1}.tar", "~/test/1.tar", f"{tmp_path}/**/?.tar"):
+        assert find_shards(pattern)[-1] == home / "test" / "1.tar"
+    assert open_dataset("folder:~/own", SetOptions()).count == 1
+    assert open_dataset("retrieval:~/pairs.csv", SetOptions()).count == 2
+
+
 def test_corrupt_samples_are_counted_and_named(tmp_path: Path, journal: Callable[..., Journal]) -> None:
     write_set(tmp_path, shards=4, per_shard=25)
     samples = [{"png": png(n % 10), "cls": str(n % 10).encode()} for n in range(25)]
