@@ -79,6 +79,7 @@ class StageConfig:
 
     def __post_init__(self) -> None:
         _positive("stage", depth=self.depth, width=self.width, ffn_ratio=self.ffn_ratio)
+        _require_hidden("stage", self.width, self.ffn_ratio)
         if self.mixer_kernel is not None:
             _odd("mixer_kernel", self.mixer_kernel)
             if self.mixer is TokenMixer.ATTENTION:
@@ -146,6 +147,7 @@ class VitTowerConfig:
     def __post_init__(self) -> None:
         _positive("image tower", depth=self.depth, width=self.width, heads=self.heads, stem_width=self.stem_width)
         _positive("image tower", ffn_ratio=self.ffn_ratio)
+        _require_hidden("image tower", self.width, self.ffn_ratio)
         if self.width % self.heads:
             raise ConfigError(f"image tower: width {self.width} is not a multiple of heads {self.heads}")
 
@@ -180,6 +182,7 @@ class TextTowerConfig:
                 f"embedding_rank must lie between 0 and the width {self.width}, got {self.embedding_rank}"
             )
         _positive("text tower", width=self.width, heads=self.heads, ffn_ratio=self.ffn_ratio, blocks=len(self.blocks))
+        _require_hidden("text tower", self.width, self.ffn_ratio)
         _odd("mixer_kernel", self.mixer_kernel)
         if self.width % self.heads:
             raise ConfigError(f"text tower: width {self.width} is not a multiple of heads {self.heads}")
@@ -220,6 +223,13 @@ def _positive(where: str, **values: float) -> None:
         most = MOST_LAYERS if name in ("depth", "stages", "blocks") else MOST_WIDTH
         if not 0 < value <= most:
             raise ConfigError(f"{where}: {name} must be positive and at most {most}, got {value}")
+
+
+def _require_hidden(where: str, width: int, ratio: float) -> None:
+    if int(width * ratio) < 1:
+        raise ConfigError(
+            f"{where}: ffn_ratio {ratio:g} leaves no hidden channel at width {width}; it must be at least 1 / width"
+        )
 
 
 def _odd(name: str, kernel: int) -> None:

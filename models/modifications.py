@@ -90,7 +90,7 @@ def _key(place: Any, part: str, walked: Sequence[str]) -> str | int:
             raise ConfigError(f"{where} has no {part!r}; it has: {choices(place)}")
         return part
     if isinstance(place, list):
-        if not part.isdigit() or int(part) >= len(place):
+        if not (part.isascii() and part.isdecimal()) or int(part) >= len(place):
             raise ConfigError(f"{where} has the indices 0 to {len(place) - 1}, not {part!r}")
         return int(part)
     raise ConfigError(f"{where} is {place!r}, a single value", fix=f"set it without {part!r}")

@@ -183,7 +183,9 @@ def reinforce(
 def _device(asked: str | None, cuda: bool) -> str:
     if asked is None:
         return "cuda" if cuda else "cpu"
-    if asked.partition(":")[0] not in ("cpu", "cuda") or (asked.startswith("cuda") and not cuda):
+    kind, colon, number = asked.partition(":")
+    numbered = not colon or (number.isascii() and number.isdecimal())
+    if kind not in ("cpu", "cuda") or not numbered or (kind == "cuda" and not cuda):
         raise ConfigError(
             f"device {asked!r} is not available here", fix=f"choose among: {'cpu, cuda' if cuda else 'cpu'}"
         )

@@ -310,7 +310,7 @@ def _whole_numbers(text: str) -> tuple[int, ...]:
     from pocketclip.models.errors import ConfigError
 
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() and int(part) > 0 for part in parts):
+    if not all(part.isascii() and part.isdecimal() and int(part) > 0 for part in parts):
         raise ConfigError(f"--teacher-dims takes comma-separated whole numbers, such as 768,768; got {text!r}")
     return tuple(int(part) for part in parts)
 

@@ -20,33 +20,31 @@ EVERY_SECONDS = 30.0
 
 
 class TrainingDisplay:
-    """Shows steps as they end; remembers the last one and the best validation for the summary."""
+    """Shows steps as they end; remembers the last one for the summary."""
 
     def __init__(self, steps: int, show: Callable[[StepReport], None], now: Callable[[], float]) -> None:
         self._steps, self._show, self._now = steps, show, now
         self._started = now()
         self.last: StepReport | None = None
-        self.best: tuple[str, float, int] | None = None
 
     def __call__(self, report: StepReport) -> None:
         """Takes a finished step."""
         self.last = report
-        for metric, score in report.validation.items():
-            if self.best is None or score > self.best[1]:
-                self.best = (metric, score, report.step)
         self._show(report)
 
     def summary(self, folder: Path, weights: Path) -> str:
-        """What the run came to, and what to do with it."""
+        """What the run came to, in earlier sittings too, and what to do with it."""
+        from pocketclip.models.training.checkpoints import FOLDER, Checkpoints
+
         lines = []
         if self.last is not None:
             lines.append(
                 f"trained {self.last.step} of {self._steps} steps in {duration(self._now() - self._started)}: "
                 f"loss {self.last.loss:.3f}, {self.last.samples_per_second:.0f} samples/s"
             )
-        if self.best is not None:
-            metric, score, step = self.best
-            lines.append(f"best {metric.replace('_', ' ')}: {score:.4f} at step {step}")
+        best = Checkpoints(folder / FOLDER, 1).best()
+        if best is not None:
+            lines.append(f"best {best.metric.replace('_', ' ')}: {best.value:.4f} at step {best.step}")
         run = printable_path(folder)
         lines += [
             f"wrote {printable_path(weights)}",

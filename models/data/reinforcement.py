@@ -67,7 +67,7 @@ class ReinforcementSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        from pocketclip.models.data.augmentation import require_scale
+        from pocketclip.models.data.augmentation import MOST_AUGMENTATIONS, require_scale
         from pocketclip.models.data.order import MAX_SEED
 
         if not self.teachers:
@@ -76,6 +76,8 @@ class ReinforcementSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be at least 1, got {value}")
+        if self.augmentations > MOST_AUGMENTATIONS:
+            raise ConfigError(f"augmentations must be at most {MOST_AUGMENTATIONS}, got {self.augmentations}")
         if self.synthetic < 0:
             raise ConfigError(f"synthetic must be 0 or more, got {self.synthetic}")
         if not 0 <= self.seed <= MAX_SEED:

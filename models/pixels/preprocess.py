@@ -47,6 +47,10 @@ class ResizeMode(StrEnum):
     SQUASH = "squash"
 
 
+# Far above every published CLIP: one image of it takes 200 MB as the model's input.
+MOST_IMAGE_SIZE = 4096
+
+
 @document
 class PreprocessSpec:
     """How an image becomes the model's input: `(3, image_size, image_size)` float32, `(x / 255 - mean) / std`."""
@@ -58,8 +62,8 @@ class PreprocessSpec:
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
-        if self.image_size < 1:
-            raise ConfigError(f"image_size must be at least 1 pixel, got {self.image_size}")
+        if not 1 <= self.image_size <= MOST_IMAGE_SIZE:
+            raise ConfigError(f"image_size must lie in 1 to {MOST_IMAGE_SIZE} pixels, got {self.image_size}")
         if min(self.std) <= 0:
             raise ConfigError(f"std must be positive in every channel, got {self.std}")
 

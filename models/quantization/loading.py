@@ -66,7 +66,7 @@ def _scheme(entry: object, path: Path) -> QatScheme:
 
 def _places(folded: ClipModel, content: Mapping[str, object], path: Path) -> list[tuple[str, Side]]:
     known = {name: place for module in activation_sites(folded) for name, place in entry_names(module).items()}
-    names = [name for name in content if name.startswith(PREFIX) and name != SCHEME_ENTRY]
+    names = [name for name in content if isinstance(name, str) and name.startswith(PREFIX) and name != SCHEME_ENTRY]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise CheckpointError(f"{path} has a range for what the model does not have: {printable_line(unknown[0])}")

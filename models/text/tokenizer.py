@@ -20,6 +20,9 @@ from pocketclip.models.text.vocabulary import FULL_VOCABULARY_SIZE, Vocabulary, 
 if TYPE_CHECKING:
     from open_clip.tokenizer import SimpleTokenizer
 
+# Far above every published CLIP; positions beyond it would be built until the memory ends.
+MOST_CONTEXT = 4096
+
 
 @document
 class TokenizerSpec:
@@ -33,8 +36,10 @@ class TokenizerSpec:
     vocabulary: str | None = None
 
     def __post_init__(self) -> None:
-        if self.context_length < 3:
-            raise ConfigError(f"context_length must be at least 3 (start, one token, end), got {self.context_length}")
+        if not 3 <= self.context_length <= MOST_CONTEXT:
+            raise ConfigError(
+                f"context_length must lie in 3 (start, one token, end) to {MOST_CONTEXT}, got {self.context_length}"
+            )
 
 
 class Tokenizer:

@@ -42,6 +42,8 @@ def test_unknown_model_lists_those_that_exist() -> None:
         ("image.stages", [], "at least one stage"),
         ("text.heads", 3, "not a multiple of heads"),
         ("preprocess.image_size", 65, "not a multiple of 32"),
+        ("image.stages.0.ffn_ratio", 0.001, "stage: ffn_ratio 0.001 leaves no hidden channel at width 32"),
+        ("text.ffn_ratio", 0.005, "text tower: ffn_ratio 0.005 leaves no hidden channel at width 128"),
         ("text.colour", "red", "colour"),
     ],
 )
@@ -75,8 +77,10 @@ def test_config_file_faults(tmp_path: Path) -> None:
         ("image.stages.0.ffn_kernel", 10**6 + 1),
         ("text.width", 2**40),
         ("embedding_dim", 10**9),
+        ("tokenizer.context_length", 10**6),
+        ("preprocess.image_size", 2**20),
     ],
 )
 def test_a_model_that_no_memory_holds_is_refused(path: str, value: int) -> None:
-    with pytest.raises(ConfigError, match=r"at most|from 1 to 255"):
+    with pytest.raises(ConfigError, match=r"at most|from 1 to 255|to 4096"):
         modify(load_config("pocketclip_nano"), {path: value})

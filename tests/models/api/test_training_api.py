@@ -51,6 +51,8 @@ def test_shards_are_stored_and_counted(tmp_path: Path) -> None:
     [
         ({"device": "tpu"}, "device 'tpu' is not available here"),
         ({"dtype": "int8"}, "dtype 'int8' is unknown"),
+        ({"device": "cpu:x"}, "device 'cpu:x' is not available here"),
+        ({"augmentations": 1001}, "augmentations must be at most 1000, got 1001"),
         ({"augmentations": 0}, "augmentations must be at least 1, got 0"),
     ],
 )

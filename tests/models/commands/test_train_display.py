@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pocketclip.models import documents
 from pocketclip.models.commands.train_display import duration, training_display
+from pocketclip.models.training.checkpoints import BEST_FILE, FOLDER, BestStep
 from pocketclip.models.training.run_log import StepReport
 
 
@@ -38,14 +40,17 @@ def test_lines_come_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-1] == "step 100 of 100: loss 0.020, 640 samples/s, learning rate 1.00e-03"
 
 
-def test_summary_names_the_best_and_what_comes_next() -> None:
+def test_summary_names_the_best_and_what_comes_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Of an earlier sitting: this one went on from step 4.
+    documents.write(BestStep(2, "recall_at_1", 0.75), Path("runs/mine", FOLDER, BEST_FILE))
     clock = Clock()
-    with training_display(3, visible=False, now=clock) as display:
-        for step, score in ((1, 0.5), (2, 0.75), (3, 0.6)):
+    with training_display(7, visible=False, now=clock) as display:
+        for step, score in ((5, 0.5), (6, 0.7), (7, 0.6)):
             clock.seconds += 41
             display(_report(step, validation={"recall_at_1": score}, skipped=2))
     assert display.summary(Path("runs/mine"), Path("runs/mine/weights.safetensors")).splitlines() == [
-        "trained 3 of 3 steps in 2 min 3 s: loss 0.667, 640 samples/s",
+        "trained 7 of 7 steps in 2 min 3 s: loss 0.286, 640 samples/s",
         "best recall at 1: 0.7500 at step 2",
         "wrote runs/mine/weights.safetensors",
         "next: pocketclip eval --model runs/mine",

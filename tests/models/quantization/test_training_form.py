@@ -142,6 +142,14 @@ def test_damaged_files_are_refused(
     assert "\x1b" not in str(caught.value)
 
 
+def test_keys_that_are_no_text_are_passed_over_as_in_other_checkpoints(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_weights(trained(QatScheme.INT8_STATIC), path)
+    torch.save({**load_file(path), 5: torch.zeros(1)}, tmp_path / "weights.pt")
+    loaded = load_any_form(nano(), tmp_path / "weights.pt")
+    assert isinstance(loaded.quantization, TrainedQuantization)
+
+
 def test_a_config_of_another_name_is_kept() -> None:
     config = load_config("pocketclip_nano")
     assert isinstance(config, ModelConfig)
