@@ -184,8 +184,8 @@ class Account:
     maxJobTimeoutMinutes: Count = 150
 
 
-def default_client() -> BaseClient:
-    """boto3's client of the service.
+def open_client() -> AwsClient:
+    """The service through boto3, with the user's own credentials.
 
     Raises:
         FarmPackageError: boto3 is not installed.
@@ -196,14 +196,20 @@ def default_client() -> BaseClient:
     except ImportError:
         raise FarmPackageError("AWS Device Farm needs boto3", fix=f"add it with: {extra_command('farm')}") from None
     with _worded("open a session"):
-        return boto3.client("devicefarm", region_name=REGION, config=Config(retries={"mode": "standard"}))
+        # One of its own: boto3's shared one keeps the credentials that it found first.
+        session = boto3.Session(region_name=REGION)
+        client = session.client("devicefarm", config=Config(retries={"mode": "standard"}))
+        once = session.client("devicefarm", config=Config(retries={"total_max_attempts": 1}))
+    return AwsClient(client, once)
 
 
 class AwsClient:
     """The calls that a bench needs. Every method raises `FarmError`; see the table of codes above."""
 
-    def __init__(self, client: BaseClient) -> None:
+    def __init__(self, client: BaseClient, once: BaseClient) -> None:
+        """`client` may try a request again. `once` may not: a run whose answer was lost may have begun, and costs."""
         self._client = client
+        self._once = once
 
     def projects(self) -> list[Project]:
         """All projects of the account."""
@@ -239,8 +245,8 @@ class AwsClient:
         return parse_answer(Upload, self._call("get_upload", arn=arn).get("upload"), _about("an upload"))
 
     def schedule(self, **request: Any) -> Run:
-        """Starts a run. It costs from here on."""
-        return parse_answer(Run, self._call("schedule_run", **request).get("run"), _about("a run"))
+        """Starts a run, asked for once alone. It costs from here on."""
+        return parse_answer(Run, _ask(self._once, "schedule_run", **request).get("run"), _about("a run"))
 
     def run(self, arn: str) -> Run:
         """How far a run is."""
@@ -269,9 +275,13 @@ class AwsClient:
             token = following
 
     def _call(self, action: str, **request: Any) -> dict[str, Any]:
-        with _worded(action):
-            call: Callable[..., dict[str, Any]] = getattr(self._client, action)
-            return call(**request)
+        return _ask(self._client, action, **request)
+
+
+def _ask(client: BaseClient, action: str, **request: Any) -> dict[str, Any]:
+    with _worded(action):
+        call: Callable[..., dict[str, Any]] = getattr(client, action)
+        return call(**request)
 
 
 def _about(what: str) -> str:

@@ -14,7 +14,7 @@ from pocketclip.benchmark.errors import (
     FarmUnavailableError,
     OptionError,
 )
-from pocketclip.benchmark.farms.aws_client import AwsClient, DeviceJob, Pool, Project, default_client
+from pocketclip.benchmark.farms.aws_client import AwsClient, DeviceJob, Pool, Project, open_client
 from pocketclip.benchmark.farms.farm import Cost, FarmName, JobState, JobStatus, Request, Submitted
 from pocketclip.benchmark.farms.names import nearest
 from pocketclip.benchmark.farms.phone_farm import (
@@ -71,7 +71,7 @@ class DeviceFarm:
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._where = where
-        self._client = client or AwsClient(default_client())
+        self._client = client or open_client()
         self._transfers = transfers or Transfers()
         self._sleep = sleep or time.sleep
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3  # pyright: ignore[reportMissingImports]
-from botocore.config import Config  # pyright: ignore[reportMissingImports]
 from botocore.validate import ParamValidator  # pyright: ignore[reportMissingImports]
 
 ACCOUNT = "arn:aws:devicefarm:us-west-2:123456789012"
@@ -26,7 +25,10 @@ SIGNATURE = "X-Amz-Signature=5ea1ed"
 
 
 class AwsStandIn:
-    """The service's state. `errors` are met by each action in turn: code, message, HTTP status; None lets one pass."""
+    """The service's state. `errors` are met by each action in turn: code, message, HTTP status; None lets one pass.
+
+    So many `lost` answers of an action are the server's error, though what was asked for is done.
+    """
 
     def __init__(self) -> None:
         self.address = ""
@@ -38,6 +40,7 @@ class AwsStandIn:
         self.devices = [PIXEL]
         self.account: dict[str, Any] = {"trialMinutes": {"total": 1000.0, "remaining": 0.0}}
         self.errors: dict[str, list[tuple[str, str, int] | None]] = {}
+        self.lost: dict[str, int] = {}
         self.calls: list[tuple[str, Any]] = []
         self.uploads: list[dict[str, Any]] = []
         self.runs: list[dict[str, Any]] = []
@@ -153,6 +156,10 @@ def _handler(service: AwsStandIn, model: Any) -> type[BaseHTTPRequestHandler]:
                 self._give(status, json.dumps({"__type": code, "message": message}).encode())
                 return
             content = service.answer(action, asked)
+            if service.lost.get(action, 0) > 0:
+                service.lost[action] -= 1
+                self._give(503, b"{}")
+                return
             faults = ParamValidator().validate(_moments(content), model.operation_model(action).output_shape)
             assert not faults.has_errors(), faults.generate_report()
             self._give(200, json.dumps(content).encode())
@@ -203,21 +210,14 @@ def _moments(content: Any) -> Any:
 
 
 @contextmanager
-def served(service: AwsStandIn) -> Iterator[Any]:
-    """boto3's client of the service, which answers while the block runs."""
+def served(service: AwsStandIn) -> Iterator[None]:
+    """The service, which answers at its `address` while the block runs."""
     model = boto3.Session(region_name="us-west-2").client("devicefarm").meta.service_model
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(service, model))
     service.address = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield boto3.client(
-            "devicefarm",
-            region_name="us-west-2",
-            endpoint_url=service.address,
-            aws_access_key_id="AKIAEXAMPLE",
-            aws_secret_access_key=SECRET,
-            config=Config(retries={"mode": "standard", "max_attempts": 2}),
-        )
+        yield
     finally:
         server.shutdown()
         server.server_close()

@@ -26,7 +26,7 @@ from pocketclip.benchmark.errors import (
     OptionError,
 )
 from pocketclip.benchmark.farms import table
-from pocketclip.benchmark.farms.aws_client import AwsClient, default_client
+from pocketclip.benchmark.farms.aws_client import open_client
 from pocketclip.benchmark.farms.devicefarm import DeviceFarm
 from pocketclip.benchmark.farms.farm import Cost
 from pocketclip.benchmark.farms.transfers import Transfers
@@ -53,12 +53,15 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[AwsStandIn]
         archive.writestr("AndroidManifest.xml", b"\x03\x00")
     monkeypatch.setenv("POCKETCLIP_ANDROID_APK", str(apk))
     service = AwsStandIn()
-    with served(service) as client:
-        monkeypatch.setattr(
-            table,
-            "open_farm",
-            lambda place: DeviceFarm(place.where, AwsClient(client), Transfers(("http", "https"))),
-        )
+    monkeypatch.setattr(
+        table, "open_farm", lambda place: DeviceFarm(place.where, transfers=Transfers(("http", "https")))
+    )
+    with served(service):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", service.address)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        # Of boto3's own patience, one more try is enough.
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
         yield service
 
 
@@ -342,6 +345,14 @@ def test_a_service_that_is_away(
     assert len(aws.runs) == 1 and 2.0 in pauses
 
 
+def test_a_run_whose_answer_is_lost(aws: AwsStandIn, artifact: Path) -> None:
+    """It is asked for once, and found by its name: nothing is paid twice."""
+    aws.lost["ScheduleRun"] = 1
+    (record,) = bench(artifact, launches=1)
+    assert record.status is Status.MEASURED
+    assert len(aws.runs) == 1 and submitted(aws) == 1
+
+
 def test_throttled_for_long(aws: AwsStandIn, artifact: Path) -> None:
     aws.errors["GetRun"] = [("ThrottlingException", "Rate exceeded", 400)] * 100
     with pytest.raises(FarmUnavailableError, match=r"Rate exceeded.*goes on with the same run"):
@@ -352,7 +363,6 @@ def test_throttled_for_long(aws: AwsStandIn, artifact: Path) -> None:
 
 
 def test_a_limit_while_starting(aws: AwsStandIn, artifact: Path) -> None:
-    # boto3 tries again by itself.
     aws.errors["ScheduleRun"] = [("LimitExceededException", "too many runs", 400)] * 10
     with pytest.raises(FarmQuotaError, match="too many runs"):
         bench(artifact, launches=1)
@@ -456,10 +466,10 @@ def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         monkeypatch.setenv(name, str(tmp_path / "nothing"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(FarmLoginError, match="AWS_PROFILE"):
-        AwsClient(default_client()).projects()
+        open_client().projects()
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(FarmLoginError, match="nobody"):
-        default_client()
+        open_client()
 
 
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -470,7 +480,7 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         with pytest.raises(FarmUnavailableError, match=r"does not answer \(EndpointConnectionError\)"):
-            AwsClient(default_client()).projects()
+            open_client().projects()
 
 
 def test_addresses_that_are_not_secure(aws: AwsStandIn, artifact: Path, tmp_path: Path) -> None:
