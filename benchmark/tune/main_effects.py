@@ -1,8 +1,8 @@
 """What each level does by itself, as far as a study's trials tell: to cost, and to accuracy.
 
 The effect of a level is the difference to the unchanged one, averaged over the points that were tried, in the models of
-`prediction`: both sides of each difference are the same point but for the level. The interval (95 %, each for itself)
-is the models' own, so that a level that few trials had is a wide one.
+`prediction`: both sides of each difference are the same point but for the level. Points that cannot be with both levels
+are left out. The interval (95 %, each for itself) is the models' own, so that of a level that few trials had is wide.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def main_effects(space: SearchSpace, settings: StudySettings, trials: Sequence[T
             tried = sum(point.levels[place] == level for point in measured)
             if level == base[name] or not tried:
                 continue
-            cost = _difference(prediction, prediction.cost, measured, place, level, base[name])
+            cost = _difference(space, prediction, prediction.cost, measured, place, level, base[name])
             lost = any(point.levels[place] == level for point in judged)
-            loss = _difference(prediction, prediction.loss, judged, place, level, base[name]) if lost else None
+            loss = _difference(space, prediction, prediction.loss, judged, place, level, base[name]) if lost else None
             ratio = (
                 None if cost is None else Effect(*(float(np.exp(each)) for each in (cost.value, cost.low, cost.high)))
             )
@@ -69,22 +69,26 @@ def main_effects(space: SearchSpace, settings: StudySettings, trials: Sequence[T
 
 
 def _difference(
-    prediction: Prediction, fitted: Surrogate | None, points: Sequence[Point], place: int, level: str, against: str
+    space: SearchSpace,
+    prediction: Prediction,
+    fitted: Surrogate | None,
+    points: Sequence[Point],
+    place: int,
+    level: str,
+    against: str,
 ) -> Effect | None:
-    if fitted is None:
+    """None where nothing is fitted, or where no point can be with both levels."""
+
+    def at(point: Point, wanted: str) -> Point:
+        return Point((*point.levels[:place], wanted, *point.levels[place + 1 :]))
+
+    pairs = [(at(each, level), at(each, against)) for each in points]
+    pairs = [pair for pair in pairs if all(space.refusal(each) is None for each in pair)]
+    if fitted is None or not pairs:
         return None
-
-    def at(wanted: str) -> list[Point]:
-        return [Point((*each.levels[:place], wanted, *each.levels[place + 1 :])) for each in points]
-
-    mean, covariance = fitted.predict(prediction.inputs([*at(level), *at(against)]))
-    weights = np.repeat([1.0, -1.0], len(points)) / len(points)
+    with_level, without = zip(*pairs, strict=True)
+    mean, covariance = fitted.predict(prediction.inputs([*with_level, *without]))
+    weights = np.repeat([1.0, -1.0], len(pairs)) / len(pairs)
     value = float(weights @ mean)
     deviation = float(np.sqrt(max(0.0, weights @ covariance @ weights)))
     return Effect(value, value - _Z * deviation, value + _Z * deviation)
-
-
-def _ratio(effect: Effect) -> Effect:
-    """A difference of logarithms as a ratio."""
-    value, low, high = (float(np.exp(each)) for each in (effect.value, effect.low, effect.high))
-    return Effect(value, low, high)

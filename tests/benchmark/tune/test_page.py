@@ -11,6 +11,8 @@ import pytest
 from pocketclip.benchmark.tune.limits import Limits
 from pocketclip.benchmark.tune.main_effects import main_effects
 from pocketclip.benchmark.tune.page import study_page
+from pocketclip.benchmark.tune.points import SearchSpace
+from pocketclip.benchmark.tune.settings import StudySettings
 from pocketclip.benchmark.tune.trials import Closing, Ending, Failed, Trial
 from tests.benchmark.tune.cheap import cheap_settings, cheap_space, judged, measured, trained
 
@@ -60,6 +62,50 @@ def test_intervals_of_effects_hold() -> None:
             total += 1
     # 57 of 60 are expected; fewer than 50 would come by chance once in more than a thousand times.
     assert held >= 50
+
+
+NARROWED = b"""
+version = 1
+model = "pocketclip_nano"
+targets = ["onnx"]
+precisions = ["fp32"]
+
+[factors.width]
+paths = ["text.width"]
+values = [128, 96, 80]
+
+[factors.heads]
+paths = ["text.heads"]
+values = [4, 3, 5]
+"""
+
+
+def test_effects_leave_out_what_cannot_be() -> None:
+    """Of widths and numbers of heads that fit only some of each other."""
+    found = narrowed(NARROWED)
+    effects = {(each.parameter, each.level): each for each in main_effects(*found)}
+    assert set(effects) == {("width", "96"), ("width", "80"), ("heads", "3"), ("heads", "5")}
+    narrow, heads = effects["width", "96"].cost, effects["heads", "3"].cost
+    assert narrow is not None and narrow.value == pytest.approx(0.75, abs=0.05)
+    assert heads is not None and heads.value == pytest.approx(1.0, abs=0.05)
+    assert "Main effects" in study_page("narrowed", *found)
+    # 90 goes with 5 heads alone, and 5 heads with 90.
+    found = narrowed(NARROWED.replace(b"128, 96, 80", b"128, 90").replace(b"4, 3, 5", b"4, 5"))
+    assert [(each.level, each.cost, each.loss) for each in main_effects(*found)] == [
+        ("90", None, None),
+        ("5", None, None),
+    ]
+    assert "Main effects" in study_page("apart", *found)
+
+
+def narrowed(content: bytes) -> tuple[SearchSpace, StudySettings, list[Trial]]:
+    """A study that tried every point; cost grows with the width."""
+    space = cheap_space(content)
+    found = []
+    for number, point in enumerate(space.points()):
+        cost = 1e6 * int(space.params(point)["width"]) / 128
+        found.append(Trial(number, point, 0, number, measured(cost), (trained(0.5),), judged(1.0)))
+    return space, cheap_settings(space, limits=Limits()), found
 
 
 def test_the_page_shows_the_front_the_rejected_and_the_commands() -> None:
