@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -37,13 +38,22 @@ from pocketclip.benchmark.tune.trials import Cost, Trial
 from pocketclip.benchmark.tune.tuning import Watch, carry_on, held_study
 from pocketclip.benchmark.tune.workshop import WORKERS, Workshop, check_data
 from pocketclip.export.precision import InstructionSet
-from pocketclip.models import atomic
+from pocketclip.models import atomic, documents
 from pocketclip.models.errors import choices
 from pocketclip.models.progress import OnProgress, silent
 from pocketclip.models.registry import resolve_config
+from pocketclip.models.untrusted.numbers import MOST_COUNT
 
 _EMULATED = "emulator-arm64"
 _TORCH_DEVICES = ("auto", "cpu", "cuda")
+# What these options may be.
+_RANGES: dict[str, tuple[float, float]] = {
+    "learning_rate": (1e-9, 1000),
+    "token_weight": (0, 100),
+    "distillation_weight": (0, 1),
+    "per_round": (1, 256),
+    "seed": (0, MOST_COUNT),
+}
 # As many as verdicts of one family need.
 _CONFIRM_LAUNCHES = 10
 
@@ -97,6 +107,11 @@ class TuneOptions:
             raise OptionError(
                 f"--torch-device {self.torch_device!r} is unknown", fix=f"choose among: {choices(_TORCH_DEVICES)}"
             )
+        for name, (least, most) in _RANGES.items():
+            # Written so that NaN is none of them.
+            if not least <= (value := getattr(self, name)) <= most:
+                option = f"--{name.replace('_', '-')}"
+                raise OptionError(f"{option} takes a number from {least:g} to {most:.16g}, got {value}")
         for option, value in (("--processes", self.processes), ("--cores", self.cores)):
             if value < 1:
                 raise OptionError(f"{option} takes a whole number above zero, got {value}")
@@ -239,6 +254,9 @@ def prepare(
         per_round=options.per_round,
         seed=options.seed,
     )
+    # As it will be read again: what its store could not give back would take the study's name for good.
+    kept = json.dumps(documents.to_builtin(settings))
+    settings = documents.parse(StudySettings, kept, source="the study of these options", error=OptionError)
     if trials < options.per_round:
         raise OptionError(
             f"--trials {trials} leaves no room for a round of {options.per_round}", fix="give fewer --per-round"

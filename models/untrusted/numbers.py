@@ -10,8 +10,10 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 # Sizes and counts above these are no model for a phone, and would be memory before anything else is checked.
 MOST_DIMENSION = 1 << 24
 MOST_FILE_BYTES = 1 << 40
+# Every whole number up to it has a float64 of its own, as JSON's other readers need.
+MOST_COUNT = (1 << 53) - 1
 
-Count = Annotated[int, Ge(0), Le((1 << 53) - 1)]
+Count = Annotated[int, Ge(0), Le(MOST_COUNT)]
 Dimension = Annotated[int, Ge(1), Le(MOST_DIMENSION)]
 FileSize = Annotated[int, Ge(0), Le(MOST_FILE_BYTES)]
 Shape = Annotated[tuple[Dimension, ...], MinLen(1), MaxLen(8)]

@@ -64,6 +64,7 @@ def test_a_space_is_explained_before_it_costs(pocketclip: Run, space: Path, tmp_
         (["--space", "{space}", "--torch-device", "tpu"], "--torch-device 'tpu' is unknown"),
         (["--space", "{space}", "--dataset", "nonsense"], "nonsense"),
         (["--space", "{space}", "--data", "nonsense:1"], "nonsense"),
+        (["--space", "{space}", "--token-weight", "200"], "--token-weight takes a number from 0 to 100, got 200"),
         (["--space", "{untrained}"], "mobileclip_s0 has no trained weights"),
     ],
 )
@@ -145,12 +146,39 @@ def _is_the_same_from_python(space: Path, store: Path, folder: Path) -> None:
     assert found.page(folder / "page.html").read_text() == (folder / "study.html").read_text()
 
 
-@pytest.mark.parametrize("options", [{"proxy": "time"}, {"torch_device": "tpu"}, {"processes": 0}, {"budget": "soon"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"proxy": "time"},
+        {"torch_device": "tpu"},
+        {"processes": 0},
+        {"budget": "soon"},
+        {"per_round": 300},
+        {"token_weight": 200.0},
+        {"distillation_weight": 1.5},
+        {"learning_rate": float("nan")},
+        {"learning_rate": float("inf")},
+        {"seed": 10**20},
+        {"seed": -1},
+    ],
+)
 def test_options_are_checked_when_they_are_given(options: dict) -> None:
     import pocketclip as library
 
     with pytest.raises(library.PocketClipError, match=next(iter(options)).replace("_", "-")):
         library.TuneOptions(**options)
+
+
+@pytest.mark.parametrize("options", [{"samples": 1 << 60}, {"data": "scenes:64 + " * 1000}, {"dataset": "a\0b"}])
+def test_options_that_no_store_gives_back_begin_no_study(space: Path, tmp_path: Path, options: dict) -> None:
+    """The study's name would be taken by what cannot be read."""
+    import pocketclip as library
+
+    store = tmp_path / "store.sqlite"
+    chosen = library.TuneOptions(**options)
+    with pytest.raises(library.PocketClipError, match=f"the study of these options.*{next(iter(options))}"):
+        library.tune(space, options=chosen, trials=4, out=tmp_path / "out", store=store)
+    assert not store.exists()
 
 
 @pytest.mark.slow
