@@ -111,11 +111,14 @@ def tune_command(
 ) -> None:
     """Searches a space of changed models, precisions and targets for the best trade-off. Resumable at any moment."""
     from pocketclip.benchmark.errors import OptionError
+    from pocketclip.benchmark.tune.confirming import UNTRAINED
     from pocketclip.benchmark.tune.studies import TuneOptions, prepare
 
     reference = explain or space
     if reference is None or (explain is not None and space is not None):
         raise OptionError("tune takes a space", fix="give one of --space and --explain")
+    if confirm and not train:
+        raise OptionError(UNTRAINED, fix="give one of them")
     options = TuneOptions(
         max_latency=max_latency,
         max_instructions=max_instructions,

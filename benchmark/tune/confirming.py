@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pocketclip.benchmark.errors import StudyError
+from pocketclip.benchmark.errors import OptionError, StudyError
 from pocketclip.benchmark.tune.front import front
 from pocketclip.benchmark.tune.trials import Trial
 from pocketclip.benchmark.tune.workshop import Workshop
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # With more, the session would take longer than the machine stays the same.
 MOST_CONFIRMED = 8
+UNTRAINED = "--confirm measures trained models, and a study with --no-train has none"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def confirm(
         on_progress: called with each launch.
 
     Raises:
-        StudyError: there is no front, or the unchanged model was not judged.
+        OptionError: the study did not train.
+        StudyError: there is no front, or the unchanged model was not measured.
         IncomparableError: an artefact could not be measured, or not under fit conditions.
         PocketClipError: the device cannot measure.
     """
@@ -50,9 +52,12 @@ def confirm(
     from pocketclip.benchmark.statistics.verdicts import compare_records, judge_family
     from pocketclip.export.artifact.reading import load_artifact
 
-    base = next((each for each in trials if workshop.space.is_base(each.point) and each.complete), None)
+    if not workshop.settings.train:
+        raise OptionError(UNTRAINED, fix="tune without --no-train, in another --study")
+    # Whether it meets the limits does not matter: it ships trained.
+    base = next((each for each in trials if workshop.space.is_base(each.point) and each.measured is not None), None)
     if base is None:
-        raise StudyError("the unchanged model was not judged, so that nothing can be compared with it")
+        raise StudyError("the unchanged model was not measured, so that nothing can be compared with it")
     chosen = [each.trial for each in front(trials, workshop.settings) if each.trial.number != base.number]
     if not chosen:
         raise StudyError("the front holds nothing but the unchanged model", fix="give more --trials")

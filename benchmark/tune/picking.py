@@ -35,14 +35,19 @@ def pick(text: str, trials: Sequence[Trial], settings: StudySettings) -> Trial:
 
     Raises:
         OptionError: it is none of those.
-        StudyError: there is no such trial, or it was not judged.
+        StudyError: there is no such trial, it was not judged, or the study did not train.
         LimitsError: no trial meets the limits, or the one that you name does not.
     """
     number = parse_whole(text)
+    if number is None and text not in list(Pick):
+        raise OptionError(f"--pick {text!r} is unknown", fix=f"choose among: {choices(Pick)}, or a trial's number")
+    if not settings.train:
+        raise StudyError(
+            "the study did not train (--no-train), so that no trial has weights to ship",
+            fix="tune the same space without --no-train, in another --study",
+        )
     if number is not None:
         return _named(number, trials, settings)
-    if text not in list(Pick):
-        raise OptionError(f"--pick {text!r} is unknown", fix=f"choose among: {choices(Pick)}, or a trial's number")
     found = front(trials, settings)
     if not found:
         missed = nearest(trials, settings)

@@ -167,28 +167,34 @@ class Workshop:
         )
 
     def artifacts(self, trial: Trial) -> list[Path]:
-        """The artefacts of a judged trial, image first; exported again only where they are gone.
+        """The artefacts of a judged trial or of the unchanged model, image first; exported where they are gone.
 
         Raises:
             StudyError: the trial was not judged, or its training is gone.
         """
-        if trial.judged is None or not trial.trained:
-            raise StudyError(f"trial {trial.number} was not judged", fix="choose one of the front")
-        run = trial.trained[-1].run
+        run = self._run(trial)
         if run is not None and own_weights(self.out / RUNS / run) is None:
             raise StudyError(
                 f"the training of trial {trial.number} is not in {self.out / RUNS / run}",
                 fix="give the study's folder with --out",
             )
-        task = Task(trial.number, trial.point, Stage.JUDGE, parent=trial.trained[-1])
+        task = Task(trial.number, trial.point, Stage.JUDGE)
         return [each.folder for each in self._export(task, self.trained_model(trial), self.out / ARTIFACTS)]
 
     def trained_model(self, trial: Trial) -> Model:
-        """The model of a trained trial, with its weights."""
+        """The model of a judged trial, with its weights, or the unchanged one. Raises as `artifacts`."""
         from pocketclip.models.api import load_model
 
-        run = trial.trained[-1].run
+        run = self._run(trial)
         return load_model(self.settings.space.model if run is None else self.out / RUNS / run)
+
+    def _run(self, trial: Trial) -> str | None:
+        """The training of a trial; None of the unchanged model, which is trained."""
+        if self.space.is_base(trial.point):
+            return None
+        if trial.judged is None or not trial.trained:
+            raise StudyError(f"trial {trial.number} was not judged", fix="choose one of the front")
+        return trial.trained[-1].run
 
     def _export(self, task: Task, model: Model, out: Path) -> list[ExportResult]:
         from pocketclip.export.api import ExportOptions, export_all

@@ -53,6 +53,7 @@ def test_a_space_is_explained_before_it_costs(pocketclip: Run, space: Path, tmp_
         (["--space", "{space}", "--max-latency", "8"], "--max-latency takes a number above zero with a unit"),
         (["--space", "{space}", "--max-drop", "1%"], "--max-drop takes a number above zero with a unit (pt)"),
         (["--space", "{space}", "--no-train", "--max-drop", "1pt"], "--max-drop bounds accuracy"),
+        (["--space", "{space}", "--no-train", "--confirm"], "--confirm measures trained models"),
         (["--space", "{space}", "--proxy", "time"], "--proxy 'time' is unknown"),
         (["--space", "{space}", "--steps", "10,x"], "--steps takes up to 8 numbers"),
         (["--space", "{space}", "--strategy", "luck"], "--strategy 'luck' is unknown"),

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from pocketclip.benchmark.errors import StudyError
+from pocketclip.benchmark.errors import OptionError, StudyError
 from pocketclip.benchmark.store import open_store
 from pocketclip.benchmark.tune.confirming import confirm
 from pocketclip.benchmark.tune.limits import Limits
+from pocketclip.benchmark.tune.steps import Task
 from pocketclip.benchmark.tune.trials import Closing, Ending, Trial
 from pocketclip.benchmark.tune.workshop import Workshop
+from pocketclip.export.job import ExportResult
 from pocketclip.export.precision import Tower
+from pocketclip.models.api import Model
 from tests.benchmark.tune.cheap import cheap_settings, cheap_space, judged, measured, trained
 from tests.export.bundle.tiny_artifacts import build_artifact
 
@@ -52,8 +55,30 @@ def test_the_front_is_compared_in_one_session(tmp_path: Path, monkeypatch: pytes
         assert {record.tag for record in store.benchmarks()} == {"one-front"}
 
 
+class ListingWorkshop(Workshop):
+    """Its exports are only listed: trial and model."""
+
+    def _export(self, task: Task, model: Model, out: Path) -> list[ExportResult]:
+        raise Exported(f"{task.number} {model.config.name} {model.trained}")
+
+
+class Exported(Exception):
+    pass
+
+
+def test_the_unchanged_model_needs_no_judging(tmp_path: Path) -> None:
+    """One beyond a limit, which was not judged, is exported as it ships."""
+    beyond = replace(trial(0, 9.0, 0.0), trained=(), judged=None, closing=Closing(Ending.LIMIT, "max-latency"))
+    listing = ListingWorkshop("one", SETTINGS, tmp_path, str(tmp_path / "store.sqlite"))
+    with pytest.raises(Exported, match="0 pocketclip_nano True"):
+        confirm(listing, [beyond, trial(1, 2.0, 1.0)], launches=4)
+
+
 def test_without_a_front_or_the_unchanged_model_nothing_is_measured(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="the unchanged model was not judged"):
+    with pytest.raises(StudyError, match="the unchanged model was not measured"):
         confirm(workshop(tmp_path), [trial(5, 1.0, 1.0)], launches=4)
     with pytest.raises(StudyError, match="nothing but the unchanged model"):
         confirm(workshop(tmp_path), [trial(0, 1.0, 1.0)], launches=4)
+    untrained = replace(workshop(tmp_path), settings=replace(SETTINGS, train=False))
+    with pytest.raises(OptionError, match="--no-train"):
+        confirm(untrained, [trial(0, 4.0, 0.0), trial(1, 2.0, 1.0)], launches=4)

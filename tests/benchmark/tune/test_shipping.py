@@ -72,6 +72,10 @@ def test_picks_that_cannot_be() -> None:
     with pytest.raises(LimitsError, match=r"no trial meets the limits; the nearest is trial .*max-size"):
         pick("knee", TRIALS, tight)
     assert pick("2", TRIALS, tight).number == 2
+    untrained = replace(cheap_settings(SPACE, limits=Limits()), train=False)
+    for text in ("knee", "1"):
+        with pytest.raises(StudyError, match=r"the study did not train.*without --no-train"):
+            pick(text, [replace(each, trained=(), judged=None) for each in TRIALS], untrained)
     with pytest.raises(StudyError, match="no judged trial yet"):
         pick("knee", [], SETTINGS)
 
