@@ -230,5 +230,8 @@ def _tune(
         with command_line.progress() as bar:
             confirmed = found.confirm(on_progress=command_line.shown_on(bar, "launching"))
         for each in confirmed:
+            if not each.comparisons:
+                console.print(f"trial {each.trial.number} was not measured again: its files are the unchanged model's")
+                continue
             console.print(f"trial {each.trial.number} against the unchanged model, measured again in turns:")
             console.print(comparison_table(each.comparisons))

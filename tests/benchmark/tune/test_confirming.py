@@ -17,7 +17,7 @@ from pocketclip.benchmark.tune.workshop import Workshop
 from pocketclip.export.job import ExportResult
 from pocketclip.export.precision import Tower
 from pocketclip.models.api import Model
-from tests.benchmark.tune.cheap import cheap_settings, cheap_space, judged, measured, trained
+from tests.benchmark.tune.cheap import TOML, cheap_settings, cheap_space, judged, measured, trained
 from tests.export.bundle.tiny_artifacts import build_artifact
 
 SPACE = cheap_space()
@@ -26,11 +26,14 @@ SETTINGS = replace(cheap_settings(SPACE, limits=Limits()), iterations=5)
 
 
 class TinyWorkshop(Workshop):
-    """Each trial's towers are of other weights, so that they are other files."""
+    """Each trial's towers are of other weights, so that they are other files; but the unchanged model is one pair."""
 
     def artifacts(self, trial: Trial) -> list[Path]:
+        unchanged = self.space.base_points()[0]
+        same = self.space.is_base(trial.point) and self.space.scheme(trial.point) == self.space.scheme(unchanged)
+        number = 0 if same else trial.number
         place = self.out / str(trial.number)
-        return [build_artifact(place, tower, scale=1.0 + trial.number).folder for tower in Tower]
+        return [build_artifact(place, tower, scale=1.0 + number).folder for tower in Tower]
 
 
 def trial(number: int, cost: float, drop: float) -> Trial:
@@ -53,6 +56,29 @@ def test_the_front_is_compared_in_one_session(tmp_path: Path, monkeypatch: pytes
     assert all(len(each.candidate.launches) == len(each.baseline.launches) == 4 for each in found.comparisons)
     with open_store(str(tmp_path / "store.sqlite")) as store:
         assert {record.tag for record in store.benchmarks()} == {"one-front"}
+
+
+@pytest.mark.slow
+def test_trials_are_confirmed_on_their_own_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unchanged model on more threads is the same files: it is named, and not measured."""
+    monkeypatch.setattr("pocketclip.benchmark.measuring.plan.Patience.wait", lambda self: None)
+    space = cheap_space(TOML.replace(b"precisions", b"threads = [1, 2]\nprecisions"))
+    one, two = ({"target": "onnx", "threads": each} for each in ("1", "2"))
+    unchanged = space.params(space.base_points()[0])
+    chosen = [unchanged | one, unchanged | two, unchanged | two | {"kernels": "3"}, unchanged | one | {"kernels": "5"}]
+    # On the front, with one figure better and the other worse in each.
+    trials = [
+        replace(trial(number, 4.0 - number, float(number)), point=space.point(params))
+        for number, params in enumerate(chosen)
+    ]
+    settings = replace(SETTINGS, space=space.space)
+    found = confirm(replace(workshop(tmp_path), settings=settings), trials, launches=3)
+    assert {each.trial.number: len(each.comparisons) for each in found} == {1: 0, 2: 2, 3: 2}
+    for each in found:
+        threads = space.threads(each.trial.point)
+        assert all(
+            side.settings.threads == threads for pair in each.comparisons for side in (pair.baseline, pair.candidate)
+        )
 
 
 class ListingWorkshop(Workshop):
