@@ -73,12 +73,11 @@ def study_command(
     from dataclasses import replace
 
     from pocketclip.benchmark.encoder_study.runs import StudySettings
-    from pocketclip.benchmark.encoder_study.speed import SPEED_FILE, SpeedSettings, measure_speed
-    from pocketclip.benchmark.encoder_study.study_records import Start, StudySpeed, TrainingBudget
+    from pocketclip.benchmark.encoder_study.speed import SpeedSettings, measure_speed, read_speed
+    from pocketclip.benchmark.encoder_study.study_records import Start, TrainingBudget
     from pocketclip.benchmark.encoder_study.variants import Size, choose_variants
-    from pocketclip.benchmark.errors import RecordError
     from pocketclip.export.targets import parse_targets
-    from pocketclip.models import atomic, documents
+    from pocketclip.models import atomic
 
     chosen_size = command_line.parse_choice(Size, "--size", size)
     starts = tuple(Start) if start == "both" else (command_line.parse_choice(Start, "--start", start),)
@@ -88,13 +87,12 @@ def study_command(
     for folder in (out, kept):
         with atomic.storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-    measured = None
     if speed:
         measured = measure_speed(
             SpeedSettings(out, kept, chosen_size, targets, launches, counts=counts), variants, command_line.note
         )
-    elif (kept / SPEED_FILE).is_file():
-        measured = documents.read(StudySpeed, kept / SPEED_FILE, error=RecordError)
+    else:
+        measured = read_speed(kept, chosen_size)
     runs: list[StudyRun] = []
     if chosen_size is Size.NANO:
         # A batch of four holds three pictures and a scene. So few steps from fresh weights teach nothing of pictures.

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from pocketclip.benchmark.encoder_study.study_records import SpeedKey, StudySpeed, TowerSpeed
-from pocketclip.benchmark.encoder_study.variants import MODELS, PRECISIONS, Size, Variant
+from pocketclip.benchmark.encoder_study.variants import BASE, MODELS, PRECISIONS, Size, Variant, choose_variants
 from pocketclip.benchmark.errors import MeasurementError, RecordError
 from pocketclip.export.artifact.reading import Artifact, load_artifact
 from pocketclip.export.precision import InstructionSet, TargetName
 from pocketclip.models import documents
+from pocketclip.models.complexity import measure
+from pocketclip.models.registry import resolve_config
+from pocketclip.models.untrusted.printable import printable_path
 
 SPEED_FILE = "speed.json"
 
@@ -49,17 +52,20 @@ class _Measured:
 def measure_speed(settings: SpeedSettings, variants: Sequence[Variant], say: Say) -> StudySpeed:
     """Exports what is missing, measures all variants in one session, then counts; what is there already is kept.
 
+    Of a target that lacks a variant, those that are there are measured again beside it, and keep their counts.
+
     Args:
         settings: what to measure.
         variants: the base first.
         say: told in words what goes on.
 
     Raises:
+        RecordError: what is there is of another size.
         PocketClipError: an export failed, or the emulated phone does not work here.
         MeasurementError: an artefact could not be measured.
     """
     path = settings.records / SPEED_FILE
-    stored = documents.read(StudySpeed, path, error=RecordError) if path.is_file() else None
+    stored = read_speed(settings.records, settings.size)
     wanted = {
         (variant.name, tower, str(target), precision)
         for variant in variants
@@ -74,7 +80,9 @@ def measure_speed(settings: SpeedSettings, variants: Sequence[Variant], say: Say
     if lacking:
         # All variants of a target anew: only what was measured in one session is compared.
         again = replace(settings, targets=lacking)
-        timed = _timed(again, [each for variant in variants for each in _exports(again, variant, None, say)], say)
+        measured = {speed.variant for speed in there.values() if speed.target in lacking}
+        together = choose_variants({*measured, *(variant.name for variant in variants)}, settings.size)
+        timed = _timed(again, [each for variant in together for each in _exports(again, variant, None, say)], say)
         kept = [speed for speed in there.values() if speed.target not in lacking]
         counted = [replace(speed, **_counts(there.get(speed.key))) for speed in timed.speeds]
         stored = replace(timed, speeds=(*kept, *counted))
@@ -94,6 +102,28 @@ def measure_speed(settings: SpeedSettings, variants: Sequence[Variant], say: Say
         stored = replace(stored, speeds=speeds)
         documents.write(stored, path)
     return stored
+
+
+def read_speed(records: Path, size: Size) -> StudySpeed | None:
+    """What was measured of a size, None where nothing was.
+
+    Raises:
+        RecordError: the file is damaged, or of another size.
+    """
+    path = records / SPEED_FILE
+    if not path.is_file():
+        return None
+    found = documents.read(StudySpeed, path, error=RecordError)
+    counted = measure(resolve_config(MODELS[size]))
+    for each in found.speeds:
+        expected = getattr(counted, each.tower).parameters
+        if each.variant == BASE.name and each.parameters != expected:
+            raise RecordError(
+                f"{printable_path(path)} is not of size {size}: its {each.tower} tower has {each.parameters} "
+                f"parameters, {MODELS[size]} {expected}",
+                fix="give another --out, or another --records",
+            )
+    return found
 
 
 def _counts(earlier: TowerSpeed | None) -> dict[str, Any]:
