@@ -131,7 +131,7 @@ def run_plan_on(
         unsaved.extend(save_beside(decode(text), store) for text in texts)
 
     targets = resolve_targets(plan, cluster.devices(), known)
-    works = plan_works(plan, artifacts, targets)
+    works = plan_works(plan, artifacts, targets, _say)
     with open_store(store) as records, open_ledger(store) as ledger, living_head(ledger) as head:
         run = ledger.begin(plan_key(plan, artifacts), name[:200], works)
         _LOG.info("%s", _begun(run))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +18,7 @@ from pocketclip.benchmark.records.fields import Name, Seconds, Tag
 from pocketclip.export.artifact.reading import Artifact
 from pocketclip.models import documents
 from pocketclip.models.documents import document
+from pocketclip.models.progress import silent
 from pocketclip.models.untrusted.names import Matching, Sha256
 from pocketclip.models.untrusted.numbers import Count
 
@@ -88,14 +89,20 @@ def make_jobs(run_id: str, works: Iterable[tuple[int, BenchWork]]) -> list[Job]:
 
 
 def plan_works(
-    plan: FleetPlan, artifacts: Sequence[Sequence[Artifact]], targets: Mapping[str, Sequence[Wanted]]
+    plan: FleetPlan,
+    artifacts: Sequence[Sequence[Artifact]],
+    targets: Mapping[str, Sequence[Wanted]],
+    say: Callable[[str], object] = silent,
 ) -> list[tuple[int, BenchWork]]:
     """Priorities and works of a plan, repetition by repetition, so that a run that ends early has a bit of all.
+
+    What several entries ask for alike is one work, of the highest of their priorities.
 
     Args:
         plan: the plan.
         artifacts: for each entry, what its paths hold.
         targets: what each target of the plan means on the devices that are there.
+        say: told in words how many works were asked for more than once.
 
     Raises:
         FleetPlanError: there are more jobs than a run may have.
@@ -106,11 +113,15 @@ def plan_works(
     )
     if count > MOST_JOBS:
         raise FleetPlanError(f"the plan makes {count:,} jobs, a run has at most {MOST_JOBS:,}", fix="make it several")
-    return [
-        (entry.priority, work)
-        for entry, found in zip(plan.bench, artifacts, strict=True)
-        for work in _entry_works(entry, found, targets)
-    ]
+    priorities: dict[BenchWork, int] = {}
+    again = 0
+    for entry, found in zip(plan.bench, artifacts, strict=True):
+        for work in _entry_works(entry, found, targets):
+            again += work in priorities
+            priorities[work] = max(entry.priority, priorities.get(work, entry.priority))
+    if again:
+        say(f"{again:,} jobs are asked for by several entries of the plan; each is measured once")
+    return [(priority, work) for work, priority in priorities.items()]
 
 
 def _entry_works(

@@ -54,6 +54,23 @@ def test_a_plan_s_product(read: Callable[[str], FleetPlan], build_artifact: Buil
     assert not {job.job_id for job in make_jobs("other", works)} & {job.job_id for job in jobs}
 
 
+def test_the_higher_priority_of_equal_works_holds(
+    read: Callable[[str], FleetPlan], build_artifact: BuildArtifact
+) -> None:
+    artifacts = [build_artifact("a"), build_artifact("b", weights_scale=2.0)]
+    first = "[[bench]]\nartifacts = ['b']\ndevices = ['pixel7']\npriority = {}\n"
+    plan = read(f"version = 1\n{ENTRY}{first.format(5)}{first.format(-5)}")
+    said: list[str] = []
+    works = plan_works(
+        plan, [artifacts, artifacts[1:], artifacts[1:]], resolve_targets(plan, [phone(1)], []), said.append
+    )
+    assert [(priority, each.artifact_sha256) for priority, each in works] == [
+        (0, artifacts[0].manifest.sha256),
+        (5, artifacts[1].manifest.sha256),
+    ]
+    assert said == ["2 jobs are asked for by several entries of the plan; each is measured once"]
+
+
 def test_what_tells_plans_apart(read: Callable[[str], FleetPlan], build_artifact: BuildArtifact) -> None:
     one, other = build_artifact("a"), build_artifact("b", weights_scale=2.0)
     plan = read(f"version = 1\n{ENTRY}")

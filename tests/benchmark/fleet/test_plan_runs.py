@@ -31,13 +31,15 @@ def carry(tmp_path: Path, build_artifact: Callable[..., Artifact], scripted: Cal
     artifact = build_artifact()
     phones = [phone(1), phone(2), phone(3, name="galaxy-s24")]
 
-    def run(devices: str, **options: Any) -> FleetOutcome:
+    def run(devices: str, more: str = "", **options: Any) -> FleetOutcome:
         file = tmp_path / "plan.toml"
-        file.write_text(f'version = 1\n[[bench]]\nartifacts = ["a"]\ndevices = [{devices}]\nrepetitions = 3\n')
+        entry = f'[[bench]]\nartifacts = ["a"]\ndevices = [{devices}]\nrepetitions = 3\n'
+        file.write_text(f"version = 1\n{entry}{more}")
+        plan = read_plan(file)
         cluster = SimulatedCluster(phones, scripted(seconds=0.0), SimulatedClock(real=False))
         values: dict[str, Any] = {"name": "plan.toml", "known": ["host", "iphone16-pro"]}
         values |= {"store": str(tmp_path / "s.sqlite"), "patience_seconds": 0.0}
-        return run_plan_on(cluster, read_plan(file), [[artifact]], **(values | options))
+        return run_plan_on(cluster, plan, [[artifact]] * len(plan.bench), **(values | options))
 
     return run
 
@@ -55,6 +57,16 @@ def test_a_plan_is_carried_out_and_begins_anew(carry: Carry, tmp_path: Path) -> 
     assert carry('"pixel7/*", "galaxy-s24"').run == "plan.toml, run 2"
     with open_store(str(tmp_path / "s.sqlite")) as store:
         assert store.count() == 18
+
+
+def test_entries_that_overlap(carry: Carry, caplog: pytest.LogCaptureFixture) -> None:
+    """What two entries ask for alike is measured once, first where one of them says so."""
+    caplog.set_level("INFO")
+    more = '[[bench]]\nartifacts = ["a"]\ndevices = ["galaxy-s24"]\nrepetitions = 4\npriority = 5\n'
+    records: list[BenchmarkRecord] = []
+    assert carry('"pixel7", "galaxy-s24"', more, on_record=records.append).jobs == 3 + 4
+    assert [each.device.name for each in records].count("galaxy-s24") == 4
+    assert "3 jobs are asked for by several entries of the plan; each is measured once" in caplog.text
 
 
 def test_a_device_that_nobody_knows(carry: Carry, tmp_path: Path) -> None:
