@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from pocketclip.benchmark.records.validity import Invalidity, InvalidityCode
 from pocketclip.benchmark.statistics.verdicts import Verdict
+from pocketclip.benchmark.store import open_store
+from pocketclip.benchmark.trials import trials
+from pocketclip.benchmark.trials.__main__ import app
 from pocketclip.benchmark.trials.trials import TrialSettings, compare_with_bare_loop, planted_trial, same_trials
 from pocketclip.export.artifact.reading import Artifact
 
@@ -32,6 +40,29 @@ def test_sides_take_turns_and_both_are_kept(build_artifact: Callable[..., Artifa
     # A B, B A, A B, B A: neither side is over before the other has begun its second half.
     assert begun[0][2] > begun[1][1] and begun[1][2] > begun[0][1]
     assert found.baseline.record_id != found.candidate.record_id
+
+
+def test_unfit_records_are_compared_and_stored_as_unfit(
+    build_artifact: Callable[..., Artifact], make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = Invalidity(InvalidityCode.BUSY, "the load was 3.1", "stop other programs")
+    monkeypatch.setattr(trials, "build_slowed_agent", lambda slowdown: None)
+    monkeypatch.setattr(
+        trials, "_measure", lambda *_: tuple(replace(make.benchmark(launches=8), invalid=(busy,)) for _ in range(2))
+    )
+    words = [
+        str(build_artifact().folder),
+        "--store",
+        str(tmp_path / "s.sqlite"),
+        "--comparisons",
+        "2",
+        "--overhead",
+        "0",
+    ]
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0 and "of 2 verdicts are false" in result.output
+    with open_store(str(tmp_path / "s.sqlite")) as store:
+        assert [each.invalid for each in store.benchmarks()] == [(busy,)] * 4
 
 
 @pytest.mark.slow
