@@ -21,6 +21,7 @@ from pocketclip.benchmark.tune.trials import Closing, Ending, Failed, Judged, Me
 from pocketclip.models import documents
 from pocketclip.models.errors import MissingPackageError, choices, extra_command
 from pocketclip.models.untrusted.names import PLAIN_NAME
+from pocketclip.models.untrusted.printable import printable_line
 
 if TYPE_CHECKING:
     import optuna
@@ -51,7 +52,7 @@ class StudyStore:
             StudyError: one is not of this space, or damaged.
             StoreError: the store cannot be read.
         """
-        with _errors(self._url, "read"):
+        with _errors(self._url, "read", self.name):
             found = self._study.get_trials(deepcopy=False)
         return [_trial(each, space, self.name) for each in found]
 
@@ -90,7 +91,7 @@ class StudyStore:
         if state is states.COMPLETE:
             assert trial.measured is not None
             values = [trial.measured.cost, trial.measured.size_bytes if trial.judged is None else trial.judged.accuracy]
-        with _errors(self._url, "write"):
+        with _errors(self._url, "write", self.name):
             storage, study_id = self._study._storage, self._study._study_id
             identity = storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
             if storage.get_trial(identity).state.is_finished():
@@ -104,7 +105,7 @@ def begin_study(location: str, name: str, settings: StudySettings) -> Iterator[S
     """Opens a study to go on with it, and makes one where there is none.
 
     Raises:
-        StudyError: the study was begun with other settings, or is another program's.
+        StudyError: the study was begun with other settings, is another program's, or damaged.
         StudyVersionError: another version of `tune` began it.
         StoreError: the store cannot be opened or written.
     """
@@ -112,7 +113,7 @@ def begin_study(location: str, name: str, settings: StudySettings) -> Iterator[S
     with open_store(location), _opened(location) as (storage, url):
         import optuna
 
-        with _errors(url, "open"):
+        with _errors(url, "open", name):
             direction = "maximize" if settings.train else "minimize"
             study = optuna.create_study(
                 storage=storage, study_name=name, directions=["minimize", direction], load_if_exists=True
@@ -135,14 +136,17 @@ def read_study(location: str, name: str) -> Iterator[StudyStore]:
     """Opens a study that is there, with the settings that it was begun with.
 
     Raises:
-        StudyError: there is none of that name; the message lists those that there are.
+        StudyError: there is none of that name (the message lists those that there are), or it is damaged.
         StudyVersionError, StoreError: as `begin_study`.
     """
     with open_store(location, create=False), _opened(location) as (storage, url):
         import optuna
+        import sqlalchemy as sa
 
-        with _errors(url, "read"):
-            names = [each.study_name for each in optuna.get_all_study_summaries(storage, include_best_trial=False)]
+        with _errors(url, "read", name):
+            # Names alone: Optuna reads all of each study with them, and would stumble over a damaged other one.
+            with storage.engine.connect() as connection:
+                names = list(connection.scalars(sa.text("SELECT study_name FROM studies ORDER BY study_id")))
             if name not in names:
                 raise StudyError(
                     f"{shown(url)} has no study {name!r}; it has: {choices(names)}",
@@ -211,13 +215,24 @@ def import_optuna() -> Any:
 
 
 @contextmanager
-def _errors(url: sa.URL, verb: str) -> Iterator[None]:
-    """Words what Optuna and the database say as `StoreError`."""
+def _errors(url: sa.URL, verb: str, name: str | None = None) -> Iterator[None]:
+    """Words what Optuna and the database say as `StoreError`.
+
+    Where the study of a `name` is read, what Optuna stumbles over in its tables is a `StudyError`.
+    """
     from optuna.exceptions import OptunaError
 
     with store_errors(url, verb):
         try:
             yield
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            if name is None:
+                raise
+            words = printable_line(f"{type(error).__name__}: {reason(error)}")
+            raise StudyError(
+                f"the study {name!r} of {shown(url)} is damaged: {words}",
+                fix="give another --study",
+            ) from error
         except OptunaError as error:
             cause = error.__cause__ or error
             raise StoreError(

@@ -105,6 +105,32 @@ def test_damaged_trials_are_named(location: str) -> None:
             study.trials(SPACE)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE trial_user_attributes SET value_json = '{bad' WHERE key = 'measured'",
+        "UPDATE trial_params SET distribution_json = '{}'",
+        "UPDATE trial_params SET distribution_json = '3'",
+        "UPDATE study_user_attributes SET value_json = '{bad'",
+        "UPDATE study_user_attributes SET value_json = '[]'",
+    ],
+)
+def test_what_optuna_cannot_read_is_a_damaged_study(location: str, damage: str) -> None:
+    for name in ("one", "other"):
+        with begin_study(location, name, SETTINGS) as study:
+            study.add(SPACE, SPACE.base_points()[0], 0, 0)
+            study.keep(0, measured(2.0))
+            if name == "one":
+                change(location, damage)
+    with pytest.raises(StudyError, match=r"'one'.*another --study"), read_study(location, "one") as study:
+        study.trials(SPACE)
+    with pytest.raises(StudyError, match=r"'one'.*another --study"), begin_study(location, "one", SETTINGS) as study:
+        study.trials(SPACE)
+    # It keeps no other study from going on.
+    with read_study(location, "other") as study:
+        assert len(study.trials(SPACE)) == 1
+
+
 def test_optunas_newer_schema_is_refused_in_words(location: str) -> None:
     with begin_study(location, "one", SETTINGS):
         pass
