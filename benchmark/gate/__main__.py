@@ -35,6 +35,9 @@ def gate_command(
     model: Annotated[
         str, typer.Option("--model", help="A registered model, or a path in both checkouts.")
     ] = "pocketclip_nano",
+    name: Annotated[
+        str | None, typer.Option("--name", help="What tells this comment from those of other gates (default: --model).")
+    ] = None,
     fresh_weights: Annotated[
         bool, typer.Option("--fresh-weights", help="Random weights, where the model has none.")
     ] = False,
@@ -60,9 +63,12 @@ def gate_command(
     from pocketclip.benchmark.gate.exporting import ExportRequest, Side, export_side
     from pocketclip.benchmark.gate.judging import artifacts_to_measure, judge
     from pocketclip.models import atomic
+    from pocketclip.models.untrusted.printable import printable_path
 
+    if out.exists() and not out.is_dir():
+        raise OptionError(f"--out {printable_path(out)} is no folder", fix="give --out a new folder")
     if out.exists() and any(out.iterdir()):
-        raise OptionError(f"{out} is not empty", fix="give --out a new folder")
+        raise OptionError(f"{printable_path(out)} is not empty", fix="give --out a new folder")
     request = ExportRequest(model, target, precision, tower, fresh_weights)
     before, after = (
         export_side(request, checkout, out / side, lambda line, side=side: command_line.note(f"{side}: {line}"))
@@ -84,7 +90,7 @@ def gate_command(
         )
     rows = judge(before, after, {record.artifact.sha256: record for record in records})
     report = api.report(store, form="md") if records else None
-    atomic.write_text(out / "comment.md", render_comment(model, rows, before, after, report))
+    atomic.write_text(out / "comment.md", render_comment(model, rows, before, after, report, name=name))
     if report is not None:
         atomic.write_text(out / "report.md", report)
     print(headline(rows))

@@ -4,8 +4,10 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-folder="$RUNNER_TEMP/pocketclip-gate"
-base="$RUNNER_TEMP/pocketclip-base"
+# Several gates of one job must not meet: folders, files and comments have a gate's name, safe in each of them.
+name=$(printf %s "${GATE_NAME:-${GATE_MODEL:-}}" | LC_ALL=C tr -cs 'A-Za-z0-9._' - | cut -c1-100)
+folder="$RUNNER_TEMP/pocketclip-gate-$name"
+base="$RUNNER_TEMP/pocketclip-base-$name"
 export POCKETCLIP_CACHE="$RUNNER_TEMP/pocketclip-cache"
 venv="$POCKETCLIP_CACHE/venv"
 python="${POCKETCLIP_PYTHON:-$venv/bin/python}"
@@ -17,6 +19,7 @@ measuring() { if [ "$GATE_MEASURE" = instructions ]; then as_root "$@"; else "$@
 case "$1" in
 paths)
   {
+    echo "name=$name"
     echo "folder=$folder"
     echo "cache=$POCKETCLIP_CACHE"
     echo "pins=$(cat "$here/pyproject.toml" "$here/constraints.txt" | sha256sum | cut -c1-16)"
@@ -35,10 +38,12 @@ prepare)
   ;;
 base)
   git -C "$GITHUB_WORKSPACE" fetch --quiet --depth 1 origin "$GATE_BASE"
+  # One that an earlier gate left, with root's files in it where it counted; git takes the place again with --force.
+  rm -rf "$base" 2>/dev/null || as_root rm -rf "$base"
   git -C "$GITHUB_WORKSPACE" worktree add --quiet --force --detach "$base" FETCH_HEAD
   ;;
 compare)
-  options=(--model "$GATE_MODEL" --target "$GATE_TARGET" --quantize "$GATE_QUANTIZE" --tower "$GATE_TOWER")
+  options=(--name "$name" --model "$GATE_MODEL" --target "$GATE_TARGET" --quantize "$GATE_QUANTIZE" --tower "$GATE_TOWER")
   options+=(--by "$GATE_MEASURE" --launches "$GATE_LAUNCHES")
   if [ "$GATE_FRESH_WEIGHTS" = true ]; then options+=(--fresh-weights); fi
   status=0
@@ -54,7 +59,7 @@ comment)
   fi
   comments="repos/$GITHUB_REPOSITORY/issues/$GATE_PULL_REQUEST/comments"
   mark=$(head -n 1 "$folder/comment.md")
-  # The newest of ours is replaced: a pull request has one such comment, however often it is pushed.
+  # The newest of ours is replaced: a pull request has one comment of each name, however often it is pushed.
   earlier=$(gh api --paginate "$comments" --jq ".[] | select(.body | startswith(\"$mark\")) | .id" | tail -n 1) || earlier=
   if [ -n "$earlier" ]; then
     call=(--method PATCH "repos/$GITHUB_REPOSITORY/issues/comments/$earlier")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from pocketclip.benchmark.gate.exporting import Exported
@@ -12,10 +13,18 @@ from pocketclip.export.artifact.reading import Artifact
 
 _Figure = Callable[[Artifact], str]
 
-MARK = "<!-- pocketclip-gate -->"
-"""The first line: by it the comment is found again, and replaced."""
 MOST_CHARACTERS = 60_000
 """GitHub takes 65,536."""
+
+
+_LONGEST_NAME = 100
+
+
+def mark(name: str) -> str:
+    """The first line: by it the comment of a gate's name is found again, and replaced. `action.sh` knows the form."""
+    # Nothing else could be in a comment of HTML and in a shell's and jq's text alike.
+    safe = re.sub(r"[^A-Za-z0-9._]+", "-", name)[:_LONGEST_NAME]
+    return f"<!-- pocketclip-gate {safe} -->"
 
 
 def headline(rows: Sequence[Row]) -> str:
@@ -30,7 +39,9 @@ def headline(rows: Sequence[Row]) -> str:
     return f"{len(stopping)} of {len(rows)} {_artefacts(len(rows))} worse: {', '.join(counts)}"
 
 
-def render_comment(model: str, rows: Sequence[Row], base: Exported, head: Exported, report: str | None) -> str:
+def render_comment(
+    model: str, rows: Sequence[Row], base: Exported, head: Exported, report: str | None, *, name: str | None = None
+) -> str:
     """The whole comment; of a report that would make it too long, nothing, and it says so.
 
     Args:
@@ -38,8 +49,9 @@ def render_comment(model: str, rows: Sequence[Row], base: Exported, head: Export
         rows: what was found.
         base, head: for what a failed export said.
         report: the records as Markdown, for those who want to see more.
+        name: what tells it from comments of other gates; None takes the model's.
     """
-    lines = [MARK, f"### PocketCLIP, {escape(model)}: {headline(rows)}", ""]
+    lines = [mark(model if name is None else name), f"### PocketCLIP, {escape(model)}: {headline(rows)}", ""]
     lines += table_lines(
         ("artefact", "tower", "MB", "cosine, least", "change", "outcome"),
         (False, False, True, True, True, False),

@@ -49,6 +49,9 @@ def test_the_same_model_needs_no_measurement(tmp_path: Path) -> None:
     again = gate(base, head, out)
     assert again.returncode == 2
     assert "is not empty" in one_line_error(again)
+    file = gate(base, head, out / "comment.md")
+    assert file.returncode == 2
+    assert "comment.md is no folder" in one_line_error(file)
 
 
 def test_a_change_that_does_not_export(tmp_path: Path) -> None:

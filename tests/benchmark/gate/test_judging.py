@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pocketclip.benchmark.gate.comment import MARK, MOST_CHARACTERS, headline, render_comment
+from pocketclip.benchmark.gate.comment import MOST_CHARACTERS, headline, render_comment
 from pocketclip.benchmark.gate.exporting import Exported
 from pocketclip.benchmark.gate.judging import Outcome, Row, artifacts_to_measure, judge
 from pocketclip.benchmark.records.benchmark import BenchmarkRecord, Status
@@ -55,7 +55,9 @@ def test_times(sides: tuple[Exported, Exported], make: Any, after_ms: float, out
     assert row.outcome.stops == (outcome is Outcome.SLOWER)
     assert row.comparison is not None and row.comparison.ratio == pytest.approx(after_ms / 3, abs=0.06)
     comment = render_comment("mine", [row], *sides, "the report")
-    assert comment.startswith(MARK + "\n")
+    assert comment.startswith("<!-- pocketclip-gate mine -->\n")
+    hostile = render_comment("mine", [row], *sides, None, name='--> <script> "$(x)"\n' + "y" * 200)
+    assert hostile.splitlines()[0] == f"<!-- pocketclip-gate -script-x-{'y' * 90} -->"
     assert f"{row.comparison.ratio - 1:+.1%}" in comment and "the report" in comment
 
 
