@@ -172,7 +172,7 @@ def start_fleet(
         listen: the address of this computer that the others reach it by, `HOST:PORT` or `HOST`.
         devices: a device table of your own.
         app: the measuring app for phones.
-        cores: what exports and trainings may take here; None means all.
+        cores: what exports and trainings may take here; None means all. With 0, only devices are measured here.
         on_ready: told in words when hosts may join.
 
     Raises:
@@ -196,7 +196,7 @@ def join_fleet(
         address: what `start_fleet` listens on, `ray://HOST:PORT` or `HOST:PORT`.
         devices: a device table of your own.
         app: the measuring app for phones.
-        cores: what exports and trainings may take here; None means all.
+        cores: what exports and trainings may take here; None means all. With 0, only devices are measured here.
         on_ready: told in words when this computer has joined.
 
     Raises:
@@ -262,7 +262,8 @@ def _serve(
     address = parse_address(text, "--listen" if head else "ADDRESS")
     # Read once before anything starts: a mistake in it is told at once.
     known_devices(devices)
-    serve_host(address, _side(devices, app), head=head, cores=cores or os.cpu_count() or 1, say=_say, on_ready=on_ready)
+    given = (os.cpu_count() or 1) if cores is None else cores
+    serve_host(address, _side(devices, app), head=head, cores=given, say=_say, on_ready=on_ready)
 
 
 def _side(devices: str | Path | None, app: str | Path | None) -> Any:

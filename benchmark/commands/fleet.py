@@ -18,7 +18,7 @@ from pocketclip.models.untrusted.printable import printable_line
 DeviceArgument = Annotated[str, typer.Argument(help="NAME/KEY, or one of the two, as `fleet status` shows them.")]
 AppOption = Annotated[Path | None, typer.Option("--app", help="The measuring app for phones, as for bench.")]
 CoresOption = Annotated[
-    int | None, typer.Option("--cores", min=0, help="Cores for exports and trainings of the fleet (default: all).")
+    int | None, typer.Option("--cores", min=0, help="Cores for exports and trainings, 0 for none (default: all).")
 ]
 
 fleet_app = typer.Typer(help="Joins hosts with devices to one bench; shows and drains them.", no_args_is_help=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from pocketclip.benchmark.api import bench_fleet, drain_device, fleet_status, report, resume_device
+from pocketclip.benchmark.api import (
+    bench_fleet,
+    drain_device,
+    fleet_status,
+    join_fleet,
+    report,
+    resume_device,
+    start_fleet,
+)
 from pocketclip.benchmark.errors import FleetError, FleetUnreachableError
 from pocketclip.benchmark.fleet.cluster import FleetDevice
 from pocketclip.benchmark.fleet.device_book import DeviceBook, DrainedBy
@@ -58,6 +67,18 @@ def test_bad_requests_end_with_one_line(
     (line,) = result.stderr.strip().splitlines()
     assert words in line and line.startswith("error: ")
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0, 0), (3, 3), (None, os.cpu_count())])
+def test_cores_that_a_host_gives(monkeypatch: pytest.MonkeyPatch, asked: int | None, given: int) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    from pocketclip.benchmark.fleet import ray_join
+
+    served: list[int] = []
+    monkeypatch.setattr(ray_join, "serve_host", lambda *_, cores, **__: served.append(cores))
+    start_fleet("192.0.2.1:7001", cores=asked)
+    join_fleet("192.0.2.1:7001", cores=asked)
+    assert served == [given, given]
 
 
 def test_an_address_that_is_silent_costs_seconds() -> None:

@@ -56,9 +56,11 @@ class Bench:
         self.processes.append(process)
         return process
 
-    def host(self, how: str, name: str, seconds: float = 0.5, units: tuple[str, ...] | None = None) -> Any:
+    def host(
+        self, how: str, name: str, seconds: float = 0.5, units: tuple[str, ...] | None = None, cores: int = 1
+    ) -> Any:
         chosen = ",".join(UNITS[name] if units is None else units)
-        process = self.start("host", how, self.address, str(self.folder), name, chosen, str(seconds))
+        process = self.start("host", how, self.address, str(self.folder), name, chosen, str(seconds), str(cores))
         line = next_line(process)
         if f"{name} is in the fleet at ray://{self.address}" not in line:
             process.kill()
@@ -247,6 +249,16 @@ def test_work_for_cores_survives_a_lost_node(bench: Bench) -> None:
             if words[1] == node and words[2] != "3":
                 running += 1 if words[0] == "began" else -1
                 assert running <= 1
+
+
+def test_a_host_that_gives_no_core_measures_all_the_same(bench: Bench, plan: Path, tmp_path: Path) -> None:
+    store = str(tmp_path / "s.sqlite")
+    bench.host("start", "a", 0.05, cores=0)
+    output, _ = bench.head(store, plan).communicate(timeout=200)
+    assert f"done {JOBS} failed 0" in output, output
+    check_every_job_once(bench, store)
+    output, _ = bench.start("nodes", bench.address, str(bench.folder), "1").communicate(timeout=120)
+    assert "no node of the fleet has 1 cores for this; the largest has 0" in output
 
 
 REFUSED = """
