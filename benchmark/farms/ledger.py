@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pocketclip.benchmark.errors import FarmError
 from pocketclip.benchmark.records.benchmark import utc_now
-from pocketclip.benchmark.records.fields import Moment, Name
+from pocketclip.benchmark.records.fields import Moment, Text
 from pocketclip.models import atomic, documents
 from pocketclip.models.documents import document
 from pocketclip.models.untrusted.names import PlainName, Sha256
@@ -25,11 +25,11 @@ class Entry:
     """One work that may be at a farm; without `job_id` it is not known whether it arrived."""
 
     key: Sha256
-    farm: Name
-    label: Name
+    farm: Text
+    label: Text
     token: PlainName
     submitted_at: Moment
-    job_id: Name | None = None
+    job_id: Text | None = None
 
 
 class Ledger:

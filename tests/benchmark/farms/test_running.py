@@ -22,7 +22,17 @@ from pocketclip.benchmark.errors import (
     FarmUnavailableError,
     RecordError,
 )
-from pocketclip.benchmark.farms.farm import Cost, FarmName, JobState, JobStatus, Place, Request, Submitted, Work
+from pocketclip.benchmark.farms.farm import (
+    Cost,
+    FarmName,
+    JobState,
+    JobStatus,
+    Place,
+    Request,
+    Submitted,
+    Work,
+    parse_place,
+)
 from pocketclip.benchmark.farms.ledger import Ledger
 from pocketclip.benchmark.farms.running import FarmRun
 
@@ -37,6 +47,7 @@ class ScriptedFarm:
 
     errors: dict[str, list[FarmError | None]] = field(default_factory=dict[str, list[FarmError | None]])
     took: bool = False
+    job: str = "job-"
     jobs: dict[str, str] = field(default_factory=dict[str, str])
     calls: list[str] = field(default_factory=list[str])
 
@@ -58,11 +69,11 @@ class ScriptedFarm:
             self.jobs[token] = work.key
         self._meet("submit")
         self.jobs[token] = work.key
-        return f"job-{token}"
+        return f"{self.job}{token}"
 
     def find(self, token: str) -> str | None:
         self._meet("find")
-        return f"job-{token}" if token in self.jobs else None
+        return f"{self.job}{token}" if token in self.jobs else None
 
     def status(self, job_id: str) -> JobStatus:
         self._meet("status")
@@ -79,7 +90,8 @@ class ScriptedFarm:
 def run(farm: ScriptedFarm, tmp_path: Path, works: Sequence[Work] = WORKS, **changes: Any) -> list[Any]:
     records: list[Any] = changes.pop("into", [])
     pauses: list[float] = changes.pop("pauses", [])
-    run = FarmRun(farm, PLACE, ledger=Ledger(str(PLACE), tmp_path), say=lambda words: None, sleep=pauses.append)
+    place: Place = changes.pop("place", PLACE)
+    run = FarmRun(farm, place, ledger=Ledger(str(place), tmp_path), say=lambda words: None, sleep=pauses.append)
     options: dict[str, Any] = {"accept": lambda cost: True, "append": records.append} | changes
     run.measure(works, **options)
     return records
@@ -191,6 +203,16 @@ def test_interrupted_while_waiting(tmp_path: Path) -> None:
     farm.status = stop  # pyright: ignore[reportAttributeAccessIssue]
     assert len(run(farm, tmp_path, accept=lambda cost: pytest.fail("asked"))) == 3
     assert len(farm.jobs) == 3
+
+
+def test_the_longest_names_can_be_read_again(tmp_path: Path) -> None:
+    """Of a pool as `--farm` takes it, and of a run as AWS gives it: nothing that was paid for is lost by its name."""
+    farm = ScriptedFarm({"status": [FarmLoginError("the session has expired")]}, job=f"arn:{'x' * 1000}/")
+    place = parse_place(f"devicefarm:{'p' * 200}")
+    with pytest.raises(FarmLoginError):
+        run(farm, tmp_path, WORKS[:1], place=place)
+    assert len(run(farm, tmp_path, WORKS[:1], place=place)) == 1
+    assert farm.calls.count("submit") == 1
 
 
 def test_refused_costs(tmp_path: Path) -> None:
