@@ -15,8 +15,6 @@ _Figure = Callable[[Artifact], str]
 
 MOST_CHARACTERS = 60_000
 """GitHub takes 65,536."""
-
-
 _LONGEST_NAME = 100
 
 
