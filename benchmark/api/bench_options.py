@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketclip.benchmark.errors import OptionError
-from pocketclip.benchmark.records.fields import MOST_COUNT, MOST_SECONDS
+from pocketclip.benchmark.records.fields import MOST_SECONDS
+from pocketclip.models.untrusted.numbers import MOST_COUNT
 
 if TYPE_CHECKING:
     from pocketclip.benchmark.devices import Device

@@ -245,7 +245,7 @@ class AwsClient:
         return parse_answer(Upload, self._call("get_upload", arn=arn).get("upload"), _about("an upload"))
 
     def schedule(self, **request: Any) -> Run:
-        """Starts a run, asked for once alone. It costs from here on."""
+        """Starts a run, asked for only once. It costs from here on."""
         return parse_answer(Run, _ask(self._once, "schedule_run", **request).get("run"), _about("a run"))
 
     def run(self, arn: str) -> Run:

@@ -11,9 +11,9 @@ from datetime import timedelta
 
 from pocketclip.benchmark.errors import OptionError
 from pocketclip.benchmark.records.accelerators import ACCELERATORS
-from pocketclip.benchmark.records.fields import LONGEST_NAME, MOST_COUNT, MOST_SECONDS
+from pocketclip.benchmark.records.fields import LONGEST_NAME, MOST_SECONDS
 from pocketclip.models.errors import choices
-from pocketclip.models.untrusted.numbers import parse_whole
+from pocketclip.models.untrusted.numbers import MOST_COUNT, parse_whole
 from pocketclip.models.untrusted.printable import printable_line
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}

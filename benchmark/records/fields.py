@@ -11,12 +11,12 @@ from typing import Annotated
 from annotated_types import Ge, Le
 
 from pocketclip.models.untrusted.names import Matching
+from pocketclip.models.untrusted.numbers import MOST_COUNT
 
 # The length of the store's columns; in characters, not bytes.
 LONGEST_NAME = 200
 LONGEST_REASON = 20_000
-# What is counted or lasts longer fits no record: 2**53 - 1 is what every reader of JSON keeps exactly.
-MOST_COUNT = (1 << 53) - 1
+# What lasts longer fits no record.
 MOST_SECONDS = 1e9
 
 RECORD_ID = Matching(

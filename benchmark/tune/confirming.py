@@ -5,6 +5,7 @@ What is measured are the artefacts with trained weights, which are what would sh
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # With more, the session would take longer than the machine stays the same.
 MOST_CONFIRMED = 8
+_LOG = logging.getLogger("pocketclip.benchmark")
 UNTRAINED = "--confirm measures trained models, and a study with --no-train has none"
 
 
@@ -65,6 +67,9 @@ def confirm(
     chosen = [each.trial for each in front(trials, workshop.settings) if each.trial.number != base.number]
     if not chosen:
         raise StudyError("the front holds nothing but the unchanged model", fix="give more --trials")
+    if len(chosen) > MOST_CONFIRMED:
+        left = ", ".join(str(trial.number) for trial in chosen[MOST_CONFIRMED:])
+        _LOG.warning("%d trials of the front are measured again; not these: %s", MOST_CONFIRMED, left)
     chosen = chosen[:MOST_CONFIRMED]
     unchanged, *changed = [[load_artifact(each) for each in workshop.artifacts(trial)] for trial in [base, *chosen]]
     pairs: list[tuple[int, Comparison]] = []

@@ -9,6 +9,7 @@ import pytest
 
 from pocketclip.benchmark.errors import OptionError, StudyError
 from pocketclip.benchmark.store import open_store
+from pocketclip.benchmark.tune import confirming
 from pocketclip.benchmark.tune.confirming import confirm
 from pocketclip.benchmark.tune.limits import Limits
 from pocketclip.benchmark.tune.steps import Task
@@ -47,11 +48,15 @@ def workshop(tmp_path: Path) -> Workshop:
 
 
 @pytest.mark.slow
-def test_the_front_is_compared_in_one_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_front_is_compared_in_one_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("pocketclip.benchmark.measuring.plan.Patience.wait", lambda self: None)
-    trials = [trial(0, 4.0, 0.0), trial(1, 2.0, 1.0), trial(2, 9.0, 9.0)]
+    monkeypatch.setattr(confirming, "MOST_CONFIRMED", 1)
+    trials = [trial(0, 4.0, 0.0), trial(1, 2.0, 1.0), trial(2, 9.0, 9.0), trial(3, 1.0, 3.0)]
     (found,) = confirm(workshop(tmp_path), trials, launches=4)
-    assert found.trial.number == 1
+    (other,) = {1, 3} - {found.trial.number}
+    assert f"not these: {other}" in caplog.text
     assert [each.candidate.artifact.tower for each in found.comparisons] == [Tower.IMAGE, Tower.TEXT]
     assert all(len(each.candidate.launches) == len(each.baseline.launches) == 4 for each in found.comparisons)
     with open_store(str(tmp_path / "store.sqlite")) as store:
