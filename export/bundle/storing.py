@@ -135,7 +135,7 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
             parity.samples, parity.cosine_mean, parity.cosine_min, parity.top1_agreement, parity.failures
         ),
         "tolerances": tower_tolerances(
-            manifest.target, manifest.precision, passed=parity is not None and parity.passed
+            manifest.target, manifest.precision, manifest.used_passes, passed=parity is not None and parity.passed
         ),
     }
 

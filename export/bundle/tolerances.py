@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Collection
 
+from pocketclip.export.artifact.pass_report import PassName
 from pocketclip.export.bundle.manifest import Execution, Tolerance, TowerTolerances
-from pocketclip.export.parity.budgets import BUDGETS, Budget
+from pocketclip.export.parity.budgets import BUDGETS, Budget, budget_for
 from pocketclip.export.precision import APPLE_TARGETS, QNN_TARGETS, Precision, TargetName
 from pocketclip.export.targets import load_runner
 
@@ -29,14 +31,16 @@ def execution_here(target: TargetName) -> Execution:
     return Execution(load_runner(target).executed_by(), platform.machine() or "unknown", features)
 
 
-def tower_tolerances(target: TargetName, precision: Precision, *, passed: bool) -> TowerTolerances:
-    """The tolerances of a tower; `passed` says whether it met its parity budget.
+def tower_tolerances(
+    target: TargetName, precision: Precision, passes: Collection[PassName], *, passed: bool
+) -> TowerTolerances:
+    """The tolerances of a tower that `passes` changed; `passed` says whether it met its parity budget.
 
     On the same runtime and processor only the order of sums can differ, by the number of threads: within the budget of
     the arithmetic. Elsewhere kernels differ. Two runs that are each within the angle that the budget allows from
     PyTorch are within twice that angle from each other.
     """
-    budget = BUDGETS[target, precision]
+    budget = budget_for(target, precision, passes)
     half = target in _HALF and precision is not Precision.FP32
     return TowerTolerances(
         same=_tolerance(BUDGETS[target, Precision.FP16 if half else Precision.FP32]),

@@ -11,14 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pocketclip.export.artifact.manifest import MANIFEST_NAME
+from pocketclip.export.artifact.pass_report import PassName, PassReport
+from pocketclip.export.artifact.reading import load_artifact
 from pocketclip.export.bundle.classifying import classify
+from pocketclip.export.bundle.fitting import BundleRequest
 from pocketclip.export.bundle.reading import OpenedBundle, read_bundle
 from pocketclip.export.bundle.selftest import self_test
+from pocketclip.export.bundle.writing import write_bundle
 from pocketclip.export.errors import ArtifactCorruptError, BundleError
 from pocketclip.export.precision import Tower
 
 from .conftest import Build
-from .tiny_artifacts import LABELS, edit, resign
+from .tiny_artifacts import DIM, LABELS, edit, resign, unit
 
 
 def failed(bundle: OpenedBundle) -> set[tuple[str, str]]:
@@ -114,6 +119,21 @@ def test_other_processor_gets_the_wider_tolerances(bundle: Path) -> None:
     golden = next(check for check in report.checks if (check.part, check.name) == ("image", "golden outputs: cosine"))
     assert golden.bound == opened.manifest.image.tolerances.other.cosine_min < 0.999999
     assert "other runtime or processor" in golden.basis
+
+
+def test_tower_with_another_gelu_is_judged_as_it_was_exported(build: Build, tmp_path: Path) -> None:
+    used = PassReport(PassName.TANH_GELU, ("stages.0",), exact=False, max_abs_error=1e-3)
+    image = build(Tower.IMAGE, passes=(used,))
+    path = image.folder / image.manifest.golden.reference.file
+    reference = np.fromfile(path, "<f4").reshape(-1, DIM)
+    # As far from PyTorch as the tanh form may be, and no fp32 artefact without it.
+    unit(reference + np.random.default_rng(5).normal(size=reference.shape, scale=1e-3)).astype("<f4").tofile(path)
+    resign(image.folder, MANIFEST_NAME)
+    write_bundle(BundleRequest(load_artifact(image.folder), build(Tower.TEXT), LABELS), tmp_path / "tanh.bundle")
+    report = self_test(read_bundle(tmp_path / "tanh.bundle"))
+    assert [check for check in report.checks if not check.passed] == []
+    check = next(each for each in report.checks if (each.part, each.name) == ("image", "PyTorch's outputs: error"))
+    assert check.value is not None and check.value > 1e-4
 
 
 def test_classifying_with_stored_and_with_given_labels(bundle: Path) -> None:
