@@ -8,14 +8,10 @@ from pathlib import Path
 
 from pocketclip.export.artifact.drop_budget import parse_max_drop
 from pocketclip.export.artifact.precision_plan import PrecisionPlan, finer_than, read_plan, require_model, require_paths
-from pocketclip.export.errors import BatchError, PlanError, UnsupportedPrecisionError
+from pocketclip.export.errors import BatchError, PlanError
 from pocketclip.export.job import ExportJob
-from pocketclip.export.mixed.offers import require_offer
-from pocketclip.export.precision import Precision, TargetName, Tower
-
-_ONE_SCHEME = {
-    TargetName.EXECUTORCH_COREML: "its delegate takes one scheme for the whole graph (--target coreml)",
-}
+from pocketclip.export.mixed.offers import require_mixing, require_offer
+from pocketclip.export.precision import Precision, Tower
 
 Progress = Callable[[str, int, int], object]
 
@@ -50,8 +46,7 @@ def with_mixed(
         raise PlanError("--max-drop searches for a plan, but --plan already gives one", fix="omit one of them")
     for job in jobs:
         finer_than(job.precision)
-        if job.target in _ONE_SCHEME:
-            raise UnsupportedPrecisionError(f"target {job.target} cannot mix precisions: {_ONE_SCHEME[job.target]}")
+        require_mixing(job)
     if max_drop is None:
         return _replayed(jobs, files)
     for job in jobs:

@@ -62,6 +62,16 @@ def test_float_precisions_have_nothing_to_keep(tmp_path: Path) -> None:
         with_kept(jobs(tmp_path, Tower.TEXT, precision=Precision.FP16), "projection")
 
 
+def test_delegate_of_one_scheme_keeps_nothing_finer(pocketclip, error_line, tmp_path: Path) -> None:
+    result = pocketclip(
+        "export", "--target", "executorch-coreml", "--quantize", "int8", "--tower", "text",
+        "--keep-float", "projection", "--out", tmp_path,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "target executorch-coreml cannot mix precisions: its delegate takes one scheme" in error_line(result)
+    assert not any(tmp_path.glob("pocketclip_nano/*"))
+
+
 def test_it_excludes_other_ways_to_say_so(pocketclip, error_line, tmp_path: Path) -> None:
     result = pocketclip(
         "export", "--target", "onnx", "--quantize", "int8-static", "--keep-float", "stem", "--max-drop", "cosine=0.9",
