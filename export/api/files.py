@@ -156,6 +156,7 @@ def _lint_files(
 ) -> LintResult:
     """Reads each file in the same child process."""
     from pocketclip.export import foreign
+    from pocketclip.export.lint.readers import model_files
     from pocketclip.models.reading_child import Child
 
     found: list[Linted] = []
@@ -163,7 +164,9 @@ def _lint_files(
     with Child() as child:
         for label, subject, path in subjects:
             try:
-                linted = foreign.read(child, function, subject, about=path, files=[path])
+                # Weights may lie in larger files beside a small one.
+                files = foreign.read(child, model_files, path, about=path, files=[path])
+                linted = foreign.read(child, function, subject, about=path, files=[*files])
                 found.append(_asked(linted, subject, path) if gpu and path.suffix == ".tflite" else linted)
             except ArtifactError as error:
                 faults.append((label, error))

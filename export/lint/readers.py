@@ -44,6 +44,23 @@ _MARKS = (
 )
 
 
+def model_files(path: Path) -> tuple[Path, ...]:
+    """The files that a model is read from: itself or all in its folder, and those beside an ONNX file.
+
+    Of a file that cannot be read itself alone: `read_graph` says what is wrong with it.
+    """
+    if path.is_dir():
+        return tuple(each for each in path.rglob("*") if each.is_file())
+    if path.suffix != ".onnx" or not path.is_file():
+        return (path,)
+    try:
+        from pocketclip.export.lint.onnx_files import external_files
+
+        return (path, *external_files(path))
+    except Exception:
+        return (path,)
+
+
 def read_graph(path: Path) -> Graph:
     """The graph of a model file.
 

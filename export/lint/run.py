@@ -14,7 +14,7 @@ from pocketclip.export.artifact.pass_report import PassName
 from pocketclip.export.errors import ArtifactCorruptError, ArtifactError, LintRuleError, TargetUnavailableError
 from pocketclip.export.lint.graph import Format
 from pocketclip.export.lint.graph_rules import tower_by_input
-from pocketclip.export.lint.readers import READERS, read_graph
+from pocketclip.export.lint.readers import READERS, model_files, read_graph
 from pocketclip.export.lint.rules import BY_CODE, RULES, UNREADABLE, Rule
 from pocketclip.export.lint.subject import Subject
 from pocketclip.export.precision import TargetName, Tower
@@ -167,7 +167,6 @@ def lint_file(path: Path, *, npu: bool = False) -> tuple[Subject, tuple[LintFind
 
     graph = read_graph(path)
     target = _TARGET_OF[graph.format]
-    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
     return _linted(
         Subject(
             label=str(path),
@@ -175,7 +174,7 @@ def lint_file(path: Path, *, npu: bool = False) -> tuple[Subject, tuple[LintFind
             graph=graph,
             target=target,
             requires=requirement(target, TARGETS[target].base),
-            size_bytes=sum(each.stat().st_size for each in files),
+            size_bytes=sum(each.stat().st_size for each in model_files(path)),
             npu=npu,
         )
     )

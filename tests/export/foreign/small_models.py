@@ -36,6 +36,27 @@ def branches(path: Path) -> Path:
     return save_onnx(path, [node], inputs, [("y", TensorProto.FLOAT16, [4, 4])])
 
 
+def weights_beside(path: Path, *, location: str = "m.data", data_bytes: int = 0) -> Path:
+    """An ONNX file whose weights lie at `location`; with `data_bytes`, in a file with a hole of that size."""
+    if data_bytes:
+        with (path.parent / location).open("wb") as stream:
+            stream.truncate(data_bytes)
+    weights = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4, 4], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", location), ("offset", "0"), ("length", "64")):
+        weights.external_data.add(key=key, value=value)
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    graph = helper.make_graph(
+        [node],
+        "beside",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])],
+        [weights],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
 def loop(path: Path) -> Path:
     """An ONNX file whose body of a `Loop` multiplies by weights."""
     body = helper.make_graph(

@@ -69,6 +69,35 @@ def test_case_functions_of_a_package(linted) -> None:
     assert any(weight.dtype == "uint4" for weight in graph.weights)
 
 
+def test_weights_in_files_beside(linted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from pocketclip.export import foreign
+    from pocketclip.export.api.files import lint_all
+
+    model = small_models.weights_beside(tmp_path / "m.onnx", data_bytes=1_600_000_000)
+    entry = linted(model, 1)
+    assert entry["codes"] == ["PC011", "PC011", "PC011", "PC012"]
+    assert entry["findings"][0]["message"].startswith("1600 MB")
+
+    bounds: list[int] = []
+    bounds_of = foreign.reading_bounds
+    monkeypatch.setattr(
+        foreign, "reading_bounds", lambda files: bounds.append(bounds_of(files).memory_bytes) or bounds_of(files)
+    )
+    lint_all(model)
+    assert max(bounds) - min(bounds) == 8 * 1_600_000_000
+
+
+@pytest.mark.parametrize("location", ["../m.data", "link.data", "none.data", "/dev/zero", ""])
+def test_weights_that_lie_elsewhere(pocketclip, error_line, tmp_path: Path, location: str) -> None:
+    (tmp_path / "m.data").write_bytes(bytes(64))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "link.data").symlink_to(tmp_path / "m.data")
+    model = small_models.weights_beside(tmp_path / "folder" / "m.onnx", location=location)
+    result = pocketclip("lint", model)
+    assert result.returncode == 2
+    assert "m.onnx cannot be read" in error_line(result)
+
+
 def test_branches(linted, tmp_path: Path) -> None:
     entry = linted(small_models.branches(tmp_path / "m.onnx"), 1)
     assert entry["codes"] == ["PC005"]
