@@ -58,7 +58,7 @@ def export(
     precision: Precision | str = "base",
     tower: Tower | str,
     out: str | Path = "artifacts",
-    calibration: str = "scenes",
+    calibration: str | None = None,
     options: ExportOptions | None = None,
     force: bool = False,
 ) -> Artifact:
@@ -72,7 +72,8 @@ def export(
         precision: one precision of the target, e.g. `fp32` or `int8-static`; `base` is its floating-point one.
         tower: `image` or `text`.
         out: the artefact is written to `out/MODEL/TARGET-PRECISION/TOWER`.
-        calibration: samples for static int8: `scenes`, a folder, `csv:FILE` or `webdataset:PATTERN`.
+        calibration: samples for static int8: `scenes`, a folder, `csv:FILE` or `webdataset:PATTERN`; None takes that
+            of `options`.
         options: all other settings.
         force: convert again even if nothing has changed.
 
@@ -82,7 +83,9 @@ def export(
     """
     if tower not in ("image", "text"):
         raise UnknownTargetError(f"tower must be image or text, got {tower!r}", fix="export_all exports both")
-    chosen = replace(options or ExportOptions(), calibration=calibration)
+    chosen = options or ExportOptions()
+    if calibration is not None:
+        chosen = replace(chosen, calibration=calibration)
     plan = plan_export(model, target=str(target), precision=str(precision), tower=str(tower), out=out, options=chosen)
     if len(plan.jobs) != 1:
         raise UnknownTargetError(
