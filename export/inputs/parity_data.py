@@ -91,7 +91,7 @@ def parse_parity_data(
 
 @functools.lru_cache(maxsize=2)
 def read_parity_data(request: SampleRequest, config: AnyConfig, tower: Tower) -> OwnSamples:
-    """The user's samples of a tower.
+    """The user's samples of a tower, read once for all that an export or a proof asks: either clears the cache first.
 
     Raises:
         CalibrationError: as `export.own_samples.read_own`.

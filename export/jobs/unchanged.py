@@ -43,6 +43,8 @@ def prepare(jobs: Sequence[ExportJob], *, force: bool) -> Prepared:
         CheckpointError, NonFiniteError: the checkpoint cannot be used.
         CalibrationError: the calibration or parity data cannot be used.
     """
+    # The workers read the files as they are now.
+    read_parity_data.cache_clear()
     first = jobs[0]
     model = build_model(first.config, first.weights)
     weights, size = weights_sha256(model), 4 * sum(parameter.numel() for parameter in model.parameters())

@@ -112,6 +112,8 @@ def load_subject(
         NonFiniteError: the model itself gives NaN or infinity.
         CalibrationError: `data` cannot be used.
     """
+    # What an earlier call read may have changed.
+    read_parity_data.cache_clear()
     config = resolve_config(str(artifact.folder / CONFIG_NAME), weights=weights)
     if weights is None and artifact.manifest.trained is False:
         weights = FRESH_WEIGHTS

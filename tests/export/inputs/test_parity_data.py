@@ -23,6 +23,8 @@ from pocketclip.export.inputs.parity_data import find_again, parse_parity_data, 
 from pocketclip.export.inputs.samples import parity_inputs
 from pocketclip.export.job import ExportJob
 from pocketclip.export.jobs.fingerprint import inputs_sha256
+from pocketclip.export.jobs.unchanged import prepare
+from pocketclip.export.own_samples import read_own
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models.registry import load_config
 from pocketclip.models.scenes import SceneDataset, Split
@@ -128,6 +130,23 @@ def test_a_manifests_own_words_open_no_file(own: Path) -> None:
         find_again(record, CONFIG, Tower.IMAGE)
 
 
+def test_each_export_of_a_process_reads_the_samples_again(own: Path, tmp_path: Path) -> None:
+    photos = Path(shutil.copytree(own / "photos", tmp_path / "photos"))
+    request = parse_parity_data(str(photos))
+    assert request is not None
+    job = ExportJob(CONFIG, None, TargetName.ONNX, Precision.FP32, Tower.TEXT, tmp_path / "out", parity_data=request)
+    prepare([job], force=True)
+    before = ParityData.of(request, read_own(request, CONFIG, Tower.TEXT, purpose="parity"))
+    (photos / "00.txt").write_text("something else")
+    prepare([job], force=True)
+    after = ParityData.of(request, read_own(request, CONFIG, Tower.TEXT, purpose="parity"))
+    # Each export notes where what it read lies.
+    assert after.inputs_sha256 != before.inputs_sha256
+    assert find_again(after, CONFIG, Tower.TEXT).source == str(photos)
+    with pytest.raises(CalibrationError, match="has changed since"):
+        find_again(before, CONFIG, Tower.TEXT)
+
+
 @pytest.mark.slow
 def test_export_proves_and_verify_proves_again(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = Path(shutil.copytree(own / "photos", tmp_path / "photos"))
@@ -157,6 +176,9 @@ def test_export_proves_and_verify_proves_again(own: Path, tmp_path: Path, monkey
     assert "--parity-data says where they are" in said
     found, said = verify(folder, "--parity-data", "moved")
     assert found["samples_note"] == "on the data of the proof, moved"
+    (tmp_path / "moved" / "00.txt").write_text("something else")
+    found, said = verify(folder, "--parity-data", "moved")
+    assert found["samples_note"] == "on 24 samples of moved; the proof was made on 24 samples of photos"
 
 
 def _verifier(folder: Path) -> Callable[..., tuple[dict[str, Any], str]]:
