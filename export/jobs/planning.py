@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
+from pocketclip.export.artifact.pass_report import PassName
 from pocketclip.export.errors import (
     BatchError,
     PassError,
@@ -21,7 +21,7 @@ from pocketclip.export.job import ExportJob
 from pocketclip.export.npu.limits import check_chips
 from pocketclip.export.npu.socs import chips_of, chosen_chips, parse_socs
 from pocketclip.export.own_samples import SampleRequest
-from pocketclip.export.passes.choices import CHOICES, check_choice
+from pocketclip.export.passes.choices import CHOICES, check_choice, chosen_passes
 from pocketclip.export.precision import (
     BATCHED_TARGETS,
     MOST_IN_BATCH,
@@ -114,7 +114,8 @@ def make_plan(
                         raise
                     skipped[f"{name} {precision} {each}"] = str(error)
                     continue
-                options = tuple(option for option in passes if each is Tower.IMAGE or option not in ON_IMAGES)
+                chosen_here = chosen_passes(name, isa_here, each, precision, options=passes, without=left_out)
+                options = tuple(option for option in passes if option in chosen_here)
                 jobs.append(
                     ExportJob(
                         model.config,

@@ -6,11 +6,12 @@ on an x86 processor with AVX-512; counts of instructions are from an emulated Co
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from pocketclip.export.artifact.pass_report import PassName
+from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
 from pocketclip.export.errors import PassError
-from pocketclip.export.precision import InstructionSet, Precision, TargetName
+from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
 from pocketclip.models.errors import choices
 
 
@@ -150,6 +151,35 @@ NOT_OFFERED: dict[PassName, frozenset[TargetName]] = {
     PassName.BYTE_INPUT: frozenset({TargetName.COREML, TargetName.EXECUTORCH_COREML}),
     PassName.CHANNELS_LAST_INPUT: frozenset({TargetName.COREML, TargetName.EXECUTORCH_COREML}),
 }
+
+
+def chosen_passes(
+    target: TargetName,
+    isa: InstructionSet,
+    tower: Tower,
+    precision: Precision,
+    *,
+    options: Collection[PassName] = (),
+    without: Collection[PassName] = (),
+) -> frozenset[PassName]:
+    """The passes of an artefact, apart from the folding of the preprocessing; arguments as `registry.passes_for`.
+
+    GELU takes one form. By tanh it is `half-gelu`'s where the table has that pass, since it is the same function in ops
+    that these runtimes compute; the sigmoid takes the place of both.
+
+    Raises:
+        PassError: as `check_choice`.
+    """
+    check_choice(target, isa, tuple(options))
+    chosen = {choice.name for choice in CHOICES[target, isa] if choice.only in (None, precision)} | set(options)
+    if tower is Tower.TEXT:
+        chosen -= ON_IMAGES
+    chosen -= set(without)
+    if PassName.SIGMOID_GELU in chosen:
+        chosen -= {PassName.HALF_GELU, PassName.TANH_GELU}
+    elif PassName.HALF_GELU in chosen:
+        chosen -= {PassName.TANH_GELU}
+    return frozenset(chosen)
 
 
 def check_choice(target: TargetName, isa: InstructionSet, options: tuple[PassName, ...]) -> None:

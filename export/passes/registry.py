@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
+from pocketclip.export.artifact.pass_report import PassName
 from pocketclip.export.passes import (
     activations,
     attention,
@@ -19,7 +19,7 @@ from pocketclip.export.passes import (
     weight_parts,
 )
 from pocketclip.export.passes.base import Pass
-from pocketclip.export.passes.choices import CHOICES, check_choice
+from pocketclip.export.passes.choices import chosen_passes
 from pocketclip.export.precision import InstructionSet, Precision, TargetName, Tower
 from pocketclip.models.pixels.preprocess import PreprocessSpec
 
@@ -104,11 +104,7 @@ def passes_for(
     Raises:
         PassError: as `choices.check_choice`.
     """
-    check_choice(target, isa, tuple(options))
-    chosen = {choice.name for choice in CHOICES[target, isa] if choice.only in (None, precision)} | set(options)
-    if tower is Tower.TEXT:
-        chosen -= ON_IMAGES
-    chosen -= set(without)
+    chosen = chosen_passes(target, isa, tower, precision, options=options, without=without)
     passes = {name: PASSES[name] for name in chosen}
     if tower is Tower.IMAGE and preprocess is not None and PassName.FOLD_PREPROCESSING not in without:
         fold = partial(inputs.fold_preprocessing, mean=preprocess.mean, std=preprocess.std)

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pocketclip.export.api import ExportOptions, plan_export
 from pocketclip.export.artifact.pass_report import ON_IMAGES, PassName
 from pocketclip.export.errors import PassError
 from pocketclip.export.inputs.samples import parity_inputs
+from pocketclip.export.parity.budgets import APPROXIMATIONS
 from pocketclip.export.passes.base import Pass, Rewritten
 from pocketclip.export.passes.batch_norm import fold_batch_norm
 from pocketclip.export.passes.choices import CHOICES
@@ -135,6 +137,36 @@ def test_approximations_are_measured_not_proven(nano: AnyModel) -> None:
         assert not report.exact and report.sites
         errors[name] = report.max_abs_error
     assert EXACT < errors[PassName.TANH_GELU] < errors[PassName.SIGMOID_GELU] < 0.2
+
+
+@pytest.mark.parametrize(
+    ("target", "precision"), [(TargetName.EXECUTORCH, Precision.FP16), (TargetName.EXECUTORCH_VULKAN, Precision.FP32)]
+)
+@pytest.mark.parametrize(
+    ("gelu", "used", "name"),
+    [
+        ("erf", PassName.HALF_GELU, ""),
+        ("tanh", PassName.HALF_GELU, ""),
+        ("sigmoid", PassName.SIGMOID_GELU, "-sigmoid-gelu"),
+    ],
+)
+def test_the_form_of_gelu_that_was_asked_for(
+    nano: AnyModel, target: TargetName, precision: Precision, gelu: str, used: PassName, name: str
+) -> None:
+    plan = plan_export(
+        "pocketclip_nano",
+        target=target,
+        precision=precision,
+        tower="image",
+        out="out",
+        options=ExportOptions(gelu=gelu),
+    )
+    (job,) = plan.jobs
+    assert job.scheme == f"{target}-{precision}{name}"
+    passes = passes_for(target, job.isa, job.tower, precision, options=job.passes)
+    reports = apply_passes(tower_module(nano, Tower.IMAGE), passes, _inputs(nano, Tower.IMAGE)).reports
+    forms = {report.name for report in reports if report.name in APPROXIMATIONS and report.sites}
+    assert forms == {used}
 
 
 class _Normed(nn.Module):
