@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pocketclip.export.artifact.pass_report import PassName
 from pocketclip.export.ladder.budgets import budget_of
 from pocketclip.export.ladder.report import RungName
 from pocketclip.export.parity.budgets import APPROXIMATIONS, BUDGETS
@@ -99,3 +100,12 @@ def test_every_pass_that_changes_values_has_a_budget() -> None:
         assert budget_of(RungName.PASSES, TargetName.EXECUTORCH, Precision.FP16, (name,)).snr_db < plain.snr_db
         gates = clip_budget_for(TargetName.EXECUTORCH, Precision.FP32, (name,))
         assert gates != clip_budget_for(TargetName.EXECUTORCH, Precision.FP32)
+
+
+@pytest.mark.parametrize("target", [target for target, precision in BUDGETS if precision is Precision.FP16])
+def test_every_target_has_a_budget_before_its_conversion(target: TargetName) -> None:
+    """Those for NPUs have no fp32 of their own."""
+    plain = budget_of(RungName.PROGRAM, target, Precision.FP16)
+    assert plain == budget_of(RungName.REPARAMETERISED, target, Precision.FP16) == FP32
+    wider = budget_of(RungName.PROGRAM, target, Precision.FP16, (PassName.SIGMOID_GELU,))
+    assert wider.cosine_min == APPROXIMATIONS[PassName.SIGMOID_GELU].cosine_min < plain.cosine_min
