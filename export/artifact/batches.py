@@ -10,7 +10,8 @@ import numpy as np
 from pocketclip.export.runtimes import Session
 
 
-def _filled(rows: np.ndarray, batch: int) -> np.ndarray:
+def filled(rows: np.ndarray, batch: int) -> np.ndarray:
+    """The rows, at most `batch`, and the last one again until there are as many."""
     lacking = batch - len(rows)
     return rows if lacking == 0 else np.concatenate([rows, np.repeat(rows[-1:], lacking, axis=0)])
 
@@ -27,7 +28,7 @@ class FilledSession:
         rows = {len(array) for array in inputs}
         if len(rows) != 1 or not 1 <= (count := rows.pop()) <= self.batch:
             raise ValueError(f"the model takes 1 to {self.batch} rows at once, got {[len(array) for array in inputs]}")
-        outputs = self.session.run([_filled(array, self.batch) for array in inputs])
+        outputs = self.session.run([filled(array, self.batch) for array in inputs])
         return [np.asarray(output)[:count] for output in outputs]
 
     def close(self) -> None:

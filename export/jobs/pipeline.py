@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pocketclip.export.artifact.batches import FilledSession
+from pocketclip.export.artifact.batches import FilledSession, filled
 from pocketclip.export.artifact.manifest import (
     CONFIG_NAME,
     MANIFEST_NAME,
@@ -188,7 +188,8 @@ def _rewritten(job: ExportJob, model: AnyModel, reference: Reference) -> Passed:
 def _examples(reference: Reference, batch: int) -> tuple[np.ndarray, np.ndarray]:
     """Two inputs of the tower: scenes and photographs, or captions of them."""
     first, last = reference.inputs[:batch], reference.inputs[-batch:]
-    return np.concatenate(list(first)), np.concatenate(list(last))
+    # Of the user's own samples there may be fewer than a batch takes.
+    return filled(np.concatenate(list(first)), batch), filled(np.concatenate(list(last)), batch)
 
 
 @functools.lru_cache(maxsize=2)

@@ -67,6 +67,24 @@ def test_any_number_of_photographs_is_taken(batched: Any, target: str) -> None:
 
 
 @pytest.mark.slow
+def test_proof_on_fewer_samples_than_the_model_takes_at_once(tmp_path: Path) -> None:
+    photos, random = tmp_path / "photos", np.random.default_rng(0)
+    photos.mkdir()
+    for number in range(20):
+        Image.fromarray(random.integers(0, 256, (64, 64, 3), np.uint8)).save(photos / f"{number:02}.png")
+    artifact = pocketclip.export(
+        "pocketclip_nano",
+        target="onnx",
+        tower="image",
+        out=tmp_path / "out",
+        options=ExportOptions(batch=24, parity_data=photos),
+    )
+    assert artifact.manifest.inputs[0].shape == (24, 3, 64, 64)
+    assert artifact.manifest.parity is not None and artifact.manifest.parity.samples == 20
+    assert artifact.run(np.zeros((24, 3, 64, 64), np.float32)).shape == (24, 128)
+
+
+@pytest.mark.slow
 def test_photographs_are_indexed_in_groups(
     batched: Any, nano_exports: Exports, tmp_path: Path, pocketclip: Callable[..., Any]
 ) -> None:
