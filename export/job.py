@@ -56,6 +56,11 @@ class ExportJob:
         return self.instruction_set or default_instruction_set(self.target)
 
     @property
+    def reads_calibration(self) -> bool:
+        """Whether calibration samples decide what comes of it: by ranges, or by what a search ranks modules by."""
+        return self.precision.needs_calibration or self.budget is not None
+
+    @property
     def scheme(self) -> str:
         """Target, precision and what differs from the usual form in one word, as the manifest has it."""
         mixed = self.plan is not None or self.budget is not None

@@ -24,7 +24,7 @@ def inputs_sha256(
     Args:
         job: what to export; the place it goes to plays no part.
         weights_sha256: of the model, as in its manifest.
-        calibration: the samples that were observed, for precisions that need them.
+        calibration: the samples that were observed, for jobs that read them.
         parity: the user's own samples that the proof is made on.
     """
     options = {

@@ -80,8 +80,9 @@ def export_artifact(job: ExportJob) -> ExportResult:
         reference = reference.some(emulated_samples(job.target, model, job.tower))
     passed = _rewritten(job, model, reference)
     calibration = None
-    if job.precision.needs_calibration:
+    if job.reads_calibration:
         calibration = _calibration(job.calibration, job.config, job.tower, job.parity_data)
+    ranged = calibration if job.precision.needs_calibration else None
     request = LoweringRequest(
         module=passed.module,
         example=passed.example,
@@ -90,8 +91,8 @@ def export_artifact(job: ExportJob) -> ExportResult:
         precision=job.precision,
         # Each sample fills the batch alone: ranges are of single samples.
         calibration=()
-        if calibration is None
-        else tuple(passed.adapt(np.repeat(array, job.batch, axis=0)) for array in calibration.inputs),
+        if ranged is None
+        else tuple(passed.adapt(np.repeat(array, job.batch, axis=0)) for array in ranged.inputs),
         ios=job.ios,
         isa=job.isa,
         ranges=ranges_of(model, job.tower),
@@ -140,7 +141,7 @@ def export_artifact(job: ExportJob) -> ExportResult:
             golden=golden,
             parity=parity,
             plan=plan,
-            calibration=record,
+            calibration=None if ranged is None else ranged.record,
             requires=requirement(job.target, job.precision, job.ios),
             inputs_sha256=inputs_sha256(job, identity.weights_sha256, record, reference.data),
             instruction_set=job.isa,

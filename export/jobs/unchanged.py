@@ -57,14 +57,14 @@ def prepare(jobs: Sequence[ExportJob], *, force: bool) -> Prepared:
             proofs[job.tower] = ParityData.of(job.parity_data, own)
             note_place(job.parity_data, proofs[job.tower])
             _tell(f"parity data of the {job.tower} tower", own.skipped, own.left_out, proofs[job.tower])
-        if job.precision.needs_calibration and job.tower not in records:
+        if job.reads_calibration and job.tower not in records:
             loaded = load_calibration(job.calibration, job.config, job.tower, job.parity_data)
             records[job.tower] = loaded.record
             _tell(f"calibration of the {job.tower} tower", loaded.skipped, loaded.left_out, loaded.record)
     left: list[ExportJob] = []
     unchanged: list[tuple[ExportJob, ExportResult]] = []
     for job in jobs:
-        record = records[job.tower] if job.precision.needs_calibration else None
+        record = records[job.tower] if job.reads_calibration else None
         there = None if force else _there(job, inputs_sha256(job, weights, record, proofs.get(job.tower)))
         if there is None:
             left.append(job)

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pocketclip.export.artifact.drop_budget import parse_max_drop
 from pocketclip.export.artifact.manifest import CalibrationRecord
 from pocketclip.export.artifact.reading import find_artifacts, load_artifact, select_pair
 from pocketclip.export.encoders import open_pair
 from pocketclip.export.inputs.calibration import CalibrationRequest
 from pocketclip.export.job import ExportJob, ExportResult
 from pocketclip.export.jobs.fingerprint import inputs_sha256
+from pocketclip.export.jobs.pipeline import export_artifact
 from pocketclip.export.jobs.unchanged import prepare
 from pocketclip.export.precision import Precision, TargetName, Tower
 from pocketclip.models.registry import load_config
@@ -59,6 +61,20 @@ def test_changes_are_noticed(exported: Path, tmp_path: Path) -> None:
     ]
     for other in changed:
         assert prepare([other], force=False).jobs == (other,), other
+
+
+@pytest.mark.slow
+def test_other_calibration_of_a_search_is_noticed(tmp_path: Path) -> None:
+    """Modules are ranked on these samples, though the precision has no ranges of activations."""
+    job = dataclasses.replace(
+        _job(tmp_path, Precision.INT8_WEIGHTS),
+        calibration=CalibrationRequest("scenes", 16),
+        budget=parse_max_drop("cosine=0.5", None),
+    )
+    assert export_artifact(job).manifest.calibration is None
+    assert [each for each, _ in prepare([job], force=False).unchanged] == [job]
+    other = dataclasses.replace(job, calibration=CalibrationRequest("scenes", 24))
+    assert prepare([other], force=False).jobs == (other,)
 
 
 @pytest.mark.slow
