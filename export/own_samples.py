@@ -94,12 +94,21 @@ def parse_own(text: str, purpose: str, option: str, *, also: str = "") -> str:
             raise CalibrationError(f"{option}: {error}") from error
         return text
     place = text.removeprefix(FOLDER)
-    if not place or not Path(place).expanduser().is_dir():
+    try:
+        folder = Path(place).expanduser()
+        found = bool(place) and folder.is_dir()
+    except (OSError, RuntimeError) as error:
+        # A folder that may not be looked into, or `~` with no user of that name.
+        reason = getattr(error, "strerror", None) or error
+        raise CalibrationError(
+            f"cannot read the {purpose} data at {text!r}: {reason}", fix="give another folder"
+        ) from error
+    if not found:
         raise CalibrationError(
             f"there is no {purpose} data at {text!r}",
             fix=f"give {also}a folder of images and .txt captions, csv:FILE or webdataset:PATTERN",
         )
-    return str(Path(place).expanduser())
+    return str(folder)
 
 
 def check_share(share: float | None) -> float:

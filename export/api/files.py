@@ -12,6 +12,7 @@ from pocketclip.export.api.artifacts import Artifact
 from pocketclip.export.errors import ArtifactError, LintRuleError, ModelRunError
 from pocketclip.models.api import Model
 from pocketclip.models.errors import choices
+from pocketclip.models.untrusted.files import reading_errors
 
 if TYPE_CHECKING:
     from pocketclip.export.artifact import reading
@@ -93,8 +94,9 @@ def lint_all(
     if not str(subject):
         raise LintRuleError("give a model, an artefact or a model file; --list shows the rules")
     path = Path(subject)
-    _require_lintable(path)
-    on_disk = is_model_file(path) or (path.is_dir() and str(subject) not in MODELS and not is_run_folder(path))
+    with reading_errors(path, error=ArtifactError):
+        _require_lintable(path)
+        on_disk = is_model_file(path) or (path.is_dir() and str(subject) not in MODELS and not is_run_folder(path))
     if on_disk and (changes or weights):
         raise LintRuleError(f"--set and --weights are for models; {subject} is a file or folder")
     if is_model_file(path):
@@ -121,10 +123,11 @@ def inspect(path: str | Path) -> PackageReport | AssetReport | NpuReport:
     from pocketclip.export import foreign
     from pocketclip.models.reading_child import Child
 
-    prepared = _prepared_graphs(Path(path))
-    if prepared is not None:
-        return prepared
-    model, ours = _apple_model(Path(path))
+    with reading_errors(Path(path), error=ArtifactError):
+        prepared = _prepared_graphs(Path(path))
+        if prepared is not None:
+            return prepared
+        model, ours = _apple_model(Path(path))
     with Child() as child:
         return foreign.read(child, _report, model, ours, about=model, files=[model])
 

@@ -12,9 +12,10 @@ import numpy as np
 from pocketclip.export.artifact.checks import check_artifact
 from pocketclip.export.artifact.manifest import MANIFEST_NAME, GoldenTensor, Manifest, read_manifest
 from pocketclip.export.artifact.stored_tensors import MOST_BYTES, read_values
-from pocketclip.export.errors import ArtifactCorruptError, ArtifactNotFoundError
+from pocketclip.export.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError
 from pocketclip.export.precision import Tower
 from pocketclip.models.errors import choices
+from pocketclip.models.untrusted.files import reading_errors
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,15 @@ def load_artifact(folder: Path) -> Artifact:
         ArtifactNotFoundError: the folder holds no manifest.
         ManifestError: the manifest is malformed, newer than this version, or does not fit together.
         ArtifactCorruptError: a file is missing, truncated, altered, not listed, or a link.
+        ArtifactError: the folder or a file in it may not be read.
     """
-    if not (folder / MANIFEST_NAME).is_file():
-        below = sorted(_artifact_folders(folder))
-        fix = f"choose one of its subfolders: {choices(below)}" if below else "create one with `pocketclip export`"
-        raise ArtifactNotFoundError(f"there is no artefact at {folder}: it has no {MANIFEST_NAME}; {fix}")
-    manifest = read_manifest(folder)
-    check_artifact(folder, manifest)
+    with reading_errors(folder, error=ArtifactError):
+        if not (folder / MANIFEST_NAME).is_file():
+            below = sorted(_artifact_folders(folder))
+            fix = f"choose one of its subfolders: {choices(below)}" if below else "create one with `pocketclip export`"
+            raise ArtifactNotFoundError(f"there is no artefact at {folder}: it has no {MANIFEST_NAME}; {fix}")
+        manifest = read_manifest(folder)
+        check_artifact(folder, manifest)
     return Artifact(folder, manifest)
 
 
@@ -75,10 +78,11 @@ def find_artifacts(paths: Iterable[Path]) -> list[Artifact]:
     """
     folders: dict[Path, None] = {}
     for path in paths:
-        found = sorted(_artifact_folders(path))
-        if not found:
-            raise ArtifactNotFoundError(_nothing_at(path))
-        folders.update(dict.fromkeys(folder.resolve() for folder in found))
+        with reading_errors(path, error=ArtifactError):
+            found = sorted(_artifact_folders(path))
+            if not found:
+                raise ArtifactNotFoundError(_nothing_at(path))
+            folders.update(dict.fromkeys(folder.resolve() for folder in found))
     return [load_artifact(folder) for folder in folders]
 
 

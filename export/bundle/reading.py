@@ -31,6 +31,7 @@ from pocketclip.export.errors import BundleCorruptError, BundleError
 from pocketclip.export.precision import Tower
 from pocketclip.models import documents
 from pocketclip.models.text.vocabulary import BYTE_TOKENS, FULL_VOCABULARY_SIZE
+from pocketclip.models.untrusted.files import reading_errors
 
 _KINDS: dict[int, type[Bundle]] = {
     PLAIN_SCHEMA_VERSION: Bundle,
@@ -65,9 +66,14 @@ def read_bundle(folder: Path) -> OpenedBundle:
     """Reads a bundle and checks all of it: schema, paths, sizes, hashes, tensors, and that its parts fit together.
 
     Raises:
-        BundleError: the folder holds no bundle.
+        BundleError: the folder holds no bundle, or it or a file in it may not be read.
         BundleCorruptError: the bundle is malformed, newer, hostile, incomplete or altered.
     """
+    with reading_errors(folder, error=BundleError):
+        return _read(folder)
+
+
+def _read(folder: Path) -> OpenedBundle:
     path = folder / BUNDLE_NAME
     if not path.is_file():
         raise BundleError(
@@ -141,8 +147,29 @@ def _check_tensors(folder: Path, manifest: Bundle) -> None:
                 ),
                 fix="create the bundle again",
             )
+    embeddings = _embeddings(manifest)
     for tensor in manifest.tensors:
-        read_tensor(folder, tensor)
+        values = read_tensor(folder, tensor)
+        if tensor in embeddings and not _has_directions(values):
+            raise BundleCorruptError(
+                f"{folder / BUNDLE_NAME}: {tensor.file} holds an embedding without a direction: a row of zeros, or one "
+                "beyond float32's range",
+                fix="create the bundle again",
+            )
+
+
+def _embeddings(manifest: Bundle) -> list[StoredTensor]:
+    end = manifest.end_to_end
+    golden = [tensor for model in manifest.models for tensor in (model.golden.reference, model.golden.outputs)]
+    labels = [] if manifest.labels is None else [manifest.labels.embeddings]
+    return [end.image_embeddings, end.sentence_embeddings, *golden, *labels]
+
+
+def _has_directions(embeddings: np.ndarray) -> bool:
+    """Whether every row can be normalised, so that its cosines are numbers."""
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(embeddings, axis=1)
+    return bool(((lengths > 0) & np.isfinite(lengths)).all())
 
 
 def _check_parts(path: Path, manifest: Bundle) -> None:

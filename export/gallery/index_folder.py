@@ -228,10 +228,10 @@ def writing(path: Path, identity: IndexIdentity) -> Iterator[IndexWriter]:
     with atomic.storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path / _LOCK_NAME)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise GalleryError(f"another process writes into {path}", fix="wait for its end") from error
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise GalleryError(f"another process writes into {path}", fix="wait for its end") from error
     try:
         yield from _writer(path, identity)
     finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pocketclip.export.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError, TargetUnavailableError
 from pocketclip.export.targets.converter_noise import quiet_loggers
 from pocketclip.models.errors import PocketClipError, choices, extra_command, first_line
+from pocketclip.models.untrusted.files import reading_errors
 from pocketclip.models.untrusted.stand_ins import HEAD_BYTES, StandIn, stand_in
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ def read_graph(path: Path) -> Graph:
         ArtifactCorruptError: its content cannot be read.
         TargetUnavailableError: the reader's packages are not installed.
     """
-    if not path.exists():
-        raise ArtifactNotFoundError(f"there is no model file {path}")
+    with reading_errors(path, error=ArtifactError):
+        if not path.exists():
+            raise ArtifactNotFoundError(f"there is no model file {path}")
     reader = READERS.get(path.suffix)
     if reader is None:
         raise ArtifactError(f"{path} is not a model file that can be linted; known suffixes: {choices(READERS)}")
@@ -102,11 +104,8 @@ def read_graph(path: Path) -> Graph:
 
 def _instead(path: Path) -> StandIn | None:
     """What a file is in place of a model of its suffix; None where it may be one."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(HEAD_BYTES)
-    except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror or error}") from error
+    with reading_errors(path, error=ArtifactError), path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
     if (found := stand_in(head)) is not None:
         return found
     for suffix, place, mark, what in _MARKS:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +28,18 @@ def is_folder(path: Path) -> bool:
 def is_there(path: Path) -> bool:
     """Whether there is anything; as `is_file`."""
     return os.path.exists(path)
+
+
+@contextlib.contextmanager
+def reading_errors(place: Path, *, error: type[PocketClipError]) -> Iterator[None]:
+    """Words an `OSError` met while looking at `place`, or at what lies in it, as an `error` that names the file."""
+    try:
+        yield
+    except OSError as caught:
+        name = printable_path(caught.filename if isinstance(caught.filename, str) else place)
+        raise error(
+            f"cannot read {name}: {caught.strerror or caught}", fix="make it readable for your user or give another"
+        ) from caught
 
 
 def read_bounded(path: Path, most_bytes: int, *, error: type[PocketClipError]) -> bytes:

@@ -14,7 +14,7 @@ from pocketclip.export.bundle.reading import read_bundle
 from pocketclip.export.errors import BundleCorruptError, BundleError
 from pocketclip.models.untrusted.names import RELATIVE_PATH
 
-from .tiny_artifacts import edit, resign
+from .tiny_artifacts import DIM, edit, resign
 
 MODEL = "image/model.onnx"
 
@@ -51,6 +51,14 @@ def _not_a_number(folder: Path) -> None:
     resign(folder)
 
 
+def _without_direction(folder: Path) -> None:
+    path = folder / "golden/image_outputs.bin"
+    values = np.fromfile(path, "<f4").reshape(-1, DIM)
+    values[1] = 0
+    values.tofile(path)
+    resign(folder)
+
+
 def _short_tensor(folder: Path) -> None:
     path = folder / "labels/embeddings.bin"
     path.write_bytes(path.read_bytes()[:-4])
@@ -64,6 +72,7 @@ FILE_FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (_link, "is a link"),
     (lambda folder: (folder / "image/model.onnx.data").write_bytes(b"?"), r"model\.onnx\.data.*does not list"),
     (_not_a_number, "NaN or infinite"),
+    (_without_direction, "an embedding without a direction"),
     (_short_tensor, "take 96"),
     (lambda folder: (folder / BUNDLE_NAME).write_text("{"), "not JSON"),
 ]
@@ -73,6 +82,13 @@ FILE_FAULTS: list[tuple[Callable[[Path], object], str]] = [
 def test_files(bundle: Path, damage: Callable[[Path], object], message: str) -> None:
     damage(bundle)
     with pytest.raises(BundleCorruptError, match=message):
+        read_bundle(bundle)
+
+
+@pytest.mark.parametrize("locked", ["", MODEL])
+def test_what_may_not_be_read(bundle: Path, lock: Callable[[Path], None], locked: str) -> None:
+    lock(bundle / locked)
+    with pytest.raises(BundleError, match=rf"^cannot read .*{locked}.*: Permission denied; make it readable"):
         read_bundle(bundle)
 
 

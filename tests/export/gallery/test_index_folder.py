@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -16,6 +17,7 @@ from pocketclip.export.errors import GalleryError
 from pocketclip.export.gallery import index_folder
 from pocketclip.export.gallery.index_folder import IndexIdentity, open_index, writing
 from pocketclip.export.gallery.searching import nearest, similar_groups
+from pocketclip.models.errors import StorageError
 
 WIDTH = 8
 IDENTITY = IndexIdentity(1, "tiny", "0" * 64, "1" * 64, WIDTH, "/photos", "/artifacts/image")
@@ -51,6 +53,15 @@ def test_replaced_and_forgotten(tmp_path: Path) -> None:
     assert set(index.photos) == {"00000.jpg", "00001.jpg"}
     assert index.photos["00001.jpg"].version == "2" and index.photos["00001.jpg"].row == 3
     assert [hit.photo for hit in nearest(index, rows(1, seed=7)[0], 1)] == ["00001.jpg"]
+
+
+def test_folder_that_may_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path / ".lock"))
+
+    monkeypatch.setattr(index_folder.FileLock, "acquire", refuse)
+    with pytest.raises(StorageError, match=r"cannot write .*: Permission denied"):
+        fill(tmp_path, 1)
 
 
 def test_cut_anywhere_it_keeps_a_beginning(tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def test_shards(tmp_path: Path, pictures: list[Image.Image]) -> None:
     ("text", "samples", "complaint"),
     [
         ("nowhere", None, "no calibration data at 'nowhere'"),
+        ("~nosuchuser/photos", None, "cannot read the calibration data at '~nosuchuser/photos'"),
         ("scenes:2", None, "too few"),
         ("scenes:20", 30, "set twice"),
         ("scenes:-1", None, "no calibration data at"),

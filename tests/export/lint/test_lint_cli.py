@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from onnx import TensorProto, helper
 
+from pocketclip.export.api import inspect, lint
+from pocketclip.export.errors import ArtifactError
 from pocketclip.export.lint.rule_table import markdown_table
 from pocketclip.export.lint.rules import RULES
 
@@ -77,6 +80,16 @@ def test_bad_requests(pocketclip, error_line, tmp_path: Path, arguments: list[st
     result = pocketclip("lint", *arguments, cwd=tmp_path)
     assert result.returncode == 2
     assert complaint in error_line(result)
+
+
+@pytest.mark.parametrize("name", ["m.onnx", "artifacts"])
+@pytest.mark.parametrize("look", [lint, inspect])
+def test_folder_that_may_not_be_read(
+    tmp_path: Path, lock: Callable[[Path], None], look: Callable[[Path], object], name: str
+) -> None:
+    lock(tmp_path)
+    with pytest.raises(ArtifactError, match=rf"^cannot read .*{name}.*: Permission denied"):
+        look(tmp_path / name)
 
 
 @pytest.mark.slow
