@@ -194,6 +194,7 @@ def classify(
             file; a label's embedding is their mean. None: each label goes through the text tower unchanged.
 
     Raises:
+        LabelError: `labels` is empty or one text, or labels are unseen or the same.
         PromptError: the file of templates cannot be read, or holds none.
         ImageError: the file is not a usable image.
         ModelRunError: a model crashes, hangs or takes too much memory.
@@ -202,8 +203,10 @@ def classify(
     from pocketclip.export.ranking import rank_with_pair
     from pocketclip.export.untrained import warn_of_artifacts
     from pocketclip.models.evaluation.prompts import load_templates
+    from pocketclip.models.evaluation.zero_shot import checked_labels
     from pocketclip.models.reading_child import Child
 
+    given = checked_labels(labels)
     warn_of_artifacts([image.files, text.files])
     photograph = Path(image_file) if isinstance(image_file, str | Path) else image_file
     with Child() as child:
@@ -213,7 +216,7 @@ def classify(
             image.files,
             text.files,
             photograph,
-            list(labels),
+            given,
             None if templates is None else load_templates(str(templates)),
             about=f"{image.folder} or {text.folder}",
             files=[image.model_path, text.model_path],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pocketclip.export.api.artifacts import Artifact, find_artifacts, load_artifact
 from pocketclip.export.bundle.reading import OpenedBundle, read_bundle
 from pocketclip.export.untrained import warn_of_artifacts, warn_of_bundle
+from pocketclip.models.evaluation.zero_shot import checked_labels
 from pocketclip.models.progress import CountingWatch, OnProgress, silent
 
 if TYPE_CHECKING:
@@ -53,14 +54,16 @@ class Bundle:
             labels: the labels to rank; empty uses the bundle's own.
 
         Raises:
+            LabelError: you gave one text for `labels`, or labels that are unseen or the same.
             ImageError: the file is no image that can be used.
             BundleError: you gave no labels, and the bundle has none.
             ModelRunError: a model crashes, hangs or takes too much memory.
         """
         from pocketclip.export.ranking import rank_with_bundle
 
+        given = checked_labels(labels, none_allowed=True)
         photograph = Path(image) if isinstance(image, str | Path) else image
-        ranking = self._run(rank_with_bundle, self.opened, photograph, list(labels), on_sign=silent)
+        ranking = self._run(rank_with_bundle, self.opened, photograph, given, on_sign=silent)
         for note in ranking.notes:
             _LOG.info("note: %s", note)
         return list(ranking.labels)
@@ -141,6 +144,7 @@ def write_bundle(
         on_progress: called with the number of embedded prompts.
 
     Raises:
+        LabelError: `labels` is one text, or labels are unseen or the same.
         BundleError: the artefacts do not belong together or failed, or `out` is something else.
         ModelRunError: a model crashes, hangs or takes too much memory.
     """
@@ -150,16 +154,17 @@ def write_bundle(
     from pocketclip.export.bundle.writing import write_bundle as write
     from pocketclip.models.reading_child import Child
 
+    given = checked_labels(labels, none_allowed=True)
     pair = [each if isinstance(each, Artifact) else load_artifact(each) for each in (image, text)]
     for_npus, for_core_ai = (
-        [found for each in given for found in ([each] if isinstance(each, Artifact) else find_artifacts(each))]
-        for given in (npu, coreai)
+        [found for each in several for found in ([each] if isinstance(each, Artifact) else find_artifacts(each))]
+        for several in (npu, coreai)
     )
     warn_of_artifacts([each.files for each in (*pair, *for_npus, *for_core_ai)])
     request = BundleRequest(
         pair[0].files,
         pair[1].files,
-        tuple(labels),
+        given,
         templates,
         weights_licence,
         allow_failed,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pocketclip.export.bundle.manifest import Articles, PromptTemplates
-from pocketclip.models.errors import LabelError
 from pocketclip.models.evaluation.prompts import SceneTemplates, Templates, TextTemplates, load_templates, prompt_set
 from pocketclip.models.evaluation.text_cache import class_embeddings
-from pocketclip.models.evaluation.zero_shot import list_labels, require_distinct
+from pocketclip.models.evaluation.zero_shot import checked_labels, list_labels
 from pocketclip.models.scenes import CLASS_TEMPLATES
 from pocketclip.models.text.tokenizer import Tokenizer
 from pocketclip.models.text.vocabulary import load_vocabulary
@@ -35,12 +33,7 @@ def read_labels(text: str | None, file: Path | None) -> tuple[str, ...]:
     """
     if text is None and file is None:
         return ()
-    labels = list_labels(text, file)
-    repeated = [label for label, count in Counter(labels).items() if count > 1]
-    if repeated:
-        raise LabelError(f"the label {repeated[0]!r} occurs more than once", fix="give each label once")
-    require_distinct(labels)
-    return tuple(labels)
+    return checked_labels(list_labels(text, file))
 
 
 def choose_templates(reference: str | None, tokenizer: Tokenizer) -> Templates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,6 +47,34 @@ def list_labels(text: str | None, file: Path | None) -> list[str]:
     else:
         parts = [composed(part) for part in (text or "").split(",")]
     labels = [label for part in parts if (label := part.strip())]
+    _require_words(labels)
+    return labels
+
+
+def checked_labels(labels: Sequence[str], *, none_allowed: bool = False) -> tuple[str, ...]:
+    """Labels as a Python program gives them, each once.
+
+    Raises:
+        LabelError: it is one text or holds what is none, a label cannot be seen or occurs twice, two are the same to
+            the model, or there is none and `none_allowed` does not say otherwise.
+    """
+    if isinstance(labels, str):
+        raise LabelError(f"labels are a list, got the text {labels!r}", fix='give a list, such as ["a cat", "a dog"]')
+    given = tuple(labels)
+    other = next((label for label in given if not isinstance(label, str)), None)
+    if other is not None:
+        raise LabelError(f"each label is a text, got {other!r}", fix='give a list, such as ["a cat", "a dog"]')
+    if none_allowed and not given:
+        return ()
+    _require_words(given)
+    repeated = next((label for label, count in Counter(given).items() if count > 1), None)
+    if repeated is not None:
+        raise LabelError(f"the label {repeated!r} occurs more than once", fix="give each label once")
+    require_distinct(given)
+    return given
+
+
+def _require_words(labels: Sequence[str]) -> None:
     if not labels:
         raise LabelError("the label list is empty", fix="give at least one label with text")
     odd = [label for label in labels if "\0" in label]
@@ -60,7 +89,6 @@ def list_labels(text: str | None, file: Path | None) -> list[str]:
             (f"label {labels.index(unseen[0]) + 1} of {len(labels)} is {unseen[0]!a}, which is invisible"),
             fix="give it visible text or remove it",
         )
-    return labels
 
 
 def require_distinct(labels: Sequence[str]) -> None:
