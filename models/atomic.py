@@ -60,6 +60,9 @@ def new_directory(path: Path) -> Iterator[Path]:
         StorageError: the disk is full or the folder cannot be written.
     """
     with storage_errors(path):
+        if path.name in ("", ".."):
+            # Nothing can be renamed to these.
+            path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
@@ -76,14 +79,16 @@ def _replace_directory(new: Path, path: Path) -> None:
         new.rename(path)
         return
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-    path.rename(aside / path.name)
+    old = aside / path.name
     try:
+        path.rename(old)
         new.rename(path)
-    except OSError:
-        (aside / path.name).rename(path)
+    except BaseException:
+        if old.exists():
+            old.rename(path)
+        aside.rmdir()
         raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _umask() -> int:

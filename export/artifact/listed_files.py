@@ -56,8 +56,7 @@ def check_files(
         raise error(f"{printable_path(source)} lists files of {total} bytes, more than the limit of {most_bytes}")
     check_no_links(folder, [manifest_name, *paths], error=error)
     # Before anything is hashed, for a runtime may pick up a file beside its model that nobody vouches for.
-    listed = {manifest_name, *paths}
-    unlisted = min((path for path in _present(folder) if path not in listed), default=None)
+    unlisted = unlisted_file(folder, manifest_name, files)
     if unlisted is not None:
         raise error(
             f"{printable_path(folder)} holds {printable_path(unlisted)}, which its manifest does not list; remove it"
@@ -66,6 +65,12 @@ def check_files(
         fault = file_fault(folder / entry.path, entry)
         if fault is not None:
             raise error(f"{fault}; {fix}")
+
+
+def unlisted_file(folder: Path, manifest_name: str, files: Iterable[FileEntry]) -> str | None:
+    """The first file in a folder that its manifest does not list, as a POSIX path below it; None without any."""
+    listed = {manifest_name, *(entry.path for entry in files)}
+    return min((path for path in _present(folder) if path not in listed), default=None)
 
 
 def check_model(entry_point: str, files: Iterable[FileEntry], source: Path, *, error: type[PocketClipError]) -> None:

@@ -74,6 +74,15 @@ def read_bundle(folder: Path) -> OpenedBundle:
 
 
 def _read(folder: Path) -> OpenedBundle:
+    manifest = read_bundle_manifest(folder)
+    _check_files(folder, manifest)
+    _check_tensors(folder, manifest)
+    _check_parts(folder / BUNDLE_NAME, manifest)
+    return OpenedBundle(folder, manifest)
+
+
+def read_bundle_manifest(folder: Path) -> Bundle:
+    """What a bundle says of itself, which is not compared with its files; raises as `read_bundle`."""
     path = folder / BUNDLE_NAME
     if not path.is_file():
         raise BundleError(
@@ -85,11 +94,7 @@ def _read(folder: Path) -> OpenedBundle:
             f"{path} has schema version {version}; this version reads up to {BUNDLE_SCHEMA_VERSION}: "
             "update PocketCLIP or create the bundle again"
         )
-    manifest = documents.read(_KINDS[version], path, error=BundleCorruptError, most_bytes=MOST_MANIFEST_BYTES)
-    _check_files(folder, manifest)
-    _check_tensors(folder, manifest)
-    _check_parts(path, manifest)
-    return OpenedBundle(folder, manifest)
+    return documents.read(_KINDS[version], path, error=BundleCorruptError, most_bytes=MOST_MANIFEST_BYTES)
 
 
 def _check_files(folder: Path, manifest: Bundle) -> None:

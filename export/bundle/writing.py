@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pocketclip.export.artifact.listed_files import unlisted_file
 from pocketclip.export.artifact.manifest import list_files
 from pocketclip.export.artifact.names import BUNDLE_NAME
 from pocketclip.export.bundle.fitting import BundleRequest, check_fit
@@ -34,7 +35,7 @@ from pocketclip.export.bundle.manifest import (
     SystemBundle,
 )
 from pocketclip.export.bundle.prompts import StoredTemplates, choose_templates, embed_labels, store_templates
-from pocketclip.export.bundle.reading import read_bundle
+from pocketclip.export.bundle.reading import read_bundle, read_bundle_manifest
 from pocketclip.export.bundle.storing import store_system_variant, store_tower, store_variants
 from pocketclip.export.bundle.tensors import write_tensor
 from pocketclip.export.bundle.tokenizer import write_tokenizer
@@ -44,6 +45,8 @@ from pocketclip.export.precision import Tower
 from pocketclip.export.targets import open_session
 from pocketclip.models import atomic, documents
 from pocketclip.models.text.tokenizer import load_tokenizer
+from pocketclip.models.untrusted.files import reading_errors
+from pocketclip.models.untrusted.printable import printable_path
 
 # A difference of rounding in a resampling filter; preprocessing that is wrong is off by far more.
 PIXEL_TOLERANCE = 1.0
@@ -171,10 +174,26 @@ def write_bundle(request: BundleRequest, out: Path, run: Run = run_towers) -> Bu
 
 
 def _check_place(out: Path) -> None:
-    """What stands at the goal is replaced: that must not be anything but a bundle."""
-    if not out.exists() or (out / BUNDLE_NAME).is_file() or (out.is_dir() and not any(out.iterdir())):
-        return
-    raise BundleError(f"{out} exists and is not a bundle", fix="choose another folder with --out")
+    """What stands at the goal is replaced: that must not be anything but a bundle, and nobody may work in it."""
+    name, fix = printable_path(out), "choose another folder with --out"
+    with reading_errors(out, error=BundleError):
+        if not out.exists():
+            return
+        if Path.cwd().is_relative_to(out.resolve()):
+            raise BundleError(f"{name} is the current folder or holds it, and a bundle takes its place", fix=fix)
+        if out.is_dir() and not any(out.iterdir()):
+            return
+        if not (out / BUNDLE_NAME).is_file():
+            raise BundleError(f"{name} exists and is not a bundle", fix=fix)
+        try:
+            files = read_bundle_manifest(out).files
+        except BundleError as error:
+            raise BundleError(
+                f"{name} exists and is not a bundle that can be replaced: {error.what}", fix=fix
+            ) from error
+        unlisted = unlisted_file(out, BUNDLE_NAME, files)
+    if unlisted is not None:
+        raise BundleError(f"{name} holds {printable_path(unlisted)}, which is not part of its bundle", fix=fix)
 
 
 def _fields(bundle: Bundle, version: int) -> dict[str, Any]:

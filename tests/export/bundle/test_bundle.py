@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -232,3 +234,43 @@ def test_what_stands_at_the_goal(build: Build, tmp_path: Path) -> None:
     write_bundle(BundleRequest(request.image, request.text, LABELS), out)
     assert read_bundle(out).manifest.labels is not None
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def _foreign(out: Path) -> None:
+    (out / BUNDLE_NAME).write_text("{}")
+
+
+def _own_file(out: Path) -> None:
+    shutil.copytree(out.parent / "sound", out, dirs_exist_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("fill", "said"),
+    [
+        (_foreign, "is not a bundle that can be replaced"),
+        (_own_file, r"holds mine\.txt, which is not part of its bundle"),
+    ],
+)
+def test_only_a_bundle_and_nothing_else_is_replaced(
+    build: Build, tmp_path: Path, fill: Callable[[Path], None], said: str
+) -> None:
+    request, out = BundleRequest(build(Tower.IMAGE), build(Tower.TEXT)), tmp_path / "photos"
+    write_bundle(request, tmp_path / "sound")
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    fill(out)
+    with pytest.raises(BundleError, match=said):
+        write_bundle(request, out)
+    assert (out / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("out", [".", "..", "../here"])
+def test_current_folder_is_not_replaced(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    request, here = BundleRequest(build(Tower.IMAGE), build(Tower.TEXT)), tmp_path / "outer" / "here"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    with pytest.raises(BundleError, match="is the current folder or holds it"):
+        write_bundle(request, Path(out), run=lambda *_: pytest.fail("the towers were run"))
+    assert [path.name for path in tmp_path.rglob(".*")] == []
