@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
+import os
 from pathlib import Path
 
 from pocketclip.export.jobs.workers import Outcome
@@ -14,20 +16,21 @@ _LOG = logging.getLogger("pocketclip.export")
 
 
 class ExportLog:
-    """The file in the folder of the artefacts. Workers append to it too, so each line is written at once."""
+    """The file in the folder of the artefacts. Workers and other exports append to it: lines are written at once."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LOG_NAME
 
     def begin(self) -> None:
-        """Empties it.
+        """Writes down that an export begins, below what others wrote: one may be at work in the same folder.
 
         Raises:
             StorageError: the folder cannot be written.
         """
         with atomic.storage_errors(self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_bytes(b"")
+        begun = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        self._write(f"begun    {begun}, process {os.getpid()}")
 
     def keep(self, outcome: Outcome) -> None:
         """Writes the reason down where a job failed."""
