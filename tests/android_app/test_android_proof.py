@@ -33,6 +33,7 @@ TESTS = {
         "MeasurePresenterTest",
         "BundlePresenterTest",
         "ProcessMeasurerTest",
+        "ProvidedPhotosTest",
         "RealInferenceTest",
         "ScreensTest",
         "SearchPresenterTest",

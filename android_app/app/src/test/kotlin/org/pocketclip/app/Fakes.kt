@@ -82,10 +82,10 @@ class FakePhotos : PhotoReader {
 }
 
 class FakeFolder(var photos: List<FolderPhoto>) : PhotoFolder {
-    var refused = false
+    var failure: RuntimeException? = null
 
     override fun photos(folder: String): List<FolderPhoto> {
-        if (refused) throw SecurityException("no access")
+        failure?.let { throw it }
         return photos
     }
 }

@@ -17,6 +17,8 @@ import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
 import androidx.compose.ui.test.performTextReplacement
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.TimeUnit
 import kotlinx.coroutines.CompletableDeferred
 import org.junit.After
 import org.junit.Assert.assertEquals
@@ -250,6 +252,24 @@ class ScreensTest {
     }
 
     @Test
+    fun `a photo that was deleted after it was indexed is an empty place`() {
+        val asked = CountDownLatch(1)
+        FakeProvider.installed().file = {
+            asked.countDown()
+            FakeProvider.gone()
+        }
+        ready()
+        tab("Search").performClick()
+        container.photoFolder.photos = listOf(FolderPhoto("content://${FakeProvider.AUTHORITY}/red", "red.jpg", 1))
+        container.search.chooseFolder("content://folder")
+        container.search.setQuery("red")
+        container.search.search()
+        compose.onNodeWithText("The best 1 of 1 photo").assertExists()
+        assertTrue("the provider was asked", asked.await(10, TimeUnit.SECONDS))
+        compose.onNodeWithContentDescription("red.jpg, cosine", substring = true).assertExists()
+    }
+
+    @Test
     fun `while photos are compared it says how far it is, and can be ended`() {
         ready()
         tab("Search").performClick()
@@ -283,7 +303,7 @@ class ScreensTest {
     fun `a folder that may not be read any more is said`() {
         ready()
         tab("Search").performClick()
-        container.photoFolder.refused = true
+        container.photoFolder.failure = SecurityException("no access")
         container.search.chooseFolder("content://folder")
         compose.onNode(hasText("The folder may not be read any more", substring = true)).assertIsDisplayed()
     }

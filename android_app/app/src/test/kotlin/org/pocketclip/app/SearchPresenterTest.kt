@@ -228,8 +228,19 @@ class SearchPresenterTest {
     }
 
     @Test
+    fun `a provider that fails is said, and what it lists again is indexed`() = presenting { presenter ->
+        folder.failure = IllegalStateException("the provider is broken")
+        presenter.chooseFolder("content://folder")
+        val failed = presenter.state.value.index as IndexState.Failed
+        assertTrue(failed.message, "IllegalStateException: the provider is broken" in failed.message)
+        folder.failure = null
+        presenter.resume()
+        assertEquals(IndexState.Complete(IndexProgress(3, 4, 1)), presenter.state.value.index)
+    }
+
+    @Test
     fun `access that was taken away is said`() = presenting { presenter ->
-        folder.refused = true
+        folder.failure = SecurityException("no access")
         presenter.chooseFolder("content://folder")
         assertEquals(IndexState.PermissionRefused, presenter.state.value.index)
     }

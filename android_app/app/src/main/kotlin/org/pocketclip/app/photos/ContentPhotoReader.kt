@@ -7,6 +7,7 @@ import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.withContext
 import org.pocketclip.core.InputException
 import org.pocketclip.core.image.RgbImage
+import org.pocketclip.core.worded
 import org.pocketclip.machine.BitmapPhotos
 
 /** Photographs of content providers, decoded by Android. */
@@ -18,6 +19,9 @@ class ContentPhotoReader(private val resolver: ContentResolver, private val io: 
             throw InputException("the photo cannot be read (${error.message}); choose it again", error)
         } catch (error: SecurityException) {
             throw InputException("access to the photo was taken away; choose it again", error)
+        } catch (error: RuntimeException) {
+            // A provider's own: where the photo was deleted, too.
+            throw InputException("the photo cannot be read (${worded(error)}); choose it again", error)
         } ?: throw InputException("the photo cannot be opened; choose it again")
         BitmapPhotos.decode(file)
     }

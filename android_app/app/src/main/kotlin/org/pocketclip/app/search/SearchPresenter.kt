@@ -1,5 +1,6 @@
 package org.pocketclip.app.search
 
+import kotlin.coroutines.cancellation.CancellationException
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
@@ -18,6 +19,7 @@ import org.pocketclip.core.GalleryException
 import org.pocketclip.core.PocketClipException
 import org.pocketclip.core.gallery.GalleryHit
 import org.pocketclip.core.gallery.GalleryIndex
+import org.pocketclip.core.worded
 
 /** Which folder was picked, over the application's restarts. */
 interface FolderMemory {
@@ -102,6 +104,11 @@ class SearchPresenter(
                 IndexState.PermissionRefused
             } catch (error: PocketClipException) {
                 failed(error)
+            } catch (error: CancellationException) {
+                throw error
+            } catch (error: RuntimeException) {
+                // What comes from outside never ends the application.
+                IndexState.Failed("the photos cannot be indexed (${worded(error)}); try again, or choose another folder")
             }
             currentCoroutineContext().ensureActive()
             current.update { if (it.folder == folder) it.copy(index = ended) else it }

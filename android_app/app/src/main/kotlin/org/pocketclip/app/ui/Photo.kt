@@ -53,7 +53,8 @@ private fun small(resolver: ContentResolver, uri: Uri): ImageBitmap? = try {
     }
 } catch (_: IOException) {
     null
-} catch (_: SecurityException) {
+} catch (_: RuntimeException) {
+    // A provider's own: where access was taken away or the photo was deleted, too.
     null
 }
 
