@@ -12,6 +12,7 @@ import org.pocketclip.app.bundles.TowerSummary
 import org.pocketclip.app.measure.MeasureRequest
 import org.pocketclip.app.measure.Measurer
 import org.pocketclip.app.photos.PhotoReader
+import org.pocketclip.app.search.FolderListing
 import org.pocketclip.app.search.FolderMemory
 import org.pocketclip.app.search.FolderPhoto
 import org.pocketclip.app.search.PhotoFolder
@@ -83,10 +84,11 @@ class FakePhotos : PhotoReader {
 
 class FakeFolder(var photos: List<FolderPhoto>) : PhotoFolder {
     var failure: RuntimeException? = null
+    var incomplete: String? = null
 
-    override fun photos(folder: String): List<FolderPhoto> {
+    override fun photos(folder: String): FolderListing {
         failure?.let { throw it }
-        return photos
+        return FolderListing(photos, incomplete)
     }
 }
 

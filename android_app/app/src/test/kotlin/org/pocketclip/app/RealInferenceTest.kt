@@ -21,6 +21,7 @@ import org.pocketclip.app.classify.ResultState
 import org.pocketclip.app.measure.MeasureRequest
 import org.pocketclip.app.measure.MeasureService
 import org.pocketclip.app.photos.PhotoReader
+import org.pocketclip.app.search.FolderListing
 import org.pocketclip.app.search.FolderPhoto
 import org.pocketclip.app.search.FoundState
 import org.pocketclip.app.search.IndexProgress
@@ -44,7 +45,8 @@ class RealApplication : PocketClipApplication() {
             override val io: CoroutineDispatcher = Dispatchers.Unconfined
             override val compute: CoroutineDispatcher = Dispatchers.Unconfined
             override val photoFolder = PhotoFolder {
-                Bundle.open(RealBundle.folder).manifest.endToEnd.images.indices.map { FolderPhoto("file:///none/$it", "$it", 1) }
+                val places = Bundle.open(RealBundle.folder).manifest.endToEnd.images.indices
+                FolderListing(places.map { FolderPhoto("file:///none/$it", "$it", 1) })
             }
             override val photoReader = PhotoReader { uri -> RealBundle.image(Bundle.open(RealBundle.folder), uri.substringAfterLast('/').toInt()) }
         }

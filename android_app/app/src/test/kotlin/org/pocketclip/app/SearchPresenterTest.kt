@@ -228,6 +228,20 @@ class SearchPresenterTest {
     }
 
     @Test
+    fun `where a folder is not listed to its end, nothing is forgotten`() = presenting { presenter ->
+        presenter.chooseFolder("content://folder")
+        folder.photos = listOf(FolderPhoto("content://red 2", "red 2.jpg", 9))
+        folder.incomplete = "the folder cannot be read now"
+        presenter.resume()
+        assertEquals(IndexState.Failed("the folder cannot be read now"), presenter.state.value.index)
+        assertEquals(setOf("content://red", "content://green", "content://blue", "content://red 2"), stored())
+        folder.incomplete = null
+        presenter.resume()
+        assertEquals(IndexState.Complete(IndexProgress(1, 1, 0)), presenter.state.value.index)
+        assertEquals(setOf("content://red 2"), stored())
+    }
+
+    @Test
     fun `a provider that fails is said, and what it lists again is indexed`() = presenting { presenter ->
         folder.failure = IllegalStateException("the provider is broken")
         presenter.chooseFolder("content://folder")

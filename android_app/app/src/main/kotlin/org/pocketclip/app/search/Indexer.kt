@@ -8,6 +8,7 @@ import kotlinx.coroutines.withContext
 import org.pocketclip.app.bundles.Engine
 import org.pocketclip.app.photos.PhotoReader
 import org.pocketclip.core.InputException
+import org.pocketclip.core.MachineException
 import org.pocketclip.core.gallery.GalleryIndex
 import org.pocketclip.core.gallery.GalleryWriter
 
@@ -34,7 +35,8 @@ class Indexer(
      * @throws SecurityException access to the folder was taken away.
      * @throws org.pocketclip.core.ExecutionException a tower failed.
      * @throws org.pocketclip.core.GalleryException the index cannot be used.
-     * @throws org.pocketclip.core.MachineException the storage is full.
+     * @throws org.pocketclip.core.MachineException the storage is full; or the folder was not listed to its end: what was
+     * listed is in the index then, and nothing was forgotten.
      */
     suspend fun index(folder: String, engine: Engine, index: GalleryIndex, progress: (IndexProgress) -> Unit): IndexProgress {
         val writer = withContext(io) { index.write() }
@@ -50,7 +52,9 @@ class Indexer(
         private var added = 0
 
         suspend fun run(folder: String, progress: (IndexProgress) -> Unit): IndexProgress {
-            val (there, missing) = withContext(io) { look(folder) }
+            val listing = withContext(io) { folders.photos(folder) }
+            val there = listing.photos
+            val missing = withContext(io) { missing(listing) }
             var state = IndexProgress(there.size - missing.size, there.size, 0)
             progress(state)
             for (photo in missing) {
@@ -66,16 +70,19 @@ class Indexer(
                 }
                 progress(state)
             }
+            listing.incomplete?.let { throw MachineException(it) }
             return state
         }
 
-        /** The folder's photos, and those of them that are not in the index. */
-        private fun look(folder: String): Pair<List<FolderPhoto>, List<FolderPhoto>> {
-            val there = folders.photos(folder)
+        /** The listed photos that are not in the index; forgets those that are in it and gone. */
+        private fun missing(listing: FolderListing): List<FolderPhoto> {
             val known = index.photos().associate { it.photo to it.version }
-            val documents = there.mapTo(HashSet()) { it.document }
-            known.keys.filter { it !in documents }.forEach(writer::forget)
-            return there to there.filter { known[it.document] != version(it) }
+            // A provider that is away for a moment lists nothing.
+            if (listing.incomplete == null) {
+                val documents = listing.photos.mapTo(HashSet()) { it.document }
+                known.keys.filter { it !in documents }.forEach(writer::forget)
+            }
+            return listing.photos.filter { known[it.document] != version(it) }
         }
 
         private fun add(photo: FolderPhoto, values: FloatArray) {

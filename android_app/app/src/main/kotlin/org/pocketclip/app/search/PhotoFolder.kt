@@ -3,6 +3,13 @@ package org.pocketclip.app.search
 /** A photo in the folder that the user picked. */
 data class FolderPhoto(val document: String, val name: String, val modifiedMs: Long)
 
+/**
+ * The photos of a folder.
+ *
+ * @property incomplete why there may be more of them, and what to do, in words for people; null where these are all.
+ */
+data class FolderListing(val photos: List<FolderPhoto>, val incomplete: String? = null)
+
 /** Folders of photos, named by what the system names them with. */
 fun interface PhotoFolder {
     /**
@@ -10,5 +17,5 @@ fun interface PhotoFolder {
      *
      * @throws SecurityException access to it was taken away.
      */
-    fun photos(folder: String): List<FolderPhoto>
+    fun photos(folder: String): FolderListing
 }
