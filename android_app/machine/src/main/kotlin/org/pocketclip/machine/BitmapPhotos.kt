@@ -1,8 +1,12 @@
 package org.pocketclip.machine
 
+import android.annotation.TargetApi
 import android.graphics.Bitmap
 import android.graphics.BitmapFactory
 import android.graphics.ColorSpace
+import android.graphics.ImageDecoder
+import android.os.Build
+import java.io.IOException
 import java.nio.ByteBuffer
 import org.pocketclip.core.InputException
 import org.pocketclip.core.image.DecodedSize
@@ -12,20 +16,40 @@ import org.pocketclip.core.image.RgbImage
 
 /** Photographs, decoded by Android. */
 object BitmapPhotos : PhotoDecoder {
-    override fun decode(file: ByteArray): RgbImage = Orientation.read(file).apply(bitmap(file).rgb())
+    override fun decode(file: ByteArray): RgbImage =
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.P && !Orientation.readable(file)) {
+            upright(file).rgb()
+        } else {
+            Orientation.read(file).apply(stored(file).rgb())
+        }
 
-    private fun bitmap(file: ByteArray): Bitmap {
+    /** HEIF and AVIF say with properties of their own how they are turned, which [BitmapFactory] leaves to its caller. */
+    @TargetApi(Build.VERSION_CODES.P)
+    private fun upright(file: ByteArray): Bitmap = try {
+        ImageDecoder.decodeBitmap(ImageDecoder.createSource(ByteBuffer.wrap(file))) { decoder, info, _ ->
+            decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
+            decoder.setTargetColorSpace(SRGB)
+            decoder.setTargetSampleSize(DecodedSize.sampling(info.size.width, info.size.height))
+        }
+    } catch (error: IOException) {
+        throw InputException(UNREADABLE, error)
+    }
+
+    private fun stored(file: ByteArray): Bitmap {
         val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
         BitmapFactory.decodeByteArray(file, 0, file.size, bounds)
         val options = BitmapFactory.Options().apply {
             inPreferredConfig = Bitmap.Config.ARGB_8888
             // Photographs of wide gamut are converted, as in training.
-            inPreferredColorSpace = ColorSpace.get(ColorSpace.Named.SRGB)
+            inPreferredColorSpace = SRGB
             inSampleSize = DecodedSize.sampling(bounds.outWidth, bounds.outHeight)
         }
         return BitmapFactory.decodeByteArray(file, 0, file.size, options)
-            ?: throw InputException("the file is no image that this phone can read; choose a JPEG, PNG, WebP or HEIF")
+            ?: throw InputException(UNREADABLE)
     }
+
+    private val SRGB = ColorSpace.get(ColorSpace.Named.SRGB)
+    private const val UNREADABLE = "the file is no image that this phone can read; choose a JPEG, PNG, WebP or HEIF"
 }
 
 /** The bitmap's pixels over white; it is not needed afterwards. */

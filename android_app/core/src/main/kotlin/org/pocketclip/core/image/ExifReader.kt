@@ -14,16 +14,28 @@ internal object ExifReader {
     private const val PNG_SIGNATURE = "\u0089PNG\r\n\u001A\n"
     private const val EXIF_HEADER = "Exif\u0000\u0000"
 
+    private enum class Kind { JPEG, PNG, WEBP }
+
+    /** Whether a file is of a kind whose orientation is found here. */
+    fun knows(file: ByteArray): Boolean = kind(ByteBuffer.wrap(file)) != null
+
     /** The tag's value, or null where there is none. */
     fun orientation(file: ByteArray): Int? {
         val bytes = ByteBuffer.wrap(file)
-        val block = when {
-            bytes.startsWith("\u00FF\u00D8") -> jpegBlock(bytes)
-            bytes.startsWith(PNG_SIGNATURE) -> pngBlock(bytes)
-            bytes.startsWith("RIFF") && bytes.hasText(8, "WEBP") -> webpBlock(bytes)
-            else -> null
+        val block = when (kind(bytes)) {
+            Kind.JPEG -> jpegBlock(bytes)
+            Kind.PNG -> pngBlock(bytes)
+            Kind.WEBP -> webpBlock(bytes)
+            null -> null
         }
         return block?.let(::tiffOrientation)
+    }
+
+    private fun kind(bytes: ByteBuffer): Kind? = when {
+        bytes.startsWith("\u00FF\u00D8") -> Kind.JPEG
+        bytes.startsWith(PNG_SIGNATURE) -> Kind.PNG
+        bytes.startsWith("RIFF") && bytes.hasText(8, "WEBP") -> Kind.WEBP
+        else -> null
     }
 
     private fun jpegBlock(bytes: ByteBuffer): ByteBuffer? {

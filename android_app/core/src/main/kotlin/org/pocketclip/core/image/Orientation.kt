@@ -55,6 +55,9 @@ enum class Orientation(val exif: Int) {
         /** Of EXIF's value; [NORMAL] for values that mean nothing. */
         fun of(exif: Int): Orientation = entries.firstOrNull { it.exif == exif } ?: NORMAL
 
+        /** Whether [read] understands files of this one's kind: what turns others (HEIF, AVIF) must be what decodes them. */
+        fun readable(file: ByteArray): Boolean = ExifReader.knows(file)
+
         /**
          * Of a JPEG, PNG or WebP file's bytes, or its first 64 KiB or more; [NORMAL] where they say nothing, or nothing that
          * can be read.

@@ -7,6 +7,7 @@ import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -60,6 +61,14 @@ class OrientationTest {
         }
         assertEquals(Orientation.NORMAL, Orientation.of(0))
         assertEquals(Orientation.NORMAL, Orientation.of(9))
+    }
+
+    @Test
+    fun `files of other kinds are left to what decodes them`() {
+        for (place in files.indices) assertTrue(Orientation.readable(bytes(place)), "$place")
+        for (header in listOf("\u0000\u0000\u0000\u0018ftypheic", "\u0000\u0000\u0000\u0018ftypavif", "GIF89a", "RIFF\u0000\u0000\u0000\u0000WAVE", "")) {
+            assertFalse(Orientation.readable(header.toByteArray(Charsets.ISO_8859_1)), header)
+        }
     }
 
     @Test
