@@ -27,6 +27,7 @@ TESTS = {
         "ServiceLauncherTest",
     ),
     "android/app": (
+        "BitmapPhotosTest",
         "BundleStoreTest",
         "ClassifyPresenterTest",
         "LogicTest",

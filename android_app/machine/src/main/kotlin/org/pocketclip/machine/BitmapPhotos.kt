@@ -3,8 +3,12 @@ package org.pocketclip.machine
 import android.annotation.TargetApi
 import android.graphics.Bitmap
 import android.graphics.BitmapFactory
+import android.graphics.Canvas
 import android.graphics.ColorSpace
 import android.graphics.ImageDecoder
+import android.graphics.Paint
+import android.graphics.PorterDuff
+import android.graphics.PorterDuffXfermode
 import android.os.Build
 import java.io.IOException
 import java.nio.ByteBuffer
@@ -54,10 +58,21 @@ object BitmapPhotos : PhotoDecoder {
 
 /** The bitmap's pixels over white; it is not needed afterwards. */
 fun Bitmap.rgb(): RgbImage {
-    // Its memory as it is: red, green, blue and opacity, colours multiplied by it.
-    val pixels = ByteBuffer.allocate(rowBytes * height)
-    copyPixelsToBuffer(pixels)
-    val image = RgbImage.overWhite(width, height, pixels.array(), rowBytes)
+    val rows = (STRIP_PIXELS / width).coerceIn(1, height)
+    val strip = Bitmap.createBitmap(width, rows, Bitmap.Config.ARGB_8888).apply { density = Bitmap.DENSITY_NONE }
+    val canvas = Canvas(strip)
+    // What is drawn replaces what was there, opacity too.
+    val paint = Paint().apply { xfermode = PorterDuffXfermode(PorterDuff.Mode.SRC) }
+    val image = RgbImage.overWhite(width, height, rows) { first, rgba ->
+        // Drawn, since decoders give 16 bits a value for files that have more than 8, whatever they are asked for.
+        canvas.drawBitmap(this, 0f, -first.toFloat(), paint)
+        // Its memory as it is: red, green, blue and opacity, colours multiplied by it.
+        strip.copyPixelsToBuffer(ByteBuffer.wrap(rgba))
+    }
+    strip.recycle()
     recycle()
     return image
 }
+
+/** 4 MiB of a strip, and all of a camera's picture. */
+private const val STRIP_PIXELS = 1 shl 20

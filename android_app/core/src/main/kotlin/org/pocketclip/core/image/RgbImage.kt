@@ -33,18 +33,39 @@ class RgbImage(val width: Int, val height: Int, val pixels: ByteArray) {
             val needed = rowBytes.toLong() * (height - 1) + width * STORED_CHANNELS
             require(rgba.size >= needed) { "need $needed bytes, got ${rgba.size}" }
             val pixels = ByteArray(width * height * CHANNELS)
-            var place = 0
-            for (row in 0 until height) {
-                var from = row * rowBytes
-                repeat(width) {
-                    val white = BYTE - (rgba[from + CHANNELS].toInt() and BYTE)
-                    repeat(CHANNELS) {
-                        pixels[place++] = ((rgba[from + it].toInt() and BYTE) + white).coerceAtMost(BYTE).toByte()
-                    }
-                    from += STORED_CHANNELS
-                }
+            for (row in 0 until height) overWhite(rgba, row * rowBytes, pixels, row * width, width)
+            return RgbImage(width, height, pixels)
+        }
+
+        /**
+         * The same for an image that is read a few rows at a time: a second copy of all of it may not fit into memory.
+         *
+         * @param rows so many at a time.
+         * @param read puts the rows from `first` on into `rgba`, without a gap; what lies below the last is not looked at.
+         */
+        fun overWhite(width: Int, height: Int, rows: Int, read: (first: Int, rgba: ByteArray) -> Unit): RgbImage {
+            require(width > 0 && height > 0 && rows > 0) { "$rows rows at a time do not make $width x $height pixels" }
+            val pixels = ByteArray(width * height * CHANNELS)
+            val rgba = ByteArray(rows * width * STORED_CHANNELS)
+            for (first in 0 until height step rows) {
+                read(first, rgba)
+                val count = minOf(rows, height - first) * width
+                overWhite(rgba, 0, pixels, first * width, count)
             }
             return RgbImage(width, height, pixels)
+        }
+
+        /** [count] pixels from the byte [start] on become those from the pixel [goal] on. */
+        private fun overWhite(rgba: ByteArray, start: Int, pixels: ByteArray, goal: Int, count: Int) {
+            var from = start
+            var place = goal * CHANNELS
+            repeat(count) {
+                val white = BYTE - (rgba[from + CHANNELS].toInt() and BYTE)
+                repeat(CHANNELS) {
+                    pixels[place++] = ((rgba[from + it].toInt() and BYTE) + white).coerceAtMost(BYTE).toByte()
+                }
+                from += STORED_CHANNELS
+            }
         }
     }
 }

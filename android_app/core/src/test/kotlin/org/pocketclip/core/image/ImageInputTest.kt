@@ -97,6 +97,15 @@ class ImageInputTest {
         assertArrayEquals(wanted, RgbImage.overWhite(2, 2, rows, rowBytes = 10).pixels)
         assertThrows(IllegalArgumentException::class.java) { RgbImage.overWhite(2, 2, ByteArray(15)) }
         assertThrows(IllegalArgumentException::class.java) { RgbImage.overWhite(2, 2, ByteArray(99), rowBytes = 7) }
+        val column = List(7) { listOf(it, 0, 0, 200) }
+        val whole = RgbImage.overWhite(1, 7, column.flatten().map(Int::toByte).toByteArray()).pixels
+        for (strip in 1..8) {
+            val read = RgbImage.overWhite(1, 7, strip) { first, rgba ->
+                column.drop(first).take(strip).flatten().forEachIndexed { place, value -> rgba[place] = value.toByte() }
+            }
+            assertArrayEquals(whole, read.pixels, "$strip rows at a time")
+        }
+        assertThrows(IllegalArgumentException::class.java) { RgbImage.overWhite(1, 7, 0) { _, _ -> } }
         assertThrows(IllegalArgumentException::class.java) { RgbImage(0, 1, ByteArray(0)) }
         assertThrows(IllegalArgumentException::class.java) { RgbImage(1, 1, ByteArray(4)) }
     }
