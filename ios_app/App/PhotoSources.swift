@@ -13,7 +13,8 @@ struct PickedPhotos: PhotoSource {
     }
 
     func photos() async throws -> [PhotoReference] {
-        // An identifier is the library's; without one, an item cannot be found again later.
+        // An identifier is the library's; without one, an item cannot be found again later. When a photo was changed, the
+        // library tells only apps that may read all of it.
         items.compactMap { item in item.itemIdentifier.map { PhotoReference(id: $0, version: "") } }
     }
 

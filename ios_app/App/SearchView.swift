@@ -8,6 +8,7 @@ import SwiftUI
 struct SearchView: View {
     @Bindable var model: SearchModel
     @State private var picked: [PhotosPickerItem] = []
+    @State private var isPickingPhotos = false
     @State private var isPickingFolder = false
     @State private var source: (any PhotoSource)?
 
@@ -23,11 +24,14 @@ struct SearchView: View {
             .onSubmit(of: .search) { Task { await model.findBySentence() } }
             .toolbar {
                 Menu("Photos", systemImage: "photo.on.rectangle") {
-                    PhotosPicker(
-                        "Choose photos", selection: $picked, matching: .images, photoLibrary: .shared())
+                    Button("Choose photos") { isPickingPhotos = true }
                     Button("Choose a folder") { isPickingFolder = true }
                 }
             }
+            // Not in the menu: it closes before a picker in it can open.
+            .photosPicker(
+                isPresented: $isPickingPhotos, selection: $picked, matching: .images, photoLibrary: .shared()
+            )
             .onChange(of: picked) { choose(PickedPhotos(picked)) }
             .fileImporter(isPresented: $isPickingFolder, allowedContentTypes: [.folder]) { result in
                 if case .success(let url) = result {

@@ -22,8 +22,11 @@ public struct PhotosPicker: PrimitiveView {
     public init(
         _ titleKey: LocalizedStringKey, selection: Binding<PhotosPickerItem?>, matching filter: PHPickerFilter? = nil
     ) { fatalError() }
-    public init(
-        _ titleKey: LocalizedStringKey, selection: Binding<[PhotosPickerItem]>, matching filter: PHPickerFilter? = nil,
-        photoLibrary: PHPhotoLibrary
-    ) { fatalError() }
+}
+
+extension View {
+    public func photosPicker(
+        isPresented: Binding<Bool>, selection: Binding<[PhotosPickerItem]>, maxSelectionCount: Int? = nil,
+        matching filter: PHPickerFilter? = nil, photoLibrary: PHPhotoLibrary
+    ) -> some View { self }
 }
