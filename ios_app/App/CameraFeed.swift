@@ -7,9 +7,13 @@ import SwiftUI
 /// The camera's images, one after the other; those that nobody waits for are dropped.
 @MainActor
 final class CameraFeed {
-    let session = AVCaptureSession()
+    private let session = AVCaptureSession()
     private let receiver = FrameReceiver()
-    private var isConfigured = false
+    private let output = AVCaptureVideoDataOutput()
+    private weak var preview: AVCaptureVideoPreviewLayer?
+    private var device: AVCaptureDevice?
+    private var rotation: AVCaptureDevice.RotationCoordinator?
+    private var turns: [NSKeyValueObservation] = []
 
     /// Asks for permission, and starts the camera.
     ///
@@ -35,14 +39,21 @@ final class CameraFeed {
         receiver.frames()
     }
 
+    /// Shows in a layer what the camera sees.
+    func show(in preview: AVCaptureVideoPreviewLayer) {
+        preview.session = session
+        preview.videoGravity = .resizeAspectFill
+        self.preview = preview
+        keepUpright()
+    }
+
     private func configure() throws {
-        guard !isConfigured else { return }
+        guard device == nil else { return }
         guard let device = AVCaptureDevice.default(for: .video), let input = try? AVCaptureDeviceInput(device: device),
             session.canAddInput(input)
         else {
             throw PocketClipError.image(.undecodable(name: "the camera's images", reason: "there is no camera"))
         }
-        let output = AVCaptureVideoDataOutput()
         output.videoSettings = [kCVPixelBufferPixelFormatTypeKey as String: kCVPixelFormatType_32BGRA]
         output.alwaysDiscardsLateVideoFrames = true
         output.setSampleBufferDelegate(receiver, queue: receiver.queue)
@@ -52,12 +63,37 @@ final class CameraFeed {
         if session.canAddOutput(output) {
             session.addOutput(output)
         }
-        // Held upright, a phone's camera lies on its side.
-        if let connection = output.connection(with: .video), connection.isVideoRotationAngleSupported(90) {
-            connection.videoRotationAngle = 90
-        }
         session.commitConfiguration()
-        isConfigured = true
+        self.device = device
+        keepUpright()
+    }
+
+    /// Images stand upright however the phone is held, the preview as the screen is turned: where that is locked, they differ.
+    private func keepUpright() {
+        guard let device else { return }
+        let rotation = AVCaptureDevice.RotationCoordinator(device: device, previewLayer: preview)
+        self.rotation = rotation
+        turns = [
+            rotation.observe(\.videoRotationAngleForHorizonLevelCapture) { [weak self] _, _ in
+                Task { @MainActor in self?.turn() }
+            },
+            rotation.observe(\.videoRotationAngleForHorizonLevelPreview) { [weak self] _, _ in
+                Task { @MainActor in self?.turn() }
+            },
+        ]
+        turn()
+    }
+
+    private func turn() {
+        guard let rotation else { return }
+        turn(output.connection(with: .video), to: rotation.videoRotationAngleForHorizonLevelCapture)
+        turn(preview?.connection, to: rotation.videoRotationAngleForHorizonLevelPreview)
+    }
+
+    private func turn(_ connection: AVCaptureConnection?, to angle: CGFloat) {
+        if let connection, connection.isVideoRotationAngleSupported(angle) {
+            connection.videoRotationAngle = angle
+        }
     }
 }
 
@@ -111,12 +147,13 @@ final class FrameReceiver: NSObject, AVCaptureVideoDataOutputSampleBufferDelegat
 
 /// What the camera sees.
 struct CameraPreview: UIViewRepresentable {
-    let session: AVCaptureSession
+    let camera: CameraFeed
 
     func makeUIView(context: Context) -> PreviewView {
         let view = PreviewView()
-        view.previewLayer?.session = session
-        view.previewLayer?.videoGravity = .resizeAspectFill
+        if let layer = view.previewLayer {
+            camera.show(in: layer)
+        }
         return view
     }
 

@@ -43,7 +43,7 @@ struct TryView: View {
 
     @ViewBuilder private var preview: some View {
         if model.isLive {
-            CameraPreview(session: camera.session)
+            CameraPreview(camera: camera)
                 .frame(height: 260)
                 .accessibilityLabel("What the camera sees")
             Text("\(TryModel.imagesPerSecond) images a second at most")

@@ -29,6 +29,7 @@ TESTS = {
     "android/app": (
         "BitmapPhotosTest",
         "BundleStoreTest",
+        "CameraFeedTest",
         "ClassifyPresenterTest",
         "LogicTest",
         "MeasurePresenterTest",

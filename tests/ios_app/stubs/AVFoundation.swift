@@ -11,6 +11,26 @@ public struct AVMediaType: Sendable {
 public final class AVCaptureDevice {
     public class func `default`(for mediaType: AVMediaType) -> AVCaptureDevice? { fatalError() }
     public class func requestAccess(for mediaType: AVMediaType) async -> Bool { fatalError() }
+
+    public final class RotationCoordinator: NSObject {
+        public init(device: AVCaptureDevice, previewLayer: CALayer?) { fatalError() }
+        public var videoRotationAngleForHorizonLevelPreview: CGFloat { fatalError() }
+        public var videoRotationAngleForHorizonLevelCapture: CGFloat { fatalError() }
+    }
+}
+
+// Key-value observing, which Foundation has on Apple's systems alone.
+public final class NSKeyValueObservation: NSObject {}
+public struct NSKeyValueObservingOptions: OptionSet, Sendable {
+    public let rawValue: UInt
+    public init(rawValue: UInt) { self.rawValue = rawValue }
+}
+public struct NSKeyValueObservedChange<Value> {}
+extension AVCaptureDevice.RotationCoordinator {
+    public func observe<Value>(
+        _ keyPath: KeyPath<AVCaptureDevice.RotationCoordinator, Value>, options: NSKeyValueObservingOptions = [],
+        changeHandler: @escaping @Sendable (AVCaptureDevice.RotationCoordinator, NSKeyValueObservedChange<Value>) -> Void
+    ) -> NSKeyValueObservation { fatalError() }
 }
 
 open class AVCaptureInput {}
@@ -66,6 +86,7 @@ public struct AVLayerVideoGravity: Sendable {
 }
 open class AVCaptureVideoPreviewLayer: CALayer {
     open var session: AVCaptureSession?
+    open var connection: AVCaptureConnection? { fatalError() }
     open var videoGravity = AVLayerVideoGravity()
 }
 

@@ -34,13 +34,16 @@ class CameraFeed(private val context: Context, private val view: TextureView, pr
     private var started = false
     private var size = Size(WIDTH, HEIGHT)
 
+    /** The sides of the picture while the phone is held upright: the sensor of most lies on its side. */
+    private var upright = Size(HEIGHT, WIDTH)
+
     /** Whether there are frames. */
     val streaming: Boolean get() = session != null
 
     /** The picture that is shown now, upright; null where there is none. */
     fun read(): RgbImage? {
         // Without the view's transform: as the phone is held upright.
-        val image = view.getBitmap(size.height, size.width)?.rgb() ?: return null
+        val image = view.getBitmap(upright.width, upright.height)?.rgb() ?: return null
         return when (rotation) {
             Surface.ROTATION_90 -> Orientation.ROTATED_270
             Surface.ROTATION_180 -> Orientation.ROTATED_180
@@ -80,6 +83,7 @@ class CameraFeed(private val context: Context, private val view: TextureView, pr
                 ?: manager.cameraIdList.firstOrNull()
                 ?: return failed("this device has no camera")
             size = sizeOf(id)
+            upright = if (sensorLiesOnItsSide(id)) Size(size.height, size.width) else size
             texture.setDefaultBufferSize(size.width, size.height)
             fit()
             manager.openCamera(id, Opened(texture), handler)
@@ -141,6 +145,11 @@ class CameraFeed(private val context: Context, private val view: TextureView, pr
 
     private fun facing(id: String): Int? = manager.getCameraCharacteristics(id).get(CameraCharacteristics.LENS_FACING)
 
+    private fun sensorLiesOnItsSide(id: String): Boolean {
+        val orientation = manager.getCameraCharacteristics(id).get(CameraCharacteristics.SENSOR_ORIENTATION)
+        return (orientation ?: USUAL_ORIENTATION) % 180 == 90
+    }
+
     /** The size nearest to what models need; larger ones only cost time. */
     private fun sizeOf(id: String): Size {
         val map = manager.getCameraCharacteristics(id).get(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP)
@@ -156,9 +165,9 @@ class CameraFeed(private val context: Context, private val view: TextureView, pr
     private fun fit() {
         if (view.width == 0 || view.height == 0) return
         val bounds = RectF(0f, 0f, view.width.toFloat(), view.height.toFloat())
-        val picture = RectF(0f, 0f, size.height.toFloat(), size.width.toFloat())
+        val picture = RectF(0f, 0f, upright.width.toFloat(), upright.height.toFloat())
         picture.offset(bounds.centerX() - picture.centerX(), bounds.centerY() - picture.centerY())
-        val (shownWidth, shownHeight) = if (sideways) size.width to size.height else size.height to size.width
+        val (shownWidth, shownHeight) = if (sideways) upright.height to upright.width else upright.width to upright.height
         val scale = minOf(bounds.width() / shownWidth, bounds.height() / shownHeight)
         view.setTransform(
             Matrix().apply {
@@ -176,5 +185,8 @@ class CameraFeed(private val context: Context, private val view: TextureView, pr
         const val WIDTH = 640
         const val HEIGHT = 480
         const val QUARTER = 90f
+
+        /** Degrees. */
+        const val USUAL_ORIENTATION = 90
     }
 }
