@@ -2,10 +2,12 @@ package org.pocketclip.app
 
 import android.database.Cursor
 import android.database.MatrixCursor
+import android.net.Uri
 import android.os.Bundle
 import android.provider.DocumentsContract
 import android.provider.DocumentsContract.Document
 import androidx.core.os.bundleOf
+import java.io.InputStream
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.runBlocking
 import org.junit.Assert.assertEquals
@@ -21,8 +23,11 @@ import org.pocketclip.app.search.DocumentPhotoFolder
 import org.pocketclip.app.search.FolderListing
 import org.pocketclip.core.InputException
 import org.pocketclip.core.MachineException
+import org.pocketclip.core.image.PhotoDecoder
+import org.pocketclip.machine.BitmapPhotos
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 
 /** What providers of other applications may answer. */
@@ -30,10 +35,14 @@ import org.robolectric.annotation.Config
 @Config(application = TestApplication::class)
 class ProvidedPhotosTest {
     private val resolver get() = RuntimeEnvironment.getApplication().contentResolver
+    private val photo = Uri.parse("content://${FakeProvider.AUTHORITY}/1.jpg")
 
-    private fun refused(): String = assertThrows(InputException::class.java) {
-        runBlocking { ContentPhotoReader(resolver, Dispatchers.Unconfined).read("content://${FakeProvider.AUTHORITY}/1.jpg") }
-    }.message.orEmpty()
+    private fun refused(decoder: PhotoDecoder = BitmapPhotos): String {
+        val reader = ContentPhotoReader(resolver, Dispatchers.Unconfined, decoder)
+        return assertThrows(InputException::class.java) {
+            runBlocking { reader.read("$photo") }
+        }.message.orEmpty()
+    }
 
     @Test
     fun `a photo that was deleted cannot be read`() {
@@ -41,6 +50,23 @@ class ProvidedPhotosTest {
         val message = refused()
         assertTrue(message, "the photo cannot be read (IllegalArgumentException: Failed to determine" in message)
         assertTrue(message, message.endsWith("choose it again"))
+    }
+
+    @Test
+    fun `a file that is too large is not read to its end`() {
+        shadowOf(resolver).registerInputStream(photo, ByteArray(64_000_000).inputStream())
+        assertEquals("64000000 bytes", refused { file -> throw InputException("${file.size} bytes") })
+        val endless = object : InputStream() {
+            override fun read(): Int = 0
+        }
+        shadowOf(resolver).registerInputStream(photo, endless)
+        assertEquals("the photo's file has more than 64 MB; choose a smaller one", refused())
+    }
+
+    @Test
+    fun `a photo that does not fit into memory is refused like any other`() {
+        shadowOf(resolver).registerInputStream(photo, ByteArray(9).inputStream())
+        assertEquals("the photo does not fit into this phone's memory; make it smaller", refused { throw OutOfMemoryError() })
     }
 
     private val tree = DocumentsContract.buildTreeDocumentUri(FakeProvider.AUTHORITY, "top")
