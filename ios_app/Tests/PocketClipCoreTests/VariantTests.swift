@@ -106,6 +106,26 @@ final class VariantTests: XCTestCase {
         XCTAssertEqual(plain.origin, engine.origin, "photographs that were indexed stay found, whatever runs")
     }
 
+    func testWhatTwoNeedAtOnceIsTriedOnce() async throws {
+        let bundle = try ClipBundle(opening: builder.folder)
+        let notes = LoadNotes(folder: temporary.url.appendingPathComponent("notes"), system: Self.newest)
+        let request = TowerWay.ofVariants(.image, bundle.manifest)[0].request(in: bundle)
+        let coreAI = FakeRuntime(name: "coreai", accelerators: [.all, .gpu], delay: .milliseconds(500))
+        let runtimes: [any ModelRuntime] = [FakeRuntime(), coreAI]
+        let engine = try ClipEngine(bundle, runtimes: runtimes, opener: opener(runtimes))
+        let first = Task { try await engine.choice(.image) }
+        for _ in 0..<400 where !notes.has(.trying, request) {
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        XCTAssertTrue(notes.has(.trying, request))
+        let second = Task { try await engine.choice(.image) }
+        try await Task.sleep(for: .milliseconds(50))
+        XCTAssertFalse(notes.has(.tryingAgain, request), "the app did not end")
+        let (one, other) = (try await first.value, try await second.value)
+        XCTAssertEqual(one, other)
+        XCTAssertEqual(one.way.name, "coreai fp16, default")
+    }
+
     func testTheSelfTestRunsEverySpecialisation() async throws {
         let bundle = try ClipBundle(opening: builder.folder)
         let sound = try await SelfTest(

@@ -70,6 +70,7 @@ public actor ClipEngine: ClipEncoding {
     private let tokenizer: Tokenizer
     private var sessions: [Tower: any ModelSession] = [:]
     private var choices: [Tower: TowerChoice] = [:]
+    private var opening: [Tower: Task<Void, any Error>] = [:]
     private var known: [String: [Float]]
 
     /// - Parameters:
@@ -199,9 +200,15 @@ public actor ClipEngine: ClipEncoding {
 
     private func load(_ tower: Tower) async throws {
         guard sessions[tower] == nil else { return }
+        // Others come while it opens: a second trial beside the first would look like one after an app that ended.
+        let task = opening[tower] ?? Task { try await open(tower) }
+        opening[tower] = task
+        try await task.value
+    }
+
+    private func open(_ tower: Tower) async throws {
+        defer { opening[tower] = nil }
         let (choice, session) = try await opener.open(tower, accelerator)
-        // Another task may have opened it meanwhile.
-        guard sessions[tower] == nil else { return }
         sessions[tower] = session
         choices[tower] = choice
     }
