@@ -124,6 +124,30 @@ final class EngineTests: XCTestCase {
         XCTAssertFalse(hits.contains { $0.id == "photo 7" })
     }
 
+    func testAModelThatFailsEndsIndexing() async throws {
+        let faults: [(FakeRuntime.Fault, String)] = [
+            (.inference, "out of luck"), (.nonFinite, "NaN"), (.load, "it is no model"),
+        ]
+        for (fault, words) in faults {
+            let engine = try ClipEngine(bundle, runtimes: [FakeRuntime(fault)])
+            let source = FakePhotos(count: 10)
+            let indexer = PhotoIndexer(engine: engine, source: source, folder: temporary.url)
+            do {
+                try await indexer.update { _ in }
+                XCTFail("it went on")
+            } catch {
+                XCTAssertTrue((error as? PocketClipError)?.message.contains(words) == true, "\(error)")
+            }
+            let asked = await source.asked.names
+            XCTAssertEqual(asked.count, 1, "every other photograph would fail as well")
+        }
+        // Its lock is gone, and what is there can be used.
+        let sound = try ClipEngine(bundle, runtimes: [FakeRuntime()])
+        let indexer = PhotoIndexer(engine: sound, source: FakePhotos(count: 10), folder: temporary.url)
+        let progress = try await indexer.update { _ in }
+        XCTAssertEqual(progress, IndexingProgress(done: 10, total: 10, skipped: 1))
+    }
+
     func testDamagedAndFormerIndexesAreMadeAnew() async throws {
         let engine = try ClipEngine(bundle, runtimes: [FakeRuntime()])
         let indexes = temporary.url.appendingPathComponent("Indexes")

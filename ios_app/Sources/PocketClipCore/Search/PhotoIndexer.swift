@@ -1,6 +1,6 @@
 import Foundation
 
-/// How far an indexing is. `skipped` could not be read or embedded.
+/// How far an indexing is. `skipped` could not be read.
 public struct IndexingProgress: Equatable, Sendable {
     public let done: Int
     public let total: Int
@@ -42,7 +42,8 @@ public actor PhotoIndexer {
     /// Embeds what is new or has changed, forgets what is gone.
     ///
     /// - Parameter progress: called after each photograph.
-    /// - Throws: `CancellationError`, with all kept that was done; `StorageError` where that cannot be written.
+    /// - Throws: `CancellationError` or the `ModelError` of a tower that fails, with all kept that was done;
+    ///   `StorageError` where that cannot be written.
     @discardableResult
     public func update(progress: @escaping @Sendable (IndexingProgress) -> Void) async throws -> IndexingProgress {
         let photos = try await source.photos()
@@ -67,6 +68,9 @@ public actor PhotoIndexer {
             } catch let error where error is CancellationError || Task.isCancelled {
                 index = try writer.close()
                 throw CancellationError()
+            } catch let error as PocketClipError where error.isOfAllPhotos {
+                index = try writer.close()
+                throw error
             } catch {
                 skipped += 1
                 // One that changed into something unreadable is no longer what its row says.
@@ -134,6 +138,16 @@ public actor PhotoIndexer {
         let found = try? FileManager.default.contentsOfDirectory(at: indexes, includingPropertiesForKeys: nil)
         for file in found ?? [] where file.pathExtension == "index" {
             try? FileManager.default.removeItem(at: file)
+        }
+    }
+}
+
+extension PocketClipError {
+    /// Whether it would come again with every other photograph; what is left is a photograph that cannot be read.
+    fileprivate var isOfAllPhotos: Bool {
+        switch self {
+        case .image, .storage(.unreadable): false
+        case .document, .bundle, .labels, .model, .job, .storage: true
         }
     }
 }
