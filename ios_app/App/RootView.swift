@@ -52,6 +52,11 @@ private struct Screens: View {
             MeasureView(model: measureModel, bundle: bundle)
                 .tabItem { Label("Measure", systemImage: "stopwatch") }
         }
+        // Another bundle was opened: what this one is at would go on unseen.
+        .onDisappear {
+            searchModel.leave()
+            measureModel.cancel()
+        }
     }
 }
 

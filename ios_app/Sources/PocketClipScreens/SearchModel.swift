@@ -81,6 +81,12 @@ public final class SearchModel {
         indexing?.cancel()
     }
 
+    /// Ends all that goes on in the background; what was indexed is kept.
+    public func leave() {
+        cancel()
+        cancelComparing()
+    }
+
     /// Waits until indexing has ended, by whatever way.
     public func finishIndexing() async {
         await indexing?.value

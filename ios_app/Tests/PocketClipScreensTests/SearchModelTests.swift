@@ -68,6 +68,18 @@ final class SearchModelTests: XCTestCase {
         guard case .bySentence = model.found else { return XCTFail("what was asked last counts: \(model.found)") }
     }
 
+    func testLeavingEndsWhatGoesOn() async throws {
+        let temporary = try TemporaryFolder()
+        let model = await indexed(66, in: temporary)
+        model.resume()
+        model.findDuplicates()
+        model.leave()
+        await model.finishIndexing()
+        await model.finishComparing()
+        XCTAssertEqual(model.state, .paused(indexed: 66))
+        XCTAssertEqual(model.found, .nothing)
+    }
+
     func testPausingAndGoingOn() async throws {
         let temporary = try TemporaryFolder()
         let engine = ScriptedEngine()
