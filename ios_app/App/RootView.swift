@@ -3,6 +3,7 @@ import PocketClipCore
 import PocketClipCoreML
 import PocketClipScreens
 import SwiftUI
+import UIKit
 
 /// The three screens of an open bundle, or what is in the way of one.
 struct RootView: View {
@@ -52,12 +53,17 @@ private struct Screens: View {
             MeasureView(model: measureModel, bundle: bundle)
                 .tabItem { Label("Measure", systemImage: "stopwatch") }
         }
+        .onChange(of: isBusy, initial: true) { UIApplication.shared.isIdleTimerDisabled = isBusy }
         // Another bundle was opened: what this one is at would go on unseen.
         .onDisappear {
             searchModel.leave()
             measureModel.cancel()
+            UIApplication.shared.isIdleTimerDisabled = false
         }
     }
+
+    /// The system stops an app's work soon after the screen has gone dark.
+    private var isBusy: Bool { searchModel.isBusy || measureModel.isBusy }
 }
 
 /// Asks for a bundle, and says why the last one cannot be used.

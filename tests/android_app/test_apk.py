@@ -38,6 +38,7 @@ PERMISSIONS = {
         "android.permission.FOREGROUND_SERVICE",
         "android.permission.FOREGROUND_SERVICE_DATA_SYNC",
         "android.permission.POST_NOTIFICATIONS",
+        "android.permission.WAKE_LOCK",
         "org.pocketclip.app.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION",
     },
 }

@@ -50,6 +50,11 @@ public final class MeasureModel {
     public var accelerators: Set<Accelerator> = [.all]
     public var settings = RunSettings()
 
+    /// Whether a measurement goes on: a phone that goes to sleep would stop it.
+    public var isBusy: Bool {
+        if case .running = state { true } else { false }
+    }
+
     private let bundle: ClipBundle
     private let runtimes: [any ModelRuntime]
     private let machine: any Machine

@@ -36,6 +36,14 @@ public final class SearchModel {
     public private(set) var searchFault: String?
     public var sentence = ""
 
+    /// Whether photographs are indexed or compared: a phone that goes to sleep would stop it.
+    public var isBusy: Bool {
+        switch (state, found) {
+        case (.indexing, _), (_, .comparing): true
+        default: false
+        }
+    }
+
     private let engine: any ClipEncoding
     private let folder: URL
     private let most: Int

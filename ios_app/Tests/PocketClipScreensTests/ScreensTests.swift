@@ -217,9 +217,11 @@ final class ScreensTests: XCTestCase {
             bundle: bundle, runtimes: [FakeRuntime(delay: .seconds(60))], machine: FakeMachine())
         slow.start()
         try await Task.sleep(for: .milliseconds(20))
+        XCTAssertTrue(slow.isBusy)
         slow.cancel()
         await slow.finish()
         XCTAssertEqual(slow.state, .idle)
+        XCTAssertFalse(slow.isBusy)
         slow.towers = []
         slow.start()
         guard case .failed(let words) = slow.state else { return XCTFail("\(slow.state)") }

@@ -47,6 +47,7 @@ final class SearchModelTests: XCTestCase {
         let model = await indexed(66, in: temporary)
         model.findDuplicates()
         XCTAssertEqual(model.found, .comparing(share: 0))
+        XCTAssertTrue(model.isBusy)
         await model.finishComparing()
         guard case .duplicates(let groups) = model.found else { return XCTFail("\(model.found)") }
         XCTAssertFalse(groups.isEmpty)
@@ -78,6 +79,7 @@ final class SearchModelTests: XCTestCase {
         await model.finishComparing()
         XCTAssertEqual(model.state, .paused(indexed: 66))
         XCTAssertEqual(model.found, .nothing)
+        XCTAssertFalse(model.isBusy)
     }
 
     func testPausingAndGoingOn() async throws {
@@ -85,11 +87,14 @@ final class SearchModelTests: XCTestCase {
         let engine = ScriptedEngine()
         await engine.wait(milliseconds: 5)
         let model = SearchModel(engine: engine, folder: temporary.url)
+        XCTAssertFalse(model.isBusy)
         model.choose(GreyPhotos(count: 60))
+        XCTAssertTrue(model.isBusy)
         try await Task.sleep(for: .milliseconds(60))
         model.cancel()
         await model.finishIndexing()
         guard case .paused(let indexed) = model.state else { return XCTFail("\(model.state)") }
+        XCTAssertFalse(model.isBusy)
         XCTAssertTrue((1..<60).contains(indexed), "\(indexed)")
         let embedded = await engine.embedded
         model.resume()

@@ -4,6 +4,7 @@ import android.app.Notification
 import android.app.NotificationManager
 import android.content.Context
 import android.os.Looper
+import java.time.Duration
 import kotlinx.coroutines.CompletableDeferred
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -26,6 +27,7 @@ import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ServiceController
 import org.robolectric.annotation.Config
+import org.robolectric.shadows.ShadowPowerManager
 
 /** What keeps the process going while another application is in front. */
 @RunWith(RobolectricTestRunner::class)
@@ -77,6 +79,25 @@ class WorkServiceTest {
         idle()
         assertEquals(IndexState.Complete(IndexProgress(2, 2, 0)), container.search.state.value.index)
         assertTrue(shadowOf(service.get()).isStoppedBySelf)
+    }
+
+    @Test
+    fun `the processor stays awake while there is work, and no longer`() {
+        container.search.chooseFolder("content://folder")
+        val service = started()
+        val lock = ShadowPowerManager.getLatestWakeLock()
+        assertTrue(lock.isHeld)
+        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMinutes(11))
+        assertFalse("what hangs does not keep it awake", lock.isHeld)
+        val first = container.engine.gate!!
+        container.engine.gate = CompletableDeferred()
+        first.complete(Unit)
+        idle()
+        assertEquals("1 of 2 photos", notification.extras.getString(Notification.EXTRA_TEXT))
+        assertTrue("each step begins anew", lock.isHeld)
+        press(service)
+        service.destroy()
+        assertFalse(lock.isHeld)
     }
 
     @Test

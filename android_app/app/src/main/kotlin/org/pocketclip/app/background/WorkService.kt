@@ -10,6 +10,7 @@ import android.content.Intent
 import android.content.pm.ServiceInfo
 import android.os.Build
 import android.os.IBinder
+import android.os.PowerManager
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
@@ -21,11 +22,17 @@ import org.pocketclip.core.records.Tower
 
 /**
  * Keeps the process going while photos are indexed or a tower is measured, though another application is in front: a
- * foreground service whose notification says how far it is and can end it. It does nothing itself. Not exported.
+ * foreground service whose notification says how far it is and can end it, and a wake lock for when the screen goes dark.
+ * It does nothing itself. Not exported.
  */
 class WorkService : Service() {
     private val container by lazy { (application as PocketClipApplication).container }
     private val scope by lazy { CoroutineScope(SupervisorJob() + container.main) }
+    private val awake by lazy {
+        (getSystemService(Context.POWER_SERVICE) as PowerManager).newWakeLock(PowerManager.PARTIAL_WAKE_LOCK, WAKE_LOCK).apply {
+            setReferenceCounted(false)
+        }
+    }
     private val notifications by lazy { getSystemService(Context.NOTIFICATION_SERVICE) as NotificationManager }
 
     override fun onBind(intent: Intent?): IBinder? = null
@@ -43,7 +50,13 @@ class WorkService : Service() {
         }
         scope.launch {
             container.work.state.collect { work ->
-                if (work == null) stopSelf() else notifications.notify(NOTIFICATION, shown(work))
+                if (work == null) {
+                    stopSelf()
+                } else {
+                    // Anew with each step: a work that hangs does not empty the battery.
+                    awake.acquire(LONGEST_STEP_MS)
+                    notifications.notify(NOTIFICATION, shown(work))
+                }
             }
         }
     }
@@ -61,6 +74,7 @@ class WorkService : Service() {
 
     override fun onDestroy() {
         scope.cancel()
+        if (awake.isHeld) awake.release()
         super.onDestroy()
     }
 
@@ -94,6 +108,10 @@ class WorkService : Service() {
     companion object {
         private const val CHANNEL = "work"
         private const val NOTIFICATION = 1
+        private const val WAKE_LOCK = "pocketclip:work"
+
+        /** Longer than a measurement may take, or one photo. */
+        private const val LONGEST_STEP_MS = 10L * 60 * 1000
         private const val CANCEL = "org.pocketclip.app.CANCEL"
 
         /** Starts it; where the system does not allow that, the work goes on as long as the process is let alone. */
