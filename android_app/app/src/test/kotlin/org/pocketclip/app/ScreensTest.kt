@@ -2,6 +2,8 @@ package org.pocketclip.app
 
 import android.content.pm.PackageManager
 import android.content.res.Configuration
+import android.os.Looper
+import android.view.View
 import androidx.compose.ui.semantics.SemanticsActions
 import androidx.compose.ui.semantics.SemanticsProperties
 import androidx.compose.ui.test.SemanticsMatcher
@@ -9,6 +11,7 @@ import androidx.compose.ui.test.assert
 import androidx.compose.ui.test.assertCountEquals
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.hasClickAction
+import androidx.compose.ui.test.hasScrollAction
 import androidx.compose.ui.test.hasText
 import androidx.compose.ui.test.isSelectable
 import androidx.compose.ui.test.junit4.createEmptyComposeRule
@@ -17,6 +20,8 @@ import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performScrollTo
 import androidx.compose.ui.test.performTextReplacement
+import androidx.core.graphics.Insets
+import androidx.core.view.WindowInsetsCompat
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
 import kotlinx.coroutines.CompletableDeferred
@@ -267,6 +272,20 @@ class ScreensTest {
         compose.onNodeWithText("The best 1 of 1 photo").assertExists()
         assertTrue("the provider was asked", asked.await(10, TimeUnit.SECONDS))
         compose.onNodeWithContentDescription("red.jpg, cosine", substring = true).assertExists()
+    }
+
+    @Test
+    fun `what is shown ends above the keyboard`() {
+        val content = ready().get().findViewById<View>(android.R.id.content)!!
+        fun bottom() = compose.onNode(hasScrollAction()).fetchSemanticsNode().boundsInRoot.bottom
+        val half = content.height / 2
+        assertTrue("${bottom()}", bottom() > half)
+        val keyboard = WindowInsetsCompat.Builder().setInsets(WindowInsetsCompat.Type.ime(), Insets.of(0, 0, 0, half)).build()
+        // By the views' own frames alone: Compose's would not come to rest before them.
+        compose.mainClock.autoAdvance = false
+        content.dispatchApplyWindowInsets(keyboard.toWindowInsets()!!)
+        shadowOf(Looper.getMainLooper()).idle()
+        assertEquals(content.height - half.toFloat(), bottom(), 1f)
     }
 
     @Test
