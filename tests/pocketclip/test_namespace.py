@@ -40,7 +40,21 @@ def test_export_bench_and_eval(crowded: Path) -> None:
 
 
 def test_train_with_workers(crowded: Path) -> None:
-    run(crowded, "pocketclip", "train", "--steps", "2", "--batch-size", "8", "--workers", "1", "--out", "run")
+    run(
+        crowded,
+        "pocketclip",
+        "train",
+        "--steps",
+        "2",
+        "--batch-size",
+        "8",
+        "--workers",
+        "2",
+        "--data",
+        "scenes:64",
+        "--out",
+        "run",
+    )
     assert (crowded / "run" / "weights.safetensors").is_file()
 
 
