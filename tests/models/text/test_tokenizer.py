@@ -93,5 +93,5 @@ def test_vocabulary_files(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text('{"schema_version": 1}')
     with pytest.raises(VocabularyError, match="kept_ids"):
         load_tokenizer(spec, tmp_path)
-    with pytest.raises(ConfigError, match="3 .*to 4096"):
+    with pytest.raises(ConfigError, match=r"3 .*to 4096"):
         TokenizerSpec(context_length=2)
