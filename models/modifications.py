@@ -14,6 +14,7 @@ from pocketclip.models import documents
 from pocketclip.models.config import AnyConfig
 from pocketclip.models.documents import document
 from pocketclip.models.errors import ConfigError, choices
+from pocketclip.models.untrusted.numbers import parse_digits
 
 
 @document
@@ -90,9 +91,10 @@ def _key(place: Any, part: str, walked: Sequence[str]) -> str | int:
             raise ConfigError(f"{where} has no {part!r}; it has: {choices(place)}")
         return part
     if isinstance(place, list):
-        if not (part.isascii() and part.isdecimal()) or int(part) >= len(place):
+        index = parse_digits(part)
+        if index is None or index >= len(place):
             raise ConfigError(f"{where} has the indices 0 to {len(place) - 1}, not {part!r}")
-        return int(part)
+        return index
     raise ConfigError(f"{where} is {place!r}, a single value", fix=f"set it without {part!r}")
 
 

@@ -308,11 +308,12 @@ def _print_notes(notes: ReadNotes, what: str, folder: Path) -> None:
 
 def _whole_numbers(text: str) -> tuple[int, ...]:
     from pocketclip.models.errors import ConfigError
+    from pocketclip.models.untrusted.numbers import parse_whole
 
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdecimal() and int(part) > 0 for part in parts):
+    numbers = tuple(parse_whole(part) or 0 for part in text.split(","))
+    if 0 in numbers:
         raise ConfigError(f"--teacher-dims takes comma-separated whole numbers, such as 768,768; got {text!r}")
-    return tuple(int(part) for part in parts)
+    return numbers
 
 
 def _print_inheritance(report: InheritanceReport) -> None:

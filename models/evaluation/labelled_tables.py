@@ -18,6 +18,7 @@ from pocketclip.models.evaluation.prompts import load_templates
 from pocketclip.models.evaluation.samples import ClassificationSet, Pixels, Sample, identity_sha256
 from pocketclip.models.pixels.preprocess import PreprocessSpec, decoded, preprocess
 from pocketclip.models.untrusted.files import is_file
+from pocketclip.models.untrusted.numbers import parse_digits
 from pocketclip.models.untrusted.printable import printable_line, printable_path
 
 _IMAGE_COLUMNS = ("image", "filepath", "path")
@@ -110,8 +111,8 @@ def _label(path: Path, row: Row, names: Sequence[str], *, numbered: bool) -> int
     label = composed(row.values[1])
     if label in names:
         return names.index(label)
-    if numbered and label.isascii() and label.isdecimal() and int(label) < len(names):
-        return int(label)
+    if numbered and (number := parse_digits(label)) is not None and number < len(names):
+        return number
     raise DatasetError(
         f"{printable_path(path)}, line {row.line}: {printable_line(label)!r} is neither one of the "
         f"{len(names)} classes of --classes nor the number of one"

@@ -12,6 +12,8 @@ MOST_DIMENSION = 1 << 24
 MOST_FILE_BYTES = 1 << 40
 # Every whole number up to it has a float64 of its own, as JSON's other readers need.
 MOST_COUNT = (1 << 53) - 1
+# Every kind of generator takes a seed up to it.
+MAX_SEED = (1 << 32) - 1
 
 Count = Annotated[int, Ge(0), Le(MOST_COUNT)]
 Dimension = Annotated[int, Ge(1), Le(MOST_DIMENSION)]
@@ -31,10 +33,14 @@ Nanoseconds = Annotated[int, Ge(0), Le((1 << 63) - 1)]
 _MOST_DIGITS = 18
 
 
-def parse_whole(text: str) -> int | None:
-    """The whole number that a program's output has; None where it is none, or has more digits than 64 bits hold."""
-    word = text.strip()
+def parse_digits(word: str) -> int | None:
+    """The number of a word of ASCII digits; None where it is none, or has more of them than 64 bits hold."""
     return int(word) if word.isascii() and word.isdecimal() and len(word) <= _MOST_DIGITS else None
+
+
+def parse_whole(text: str) -> int | None:
+    """`parse_digits` of a program's output, which may have spaces around it."""
+    return parse_digits(text.strip())
 
 
 def parse_finite(text: str) -> float | None:

@@ -71,6 +71,7 @@ def test_fresh_weights_are_the_same_each_time() -> None:
     [
         ("image.stages.4.depth=1", "image.stages has the indices 0 to 3, not '4'"),
         ("image.stages.².depth=1", "image.stages has the indices 0 to 3, not '²'"),
+        (f"image.stages.{'9' * 5000}.depth=1", "image.stages has the indices 0 to 3, not"),
         ("image.stage=1", "image has no 'stage'; it has: stages"),
         ("text.width.half=1", "text.width is 128, a single value"),
         ("image.stages.3.mixer=conv", "image.stages.3.mixer: Input should be 'repmixer', 'attention'"),

@@ -31,6 +31,7 @@ SMALL = ("--data", "scenes:32", "--batch-size", "8", "--validation-samples", "8"
         (["--recipe", "distillation"], "needs a teacher model; give one with --teacher"),
         (["--teacher-dims", "768,many"], "takes comma-separated whole numbers"),
         (["--teacher-dims", "768,²"], "takes comma-separated whole numbers"),
+        (["--teacher-dims", "9" * 5000], "takes comma-separated whole numbers"),
         (["--set", "image.stages.9.depth=1"], "has the indices 0 to 3"),
         (["--qat", "int2"], "--qat 'int2' is unknown; choose among: int8-static, int4-weights, int4-channels"),
         (["--qat", "int8-static", "--model", "mobileclip_s0"], "mobileclip_s0 has no weights"),
