@@ -17,10 +17,10 @@ import numpy as np
 from pocketclip.models.data.indexes import SampleIndex
 from pocketclip.models.data.references import SampleReference, ShardFault
 from pocketclip.models.errors import ConfigError, DatasetError
+from pocketclip.models.untrusted.numbers import MAX_SEED
 
 PIECE_SAMPLES = 1000
 WINDOW_SHARDS = 4
-MAX_SEED = 2**32 - 1
 
 # The first word of a generator's key, so that no two kinds of draw share a stream.
 _SHARD_DRAWS, _WINDOW_DRAWS, _SAMPLE_DRAWS = 1, 2, 3

@@ -68,7 +68,7 @@ class ReinforcementSettings:
 
     def __post_init__(self) -> None:
         from pocketclip.models.data.augmentation import MOST_AUGMENTATIONS, require_scale
-        from pocketclip.models.data.order import MAX_SEED
+        from pocketclip.models.untrusted.numbers import MAX_SEED
 
         if not self.teachers:
             raise ConfigError("give at least one teacher")

@@ -16,7 +16,6 @@ from pocketclip.models.scenes.attributes import HELDOUT_PAIRS, SEEN_PAIRS, Pair
 from pocketclip.models.scenes.captions import class_name, sample_caption
 from pocketclip.models.scenes.render import parse_size, render_with
 from pocketclip.models.scenes.scene import (
-    MAX_SEED,
     Scene,
     SceneKind,
     Split,
@@ -25,6 +24,7 @@ from pocketclip.models.scenes.scene import (
     sample_rng,
     sample_scene,
 )
+from pocketclip.models.untrusted.numbers import MAX_SEED
 
 Pixels = NDArray[np.uint8]
 

@@ -31,12 +31,12 @@ from pocketclip.models.scenes.attributes import (
     Texture,
     contrast,
 )
+from pocketclip.models.untrusted.numbers import MAX_SEED
 
 T = TypeVar("T")
 
 MARGIN: Final = 0.02
 MIN_CONTRAST: Final = 190.0
-MAX_SEED: Final = 2**32 - 1
 
 
 class Split(StrEnum):

@@ -9,6 +9,7 @@ from pocketclip.models.documents import document
 from pocketclip.models.errors import ConfigError, choices
 from pocketclip.models.quantization.schemes import QatScheme
 from pocketclip.models.untrusted.names import PLAIN_NAME, PlainName
+from pocketclip.models.untrusted.numbers import MAX_SEED
 
 
 class Recipe(StrEnum):
@@ -41,9 +42,6 @@ MOST_TOKEN_WEIGHT = 100.0
 
 # At a width of 512, their embeddings take half a gigabyte.
 MOST_MEMORY = 1 << 17
-
-# What every kind of generator takes.
-MAX_SEED = 2**32 - 1
 
 # The warm-up is at most one step of so many.
 MOST_WARMUP_SHARE = 10
