@@ -6,8 +6,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from pocketclip.models.errors import StorageError
 
@@ -22,6 +23,24 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise StorageError(
             f"cannot write {path}: {reason}", fix="free some space or choose a folder you may write to"
         ) from error
+
+
+@contextmanager
+def written_in_parts(file: Path, goal: Path) -> Iterator[BinaryIO]:
+    """Opens `file` to be written in parts, each under `storage_errors(goal)`.
+
+    Closing it raises nothing: it writes only what could not be written before, and that was told.
+
+    Raises:
+        StorageError: the file cannot be opened; the message names `goal`.
+    """
+    with storage_errors(goal):
+        stream = file.open("wb")
+    try:
+        yield stream
+    finally:
+        with suppress(OSError):
+            stream.close()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -8,7 +8,6 @@ import os
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -93,9 +92,7 @@ def _download(url: str, path: Path) -> None:
 
 def _receive(response: http.client.HTTPResponse, part: Path) -> int:
     received = 0
-    with atomic.storage_errors(part):
-        stream = part.open("wb")
-    try:
+    with atomic.written_in_parts(part, part) as stream:
         while block := response.read(_BLOCK_BYTES):
             with atomic.storage_errors(part):
                 stream.write(block)
@@ -103,8 +100,4 @@ def _receive(response: http.client.HTTPResponse, part: Path) -> int:
         with atomic.storage_errors(part):
             stream.flush()
             os.fsync(stream.fileno())
-    finally:
-        # It writes only what could not be written above, and that was told.
-        with suppress(OSError):
-            stream.close()
     return received

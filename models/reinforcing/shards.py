@@ -14,7 +14,7 @@ import os
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -309,20 +309,16 @@ def _new_archive(path: Path) -> Iterator[tarfile.TarFile]:
     # One name for every run, so that what a killed one left is overwritten.
     part = path.with_name(f".{path.name}.part")
     try:
-        with atomic.storage_errors(path):
-            stream = part.open("wb")
-        try:
-            with tarfile.open(fileobj=stream, mode="w") as archive:
-                yield archive
-                with atomic.storage_errors(path):
-                    archive.close()
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                    part.replace(path)
-        finally:
-            # It writes only what could not be written above, and that was told.
-            with suppress(OSError):
-                stream.close()
+        with (
+            atomic.written_in_parts(part, path) as stream,
+            tarfile.open(fileobj=stream, mode="w") as archive,
+        ):
+            yield archive
+            with atomic.storage_errors(path):
+                archive.close()
+                stream.flush()
+                os.fsync(stream.fileno())
+                part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
